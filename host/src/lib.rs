@@ -1,1 +1,27 @@
-//! x
+//! The host of codex-transcoder: it owns the GPU, the ffmpeg processes, the storage and the network, and lets a policy, a
+//! WebAssembly component, decide what a media upload turns into.
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "a test may fail"
+    )
+)]
+
+pub mod capability;
+pub mod cli;
+pub mod engine;
+pub mod event;
+pub mod failure;
+pub mod job;
+pub mod media;
+pub mod policy;
+pub mod publication;
+pub mod report;
+pub mod storage;
+mod text;
+pub mod webhook;

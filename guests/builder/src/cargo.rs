@@ -1,0 +1,134 @@
+//! The core module.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use anyhow::{Context, Result, bail};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+const PROFILE: &str = "guest";
+
+/// Variables by which an outer cargo, clippy or a user steers native builds. A guest takes none of them.
+const NOT_INHERITED: [&str; 12] = [
+    "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
+    "CARGO_BUILD_RUSTC_WRAPPER",
+    "CARGO_BUILD_TARGET",
+    "CARGO_BUILD_TARGET_DIR",
+    "CARGO_INCREMENTAL",
+    "CARGO_TARGET_DIR",
+    "CLIPPY_ARGS",
+    "CLIPPY_CONF_DIR",
+    "CLIPPY_TERMINAL_WIDTH",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "RUSTC_WRAPPER",
+    "RUSTFLAGS",
+];
+
+/// Compiles the package and reads the module.
+pub fn build(workspace_root: &Path, package: &str, target_dir: &Path) -> Result<Vec<u8>> {
+    let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = command(&program, workspace_root, package, target_dir)
+        .output()
+        .with_context(|| format!("cannot run {}", program.display()))?;
+    if !output.status.success() {
+        bail!("{}", explain(package, &output));
+    }
+    let path = module_path(target_dir, package);
+    fs::read(&path).with_context(|| {
+        format!("cargo built {package} but left no {}: is \"cdylib\" among its crate types?", path.display())
+    })
+}
+
+fn command(program: &OsStr, workspace_root: &Path, package: &str, target_dir: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(workspace_root);
+    command.args(["build", "--locked", "--lib", "--package", package, "--profile", PROFILE, "--target", TARGET]);
+    command.arg("--target-dir").arg(target_dir);
+    for name in NOT_INHERITED {
+        command.env_remove(name);
+    }
+    // Of all the places where flags can be set this one overrules the rest.
+    command.env("CARGO_ENCODED_RUSTFLAGS", flags(workspace_root));
+    command
+}
+
+/// Panics name source files. Without these flags they would name this machine's folders, and the bytes would differ
+/// from one machine to the next.
+fn flags(workspace_root: &Path) -> OsString {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| env::home_dir().map(|home| home.join(".cargo")));
+    let mut flags = OsString::new();
+    for (from, to) in [(Some(workspace_root.to_path_buf()), "."), (home, "cargo")] {
+        let Some(from) = from else { continue };
+        if !flags.is_empty() {
+            // How this variable parts one flag from the next, so that a folder's name may have a space in it.
+            flags.push("\u{1f}");
+        }
+        flags.push("--remap-path-prefix=");
+        flags.push(from);
+        flags.push("=");
+        flags.push(to);
+    }
+    flags
+}
+
+fn module_path(target_dir: &Path, package: &str) -> PathBuf {
+    target_dir.join(TARGET).join(PROFILE).join(format!("{}.wasm", package.replace('-', "_")))
+}
+
+/// What went wrong, with the remedy first where the cause is known.
+fn explain(package: &str, output: &Output) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let said = stderr.trim();
+    if said.contains("target may not be installed") || said.contains("can't find crate for `core`") {
+        return format!(
+            "cannot build the policy {package}: the compiler lacks the target {TARGET}. Add it with `rustup target \
+             add {TARGET}`.\n{said}"
+        );
+    }
+    format!("cannot build the policy {package}: cargo ended with {}.\n{said}", output.status)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+
+    use super::*;
+
+    fn failed(stderr: &str) -> Output {
+        Output { status: ExitStatus::from_raw(101 << 8), stdout: Vec::new(), stderr: stderr.into() }
+    }
+
+    #[test]
+    fn a_missing_target_is_answered_with_the_command_that_adds_it() {
+        let said = "error[E0463]: can't find crate for `core`\n  = note: the `wasm32-unknown-unknown` target may not be \
+                    installed\n";
+        let told = explain("codex-policy", &failed(said));
+        assert!(told.contains("rustup target add wasm32-unknown-unknown"), "{told}");
+    }
+
+    #[test]
+    fn any_other_failure_is_told_in_the_compilers_words() {
+        let told = explain("codex-policy", &failed("error: expected `;`\n"));
+        assert!(told.contains("error: expected `;`") && told.contains("101") && !told.contains("rustup"), "{told}");
+    }
+
+    #[test]
+    fn a_package_leaves_its_module_under_the_crates_name() {
+        let path = module_path(Path::new("out"), "codex-policy");
+        assert_eq!(path, Path::new("out/wasm32-unknown-unknown/guest/codex_policy.wasm"));
+    }
+
+    #[test]
+    fn the_outer_builds_flags_do_not_reach_a_guest() {
+        let command = command(OsStr::new("cargo"), Path::new("/here"), "codex-policy", Path::new("/there"));
+        let set = |name: &str| command.get_envs().find(|(key, _)| *key == name).map(|(_, value)| value.is_some());
+        for name in NOT_INHERITED {
+            assert_eq!(set(name), Some(false), "{name}");
+        }
+        assert_eq!(set("CARGO_ENCODED_RUSTFLAGS"), Some(true));
+    }
+}

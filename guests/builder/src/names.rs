@@ -1,0 +1,92 @@
+//! The names of functions, which is what a backtrace shows.
+
+use anyhow::Result;
+use wasm_encoder::{Component, Module, NameMap, NameSection, RawSection};
+use wasmparser::{KnownCustom, Name, NameSectionReader, Parser, Payload};
+
+/// Writes the names as people read them. The compiler's own spelling, with a hash behind every name, is a fifth of
+/// the module; names of anything but functions show nowhere.
+pub fn readable(module: &[u8]) -> Result<Vec<u8>> {
+    let mut rewritten = Module::new();
+    for payload in Parser::new(0).parse_all(module) {
+        let payload = payload?;
+        if let Payload::CustomSection(section) = &payload
+            && let KnownCustom::Name(names) = section.as_known()
+        {
+            rewritten.section(&functions(names)?);
+        } else if let Some((id, range)) = payload.as_section() {
+            rewritten.section(&RawSection { id, data: module.get(range).unwrap_or_default() });
+        }
+    }
+    Ok(rewritten.finish())
+}
+
+/// Leaves out the names of the component's own parts, which no backtrace shows: 4 KB.
+pub fn without_parts(component: &[u8]) -> Result<Vec<u8>> {
+    let mut rewritten = Component::new();
+    let mut depth = 0;
+    for payload in Parser::new(0).parse_all(component) {
+        let payload = payload?;
+        match &payload {
+            // Behind the modules and components inside it come their own sections, which are already copied with them.
+            Payload::End(_) if depth > 0 => depth -= 1,
+            _ if depth > 0 => {}
+            Payload::CustomSection(section) if section.name() == "component-name" => continue,
+            _ => {
+                if let Some((id, range)) = payload.as_section() {
+                    rewritten.section(&RawSection { id, data: component.get(range).unwrap_or_default() });
+                }
+            }
+        }
+        depth += usize::from(matches!(payload, Payload::ModuleSection { .. } | Payload::ComponentSection { .. }));
+    }
+    Ok(rewritten.finish())
+}
+
+fn functions(names: NameSectionReader<'_>) -> Result<NameSection> {
+    let mut functions = NameMap::new();
+    for name in names {
+        let Name::Function(map) = name? else { continue };
+        for naming in map {
+            let naming = naming?;
+            functions.append(naming.index, &format!("{:#}", rustc_demangle::demangle(naming.name)));
+        }
+    }
+    let mut section = NameSection::new();
+    section.functions(&functions);
+    Ok(section)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn module(name: &str) -> Vec<u8> {
+        let mut functions = NameMap::new();
+        functions.append(0, name);
+        let mut section = NameSection::new();
+        section.module("a_module");
+        section.functions(&functions);
+        let mut module = Module::new();
+        module.section(&section);
+        module.finish()
+    }
+
+    #[test]
+    fn a_name_loses_its_mangling_and_its_hash() {
+        let readable = readable(&module("_ZN12codex_policy6ladder6select17h890e1f6cb39800a5E")).unwrap();
+        let text = String::from_utf8_lossy(&readable);
+        assert!(text.contains("codex_policy::ladder::select") && !text.contains("17h890"), "{text}");
+    }
+
+    #[test]
+    fn a_name_that_is_not_mangled_stays_as_it_is() {
+        let readable = readable(&module("cabi_realloc")).unwrap();
+        assert!(String::from_utf8_lossy(&readable).contains("cabi_realloc"));
+    }
+
+    #[test]
+    fn what_is_not_a_module_is_refused() {
+        assert!(readable(b"not a module").is_err());
+    }
+}

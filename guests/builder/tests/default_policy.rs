@@ -1,0 +1,51 @@
+//! What is promised about the default policy as a component.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use policy_builder::{build, imports};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+#[test]
+fn the_default_policy_imports_the_contract_and_nothing_else() {
+    let built = build(&root(), "codex-policy").unwrap();
+    let imports = imports(&built.bytes).unwrap();
+    assert!(!imports.is_empty());
+    assert!(imports.iter().all(|name| name.starts_with("codex:transcode/")), "{imports:?}");
+}
+
+#[test]
+fn the_default_policy_is_small_enough_to_swap_between_two_jobs() {
+    let size = build(&root(), "codex-policy").unwrap().bytes.len();
+    assert!(size < 100_000, "{size} bytes");
+}
+
+#[test]
+fn the_default_policy_names_no_folder_of_the_machine_that_built_it() {
+    let built = build(&root(), "codex-policy").unwrap();
+    let folder = root();
+    let folder = folder.to_str().unwrap().as_bytes();
+    assert!(!built.bytes.windows(folder.len()).any(|window| window == folder));
+}
+
+#[test]
+fn two_builds_at_once_leave_the_same_file() {
+    let build = || build(&root(), "codex-policy").unwrap();
+    let (one, other) = thread::scope(|scope| {
+        let one = scope.spawn(build);
+        let other = scope.spawn(build);
+        (one.join().unwrap(), other.join().unwrap())
+    });
+    assert_eq!(one.bytes, other.bytes);
+    assert_eq!(std::fs::read(one.path).unwrap(), one.bytes);
+}
+
+#[test]
+fn an_unknown_package_is_named_in_the_error() {
+    let error = build(&root(), "no-such-policy").unwrap_err();
+    assert!(error.to_string().contains("no-such-policy"), "{error}");
+}

@@ -1,0 +1,61 @@
+//! What every object is called.
+
+use policy_sdk::types::{Asset, Destination, Job};
+
+/// Where viewers read from.
+const MEDIA: &str = "media";
+/// Where what is kept for later goes.
+const ARCHIVE: &str = "archive";
+
+/// The name of a policy's only still.
+pub const DEFAULT_STILL: &str = "default";
+
+/// Where an asset goes.
+#[must_use]
+pub fn key_for(job: &Job, asset: &Asset) -> Destination {
+    let (store, folder, file) = match asset {
+        Asset::MasterPlaylist => (MEDIA, "hls", "master.m3u8"),
+        Asset::RungPlaylist(rung) => return in_folder(job, MEDIA, "hls", &[rung, "/index.m3u8"]),
+        Asset::PreviewPlaylist => (MEDIA, "hls", "preview/preview.m3u8"),
+        Asset::Still(name) if name == DEFAULT_STILL => (MEDIA, "thumbnails", "auto-generated.jpg"),
+        Asset::Still(name) => return in_folder(job, MEDIA, "thumbnails", &[name, ".jpg"]),
+        Asset::WaveformData => (MEDIA, "waveforms", "waveform.json"),
+        Asset::WaveformImage => (MEDIA, "waveforms", "waveform.png"),
+        Asset::Mezzanine => (ARCHIVE, "mezzanine", "mezzanine.mp4"),
+    };
+    in_folder(job, store, folder, &[file])
+}
+
+/// `{creator}/{folder}/{media}/{file}`.
+fn in_folder(job: &Job, store: &str, folder: &str, file: &[&str]) -> Destination {
+    let mut key = String::new();
+    for part in [&job.creator_id, "/", folder, "/", &job.media_id, "/"].iter().chain(file) {
+        key.push_str(part);
+    }
+    Destination::new(store, key)
+}
+
+#[cfg(test)]
+mod tests {
+    use policy_sdk::fake::job;
+    use policy_sdk::types::MediaKind;
+
+    use super::*;
+
+    #[test]
+    fn every_asset_has_the_key_of_contract_1() {
+        let table = [
+            (Asset::MasterPlaylist, "media", "creator-1/hls/media-1/master.m3u8"),
+            (Asset::RungPlaylist("720p".into()), "media", "creator-1/hls/media-1/720p/index.m3u8"),
+            (Asset::PreviewPlaylist, "media", "creator-1/hls/media-1/preview/preview.m3u8"),
+            (Asset::Still("default".into()), "media", "creator-1/thumbnails/media-1/auto-generated.jpg"),
+            (Asset::Still("poster".into()), "media", "creator-1/thumbnails/media-1/poster.jpg"),
+            (Asset::WaveformData, "media", "creator-1/waveforms/media-1/waveform.json"),
+            (Asset::WaveformImage, "media", "creator-1/waveforms/media-1/waveform.png"),
+            (Asset::Mezzanine, "archive", "creator-1/mezzanine/media-1/mezzanine.mp4"),
+        ];
+        for (asset, store, key) in table {
+            assert_eq!(key_for(&job(MediaKind::Video), &asset), Destination::new(store, key));
+        }
+    }
+}

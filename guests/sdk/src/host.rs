@@ -1,0 +1,83 @@
+use crate::bindings::codex::transcode::{gpu, job, log, media, storage, webhook};
+use crate::powers::{OpenSource, Powers, RunningTranscode};
+use crate::types::{
+    Delivery, Device, Event, Failure, Level, MediaInfo, Message, ObjectInfo, Plan, ProgressReport, Report, VideoEncoder,
+};
+
+/// The real host, behind the imports.
+pub struct HostPowers;
+
+impl Powers for HostPowers {
+    type Source = media::Source;
+    type Transcode = media::Transcode;
+
+    fn devices(&self) -> Vec<Device> {
+        gpu::devices()
+    }
+
+    fn encoders(&self) -> Vec<VideoEncoder> {
+        gpu::encoders()
+    }
+
+    fn open(&self, store: &str, key: &str) -> Result<media::Source, Failure> {
+        media::open(store, key)
+    }
+
+    fn start(&self, source: &media::Source, plan: &Plan) -> Result<media::Transcode, Failure> {
+        media::Transcode::start(source, plan)
+    }
+
+    fn deliver(&self, event: Event, message: &Message) -> Result<Delivery, Failure> {
+        webhook::deliver(event, message)
+    }
+
+    fn progress(&self, step: &str, percent: u32) {
+        job::progress(step, percent);
+    }
+
+    fn cancelled(&self) -> bool {
+        job::cancelled()
+    }
+
+    fn settings(&self) -> String {
+        job::settings()
+    }
+
+    fn log(&self, level: Level, message: &str, fields: &[(&str, &str)]) {
+        let fields: Vec<(String, String)> =
+            fields.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        log::write(level, message, &fields);
+    }
+
+    fn head(&self, store: &str, key: &str) -> Result<Option<ObjectInfo>, Failure> {
+        storage::head(store, key)
+    }
+
+    fn put(&self, store: &str, key: &str, content_type: &str, content: &[u8]) -> Result<(), Failure> {
+        storage::put(store, key, content_type, content)
+    }
+
+    fn delete(&self, store: &str, key: &str) -> Result<(), Failure> {
+        storage::delete(store, key)
+    }
+}
+
+impl OpenSource for media::Source {
+    fn info(&self) -> MediaInfo {
+        self.info()
+    }
+}
+
+impl RunningTranscode for media::Transcode {
+    fn progress(&self) -> Option<ProgressReport> {
+        self.progress()
+    }
+
+    fn wait(&self) -> Result<Report, Failure> {
+        self.wait()
+    }
+
+    fn cancel(&self) {
+        self.cancel();
+    }
+}

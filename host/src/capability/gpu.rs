@@ -1,0 +1,27 @@
+//! `gpu`: what the machine can do.
+
+use super::State;
+use crate::media::encoder::Processor;
+use crate::policy::bindings::codex::transcode::gpu::{Device, Host};
+use crate::policy::bindings::codex::transcode::types::{Processor as WitProcessor, VideoCodec, VideoEncoder};
+
+impl Host for State {
+    async fn devices(&mut self) -> wasmtime::Result<Vec<Device>> {
+        let powers = self.enter()?;
+        let devices = powers.tools.devices.iter();
+        let devices = devices.map(|device| Device { name: device.name.clone(), memory_mib: device.memory_mib });
+        self.leave(devices.collect())
+    }
+
+    async fn encoders(&mut self) -> wasmtime::Result<Vec<VideoEncoder>> {
+        let powers = self.enter()?;
+        let encoders = powers.tools.proof.processors().into_iter().map(|processor| VideoEncoder {
+            codec: VideoCodec::H264,
+            processor: match processor {
+                Processor::Gpu => WitProcessor::Gpu,
+                Processor::Cpu => WitProcessor::Cpu,
+            },
+        });
+        self.leave(encoders.collect())
+    }
+}

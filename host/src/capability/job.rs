@@ -1,0 +1,27 @@
+//! `job`: how far it is, and what this environment set.
+
+use super::State;
+use crate::event::Event;
+use crate::policy::bindings::codex::transcode::job::Host;
+use crate::text::printable;
+
+/// Longest name of a step, in characters.
+const MAX_STEP: usize = 64;
+
+impl Host for State {
+    async fn progress(&mut self, step: String, percent: u32) -> wasmtime::Result<()> {
+        let powers = self.enter()?;
+        powers.observer.on(&Event::Step { step: printable(&step, MAX_STEP), percent: percent.min(100) });
+        self.leave(())
+    }
+
+    async fn cancelled(&mut self) -> wasmtime::Result<bool> {
+        let powers = self.enter()?;
+        self.leave(powers.cancel.is_cancelled())
+    }
+
+    async fn settings(&mut self) -> wasmtime::Result<String> {
+        let powers = self.enter()?;
+        self.leave(powers.settings.to_string())
+    }
+}

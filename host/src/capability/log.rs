@@ -1,0 +1,44 @@
+//! `log`: messages for the operator.
+
+use super::State;
+use crate::policy::bindings::codex::transcode::log::{Host, Level};
+use crate::policy::bindings::codex::transcode::types::Attributes;
+use crate::text::printable;
+
+/// Longest message, in characters; a panic with a megabyte of text must not become a megabyte of log.
+const MAX_MESSAGE: usize = 8 * 1024;
+
+/// Most fields, and the longest of each in characters.
+const MAX_FIELDS: usize = 64;
+const MAX_FIELD: usize = 256;
+
+/// What the SDK's panic hook puts before its text.
+const PANIC: &str = "panic: ";
+
+/// Longest panic text that goes into an error message, in characters.
+const MAX_PANIC: usize = 500;
+
+impl Host for State {
+    /// Also for pure functions: a panic hook must be able to speak.
+    async fn write(&mut self, level: Level, message: String, fields: Attributes) -> wasmtime::Result<()> {
+        self.meter.host_call()?;
+        let job = self.powers.as_ref().map_or("", |powers| powers.job_id.as_str()).to_owned();
+        if let (Level::Error, Some(text)) = (level, message.strip_prefix(PANIC)) {
+            self.panic_text = Some(printable(text, MAX_PANIC));
+        }
+        let message = printable(&message, MAX_MESSAGE);
+        let fields: Vec<String> = fields
+            .iter()
+            .take(MAX_FIELDS)
+            .map(|(name, value)| format!("{}={}", printable(name, MAX_FIELD), printable(value, MAX_FIELD)))
+            .collect();
+        let fields = fields.join(" ");
+        match level {
+            Level::Debug => tracing::debug!(target: "policy", job, fields, "{message}"),
+            Level::Info => tracing::info!(target: "policy", job, fields, "{message}"),
+            Level::Warn => tracing::warn!(target: "policy", job, fields, "{message}"),
+            Level::Error => tracing::error!(target: "policy", job, fields, "{message}"),
+        }
+        self.leave(())
+    }
+}

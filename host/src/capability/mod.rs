@@ -1,0 +1,133 @@
+//! The host's powers as a policy sees them: one file for each interface that `wit/` imports, named after it.
+//!
+//! Glue only: WIT types in, domain calls out. What a call may use is metered here, in one place for all of them.
+
+mod convert;
+mod gpu;
+mod job;
+mod log;
+mod media;
+mod storage;
+mod webhook;
+
+pub use self::webhook::scheme;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use tokio_util::sync::CancellationToken;
+use wasmtime::component::ResourceTable;
+
+pub use self::media::{Source, Transcode};
+use crate::event::Observer;
+use crate::media::encode::Toolbox;
+use crate::media::info::MediaInfo;
+use crate::media::plan::{Bounds, Destination};
+use crate::media::probe::Declared;
+use crate::policy::Limits;
+use crate::policy::limits::{LimitHit, Meter};
+use crate::report::Report;
+use crate::storage::Stores;
+use crate::webhook::Courier;
+
+/// What one job may use of the host.
+#[derive(Clone)]
+pub struct Powers {
+    /// The job's id, for logs and events.
+    pub job_id: String,
+    /// The first segment of every key that it may write.
+    pub creator: String,
+    /// What the uploader declared.
+    pub declared: Declared,
+    /// The stores of this environment.
+    pub stores: Stores,
+    /// The stores that a policy may write to: all but the originals'.
+    pub writable: Arc<[String]>,
+    /// The media programs.
+    pub tools: Arc<Toolbox>,
+    /// The job's own directory.
+    pub work: PathBuf,
+    /// The policy's settings: a JSON object.
+    pub settings: Arc<str>,
+    /// Who is told; none where the job has nowhere to send to.
+    pub courier: Option<Arc<Courier>>,
+    /// Who watches.
+    pub observer: Arc<dyn Observer>,
+    /// Calls the job off.
+    pub cancel: CancellationToken,
+    /// What the last transcode made, for the job's own report.
+    pub report: Arc<Mutex<Option<Report>>>,
+}
+
+/// The data of a store: what a guest holds, and what it may use.
+pub struct State {
+    /// What it has used so far.
+    pub meter: Meter,
+    /// What its panic hook said last.
+    pub panic_text: Option<String>,
+    table: ResourceTable,
+    powers: Option<Powers>,
+    opened: Option<(Destination, Arc<MediaInfo>)>,
+    transcoding: bool,
+    put: BTreeSet<Destination>,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").field("meter", &self.meter).finish_non_exhaustive()
+    }
+}
+
+/// What a pure function gets when it calls the host.
+#[derive(Debug, thiserror::Error)]
+#[error("a pure function called the host: decisions may depend on their arguments alone")]
+struct NotPure;
+
+impl State {
+    /// For one call.
+    pub fn new(limits: Limits, powers: Option<Powers>) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles);
+        Self {
+            meter: Meter::new(limits),
+            panic_text: None,
+            table,
+            powers,
+            opened: None,
+            transcoding: false,
+            put: BTreeSet::new(),
+        }
+    }
+
+    /// Every host function begins with this: it counts the call and hands out the powers.
+    fn enter(&mut self) -> wasmtime::Result<Powers> {
+        self.meter.host_call()?;
+        self.powers.clone().ok_or_else(|| NotPure.into())
+    }
+
+    /// Every host function ends with this: the guest's time to compute begins anew.
+    fn leave<T>(&mut self, answer: T) -> wasmtime::Result<T> {
+        self.meter.resume();
+        Ok(answer)
+    }
+}
+
+impl Powers {
+    /// Where the policy may write.
+    fn bounds(&self) -> Bounds<'_> {
+        Bounds { creator: &self.creator, stores: &self.writable }
+    }
+}
+
+/// The interface of shared records has no functions.
+impl crate::policy::bindings::codex::transcode::types::Host for State {}
+
+/// A full handle table is the guest's doing, not ours.
+fn table_full(limits: &Meter) -> impl Fn(wasmtime::component::ResourceTableError) -> wasmtime::Error {
+    let handles = limits.limits().handles;
+    move |error| match error {
+        wasmtime::component::ResourceTableError::Full => LimitHit::Handles(handles).into(),
+        other => other.into(),
+    }
+}

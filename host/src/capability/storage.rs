@@ -1,0 +1,71 @@
+//! `storage`: small objects that the policy shapes itself.
+
+use super::State;
+use super::convert::{destination, refused};
+use crate::policy::bindings::codex::transcode::storage::{Host, ObjectInfo};
+use crate::policy::bindings::codex::transcode::types::{Blame, Failure, Key, StoreName};
+use crate::storage::{Body, ObjectMeta};
+use crate::text::printable;
+
+/// Largest object that a policy writes by itself.
+const MAX_OBJECT: usize = 1 << 20;
+
+impl Host for State {
+    async fn head(&mut self, store: StoreName, key: Key) -> wasmtime::Result<Result<Option<ObjectInfo>, Failure>> {
+        let powers = self.enter()?;
+        let answer = async {
+            let to = destination(&store, &key)?;
+            let found = powers.stores.get(&to.store).map_err(refused)?.head(&to.key).await.map_err(refused)?;
+            Ok(found.map(|info| ObjectInfo { size: info.size }))
+        }
+        .await;
+        self.leave(answer)
+    }
+
+    async fn put(
+        &mut self,
+        store: StoreName,
+        key: Key,
+        content_type: String,
+        content: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), Failure>> {
+        let powers = self.enter()?;
+        let answer = async {
+            let to = destination(&store, &key)?;
+            powers.bounds().check(&to).map_err(refused)?;
+            if content.len() > MAX_OBJECT {
+                return Err(policy_fault(
+                    "storage.too-large",
+                    format!("{to} has {} bytes; 1 MiB is the most", content.len()),
+                ));
+            }
+            let meta = ObjectMeta { content_type: printable(&content_type, 128) };
+            let store = powers.stores.get(&to.store).map_err(refused)?;
+            store.put(&to.key, Body::Bytes(content), &meta).await.map_err(refused)?;
+            Ok(to)
+        }
+        .await;
+        let answer = answer.map(|to| {
+            self.put.insert(to);
+        });
+        self.leave(answer)
+    }
+
+    async fn delete(&mut self, store: StoreName, key: Key) -> wasmtime::Result<Result<(), Failure>> {
+        let powers = self.enter()?;
+        let ours = &self.put;
+        let answer = async {
+            let to = destination(&store, &key)?;
+            if !ours.contains(&to) {
+                return Err(policy_fault("storage.not-ours", format!("{to} was not written by this job")));
+            }
+            powers.stores.get(&to.store).map_err(refused)?.delete(&to.key).await.map_err(refused)
+        }
+        .await;
+        self.leave(answer)
+    }
+}
+
+fn policy_fault(code: &str, message: String) -> Failure {
+    Failure { code: code.to_owned(), blame: Blame::Policy, message, retryable: false }
+}

@@ -1,0 +1,39 @@
+//! `webhook`: telling the platform.
+
+use super::State;
+use super::convert::refused;
+use crate::policy::bindings::codex::transcode::types::{Failure, Message, SignatureScheme};
+use crate::policy::bindings::codex::transcode::webhook::{Delivery, Event, Host};
+use crate::webhook::{self, EventKind, Scheme};
+
+/// The contract's word for what is signed, in ours.
+pub fn scheme(signature: SignatureScheme) -> Scheme {
+    match signature {
+        SignatureScheme::Body => Scheme::Body,
+        SignatureScheme::TimestampedBody => Scheme::TimestampedBody,
+    }
+}
+
+impl Host for State {
+    async fn deliver(&mut self, event: Event, message: Message) -> wasmtime::Result<Result<Delivery, Failure>> {
+        let powers = self.enter()?;
+        let kind = match event {
+            Event::Completed => EventKind::Completed,
+            Event::Progress => EventKind::Progress,
+        };
+        let scheme = scheme(message.signature);
+        let sent = match &powers.courier {
+            Some(courier) => courier.send(&powers.job_id, kind, message.body, scheme).await,
+            // Nowhere to send it, but a message that could not be sent is still the policy's fault.
+            None => {
+                webhook::Message::new(&powers.job_id, kind, message.body, scheme).map(|_| webhook::Delivery::default())
+            }
+        };
+        let answer = sent.map_err(refused).map(|delivery| Delivery {
+            delivered: delivery.delivered,
+            attempts: delivery.attempts,
+            status: delivery.status,
+        });
+        self.leave(answer)
+    }
+}

@@ -1,0 +1,84 @@
+//! How the program ends: exit codes tell whose fault it was.
+
+use std::process::ExitCode;
+
+use crate::failure::{Blame, Failure, Fault};
+
+/// What `--help` says of exit codes.
+pub const HELP: &str = "\
+Exit codes:
+  0    done
+  1    a fault of this program
+  2    the command line or the settings
+  3    the upload can't be used
+  4    the policy failed, or can't be used
+  5    the machine, ffmpeg or the storage; trying again may help
+  130  called off";
+
+/// Why the program ends before it is done. Already told where `told` says so.
+#[derive(Debug)]
+pub struct Ended {
+    code: u8,
+    message: Option<String>,
+}
+
+impl Ended {
+    /// The command line or the settings are wrong.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { code: 2, message: Some(message.into()) }
+    }
+
+    /// A failure that nobody was told of yet.
+    pub fn failed(error: impl Fault) -> Self {
+        let failure = Failure::from(error);
+        Self { code: exit_code(&failure), message: Some(failure.to_string()) }
+    }
+
+    /// A failure that the view has shown already.
+    pub fn told(failure: &Failure) -> Self {
+        Self { code: exit_code(failure), message: None }
+    }
+
+    /// Something about this machine.
+    pub fn environment(message: impl Into<String>) -> Self {
+        Self { code: 5, message: Some(message.into()) }
+    }
+
+    /// Says it, if it was not said, and gives the code.
+    pub fn into_exit_code(self) -> ExitCode {
+        if let Some(message) = self.message {
+            eprintln!("error: {message}");
+        }
+        ExitCode::from(self.code)
+    }
+}
+
+fn exit_code(failure: &Failure) -> u8 {
+    match (failure.code.as_str(), failure.blame) {
+        ("job.cancelled", _) => 130,
+        ("host.bug", _) => 1,
+        ("policy.settings" | "job.bad-request", _) => 2,
+        (_, Blame::Upload) => 3,
+        (_, Blame::Policy) => 4,
+        (_, Blame::Receiver) => 2,
+        (_, Blame::Storage | Blame::Host) => 5,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_tell_whose_fault_it_was() {
+        let code = |code: &str, blame| {
+            exit_code(&Failure { code: code.into(), blame, message: String::new(), retryable: false })
+        };
+        assert_eq!(code("upload.empty", Blame::Upload), 3);
+        assert_eq!(code("policy.trap", Blame::Policy), 4);
+        assert_eq!(code("storage.full", Blame::Storage), 5);
+        assert_eq!(code("host.disk-full", Blame::Host), 5);
+        assert_eq!(code("host.bug", Blame::Host), 1);
+        assert_eq!(code("job.cancelled", Blame::Host), 130);
+    }
+}

@@ -1,0 +1,69 @@
+//! The command line.
+
+mod demo;
+mod doctor;
+mod environment;
+mod exit;
+mod run;
+mod settings_argument;
+mod view;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tokio_util::sync::CancellationToken;
+
+/// Turns a media upload into an adaptive HLS ladder, a mezzanine, a preview, a thumbnail, a waveform and a signed webhook,
+/// as a policy (a WebAssembly component) decides.
+#[derive(Debug, Parser)]
+#[command(version, after_help = exit::HELP)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Log more: -v what happens, -vv every process that is started. RUST_LOG is understood too.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs one job on a local file, with a directory as storage.
+    Run(run::Run),
+    /// Says what works here: ffmpeg, encoders, the policy, the disk.
+    Doctor(doctor::Doctor),
+    /// Makes a clip, runs a job on it, and receives the webhook.
+    Demo(demo::Demo),
+}
+
+/// Runs a parsed command line.
+pub async fn run(cli: Cli) -> ExitCode {
+    view::log_to_stderr(cli.verbose);
+    let cancel = cancelled_by_signals();
+    let ended = match cli.command {
+        Command::Run(run) => run.run(cancel).await,
+        Command::Doctor(doctor) => doctor.run().await,
+        Command::Demo(demo) => demo.run(cancel).await,
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(ended) => ended.into_exit_code(),
+    }
+}
+
+/// Cancelled by Ctrl-C and by SIGTERM, for as long as the program runs.
+fn cancelled_by_signals() -> CancellationToken {
+    use tokio::signal::unix::{SignalKind, signal};
+    let cancel = CancellationToken::new();
+    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+        let cancel = cancel.clone();
+        match signal(kind) {
+            Ok(mut signals) => drop(tokio::spawn(async move {
+                while signals.recv().await.is_some() {
+                    cancel.cancel();
+                }
+            })),
+            Err(error) => tracing::warn!(%error, "a signal can't be caught: Ctrl-C will not clean up"),
+        }
+    }
+    cancel
+}

@@ -1,0 +1,74 @@
+//! `--settings FILE|key=value`, as often as needed; the last one wins.
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::exit::Ended;
+
+/// Puts all of them together as one JSON object.
+pub fn merge(arguments: &[String]) -> Result<String, Ended> {
+    let mut settings = Map::new();
+    for argument in arguments {
+        match argument.split_once('=') {
+            Some((key, value)) => {
+                settings.insert(key.to_owned(), value_of(value));
+            }
+            None => settings.extend(read(Path::new(argument))?),
+        }
+    }
+    Ok(Value::Object(settings).to_string())
+}
+
+/// A JSON value where it is one, else a text: `mezzanine=false`, `effort=fastest`, `rungs=["720p"]`.
+fn value_of(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+}
+
+fn read(path: &Path) -> Result<Map<String, Value>, Ended> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Ended::usage(format!("--settings {shown}: {error} (a setting itself is written key=value)"))
+    })?;
+    let parsed = if path.extension().is_some_and(|ending| ending == "toml") {
+        toml::from_str(&text).map_err(|error| error.to_string())
+    } else {
+        serde_json::from_str(&text).map_err(|error| error.to_string())
+    };
+    parsed.map_err(|error| Ended::usage(format!("--settings {shown} is not a table of settings: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merged(arguments: &[&str]) -> String {
+        let arguments: Vec<String> = arguments.iter().map(|&text| text.to_owned()).collect();
+        merge(&arguments).unwrap()
+    }
+
+    #[test]
+    fn values_are_json_where_they_can_be_and_the_last_one_wins() {
+        assert_eq!(merged(&[]), "{}");
+        assert_eq!(
+            merged(&["effort=fastest", "mezzanine=true", "mezzanine=false"]),
+            r#"{"effort":"fastest","mezzanine":false}"#
+        );
+        assert_eq!(merged(&[r#"rungs=["720p"]"#]), r#"{"rungs":["720p"]}"#);
+    }
+
+    #[test]
+    fn files_are_json_or_toml_by_their_ending() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            std::fs::write(folder.path().join(name), text).unwrap();
+            folder.path().join(name).display().to_string()
+        };
+        let json = write("a.json", r#"{"mezzanine": false}"#);
+        let toml = write("b.toml", "effort = \"slow\"\n");
+        assert_eq!(merged(&[&json, &toml]), r#"{"effort":"slow","mezzanine":false}"#);
+        let bad = write("c.json", "[1]");
+        assert!(merge(&[bad]).is_err());
+        assert!(merge(&["not-there.json".to_owned()]).is_err());
+    }
+}

@@ -1,0 +1,71 @@
+//! What happens in a job, for whoever watches: a person at a terminal, or a program that reads lines of JSON.
+
+use std::time::Duration;
+
+use crate::failure::Failure;
+use crate::report::Report;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The original was probed.
+    Probed {
+        /// In words: codec, size, rate, length.
+        summary: String,
+        /// Length of the source in seconds.
+        duration_seconds: f64,
+    },
+    /// The policy told how far the job is.
+    Step {
+        /// Its name for what it does.
+        step: String,
+        /// Percent of the whole job.
+        percent: u32,
+    },
+    /// ffmpeg told how far it is.
+    Encoding {
+        /// Percent of the media.
+        percent: u32,
+        /// Media seconds per second; 0 while unknown.
+        speed: f64,
+        /// Seconds until the end at this speed; none while unknown.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seconds_left: Option<u64>,
+    },
+    /// A message for the platform was sent, or given up.
+    Webhook {
+        /// `completed`, `failed` or `progress`.
+        kind: &'static str,
+        /// Whether the receiver took it.
+        delivered: bool,
+        /// How often it was tried.
+        attempts: u32,
+        /// The last HTTP status.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        status: Option<u16>,
+    },
+    /// The job is done.
+    Completed {
+        /// What was made; none for a policy that made nothing.
+        report: Option<Box<Report>>,
+        /// What the policy hands back for the platform.
+        output: serde_json::Value,
+    },
+    /// The job failed.
+    Failed {
+        /// Why.
+        failure: Failure,
+    },
+}
+
+/// Somebody who watches a job. Called from the job's own task: it must not block.
+pub trait Observer: Send + Sync {
+    /// Something happened.
+    fn on(&self, event: &Event);
+}
+
+/// Time until the end of `left` of media at this speed.
+pub fn seconds_left(left: Duration, speed: f64) -> Option<u64> {
+    (speed > 0.01).then(|| (left.as_secs_f64() / speed).ceil() as u64)
+}

@@ -1,0 +1,49 @@
+//! What ffmpeg and ffprobe may do with an upload, told before they open it.
+//!
+//! An upload under a media name can be a script that names other files or hosts. So the input is always the same local
+//! `file:` name in the job's own folder, only that protocol is allowed, and only containers and codecs that uploads have.
+
+use super::command::Arguments;
+
+/// What the original is called in the work directory, whatever the uploader called it.
+pub const INPUT_NAME: &str = "input";
+
+/// Most pixels a frame may have: 8192 x 4320, the largest picture that cameras make (DCI 8K).
+pub const MAX_PIXELS: u64 = 8192 * 4320;
+
+/// Most bytes that ffmpeg may ask for in one piece. An 8K frame in 16-bit 4:4:4:4 takes 283 MB; twice that.
+const MAX_ALLOC_BYTES: u64 = 600_000_000;
+
+/// Containers of uploads, by the demuxers' names. Not in it, because they make ffmpeg open other files: hls, dash,
+/// concat, sdp, imf, image2. Not in it, because they take any bytes for sound: the raw forms of AMR and PCM.
+const FORMATS: &str = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,wav,w64,aiff,flac,mp3,aac,amr,\
+ac3,eac3,dts,caf,mxf,gxf,dv,ivf,rm,au,wv,ape,tta,nut";
+
+/// Decoders for uploads, by name.
+const CODECS: &str = "h264,hevc,av1,libdav1d,libaom-av1,vp8,vp9,libvpx,libvpx-vp9,mpeg1video,mpeg2video,mpeg4,msmpeg4v1,\
+msmpeg4v2,msmpeg4,h263,h263p,flv,wmv1,wmv2,wmv3,vc1,theora,prores,dnxhd,cfhd,mjpeg,dvvideo,jpeg2000,libopenjpeg,rv30,rv40,svq3,\
+qtrle,cinepak,rawvideo,v210,huffyuv,ffvhuff,ffv1,utvideo,aac,aac_latm,mp1,mp1float,mp2,mp2float,mp3,mp3float,ac3,ac3_fixed,eac3,dca,\
+truehd,mlp,flac,alac,opus,libopus,vorbis,libvorbis,amrnb,amrwb,libopencore_amrnb,libopencore_amrwb,wmav1,wmav2,wmapro,wmalossless,\
+cook,ape,wavpack,tta,speex,libspeex,gsm,gsm_ms,pcm_u8,pcm_s8,pcm_s16le,pcm_s16be,pcm_u16le,pcm_u16be,pcm_s24le,pcm_s24be,pcm_s32le,\
+pcm_s32be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_alaw,pcm_mulaw,pcm_bluray,pcm_dvd,adpcm_ima_wav,adpcm_ima_qt,adpcm_ms,adpcm_swf,\
+adpcm_yamaha,adpcm_g726";
+
+/// The options that stand before `-i`, and the input itself.
+pub fn guarded_input() -> Arguments {
+    Arguments::new()
+        .pair("-protocol_whitelist", "file")
+        .pair("-format_whitelist", FORMATS)
+        .pair("-codec_whitelist", CODECS)
+        .pair("-max_pixels", MAX_PIXELS)
+        .pair("-i", format_args!("file:{INPUT_NAME}"))
+}
+
+/// What every ffmpeg process gets first.
+pub fn quiet_ffmpeg() -> Arguments {
+    Arguments::new()
+        .flag("-hide_banner")
+        .flag("-nostdin")
+        .flag("-nostats")
+        .flag("-y")
+        .pair("-max_alloc", MAX_ALLOC_BYTES)
+}

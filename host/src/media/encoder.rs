@@ -1,0 +1,205 @@
+//! Encoders: what they are told, and which of them work here.
+
+use std::path::Path;
+
+use tokio_util::sync::CancellationToken;
+
+use super::command::Arguments;
+use super::containment::quiet_ffmpeg;
+use super::plan::{Effort, Encoding};
+use super::process::{ProcessError, Tool, last_lines};
+
+/// What does the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Processor {
+    /// NVENC.
+    Gpu,
+    /// libx264.
+    Cpu,
+}
+
+impl Processor {
+    /// The encoder's name in ffmpeg.
+    pub fn encoder(self) -> &'static str {
+        match self {
+            Self::Gpu => "h264_nvenc",
+            Self::Cpu => "libx264",
+        }
+    }
+
+    /// As reports say it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gpu => "gpu",
+            Self::Cpu => "cpu",
+        }
+    }
+}
+
+/// The options of one encode.
+///
+/// Rates are capped quality: the cap holds over a buffer of two seconds, and no average is aimed at. Colour is always
+/// what standard players assume, and always said.
+pub fn video_options(processor: Processor, encoding: &Encoding, threads: usize) -> Arguments {
+    let arguments = Arguments::new().pair("-c:v", processor.encoder());
+    let arguments = match processor {
+        Processor::Cpu => arguments
+            .pair("-preset", x264_preset(encoding.effort))
+            .pair("-crf", encoding.quality)
+            .pair("-sc_threshold", 0)
+            .pair("-threads", threads),
+        Processor::Gpu => arguments
+            .pair("-preset", nvenc_preset(encoding.effort))
+            .pair("-rc", "vbr")
+            .pair("-cq", encoding.quality)
+            .pair("-b:v", 0)
+            .pair("-no-scenecut", 1)
+            .pair("-forced-idr", 1),
+    };
+    let arguments = arguments.pair("-profile:v", "high").pair("-pix_fmt", "yuv420p");
+    let arguments = match encoding.max_kbps {
+        Some(kbps) => {
+            arguments.pair("-maxrate", format_args!("{kbps}k")).pair("-bufsize", format_args!("{}k", kbps * 2))
+        }
+        None => arguments,
+    };
+    arguments
+        .pair("-color_primaries", "bt709")
+        .pair("-color_trc", "bt709")
+        .pair("-colorspace", "bt709")
+        .pair("-color_range", "tv")
+}
+
+fn x264_preset(effort: Effort) -> &'static str {
+    match effort {
+        Effort::Fastest => "ultrafast",
+        Effort::Fast => "fast",
+        Effort::Medium => "medium",
+        Effort::Slow => "slow",
+    }
+}
+
+fn nvenc_preset(effort: Effort) -> &'static str {
+    match effort {
+        Effort::Fastest => "p1",
+        Effort::Fast => "p4",
+        Effort::Medium => "p5",
+        Effort::Slow => "p6",
+    }
+}
+
+/// A graphics processor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// The driver's name for it.
+    pub name: String,
+    /// Mebibytes.
+    pub memory_mib: u64,
+}
+
+/// The graphics processors, as NVIDIA's own tool tells of them. Empty where there is no driver.
+pub async fn devices() -> Vec<Device> {
+    let tool = Tool::new("nvidia-smi".into(), std::time::Duration::from_secs(10));
+    let arguments = Arguments::new().flag("--query-gpu=name,memory.total").flag("--format=csv,noheader,nounits");
+    match tool.capture(&arguments, Path::new("/"), &CancellationToken::new(), 64 * 1024).await {
+        Ok((answer, _)) => parse_devices(&String::from_utf8_lossy(&answer)),
+        Err(_) => Vec::new(),
+    }
+}
+
+fn parse_devices(answer: &str) -> Vec<Device> {
+    let line = |line: &str| {
+        let (name, memory) = line.rsplit_once(',')?;
+        Some(Device { name: name.trim().to_owned(), memory_mib: memory.trim().parse().ok()? })
+    };
+    answer.lines().filter_map(line).collect()
+}
+
+/// What came of the test encodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// None where NVENC works; else why not, in words for an operator.
+    pub gpu_missing: Option<String>,
+    /// None where libx264 works; else why not.
+    pub cpu_missing: Option<String>,
+}
+
+impl Proof {
+    /// The processors that work, the fastest first.
+    pub fn processors(&self) -> Vec<Processor> {
+        let gpu = self.gpu_missing.is_none().then_some(Processor::Gpu);
+        let cpu = self.cpu_missing.is_none().then_some(Processor::Cpu);
+        gpu.into_iter().chain(cpu).collect()
+    }
+}
+
+/// Encodes a few frames with each encoder. What ffmpeg lists proves nothing: it lists NVENC where no GPU is.
+pub async fn prove(ffmpeg: &Tool) -> Proof {
+    let (gpu, cpu) = tokio::join!(test_encode(ffmpeg, Processor::Gpu), test_encode(ffmpeg, Processor::Cpu));
+    Proof { gpu_missing: gpu.err(), cpu_missing: cpu.err() }
+}
+
+async fn test_encode(ffmpeg: &Tool, processor: Processor) -> Result<(), String> {
+    let encoding = Encoding { quality: 23, max_kbps: Some(1000), effort: Effort::Fast };
+    let arguments = quiet_ffmpeg()
+        .pair("-f", "lavfi")
+        // 256x256: NVENC refuses frames under about 145x49, whatever the GPU.
+        .pair("-i", "color=c=gray:size=256x256:rate=25:duration=0.2")
+        .all(video_options(processor, &encoding, 1))
+        .pair("-f", "null")
+        .flag("-");
+    match ffmpeg.capture(&arguments, Path::new("/"), &CancellationToken::new(), 0).await {
+        Ok(_) => Ok(()),
+        Err(ProcessError::Failed { stderr, .. }) => Err(explain(&stderr)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// What a failed test encode means and what to do about it.
+fn explain(stderr: &str) -> String {
+    let known = [
+        ("Unknown encoder", "this ffmpeg was built without it"),
+        (
+            "Cannot load libnvidia-encode",
+            "the container lacks the GPU's video capability: set NVIDIA_DRIVER_CAPABILITIES=video,compute,utility",
+        ),
+        ("Cannot load libcuda", "no GPU, or no driver for it"),
+        ("No capable devices", "this GPU has no encoder (data-centre GPUs such as A100, H100 and H200 have none)"),
+        ("unsupported device", "this GPU has no encoder (data-centre GPUs such as A100, H100 and H200 have none)"),
+        ("out of memory (10)", "the driver's limit of encode sessions is used up"),
+    ];
+    match known.into_iter().find(|(text, _)| stderr.contains(text)) {
+        Some((_, meaning)) => meaning.to_owned(),
+        None => last_lines(stderr, 2),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_two_encoders_get_what_the_ladder_asks_for() {
+        let encoding = Encoding { quality: 23, max_kbps: Some(5000), effort: Effort::Fast };
+        let cpu = video_options(Processor::Cpu, &encoding, 2).to_string();
+        assert!(cpu.starts_with("-c:v libx264 -preset fast -crf 23 "), "{cpu}");
+        assert!(cpu.contains("-maxrate 5000k -bufsize 10000k"), "{cpu}");
+        let gpu = video_options(Processor::Gpu, &encoding, 2).to_string();
+        assert!(gpu.starts_with("-c:v h264_nvenc -preset p4 -rc vbr -cq 23 -b:v 0 "), "{gpu}");
+        assert!(!cpu.contains("-b:v"), "an average beside a CRF is ignored by libx264: {cpu}");
+    }
+
+    #[test]
+    fn the_drivers_list_of_devices_is_read() {
+        let expected = Device { name: "NVIDIA H200".to_owned(), memory_mib: 143_771 };
+        assert_eq!(parse_devices("NVIDIA H200, 143771\n"), [expected]);
+        assert_eq!(parse_devices("NVIDIA-SMI has failed\n"), []);
+    }
+
+    #[test]
+    fn a_failed_test_encode_says_what_to_do() {
+        assert!(explain("[h264_nvenc @ 0x1] Cannot load libnvidia-encode.so.1").contains("NVIDIA_DRIVER_CAPABILITIES"));
+        assert!(explain("[h264_nvenc @ 0x1] No capable devices found").contains("H200"));
+        assert_eq!(explain("something new\nand its reason"), "something new / and its reason");
+    }
+}

@@ -1,0 +1,231 @@
+//! What can go wrong between an upload and its outputs.
+
+use super::hls::HlsError;
+use super::process::{ProcessError, last_lines};
+use crate::failure::{Blame, Fault};
+
+/// An upload that can't be used. The text is written for a support person to send on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UploadError {
+    /// No bytes.
+    #[error("the file is empty (0 bytes): upload it again")]
+    Empty,
+    /// Nothing that a demuxer on our list knows.
+    #[error(
+        "the file is not audio or video in a format that is supported ({detail}): upload it as MP4, MOV, MKV, WebM, MP3, M4A, WAV or FLAC"
+    )]
+    NotMedia {
+        /// What ffprobe said.
+        detail: String,
+    },
+    /// The index or the end is missing.
+    #[error("the file is cut off ({detail}): the upload or the export did not finish; upload it again from the source")]
+    Truncated {
+        /// What is missing.
+        detail: String,
+    },
+    /// A codec that we don't decode.
+    #[error("the {kind} track uses a codec that is not supported ({codec}): export it as H.264 with AAC")]
+    UnsupportedCodec {
+        /// `video` or `audio`.
+        kind: &'static str,
+        /// Its name, or its tag where it has no name.
+        codec: String,
+    },
+    /// Larger than a camera makes.
+    #[error(
+        "the picture is {width}x{height}, which is more than the 8192x4320 pixels that are supported: export it smaller"
+    )]
+    TooLarge {
+        /// Pixels.
+        width: u64,
+        /// Pixels.
+        height: u64,
+    },
+    /// Smaller than an encoder takes.
+    #[error("the picture is {width}x{height}, which is too small to encode: at least 16x16 is needed")]
+    TooSmall {
+        /// Pixels.
+        width: u32,
+        /// Pixels.
+        height: u32,
+    },
+    /// No length.
+    #[error("the file has no duration: it holds a single moment or none; upload the whole recording")]
+    ZeroDuration,
+    /// Declared audio without sound.
+    #[error(
+        "the file was uploaded as audio but holds no audio track that can be used: upload it as video, or with its sound"
+    )]
+    NoAudio,
+    /// Declared video without pictures.
+    #[error(
+        "the file was uploaded as video but holds no video track that can be used: upload it as audio, or with its picture"
+    )]
+    NoVideo,
+    /// Packets are there, but they don't decode.
+    #[error("the file is damaged: {detail}; export it again from the source")]
+    Damaged {
+        /// What did not decode.
+        detail: String,
+    },
+}
+
+impl Fault for UploadError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Empty => "upload.empty",
+            Self::NotMedia { .. } => "upload.not-media",
+            Self::Truncated { .. } => "upload.truncated",
+            Self::UnsupportedCodec { .. } => "upload.unsupported-codec",
+            Self::TooLarge { .. } => "upload.too-large",
+            Self::TooSmall { .. } => "upload.too-small",
+            Self::ZeroDuration => "upload.zero-duration",
+            Self::NoAudio => "upload.no-audio",
+            Self::NoVideo => "upload.no-video",
+            Self::Damaged { .. } => "upload.damaged",
+        }
+    }
+
+    fn blame(&self) -> Blame {
+        Blame::Upload
+    }
+}
+
+/// Anything that ends a transcode.
+#[derive(Debug, thiserror::Error)]
+pub enum MediaError {
+    /// The upload's fault.
+    #[error(transparent)]
+    Upload(#[from] UploadError),
+    /// The policy asked for something that makes no sense.
+    #[error(transparent)]
+    Plan(#[from] super::plan::PlanError),
+    /// The job was called off.
+    #[error("the job was called off")]
+    Cancelled,
+    /// The work directory is full.
+    #[error("the disk of the work directory is full: give it at least three times the size of the upload")]
+    DiskFull,
+    /// ffmpeg failed for a reason that is not the upload's.
+    #[error("ffmpeg failed while it was {doing}")]
+    Process {
+        /// The step.
+        doing: &'static str,
+        /// What happened.
+        source: ProcessError,
+    },
+    /// No GPU where one was insisted on.
+    #[error("a GPU encoder was asked for and none is proven here: {reason}")]
+    NoGpu {
+        /// What the test encode said.
+        reason: String,
+    },
+    /// ffmpeg made something that is not whole.
+    #[error("what ffmpeg made is not whole")]
+    Output(#[from] HlsError),
+    /// The same, of a file.
+    #[error("what ffmpeg made is not whole: {detail}")]
+    BadFile {
+        /// What was wrong with which output.
+        detail: String,
+    },
+    /// The work directory could not be used.
+    #[error("the work directory could not be used while {doing}")]
+    WorkDirectory {
+        /// The step.
+        doing: &'static str,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// ffprobe answered something that can't be read.
+    #[error("ffprobe answered in a way that can't be read: {detail}")]
+    Probe {
+        /// What was wrong.
+        detail: String,
+    },
+    /// A picture could not be written.
+    #[error("the waveform could not be drawn: {detail}")]
+    Drawing {
+        /// What was wrong.
+        detail: String,
+    },
+    /// A fault of ours.
+    #[error("the transcode ended without a result: {detail}")]
+    Lost {
+        /// What is known.
+        detail: String,
+    },
+}
+
+impl MediaError {
+    /// A failed process, told apart by what it said.
+    pub fn process(doing: &'static str, source: ProcessError) -> Self {
+        match source {
+            ProcessError::Cancelled => Self::Cancelled,
+            ref error if says_disk_full(error.stderr()) => Self::DiskFull,
+            source => Self::Process { doing, source },
+        }
+    }
+
+    /// A failed use of the work directory.
+    pub fn work(doing: &'static str) -> impl Fn(std::io::Error) -> Self {
+        move |source| match source.kind() {
+            std::io::ErrorKind::StorageFull => Self::DiskFull,
+            _ => Self::WorkDirectory { doing, source },
+        }
+    }
+
+    /// What ffmpeg said at the end, shortened for a message.
+    pub fn last_words(&self) -> String {
+        match self {
+            Self::Process { source, .. } => last_lines(source.stderr(), 2),
+            other => other.to_string(),
+        }
+    }
+}
+
+/// ffmpeg has no status of its own for a full disk.
+fn says_disk_full(stderr: &str) -> bool {
+    stderr.contains("No space left on device")
+}
+
+impl Fault for MediaError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Upload(error) => error.code(),
+            Self::Plan(error) => error.code(),
+            Self::Output(error) => error.code(),
+            Self::Cancelled => "job.cancelled",
+            Self::DiskFull => "host.disk-full",
+            Self::Process { source: ProcessError::Stalled { .. }, .. } => "host.ffmpeg-stalled",
+            Self::Process { source: ProcessError::Start { .. }, .. } => "host.ffmpeg-missing",
+            Self::Process { .. } => "host.ffmpeg-failed",
+            Self::NoGpu { .. } => "host.no-gpu",
+            Self::BadFile { .. } => "output.not-whole",
+            Self::WorkDirectory { .. } => "host.work-directory",
+            Self::Probe { .. } => "host.probe",
+            Self::Drawing { .. } | Self::Lost { .. } => "host.bug",
+        }
+    }
+
+    fn blame(&self) -> Blame {
+        match self {
+            Self::Upload(error) => error.blame(),
+            Self::Plan(error) => error.blame(),
+            _ => Blame::Host,
+        }
+    }
+
+    fn retryable(&self) -> bool {
+        matches!(
+            self,
+            Self::DiskFull
+                | Self::Process { .. }
+                | Self::Output(_)
+                | Self::BadFile { .. }
+                | Self::WorkDirectory { .. }
+                | Self::Cancelled
+        )
+    }
+}

@@ -1,0 +1,90 @@
+//! The constant frame rate that outputs get.
+//!
+//! Fixed keyframes and segments need a constant rate, and HLS allows at most 60 frames per second. Cameras of phones
+//! and screen recorders vary theirs, so the nominal rate and the measured average can differ.
+
+use super::info::Ratio;
+
+/// Rates that players and cameras know. A varying source gets the one that holds all of its frames.
+const STANDARD: [(u32, u32); 13] = [
+    (10, 1),
+    (12, 1),
+    (15, 1),
+    (20, 1),
+    (24_000, 1001),
+    (24, 1),
+    (25, 1),
+    (30_000, 1001),
+    (30, 1),
+    (48, 1),
+    (50, 1),
+    (60_000, 1001),
+    (60, 1),
+];
+
+/// Apple's authoring rules for HLS: at most 60 frames per second.
+const MAX: f64 = 60.0;
+
+/// How far the measured average may be from the nominal rate for the source to count as constant.
+const CONSTANT_WITHIN: f64 = 0.01;
+
+/// Chooses from the container's nominal rate and the average over all packets.
+pub fn choose(nominal: Option<Ratio>, average: f64) -> Ratio {
+    let nominal = nominal.filter(|rate| rate.value() <= MAX + 0.01);
+    if let Some(rate) = nominal {
+        let constant = average <= 0.0 || (rate.value() / average - 1.0).abs() <= CONSTANT_WITHIN;
+        // A camera that was meant to run at a standard rate and skipped some frames in the dark.
+        let skipped = is_standard(rate) && average < rate.value() && rate.value() < average * 1.5;
+        if constant || skipped {
+            return rate;
+        }
+    }
+    standard_for(average.clamp(1.0, MAX))
+}
+
+fn is_standard(rate: Ratio) -> bool {
+    STANDARD.iter().any(|&(numerator, denominator)| rate == Ratio { numerator, denominator })
+}
+
+/// The lowest standard rate that is not more than 2 % under the average.
+fn standard_for(average: f64) -> Ratio {
+    let (numerator, denominator) = STANDARD
+        .into_iter()
+        .find(|&(numerator, denominator)| f64::from(numerator) / f64::from(denominator) >= average * 0.98)
+        .unwrap_or((60, 1));
+    Ratio { numerator, denominator }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(nominal: &str, average: f64) -> String {
+        choose(Ratio::parse(nominal), average).to_string()
+    }
+
+    #[test]
+    fn a_constant_source_keeps_its_rate_however_odd() {
+        assert_eq!(chosen("24000/1001", 23.976), "24000/1001");
+        assert_eq!(chosen("5/1", 5.0), "5/1");
+        assert_eq!(chosen("30/1", 0.0), "30/1");
+    }
+
+    #[test]
+    fn a_camera_that_skipped_frames_keeps_its_nominal_rate() {
+        assert_eq!(chosen("30/1", 27.5), "30/1");
+    }
+
+    #[test]
+    fn a_varying_source_gets_a_standard_rate_near_its_average() {
+        assert_eq!(chosen("120/1", 29.88), "30000/1001");
+        assert_eq!(chosen("90000/1", 24.4), "25/1");
+        assert_eq!(chosen("600/1", 1.2), "10/1");
+    }
+
+    #[test]
+    fn nothing_is_faster_than_sixty() {
+        assert_eq!(chosen("120/1", 120.0), "60/1");
+        assert_eq!(chosen("60/1", 60.06), "60/1");
+    }
+}

@@ -1,0 +1,275 @@
+//! Proving that a rendition is whole before anybody is told that it exists.
+//!
+//! ffmpeg's exit code proves nothing here: on a full disk its HLS muxer ends with 0 and leaves empty segments behind.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::time::Duration;
+
+use super::mp4::{self, Header};
+use super::playlist::{ByteRange, MediaPlaylist, rounded_seconds};
+use super::{Codecs, HlsError, codecs_of, measure, parse, starts_with_keyframe, ts};
+
+/// How much of the first segment is read for the codecs at first, and at most. The first sound comes behind the first
+/// picture; that takes some 100 KB as a rule, and as much as the encoder's buffer may hold at worst.
+const CODECS_HEAD: (u64, u64) = (1 << 20, 64 << 20);
+
+/// How much of every segment is read for its first picture. In a transport stream that begins after three packets; in
+/// fragmented MP4 after the table of samples, which takes 30 KB for twenty seconds at 60 frames.
+const KEYFRAME_HEAD: u64 = 64 << 10;
+
+/// Most bytes of a map; ffmpeg's have less than two thousand.
+const MAP_BYTES: u64 = 1 << 20;
+
+/// How much longer than asked a segment may be: Apple's rule for players' buffers.
+const SEGMENT_SLACK: Duration = Duration::from_millis(500);
+
+/// Most boxes in a fragment; ffmpeg writes five.
+const MAX_BOXES: usize = 1000;
+
+/// What a rendition should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expectation {
+    /// How long it should play.
+    pub duration: Duration,
+    /// How long each segment was asked to be.
+    pub segment: Duration,
+    /// By how much the whole may differ; see [`usual_tolerance`].
+    pub tolerance: Duration,
+    /// Whether it should have pictures.
+    pub has_video: bool,
+    /// Whether it should have sound.
+    pub has_audio: bool,
+}
+
+/// A second, or half a segment where that is less.
+///
+/// Honest differences are small: a frame at either end, the 21 ms or so with which an AAC encoder starts, sound that
+/// ends a little before the picture. What must never pass is the loss of a whole segment, so the tolerance stays well
+/// below one, however short segments are.
+pub fn usual_tolerance(segment: Duration) -> Duration {
+    Duration::from_secs(1).min(segment / 2)
+}
+
+/// A rendition that may be published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedRung {
+    /// As read, with its target duration set to the segment length that was asked for (or more where a segment needs
+    /// it), so that all renditions of a ladder have the same, and with independent segments promised, for they were
+    /// looked at.
+    pub playlist: MediaPlaylist,
+    /// Bytes of each segment, in playing order.
+    pub sizes: Vec<u64>,
+    /// Bytes of all files that the playlist names, the map among them.
+    pub bytes: u64,
+    /// For `BANDWIDTH`.
+    pub peak_bps: u64,
+    /// For `AVERAGE-BANDWIDTH`.
+    pub average_bps: u64,
+    /// For `CODECS`.
+    pub codecs: Codecs,
+}
+
+/// Looks at a rendition in `dir`: the playlist, every file that it names, and the front of every segment.
+///
+/// Synchronous, and it reads some 64 KB of each segment: call it on a thread that may block.
+pub fn check_rung(dir: &Path, playlist_file: &str, expected: &Expectation) -> Result<CheckedRung, HlsError> {
+    let mut playlist = read_playlist(dir, playlist_file)?;
+    check_durations(&playlist, playlist_file, expected)?;
+    let init = match &playlist.map {
+        Some(map) => {
+            let mut piece = Piece::open(dir, &map.uri, map.byte_range)?;
+            if piece.length > MAP_BYTES {
+                return Err(piece.damaged("it is too large for an initialisation map"));
+            }
+            Some(piece.head(MAP_BYTES)?)
+        }
+        None => None,
+    };
+    let init = init.as_deref();
+
+    let mut codecs = None;
+    let mut sizes = Vec::with_capacity(playlist.segments.len());
+    for segment in &playlist.segments {
+        let mut piece = Piece::open(dir, &segment.uri, segment.byte_range)?;
+        let head = piece.head(KEYFRAME_HEAD)?;
+        match init {
+            None => piece.check_transport_stream(&head)?,
+            Some(_) => piece.check_fragment()?,
+        }
+        if codecs.is_none() {
+            codecs = Some(check_codecs(&mut piece, init, expected)?);
+        }
+        if expected.has_video && !starts_with_keyframe(&head, init) {
+            return Err(HlsError::NoKeyframe { file: piece.file });
+        }
+        sizes.push(piece.length);
+    }
+
+    let mut bytes = 0_u64;
+    for file in playlist.files() {
+        bytes = bytes.saturating_add(open(dir, file)?.1);
+    }
+    playlist.target_duration = rounded_seconds(expected.segment).max(playlist.least_target_duration());
+    playlist.independent_segments = true;
+    let measured: Vec<_> =
+        playlist.segments.iter().map(|segment| segment.duration).zip(sizes.iter().copied()).collect();
+    let rates = measure(&measured, Duration::from_secs(u64::from(playlist.target_duration)));
+    Ok(CheckedRung {
+        playlist,
+        sizes,
+        bytes,
+        peak_bps: rates.peak_bps,
+        average_bps: rates.average_bps,
+        codecs: codecs.unwrap_or_default(),
+    })
+}
+
+fn read_playlist(dir: &Path, file: &str) -> Result<MediaPlaylist, HlsError> {
+    let (handle, _) = open(dir, file).map_err(|error| match error {
+        HlsError::MissingSegment { file } => HlsError::MissingPlaylist { file },
+        other => other,
+    })?;
+    // One byte more than is parsed, so that what is too large is seen to be.
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(parse::MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    handle.take(limit).read_to_end(&mut bytes).map_err(|source| unreadable(file, source))?;
+    let playlist = MediaPlaylist::parse(&String::from_utf8_lossy(&bytes))
+        .map_err(|source| HlsError::Playlist { file: file.to_owned(), source })?;
+    if playlist.segments.is_empty() {
+        return Err(HlsError::NoSegments { file: file.to_owned() });
+    }
+    if !playlist.ended {
+        return Err(HlsError::NotEnded { file: file.to_owned() });
+    }
+    Ok(playlist)
+}
+
+fn check_durations(playlist: &MediaPlaylist, file: &str, expected: &Expectation) -> Result<(), HlsError> {
+    let longest = expected.segment.saturating_add(SEGMENT_SLACK);
+    if let Some(long) = playlist.segments.iter().find(|segment| segment.duration > longest) {
+        return Err(HlsError::LongSegment { file: long.uri.clone(), is: long.duration, wanted: expected.segment });
+    }
+    let (file, is, wanted) = (file.to_owned(), playlist.duration(), expected.duration);
+    if is.saturating_add(expected.tolerance) < wanted {
+        return Err(HlsError::Short { file, is, wanted });
+    }
+    if is > wanted.saturating_add(expected.tolerance) {
+        return Err(HlsError::Long { file, is, wanted });
+    }
+    Ok(())
+}
+
+fn check_codecs(first: &mut Piece, init: Option<&[u8]>, expected: &Expectation) -> Result<Codecs, HlsError> {
+    let (mut limit, most) = CODECS_HEAD;
+    let codecs = loop {
+        match codecs_of(&first.head(limit)?, init) {
+            Ok(codecs) => break codecs,
+            Err(_) if limit < first.length.min(most) => limit *= 4,
+            Err(source) => return Err(HlsError::Codecs { file: first.file.clone(), source }),
+        }
+    };
+    let (is, wanted) = ((codecs.video.is_some(), codecs.audio.is_some()), (expected.has_video, expected.has_audio));
+    if is == wanted {
+        return Ok(codecs);
+    }
+    Err(HlsError::Tracks { file: first.file.clone(), wanted: tracks(wanted), is: tracks(is) })
+}
+
+fn tracks((video, audio): (bool, bool)) -> &'static str {
+    match (video, audio) {
+        (true, true) => "H.264 and AAC",
+        (true, false) => "H.264 alone",
+        (false, true) => "AAC alone",
+        (false, false) => "neither H.264 nor AAC",
+    }
+}
+
+/// A segment or a map: a file, or a part of one.
+struct Piece {
+    file: String,
+    handle: File,
+    offset: u64,
+    length: u64,
+}
+
+impl Piece {
+    /// Fails where it is not there, is empty, or ends behind its file.
+    fn open(dir: &Path, file: &str, range: Option<ByteRange>) -> Result<Self, HlsError> {
+        let (handle, size) = open(dir, file)?;
+        let ByteRange { length, offset } = range.unwrap_or(ByteRange { length: size, offset: 0 });
+        let piece = Self { file: file.to_owned(), handle, offset, length };
+        if length == 0 || size == 0 {
+            return Err(HlsError::EmptySegment { file: piece.file });
+        }
+        if offset.checked_add(length).is_none_or(|end| end > size) {
+            return Err(piece.damaged("it ends before a byte range of its playlist"));
+        }
+        Ok(piece)
+    }
+
+    fn damaged(&self, problem: &'static str) -> HlsError {
+        HlsError::DamagedSegment { file: self.file.clone(), problem }
+    }
+
+    /// Its first bytes.
+    fn head(&mut self, limit: u64) -> Result<Vec<u8>, HlsError> {
+        self.read(0, limit)
+    }
+
+    fn read(&mut self, at: u64, limit: u64) -> Result<Vec<u8>, HlsError> {
+        let mut bytes = Vec::new();
+        let limit = limit.min(self.length.saturating_sub(at));
+        self.handle
+            .seek(SeekFrom::Start(self.offset.saturating_add(at)))
+            .and_then(|_| (&self.handle).take(limit).read_to_end(&mut bytes))
+            .map_err(|source| unreadable(&self.file, source))?;
+        Ok(bytes)
+    }
+
+    fn check_transport_stream(&self, head: &[u8]) -> Result<(), HlsError> {
+        if !self.length.is_multiple_of(ts::PACKET as u64) {
+            return Err(self.damaged("it does not consist of whole packets"));
+        }
+        if !ts::in_step(head) {
+            return Err(self.damaged("its packets are out of step"));
+        }
+        Ok(())
+    }
+
+    /// Every box must be there to its last byte, a table of samples and the samples among them.
+    fn check_fragment(&mut self) -> Result<(), HlsError> {
+        let (mut at, mut has_table, mut has_media) = (0, false, false);
+        for _ in 0..MAX_BOXES {
+            if at == self.length {
+                break;
+            }
+            let Some(Header { kind, size: Some(size), .. }) = mp4::header(&self.read(at, 16)?) else { break };
+            has_table |= kind == *b"moof";
+            has_media |= kind == *b"mdat";
+            at = at.saturating_add(size);
+        }
+        if at != self.length || !has_table || !has_media {
+            return Err(self.damaged("its boxes are not whole"));
+        }
+        Ok(())
+    }
+}
+
+/// A file beside the playlist, and its size.
+fn open(dir: &Path, file: &str) -> Result<(File, u64), HlsError> {
+    let handle = File::open(dir.join(file)).map_err(|source| match source.kind() {
+        ErrorKind::NotFound => HlsError::MissingSegment { file: file.to_owned() },
+        _ => unreadable(file, source),
+    })?;
+    let size = handle.metadata().map_err(|source| unreadable(file, source))?.len();
+    Ok((handle, size))
+}
+
+fn unreadable(file: &str, source: std::io::Error) -> HlsError {
+    HlsError::Unreadable { file: file.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! H.264 NAL units in both of their wrappings.
+
+/// A slice of a picture that is no keyframe.
+pub(super) const SLICE: u8 = 1;
+/// A slice of a keyframe that nothing after it looks behind.
+pub(super) const IDR: u8 = 5;
+/// A sequence parameter set.
+pub(super) const SPS: u8 = 7;
+
+/// The type of a unit; none for an empty one.
+pub(super) fn kind(unit: &[u8]) -> Option<u8> {
+    unit.first().map(|header| header & 0x1f)
+}
+
+/// The units of a byte stream (Annex B), each from its header byte on. The last one may be cut off.
+pub(super) fn annex_b(stream: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = after_start_code(stream).map(|(_, rest)| rest);
+    std::iter::from_fn(move || {
+        let current = rest?;
+        match after_start_code(current) {
+            Some((unit, next)) => {
+                rest = Some(next);
+                Some(unit)
+            }
+            None => rest.take(),
+        }
+    })
+}
+
+/// What is in front of the next start code, and what is behind it.
+fn after_start_code(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = bytes.windows(3).position(|window| window == [0, 0, 1])?;
+    Some((bytes.get(..at)?, bytes.get(at + 3..)?))
+}
+
+/// The units of an MP4 sample, each behind its length of `width` bytes. The last one may be cut off.
+pub(super) fn length_prefixed(sample: &[u8], width: usize) -> impl Iterator<Item = &[u8]> {
+    let mut rest = sample;
+    std::iter::from_fn(move || {
+        let (prefix, after) = rest.split_at_checked(width).filter(|_| width > 0)?;
+        let length = prefix.iter().fold(0_usize, |sum, byte| (sum << 8) | usize::from(*byte));
+        let (unit, next) = after.split_at_checked(length).unwrap_or((after, &[]));
+        rest = next;
+        Some(unit)
+    })
+}
+
+/// Whether the first picture in these units is an IDR picture. Parameter sets and SEI messages may be in front.
+pub(super) fn first_picture_is_idr<'a>(units: impl Iterator<Item = &'a [u8]>) -> Option<bool> {
+    // 2 to 4 are the partitions of a slice that is no keyframe.
+    units.filter_map(kind).find(|kind| (SLICE..=IDR).contains(kind)).map(|kind| kind == IDR)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_stream_is_cut_at_both_lengths_of_start_code() {
+        let units: Vec<&[u8]> = annex_b(&[9, 0, 0, 0, 1, 0x67, 5, 0, 0, 1, 0x65, 6]).collect();
+        assert_eq!(units, [&[0x67, 5][..], &[0x65, 6]]);
+        assert_eq!(annex_b(&[0, 0]).count(), 0);
+    }
+
+    #[test]
+    fn a_sample_is_cut_by_its_lengths_and_may_end_early() {
+        let units: Vec<&[u8]> = length_prefixed(&[0, 2, 0x67, 5, 0, 9, 0x65], 2).collect();
+        assert_eq!(units, [&[0x67, 5][..], &[0x65]]);
+        assert_eq!(length_prefixed(&[1, 2, 3], 0).count(), 0);
+    }
+
+    #[test]
+    fn only_an_idr_slice_makes_a_keyframe() {
+        let of = |kinds: &'static [u8]| first_picture_is_idr(kinds.chunks(1));
+        assert_eq!(of(&[9, 7, 8, 6, 5, 1]), Some(true));
+        assert_eq!(of(&[9, 6, 1, 5]), Some(false));
+        assert_eq!(of(&[9, 7, 8]), None);
+    }
+}

@@ -1,0 +1,270 @@
+//! Reading media playlists.
+
+use std::time::Duration;
+
+use super::attributes;
+use super::playlist::{ByteRange, Map, MediaPlaylist, Segment, is_plain_name};
+
+/// Largest playlist that is read. A day in one-second segments with byte ranges takes 7 MB; twice that.
+pub(super) const MAX_BYTES: usize = 16 << 20;
+
+/// Most lines: a day in one-second segments takes 260,000.
+const MAX_LINES: usize = 500_000;
+
+/// Why a text is no media playlist that we can use.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlaylistError {
+    /// More than any job should make.
+    #[error("it has more than {MAX_BYTES} bytes or {MAX_LINES} lines")]
+    TooLarge,
+    /// Something else, or cut off.
+    #[error("it does not begin with #EXTM3U")]
+    NotAPlaylist,
+    /// A line that is wrong, or that means something which we don't handle.
+    #[error("line {line}: {problem}")]
+    Line {
+        /// Counted from 1.
+        line: usize,
+        /// What is the matter with it.
+        problem: &'static str,
+    },
+    /// Something that every playlist has.
+    #[error("it has no {0}")]
+    Missing(&'static str),
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Reader {
+    version: Option<u32>,
+    target_duration: Option<u32>,
+    sequence: Option<()>,
+    kind: Option<()>,
+    independent: Option<()>,
+    map: Option<Map>,
+    segments: Vec<Segment>,
+    ended: Option<()>,
+    /// What was said of the segment whose file comes next.
+    duration: Option<Duration>,
+    /// The same: length, and offset where it was given.
+    range: Option<(u64, Option<u64>)>,
+}
+
+pub(super) fn parse(text: &str) -> Result<MediaPlaylist, PlaylistError> {
+    if text.len() > MAX_BYTES {
+        return Err(PlaylistError::TooLarge);
+    }
+    let mut lines = text.lines().enumerate();
+    if lines.next().is_none_or(|(_, first)| first != "#EXTM3U") {
+        return Err(PlaylistError::NotAPlaylist);
+    }
+    let mut reader = Reader::default();
+    for (index, line) in lines {
+        if index >= MAX_LINES {
+            return Err(PlaylistError::TooLarge);
+        }
+        reader.line(line).map_err(|problem| PlaylistError::Line { line: index + 1, problem })?;
+    }
+    if reader.duration.is_some() || reader.range.is_some() {
+        return Err(PlaylistError::Missing("file for its last segment"));
+    }
+    Ok(MediaPlaylist {
+        // Absent means 1.
+        version: reader.version.unwrap_or(1),
+        target_duration: reader.target_duration.ok_or(PlaylistError::Missing("EXT-X-TARGETDURATION"))?,
+        segments: reader.segments,
+        map: reader.map,
+        independent_segments: reader.independent.is_some(),
+        ended: reader.ended.is_some(),
+    })
+}
+
+impl Reader {
+    fn line(&mut self, line: &str) -> Result<(), &'static str> {
+        if line.is_empty() || (line.starts_with('#') && !line.starts_with("#EXT")) {
+            return Ok(());
+        }
+        if self.ended.is_some() {
+            return Err("there is more after EXT-X-ENDLIST");
+        }
+        let Some(tag) = line.strip_prefix("#EXT") else { return self.file(line) };
+        let (name, value) = tag.split_once(':').unwrap_or((tag, ""));
+        match name {
+            "-X-VERSION" => once(&mut self.version, number(value).ok_or("the version is no number")?),
+            "-X-TARGETDURATION" => {
+                once(&mut self.target_duration, number(value).ok_or("the target duration is no number")?)
+            }
+            // A playlist that starts later has lost its first segments.
+            "-X-MEDIA-SEQUENCE" if value == "0" => once(&mut self.sequence, ()),
+            "-X-MEDIA-SEQUENCE" => Err("the first segment is not number 0"),
+            // EVENT is what ffmpeg writes while the playlist grows.
+            "-X-PLAYLIST-TYPE" if matches!(value, "VOD" | "EVENT") => once(&mut self.kind, ()),
+            "-X-INDEPENDENT-SEGMENTS" => once(&mut self.independent, ()),
+            "-X-MAP" if self.segments.is_empty() && self.duration.is_none() => once(&mut self.map, map(value)?),
+            "-X-MAP" => Err("a map that is not in front of all segments"),
+            "INF" => {
+                let seconds = value.split_once(',').map_or(value, |(seconds, _title)| seconds);
+                once(&mut self.duration, exact_seconds(seconds).ok_or("the duration is no number of seconds")?)
+            }
+            "-X-BYTERANGE" => once(&mut self.range, byte_range(value).ok_or("the byte range is malformed")?),
+            "-X-ENDLIST" if self.duration.is_none() && self.range.is_none() => once(&mut self.ended, ()),
+            "-X-ENDLIST" => Err("the last segment has no file"),
+            _ => Err("a tag that is not expected here"),
+        }
+    }
+
+    fn file(&mut self, uri: &str) -> Result<(), &'static str> {
+        if !is_plain_name(uri) {
+            return Err("not the name of a file beside the playlist");
+        }
+        let duration = self.duration.take().ok_or("a segment without EXTINF")?;
+        let byte_range = match self.range.take() {
+            None => None,
+            Some((length, offset)) => {
+                // Without an offset it continues the range before it, which must be one of the same file.
+                let previous = self.segments.last().filter(|previous| previous.uri == uri);
+                let offset = offset
+                    .or_else(|| previous?.byte_range?.end())
+                    .ok_or("a byte range without offset that continues nothing")?;
+                let range = ByteRange { length, offset };
+                range.end().ok_or("the byte range is too large")?;
+                Some(range)
+            }
+        };
+        self.segments.push(Segment { uri: uri.to_owned(), duration, byte_range });
+        Ok(())
+    }
+}
+
+/// Sets what may be said once only.
+fn once<T>(place: &mut Option<T>, value: T) -> Result<(), &'static str> {
+    match place.replace(value) {
+        None => Ok(()),
+        Some(_) => Err("said twice"),
+    }
+}
+
+fn map(value: &str) -> Result<Map, &'static str> {
+    let mut uri = None;
+    let mut range = None;
+    for attribute in attributes::parse(value).ok_or("the map is malformed")? {
+        match (attribute.name, attribute.quoted) {
+            ("URI", true) => uri = Some(attribute.value),
+            ("BYTERANGE", true) => {
+                let (length, offset) = byte_range(attribute.value).ok_or("the map's byte range is malformed")?;
+                range = Some(ByteRange { length, offset: offset.unwrap_or(0) });
+            }
+            _ => return Err("the map has an attribute that is not expected"),
+        }
+    }
+    let uri = uri.filter(|uri| is_plain_name(uri)).ok_or("the map is no file beside the playlist")?;
+    if range.is_some_and(|range| range.end().is_none()) {
+        return Err("the map's byte range is too large");
+    }
+    Ok(Map { uri: uri.to_owned(), byte_range: range })
+}
+
+/// `length` or `length@offset`.
+fn byte_range(value: &str) -> Option<(u64, Option<u64>)> {
+    match value.split_once('@') {
+        Some((length, offset)) => Some((number(length)?, Some(number(offset)?))),
+        None => Some((number(value)?, None)),
+    }
+}
+
+/// Digits only: `parse` alone would also take a plus sign.
+pub(super) fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+/// Seconds with up to six decimals, kept exact: durations are added up, and a float would drift.
+fn exact_seconds(text: &str) -> Option<Duration> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    if !(1..=6).contains(&fraction.len()) {
+        return None;
+    }
+    let micros: u64 = number(&format!("{fraction:0<6}"))?;
+    Some(Duration::from_secs(u64::from(number::<u32>(whole)?)) + Duration::from_micros(micros))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:6\n#EXT-X-MEDIA-SEQUENCE:0\n";
+
+    fn with(body: &str) -> Result<MediaPlaylist, PlaylistError> {
+        MediaPlaylist::parse(&format!("{HEAD}{body}"))
+    }
+
+    #[test]
+    fn durations_are_exact() {
+        let playlist = with("#EXTINF:6.005999,\na.ts\n#EXTINF:6,\nb.ts\n#EXTINF:0.1,\nc.ts\n#EXT-X-ENDLIST\n").unwrap();
+        let micros: Vec<u128> = playlist.segments.iter().map(|s| s.duration.as_micros()).collect();
+        assert_eq!(micros, [6_005_999, 6_000_000, 100_000]);
+    }
+
+    #[test]
+    fn a_range_without_offset_continues_the_one_before_it() {
+        let playlist = with("#EXTINF:6,\n#EXT-X-BYTERANGE:10@7\na.ts\n#EXTINF:6,\n#EXT-X-BYTERANGE:5\na.ts\n").unwrap();
+        assert_eq!(playlist.segments[1].byte_range, Some(ByteRange { length: 5, offset: 17 }));
+        assert!(with("#EXTINF:6,\n#EXT-X-BYTERANGE:5\na.ts\n").is_err());
+        assert!(with("#EXTINF:6,\n#EXT-X-BYTERANGE:5@0\na.ts\n#EXTINF:6,\n#EXT-X-BYTERANGE:5\nb.ts\n").is_err());
+    }
+
+    #[test]
+    fn a_growing_playlist_is_read_and_is_not_ended() {
+        let playlist = with("#EXT-X-PLAYLIST-TYPE:EVENT\n#EXTINF:6.000000,\na.ts\n").unwrap();
+        assert!(!playlist.ended);
+        assert_eq!(playlist.segments.len(), 1);
+    }
+
+    #[test]
+    fn what_would_be_misunderstood_is_refused_with_its_line() {
+        for body in [
+            "#EXTINF:6,\n../a.ts\n",
+            "#EXTINF:6,\nhttp://a/b.ts\n",
+            "#EXTINF:6,\n/etc/passwd\n",
+            "a.ts\n",
+            "#EXTINF:-6,\na.ts\n",
+            "#EXTINF:nan,\na.ts\n",
+            "#EXTINF:6.0000001,\na.ts\n",
+            "#EXTINF:6,\n#EXTINF:6,\na.ts\n",
+            "#EXTINF:6,\n#EXT-X-ENDLIST\n",
+            "#EXT-X-DISCONTINUITY\n",
+            "#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n",
+            "#EXT-X-MAP:URI=\"../init.mp4\"\n",
+            "#EXT-X-MAP:URI=\"i.mp4\",BYTERANGE=\"x@0\"\n",
+            "#EXTINF:6,\na.ts\n#EXT-X-MAP:URI=\"i.mp4\"\n",
+            "#EXTINF:6,\n#EXT-X-BYTERANGE:2@18446744073709551615\na.ts\n",
+            "#EXT-X-VERSION:4\n",
+            "#EXT-X-ENDLIST\n#EXTINF:6,\na.ts\n",
+        ] {
+            assert!(matches!(with(body), Err(PlaylistError::Line { line: 5.., .. })), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_or_something_else_is_refused() {
+        assert_eq!(MediaPlaylist::parse(""), Err(PlaylistError::NotAPlaylist));
+        assert_eq!(MediaPlaylist::parse("<html>"), Err(PlaylistError::NotAPlaylist));
+        assert!(matches!(MediaPlaylist::parse("#EXTM3U\n"), Err(PlaylistError::Missing(_))));
+        assert!(matches!(with("#EXTINF:6,\n"), Err(PlaylistError::Missing(_))));
+        assert!(MediaPlaylist::parse(&HEAD.replace("SEQUENCE:0", "SEQUENCE:3")).is_err());
+    }
+
+    #[test]
+    fn a_playlist_without_bounds_is_refused() {
+        assert_eq!(with(&"#\n".repeat(MAX_LINES)), Err(PlaylistError::TooLarge));
+        assert_eq!(with(&"#".repeat(MAX_BYTES)), Err(PlaylistError::TooLarge));
+    }
+
+    #[test]
+    fn what_is_written_reads_back_the_same() {
+        let text = "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:6\n#EXT-X-MEDIA-SEQUENCE:0\n\
+            #EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-MAP:URI=\"all.mp4\",BYTERANGE=\"1334@0\"\n\
+            #EXTINF:6.000000,\n#EXT-X-BYTERANGE:100@1334\nall.mp4\n#EXTINF:0.040000,\n#EXT-X-BYTERANGE:7@1434\nall.mp4\n\
+            #EXT-X-ENDLIST\n";
+        assert_eq!(MediaPlaylist::parse(text).unwrap().render(), text);
+    }
+}

@@ -1,0 +1,243 @@
+//! Media playlists as values, and how they are written.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// A part of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByteRange {
+    /// How many bytes.
+    pub length: u64,
+    /// Where the first of them is.
+    pub offset: u64,
+}
+
+impl ByteRange {
+    /// The offset behind the last byte; none where that is no number.
+    pub fn end(&self) -> Option<u64> {
+        self.offset.checked_add(self.length)
+    }
+}
+
+/// One segment of a rendition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// The file, beside the playlist.
+    pub uri: String,
+    /// How long it plays, as exact as the playlist says it: to the microsecond.
+    pub duration: Duration,
+    /// Which part of the file it is; absent for all of it.
+    pub byte_range: Option<ByteRange>,
+}
+
+/// What a player of fragmented MP4 reads before any segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Map {
+    /// The file, beside the playlist.
+    pub uri: String,
+    /// Which part of the file it is; absent for all of it.
+    pub byte_range: Option<ByteRange>,
+}
+
+/// One rendition: its segments in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MediaPlaylist {
+    /// What was read. [`render`](Self::render) does not repeat it, it writes the lowest version that will do.
+    pub version: u32,
+    /// Seconds. RFC 8216 wants one value for all renditions of a ladder, so it may be set higher than this playlist
+    /// needs; it is never written lower.
+    pub target_duration: u32,
+    /// In playing order.
+    pub segments: Vec<Segment>,
+    /// Fragmented MP4 has one, transport streams have none.
+    pub map: Option<Map>,
+    /// Whether every segment can be decoded without the others.
+    pub independent_segments: bool,
+    /// Whether this is all there will be.
+    pub ended: bool,
+}
+
+impl MediaPlaylist {
+    /// Reads what ffmpeg's HLS muxer wrote, finished or still growing.
+    ///
+    /// Strict on purpose: a tag that this type has no place for would be lost when the playlist is written anew, so it
+    /// is refused instead.
+    pub fn parse(text: &str) -> Result<Self, super::PlaylistError> {
+        super::parse::parse(text)
+    }
+
+    /// How long all of it plays.
+    pub fn duration(&self) -> Duration {
+        self.segments.iter().fold(Duration::ZERO, |sum, segment| sum.saturating_add(segment.duration))
+    }
+
+    /// The lowest target duration that RFC 8216 allows: no segment, rounded to whole seconds, may be longer.
+    pub fn least_target_duration(&self) -> u32 {
+        self.segments.iter().map(|segment| rounded_seconds(segment.duration)).max().unwrap_or(0).max(1)
+    }
+
+    /// Every file that it names, once, in the order of mention; the map's is first.
+    pub fn files(&self) -> Vec<&str> {
+        let mut files: Vec<&str> = Vec::new();
+        let mentioned = self.map.iter().map(|map| map.uri.as_str()).chain(self.segments.iter().map(|s| s.uri.as_str()));
+        let mut seen = std::collections::HashSet::new();
+        for uri in mentioned {
+            if seen.insert(uri) {
+                files.push(uri);
+            }
+        }
+        files
+    }
+
+    /// The same with other file names. The function is asked once for each of [`files`](Self::files), with the position
+    /// in that list and the old name, so that the ranges of one file stay ranges of one file.
+    pub fn renamed(&self, name: impl Fn(usize, &str) -> String) -> Self {
+        let names: std::collections::HashMap<&str, String> =
+            self.files().into_iter().enumerate().map(|(index, old)| (old, name(index, old))).collect();
+        let mut renamed = self.clone();
+        let uris = renamed.map.iter_mut().map(|map| &mut map.uri);
+        for uri in uris.chain(renamed.segments.iter_mut().map(|segment| &mut segment.uri)) {
+            if let Some(new) = names.get(uri.as_str()) {
+                uri.clone_from(new);
+            }
+        }
+        renamed
+    }
+
+    /// The text that is published.
+    pub fn render(&self) -> String {
+        let mut text = String::with_capacity(256 + self.segments.len() * 64);
+        text.push_str("#EXTM3U\n");
+        // Writing to a String can't fail, so the results below are dropped.
+        let _ = writeln!(text, "#EXT-X-VERSION:{}", self.needed_version());
+        let _ = writeln!(text, "#EXT-X-TARGETDURATION:{}", self.target_duration.max(self.least_target_duration()));
+        text.push_str("#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n");
+        if self.independent_segments {
+            text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
+        }
+        if let Some(map) = &self.map {
+            let _ = write!(text, "#EXT-X-MAP:URI=\"{}\"", map.uri);
+            if let Some(range) = map.byte_range {
+                let _ = write!(text, ",BYTERANGE=\"{}@{}\"", range.length, range.offset);
+            }
+            text.push('\n');
+        }
+        for Segment { uri, duration, byte_range } in &self.segments {
+            let _ = writeln!(text, "#EXTINF:{}.{:06},", duration.as_secs(), duration.subsec_micros());
+            if let Some(range) = byte_range {
+                let _ = writeln!(text, "#EXT-X-BYTERANGE:{}@{}", range.length, range.offset);
+            }
+            let _ = writeln!(text, "{uri}");
+        }
+        if self.ended {
+            text.push_str("#EXT-X-ENDLIST\n");
+        }
+        text
+    }
+
+    /// A client must not play a version that it does not know, so the lowest one that covers what is used: a map
+    /// outside I-frame playlists is 6, byte ranges are 4, fractions of seconds are 3. Nothing of 7 is used.
+    fn needed_version(&self) -> u32 {
+        if self.map.is_some() {
+            6
+        } else if self.segments.iter().any(|segment| segment.byte_range.is_some()) {
+            4
+        } else {
+            3
+        }
+    }
+}
+
+/// To the nearest second, halves upwards.
+pub(super) fn rounded_seconds(duration: Duration) -> u32 {
+    let seconds = duration.as_millis().saturating_add(500) / 1000;
+    u32::try_from(seconds).unwrap_or(u32::MAX)
+}
+
+/// Whether this can only be a file beside the playlist: no folder, no scheme, nothing that needs escaping.
+pub fn is_plain_name(name: &str) -> bool {
+    (1..=255).contains(&name.len())
+        && !name.starts_with('.')
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn playlist(durations_ms: &[u64]) -> MediaPlaylist {
+        let segment = |(index, ms): (usize, &u64)| Segment {
+            uri: format!("s{index}.ts"),
+            duration: Duration::from_millis(*ms),
+            byte_range: None,
+        };
+        MediaPlaylist {
+            version: 3,
+            target_duration: 0,
+            segments: durations_ms.iter().enumerate().map(segment).collect(),
+            map: None,
+            independent_segments: true,
+            ended: true,
+        }
+    }
+
+    #[test]
+    fn a_playlist_is_written_as_players_expect_it() {
+        let expected = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:6\n#EXT-X-MEDIA-SEQUENCE:0\n\
+            #EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXTINF:6.006000,\ns0.ts\n#EXTINF:2.040000,\ns1.ts\n\
+            #EXT-X-ENDLIST\n";
+        assert_eq!(playlist(&[6006, 2040]).render(), expected);
+    }
+
+    #[test]
+    fn the_target_duration_is_never_below_a_rounded_segment() {
+        for (ms, target) in [(6499, "6"), (6500, "7"), (6501, "7"), (200, "1")] {
+            let text = playlist(&[ms, 100]).render();
+            assert!(text.contains(&format!("#EXT-X-TARGETDURATION:{target}\n")), "{ms}: {text}");
+        }
+        let raised = MediaPlaylist { target_duration: 9, ..playlist(&[6000]) };
+        assert!(raised.render().contains("#EXT-X-TARGETDURATION:9\n"));
+    }
+
+    #[test]
+    fn the_version_is_the_lowest_that_covers_what_is_used() {
+        let range = Some(ByteRange { length: 5, offset: 0 });
+        let mut playlist = playlist(&[6000]);
+        assert!(playlist.render().contains("#EXT-X-VERSION:3\n"));
+        playlist.segments[0].byte_range = range;
+        assert!(playlist.render().contains("#EXT-X-VERSION:4\n"));
+        playlist.map = Some(Map { uri: "init.mp4".into(), byte_range: range });
+        let text = playlist.render();
+        assert!(text.contains("#EXT-X-VERSION:6\n") && text.contains("URI=\"init.mp4\",BYTERANGE=\"5@0\"\n"), "{text}");
+    }
+
+    #[test]
+    fn the_ranges_of_one_file_are_renamed_together() {
+        let mut playlist = playlist(&[6000, 6000]);
+        playlist.map = Some(Map { uri: "all.mp4".into(), byte_range: None });
+        for segment in &mut playlist.segments {
+            segment.uri = "all.mp4".into();
+        }
+        let renamed = playlist.renamed(|index, old| format!("{index}-{old}"));
+        assert_eq!(renamed.files(), ["0-all.mp4"]);
+        assert_eq!(renamed.segments[1].uri, "0-all.mp4");
+    }
+
+    #[test]
+    fn each_file_has_a_number_of_its_own_and_the_map_is_the_first() {
+        let mut playlist = playlist(&[6000, 6000]);
+        playlist.map = Some(Map { uri: "init.mp4".into(), byte_range: None });
+        let renamed = playlist.renamed(|index, _| format!("f{index}"));
+        assert_eq!(renamed.files(), ["f0", "f1", "f2"]);
+        assert_eq!(renamed.map.unwrap().uri, "f0");
+    }
+
+    #[test]
+    fn only_a_file_beside_the_playlist_is_a_plain_name() {
+        assert!(is_plain_name("seg-0001_a.m4s"));
+        for name in ["", ".", "..", ".hidden", "a/b", "..\\b", "http:x", "a b", "a%2fb", "a\"b", "ü", &"a".repeat(256)]
+        {
+            assert!(!is_plain_name(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! What an original is, as the rest of the host uses it.
+
+use std::time::Duration;
+
+/// A fraction in lowest terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ratio {
+    /// Above the line.
+    pub numerator: u32,
+    /// Below the line; never 0.
+    pub denominator: u32,
+}
+
+impl Ratio {
+    /// A fraction; none where it is not one, is 0, or is too large for us.
+    pub fn new(numerator: u64, denominator: u64) -> Option<Self> {
+        fn gcd(a: u64, b: u64) -> u64 {
+            if b == 0 { a } else { gcd(b, a % b) }
+        }
+        let divisor = gcd(numerator, denominator);
+        if numerator == 0 || denominator == 0 {
+            return None;
+        }
+        Some(Self {
+            numerator: u32::try_from(numerator / divisor).ok()?,
+            denominator: u32::try_from(denominator / divisor).ok()?,
+        })
+    }
+
+    /// As ffprobe writes it: `30000/1001`, also `16:15`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (above, below) = text.split_once(['/', ':'])?;
+        Self::new(above.parse().ok()?, below.parse().ok()?)
+    }
+
+    /// As a number.
+    pub fn value(self) -> f64 {
+        f64::from(self.numerator) / f64::from(self.denominator)
+    }
+}
+
+impl std::fmt::Display for Ratio {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.numerator, self.denominator)
+    }
+}
+
+/// How brightness is coded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DynamicRange {
+    /// Standard.
+    Sdr,
+    /// SMPTE ST 2084.
+    Pq,
+    /// Hybrid log-gamma.
+    Hlg,
+}
+
+/// The coefficients between RGB and the coded planes, by swscale's names for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Matrix {
+    /// High definition.
+    Bt709,
+    /// Standard definition, both systems; also what small pictures mean when they say nothing.
+    Bt601,
+    /// Ultra-high definition.
+    Bt2020,
+    /// Not coded planes at all: RGB.
+    Rgb,
+}
+
+/// The video track that outputs are made from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Video {
+    /// The stream's index in the container.
+    pub index: u32,
+    /// The codec's name.
+    pub codec: String,
+    /// Size as shown: rotated, with square pixels.
+    pub width: u32,
+    /// Size as shown: rotated, with square pixels.
+    pub height: u32,
+    /// The constant rate that outputs get.
+    pub frame_rate: Ratio,
+    /// Bits per sample.
+    pub bit_depth: u8,
+    /// How brightness is coded.
+    pub range: DynamicRange,
+    /// How colour is coded.
+    pub matrix: Matrix,
+    /// Whether black is 0 and not 16.
+    pub full_range: bool,
+    /// Whether two fields make a frame.
+    pub interlaced: bool,
+    /// From the container's zero to the end of the last frame.
+    pub length: Duration,
+}
+
+impl Video {
+    /// The shorter side in pixels, by which rungs are chosen.
+    pub fn short_side(&self) -> u32 {
+        self.width.min(self.height)
+    }
+
+    /// The size of a rung with this short side: the source's shape, both sides even, as 4:2:0 needs.
+    pub fn scaled_to(&self, short_side: u32) -> (u32, u32) {
+        let short_side = short_side.max(2) & !1;
+        let long = u64::from(self.width.max(self.height));
+        let source_short = u64::from(self.short_side()).max(1);
+        // To the nearest even number: 1920x1080 at 480 is 853.33, so 854.
+        let exact_twice = long * u64::from(short_side) * 2 / source_short;
+        let long = u32::try_from((exact_twice + 2) / 4 * 2).unwrap_or(u32::MAX).max(2);
+        if self.width >= self.height { (long, short_side) } else { (short_side, long) }
+    }
+}
+
+/// The audio track that outputs are made from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Audio {
+    /// The stream's index in the container.
+    pub index: u32,
+    /// The codec's name.
+    pub codec: String,
+    /// Channels.
+    pub channels: u32,
+    /// Hertz.
+    pub sample_rate: u32,
+    /// From the container's zero to the end of the last packet.
+    pub length: Duration,
+}
+
+/// How much longer than the picture the sound may be before the last picture is held for it.
+const SOUND_TAIL: Duration = Duration::from_millis(500);
+
+/// What an original is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MediaInfo {
+    /// The demuxer's name.
+    pub container: String,
+    /// Length by its packets.
+    pub duration: Duration,
+    /// Bytes.
+    pub size: u64,
+    /// The picture, if there is one.
+    pub video: Option<Video>,
+    /// The sound, if there is some.
+    pub audio: Option<Audio>,
+    /// What was found odd and passed over, for the log.
+    pub notes: Vec<String>,
+}
+
+impl MediaInfo {
+    /// How long the last picture is held for sound that goes on: an hour of talk under a single picture must be an hour.
+    pub fn held_picture(&self) -> Option<Duration> {
+        let (video, audio) = (self.video.as_ref()?, self.audio.as_ref()?);
+        audio.length.checked_sub(video.length).filter(|tail| *tail > SOUND_TAIL)
+    }
+
+    /// How long a ladder of this source is: its picture, where it has one.
+    pub fn ladder_length(&self) -> Duration {
+        match &self.video {
+            Some(video) => video.length + self.held_picture().unwrap_or_default(),
+            None => self.duration,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(width: u32, height: u32) -> Video {
+        Video {
+            index: 0,
+            codec: "h264".into(),
+            width,
+            height,
+            frame_rate: Ratio { numerator: 25, denominator: 1 },
+            bit_depth: 8,
+            range: DynamicRange::Sdr,
+            matrix: Matrix::Bt709,
+            full_range: false,
+            interlaced: false,
+            length: Duration::from_secs(10),
+        }
+    }
+
+    #[test]
+    fn rungs_keep_the_shape_and_have_even_sides() {
+        assert_eq!(shown(1920, 1080).scaled_to(480), (854, 480));
+        assert_eq!(shown(1920, 1080).scaled_to(360), (640, 360));
+        assert_eq!(shown(1080, 1920).scaled_to(480), (480, 854));
+        assert_eq!(shown(1920, 1080).scaled_to(1080), (1920, 1080));
+        assert_eq!(shown(518, 488).scaled_to(480), (510, 480));
+        assert_eq!(shown(101, 57).scaled_to(57), (100, 56));
+        assert_eq!(shown(2, 2).scaled_to(2), (2, 2));
+    }
+
+    #[test]
+    fn fractions_are_reduced_and_nonsense_is_none() {
+        assert_eq!(Ratio::parse("50/2"), Some(Ratio { numerator: 25, denominator: 1 }));
+        assert_eq!(Ratio::parse("0/0"), None);
+        assert_eq!(Ratio::parse("1/0"), None);
+        assert_eq!(Ratio::parse("25"), None);
+    }
+}

@@ -1,0 +1,338 @@
+//! Running ffmpeg and ffprobe: in a process group of their own, with a bounded memory of what they said, ended when
+//! they stall, when the job is called off, and when the caller goes away.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio_util::sync::CancellationToken;
+
+use super::command::Arguments;
+use super::progress::Progress;
+
+/// How much of what a process said on stderr is kept: the last 32 KiB, where the reason is.
+const STDERR_KEPT: usize = 32 * 1024;
+
+/// Why a process gave no result.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// It could not be started.
+    #[error("{} could not be started", program.display())]
+    Start {
+        /// What was to be run.
+        program: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// It ended with a status other than 0.
+    #[error("{program} ended with {status}: {}", last_lines(stderr, 3))]
+    Failed {
+        /// The program's name.
+        program: String,
+        /// Its exit status.
+        status: ExitStatus,
+        /// The end of what it said.
+        stderr: String,
+    },
+    /// It made no progress for too long.
+    #[error("{program} made no progress for {} s and was ended", limit.as_secs())]
+    Stalled {
+        /// The program's name.
+        program: String,
+        /// How long it was waited for.
+        limit: Duration,
+    },
+    /// The job was called off.
+    #[error("called off")]
+    Cancelled,
+    /// Its output could not be read.
+    #[error("output of {program} could not be read")]
+    Output {
+        /// The program's name.
+        program: String,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+}
+
+impl ProcessError {
+    /// What the process said, where it said something.
+    pub fn stderr(&self) -> &str {
+        match self {
+            Self::Failed { stderr, .. } => stderr,
+            _ => "",
+        }
+    }
+}
+
+/// The last lines of a text, joined for a message.
+pub fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    lines.get(lines.len().saturating_sub(count)..).unwrap_or_default().join(" / ")
+}
+
+/// A program with what it is run under.
+#[derive(Clone, Debug)]
+pub struct Tool {
+    program: PathBuf,
+    stall: Duration,
+}
+
+/// A process that ended well.
+#[derive(Debug, Default)]
+pub struct Finished {
+    /// The end of what it said.
+    pub stderr: String,
+    /// How far it came, where it was asked.
+    pub progress: Progress,
+}
+
+impl Tool {
+    /// A program, ended when it makes no progress for `stall`.
+    pub fn new(program: PathBuf, stall: Duration) -> Self {
+        Self { program, stall }
+    }
+
+    /// Where it is.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    fn name(&self) -> String {
+        self.program.file_name().map_or_else(|| "ffmpeg".to_owned(), |name| name.to_string_lossy().into_owned())
+    }
+
+    fn spawn(&self, arguments: &Arguments, folder: &Path) -> Result<Running, ProcessError> {
+        tracing::debug!(program = %self.program.display(), %arguments, "starting");
+        let mut command = Command::new(&self.program);
+        command
+            .args(arguments.as_slice())
+            .current_dir(folder)
+            .env_clear()
+            .envs(inherited_environment())
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        let child = command.spawn().map_err(|source| ProcessError::Start { program: self.program.clone(), source })?;
+        Ok(Running { group: child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw), child })
+    }
+
+    /// Runs it and hands every piece of its standard output to `sink`.
+    pub async fn stream(
+        &self,
+        arguments: &Arguments,
+        folder: &Path,
+        cancel: &CancellationToken,
+        mut sink: impl FnMut(&[u8]),
+    ) -> Result<Finished, ProcessError> {
+        let mut running = self.spawn(arguments, folder)?;
+        let stdout = running.child.stdout.take();
+        let stderr = running.child.stderr.take();
+        let read = async {
+            let Some(mut stdout) = stdout else { return Ok(()) };
+            let mut buffer = vec![0u8; 64 * 1024];
+            loop {
+                let read = match tokio::time::timeout(self.stall, stdout.read(&mut buffer)).await {
+                    Err(_) => return Err(ProcessError::Stalled { program: self.name(), limit: self.stall }),
+                    Ok(Err(source)) => return Err(ProcessError::Output { program: self.name(), source }),
+                    Ok(Ok(read)) => read,
+                };
+                match buffer.get(..read) {
+                    Some([]) | None => return Ok(()),
+                    Some(piece) => sink(piece),
+                }
+            }
+        };
+        let (stderr, ()) = running.drive(cancel, tail(stderr), read).await?;
+        running.finish(self.name(), stderr, Progress::default()).await
+    }
+
+    /// Runs it and keeps its standard output, up to `limit` bytes; the rest is read and dropped.
+    pub async fn capture(
+        &self,
+        arguments: &Arguments,
+        folder: &Path,
+        cancel: &CancellationToken,
+        limit: usize,
+    ) -> Result<(Vec<u8>, Finished), ProcessError> {
+        let mut kept = Vec::new();
+        let finished = self
+            .stream(arguments, folder, cancel, |piece| {
+                let room = limit.saturating_sub(kept.len());
+                kept.extend_from_slice(piece.get(..room.min(piece.len())).unwrap_or_default());
+            })
+            .await?;
+        Ok((kept, finished))
+    }
+
+    /// Runs ffmpeg with `-progress pipe:1` put first and tells `watch` after every block.
+    pub async fn watch(
+        &self,
+        arguments: Arguments,
+        folder: &Path,
+        cancel: &CancellationToken,
+        mut watch: impl FnMut(Progress),
+    ) -> Result<Finished, ProcessError> {
+        let arguments = Arguments::new().pair("-progress", "pipe:1").all(arguments);
+        let mut running = self.spawn(&arguments, folder)?;
+        let stdout = running.child.stdout.take();
+        let stderr = running.child.stderr.take();
+        let read = async {
+            let mut progress = Progress::default();
+            let Some(stdout) = stdout else { return Ok(progress) };
+            let mut lines = BufReader::new(stdout).lines();
+            let mut advanced = tokio::time::Instant::now();
+            let mut seen = progress;
+            loop {
+                let line = match tokio::time::timeout_at(advanced + self.stall, lines.next_line()).await {
+                    Err(_) => return Err(ProcessError::Stalled { program: self.name(), limit: self.stall }),
+                    Ok(Err(source)) => return Err(ProcessError::Output { program: self.name(), source }),
+                    Ok(Ok(None)) => return Ok(progress),
+                    Ok(Ok(Some(line))) => line,
+                };
+                if progress.take(&line) {
+                    if (progress.at, progress.frames) != (seen.at, seen.frames) {
+                        seen = progress;
+                        advanced = tokio::time::Instant::now();
+                    }
+                    watch(progress);
+                }
+            }
+        };
+        let (stderr, progress) = running.drive(cancel, tail(stderr), read).await?;
+        running.finish(self.name(), stderr, progress).await
+    }
+}
+
+/// A child and its group; the group is ended when this is dropped before `finish`.
+struct Running {
+    child: Child,
+    group: Option<Pid>,
+}
+
+impl Running {
+    /// Reads both pipes until they close, or until the job is called off.
+    async fn drive<T>(
+        &mut self,
+        cancel: &CancellationToken,
+        stderr: impl Future<Output = String>,
+        stdout: impl Future<Output = Result<T, ProcessError>>,
+    ) -> Result<(String, T), ProcessError> {
+        // A stall ends the wait at once: stderr stays open for as long as the process lives.
+        let both = async { tokio::try_join!(async { Ok(stderr.await) }, stdout) };
+        tokio::select! {
+            both = both => both,
+            () = cancel.cancelled() => {
+                self.end();
+                let _ = self.child.wait().await;
+                Err(ProcessError::Cancelled)
+            }
+        }
+    }
+
+    async fn finish(mut self, program: String, stderr: String, progress: Progress) -> Result<Finished, ProcessError> {
+        let status =
+            self.child.wait().await.map_err(|source| ProcessError::Output { program: program.clone(), source })?;
+        self.group = None;
+        if status.success() {
+            Ok(Finished { stderr, progress })
+        } else {
+            Err(ProcessError::Failed { program, status, stderr })
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(group) = self.group.take() {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Reads a pipe to its end and keeps the last part.
+async fn tail(pipe: Option<impl AsyncRead + Unpin>) -> String {
+    let Some(mut pipe) = pipe else { return String::new() };
+    let mut kept: Vec<u8> = Vec::new();
+    let mut buffer = vec![0u8; 8 * 1024];
+    while let Ok(read) = pipe.read(&mut buffer).await {
+        let Some(piece) = buffer.get(..read).filter(|piece| !piece.is_empty()) else { break };
+        kept.extend_from_slice(piece);
+        let excess = kept.len().saturating_sub(STDERR_KEPT);
+        kept.drain(..excess);
+    }
+    String::from_utf8_lossy(&kept).into_owned()
+}
+
+/// The few variables that ffmpeg and the GPU's libraries need; no secret is among them.
+fn inherited_environment() -> Vec<(OsString, OsString)> {
+    std::env::vars_os()
+        .filter(|(name, _)| {
+            let name = name.to_string_lossy();
+            matches!(&*name, "PATH" | "LD_LIBRARY_PATH") || name.starts_with("CUDA_") || name.starts_with("NVIDIA_")
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell() -> Tool {
+        Tool::new("/bin/sh".into(), Duration::from_secs(20))
+    }
+
+    #[tokio::test]
+    async fn a_failing_process_shows_its_status_and_last_words() {
+        let script = Arguments::new().pair("-c", "echo first >&2; echo the reason >&2; exit 3");
+        let error = shell().capture(&script, Path::new("/"), &CancellationToken::new(), 10).await.unwrap_err();
+        assert!(error.to_string().contains("exit status: 3") && error.to_string().contains("the reason"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn output_beyond_the_limit_is_dropped_and_the_process_still_ends() {
+        let script = Arguments::new().pair("-c", "head -c 1000000 /dev/zero");
+        let (kept, _) = shell().capture(&script, Path::new("/"), &CancellationToken::new(), 100).await.unwrap();
+        assert_eq!(kept.len(), 100);
+    }
+
+    #[tokio::test]
+    async fn a_process_that_is_silent_for_too_long_is_ended() {
+        let tool = Tool::new("/bin/sh".into(), Duration::from_millis(50));
+        let script = Arguments::new().pair("-c", "sleep 600");
+        let error = tool.capture(&script, Path::new("/"), &CancellationToken::new(), 10).await.unwrap_err();
+        assert!(matches!(error, ProcessError::Stalled { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn calling_off_ends_the_whole_group() {
+        let folder = tempfile::tempdir().unwrap();
+        let cancel = CancellationToken::new();
+        // A grandchild tells its id, then the job is called off.
+        let script = Arguments::new().pair("-c", "sleep 600 & echo $!; wait");
+        let mut grandchild = String::new();
+        let stop = cancel.clone();
+        let error = shell()
+            .stream(&script, folder.path(), &cancel, |piece| {
+                grandchild.push_str(&String::from_utf8_lossy(piece));
+                stop.cancel();
+            })
+            .await
+            .unwrap_err();
+        assert!(matches!(error, ProcessError::Cancelled), "{error}");
+        let status = std::fs::read_to_string(format!("/proc/{}/stat", grandchild.trim()));
+        let gone = status.map_or(true, |stat| stat.contains(") Z") || stat.contains(") X"));
+        assert!(gone, "the grandchild {} outlived the job", grandchild.trim());
+    }
+}

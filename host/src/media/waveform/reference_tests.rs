@@ -1,0 +1,151 @@
+//! Against files that audiowaveform itself wrote.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::{Bits, Waveform, WaveformBuilder};
+
+/// The folder of reference files: in `$CODEX_SHARED`, or beside the project.
+fn reference(name: &str) -> Option<PathBuf> {
+    let shared = std::env::var_os("CODEX_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
+    let path = shared.join("waveform").join(name);
+    if !path.is_file() {
+        eprintln!("skipped: no {}; set CODEX_SHARED to the folder that has waveform/{name}", path.display());
+        return None;
+    }
+    Some(path)
+}
+
+/// The file's samples as ffmpeg decodes them.
+fn decoded(name: &str) -> Option<Vec<u8>> {
+    let path = reference(name)?;
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-i"])
+        .arg(path)
+        .args(["-map", "0:a:0", "-f", "s16le", "-c:a", "pcm_s16le", "-"])
+        .output();
+    match output {
+        Ok(output) => {
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            Some(output.stdout)
+        }
+        Err(error) => {
+            eprintln!("skipped: ffmpeg does not run: {error}");
+            None
+        }
+    }
+}
+
+/// In pieces of an odd size, as a pipe would give them.
+fn built(builder: WaveformBuilder, samples: &[u8]) -> Waveform {
+    let mut builder = builder;
+    samples.chunks(1021).for_each(|chunk| builder.push(chunk));
+    builder.finish()
+}
+
+fn mixed(samples: &[u8], channels: u16) -> Waveform {
+    built(WaveformBuilder::with_samples_per_pixel(16000, channels, 64).unwrap(), samples)
+}
+
+fn text(name: &str) -> Option<String> {
+    Some(std::fs::read_to_string(reference(name)?).unwrap())
+}
+
+/// audiowaveform's binary format, from its description.
+fn dat(waveform: &Waveform) -> Vec<u8> {
+    let version: i32 = if waveform.channels == 1 { 1 } else { 2 };
+    let mut bytes = Vec::new();
+    bytes.extend(version.to_le_bytes());
+    bytes.extend(1u32.to_le_bytes());
+    bytes.extend(waveform.sample_rate.to_le_bytes());
+    bytes.extend(waveform.samples_per_pixel.to_le_bytes());
+    bytes.extend(u32::try_from(waveform.len()).unwrap().to_le_bytes());
+    if version == 2 {
+        bytes.extend(i32::from(waveform.channels).to_le_bytes());
+    }
+    for peak in &waveform.peaks {
+        bytes.push(Bits::Eight.reduce(peak.min) as u8);
+        bytes.push(Bits::Eight.reduce(peak.max) as u8);
+    }
+    bytes
+}
+
+#[test]
+fn stereo_flac_is_exact() {
+    let Some((samples, expected)) = decoded("test_file_stereo.flac").zip(text("test_file_stereo_8bit_64spp_flac.json"))
+    else {
+        return;
+    };
+    assert_eq!(mixed(&samples, 2).to_json(Bits::Eight), expected);
+}
+
+#[test]
+fn stereo_wav_is_exact() {
+    let Some((samples, expected)) = decoded("stereo.wav").zip(text("test_file_stereo_8bit_64spp_wav.json")) else {
+        return;
+    };
+    let waveform = mixed(&samples, 2);
+    assert_eq!(waveform.to_json(Bits::Eight), expected);
+    let Some(path) = reference("test_file_stereo_8bit_64spp_wav.dat") else { return };
+    assert_eq!(dat(&waveform), std::fs::read(path).unwrap());
+}
+
+#[test]
+fn both_channels_of_a_stereo_wav_are_exact() {
+    let Some((samples, path)) = decoded("stereo.wav").zip(reference("test_file_2channel_8bit_64spp_wav.dat")) else {
+        return;
+    };
+    let builder = WaveformBuilder::with_samples_per_pixel(16000, 2, 64).unwrap().keeping_channels();
+    assert_eq!(dat(&built(builder, &samples)), std::fs::read(path).unwrap());
+}
+
+#[test]
+fn one_channel_is_exact() {
+    let Some((samples, path)) = decoded("stereo.wav").zip(reference("test_file_2channel_8bit_64spp_wav.dat")) else {
+        return;
+    };
+    let left: Vec<u8> = samples.chunks(4).flat_map(|frame| [frame[0], frame[1]]).collect();
+    let waveform = mixed(&left, 1);
+    // Past the head of 24 bytes, each point has two bytes of the left channel and two of the right one.
+    let expected: Vec<u8> =
+        std::fs::read(path).unwrap()[24..].chunks(4).flat_map(|point| [point[0], point[1]]).collect();
+    assert_eq!(dat(&waveform)[20..], expected);
+}
+
+#[test]
+fn mono_wav_is_within_two_steps_of_the_stereo_one() {
+    // No reference of its own exists: it is the same speech, mixed and dithered by somebody else's program.
+    let Some((samples, expected)) = decoded("test_file_mono.wav").zip(text("test_file_stereo_8bit_64spp_wav.json"))
+    else {
+        return;
+    };
+    let (ours, theirs) = (values(&mixed(&samples, 1).to_json(Bits::Eight)), values(&expected));
+    assert_eq!(ours.len(), theirs.len());
+    assert!(furthest(&ours, &theirs) <= 2);
+}
+
+#[test]
+fn stereo_mp3_is_within_one_step() {
+    let Some((samples, expected)) = decoded("test_file_stereo.mp3").zip(text("test_file_stereo_8bit_64spp_mp3.json"))
+    else {
+        return;
+    };
+    let (ours, theirs) = (values(&mixed(&samples, 2).to_json(Bits::Eight)), values(&expected));
+    assert!(furthest(&ours, &theirs) <= 1);
+    // ffmpeg takes away the silence that the mp3 encoder appended, at most two frames of 576; audiowaveform keeps it.
+    let appended = &theirs[ours.len()..];
+    assert!(appended.len() <= 2 * 576 / 64 * 2 && appended.iter().all(|&value| value == 0), "{appended:?}");
+}
+
+/// The values of a sidecar.
+fn values(json: &str) -> Vec<i64> {
+    let json: serde_json::Value = serde_json::from_str(json).unwrap();
+    json["data"].as_array().unwrap().iter().map(|value| value.as_i64().unwrap()).collect()
+}
+
+/// The largest difference over the length that both have.
+fn furthest(ours: &[i64], theirs: &[i64]) -> i64 {
+    assert!(!ours.is_empty());
+    ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).max().unwrap()
+}

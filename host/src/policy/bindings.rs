@@ -1,0 +1,14 @@
+//! What wasmtime generates from `wit/`, alone in a file.
+
+#![allow(missing_docs, reason = "generated; the documentation is in wit/")]
+
+wasmtime::component::bindgen!({
+    path: "../wit",
+    world: "policy",
+    imports: { default: async | trappable },
+    exports: { default: async },
+    with: {
+        "codex:transcode/media.source": crate::capability::Source,
+        "codex:transcode/media.transcode": crate::capability::Transcode,
+    },
+});

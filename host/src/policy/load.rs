@@ -1,0 +1,156 @@
+//! From bytes to a policy that can be called: checked, compiled, linked, and asked about its settings.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, HasSelf, Linker};
+
+use super::bindings::{Policy as World, PolicyPre};
+use super::call::Call;
+use super::error::PolicyError;
+use super::limits::Limits;
+use crate::capability::State;
+
+/// Largest module that is taken: compile time grows with size, and our own policies are under 100 KB.
+const MAX_BYTES: usize = 8 << 20;
+
+/// Longest compilation. The default policy takes 50 ms.
+const MAX_COMPILE: Duration = Duration::from_secs(30);
+
+/// The interfaces that a policy may import.
+const OFFERED: &str = "codex:transcode/";
+
+/// A policy that is ready to be called. Cheap to clone; a running job keeps the one that it began with.
+#[derive(Clone)]
+pub struct Policy {
+    name: Arc<str>,
+    digest: Arc<str>,
+    settings: Arc<str>,
+    pre: PolicyPre<State>,
+    limits: Limits,
+}
+
+impl std::fmt::Debug for Policy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Policy").field("name", &self.name).field("digest", &self.digest).finish_non_exhaustive()
+    }
+}
+
+impl Policy {
+    /// Reads a policy from a file.
+    pub async fn read(engine: &Engine, path: &Path, settings: &str, limits: Limits) -> Result<Self, PolicyError> {
+        let name = path.display().to_string();
+        let bytes =
+            tokio::fs::read(path).await.map_err(|source| PolicyError::Unreadable { policy: name.clone(), source })?;
+        Self::load(engine, &name, bytes, settings, limits).await
+    }
+
+    /// Takes a policy's bytes through every check. `settings` is a JSON object.
+    pub async fn load(
+        engine: &Engine,
+        name: &str,
+        bytes: Vec<u8>,
+        settings: &str,
+        limits: Limits,
+    ) -> Result<Self, PolicyError> {
+        recognise(name, &bytes)?;
+        let digest = hex::encode(Sha256::digest(&bytes));
+        let component = compile(engine, name, bytes).await?;
+        for (import, _) in component.component_type().imports(engine) {
+            if !import.starts_with(OFFERED) {
+                return Err(PolicyError::Import { policy: name.to_owned(), import: import.to_owned() });
+            }
+        }
+        let contract = |error: wasmtime::Error| PolicyError::Contract {
+            policy: name.to_owned(),
+            reason: format!("{error:#}").lines().next().unwrap_or_default().to_owned(),
+        };
+        let mut linker = Linker::new(engine);
+        World::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state).map_err(PolicyError::Engine)?;
+        let pre = linker.instantiate_pre(&component).and_then(PolicyPre::new).map_err(contract)?;
+        let policy = Self { name: name.into(), digest: digest.into(), settings: settings.into(), pre, limits };
+        policy.accept_settings().await?;
+        tracing::info!(policy = name, digest = policy.digest(), "policy loaded");
+        Ok(policy)
+    }
+
+    /// The name it was loaded under.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The sha256 of its bytes, in hex.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// This environment's settings for it: a JSON object that it has accepted.
+    pub fn settings(&self) -> &str {
+        &self.settings
+    }
+
+    /// What each of its calls may use.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// The interfaces that it imports.
+    pub fn imports(&self) -> Vec<String> {
+        let pre = self.pre.instance_pre();
+        let names = pre.component().component_type();
+        names
+            .imports(pre.engine())
+            .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentInstance(_)))
+            .map(|(name, _)| name.to_owned())
+            .collect()
+    }
+
+    pub(super) fn pre(&self) -> &PolicyPre<State> {
+        &self.pre
+    }
+
+    async fn accept_settings(&self) -> Result<(), PolicyError> {
+        let problems = Call::pure(self).validate_settings().await?;
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let told = problems.iter().map(|problem| match problem.field.as_str() {
+            "" => problem.message.clone(),
+            field => format!("{field}: {}", problem.message),
+        });
+        Err(PolicyError::Settings { policy: self.name().to_owned(), problems: told.collect::<Vec<_>>().join("; ") })
+    }
+}
+
+/// Tells a component from everything else that people pass, before the compiler sees it.
+fn recognise(name: &str, bytes: &[u8]) -> Result<(), PolicyError> {
+    if bytes.len() > MAX_BYTES {
+        return Err(PolicyError::TooLarge { policy: name.to_owned(), size: bytes.len(), limit: MAX_BYTES });
+    }
+    let found = match bytes {
+        // Magic, version 13, layer 1: a component.
+        [b'\0', b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => return Ok(()),
+        [b'\0', b'a', b's', b'm', 1, 0, 0, 0, ..] => "it is a core module; make a component of it with `make guests`",
+        [0x7f, b'E', b'L', b'F', ..] => "it is machine code (a .cwasm cache file?); policies are shipped as .wasm",
+        [] => "the file is empty",
+        _ => "its first bytes are not those of WebAssembly",
+    };
+    Err(PolicyError::NotAComponent { policy: name.to_owned(), found })
+}
+
+/// Compiles off the async threads, for a limited time.
+async fn compile(engine: &Engine, name: &str, bytes: Vec<u8>) -> Result<Component, PolicyError> {
+    let failed = |reason: String| PolicyError::Compile { policy: name.to_owned(), reason };
+    let engine = engine.clone();
+    let compiling = tokio::task::spawn_blocking(move || Component::new(&engine, bytes));
+    match tokio::time::timeout(MAX_COMPILE, compiling).await {
+        Ok(Ok(Ok(component))) => Ok(component),
+        Ok(Ok(Err(error))) => Err(failed(format!("{error:#}").lines().next().unwrap_or_default().to_owned())),
+        Ok(Err(lost)) => Err(failed(lost.to_string())),
+        Err(_) => Err(failed(format!("it takes longer than {} s", MAX_COMPILE.as_secs()))),
+    }
+}

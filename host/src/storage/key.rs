@@ -1,0 +1,122 @@
+//! Names of objects, checked once.
+
+use std::fmt;
+
+/// Longest key in bytes: receivers store keys of up to 500 characters.
+const MAX_BYTES: usize = 512;
+
+/// The name of an object: segments parted by `/`, safe as a path below a folder and in a URL.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(String);
+
+/// Why a text is not a key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{shown}` can't be the name of an object: {reason}")]
+pub struct BadKey {
+    /// The text, escaped and shortened.
+    pub shown: String,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
+impl Key {
+    /// Checks a text.
+    pub fn parse(text: &str) -> Result<Self, BadKey> {
+        let reason = if text.is_empty() {
+            Some("it is empty")
+        } else if text.len() > MAX_BYTES {
+            Some("it is longer than 512 bytes")
+        } else if text.chars().any(char::is_control) {
+            Some("it has a control character")
+        } else if text.contains(['\\', '?', '#', '%']) {
+            Some(r"it has one of \ ? # %")
+        } else if text.split('/').any(|part| matches!(part, "" | "." | "..")) {
+            Some("it has an empty segment, `.` or `..`")
+        } else {
+            None
+        };
+        match reason {
+            None => Ok(Self(text.to_owned())),
+            Some(reason) => {
+                let shown = text.chars().take(80).flat_map(char::escape_default).collect();
+                Err(BadKey { shown, reason })
+            }
+        }
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The key of an object in the same folder.
+    pub fn sibling(&self, name: &str) -> Result<Self, BadKey> {
+        match self.0.rsplit_once('/') {
+            Some((folder, _)) => Self::parse(&format!("{folder}/{name}")),
+            None => Self::parse(name),
+        }
+    }
+
+    /// What a playlist at this key writes to name `other`, relative to itself.
+    pub fn relative(&self, other: &Key) -> String {
+        let mine: Vec<&str> = self.0.split('/').collect();
+        let theirs: Vec<&str> = other.0.split('/').collect();
+        let folders = mine.len().saturating_sub(1);
+        let shared =
+            mine.iter().zip(&theirs).take(folders.min(theirs.len().saturating_sub(1))).take_while(|(a, b)| a == b);
+        let shared = shared.count();
+        let up = std::iter::repeat_n("..", folders - shared);
+        let down = theirs.iter().skip(shared).copied();
+        up.chain(down).collect::<Vec<_>>().join("/")
+    }
+
+    /// The media type that players and browsers expect, by the key's ending.
+    pub fn content_type(&self) -> &'static str {
+        match self.0.rsplit_once('.').map(|(_, ending)| ending) {
+            Some("m3u8") => "application/vnd.apple.mpegurl",
+            Some("ts") => "video/mp2t",
+            Some("m4s" | "mp4") => "video/mp4",
+            Some("json") => "application/json",
+            Some("jpg" | "jpeg") => "image/jpeg",
+            Some("webp") => "image/webp",
+            Some("png") => "image/png",
+            _ => "application/octet-stream",
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_could_leave_their_folder_are_refused() {
+        for bad in ["", "/a", "a/", "a//b", "../a", "a/../b", "a/./b", "a\\b", "a%2e", "a?b", "a#b", "a\nb", "a\u{7f}"]
+        {
+            assert!(Key::parse(bad).is_err(), "{bad:?} was taken");
+        }
+        assert!(Key::parse(&"k".repeat(513)).is_err());
+        assert_eq!(Key::parse("u1/hls/m1/master.m3u8").unwrap().as_str(), "u1/hls/m1/master.m3u8");
+    }
+
+    #[test]
+    fn a_refusal_shows_control_characters_escaped() {
+        assert!(Key::parse("a\u{1b}[2Jb").unwrap_err().to_string().contains(r"\u{1b}[2J"));
+    }
+
+    #[test]
+    fn playlists_name_their_neighbours_relatively() {
+        let relative = |from: &str, to: &str| Key::parse(from).unwrap().relative(&Key::parse(to).unwrap());
+        assert_eq!(relative("u/hls/m/master.m3u8", "u/hls/m/720p/index.m3u8"), "720p/index.m3u8");
+        assert_eq!(relative("u/hls/m/720p/index.m3u8", "u/hls/m/720p/s-0.ts"), "s-0.ts");
+        assert_eq!(relative("u/a/master.m3u8", "u/b/index.m3u8"), "../b/index.m3u8");
+        assert_eq!(relative("master.m3u8", "index.m3u8"), "index.m3u8");
+        assert_eq!(relative("a/b", "a"), "../a");
+    }
+}

@@ -1,0 +1,206 @@
+//! A directory as a store: the embedded default, on a laptop and in tests.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, OpenOptions};
+
+use super::{Body, Doing, Key, ObjectInfo, ObjectMeta, Store, StoreError};
+
+/// A directory. Held as a capability: whatever a key says, nothing outside is reached, not even through a link.
+#[derive(Debug)]
+pub struct LocalDirectory {
+    dir: Dir,
+}
+
+/// Marks files that are being written; a name that `Key` would take, but that no layout has.
+const UNFINISHED: &str = ".unfinished-";
+
+impl LocalDirectory {
+    /// Opens a directory and makes it first where it is missing.
+    pub fn open(path: &Path) -> std::io::Result<Self> {
+        std::fs::create_dir_all(path)?;
+        Ok(Self { dir: Dir::open_ambient_dir(path, ambient_authority())? })
+    }
+
+    /// Runs file work where it may block.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        doing: Doing,
+        key: &Key,
+        work: impl FnOnce(&Dir, &Key) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let failed = StoreError::io(doing, key);
+        let dir = self.dir.try_clone().map_err(&failed)?;
+        let owned = key.clone();
+        tokio::task::spawn_blocking(move || work(&dir, &owned))
+            .await
+            .map_err(|lost| failed(std::io::Error::other(lost)))?
+            .map_err(&failed)
+    }
+}
+
+#[async_trait::async_trait]
+impl Store for LocalDirectory {
+    async fn head(&self, key: &Key) -> Result<Option<ObjectInfo>, StoreError> {
+        self.blocking(Doing::Looking, key, |dir, key| match dir.metadata(key.as_str()) {
+            Ok(found) if found.is_file() => Ok(Some(ObjectInfo { size: found.len() })),
+            Ok(_) => Ok(None),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        })
+        .await
+    }
+
+    async fn fetch(&self, key: &Key, to: &Path) -> Result<u64, StoreError> {
+        let to = to.to_owned();
+        self.blocking(Doing::Reading, key, move |dir, key| {
+            let mut from = dir.open(key.as_str())?;
+            let mut file = std::fs::File::create_new(to)?;
+            std::io::copy(&mut from, &mut file)
+        })
+        .await
+    }
+
+    async fn put(&self, key: &Key, body: Body, _: &ObjectMeta) -> Result<u64, StoreError> {
+        self.blocking(Doing::Writing, key, move |dir, key| {
+            let (folder, name) = key.as_str().rsplit_once('/').unwrap_or((".", key.as_str()));
+            dir.create_dir_all(folder)?;
+            let folder = dir.open_dir(folder)?;
+            let unfinished = format!("{UNFINISHED}{}-{name}", uuid::Uuid::new_v4().simple());
+            let written = write_whole(&folder, &unfinished, body).and_then(|length| {
+                folder.rename(&unfinished, &folder, name)?;
+                Ok(length)
+            });
+            if written.is_err() {
+                let _ = folder.remove_file(&unfinished);
+            }
+            written
+        })
+        .await
+    }
+
+    async fn delete(&self, key: &Key) -> Result<(), StoreError> {
+        self.blocking(Doing::Removing, key, |dir, key| match dir.remove_file(key.as_str()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        })
+        .await
+    }
+}
+
+/// Writes to a new file and makes sure that the disk has it: an object that is named must survive a power cut.
+fn write_whole(folder: &Dir, name: &str, body: Body) -> std::io::Result<u64> {
+    let mut to = folder.open_with(name, OpenOptions::new().write(true).create_new(true))?;
+    let length = match body {
+        Body::Bytes(bytes) => {
+            to.write_all(&bytes)?;
+            bytes.len() as u64
+        }
+        Body::File(path) => copy(&mut std::fs::File::open(path)?, &mut to)?,
+    };
+    to.sync_all()?;
+    Ok(length)
+}
+
+fn copy(from: &mut impl Read, to: &mut impl Write) -> std::io::Result<u64> {
+    std::io::copy(from, to)
+}
+
+/// One file on this machine, as the store that originals come from when there is no other.
+#[derive(Debug)]
+pub struct SingleFile {
+    path: PathBuf,
+}
+
+impl SingleFile {
+    /// The file, whatever the key that asks for it.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+}
+
+#[async_trait::async_trait]
+impl Store for SingleFile {
+    async fn head(&self, key: &Key) -> Result<Option<ObjectInfo>, StoreError> {
+        let found = tokio::fs::metadata(&self.path).await.map_err(StoreError::io(Doing::Looking, key))?;
+        Ok(Some(ObjectInfo { size: found.len() }))
+    }
+
+    /// A second name for the same file where the disk allows it, so that a large original is not copied.
+    async fn fetch(&self, key: &Key, to: &Path) -> Result<u64, StoreError> {
+        let failed = StoreError::io(Doing::Reading, key);
+        let path = tokio::fs::canonicalize(&self.path).await.map_err(&failed)?;
+        if tokio::fs::hard_link(&path, to).await.is_err() {
+            tokio::fs::copy(&path, to).await.map_err(&failed)?;
+        }
+        Ok(tokio::fs::metadata(to).await.map_err(&failed)?.len())
+    }
+
+    async fn put(&self, key: &Key, _: Body, _: &ObjectMeta) -> Result<u64, StoreError> {
+        Err(StoreError::Unsupported { doing: Doing::Writing, key: key.clone() })
+    }
+
+    async fn delete(&self, key: &Key) -> Result<(), StoreError> {
+        Err(StoreError::Unsupported { doing: Doing::Removing, key: key.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> Key {
+        Key::parse(text).unwrap()
+    }
+
+    fn meta() -> ObjectMeta {
+        ObjectMeta { content_type: "text/plain".into() }
+    }
+
+    #[tokio::test]
+    async fn an_object_is_written_whole_and_replaces_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = LocalDirectory::open(folder.path()).unwrap();
+        for text in ["first", "second, longer"] {
+            store.put(&key("a/b/c.txt"), Body::Bytes(text.into()), &meta()).await.unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(folder.path().join("a/b/c.txt")).unwrap(), "second, longer");
+        assert_eq!(store.head(&key("a/b/c.txt")).await.unwrap(), Some(ObjectInfo { size: 14 }));
+        assert_eq!(std::fs::read_dir(folder.path().join("a/b")).unwrap().count(), 1, "a temporary file was left");
+    }
+
+    #[tokio::test]
+    async fn a_failed_write_leaves_the_object_before_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = LocalDirectory::open(folder.path()).unwrap();
+        store.put(&key("a/c.txt"), Body::Bytes("first".into()), &meta()).await.unwrap();
+        let missing = Body::File(folder.path().join("not there"));
+        store.put(&key("a/c.txt"), missing, &meta()).await.unwrap_err();
+        assert_eq!(std::fs::read_to_string(folder.path().join("a/c.txt")).unwrap(), "first");
+        assert_eq!(std::fs::read_dir(folder.path().join("a")).unwrap().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_link_that_leads_outside_is_not_followed() {
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(outside.path().join("secret"), "s").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(outside.path(), folder.path().join("link")).unwrap();
+        let store = LocalDirectory::open(folder.path()).unwrap();
+        assert!(store.fetch(&key("link/secret"), &folder.path().join("copy")).await.is_err());
+        assert!(store.put(&key("link/new"), Body::Bytes("x".into()), &meta()).await.is_err());
+        assert!(!outside.path().join("new").exists());
+    }
+
+    #[tokio::test]
+    async fn a_missing_object_is_not_found_and_removing_it_is_no_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = LocalDirectory::open(folder.path()).unwrap();
+        assert_eq!(store.head(&key("a/b")).await.unwrap(), None);
+        let error = store.fetch(&key("a/b"), &folder.path().join("copy")).await.unwrap_err();
+        assert!(matches!(error, StoreError::NotFound { .. }), "{error}");
+        store.delete(&key("a/b")).await.unwrap();
+    }
+}

@@ -1,0 +1,196 @@
+//! Places for objects. One trait; what stands behind a store's name is the environment's business.
+//!
+//! The trait is shaped by the largest user: a worker that uploads segments while later ones are encoded. So bodies are
+//! files or bytes of known length (a remote store can send them in parts and again after a fault), every call stands
+//! alone, and calls may run at the same time.
+
+mod faulty;
+mod key;
+mod local;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use faulty::Faulty;
+pub use key::{BadKey, Key};
+pub use local::{LocalDirectory, SingleFile};
+
+use crate::failure::{Blame, Fault};
+
+/// What is written.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// A small object.
+    Bytes(Vec<u8>),
+    /// A whole file, which doesn't change while it is sent.
+    File(PathBuf),
+}
+
+/// How an object is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectMeta {
+    /// The media type.
+    pub content_type: String,
+}
+
+/// What is known of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObjectInfo {
+    /// Bytes.
+    pub size: u64,
+}
+
+/// A place for objects.
+#[async_trait::async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug {
+    /// Whether an object is there.
+    async fn head(&self, key: &Key) -> Result<Option<ObjectInfo>, StoreError>;
+
+    /// Brings an object to a file that does not exist yet; gives back its length.
+    async fn fetch(&self, key: &Key, to: &std::path::Path) -> Result<u64, StoreError>;
+
+    /// Writes an object, whole or not at all, in place of what was there; gives back its length.
+    async fn put(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<u64, StoreError>;
+
+    /// Removes an object. One that is not there is no error.
+    async fn delete(&self, key: &Key) -> Result<(), StoreError>;
+}
+
+/// What was being done when a store failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// `head`.
+    Looking,
+    /// `fetch`.
+    Reading,
+    /// `put`.
+    Writing,
+    /// `delete`.
+    Removing,
+}
+
+impl std::fmt::Display for Doing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Looking => "looking for",
+            Self::Reading => "reading",
+            Self::Writing => "writing",
+            Self::Removing => "removing",
+        })
+    }
+}
+
+/// Why a store did not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such object.
+    #[error("there is no object `{key}` in the store")]
+    NotFound {
+        /// The object.
+        key: Key,
+    },
+    /// There is no such store.
+    #[error("there is no store `{store}` here; there are {known}")]
+    UnknownStore {
+        /// The name, escaped.
+        store: String,
+        /// The names there are.
+        known: String,
+    },
+    /// The store is full.
+    #[error("the store is full while {doing} `{key}`")]
+    Full {
+        /// What was being done.
+        doing: Doing,
+        /// The object.
+        key: Key,
+    },
+    /// The system said no.
+    #[error("{doing} `{key}` failed")]
+    Io {
+        /// What was being done.
+        doing: Doing,
+        /// The object.
+        key: Key,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// The store can't do this.
+    #[error("{doing} `{key}` is not possible in this store")]
+    Unsupported {
+        /// What was asked for.
+        doing: Doing,
+        /// The object.
+        key: Key,
+    },
+    /// A fault that a test asked for.
+    #[error("{doing} `{key}` failed because a fault was injected")]
+    Injected {
+        /// What was being done.
+        doing: Doing,
+        /// The object.
+        key: Key,
+    },
+}
+
+impl StoreError {
+    /// From the system's answer.
+    pub fn io(doing: Doing, key: &Key) -> impl Fn(std::io::Error) -> Self {
+        let key = key.clone();
+        move |source| match source.kind() {
+            std::io::ErrorKind::NotFound if doing == Doing::Reading => Self::NotFound { key: key.clone() },
+            std::io::ErrorKind::StorageFull => Self::Full { doing, key: key.clone() },
+            _ => Self::Io { doing, key: key.clone(), source },
+        }
+    }
+}
+
+impl Fault for StoreError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "storage.not-found",
+            Self::UnknownStore { .. } => "storage.unknown-store",
+            Self::Full { .. } => "storage.full",
+            Self::Io { .. } => "storage.io",
+            Self::Unsupported { .. } => "storage.unsupported",
+            Self::Injected { .. } => "storage.injected",
+        }
+    }
+
+    fn blame(&self) -> Blame {
+        match self {
+            Self::UnknownStore { .. } => Blame::Policy,
+            _ => Blame::Storage,
+        }
+    }
+
+    fn retryable(&self) -> bool {
+        matches!(self, Self::Full { .. } | Self::Io { .. } | Self::Injected { .. })
+    }
+}
+
+/// The stores of an environment by name.
+#[derive(Clone, Debug, Default)]
+pub struct Stores(BTreeMap<String, Arc<dyn Store>>);
+
+impl Stores {
+    /// Adds one.
+    pub fn with(mut self, name: &str, store: impl Store + 'static) -> Self {
+        self.0.insert(name.to_owned(), Arc::new(store));
+        self
+    }
+
+    /// Finds one.
+    pub fn get(&self, name: &str) -> Result<Arc<dyn Store>, StoreError> {
+        self.0.get(name).cloned().ok_or_else(|| StoreError::UnknownStore {
+            store: name.chars().take(64).flat_map(char::escape_default).collect(),
+            known: self.names().join(", "),
+        })
+    }
+
+    /// Their names.
+    pub fn names(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
+    }
+}

@@ -1,0 +1,100 @@
+//! When a message is tried again.
+
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+/// When attempts are made. The machine is paid for meanwhile, so all of them together are short.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// From the start of one attempt to the start of the next, at most; one more attempt is made than there are gaps.
+    pub gaps: Vec<Duration>,
+    /// The longest that one attempt may take, with its answer.
+    pub timeout: Duration,
+    /// The longest wait that a receiver may ask for with `Retry-After`.
+    pub longest_wait: Duration,
+}
+
+impl Schedule {
+    /// For news that must arrive: five attempts in 68 to 95 s.
+    pub fn outcome() -> Self {
+        Self {
+            gaps: [6, 14, 25, 40].map(Duration::from_secs).to_vec(),
+            timeout: Duration::from_secs(10),
+            longest_wait: Duration::from_secs(30),
+        }
+    }
+
+    /// For news that are old a moment later: one attempt of 5 s.
+    pub fn progress() -> Self {
+        Self { gaps: Vec::new(), timeout: Duration::from_secs(5), longest_wait: Duration::ZERO }
+    }
+
+    /// How long to wait after attempt `attempt` (1 is the first), which took `spent`; none after the last one.
+    pub(super) fn wait(
+        &self,
+        event_id: &str,
+        attempt: u32,
+        spent: Duration,
+        retry_after: Option<Duration>,
+    ) -> Option<Duration> {
+        let index = usize::try_from(attempt).ok()?.checked_sub(1)?;
+        let gap = self.gaps.get(index)?.mul_f64(jitter(event_id, attempt));
+        // An attempt that took all of its gap is still followed by a pause: the receiver is busy.
+        let own = gap.saturating_sub(spent).max(gap / 4);
+        let asked = retry_after.unwrap_or_default().min(self.longest_wait);
+        Some(own.max(asked))
+    }
+}
+
+/// 0.8 to 1.0. Taken from the event's id, not from a generator: jobs that fail together still spread, and one event's
+/// attempts can be foretold.
+fn jitter(event_id: &str, attempt: u32) -> f64 {
+    let digest = Sha256::new().chain_update(event_id).chain_update(attempt.to_le_bytes()).finalize();
+    let byte = digest.first().copied().unwrap_or_default();
+    1.0 - 0.2 * f64::from(byte) / 255.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waits(id: &str, spent: Duration) -> Vec<Duration> {
+        let schedule = Schedule::outcome();
+        (1..).map_while(|attempt| schedule.wait(id, attempt, spent, None)).collect()
+    }
+
+    #[test]
+    fn five_attempts_take_about_90_seconds_however_the_receiver_fails() {
+        for n in 0..200 {
+            let id = n.to_string();
+            let quick: Duration = waits(&id, Duration::ZERO).iter().sum();
+            assert_eq!(waits(&id, Duration::ZERO).len(), 4);
+            assert!((68.0..=85.0).contains(&quick.as_secs_f64()), "{quick:?}");
+            let timeout = Schedule::outcome().timeout;
+            let slow = waits(&id, timeout).iter().sum::<Duration>() + timeout * 5;
+            assert!((78.0..=101.0).contains(&slow.as_secs_f64()), "{slow:?}");
+        }
+    }
+
+    #[test]
+    fn different_events_wait_differently_and_one_event_always_alike() {
+        assert_ne!(waits("a", Duration::ZERO), waits("b", Duration::ZERO));
+        assert_eq!(waits("a", Duration::ZERO), waits("a", Duration::ZERO));
+    }
+
+    #[test]
+    fn what_a_receiver_asks_for_is_honoured_within_bounds() {
+        let wait = |seconds| {
+            Schedule::outcome().wait("a", 1, Duration::ZERO, Some(Duration::from_secs(seconds))).unwrap().as_secs()
+        };
+        assert_eq!((wait(9), wait(30), wait(86_400)), (9, 30, 30));
+        assert!(wait(0) >= 4, "no sooner than without being asked");
+    }
+
+    #[test]
+    fn progress_is_tried_once() {
+        assert_eq!(Schedule::progress().wait("a", 1, Duration::ZERO, None), None);
+        assert_eq!(Schedule::progress().timeout, Duration::from_secs(5));
+    }
+}

@@ -1,0 +1,211 @@
+//! Signing a webhook and checking a signature: pure functions of secret, time and bytes.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::Mac as _;
+
+use super::Secret;
+
+/// The header with the platform's signature.
+pub(super) const SIGNATURE: &str = "x-runpod-signature";
+/// The header with the time that the platform's signature covers.
+pub(super) const TIMESTAMP: &str = "x-runpod-timestamp";
+
+/// How old a timestamp may be, in seconds.
+const MAX_AGE: u64 = 300;
+/// How far ahead a timestamp may be, in seconds.
+const MAX_AHEAD: u64 = 60;
+
+/// What the platform's signature covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// The body.
+    Body,
+    /// `timestamp.body`, so that a copy of the message is worthless minutes later.
+    TimestampedBody,
+}
+
+/// The headers of one attempt at time `timestamp` (Unix seconds): the platform's own, and those of the Standard
+/// Webhooks specification for everybody else. `id` is the same in all attempts.
+pub fn headers(secret: &Secret, scheme: Scheme, id: &str, timestamp: u64, body: &str) -> Vec<(&'static str, String)> {
+    let mut headers = vec![
+        (SIGNATURE, signature(secret, scheme, timestamp, body)),
+        ("webhook-id", id.to_owned()),
+        ("webhook-timestamp", timestamp.to_string()),
+        ("webhook-signature", standard_signature(secret, id, timestamp, body)),
+    ];
+    if scheme == Scheme::TimestampedBody {
+        headers.push((TIMESTAMP, timestamp.to_string()));
+    }
+    headers
+}
+
+/// The platform's signature: HMAC-SHA256 in lower-case hex. `timestamp` (Unix seconds) counts only where the scheme
+/// covers it.
+pub fn signature(secret: &Secret, scheme: Scheme, timestamp: u64, body: &str) -> String {
+    let mac = match scheme {
+        Scheme::Body => secret.mac(&[body]),
+        Scheme::TimestampedBody => secret.mac(&[&timestamp.to_string(), ".", body]),
+    };
+    hex::encode(mac.finalize().into_bytes())
+}
+
+/// The signature of the Standard Webhooks specification: `v1,` and the HMAC-SHA256 of `id.timestamp.body` in base64.
+pub fn standard_signature(secret: &Secret, id: &str, timestamp: u64, body: &str) -> String {
+    let mac = secret.standard_mac(&[id, ".", &timestamp.to_string(), ".", body]);
+    format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+}
+
+/// What a message says of itself in its headers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Claimed<'a> {
+    /// `X-Runpod-Signature`.
+    pub signature: Option<&'a str>,
+    /// `X-Runpod-Timestamp`.
+    pub timestamp: Option<&'a str>,
+}
+
+/// Why a message is not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    /// No signature.
+    Unsigned,
+    /// A timestamp that is not a number of seconds.
+    BadTimestamp,
+    /// More than 300 s old.
+    TooOld,
+    /// More than 60 s ahead.
+    TooEarly,
+    /// Another secret, or another body.
+    Mismatch,
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unsigned => "no signature",
+            Self::BadTimestamp => "the timestamp is not a number of seconds",
+            Self::TooOld => "the timestamp is more than 300 s old",
+            Self::TooEarly => "the timestamp is more than 60 s ahead",
+            Self::Mismatch => "the signature does not match",
+        })
+    }
+}
+
+impl std::error::Error for Rejection {}
+
+/// Checks the platform's signature as a receiver does at time `now` (Unix seconds). A message with a timestamp must
+/// have it signed and recent. The time that the check takes does not depend on how much of the signature is right.
+pub fn verify(secret: &Secret, claimed: Claimed<'_>, body: &str, now: u64) -> Result<(), Rejection> {
+    let signature = claimed.signature.ok_or(Rejection::Unsigned)?;
+    let mac = match claimed.timestamp {
+        None => secret.mac(&[body]),
+        Some(timestamp) => {
+            let seconds: u64 = timestamp.parse().map_err(|_| Rejection::BadTimestamp)?;
+            if now.saturating_sub(seconds) > MAX_AGE {
+                return Err(Rejection::TooOld);
+            }
+            if seconds.saturating_sub(now) > MAX_AHEAD {
+                return Err(Rejection::TooEarly);
+            }
+            // The text as it came: `007` and `7` are the same second and not the same message.
+            secret.mac(&[timestamp, ".", body])
+        }
+    };
+    let signature = hex::decode(signature).map_err(|_| Rejection::Mismatch)?;
+    mac.verify_slice(&signature).map_err(|_| Rejection::Mismatch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // The expected values were computed with Python's hmac, hashlib and base64.
+    const KEY: &str = "0123456789abcdef0123456789abcdef";
+    const BODY: &str = "{\"status\":\"completed\",\"note\":\"caf\u{e9}\"}";
+    const NOW: u64 = 1_700_000_000;
+    const OF_BODY: &str = "e46197ef2f39f3e44baa6b95d35d42f0adba51adbf1d5d8fe89b391eac580d85";
+    const OF_TIME_AND_BODY: &str = "a49c57f3753d9d5f6c3c51a8a93f8c7610194e0b60beefbeccf17c4ad81081cc";
+
+    fn secret() -> Secret {
+        Secret::new(KEY).unwrap()
+    }
+
+    fn check(signature: &str, timestamp: Option<&str>, now: u64) -> Result<(), Rejection> {
+        verify(&secret(), Claimed { signature: Some(signature), timestamp }, BODY, now)
+    }
+
+    #[test]
+    fn the_body_scheme_signs_the_exact_bytes() {
+        assert_eq!(signature(&secret(), Scheme::Body, NOW, BODY), OF_BODY);
+        assert_eq!(signature(&secret(), Scheme::Body, 0, BODY), OF_BODY);
+    }
+
+    #[test]
+    fn the_timestamped_scheme_signs_time_and_body() {
+        assert_eq!(signature(&secret(), Scheme::TimestampedBody, NOW, BODY), OF_TIME_AND_BODY);
+    }
+
+    #[test]
+    fn the_standard_signature_covers_id_time_and_body() {
+        assert_eq!(
+            standard_signature(&secret(), "5f0c6f0e-0000-5000-8000-000000000001", NOW, BODY),
+            "v1,0pWKLRU3rnJY/DPmrRII7e7TZdfSZnIP0+Ng7gmFCCA="
+        );
+    }
+
+    #[test]
+    fn a_whsec_secret_gives_the_published_example_of_the_specification() {
+        let secret = Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        assert_eq!(
+            standard_signature(&secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, "{\"test\": 2432232314}"),
+            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+        );
+    }
+
+    #[test]
+    fn only_the_timestamped_scheme_sends_the_platforms_timestamp() {
+        let names = |scheme| -> Vec<&str> {
+            headers(&secret(), scheme, "id", NOW, BODY).into_iter().map(|(name, _)| name).collect()
+        };
+        let common = [SIGNATURE, "webhook-id", "webhook-timestamp", "webhook-signature"];
+        assert_eq!(names(Scheme::Body), common);
+        assert_eq!(names(Scheme::TimestampedBody), [&common[..], &[TIMESTAMP]].concat());
+    }
+
+    #[test]
+    fn right_signatures_are_accepted() {
+        assert_eq!(check(OF_BODY, None, 0), Ok(()));
+        assert_eq!(check(&OF_BODY.to_uppercase(), None, 0), Ok(()));
+        assert_eq!(check(OF_TIME_AND_BODY, Some("1700000000"), NOW), Ok(()));
+    }
+
+    #[test]
+    fn wrong_signatures_are_refused() {
+        for wrong in ["", "zz", &OF_BODY[..62], &format!("{OF_BODY}00"), OF_TIME_AND_BODY] {
+            assert_eq!(check(wrong, None, NOW), Err(Rejection::Mismatch), "{wrong}");
+        }
+        assert_eq!(verify(&secret(), Claimed::default(), BODY, NOW), Err(Rejection::Unsigned));
+        let other = Secret::new("another secret of 24 bytes").unwrap();
+        let claimed = Claimed { signature: Some(OF_BODY), timestamp: None };
+        assert_eq!(verify(&other, claimed, BODY, NOW), Err(Rejection::Mismatch));
+        assert_eq!(verify(&secret(), claimed, &BODY.replace(':', ": "), NOW), Err(Rejection::Mismatch));
+    }
+
+    #[test]
+    fn a_timestamp_can_be_neither_taken_away_nor_changed() {
+        assert_eq!(check(OF_TIME_AND_BODY, None, NOW), Err(Rejection::Mismatch));
+        assert_eq!(check(OF_TIME_AND_BODY, Some("1700000001"), NOW), Err(Rejection::Mismatch));
+        assert_eq!(check(OF_TIME_AND_BODY, Some("01700000000"), NOW), Err(Rejection::Mismatch));
+        assert_eq!(check(OF_TIME_AND_BODY, Some("soon"), NOW), Err(Rejection::BadTimestamp));
+    }
+
+    #[test]
+    fn a_timestamp_holds_for_300_s_back_and_60_s_ahead() {
+        let at = |now| check(OF_TIME_AND_BODY, Some("1700000000"), now);
+        assert_eq!((at(NOW + 300), at(NOW + 301)), (Ok(()), Err(Rejection::TooOld)));
+        assert_eq!((at(NOW - 60), at(NOW - 61)), (Ok(()), Err(Rejection::TooEarly)));
+    }
+}

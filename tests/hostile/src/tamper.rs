@@ -1,0 +1,38 @@
+//! The faults of a plan.
+
+use policy_sdk::types::{Output, Plan};
+
+use crate::Behaviour;
+
+/// Commits the fault, if it is one of these.
+pub fn tamper(behaviour: Behaviour, plan: &mut Plan) {
+    if behaviour == Behaviour::SameKeyTwice {
+        let twice = plan.outputs.iter().find(|output| !matches!(output, Output::Hls(_) | Output::Loudness)).cloned();
+        plan.outputs.extend(twice);
+    }
+    for output in &mut plan.outputs {
+        let Output::Hls(hls) = output else { continue };
+        match behaviour {
+            Behaviour::KeyTraversal => hls.master = "../../etc/x".into(),
+            Behaviour::ForeignPrefix => {
+                hls.master = "somebody-else/hls/their-media/master.m3u8".into();
+            }
+            Behaviour::TenThousandRungs => {
+                let Some(first) = hls.rungs.first().cloned() else { continue };
+                for number in 0..10_000 {
+                    let mut rung = first.clone();
+                    rung.rendition.name = format!("rung-{number}");
+                    rung.playlist = format!("{}-{number}.m3u8", first.playlist);
+                    hls.rungs.push(rung);
+                }
+            }
+            Behaviour::GiantRung => {
+                for video in hls.rungs.iter_mut().filter_map(|rung| rung.rendition.video.as_mut()) {
+                    video.short_side = 20_000;
+                }
+            }
+            Behaviour::ZeroSegment => hls.segment_ms = 0,
+            _ => {}
+        }
+    }
+}
