@@ -51,6 +51,8 @@ pub enum Event {
         report: Option<Box<Report>>,
         /// What the policy hands back for the platform.
         output: serde_json::Value,
+        /// Microseconds that the policy itself took.
+        policy_us: u64,
     },
     /// The job failed.
     Failed {

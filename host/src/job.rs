@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -53,6 +54,8 @@ pub struct Outcome {
     pub output: serde_json::Value,
     /// What was made; none for a policy that made nothing.
     pub report: Option<Report>,
+    /// What the policy itself took: instantiating it, and its own computing between calls of the host.
+    pub policy_time: Duration,
 }
 
 /// A request that can't be a job.
@@ -148,7 +151,8 @@ pub async fn run(
     match &ended {
         Ok(outcome) => {
             let report = outcome.report.clone().map(Box::new);
-            observer.on(&Event::Completed { report, output: outcome.output.clone() });
+            let policy_us = u64::try_from(outcome.policy_time.as_micros()).unwrap_or(u64::MAX);
+            observer.on(&Event::Completed { report, output: outcome.output.clone(), policy_us });
         }
         Err(failure) => {
             if !cancel.is_cancelled()
@@ -191,7 +195,7 @@ async fn attempt(
         cancel,
         report: Arc::clone(&report),
     };
-    let ran = Call::with_powers(policy, powers).run(&request.as_policy_sees_it()).await?;
+    let (ran, policy_time) = Call::with_powers(policy, powers).run(&request.as_policy_sees_it()).await?;
     let outcome = ran.map_err(Failure::from)?;
     let output = serde_json::from_str(&outcome.output).map_err(|error| PolicyError::BrokeContract {
         policy: policy.name().to_owned(),
@@ -199,7 +203,7 @@ async fn attempt(
         reason: format!("its output is not JSON ({error})"),
     })?;
     let report = report.lock().map(|mut kept| kept.take()).unwrap_or_default();
-    Ok(Outcome { output, report })
+    Ok(Outcome { output, report, policy_time })
 }
 
 /// Sends `failed`. A policy that can't even say that it failed has nothing sent for it, and the log says so.

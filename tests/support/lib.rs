@@ -1,1 +1,21 @@
-//! x
+//! What the whole-program tests share: uploads made by ffmpeg, the program as a job that reads as a sentence, and
+//! probes that look at decoded media instead of trusting exit codes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "it runs in tests only, and a test may fail"
+)]
+
+pub mod colour;
+pub mod fixtures;
+pub mod job;
+pub mod outcome;
+pub mod playlist;
+pub mod probe;
+pub mod receiver;
+pub mod sound;
+pub mod tool;
+pub mod wav;
+pub mod workspace;

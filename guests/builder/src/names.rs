@@ -5,7 +5,7 @@ use wasm_encoder::{Component, Module, NameMap, NameSection, RawSection};
 use wasmparser::{KnownCustom, Name, NameSectionReader, Parser, Payload};
 
 /// Writes the names as people read them. The compiler's own spelling, with a hash behind every name, is a fifth of
-/// the module; names of anything but functions show nowhere.
+/// the module; names of anything but functions and the module show nowhere.
 pub fn readable(module: &[u8]) -> Result<Vec<u8>> {
     let mut rewritten = Module::new();
     for payload in Parser::new(0).parse_all(module) {
@@ -13,7 +13,7 @@ pub fn readable(module: &[u8]) -> Result<Vec<u8>> {
         if let Payload::CustomSection(section) = &payload
             && let KnownCustom::Name(names) = section.as_known()
         {
-            rewritten.section(&functions(names)?);
+            rewritten.section(&shown(names)?);
         } else if let Some((id, range)) = payload.as_section() {
             rewritten.section(&RawSection { id, data: module.get(range).unwrap_or_default() });
         }
@@ -43,17 +43,22 @@ pub fn without_parts(component: &[u8]) -> Result<Vec<u8>> {
     Ok(rewritten.finish())
 }
 
-fn functions(names: NameSectionReader<'_>) -> Result<NameSection> {
-    let mut functions = NameMap::new();
+fn shown(names: NameSectionReader<'_>) -> Result<NameSection> {
+    let mut section = NameSection::new();
     for name in names {
-        let Name::Function(map) = name? else { continue };
-        for naming in map {
-            let naming = naming?;
-            functions.append(naming.index, &format!("{:#}", rustc_demangle::demangle(naming.name)));
+        match name? {
+            Name::Module { name, .. } => section.module(name.trim_end_matches(".wasm")),
+            Name::Function(map) => {
+                let mut functions = NameMap::new();
+                for naming in map {
+                    let naming = naming?;
+                    functions.append(naming.index, &format!("{:#}", rustc_demangle::demangle(naming.name)));
+                }
+                section.functions(&functions);
+            }
+            _ => {}
         }
     }
-    let mut section = NameSection::new();
-    section.functions(&functions);
     Ok(section)
 }
 
@@ -77,6 +82,7 @@ mod tests {
         let readable = readable(&module("_ZN12codex_policy6ladder6select17h890e1f6cb39800a5E")).unwrap();
         let text = String::from_utf8_lossy(&readable);
         assert!(text.contains("codex_policy::ladder::select") && !text.contains("17h890"), "{text}");
+        assert!(text.contains("a_module"), "{text}");
     }
 
     #[test]

@@ -38,8 +38,6 @@ mod follow;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod glue;
-#[cfg(any(test, target_family = "wasm"))]
-mod heap;
 #[cfg(target_family = "wasm")]
 mod host;
 pub mod json;

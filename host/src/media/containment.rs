@@ -28,12 +28,16 @@ cook,ape,wavpack,tta,speex,libspeex,gsm,gsm_ms,pcm_u8,pcm_s8,pcm_s16le,pcm_s16be
 pcm_s32be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_alaw,pcm_mulaw,pcm_bluray,pcm_dvd,adpcm_ima_wav,adpcm_ima_qt,adpcm_ms,adpcm_swf,\
 adpcm_yamaha,adpcm_g726";
 
+/// Decoders for what comes along in an upload and is never used: cover pictures and subtitles. ffprobe opens a decoder for
+/// every track and gives up on the whole file where it may not.
+const COMPANIONS: &str = "png,bmp,gif,webp,tiff,dvdsub,dvbsub,pgssub,ass,ssa,srt,subrip,mov_text,text,webvtt,cc_dec";
+
 /// The options that stand before `-i`, and the input itself.
 pub fn guarded_input() -> Arguments {
     Arguments::new()
         .pair("-protocol_whitelist", "file")
         .pair("-format_whitelist", FORMATS)
-        .pair("-codec_whitelist", CODECS)
+        .pair("-codec_whitelist", format_args!("{CODECS},{COMPANIONS}"))
         .pair("-max_pixels", MAX_PIXELS)
         .pair("-i", format_args!("file:{INPUT_NAME}"))
 }

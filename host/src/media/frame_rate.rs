@@ -5,7 +5,7 @@
 
 use super::info::Ratio;
 
-/// Rates that players and cameras know. A varying source gets the one that holds all of its frames.
+/// Rates that players and cameras know. A varying source gets the nearest.
 const STANDARD: [(u32, u32); 13] = [
     (10, 1),
     (12, 1),
@@ -46,12 +46,12 @@ fn is_standard(rate: Ratio) -> bool {
     STANDARD.iter().any(|&(numerator, denominator)| rate == Ratio { numerator, denominator })
 }
 
-/// The lowest standard rate that is not more than 2 % under the average.
+/// The standard rate that is nearest, as a proportion.
 fn standard_for(average: f64) -> Ratio {
-    let (numerator, denominator) = STANDARD
-        .into_iter()
-        .find(|&(numerator, denominator)| f64::from(numerator) / f64::from(denominator) >= average * 0.98)
-        .unwrap_or((60, 1));
+    let distance =
+        |&(numerator, denominator): &(u32, u32)| (f64::from(numerator) / f64::from(denominator) / average).ln().abs();
+    let nearest = STANDARD.into_iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
+    let (numerator, denominator) = nearest.unwrap_or((60, 1));
     Ratio { numerator, denominator }
 }
 
@@ -78,13 +78,13 @@ mod tests {
     #[test]
     fn a_varying_source_gets_a_standard_rate_near_its_average() {
         assert_eq!(chosen("120/1", 29.88), "30000/1001");
-        assert_eq!(chosen("90000/1", 24.4), "25/1");
+        assert_eq!(chosen("90000/1", 24.4), "24/1");
         assert_eq!(chosen("600/1", 1.2), "10/1");
     }
 
     #[test]
     fn nothing_is_faster_than_sixty() {
         assert_eq!(chosen("120/1", 120.0), "60/1");
-        assert_eq!(chosen("60/1", 60.06), "60/1");
+        assert_eq!(chosen("60/1", 60.06), "60/1", "a rounding in the average");
     }
 }

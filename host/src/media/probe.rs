@@ -13,6 +13,7 @@ use super::frame_rate;
 use super::header::{Header, Kind, Stream};
 use super::info::{Audio, MediaInfo, Video};
 use super::process::{ProcessError, Tool, last_lines};
+use crate::text::printable;
 
 /// What the uploader declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,15 +81,21 @@ nb_frames,bits_per_raw_sample:stream_disposition=attached_pic,default:stream_sid
 
 /// Why ffprobe would not open a file, in words for a support person.
 fn refused(stderr: &str) -> UploadError {
-    let last = last_lines(stderr, 1).replace(&format!("file:{INPUT_NAME}: "), "");
     if stderr.contains("moov atom not found") {
         return UploadError::Truncated { detail: "its index, the moov atom, is missing".to_owned() };
+    }
+    if let Some((_, rest)) = stderr.split_once("Codec (") {
+        let codec = rest.split(')').next().unwrap_or_default();
+        if rest.contains("not on whitelist") {
+            return UploadError::UnsupportedCodec { kind: "video or audio", codec: printable(codec, 32) };
+        }
     }
     if stderr.contains("not on whitelist") {
         let detail = "a playlist, script, picture or rare format under a media name".to_owned();
         return UploadError::NotMedia { detail };
     }
-    UploadError::NotMedia { detail: if last.is_empty() { "no stream in it".to_owned() } else { last } }
+    let last = last_lines(stderr, 1).replace(&format!("file:{INPUT_NAME}: "), "");
+    UploadError::NotMedia { detail: if last.is_empty() { "no stream in it".to_owned() } else { printable(&last, 200) } }
 }
 
 /// What the packets of a stream add up to.

@@ -1,5 +1,7 @@
 //! One call into a policy: a fresh store, armed limits, and an answer or a typed failure.
 
+use std::time::Duration;
+
 use wasmtime::{Store, Trap, UpdateDeadline};
 
 use super::bindings::Policy as World;
@@ -62,11 +64,14 @@ impl<'a> Call<'a> {
         self.explain("payload.failed", answer)
     }
 
-    /// The job. Not timed as a whole: its length is the media's; every stretch of computing in it is.
-    pub async fn run(mut self, job: &Job) -> Result<Result<Outcome, WitFailure>, PolicyError> {
+    /// The job, and the time that the policy itself took for it. Not timed as a whole: its length is the media's; every
+    /// stretch of computing in it is.
+    pub async fn run(mut self, job: &Job) -> Result<(Result<Outcome, WitFailure>, Duration), PolicyError> {
         let world = self.instantiate("workflow.run").await?;
         let answer = world.codex_transcode_workflow().call_run(&mut self.store, job).await;
-        self.explain("workflow.run", answer)
+        self.store.data_mut().meter.pause();
+        let computed = self.store.data().meter.computed();
+        self.explain("workflow.run", answer).map(|answer| (answer, computed))
     }
 
     async fn instantiate(&mut self, function: &'static str) -> Result<World, PolicyError> {

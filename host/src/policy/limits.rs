@@ -78,12 +78,13 @@ pub struct Meter {
     table_elements: usize,
     host_calls: u64,
     resumed: Instant,
+    computed: Duration,
 }
 
 impl Meter {
     /// Nothing used.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, memory: 0, table_elements: 0, host_calls: 0, resumed: Instant::now() }
+        Self { limits, memory: 0, table_elements: 0, host_calls: 0, resumed: Instant::now(), computed: Duration::ZERO }
     }
 
     /// The limits.
@@ -98,6 +99,7 @@ impl Meter {
 
     /// Called when a host function begins.
     pub fn host_call(&mut self) -> Result<(), LimitHit> {
+        self.pause();
         self.host_calls += 1;
         if self.host_calls > self.limits.host_calls {
             return Err(LimitHit::HostCalls(self.limits.host_calls));
@@ -108,6 +110,17 @@ impl Meter {
     /// Called when the guest begins to compute: at a call, and when a host function returns.
     pub fn resume(&mut self) {
         self.resumed = Instant::now();
+    }
+
+    /// Called when the guest stops computing: when a host function begins, and at the end of a call.
+    pub fn pause(&mut self) {
+        self.computed += self.resumed.elapsed();
+        self.resumed = Instant::now();
+    }
+
+    /// Time that the guest has computed, its instantiation included.
+    pub fn computed(&self) -> Duration {
+        self.computed
     }
 
     /// Called on every tick while the guest computes.

@@ -1,0 +1,216 @@
+//! What a whole job costs over the encodes that it can't avoid, what a policy costs, and how much memory the host needs.
+//!
+//! All ratios come from one run on one machine. `make bench` runs it.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a benchmark may stop at the first surprise"
+)]
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Seconds of the clip.
+const SECONDS: u32 = 10;
+
+/// What we hold ourselves to: CPU of the job over the CPU of its encodes alone, the policy, the host.
+const MOST_OVERHEAD: f64 = 1.10;
+const MOST_POLICY_US: u64 = 1000;
+const MOST_MEMORY_KIB: u64 = 100 * 1024;
+
+/// Size, cap in kbit/s, preset and CRF of each video encode of the default policy on a 1080p source.
+const ENCODES: [(&str, Option<u32>, &str, u32); 5] = [
+    ("1920x1080", Some(5000), "fast", 23),
+    ("1280x720", Some(3000), "fast", 23),
+    ("854x480", Some(1500), "fast", 23),
+    ("640x360", Some(800), "fast", 23),
+    ("1920x1080", None, "slow", 18),
+];
+
+/// Rates of the audio encodes: four rungs and the mezzanine.
+const SOUNDS: [u32; 5] = [192, 128, 96, 64, 256];
+
+fn main() {
+    let folder = tempfile::tempdir().unwrap();
+    let threads = std::thread::available_parallelism().map_or(2, usize::from).min(16).to_string();
+    println!("clip: {SECONDS} s of 1080p30 with grain; {threads} thread(s)");
+    make_clip(folder.path());
+    let floor = floor(folder.path(), &threads);
+    let (job, event, memory_kib) = job(folder.path());
+    let report = &event["report"];
+
+    let ratio = job.as_secs_f64() / floor.as_secs_f64();
+    println!("\nencodes alone   {:>8.1} CPU s", floor.as_secs_f64());
+    println!("whole job       {:>8.1} CPU s", job.as_secs_f64());
+    verdict("job over floor", ratio, MOST_OVERHEAD, "times");
+    let policy_us = event["policy_us"].as_u64().unwrap();
+    verdict("policy", policy_us as f64, MOST_POLICY_US as f64, "us in this job");
+    verdict("host memory", memory_kib as f64 / 1024.0, MOST_MEMORY_KIB as f64 / 1024.0, "MiB at its peak");
+    println!("rungs made: {}", report["rungs"].as_array().unwrap().len());
+}
+
+fn verdict(what: &str, value: f64, most: f64, unit: &str) {
+    let word = if value <= most { "ok" } else { "OVER" };
+    println!("{what:<15} {value:>8.2} {unit} (at most {most}) {word}");
+}
+
+fn ffmpeg(folder: &Path, arguments: &[&str]) {
+    let done = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-y"])
+        .args(arguments)
+        .current_dir(folder)
+        .stdout(Stdio::null())
+        .status()
+        .expect("ffmpeg is needed");
+    assert!(done.success(), "ffmpeg {arguments:?}");
+}
+
+/// Film-like enough: detail everywhere, movement, and grain that an encoder has to spend bits on.
+fn make_clip(folder: &Path) {
+    let picture =
+        format!("testsrc2=size=1920x1080:rate=30:duration={SECONDS},hue=H=0.4*t,noise=alls=10:allf=t,format=yuv420p");
+    let sound = format!("anoisesrc=d={SECONDS}:c=pink:a=0.3:r=48000,aformat=channel_layouts=stereo");
+    ffmpeg(
+        folder,
+        &[
+            "-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &sound, "-c:v", "libx264", "-preset", "veryfast",
+            "-crf", "18", "-c:a", "aac", "clip.mp4",
+        ],
+    );
+    ffmpeg(folder, &["-i", "clip.mp4", "-vn", "-ar", "48000", "-ac", "2", "-f", "s16le", "sound.pcm"]);
+}
+
+/// CPU of the encodes alone: raw frames and samples in, nothing out.
+fn floor(folder: &Path, threads: &str) -> Duration {
+    let mut sum = Duration::ZERO;
+    for (size, cap, preset, crf) in ENCODES {
+        let scale = format!("scale={}", size.replace('x', ":"));
+        ffmpeg(
+            folder,
+            &["-i", "clip.mp4", "-an", "-vf", &scale, "-pix_fmt", "yuv420p", "-f", "rawvideo", "frames.yuv"],
+        );
+        let crf = crf.to_string();
+        let mut arguments = vec![
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "yuv420p",
+            "-s",
+            size,
+            "-r",
+            "30",
+            "-i",
+            "frames.yuv",
+            "-c:v",
+            "libx264",
+            "-preset",
+            preset,
+            "-crf",
+            &crf,
+            "-sc_threshold",
+            "0",
+            "-threads",
+            threads,
+            "-profile:v",
+            "high",
+        ];
+        let rates = cap.map(|cap| (format!("{cap}k"), format!("{}k", cap * 2)));
+        if let Some((cap, buffer)) = &rates {
+            arguments.extend([
+                "-maxrate",
+                cap,
+                "-bufsize",
+                buffer,
+                "-g",
+                "120",
+                "-force_key_frames",
+                "expr:gte(t,n_forced*2)",
+            ]);
+        }
+        arguments.extend(["-f", "null", "-"]);
+        let spent = cpu_of(|| ffmpeg(folder, &arguments));
+        println!("  {size:>10} {preset:<5} crf {crf}  {:>6.1} CPU s", spent.as_secs_f64());
+        sum += spent;
+    }
+    std::fs::remove_file(folder.join("frames.yuv")).unwrap();
+    for rate in SOUNDS {
+        let rate = format!("{rate}k");
+        sum += cpu_of(|| {
+            ffmpeg(
+                folder,
+                &[
+                    "-f",
+                    "s16le",
+                    "-ar",
+                    "48000",
+                    "-ac",
+                    "2",
+                    "-i",
+                    "sound.pcm",
+                    "-c:a",
+                    "aac",
+                    "-b:a",
+                    &rate,
+                    "-f",
+                    "null",
+                    "-",
+                ],
+            );
+        });
+    }
+    sum
+}
+
+/// The whole job: its CPU, its last event, and the peak of the host's own memory in KiB.
+fn job(folder: &Path) -> (Duration, serde_json::Value, u64) {
+    let mut memory_kib = 0;
+    let mut last = String::new();
+    let spent = cpu_of(|| {
+        let mut host = Command::new(env!("CARGO_BIN_EXE_codex-transcoder"))
+            .args(["run", "clip.mp4", "--out", "out", "--json", "--encoder", "cpu"])
+            .current_dir(folder)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let status = format!("/proc/{}/status", host.id());
+        let began = Instant::now();
+        while host.try_wait().unwrap().is_none() {
+            if let Some(peak) = peak_kib(&status) {
+                memory_kib = memory_kib.max(peak);
+            }
+            assert!(began.elapsed() < Duration::from_secs(1800), "the job does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let output = host.wait_with_output().unwrap();
+        last = String::from_utf8(output.stdout).unwrap().lines().last().unwrap_or_default().to_owned();
+    });
+    let event: serde_json::Value = serde_json::from_str(&last).unwrap();
+    assert_eq!(event["event"], "completed", "{event}");
+    (spent, event, memory_kib)
+}
+
+fn peak_kib(status: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(status).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().trim_end_matches(" kB").parse().ok())
+}
+
+/// CPU time of all processes that ended in the meantime, and of their own children.
+fn cpu_of(work: impl FnOnce()) -> Duration {
+    let before = children_cpu();
+    work();
+    children_cpu() - before
+}
+
+/// From `/proc/self/stat`: fields 16 and 17 are the user and system time of children, in hundredths of a second
+/// (`USER_HZ` is 100 on every Linux that we run on; see proc_pid_stat(5)).
+fn children_cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let ticks = |at: usize| fields[at - 3].parse::<u64>().unwrap();
+    Duration::from_millis((ticks(16) + ticks(17)) * 10)
+}

@@ -1,0 +1,78 @@
+//! Where things are: the workspace, folders for tests, the policies, real media.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Once, OnceLock};
+
+use rustix::process::{Pid, test_kill_process};
+use tempfile::TempDir;
+
+/// The workspace's root.
+pub fn root() -> PathBuf {
+    fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap()
+}
+
+/// Where uploads are kept from run to run: what made them is in their names.
+pub fn uploads() -> PathBuf {
+    made(root().join("target/test-uploads"))
+}
+
+/// A folder for one test. It goes when it is dropped, or, where a static holds it, when the tests run again.
+pub fn scratch() -> TempDir {
+    let folder = made(root().join("target/test-scratch"));
+    static SWEPT: Once = Once::new();
+    SWEPT.call_once(|| sweep(&folder));
+    let prefix = format!("{}-", std::process::id());
+    tempfile::Builder::new().prefix(&prefix).tempdir_in(folder).unwrap()
+}
+
+/// Removes what processes left that are no more.
+fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let id = name.split('-').next().and_then(|id| id.parse().ok()).and_then(Pid::from_raw);
+        if id.is_none_or(|id| test_kill_process(id).is_err()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+fn made(folder: PathBuf) -> PathBuf {
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// The policy that misbehaves on demand, as a component. Built once.
+pub fn hostile_policy() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| policy_builder::build(&root(), "hostile-policy").unwrap().path)
+}
+
+/// Real uploads, where there are some: `media` below `$CODEX_SHARED`, or below a folder `shared` beside the workspace.
+pub fn real_media() -> Option<PathBuf> {
+    let shared = std::env::var_os("CODEX_SHARED").map_or_else(|| root().join("../shared"), PathBuf::from);
+    Some(shared.join("media")).filter(|folder| folder.is_dir())
+}
+
+/// Every file below a folder, relative to it, sorted.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut waiting = vec![folder.to_owned()];
+    while let Some(next) = waiting.pop() {
+        for entry in fs::read_dir(next).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                waiting.push(path);
+            } else {
+                found.push(path.strip_prefix(folder).unwrap().to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Every file below a folder with its bytes, to compare by.
+pub fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    files(folder).into_iter().map(|file| (file.clone(), fs::read(folder.join(&file)).unwrap())).collect()
+}
