@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::capability::{Powers, scheme};
@@ -158,7 +159,10 @@ pub async fn run(
             if !cancel.is_cancelled()
                 && let Some(courier) = courier
             {
-                tell_failure(policy, request, failure, &courier).await;
+                tokio::select! {
+                    () = tell_failure(policy, request, failure, &courier) => {}
+                    () = cancel.cancelled() => {}
+                }
             }
             observer.on(&Event::Failed { failure: failure.clone() });
         }
@@ -181,6 +185,7 @@ async fn attempt(
         .tempdir_in(&host.work_root)
         .map_err(|source| NoWorkDirectory { root: host.work_root.clone(), source })?;
     let report = Arc::new(Mutex::new(None));
+    let (alive, mut ended) = mpsc::channel(1);
     let powers = Powers {
         job_id: request.id.clone(),
         creator: request.creator_id.clone(),
@@ -194,8 +199,12 @@ async fn attempt(
         observer,
         cancel,
         report: Arc::clone(&report),
+        alive,
     };
-    let (ran, policy_time) = Call::with_powers(policy, powers).run(&request.as_policy_sees_it()).await?;
+    let ran = Call::with_powers(policy, powers).run(&request.as_policy_sees_it()).await;
+    // A policy that trapped can leave a transcode behind, which ends itself; the work directory must outlive it.
+    ended.recv().await;
+    let (ran, policy_time) = ran?;
     let outcome = ran.map_err(Failure::from)?;
     let output = serde_json::from_str(&outcome.output).map_err(|error| PolicyError::BrokeContract {
         policy: policy.name().to_owned(),

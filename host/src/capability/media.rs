@@ -39,12 +39,9 @@ pub struct Transcode {
 }
 
 impl Drop for Transcode {
-    /// A guest that is gone, by a trap or by forgetting, leaves no process behind.
+    /// A guest that is gone, by a trap or by forgetting, leaves no process behind: the task ends them and itself.
     fn drop(&mut self) {
         self.cancel.cancel();
-        if let Some(task) = self.task.take() {
-            task.abort();
-        }
     }
 }
 

@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::ResourceTable;
 
@@ -58,6 +59,8 @@ pub struct Powers {
     pub cancel: CancellationToken,
     /// What the last transcode made, for the job's own report.
     pub report: Arc<Mutex<Option<Report>>>,
+    /// Never sent on: its receiver learns when the last task of the job is gone.
+    pub alive: mpsc::Sender<()>,
 }
 
 /// The data of a store: what a guest holds, and what it may use.

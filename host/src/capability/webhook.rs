@@ -23,7 +23,11 @@ impl Host for State {
         };
         let scheme = scheme(message.signature);
         let sent = match &powers.courier {
-            Some(courier) => courier.send(&powers.job_id, kind, message.body, scheme).await,
+            // Retries can take minutes; whoever calls a job off does not wait for them.
+            Some(courier) => tokio::select! {
+                sent = courier.send(&powers.job_id, kind, message.body, scheme) => sent,
+                () = powers.cancel.cancelled() => Ok(webhook::Delivery::default()),
+            },
             // Nowhere to send it, but a message that could not be sent is still the policy's fault.
             None => {
                 webhook::Message::new(&powers.job_id, kind, message.body, scheme).map(|_| webhook::Delivery::default())

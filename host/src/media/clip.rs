@@ -18,6 +18,9 @@ use super::hls::MediaPlaylist;
 use super::plan::{Clip, Container, Ladder};
 use super::process::Tool;
 
+/// How far beside a keyframe a seek aims: less than a frame at 30 per second, more than timestamps are rounded by.
+const AIM_MS: u64 = 20;
+
 /// The folder of a preview.
 pub fn clip_folder(index: usize) -> String {
     format!("{MADE}/clip{index}")
@@ -61,12 +64,17 @@ pub async fn cut(
     let part_start_ms = join(work, &rung_folder(number), playlist, (start_ms, length_ms), &work.join(&part))
         .map_err(MediaError::work("cutting a preview"))?;
 
-    // A little before the keyframe, so that rounding can't make it miss the keyframe and wait for the next.
-    let offset = (start_ms.saturating_sub(part_start_ms) as f64 / 1000.0 - 0.02).max(0.0);
+    let offset_ms = start_ms.saturating_sub(part_start_ms);
+    let (format, seek_ms) = match ladder.container {
+        // Seeking in a transport stream lands between keyframes and a copy begins at the next one, so aim just before.
+        Container::Ts => ("mpegts", offset_ms.saturating_sub(AIM_MS)),
+        // Seeking in MP4 lands on the keyframe before, so aim just after.
+        Container::Fmp4 => ("mp4", offset_ms + AIM_MS),
+    };
     let arguments = quiet_ffmpeg()
-        .pair("-f", if ladder.container == Container::Ts { "mpegts" } else { "mp4" })
+        .pair_opt("-ss", (offset_ms > 0).then_some(seek_ms as f64 / 1000.0))
+        .pair("-f", format)
         .pair("-i", format_args!("file:{part}"))
-        .pair("-ss", offset)
         .pair("-t", length_ms as f64 / 1000.0)
         .pair("-map", 0)
         .pair("-c", "copy")

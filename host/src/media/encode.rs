@@ -19,6 +19,9 @@ use super::still::CandidateWindow;
 /// How much a file's length may differ from its source's: headers round, and encoders add some frames of silence.
 const LENGTH_TOLERANCE: Duration = Duration::from_secs(1);
 
+/// A disk with less room than this is full: a segment doesn't fit any more.
+const FULL_BYTES: u64 = 1 << 20;
+
 /// The programs, and what is known about them.
 #[derive(Clone, Debug)]
 pub struct Toolbox {
@@ -201,10 +204,13 @@ impl Task<'_> {
         }
     }
 
-    /// When a pass failed, or came out short, finds out whether the original decodes at all.
+    /// When a pass failed, or came out short, finds out whether it was the disk, or the original that doesn't decode.
     async fn blame_the_source(&self, error: MediaError) -> MediaError {
         if !is_worth_another_try(&error) {
             return error;
+        }
+        if is_full(self.work) {
+            return MediaError::DiskFull;
         }
         let mut arguments = quiet_ffmpeg().all(guarded_input());
         for index in self.info.video.iter().map(|v| v.index).chain(self.info.audio.iter().map(|a| a.index)) {
@@ -231,6 +237,11 @@ impl Task<'_> {
         }
         error
     }
+}
+
+/// Whether the disk has no room left. ffmpeg's HLS muxer doesn't say so: it ends well and leaves empty segments.
+fn is_full(work: &Path) -> bool {
+    rustix::fs::statvfs(work).is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < FULL_BYTES)
 }
 
 /// Checks a folder that ffmpeg's HLS muxer wrote.

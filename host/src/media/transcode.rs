@@ -196,8 +196,8 @@ impl Gather<'_> {
         let expectation = Expectation {
             duration: length,
             segment: Duration::from_millis(ladder.segment_ms.into()),
-            // Cut at keyframes and at audio frames: up to a keyframe's distance is no fault.
-            tolerance: Duration::from_millis(ladder.keyframe_ms.into()),
+            // Less than a keyframe's distance: a cut at the wrong keyframe must not pass.
+            tolerance: Duration::from_millis(u64::from(ladder.keyframe_ms) / 2),
             has_video: rung.video.is_some() && self.info.video.is_some(),
             has_audio: rung.audio_kbps.is_some() && self.info.audio.is_some(),
         };

@@ -1,0 +1,34 @@
+# The GPU image: the program, and the ffmpeg that it drives.
+#
+#   docker build -t codex-transcoder .
+#   docker run --rm --gpus all codex-transcoder doctor
+
+FROM rust:1.95-bookworm AS build
+WORKDIR /src
+# The compiler's components and the target of the policies, in a layer that sources don't change.
+COPY rust-toolchain.toml ./
+RUN rustup toolchain install
+COPY . .
+RUN cargo build --release --locked -p codex-transcoder
+
+# No CUDA image underneath: ffmpeg loads libcuda, libnvcuvid and libnvidia-encode when it runs, and the NVIDIA container
+# runtime mounts them from the machine's own driver, so that they always fit it. Debian's ffmpeg is built with NVENC, and
+# needs a driver of version 470 or later.
+FROM debian:bookworm-slim
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates ffmpeg tini \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --create-home --uid 10001 codex
+COPY --from=build /src/target/release/codex-transcoder /usr/local/bin/
+
+# "video" mounts the encoder and the decoder, "utility" nvidia-smi; by default neither encoder nor decoder is mounted.
+ENV NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=video,compute,utility
+
+USER codex
+WORKDIR /home/codex
+# Fails where ffmpeg, the software encoder or the policy don't work. A missing GPU is a note and no failure.
+HEALTHCHECK --interval=5m --timeout=60s --start-period=30s CMD ["codex-transcoder", "doctor"]
+# tini as process 1 passes signals on and reaps what an ended ffmpeg leaves behind.
+ENTRYPOINT ["tini", "--", "codex-transcoder"]
+CMD ["doctor"]

@@ -1,0 +1,61 @@
+# Every target with a `##` comment is listed by `make help`.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench guests ci ffmpeg toolchain
+
+CARGO ?= cargo
+# rustup's programs are found also by a shell that was open while rustup was installed.
+CARGO_HOME ?= $(HOME)/.cargo
+export PATH := $(PATH):$(CARGO_HOME)/bin
+
+help: ## Lists these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: toolchain ffmpeg ## Builds the program and shows a whole job: clip, ladder, signed webhook
+	@echo "building the program"
+	@$(CARGO) build --release --locked --target-dir target
+	@target/release/codex-transcoder demo
+
+test: toolchain ffmpeg ## Runs every test, those of the whole program among them
+	@echo "building what the tests run"
+	@$(CARGO) build --workspace --bins --locked
+	@echo "running the tests"
+	@$(CARGO) test --workspace --locked
+
+lint: toolchain ## Checks the formatting, and the lints of host and guests
+	@echo "checking the formatting"
+	@$(CARGO) fmt --check
+	@echo "checking the lints"
+	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	@echo "checking the lints of the guests, as they are compiled for the sandbox"
+	@$(CARGO) clippy -p codex-policy -p policy-sdk --target wasm32-unknown-unknown --locked -- -D warnings
+
+bench: toolchain ffmpeg ## Measures the program against what its encodes alone would cost
+	@$(CARGO) run --release --locked -p codex-transcoder --example bench
+
+guests: toolchain ## Makes the default policy as a component: target/policies/codex-policy.wasm
+	@$(CARGO) run --quiet --locked -p policy-builder --bin build-policy -- codex-policy
+
+ci: lint test ## Runs what has to pass before a change lands
+
+# Where FFMPEG_PATH names an ffmpeg, none is installed.
+ffmpeg:
+	@if [ -n "$$FFMPEG_PATH" ]; then exit 0; fi; \
+	if command -v ffmpeg >/dev/null && command -v ffprobe >/dev/null; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then \
+		echo "ffmpeg and ffprobe are needed and not found. Install them (macOS: brew install ffmpeg;" >&2; \
+		echo "Fedora: dnf install ffmpeg; Arch: pacman -S ffmpeg), or name them in FFMPEG_PATH and FFPROBE_PATH." >&2; \
+		exit 1; \
+	fi; \
+	if [ "$$(id -u)" -eq 0 ]; then root=; else root=sudo; fi; \
+	echo "installing ffmpeg:$${root:+ $$root} apt-get install ffmpeg"; \
+	$$root apt-get -qq update </dev/null && \
+	$$root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install ffmpeg </dev/null >/dev/null
+
+# rustup reads rust-toolchain.toml by itself and brings the right compiler with the target of the guests.
+toolchain:
+	@if ! command -v $(CARGO) >/dev/null; then \
+		echo "Rust is needed and not found. Install it with rustup, from https://rustup.rs:" >&2; \
+		echo "  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y" >&2; \
+		exit 1; \
+	fi

@@ -1,0 +1,38 @@
+//! What is heard: loudness by a meter, and when something begins to sound.
+
+use std::path::Path;
+
+use crate::tool;
+
+/// Integrated loudness in LUFS, by ffmpeg's meter; -70 for silence.
+pub fn loudness(path: &Path) -> f64 {
+    let said = tool::ffmpeg_says(&["-i", path.to_str().unwrap(), "-map", "0:a:0", "-af", "ebur128", "-f", "null", "-"]);
+    let (_, summary) = said.rsplit_once("Summary:").unwrap();
+    let line = summary.lines().find_map(|line| line.trim().strip_prefix("I:")).unwrap();
+    line.trim().trim_end_matches(" LUFS").trim().parse().unwrap()
+}
+
+/// Samples of all channels, one after the other, at 48 kHz.
+pub fn samples(path: &Path) -> Vec<i16> {
+    let path = path.to_str().unwrap();
+    let pcm = tool::ffmpeg(&["-i", path, "-map", "0:a:0", "-ar", "48000", "-f", "s16le", "-"]);
+    pcm.chunks_exact(2).map(|two| i16::from_le_bytes([two[0], two[1]])).collect()
+}
+
+/// How strong each of two channels is: the root of the mean of squares, 0 to 1.
+pub fn strength_of_both(path: &Path) -> [f64; 2] {
+    let samples = samples(path);
+    [0, 1].map(|channel| {
+        let own = samples.iter().skip(channel).step_by(2);
+        let squares: f64 = own.clone().map(|&sample| (f64::from(sample) / 32768.0).powi(2)).sum();
+        (squares / own.count().max(1) as f64).sqrt()
+    })
+}
+
+/// When it becomes louder than a tenth of full scale, on the clock that sound and picture share.
+pub fn first_beep(path: &Path) -> Option<f64> {
+    let filter = "asetnsamples=240,astats=metadata=1:reset=1,\
+ametadata=print:key=lavfi.astats.Overall.Peak_level:file=-";
+    let text = tool::ffmpeg(&["-i", path.to_str().unwrap(), "-map", "0:a:0", "-af", filter, "-f", "null", "-"]);
+    crate::colour::measured(&text).into_iter().find(|(_, decibels)| *decibels > -20.0).map(|(at, _)| at)
+}
