@@ -17,9 +17,6 @@ demo: toolchain ffmpeg ## Builds the program and shows a whole job: clip, ladder
 	@target/release/codex-transcoder demo
 
 test: toolchain ffmpeg ## Runs every test, those of the whole program among them
-	@echo "building what the tests run"
-	@$(CARGO) build --workspace --bins --locked
-	@echo "running the tests"
 	@$(CARGO) test --workspace --locked
 
 lint: toolchain ## Checks the formatting, and the lints of host and guests
@@ -30,21 +27,20 @@ lint: toolchain ## Checks the formatting, and the lints of host and guests
 	@echo "checking the lints of the guests, as they are compiled for the sandbox"
 	@$(CARGO) clippy -p codex-policy -p policy-sdk --target wasm32-unknown-unknown --locked -- -D warnings
 
-bench: toolchain ffmpeg ## Measures the program against what its encodes alone would cost
-	@$(CARGO) run --release --locked -p codex-transcoder --example bench
+bench: toolchain ffmpeg ## Measures a job against what its encodes alone would cost
+	@$(CARGO) bench --locked -p codex-transcoder --bench job
 
 guests: toolchain ## Makes the default policy as a component: target/policies/codex-policy.wasm
 	@$(CARGO) run --quiet --locked -p policy-builder --bin build-policy -- codex-policy
 
 ci: lint test ## Runs what has to pass before a change lands
 
-# Where FFMPEG_PATH names an ffmpeg, none is installed.
+# The tests make their fixtures with it too, so it has to be on the PATH.
 ffmpeg:
-	@if [ -n "$$FFMPEG_PATH" ]; then exit 0; fi; \
-	if command -v ffmpeg >/dev/null && command -v ffprobe >/dev/null; then exit 0; fi; \
+	@if command -v ffmpeg >/dev/null && command -v ffprobe >/dev/null; then exit 0; fi; \
 	if ! command -v apt-get >/dev/null; then \
-		echo "ffmpeg and ffprobe are needed and not found. Install them (macOS: brew install ffmpeg;" >&2; \
-		echo "Fedora: dnf install ffmpeg; Arch: pacman -S ffmpeg), or name them in FFMPEG_PATH and FFPROBE_PATH." >&2; \
+		echo "ffmpeg and ffprobe are needed on the PATH and not found. Install them, version 5.1 to 9" >&2; \
+		echo "(macOS: brew install ffmpeg; Fedora: dnf install ffmpeg; Arch: pacman -S ffmpeg)." >&2; \
 		exit 1; \
 	fi; \
 	if [ "$$(id -u)" -eq 0 ]; then root=; else root=sudo; fi; \

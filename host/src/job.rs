@@ -144,7 +144,7 @@ pub async fn run(
         Err(failure) if cancel.is_cancelled() => Err(Failure {
             code: "job.cancelled".to_owned(),
             blame: Blame::Host,
-            message: "the job was called off; nothing was published".to_owned(),
+            message: "the job was called off".to_owned(),
             retryable: failure.retryable,
         }),
         other => other,

@@ -86,8 +86,8 @@ fn segments_are_six_seconds_long_and_each_begins_with_a_keyframe() {
 fn every_rung_is_what_any_player_plays() {
     for variant in full_hd().variants() {
         let video = probe::video(&variant.path).unwrap();
-        let says = ["codec_name", "pix_fmt", "sample_aspect_ratio", "field_order"].map(|field| video.says(field));
-        assert_eq!(says, ["h264", "yuv420p", "1:1", "progressive"], "{}", variant.name());
+        let says = ["codec_name", "pix_fmt", "sample_aspect_ratio"].map(|field| video.says(field));
+        assert_eq!(says, ["h264", "yuv420p", "1:1"], "{}", variant.name());
         assert!(["High", "Main", "Constrained Baseline"].contains(&video.says("profile")), "{}", video.says("profile"));
         let colour = ["color_primaries", "color_transfer", "color_space", "color_range"].map(|field| video.says(field));
         assert_eq!(colour, ["bt709", "bt709", "bt709", "tv"], "{}", variant.name());

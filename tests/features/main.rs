@@ -8,7 +8,18 @@
     reason = "a test may fail, and its name says what it is about"
 )]
 
+mod bad_input;
+mod corpus;
+mod gpu;
 mod ladder;
+mod mezzanine;
+mod picture;
+mod policy;
+mod publication;
+mod sound;
+mod still_and_preview;
+mod waveform;
+mod webhook;
 
 use std::path::Path;
 

@@ -48,6 +48,12 @@ impl Picture {
         sums.map(|sum| sum / count)
     }
 
+    /// The brightness of a line of pixels, counted from above.
+    pub fn line(&self, number: usize) -> Vec<f64> {
+        let line = &self.pixels[number * self.size.0 * 3..][..self.size.0 * 3];
+        line.chunks_exact(3).map(|pixel| pixel.iter().map(|&v| f64::from(v)).sum::<f64>() / 3.0).collect()
+    }
+
     /// Mean brightness and how far pixels are from it, of 0 to 255.
     pub fn brightness(&self) -> (f64, f64) {
         let values: Vec<f64> =

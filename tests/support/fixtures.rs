@@ -52,13 +52,13 @@ pub fn changed(name: &str, original: &Path, change: impl FnOnce(&mut Vec<u8>)) -
 pub fn clip(width: u32, height: u32, rate: &str, seconds: f64) -> PathBuf {
     let picture = format!("testsrc2=size={width}x{height}:rate={rate}:duration={seconds}");
     let sound = format!("sine=frequency=440:sample_rate=48000:duration={seconds}");
-    let arguments = [&["-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &sound], X264, &["-c:a", "aac"]].concat();
-    ffmpeg("clip.mp4", &arguments)
+    let both = ["-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &sound];
+    ffmpeg("clip.mp4", &[&both, X264, BT709, &["-c:a", "aac"]].concat())
 }
 
 /// The same without sound.
 pub fn silent_clip(width: u32, height: u32, rate: &str, seconds: f64) -> PathBuf {
-    picture("silent.mp4", &format!("testsrc2=size={width}x{height}:rate={rate}:duration={seconds}"), &[])
+    picture("silent.mp4", &format!("testsrc2=size={width}x{height}:rate={rate}:duration={seconds}"), BT709)
 }
 
 /// H.264 of a lavfi source, without sound. Further arguments change how it is encoded.
@@ -73,6 +73,20 @@ pub fn sound(name: &str, source: &str, further: &[&str]) -> PathBuf {
 
 /// Quick, and the same in every other respect as what a camera makes. testsrc2 is RGB, hence the format.
 pub const X264: &[&str] = &["-c:v", "libx264", "-preset", "ultrafast", "-crf", "18", "-pix_fmt", "yuv420p"];
+
+/// The colours of high definition, and the word for it. ffmpeg makes those of standard definition by itself.
+pub const BT709: &[&str] = &[
+    "-vf",
+    "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd",
+    "-color_primaries",
+    "bt709",
+    "-color_trc",
+    "bt709",
+    "-colorspace",
+    "bt709",
+    "-color_range",
+    "tv",
+];
 
 /// A copy of an MP4 that asks players to turn its first track by a quarter to the right, as phones do: the track's
 /// matrix is rewritten, since ffmpeg's own option for this differs from version to version.

@@ -108,7 +108,14 @@ impl Job {
         let mut child = self.command.spawn().unwrap();
         let stdout = read(child.stdout.take().unwrap());
         let stderr = read(child.stderr.take().unwrap());
-        Running { child, stdout: Some(stdout), stderr: Some(stderr), out: self.out, work: self.work, _scratch: self.scratch }
+        Running {
+            child,
+            stdout: Some(stdout),
+            stderr: Some(stderr),
+            out: self.out,
+            work: self.work,
+            _scratch: self.scratch,
+        }
     }
 }
 
@@ -155,7 +162,7 @@ impl Running {
             status = self.ended();
             status.is_some()
         });
-        let mut text = |reader: Option<JoinHandle<String>>| reader.unwrap().join().unwrap();
+        let text = |reader: Option<JoinHandle<String>>| reader.unwrap().join().unwrap();
         let stdout = text(self.stdout.take());
         let stderr = text(self.stderr.take());
         Outcome::new(status.unwrap().code(), &stdout, stderr, &self.out, &self.work, Arc::clone(&self._scratch))

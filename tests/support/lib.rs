@@ -9,8 +9,10 @@
 )]
 
 pub mod colour;
+pub mod disk;
 pub mod fixtures;
 pub mod job;
+pub mod mock_gpu;
 pub mod outcome;
 pub mod playlist;
 pub mod probe;

@@ -121,7 +121,19 @@ pub fn decodes(path: &Path) {
     let name = path.to_str().unwrap();
     let output = tool::attempt("ffmpeg", &["-v", "error", "-i", name, "-f", "null", "-"], Path::new("/"));
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.is_empty(), "{name} does not decode: {said}");
+    // The muxer that throws everything away complains where ffmpeg's reader of playlists hands it a first packet twice.
+    let complaints: Vec<&str> = said.lines().filter(|line| !line.is_empty() && !line.contains("[null @")).collect();
+    assert!(output.status.success() && complaints.is_empty(), "{name} does not decode: {said}");
+}
+
+/// When the first packet of sound comes after the first one of the picture, in seconds.
+pub fn sound_after_picture(path: &Path) -> f64 {
+    let first = |which: &str| {
+        let answer = tool::ffprobe(path, &["-select_streams", which, "-show_entries", "packet=pts_time"]);
+        let packets = answer["packets"].as_array().unwrap();
+        packets.iter().map(|packet| seconds(&packet["pts_time"])).fold(f64::MAX, f64::min)
+    };
+    first("a:0") - first("v:0")
 }
 
 /// What is in an MP4, by the names of its outermost boxes, in their order.

@@ -1,6 +1,6 @@
 //! A receiver of webhooks that checks signatures with code of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -59,13 +59,13 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let received = Arc::new(Mutex::new(Vec::new()));
-        let (kept, mut statuses) = (Arc::clone(&received), statuses.to_vec().into_iter());
+        let (kept, mut statuses) = (Arc::clone(&received), VecDeque::from(statuses.to_vec()));
         // Lives as long as the tests; it holds nothing but its port.
         std::thread::spawn(move || {
             for connection in listener.incoming().flatten() {
                 if let Some(message) = read(&connection) {
                     kept.lock().unwrap().push(message);
-                    answer(connection, statuses.next().unwrap_or(200));
+                    answer(connection, statuses.pop_front().unwrap_or(200));
                 }
             }
         });

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Once, OnceLock};
 
+use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use tempfile::TempDir;
 
@@ -31,7 +32,7 @@ fn sweep(folder: &Path) {
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let id = name.split('-').next().and_then(|id| id.parse().ok()).and_then(Pid::from_raw);
-        if id.is_none_or(|id| test_kill_process(id).is_err()) {
+        if id.is_none_or(|id| test_kill_process(id) == Err(Errno::SRCH)) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }

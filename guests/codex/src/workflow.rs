@@ -48,8 +48,8 @@ fn log_ladder<P: Powers>(powers: &P, renditions: &[Rendition]) {
     powers.log(Level::Info, "ladder selected", &[("rungs", &json::list(&names))]);
 }
 
-/// Sends the message. What can't be delivered is no failure: the work is done and published all the same, and the host
-/// keeps the message for later.
+/// Sends the message. What can't be delivered is no failure: the work is done and published all the same, and the
+/// message is also the job's output.
 fn tell<P: Powers>(powers: &P, message: &Message) {
     match powers.deliver(Event::Completed, message) {
         Ok(Delivery { delivered: true, .. }) => {}

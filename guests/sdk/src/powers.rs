@@ -46,7 +46,7 @@ pub trait Powers {
     fn delete(&self, store: &str, key: &str) -> Result<(), Failure>;
 }
 
-/// The handle of an opened original. Dropping it lets the host remove the file.
+/// The handle of an opened original.
 pub trait OpenSource {
     /// What is in it.
     fn info(&self) -> MediaInfo;

@@ -24,7 +24,10 @@ impl Host for State {
         self.meter.host_call()?;
         let job = self.powers.as_ref().map_or("", |powers| powers.job_id.as_str()).to_owned();
         if let (Level::Error, Some(text)) = (level, message.strip_prefix(PANIC)) {
-            self.panic_text = Some(printable(text, MAX_PANIC));
+            let field =
+                |wanted| fields.iter().find(|(name, _)| name == wanted).map(|(_, value)| printable(value, MAX_FIELD));
+            let place = field("file").zip(field("line")).map(|(file, line)| format!(" ({file}:{line})"));
+            self.panic_text = Some(printable(text, MAX_PANIC) + &place.unwrap_or_default());
         }
         let message = printable(&message, MAX_MESSAGE);
         let fields: Vec<String> = fields

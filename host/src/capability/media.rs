@@ -70,6 +70,7 @@ impl Host for State {
 
 /// Fetches the original and probes it.
 async fn bring(powers: &Powers, from: &Destination) -> Result<MediaInfo, Failure> {
+    powers.may_read(from).map_err(refused)?;
     let store = powers.stores.get(&from.store).map_err(refused)?;
     let to = powers.work.join(INPUT_NAME);
     tokio::select! {

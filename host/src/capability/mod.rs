@@ -24,7 +24,7 @@ pub use self::media::{Source, Transcode};
 use crate::event::Observer;
 use crate::media::encode::Toolbox;
 use crate::media::info::MediaInfo;
-use crate::media::plan::{Bounds, Destination};
+use crate::media::plan::{Bounds, Destination, PlanError};
 use crate::media::probe::Declared;
 use crate::policy::Limits;
 use crate::policy::limits::{LimitHit, Meter};
@@ -120,6 +120,11 @@ impl Powers {
     /// Where the policy may write.
     fn bounds(&self) -> Bounds<'_> {
         Bounds { creator: &self.creator, stores: &self.writable }
+    }
+
+    /// Whether the policy may read this: its own creator's objects, of any store.
+    fn may_read(&self, from: &Destination) -> Result<(), PlanError> {
+        Bounds { creator: &self.creator, stores: &self.stores.names() }.check(from)
     }
 }
 

@@ -15,6 +15,7 @@ impl Host for State {
         let powers = self.enter()?;
         let answer = async {
             let to = destination(&store, &key)?;
+            powers.may_read(&to).map_err(refused)?;
             let found = powers.stores.get(&to.store).map_err(refused)?.head(&to.key).await.map_err(refused)?;
             Ok(found.map(|info| ObjectInfo { size: info.size }))
         }

@@ -59,8 +59,11 @@ impl EnvironmentArgs {
         let path = match &self.ffprobe {
             Some(path) => found(path)?,
             None => {
-                let beside = found(&self.ffmpeg)?.with_file_name("ffprobe");
-                if beside.is_file() { beside } else { found(Path::new("ffprobe"))? }
+                let beside = found(&self.ffmpeg).map(|ffmpeg| ffmpeg.with_file_name("ffprobe"));
+                match beside {
+                    Ok(beside) if beside.is_file() => beside,
+                    _ => found(Path::new("ffprobe"))?,
+                }
             }
         };
         Ok(Tool::new(path, STALL))

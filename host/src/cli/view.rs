@@ -1,6 +1,6 @@
 //! What a person, or a program, sees of a job.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -28,7 +28,17 @@ pub fn log_to_stderr(verbose: u8) {
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     // A second call, as tests make it, keeps the first log.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(AboveBars).without_time().try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(AboveBars)
+        .with_ansi(std::io::stderr().is_terminal())
+        .without_time()
+        .try_init();
+}
+
+/// A line above the bars, also where there are none because nobody looks at a terminal.
+fn say(line: &str) {
+    bars().suspend(|| eprintln!("{line}"));
 }
 
 struct AboveBars;
@@ -78,7 +88,7 @@ impl View {
         if let Self::Person(steps) = self {
             steps.close();
             if let Some(report) = &outcome.report {
-                print!("{}", table(report, out));
+                let _ = write!(std::io::stdout(), "{}", table(report, out));
             }
         }
     }
@@ -97,7 +107,8 @@ struct JsonLines;
 impl Observer for JsonLines {
     fn on(&self, event: &Event) {
         if let Ok(line) = serde_json::to_string(event) {
-            println!("{line}");
+            // Whoever read it may be gone; the job goes on all the same.
+            let _ = writeln!(std::io::stdout(), "{line}");
         }
     }
 }
@@ -145,7 +156,7 @@ impl Observer for Bars {
     fn on(&self, event: &Event) {
         match event {
             Event::Probed { summary, .. } => {
-                let _ = bars().println(format!("{:>12} {summary}", "source"));
+                say(&format!("{:>12} {summary}", "source"));
             }
             Event::Step { step, .. } => self.with_step(step, |_| ()),
             Event::Encoding { percent, speed, seconds_left } => {
@@ -159,7 +170,7 @@ impl Observer for Bars {
             Event::Webhook { kind, delivered, attempts, status } => {
                 let status = status.map_or("no answer".to_owned(), |status| format!("HTTP {status}"));
                 let word = if *delivered { "delivered" } else { "NOT delivered" };
-                let _ = bars().println(format!("{:>12} {kind} {word} ({status}, {attempts} attempt(s))", "webhook"));
+                say(&format!("{:>12} {kind} {word} ({status}, {attempts} attempt(s))", "webhook"));
             }
             Event::Completed { .. } | Event::Failed { .. } => {}
         }

@@ -60,7 +60,7 @@ impl Display for Arguments {
             if text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.,:/=+%".contains(c)) {
                 f.write_str(&text)?;
             } else {
-                write!(f, "'{text}'")?;
+                write!(f, "'{}'", text.replace('\'', r"'\''"))?;
             }
         }
         Ok(())

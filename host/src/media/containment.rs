@@ -39,15 +39,11 @@ pub fn guarded_input() -> Arguments {
         .pair("-format_whitelist", FORMATS)
         .pair("-codec_whitelist", format_args!("{CODECS},{COMPANIONS}"))
         .pair("-max_pixels", MAX_PIXELS)
+        .pair("-max_alloc", MAX_ALLOC_BYTES)
         .pair("-i", format_args!("file:{INPUT_NAME}"))
 }
 
 /// What every ffmpeg process gets first.
 pub fn quiet_ffmpeg() -> Arguments {
-    Arguments::new()
-        .flag("-hide_banner")
-        .flag("-nostdin")
-        .flag("-nostats")
-        .flag("-y")
-        .pair("-max_alloc", MAX_ALLOC_BYTES)
+    Arguments::new().flag("-hide_banner").flag("-nostdin").flag("-nostats").flag("-y")
 }

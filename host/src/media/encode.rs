@@ -1,5 +1,6 @@
 //! The pass over everything: on the GPU where it can be, on the CPU when that fails, and checked before it is believed.
 
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
@@ -74,7 +75,7 @@ impl Task<'_> {
     pub async fn encode(&self, mut watch: impl FnMut(Progress)) -> Result<Encoded, MediaError> {
         let prefer = self.tools.insists.unwrap_or(self.plan.prefer);
         let missing = self.tools.proof.gpu_missing.as_ref();
-        if let (Preference::Gpu, Some(reason)) = (prefer, missing) {
+        if let (Preference::Gpu, Some(reason), true) = (prefer, missing, self.info.video.is_some()) {
             return Err(MediaError::NoGpu { reason: reason.clone() });
         }
         let mut fell_back = None;
@@ -182,6 +183,9 @@ impl Task<'_> {
                 expected.as_secs_f64()
             )));
         }
+        if !index_is_in_front(&self.work.join(file)).map_err(MediaError::work("checking the archive file"))? {
+            return Err(bad("has its index behind the media"));
+        }
         let has = |kind: &str| answer.contains(&format!("codec_type={kind}"));
         if archive.video.is_some() && self.info.video.is_some() && !has("video") {
             return Err(bad("has no picture"));
@@ -236,6 +240,30 @@ impl Task<'_> {
             return UploadError::Damaged { detail }.into();
         }
         error
+    }
+}
+
+/// Whether an MP4's `moov` box comes before its `mdat` (ISO/IEC 14496-12: a box begins with its size and its type).
+fn index_is_in_front(file: &Path) -> std::io::Result<bool> {
+    let mut file = std::fs::File::open(file)?;
+    let mut at = 0;
+    loop {
+        let mut header = [0u8; 16];
+        file.seek(SeekFrom::Start(at))?;
+        if file.read(&mut header)? < 8 {
+            return Ok(false);
+        }
+        let [a, b, c, d, kind @ .., e, f, g, h, i, j, k, l] = header;
+        match &kind {
+            b"moov" => return Ok(true),
+            b"mdat" => return Ok(false),
+            _ => {}
+        }
+        at += match u32::from_be_bytes([a, b, c, d]) {
+            0 => return Ok(false),
+            1 => u64::from_be_bytes([e, f, g, h, i, j, k, l]),
+            size => u64::from(size),
+        };
     }
 }
 

@@ -46,15 +46,12 @@ pub fn video_options(processor: Processor, encoding: &Encoding, threads: usize) 
         Processor::Cpu => arguments
             .pair("-preset", x264_preset(encoding.effort))
             .pair("-crf", encoding.quality)
-            .pair("-sc_threshold", 0)
             .pair("-threads", threads),
         Processor::Gpu => arguments
             .pair("-preset", nvenc_preset(encoding.effort))
             .pair("-rc", "vbr")
             .pair("-cq", encoding.quality)
-            .pair("-b:v", 0)
-            .pair("-no-scenecut", 1)
-            .pair("-forced-idr", 1),
+            .pair("-b:v", 0),
     };
     let arguments = arguments.pair("-profile:v", "high").pair("-pix_fmt", "yuv420p");
     let arguments = match encoding.max_kbps {
@@ -68,6 +65,18 @@ pub fn video_options(processor: Processor, encoding: &Encoding, threads: usize) 
         .pair("-color_trc", "bt709")
         .pair("-colorspace", "bt709")
         .pair("-color_range", "tv")
+}
+
+/// Keyframes at these instants and nowhere else, so that every rung of a ladder has the same.
+pub fn keyframe_options(processor: Processor, seconds: f64, frame_rate: f64) -> Arguments {
+    let arguments = match processor {
+        Processor::Cpu => Arguments::new().pair("-sc_threshold", 0),
+        Processor::Gpu => Arguments::new().pair("-no-scenecut", 1).pair("-forced-idr", 1),
+    };
+    arguments
+        // The encoder's own longest distance must never come before a forced keyframe.
+        .pair("-g", (frame_rate * seconds * 2.0).ceil())
+        .pair("-force_key_frames", format_args!("expr:gte(t,n_forced*{seconds})"))
 }
 
 fn x264_preset(effort: Effort) -> &'static str {

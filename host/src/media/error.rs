@@ -144,12 +144,9 @@ pub enum MediaError {
         /// What was wrong.
         detail: String,
     },
-    /// A picture could not be written.
-    #[error("the waveform could not be drawn: {detail}")]
-    Drawing {
-        /// What was wrong.
-        detail: String,
-    },
+    /// The waveform could not be made.
+    #[error(transparent)]
+    Waveform(#[from] super::waveform::WaveformError),
     /// A fault of ours.
     #[error("the transcode ended without a result: {detail}")]
     Lost {
@@ -205,7 +202,8 @@ impl Fault for MediaError {
             Self::BadFile { .. } => "output.not-whole",
             Self::WorkDirectory { .. } => "host.work-directory",
             Self::Probe { .. } => "host.probe",
-            Self::Drawing { .. } | Self::Lost { .. } => "host.bug",
+            Self::Waveform(error) => error.code(),
+            Self::Lost { .. } => "host.bug",
         }
     }
 
@@ -213,6 +211,7 @@ impl Fault for MediaError {
         match self {
             Self::Upload(error) => error.blame(),
             Self::Plan(error) => error.blame(),
+            Self::Waveform(error) => error.blame(),
             _ => Blame::Host,
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::command::Arguments;
 use super::containment::{guarded_input, quiet_ffmpeg};
-use super::encoder::{Processor, video_options};
+use super::encoder::{Processor, keyframe_options, video_options};
 use super::info::{DynamicRange, Matrix, MediaInfo, Video};
 use super::loudness::COMMON_FORM;
 use super::plan::{Archive, Container, Ladder, Output, Plan, Rung};
@@ -130,9 +130,7 @@ impl Graph<'_> {
                 .pair("-map", format_args!("[{pad}]"))
                 .pair("-fps_mode", "passthrough")
                 .all(video_options(self.processor, encoding, self.threads))
-                // The encoder's own keyframes must not come before the forced ones at any rate that we write.
-                .pair("-g", (source.frame_rate.value() * seconds * 2.0).ceil())
-                .pair("-force_key_frames", format_args!("expr:gte(t,n_forced*{seconds})"));
+                .all(keyframe_options(self.processor, seconds, source.frame_rate.value()));
             video.push(Branch { pad, filters: self.scale(source.scaled_to(*short_side)) });
         }
         if let (Some(kbps), true) = (rung.audio_kbps, self.info.audio.is_some()) {

@@ -248,10 +248,10 @@ pub enum PlanError {
         destination: String,
     },
     /// A name that can't be an object's.
-    #[error("the policy's plan has a key that can't be used")]
+    #[error("the policy names an object in a way that can't be")]
     BadKey(#[from] BadKey),
     /// An object outside the creator's own folder.
-    #[error("the policy's plan writes `{key}`, which is not under the creator's own prefix `{prefix}/`")]
+    #[error("the policy names `{key}`, which is not under the creator's own prefix `{prefix}/`")]
     ForeignPrefix {
         /// The key.
         key: String,
@@ -259,7 +259,7 @@ pub enum PlanError {
         prefix: String,
     },
     /// A store that this environment does not have.
-    #[error("the policy's plan names the store `{store}`; this environment has {known}")]
+    #[error("the policy names the store `{store}`; this environment has {known}")]
     UnknownStore {
         /// The name.
         store: String,
@@ -284,7 +284,7 @@ impl Fault for PlanError {
             Self::SameDestination { .. } => "plan.same-destination",
             Self::BadKey(_) => "plan.bad-key",
             Self::ForeignPrefix { .. } => "plan.foreign-prefix",
-            Self::UnknownStore { .. } => "plan.unknown-store",
+            Self::UnknownStore { .. } => "storage.unknown-store",
             Self::OutOfOrder { .. } => "plan.out-of-order",
         }
     }
@@ -294,7 +294,7 @@ impl Fault for PlanError {
     }
 }
 
-/// What a plan may write to.
+/// Which objects a job may name.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds<'a> {
     /// The first segment of every key.
@@ -468,7 +468,7 @@ impl Plan {
 }
 
 impl Bounds<'_> {
-    /// Whether a job may write here.
+    /// Whether a job may use this object.
     pub fn check(&self, destination: &Destination) -> Result<(), PlanError> {
         if !self.stores.contains(&destination.store) {
             let store = destination.store.chars().take(64).flat_map(char::escape_default).collect();

@@ -52,14 +52,14 @@ pub async fn listen(
         // At the source's own rate and with its own channels: what a waveform is defined over.
         arguments = arguments.pair("-map", "[samples]").pair("-c:a", "pcm_s16le").pair("-f", "s16le").flag("pipe:1");
     }
-    let finished = ffmpeg
-        .stream(&arguments, work, cancel, |samples| {
-            for (_, builder) in &mut builders {
-                builder.push(samples);
-            }
-        })
-        .await
-        .map_err(failed)?;
+    let finished = if builders.is_empty() {
+        // No samples arrive here, so ffmpeg's own reports tell that it is alive.
+        ffmpeg.watch(arguments, work, cancel, |_| ()).await
+    } else {
+        let push = |samples: &[u8]| builders.iter_mut().for_each(|(_, builder)| builder.push(samples));
+        ffmpeg.stream(&arguments, work, cancel, push).await
+    };
+    let finished = finished.map_err(failed)?;
     Ok(Heard {
         loudness: if wants_loudness { loudness::parse_summary(&finished.stderr) } else { None },
         waveforms: builders.into_iter().map(|(index, builder)| (index, builder.finish())).collect(),
@@ -71,9 +71,7 @@ fn builders(plan: &Plan, audio: &Audio) -> Result<Vec<(usize, WaveformBuilder)>,
     for (index, output) in plan.outputs.iter().enumerate() {
         if let Output::Waveform(request) = output {
             let channels = u16::try_from(audio.channels).unwrap_or(u16::MAX);
-            let builder = WaveformBuilder::new(audio.sample_rate, channels, request.pixels_per_second)
-                .map_err(|error| MediaError::Drawing { detail: error.to_string() })?;
-            builders.push((index, builder));
+            builders.push((index, WaveformBuilder::new(audio.sample_rate, channels, request.pixels_per_second)?));
         }
     }
     Ok(builders)

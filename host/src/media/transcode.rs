@@ -212,14 +212,14 @@ impl Gather<'_> {
         let waveform: &Waveform = found
             .filter(|waveform| !waveform.is_empty())
             .ok_or_else(|| super::error::UploadError::Damaged { detail: "its sound decodes to nothing".to_owned() })?;
-        let drawing = |detail: String| MediaError::Drawing { detail };
         if let Some(to) = &request.data {
-            let bits = Bits::new(request.bits).ok_or_else(|| drawing(format!("{} bits", request.bits)))?;
+            // A checked plan has 8 or 16.
+            let bits = Bits::new(request.bits).unwrap_or(Bits::Eight);
             self.add(to.clone(), Body::Bytes(waveform.to_json(bits).into_bytes()), Stage::Object, to);
         }
         if let Some(to) = &request.image {
             let (width, height) = request.image_size;
-            let image = waveform.to_png(width, height).map_err(|error| drawing(error.to_string()))?;
+            let image = waveform.to_png(width, height)?;
             self.add(to.clone(), Body::Bytes(image), Stage::Object, to);
         }
         Ok(())

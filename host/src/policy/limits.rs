@@ -78,13 +78,22 @@ pub struct Meter {
     table_elements: usize,
     host_calls: u64,
     resumed: Instant,
+    resumed_cpu: Duration,
     computed: Duration,
 }
 
 impl Meter {
     /// Nothing used.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, memory: 0, table_elements: 0, host_calls: 0, resumed: Instant::now(), computed: Duration::ZERO }
+        Self {
+            limits,
+            memory: 0,
+            table_elements: 0,
+            host_calls: 0,
+            resumed: Instant::now(),
+            resumed_cpu: Duration::ZERO,
+            computed: Duration::ZERO,
+        }
     }
 
     /// The limits.
@@ -110,15 +119,17 @@ impl Meter {
     /// Called when the guest begins to compute: at a call, and when a host function returns.
     pub fn resume(&mut self) {
         self.resumed = Instant::now();
+        self.resumed_cpu = thread_cpu();
     }
 
     /// Called when the guest stops computing: when a host function begins, and at the end of a call.
     pub fn pause(&mut self) {
-        self.computed += self.resumed.elapsed();
-        self.resumed = Instant::now();
+        // Another thread has another clock; a guest that changed threads while it yielded is not counted.
+        self.computed += thread_cpu().saturating_sub(self.resumed_cpu);
+        self.resume();
     }
 
-    /// Time that the guest has computed, its instantiation included.
+    /// CPU time that the guest has computed, its instantiation included.
     pub fn computed(&self) -> Duration {
         self.computed
     }
@@ -128,6 +139,12 @@ impl Meter {
         let computed = self.resumed.elapsed();
         if computed > self.limits.compute { Err(LimitHit::Compute(self.limits.compute)) } else { Ok(()) }
     }
+}
+
+/// CPU time of this thread: what a guest takes, and not what it waits while ffmpeg has the cores.
+fn thread_cpu() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
 }
 
 impl ResourceLimiter for Meter {

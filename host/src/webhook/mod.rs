@@ -1,7 +1,6 @@
 //! Telling the platform: what is said, how it is signed, and how it gets there.
 //!
-//! A webhook that can't be delivered never undoes a job: the outcome is a [`Delivery`] that says so, and the caller
-//! keeps the message for later. Only an unusable message, secret or address is an error.
+//! A webhook that can't be delivered never undoes a job: the outcome is a [`Delivery`] that says so. Only an unusable message, secret or address is an error.
 
 mod client;
 mod courier;

@@ -1,0 +1,88 @@
+//! An ffmpeg that seems to have a GPU: runs that ask for NVENC are answered by libx264, and every run is written down.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::workspace;
+
+/// What the GPU does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gpu {
+    /// All that is asked of it.
+    Works,
+    /// Passes the test encode and fails at the ladder, half-way.
+    FailsAtLadders,
+    /// Ends every ladder well, with a segment of no bytes.
+    LosesSegments,
+    /// Is not there, as on most machines.
+    IsMissing,
+}
+
+/// The program, in a folder that goes when this is dropped.
+#[derive(Debug)]
+pub struct MockGpu {
+    folder: TempDir,
+}
+
+/// Options of NVENC that the host uses, in libx264's words. Everything else stays as it is.
+const TRANSLATE: &str = r#"
+arguments=() nvenc=no ladder=no playlists=()
+for argument in "$@"; do
+  [ "$argument" = h264_nvenc ] && nvenc=yes
+  [ "$argument" = -hls_time ] && ladder=yes
+  [[ "$argument" == *.m3u8 ]] && playlists+=("$argument")
+done
+[ $nvenc = no ] && { echo "cpu $ladder" >> "$log"; exec ffmpeg "$@"; }
+echo "gpu $ladder" >> "$log"
+while [ $# -gt 0 ]; do
+  case "$1" in
+    h264_nvenc) arguments+=(libx264) ;;
+    -preset) arguments+=(-preset ultrafast); shift ;;
+    -cq) arguments+=(-crf "$2"); shift ;;
+    -no-scenecut) arguments+=(-sc_threshold 0); shift ;;
+    -rc | -forced-idr | -hwaccel) shift ;;
+    -b:v) [ "$2" = 0 ] || exit 9; shift ;;
+    *) arguments+=("$1") ;;
+  esac
+  shift
+done
+"#;
+
+impl MockGpu {
+    /// Writes the program.
+    pub fn that(gpu: Gpu) -> Self {
+        let folder = workspace::scratch();
+        let end = match gpu {
+            Gpu::Works => "exec ffmpeg \"${arguments[@]}\"\n",
+            Gpu::FailsAtLadders => {
+                "if [ $ladder = yes ]; then\n  ffmpeg \"${arguments[@]}\" -t 1\n  echo 'OpenEncodeSessionEx failed: out of \
+memory (10)' >&2\n  exit 1\nfi\nexec ffmpeg \"${arguments[@]}\"\n"
+            }
+            Gpu::LosesSegments => {
+                "ffmpeg \"${arguments[@]}\" || exit\n\
+for playlist in \"${playlists[@]}\"; do : > \"${playlist%/*}/00000.ts\"; done\n"
+            }
+            Gpu::IsMissing => "echo 'Cannot load libcuda.so.1' >&2\nexit 1\n",
+        };
+        let log = folder.path().join("runs");
+        let script = format!("#!/usr/bin/env bash\nlog='{}'\n{TRANSLATE}{end}", log.display());
+        let program = folder.path().join("ffmpeg");
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        Self { folder }
+    }
+
+    /// Its path.
+    pub fn program(&self) -> PathBuf {
+        self.folder.path().join("ffmpeg")
+    }
+
+    /// On what the ladders were encoded, in their order: `gpu` or `cpu`.
+    pub fn ladders(&self) -> Vec<String> {
+        let log = fs::read_to_string(Path::new(self.folder.path()).join("runs")).unwrap_or_default();
+        log.lines().filter_map(|line| line.strip_suffix(" yes")).map(str::to_owned).collect()
+    }
+}
