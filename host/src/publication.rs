@@ -1,8 +1,8 @@
 //! Publishing what a job made: everything that is named before whatever names it.
 //!
-//! Segments have names that no earlier publication used, so writing them changes nothing that anyone can see. Then
-//! come the objects that stand alone, then the media playlists, and the master last. At every moment a viewer who can
-//! read a playlist can read all that it names: of this publication or of the one before.
+//! Everything is brought to its store before anything is shown. Then segments come first, under names that no earlier
+//! publication used, then the objects that stand alone, then the media playlists, and the master last. At every moment a
+//! viewer who can read a playlist can read all that it names: of this publication or of the one before.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::failure::{Blame, Fault};
 use crate::media::plan::Destination;
-use crate::storage::{Body, ObjectMeta, Store, StoreError, Stores};
+use crate::storage::{Body, ObjectMeta, Prepared, Store, StoreError, Stores};
 
 /// When a piece is written, the earliest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,64 +93,94 @@ const AT_ONCE: usize = 8;
 
 /// Writes all pieces in the order of their stages, and tells how large each became.
 ///
-/// Calling off works until the last segment is written. From the first object on a publication is carried through,
-/// because stopping half-way helps nobody. A failure before the first playlist removes the segments again: nothing
-/// names them yet.
+/// First everything is brought to the stores without being shown; until then nothing of an earlier publication has
+/// changed, and a failure, or calling the job off, leaves it so. Then each piece is shown, which needs no room and next
+/// to no time, and is carried through because stopping half-way helps nobody. Should a store fail even then, the order
+/// of the stages keeps every playlist true.
 pub async fn publish(
     stores: &Stores,
     mut pieces: Vec<Piece>,
     cancel: &CancellationToken,
 ) -> Result<Vec<(Destination, u64)>, PublishError> {
+    pieces.sort_by_key(|piece| piece.stage);
+    let prepared = prepare_all(stores, pieces, cancel).await?;
     let mut written = Vec::new();
-    for stage in [Stage::Segment, Stage::Object, Stage::MediaPlaylist, Stage::Master] {
-        let batch = pieces.extract_if(.., |piece| piece.stage == stage).collect();
-        let stop = (stage == Stage::Segment).then_some(cancel);
-        if let Err(error) = write_all(stores, batch, stop, &mut written).await {
-            if stage <= Stage::Object {
-                withdraw(stores, &written).await;
+    let mut outcome = Ok(());
+    for piece in prepared {
+        if outcome.is_err() {
+            piece.object.discard().await;
+            continue;
+        }
+        let bytes = piece.object.length();
+        match piece.object.commit().await {
+            Ok(()) => written.push((piece.to, bytes, piece.stage)),
+            Err(source) => {
+                if piece.stage <= Stage::Object {
+                    withdraw(stores, &written).await;
+                }
+                outcome = Err(PublishError::Store { store: piece.to.store, source });
             }
-            return Err(error);
         }
     }
-    Ok(written.into_iter().map(|(to, bytes, _)| (to, bytes)).collect())
+    outcome.map(|()| written.into_iter().map(|(to, bytes, _)| (to, bytes)).collect())
 }
 
 type Written = (Destination, u64, Stage);
 
-/// Writes the pieces of one stage, some at a time. What was written is told also when others failed.
-async fn write_all(
+/// A piece that is in its store and not shown yet.
+struct Ready {
+    to: Destination,
+    stage: Stage,
+    object: Box<dyn Prepared>,
+}
+
+/// Brings all pieces to their stores, some at a time; all of them, or none.
+async fn prepare_all(
     stores: &Stores,
     pieces: Vec<Piece>,
-    stop: Option<&CancellationToken>,
-    written: &mut Vec<Written>,
-) -> Result<(), PublishError> {
-    let mut running: JoinSet<Result<Written, PublishError>> = JoinSet::new();
+    cancel: &CancellationToken,
+) -> Result<Vec<Ready>, PublishError> {
+    let mut running: JoinSet<Result<Ready, PublishError>> = JoinSet::new();
     let mut waiting = pieces.into_iter();
+    let mut ready = Vec::new();
     let mut outcome = Ok(());
     loop {
-        if stop.is_some_and(CancellationToken::is_cancelled) {
+        if cancel.is_cancelled() {
             outcome = outcome.and(Err(PublishError::Cancelled));
         }
         while outcome.is_ok() && running.len() < AT_ONCE {
             let Some(piece) = waiting.next() else { break };
             match stores.get(&piece.to.store) {
-                Ok(store) => drop(running.spawn(write(store, piece))),
+                Ok(store) => drop(running.spawn(prepare(store, piece))),
                 Err(source) => outcome = Err(PublishError::Store { store: piece.to.store, source }),
             }
         }
         match running.join_next().await {
-            None => return outcome,
-            Some(Ok(Ok(one))) => written.push(one),
+            None => break,
+            Some(Ok(Ok(one))) => ready.push(one),
             Some(Ok(Err(error))) => outcome = outcome.and(Err(error)),
             Some(Err(lost)) => outcome = outcome.and(Err(lost.into())),
         }
     }
+    match outcome {
+        Ok(()) => {
+            // They became ready in any order.
+            ready.sort_by_key(|piece| piece.stage);
+            Ok(ready)
+        }
+        Err(error) => {
+            for piece in ready {
+                piece.object.discard().await;
+            }
+            Err(error)
+        }
+    }
 }
 
-async fn write(store: Arc<dyn Store>, piece: Piece) -> Result<Written, PublishError> {
+async fn prepare(store: Arc<dyn Store>, piece: Piece) -> Result<Ready, PublishError> {
     let meta = ObjectMeta { content_type: piece.to.key.content_type().to_owned() };
-    match store.put(&piece.to.key, piece.body, &meta).await {
-        Ok(bytes) => Ok((piece.to, bytes, piece.stage)),
+    match store.prepare(&piece.to.key, piece.body, &meta).await {
+        Ok(object) => Ok(Ready { to: piece.to, stage: piece.stage, object }),
         Err(source) => Err(PublishError::Store { store: piece.to.store, source }),
     }
 }
@@ -169,7 +199,7 @@ async fn withdraw(stores: &Stores, written: &[Written]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::{Faulty, Key, LocalDirectory};
+    use crate::storage::{Faults, Faulty, Key, LocalDirectory};
 
     fn piece(key: &str, stage: Stage) -> Piece {
         let to = Destination { store: "media".into(), key: Key::parse(key).unwrap() };
@@ -192,28 +222,46 @@ mod tests {
         all.into_iter().filter(|key| folder.join(key).exists()).collect()
     }
 
-    /// Fails write number `call` and tells what is there afterwards.
-    async fn failing_at(call: u64) -> (Vec<&'static str>, PublishError) {
+    /// Publishes with faults over an earlier publication; gives back what is there of either, and the error.
+    async fn failing(faults: Faults) -> (tempfile::TempDir, PublishError) {
         let folder = tempfile::tempdir().unwrap();
-        let store = Arc::new(Faulty::new(LocalDirectory::open(folder.path()).unwrap(), [call]));
-        let stores = Stores::default().with("media", store.clone());
+        std::fs::create_dir_all(folder.path().join("u")).unwrap();
+        std::fs::write(folder.path().join("u/thumb.jpg"), "of before").unwrap();
+        let faults = Arc::new(faults);
+        let store = Faulty::new(LocalDirectory::open(folder.path()).unwrap(), Arc::clone(&faults));
+        let stores = Stores::default().with("media", store);
         let error = publish(&stores, pieces(), &CancellationToken::new()).await.unwrap_err();
-        assert_eq!(store.injected(), 1);
-        (there(folder.path()), error)
+        assert_eq!(faults.injected(), 1);
+        (folder, error)
+    }
+
+    fn files(folder: &std::path::Path) -> usize {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries.map(|path| if path.is_dir() { files(&path) } else { 1 }).sum()
     }
 
     #[tokio::test]
-    async fn a_failure_at_any_write_leaves_no_playlist_that_names_what_is_not_there() {
-        for call in 1..=2 {
-            let (there, error) = failing_at(call).await;
-            assert!(there.is_empty(), "after a failure at write {call}: {there:?}");
+    async fn a_store_that_fails_while_it_is_filled_changes_nothing_of_before() {
+        for call in 1..=5 {
+            let (folder, error) = failing(Faults::preparing([call])).await;
             assert_eq!(error.code(), "storage.injected");
+            assert_eq!(files(folder.path()), 1, "clutter after a failure at write {call}");
+            assert_eq!(std::fs::read_to_string(folder.path().join("u/thumb.jpg")).unwrap(), "of before");
         }
-        assert!(failing_at(3).await.0.is_empty(), "segments that nothing names were left");
-        let (without_playlists, _) = failing_at(4).await;
-        assert_eq!(without_playlists, ["u/720p/a-00000.ts", "u/720p/a-00001.ts", "u/thumb.jpg"]);
-        let (without_master, _) = failing_at(5).await;
-        assert!(!without_master.contains(&"u/master.m3u8") && without_master.contains(&"u/720p/a-00001.ts"));
+    }
+
+    #[tokio::test]
+    async fn a_store_that_fails_at_the_last_moment_leaves_no_playlist_that_names_what_is_not_there() {
+        for call in 1..=3 {
+            let (folder, _) = failing(Faults::committing([call])).await;
+            assert_eq!(there(folder.path()), ["u/thumb.jpg"], "after a failure at commit {call}");
+            assert_eq!(files(folder.path()), 1);
+        }
+        let (folder, _) = failing(Faults::committing([4])).await;
+        assert!(!there(folder.path()).contains(&"u/720p/index.m3u8"));
+        let (folder, _) = failing(Faults::committing([5])).await;
+        let all_but_the_master = ["u/720p/a-00000.ts", "u/720p/a-00001.ts", "u/thumb.jpg", "u/720p/index.m3u8"];
+        assert_eq!(there(folder.path()), all_but_the_master);
     }
 
     #[tokio::test]

@@ -106,6 +106,15 @@ fn picture_and_sound_of_a_preview_begin_within_a_tenth_of_a_second() {
     );
 }
 
+/// With frames that refer to later ones, as every effort but the quickest writes them.
+#[test]
+fn a_preview_of_thirty_seconds_has_five_segments_whatever_the_effort() {
+    let job = transcode(&fixtures::clip(160, 90, "25", 40.0)).setting("mezzanine", "false").setting("effort", "fast");
+    let media = playlist::media(&job.run().done().preview());
+    let lengths: Vec<f64> = media.segments.iter().map(|(seconds, _)| *seconds).collect();
+    assert!(lengths.len() == 5 && lengths.iter().all(|seconds| *seconds > 5.9), "{lengths:?}");
+}
+
 #[test]
 fn a_preview_is_cut_from_720p_where_there_is_one() {
     assert_eq!(probe::size(&full_hd().preview()), (1280, 720));

@@ -15,15 +15,30 @@ use super::containment::quiet_ffmpeg;
 use super::error::MediaError;
 use super::graph::{MADE, PLAYLIST, hls_options, rung_folder};
 use super::hls::MediaPlaylist;
+use super::info::Ratio;
 use super::plan::{Clip, Container, Ladder};
 use super::process::Tool;
 
-/// How far beside a keyframe a seek aims: less than a frame at 30 per second, more than timestamps are rounded by.
-const AIM_MS: u64 = 20;
+/// How far behind a keyframe a seek aims: more than the picture is late by reordering and sound is early, less than half
+/// of the shortest distance between keyframes that a plan may ask for.
+const AIM_MS: u64 = 200;
 
 /// The folder of a preview.
 pub fn clip_folder(index: usize) -> String {
     format!("{MADE}/clip{index}")
+}
+
+/// What a preview is cut from.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// The ladder.
+    pub ladder: &'a Ladder,
+    /// The rung's place in it.
+    pub number: usize,
+    /// The rung's checked playlist.
+    pub playlist: &'a MediaPlaylist,
+    /// None for sound alone.
+    pub frame_rate: Option<Ratio>,
 }
 
 /// The rung that a preview is cut from: the largest that is not larger than wanted, else the smallest.
@@ -44,17 +59,22 @@ fn span(clip: &Clip, keyframe_ms: u32, duration_ms: u64) -> (u64, u64) {
     (start, u64::from(clip.length_ms).min(duration_ms.saturating_sub(start)))
 }
 
+/// Frames between two keyframes: each is the first frame at or after its instant.
+fn frames(rate: Ratio, start_ms: u64, end_ms: u64) -> u64 {
+    let first_at = |ms: u64| (ms * u64::from(rate.numerator)).div_ceil(u64::from(rate.denominator) * 1000);
+    first_at(end_ms).saturating_sub(first_at(start_ms)).max(1)
+}
+
 /// Cuts one; gives back how long it is in milliseconds.
 pub async fn cut(
     ffmpeg: &Tool,
     work: &Path,
     clip: &Clip,
     index: usize,
-    ladder: &Ladder,
-    rung: (usize, &MediaPlaylist),
+    origin: Origin<'_>,
     cancel: &CancellationToken,
 ) -> Result<u64, MediaError> {
-    let (number, playlist) = rung;
+    let Origin { ladder, number, playlist, .. } = origin;
     let duration_ms = playlist.segments.iter().map(|segment| segment.duration.as_millis() as u64).sum();
     let (start_ms, length_ms) = span(clip, ladder.keyframe_ms, duration_ms);
 
@@ -65,26 +85,35 @@ pub async fn cut(
         .map_err(MediaError::work("cutting a preview"))?;
 
     let offset_ms = start_ms.saturating_sub(part_start_ms);
-    let (format, seek_ms) = match ladder.container {
-        // Seeking in a transport stream lands between keyframes and a copy begins at the next one, so aim just before.
-        Container::Ts => ("mpegts", offset_ms.saturating_sub(AIM_MS)),
-        // Seeking in MP4 lands on the keyframe before, so aim just after.
-        Container::Fmp4 => ("mp4", offset_ms + AIM_MS),
-    };
-    let arguments = quiet_ffmpeg()
-        .pair_opt("-ss", (offset_ms > 0).then_some(seek_ms as f64 / 1000.0))
+    let aim_ms = if offset_ms > 0 { AIM_MS } else { 0 };
+    let seekable = format!("{folder}/part.mp4");
+    // MP4 has an index, so that a seek finds the keyframe, and the sound that belongs to it, exactly. A transport stream
+    // has none: there a seek lands between keyframes, and sound and picture begin apart.
+    let format = if ladder.container == Container::Ts { "mpegts" } else { "mp4" };
+    let remux = quiet_ffmpeg()
         .pair("-f", format)
         .pair("-i", format_args!("file:{part}"))
-        .pair("-t", length_ms as f64 / 1000.0)
+        .pair("-map", 0)
+        .pair("-c", "copy")
+        .flag(format!("file:{seekable}"));
+    let cut = quiet_ffmpeg()
+        // After the keyframe: a seek goes to the one before.
+        .pair_opt("-ss", (aim_ms > 0).then_some((offset_ms + aim_ms) as f64 / 1000.0))
+        .pair("-i", format_args!("file:{seekable}"))
+        .pair("-t", length_ms.saturating_sub(aim_ms) as f64 / 1000.0)
+        // By number and not by time: a copy is timed by decoding order, which runs ahead of what is shown.
+        .pair_opt("-frames:v", origin.frame_rate.map(|rate| frames(rate, start_ms, start_ms + length_ms)))
         .pair("-map", 0)
         .pair("-c", "copy")
         .all(hls_options(ladder.segment_ms, ladder.container, ladder.single_file, &folder))
         .flag(format!("{folder}/{PLAYLIST}"));
-    ffmpeg
-        .capture(&arguments, work, cancel, 0)
-        .await
-        .map_err(|error| MediaError::process("cutting a preview", error))?;
-    std::fs::remove_file(work.join(&part)).map_err(MediaError::work("cutting a preview"))?;
+    for arguments in [remux, cut] {
+        let ran = ffmpeg.capture(&arguments, work, cancel, 0).await;
+        ran.map_err(|error| MediaError::process("cutting a preview", error))?;
+    }
+    for file in [&seekable, &part] {
+        std::fs::remove_file(work.join(file)).map_err(MediaError::work("cutting a preview"))?;
+    }
     Ok(length_ms)
 }
 
@@ -147,6 +176,13 @@ mod tests {
         assert_eq!(span(&tenth, 2000, 300_000), (30_000, 30_000));
         assert_eq!(span(&tenth, 2000, 47_000), (4_000, 30_000));
         assert_eq!(span(&tenth, 2000, 20_000), (2_000, 18_000));
+    }
+
+    #[test]
+    fn frames_are_counted_between_keyframes_also_at_fractional_rates() {
+        let rate = |numerator, denominator| Ratio { numerator, denominator };
+        assert_eq!(frames(rate(25, 1), 4_000, 34_000), 750);
+        assert_eq!(frames(rate(30_000, 1001), 4_000, 34_000), 899);
     }
 
     #[test]

@@ -32,6 +32,11 @@ adpcm_yamaha,adpcm_g726";
 /// every track and gives up on the whole file where it may not.
 const COMPANIONS: &str = "png,bmp,gif,webp,tiff,dvdsub,dvbsub,pgssub,ass,ssa,srt,subrip,mov_text,text,webvtt,cc_dec";
 
+/// Whether a codec of this name is decoded.
+pub fn is_decoded(codec: &str) -> bool {
+    CODECS.split(',').any(|known| known == codec)
+}
+
 /// The options that stand before `-i`, and the input itself.
 pub fn guarded_input() -> Arguments {
     Arguments::new()

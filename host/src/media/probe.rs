@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::command::Arguments;
-use super::containment::{INPUT_NAME, MAX_PIXELS, guarded_input};
+use super::containment::{INPUT_NAME, MAX_PIXELS, guarded_input, is_decoded};
 use super::error::{MediaError, UploadError};
 use super::frame_rate;
 use super::header::{Header, Kind, Stream};
@@ -51,8 +51,14 @@ pub async fn probe(
         return Err(UploadError::Empty.into());
     }
     let header = read_header(ffprobe, work, cancel).await?;
-    let packets = count_packets(ffprobe, work, cancel).await?;
-    describe(&header, &packets, size, declared)
+    let (packets, cut_off) = count_packets(ffprobe, work, cancel).await?;
+    let info = describe(&header, &packets, size, declared)?;
+    let missing = header.duration().unwrap_or(0.0) - info.duration.as_secs_f64();
+    if cut_off && missing > MISSING_TOLERATED {
+        let detail = format!("{missing:.1} s of the length that it announces are missing");
+        return Err(UploadError::Truncated { detail }.into());
+    }
+    Ok(info)
 }
 
 async fn read_header(ffprobe: &Tool, work: &Path, cancel: &CancellationToken) -> Result<Header, MediaError> {
@@ -83,6 +89,11 @@ nb_frames,bits_per_raw_sample:stream_disposition=attached_pic,default:stream_sid
 fn refused(stderr: &str) -> UploadError {
     if stderr.contains("moov atom not found") {
         return UploadError::Truncated { detail: "its index, the moov atom, is missing".to_owned() };
+    }
+    if let Some((before, _)) = stderr.split_once(" exceeds specified max pixel count")
+        && let Some((width, height)) = before.rsplit(' ').next().and_then(|size| size.split_once('x'))
+    {
+        return UploadError::TooLarge { width: width.parse().unwrap_or(0), height: height.parse().unwrap_or(0) };
     }
     if let Some((_, rest)) = stderr.split_once("Codec (") {
         let codec = rest.split(')').next().unwrap_or_default();
@@ -126,11 +137,12 @@ impl Packets {
     }
 }
 
+/// Reads all packets; also tells whether the demuxer missed the end of the file.
 async fn count_packets(
     ffprobe: &Tool,
     work: &Path,
     cancel: &CancellationToken,
-) -> Result<BTreeMap<u32, Packets>, MediaError> {
+) -> Result<(BTreeMap<u32, Packets>, bool), MediaError> {
     let arguments = Arguments::new()
         .pair("-v", "error")
         .pair("-show_entries", "packet=stream_index,pts_time,dts_time,duration_time")
@@ -151,8 +163,10 @@ async fn count_packets(
         })
         .await;
     match outcome {
+        // Matroska has no index of all packets to count by, but its demuxer knows where the file should have ended.
+        Ok(finished) => Ok((packets, finished.stderr.contains("File ended prematurely"))),
         // A damaged end makes ffprobe fail after it has told of all that it could read.
-        Ok(_) | Err(ProcessError::Failed { .. }) => Ok(packets),
+        Err(ProcessError::Failed { .. }) => Ok((packets, false)),
         Err(error) => Err(MediaError::process("reading the original's packets", error)),
     }
 }
@@ -198,7 +212,7 @@ fn describe(
     match declared {
         Declared::Video if picture.is_none() => {
             if let Some(unknown) = pictures.iter().find(|stream| !stream.is_known()) {
-                return Err(UploadError::UnsupportedCodec { kind: "video", codec: unknown.codec_or_tag() }.into());
+                return Err(not_decoded(unknown).into());
             }
             if pictures.iter().any(|stream| stream.announced_frames() > 0) {
                 return Err(
@@ -209,7 +223,7 @@ fn describe(
         }
         Declared::Audio if sound.is_none() => {
             if let Some(unknown) = sounds.iter().find(|stream| !stream.is_known()) {
-                return Err(UploadError::UnsupportedCodec { kind: "audio", codec: unknown.codec_or_tag() }.into());
+                return Err(not_decoded(unknown).into());
             }
             return Err(UploadError::NoAudio.into());
         }
@@ -252,6 +266,15 @@ fn describe(
         audio,
         notes,
     })
+}
+
+/// Why ffprobe found nothing out about a track: a codec that we know should have told.
+fn not_decoded(stream: &Stream) -> UploadError {
+    let (kind, codec) = (stream.kind.name(), stream.codec_or_tag());
+    if is_decoded(&codec) {
+        return UploadError::Damaged { detail: format!("nothing of its {kind} could be decoded") };
+    }
+    UploadError::UnsupportedCodec { kind, codec }
 }
 
 /// Whether the packets that the index announces are there.

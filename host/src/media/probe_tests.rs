@@ -91,6 +91,8 @@ fn what_was_declared_must_be_there() {
     assert_eq!(code(&[VIDEO], &[(0, 250, 10.0)], Declared::Audio), "upload.no-audio");
     let unknown = VIDEO.replace("h264", "unknown");
     assert_eq!(code(&[&unknown], &[(0, 250, 10.0)], Declared::Video), "upload.unsupported-codec");
+    let overwritten = VIDEO.replace(r#""pix_fmt":"yuv420p","#, "");
+    assert_eq!(code(&[&overwritten], &[(0, 250, 10.0)], Declared::Video), "upload.damaged");
 }
 
 #[test]
@@ -132,6 +134,7 @@ fn ffprobes_refusals_become_sentences_for_people() {
     assert_eq!(said("[mov @ 0x1] moov atom not found\nfile:input: Invalid data"), "upload.truncated");
     assert_eq!(said("[vvc @ 0x1] Codec (vvc) not on whitelist 'h264,hevc'"), "upload.unsupported-codec");
     assert_eq!(said("[hls @ 0x1] Format not on whitelist 'mov'\nfile:input: Invalid argument"), "upload.not-media");
+    assert_eq!(said("[h264 @ 0x1] Picture size 9000x4400 exceeds specified max pixel count 1"), "upload.too-large");
     assert_eq!(said(""), "upload.not-media");
     let hostile = refused("file:input: \u{1b}[31mred").to_string();
     assert!(!hostile.contains('\u{1b}'), "{hostile:?}");

@@ -331,8 +331,15 @@ mod tests {
             .await
             .unwrap_err();
         assert!(matches!(error, ProcessError::Cancelled), "{error}");
-        let status = std::fs::read_to_string(format!("/proc/{}/stat", grandchild.trim()));
-        let gone = status.map_or(true, |stat| stat.contains(") Z") || stat.contains(") X"));
-        assert!(gone, "the grandchild {} outlived the job", grandchild.trim());
+        // Killed, but the system takes its own time to remove it.
+        let gone = || {
+            let status = std::fs::read_to_string(format!("/proc/{}/stat", grandchild.trim()));
+            status.map_or(true, |stat| stat.contains(") Z") || stat.contains(") X"))
+        };
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+        while !gone() && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(gone(), "the grandchild {} outlived the job", grandchild.trim());
     }
 }

@@ -190,8 +190,9 @@ impl Gather<'_> {
         let ladder = plan.ladder().ok_or_else(lost)?;
         let number = clip::rung_for(clip, ladder);
         let (rung, checked) = ladder.rungs.get(number).zip(encoded.rungs.get(number)).ok_or_else(lost)?;
-        let length_ms =
-            clip::cut(&tools.ffmpeg, self.work, clip, index, ladder, (number, &checked.playlist), cancel).await?;
+        let frame_rate = rung.video.as_ref().and(self.info.video.as_ref()).map(|video| video.frame_rate);
+        let origin = clip::Origin { ladder, number, playlist: &checked.playlist, frame_rate };
+        let length_ms = clip::cut(&tools.ffmpeg, self.work, clip, index, origin, cancel).await?;
         let length = Duration::from_millis(length_ms);
         let expectation = Expectation {
             duration: length,

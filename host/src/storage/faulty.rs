@@ -2,33 +2,57 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Body, Doing, Key, ObjectInfo, ObjectMeta, Store, StoreError};
+use super::{Body, Doing, Key, ObjectInfo, ObjectMeta, Prepared, Store, StoreError};
 
-/// Wraps a store and fails chosen calls of `put`, counted from 1.
-#[derive(Debug)]
-pub struct Faulty<S> {
-    inner: S,
-    fail_put_on: BTreeSet<u64>,
-    puts: AtomicU64,
+/// Which calls fail, counted from 1, and how many did.
+#[derive(Debug, Default)]
+pub struct Faults {
+    prepare: BTreeSet<u64>,
+    commit: BTreeSet<u64>,
+    prepared: AtomicU64,
+    committed: AtomicU64,
     injected: AtomicU64,
 }
 
-impl<S> Faulty<S> {
-    /// Fails these calls of `put`.
-    pub fn new(inner: S, fail_put_on: impl IntoIterator<Item = u64>) -> Self {
-        Self {
-            inner,
-            fail_put_on: fail_put_on.into_iter().collect(),
-            puts: AtomicU64::new(0),
-            injected: AtomicU64::new(0),
-        }
+impl Faults {
+    /// Fails these calls of `prepare`.
+    pub fn preparing(calls: impl IntoIterator<Item = u64>) -> Self {
+        Self { prepare: calls.into_iter().collect(), ..Self::default() }
+    }
+
+    /// Fails these calls of `commit`.
+    pub fn committing(calls: impl IntoIterator<Item = u64>) -> Self {
+        Self { commit: calls.into_iter().collect(), ..Self::default() }
     }
 
     /// How many faults were really injected: a test that injects none proves nothing.
     pub fn injected(&self) -> u64 {
         self.injected.load(Ordering::Relaxed)
+    }
+
+    fn strike(&self, calls: &BTreeSet<u64>, count: &AtomicU64, key: &Key) -> Result<(), StoreError> {
+        if calls.contains(&(count.fetch_add(1, Ordering::Relaxed) + 1)) {
+            self.injected.fetch_add(1, Ordering::Relaxed);
+            return Err(StoreError::Injected { doing: Doing::Writing, key: key.clone() });
+        }
+        Ok(())
+    }
+}
+
+/// Wraps a store and fails chosen calls.
+#[derive(Debug)]
+pub struct Faulty<S> {
+    inner: S,
+    faults: Arc<Faults>,
+}
+
+impl<S> Faulty<S> {
+    /// Fails what `faults` says.
+    pub fn new(inner: S, faults: Arc<Faults>) -> Self {
+        Self { inner, faults }
     }
 }
 
@@ -42,13 +66,10 @@ impl<S: Store> Store for Faulty<S> {
         self.inner.fetch(key, to).await
     }
 
-    async fn put(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<u64, StoreError> {
-        let call = self.puts.fetch_add(1, Ordering::Relaxed) + 1;
-        if self.fail_put_on.contains(&call) {
-            self.injected.fetch_add(1, Ordering::Relaxed);
-            return Err(StoreError::Injected { doing: Doing::Writing, key: key.clone() });
-        }
-        self.inner.put(key, body, meta).await
+    async fn prepare(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<Box<dyn Prepared>, StoreError> {
+        self.faults.strike(&self.faults.prepare, &self.faults.prepared, key)?;
+        let inner = self.inner.prepare(key, body, meta).await?;
+        Ok(Box::new(FaultyPrepared { inner, key: key.clone(), faults: Arc::clone(&self.faults) }))
     }
 
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
@@ -56,21 +77,27 @@ impl<S: Store> Store for Faulty<S> {
     }
 }
 
+struct FaultyPrepared {
+    inner: Box<dyn Prepared>,
+    key: Key,
+    faults: Arc<Faults>,
+}
+
 #[async_trait::async_trait]
-impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
-    async fn head(&self, key: &Key) -> Result<Option<ObjectInfo>, StoreError> {
-        (**self).head(key).await
+impl Prepared for FaultyPrepared {
+    fn length(&self) -> u64 {
+        self.inner.length()
     }
 
-    async fn fetch(&self, key: &Key, to: &Path) -> Result<u64, StoreError> {
-        (**self).fetch(key, to).await
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        if let Err(fault) = self.faults.strike(&self.faults.commit, &self.faults.committed, &self.key) {
+            self.inner.discard().await;
+            return Err(fault);
+        }
+        self.inner.commit().await
     }
 
-    async fn put(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<u64, StoreError> {
-        (**self).put(key, body, meta).await
-    }
-
-    async fn delete(&self, key: &Key) -> Result<(), StoreError> {
-        (**self).delete(key).await
+    async fn discard(self: Box<Self>) {
+        self.inner.discard().await;
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
 
-use super::{Body, Doing, Key, ObjectInfo, ObjectMeta, Store, StoreError};
+use super::{Body, Doing, Key, ObjectInfo, ObjectMeta, Prepared, Store, StoreError};
 
 /// A directory. Held as a capability: whatever a key says, nothing outside is reached, not even through a link.
 #[derive(Debug)]
@@ -63,22 +63,24 @@ impl Store for LocalDirectory {
         .await
     }
 
-    async fn put(&self, key: &Key, body: Body, _: &ObjectMeta) -> Result<u64, StoreError> {
-        self.blocking(Doing::Writing, key, move |dir, key| {
+    async fn prepare(&self, key: &Key, body: Body, _: &ObjectMeta) -> Result<Box<dyn Prepared>, StoreError> {
+        let written = self.blocking(Doing::Writing, key, move |dir, key| {
             let (folder, name) = key.as_str().rsplit_once('/').unwrap_or((".", key.as_str()));
             dir.create_dir_all(folder)?;
             let folder = dir.open_dir(folder)?;
             let unfinished = format!("{UNFINISHED}{}-{name}", uuid::Uuid::new_v4().simple());
-            let written = write_whole(&folder, &unfinished, body).and_then(|length| {
-                folder.rename(&unfinished, &folder, name)?;
-                Ok(length)
-            });
-            if written.is_err() {
-                let _ = folder.remove_file(&unfinished);
+            match write_whole(&folder, &unfinished, body) {
+                Ok(length) => {
+                    let name = name.to_owned();
+                    Ok(Unfinished { key: key.clone(), folder, unfinished, name, length })
+                }
+                Err(error) => {
+                    let _ = folder.remove_file(&unfinished);
+                    Err(error)
+                }
             }
-            written
-        })
-        .await
+        });
+        Ok(Box::new(written.await?))
     }
 
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
@@ -87,6 +89,33 @@ impl Store for LocalDirectory {
             _ => Ok(()),
         })
         .await
+    }
+}
+
+/// A file that is whole and doesn't have its name yet.
+struct Unfinished {
+    key: Key,
+    folder: Dir,
+    unfinished: String,
+    name: String,
+    length: u64,
+}
+
+#[async_trait::async_trait]
+impl Prepared for Unfinished {
+    fn length(&self) -> u64 {
+        self.length
+    }
+
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        self.folder.rename(&self.unfinished, &self.folder, &self.name).map_err(|error| {
+            let _ = self.folder.remove_file(&self.unfinished);
+            StoreError::io(Doing::Writing, &self.key)(error)
+        })
+    }
+
+    async fn discard(self: Box<Self>) {
+        let _ = self.folder.remove_file(&self.unfinished);
     }
 }
 
@@ -138,7 +167,7 @@ impl Store for SingleFile {
         Ok(tokio::fs::metadata(to).await.map_err(&failed)?.len())
     }
 
-    async fn put(&self, key: &Key, _: Body, _: &ObjectMeta) -> Result<u64, StoreError> {
+    async fn prepare(&self, key: &Key, _: Body, _: &ObjectMeta) -> Result<Box<dyn Prepared>, StoreError> {
         Err(StoreError::Unsupported { doing: Doing::Writing, key: key.clone() })
     }
 

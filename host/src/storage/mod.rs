@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use faulty::Faulty;
+pub use faulty::{Faults, Faulty};
 pub use key::{BadKey, Key};
 pub use local::{LocalDirectory, SingleFile};
 
@@ -50,11 +50,33 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Brings an object to a file that does not exist yet; gives back its length.
     async fn fetch(&self, key: &Key, to: &std::path::Path) -> Result<u64, StoreError>;
 
+    /// Brings an object to the store without showing it: what was there stays until it is committed. A directory
+    /// writes beside the final name; a remote store leaves its multipart upload open.
+    async fn prepare(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<Box<dyn Prepared>, StoreError>;
+
     /// Writes an object, whole or not at all, in place of what was there; gives back its length.
-    async fn put(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<u64, StoreError>;
+    async fn put(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<u64, StoreError> {
+        let prepared = self.prepare(key, body, meta).await?;
+        let length = prepared.length();
+        prepared.commit().await?;
+        Ok(length)
+    }
 
     /// Removes an object. One that is not there is no error.
     async fn delete(&self, key: &Key) -> Result<(), StoreError>;
+}
+
+/// An object that is in its store, whole, and not shown yet.
+#[async_trait::async_trait]
+pub trait Prepared: Send + Sync {
+    /// Bytes.
+    fn length(&self) -> u64;
+
+    /// Shows it, in place of what was there; removes it where that fails.
+    async fn commit(self: Box<Self>) -> Result<(), StoreError>;
+
+    /// Removes it again. What can't be removed is only clutter, so there is no error to tell.
+    async fn discard(self: Box<Self>);
 }
 
 /// What was being done when a store failed.
