@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Seconds of the clip.
-const SECONDS: u32 = 20;
+const SECONDS: u32 = 10;
 
 /// What we hold ourselves to: CPU of the job over the CPU of its encodes alone, the policy, the host.
 const MOST_OVERHEAD: f64 = 1.10;
@@ -40,8 +40,10 @@ fn main() {
     let threads = std::thread::available_parallelism().map_or(2, usize::from).min(16).to_string();
     println!("clip: {SECONDS} s of 1080p30; {threads} thread(s)");
     make_clip(folder.path());
-    let floor = floor(folder.path(), &threads);
+    // Before and after: a machine that is shared, or gets warm, doesn't keep its speed.
+    let before = floor(folder.path(), &threads);
     let (job, event, memory_kib) = job(folder.path());
+    let floor = (before + floor(folder.path(), &threads)) / 2;
     let report = &event["report"];
 
     let ratio = job.as_secs_f64() / floor.as_secs_f64();

@@ -22,6 +22,10 @@ use crate::policy::bindings::codex::transcode::media::{
 use crate::policy::bindings::codex::transcode::types::{Failure, Key, MediaInfo as WitMediaInfo, StoreName};
 use crate::publication;
 
+/// Percent between two answers to `progress`. Waking a policy costs 30 microseconds while encoders fill the caches, so a
+/// hundred times would cost more than all of its decisions.
+const PROGRESS_STEP: u32 = 10;
+
 /// An original that was brought and probed.
 #[derive(Debug)]
 pub struct Source {
@@ -128,7 +132,7 @@ impl HostTranscode for State {
         let transcode = self.table.get_mut(&transcode)?;
         let answer = loop {
             let advance = *transcode.advance.borrow_and_update();
-            if transcode.told.is_none_or(|told| advance.percent > told) {
+            if transcode.told.is_none_or(|told| advance.percent >= told + PROGRESS_STEP) {
                 transcode.told = Some(advance.percent);
                 let speed_permille = (advance.speed.clamp(0.0, 1e6) * 1000.0) as u32;
                 break Some(ProgressReport { percent: advance.percent, speed_permille });
