@@ -99,10 +99,9 @@ const AT_ONCE: usize = 8;
 /// of the stages keeps every playlist true.
 pub async fn publish(
     stores: &Stores,
-    mut pieces: Vec<Piece>,
+    pieces: Vec<Piece>,
     cancel: &CancellationToken,
 ) -> Result<Vec<(Destination, u64)>, PublishError> {
-    pieces.sort_by_key(|piece| piece.stage);
     let prepared = prepare_all(stores, pieces, cancel).await?;
     let mut written = Vec::new();
     let mut outcome = Ok(());

@@ -101,11 +101,6 @@ impl Meter {
         self.limits
     }
 
-    /// Bytes of memory that the guest holds.
-    pub fn memory(&self) -> usize {
-        self.memory
-    }
-
     /// Called when a host function begins.
     pub fn host_call(&mut self) -> Result<(), LimitHit> {
         self.pause();

@@ -1,6 +1,6 @@
 //! A directory as a store: the embedded default, on a laptop and in tests.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use cap_std::ambient_authority;
@@ -127,14 +127,10 @@ fn write_whole(folder: &Dir, name: &str, body: Body) -> std::io::Result<u64> {
             to.write_all(&bytes)?;
             bytes.len() as u64
         }
-        Body::File(path) => copy(&mut std::fs::File::open(path)?, &mut to)?,
+        Body::File(path) => std::io::copy(&mut std::fs::File::open(path)?, &mut to)?,
     };
     to.sync_all()?;
     Ok(length)
-}
-
-fn copy(from: &mut impl Read, to: &mut impl Write) -> std::io::Result<u64> {
-    std::io::copy(from, to)
 }
 
 /// One file on this machine, as the store that originals come from when there is no other.
