@@ -1,7 +1,7 @@
 # The GPU image: the program, and the ffmpeg that it drives.
 #
 #   docker build -t codex-transcoder .
-#   docker run --rm --gpus all codex-transcoder doctor
+#   docker run --rm --gpus all codex-transcoder codex-transcoder doctor
 
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
@@ -27,8 +27,10 @@ ENV NVIDIA_VISIBLE_DEVICES=all \
 
 USER codex
 WORKDIR /home/codex
-# Fails where ffmpeg, the software encoder or the policy don't work. A missing GPU is a note and no failure.
-HEALTHCHECK --interval=5m --timeout=60s --start-period=30s CMD ["codex-transcoder", "doctor"]
-# tini as process 1 passes signals on and reaps what an ended ffmpeg leaves behind.
-ENTRYPOINT ["tini", "--", "codex-transcoder"]
-CMD ["doctor"]
+# No HEALTHCHECK: a worker proves at its start that everything works, ends where it doesn't, and from then on tells the
+# platform that it is alive. Test encodes beside a running job would only take its encoder away.
+STOPSIGNAL SIGTERM
+# tini as process 1 passes signals on, and reaps what an ended ffmpeg leaves behind. The program stands in the command
+# and not here, so that a start command of a template replaces all of it.
+ENTRYPOINT ["tini", "--"]
+CMD ["codex-transcoder", "worker"]

@@ -1,7 +1,7 @@
 # Every target with a `##` comment is listed by `make help`.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench guests ci ffmpeg toolchain
+.PHONY: help demo test test-vendor lint bench guests ci ffmpeg toolchain
 
 CARGO ?= cargo
 # rustup's programs are found also by a shell that was open while rustup was installed.
@@ -9,7 +9,7 @@ CARGO_HOME ?= $(HOME)/.cargo
 export PATH := $(PATH):$(CARGO_HOME)/bin
 
 help: ## Lists these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: toolchain ffmpeg ## Builds the program and shows a whole job: clip, ladder, signed webhook
 	@echo "building the program"
@@ -19,6 +19,9 @@ demo: toolchain ffmpeg ## Builds the program and shows a whole job: clip, ladder
 test: toolchain ffmpeg ## Runs every test, those of the whole program among them
 	@$(CARGO) test --workspace --locked
 
+test-vendor: toolchain ## Compares the worker's requests with those of RunPod's own client
+	@CARGO="$(CARGO)" tests/vendor/run.sh
+
 lint: toolchain ## Checks the formatting, and the lints of host and guests
 	@echo "checking the formatting"
 	@$(CARGO) fmt --check
@@ -27,8 +30,8 @@ lint: toolchain ## Checks the formatting, and the lints of host and guests
 	@echo "checking the lints of the guests, as they are compiled for the sandbox"
 	@$(CARGO) clippy -p codex-policy -p policy-sdk --target wasm32-unknown-unknown --locked -- -D warnings
 
-bench: toolchain ffmpeg ## Measures a job against what its encodes alone would cost
-	@$(CARGO) bench --locked -p codex-transcoder --bench job
+bench: toolchain ffmpeg ## Measures a job against its encodes, its link and its memory, and the worker's start
+	@$(CARGO) bench --locked -p codex-transcoder --bench job --bench worker
 
 guests: toolchain ## Makes the default policy as a component: target/policies/codex-policy.wasm
 	@$(CARGO) run --quiet --locked -p policy-builder --bin build-policy -- codex-policy
@@ -48,10 +51,15 @@ ffmpeg:
 	$$root apt-get -qq update </dev/null && \
 	$$root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install ffmpeg </dev/null >/dev/null
 
-# rustup reads rust-toolchain.toml by itself and brings the right compiler with the target of the guests.
+# rustup reads rust-toolchain.toml by itself and brings the right compiler with the target of the guests, unless it is
+# set up not to install anything unasked.
 toolchain:
 	@if ! command -v $(CARGO) >/dev/null; then \
 		echo "Rust is needed and not found. Install it with rustup, from https://rustup.rs:" >&2; \
 		echo "  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y" >&2; \
 		exit 1; \
+	fi; \
+	if command -v rustup >/dev/null && \
+		! rustup target list --installed 2>/dev/null | grep -qx wasm32-unknown-unknown; then \
+		rustup toolchain install >&2; \
 	fi

@@ -1,6 +1,6 @@
 //! What happens in a job, for whoever watches: a person at a terminal, or a program that reads lines of JSON.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
 use crate::report::Report;
@@ -33,6 +33,18 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         seconds_left: Option<u64>,
     },
+    /// A part of the work is done.
+    Done {
+        /// Which: `download`, `probe`, `listen`, `encode`, `finish`, `upload`, `show`, `verify`.
+        part: &'static str,
+        /// Milliseconds that it took.
+        ms: u64,
+    },
+    /// The job was done before; what is published is whole and was not made again.
+    Reused {
+        /// In the names of its segments.
+        publication: String,
+    },
     /// A message for the platform was sent, or given up.
     Webhook {
         /// `completed`, `failed` or `progress`.
@@ -44,6 +56,18 @@ pub enum Event {
         /// The last HTTP status.
         #[serde(skip_serializing_if = "Option::is_none")]
         status: Option<u16>,
+        /// Where a message that was not delivered is kept.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        kept: Option<String>,
+    },
+    /// An attempt failed and the job is tried again.
+    Again {
+        /// Why.
+        failure: Failure,
+        /// The attempt that failed, from 1.
+        attempt: u32,
+        /// Milliseconds until the next.
+        wait_ms: u64,
     },
     /// The job is done.
     Completed {
@@ -65,6 +89,13 @@ pub enum Event {
 pub trait Observer: Send + Sync {
     /// Something happened.
     fn on(&self, event: &Event);
+}
+
+impl Event {
+    /// A part of the work that began then and is done now.
+    pub fn done(part: &'static str, since: Instant) -> Self {
+        Self::Done { part, ms: u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX) }
+    }
 }
 
 /// Time until the end of `left` of media at this speed.

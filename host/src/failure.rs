@@ -18,6 +18,11 @@ pub enum Blame {
     Host,
 }
 
+impl Blame {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Upload, Self::Policy, Self::Storage, Self::Receiver, Self::Host];
+}
+
 impl fmt::Display for Blame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

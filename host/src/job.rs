@@ -1,26 +1,40 @@
 //! One job, from request to outcome.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::account::{Account, Ledger};
 use crate::capability::{Powers, scheme};
 use crate::event::{Event, Observer};
 use crate::failure::{Blame, Failure, Fault};
+use crate::journal::Journal;
 use crate::media::encode::Toolbox;
-use crate::media::plan::Destination;
+use crate::media::error::MediaError;
+use crate::media::plan::{Destination, PlanError};
 use crate::media::probe::Declared;
 use crate::policy::bindings::codex::transcode::types;
 use crate::policy::{Call, Policy, PolicyError};
+use crate::production::Means;
+use crate::publication::{CacheRules, Labels};
 use crate::report::Report;
-use crate::storage::Stores;
+use crate::storage::{Body, Key, ObjectMeta, Stores, Traffic};
+use crate::text::printable;
 use crate::webhook::{Courier, EventKind};
+use crate::work::WorkDirectory;
 
 /// The store that originals come from. A policy reads it and never writes to it.
 pub const ORIGINALS: &str = "originals";
+
+/// The code of a job that was called off.
+pub const CALLED_OFF: &str = "job.cancelled";
+
+/// The code of a job that another worker was given as well and goes on with.
+pub const TAKEN_OVER: &str = "job.taken-over";
 
 /// What a host has for its jobs.
 #[derive(Clone, Debug)]
@@ -31,6 +45,35 @@ pub struct Host {
     pub stores: Stores,
     /// The folder that work directories are made in.
     pub work_root: PathBuf,
+    /// The store that jobs are remembered in; none where every run stands alone.
+    pub memory: Option<String>,
+    /// How long what is published may be kept by caches.
+    pub cache: CacheRules,
+    /// How often a job is tried whose failure may pass; at least 1.
+    pub attempts: u32,
+    /// Before the second attempt; it doubles from there.
+    pub pause: Duration,
+    /// The largest original in bytes.
+    pub max_original: u64,
+    /// Whether the job's report is written beside the publication.
+    pub report_beside: bool,
+}
+
+impl Host {
+    /// For runs that stand alone: tried once, remembered nowhere.
+    pub fn plain(tools: Arc<Toolbox>, stores: Stores, work_root: PathBuf) -> Self {
+        Self {
+            tools,
+            stores,
+            work_root,
+            memory: None,
+            cache: CacheRules::default(),
+            attempts: 1,
+            pause: Duration::ZERO,
+            max_original: u64::MAX,
+            report_beside: false,
+        }
+    }
 }
 
 /// What is asked for.
@@ -77,34 +120,16 @@ impl Fault for BadRequest {
     }
 }
 
-/// The work directory could not be made.
-#[derive(Debug, thiserror::Error)]
-#[error("no work directory can be made in {}", root.display())]
-struct NoWorkDirectory {
-    root: PathBuf,
-    source: std::io::Error,
-}
-
-impl Fault for NoWorkDirectory {
-    fn code(&self) -> &'static str {
-        "host.work-directory"
-    }
-
-    fn blame(&self) -> Blame {
-        Blame::Host
-    }
-
-    fn retryable(&self) -> bool {
-        true
-    }
+/// Whether a text can be an id. Ids become parts of keys, so they are plain.
+pub fn is_plain_id(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
 }
 
 impl Request {
-    /// Ids become parts of keys, so they are plain.
+    /// Whether the ids are plain.
     pub fn check(&self) -> Result<(), BadRequest> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         for (field, value) in [("id", &self.id), ("media id", &self.media_id), ("creator id", &self.creator_id)] {
-            if value.is_empty() || value.len() > 128 || !value.chars().all(plain) {
+            if !is_plain_id(value) {
                 return Err(BadRequest { field, value: crate::text::printable(value, 128) });
             }
         }
@@ -126,107 +151,218 @@ impl Request {
     }
 }
 
-/// Runs a job under a policy and tells the observer and the receiver how it ended.
-///
-/// A failure is told to the receiver with the policy's own words, unless the job was called off: then nobody has
-/// failed, and whoever called it off knows.
-pub async fn run(
-    host: &Host,
-    policy: &Policy,
-    request: &Request,
-    courier: Option<Arc<Courier>>,
-    observer: Arc<dyn Observer>,
-    cancel: CancellationToken,
-) -> Result<Outcome, Failure> {
-    let ended = attempt(host, policy, request, courier.clone(), Arc::clone(&observer), cancel.clone()).await;
-    let ended = match ended {
-        // Whatever a policy makes of it: a job that was called off is called off.
-        Err(failure) if cancel.is_cancelled() => Err(Failure {
-            code: "job.cancelled".to_owned(),
-            blame: Blame::Host,
-            message: "the job was called off".to_owned(),
-            retryable: failure.retryable,
-        }),
-        other => other,
-    };
-    match &ended {
-        Ok(outcome) => {
-            let report = outcome.report.clone().map(Box::new);
-            let policy_us = u64::try_from(outcome.policy_time.as_micros()).unwrap_or(u64::MAX);
-            observer.on(&Event::Completed { report, output: outcome.output.clone(), policy_us });
-        }
-        Err(failure) => {
-            if !cancel.is_cancelled()
-                && let Some(courier) = courier
-            {
-                tokio::select! {
-                    () = tell_failure(policy, request, failure, &courier) => {}
-                    () = cancel.cancelled() => {}
-                }
-            }
-            observer.on(&Event::Failed { failure: failure.clone() });
-        }
-    }
-    ended
+/// A job under a policy, with everybody who is told of it.
+pub struct Job<'a> {
+    /// What it may use.
+    pub host: &'a Host,
+    /// Who decides.
+    pub policy: &'a Policy,
+    /// What is asked for.
+    pub request: &'a Request,
+    /// Who tells the platform; none where it has nowhere to be told.
+    pub courier: Option<Arc<Courier>>,
+    /// Who watches.
+    pub observer: Arc<dyn Observer>,
+    /// Calls it off.
+    pub cancel: CancellationToken,
 }
 
-async fn attempt(
-    host: &Host,
+impl Job<'_> {
+    /// Runs it, again where that can help, and tells the observer and the receiver how it ended.
+    ///
+    /// A failure is told to the receiver with the policy's own words and only when it is final: after the last attempt,
+    /// and never when the job was called off or is another worker's by now, because then nobody has failed.
+    pub async fn run(self) -> (Result<Outcome, Failure>, Account) {
+        let began = Instant::now();
+        let traffic = Arc::new(Traffic::default());
+        let ledger = Arc::new(Ledger::new(self.opening(), Arc::clone(&self.observer)));
+        let (ended, attempts) = self.attempts(&ledger, &traffic).await;
+        if let Err(failure) = &ended
+            && !self.cancel.is_cancelled()
+            && failure.code != TAKEN_OVER
+            && let Some(courier) = &self.courier
+        {
+            let job = self.request.as_policy_sees_it();
+            tokio::select! {
+                () = send_failed(self.policy, &job, failure, courier, &*ledger) => {}
+                () = self.cancel.cancelled() => {}
+            }
+        }
+        let mut account = ledger.account();
+        account.attempts = attempts;
+        account.total_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        (account.bytes_read, account.bytes_written) = (traffic.read(), traffic.written());
+        account.transcode = ended.as_ref().ok().and_then(|outcome| outcome.report.clone());
+        if self.host.report_beside {
+            self.keep(&account).await;
+        }
+        self.observer.on(&match &ended {
+            Ok(outcome) => Event::Completed {
+                report: outcome.report.clone().map(Box::new),
+                output: outcome.output.clone(),
+                policy_us: u64::try_from(outcome.policy_time.as_micros()).unwrap_or(u64::MAX),
+            },
+            Err(failure) => Event::Failed { failure: failure.clone() },
+        });
+        (ended, account)
+    }
+
+    /// What is known of the job before it begins.
+    fn opening(&self) -> Account {
+        Account {
+            job: self.request.id.clone(),
+            media: self.request.media_id.clone(),
+            policy: self.policy.name().to_owned(),
+            policy_digest: self.policy.digest().to_owned(),
+            host: env!("CARGO_PKG_VERSION"),
+            ffmpeg: self.host.tools.version.clone(),
+            ..Account::default()
+        }
+    }
+
+    /// Tries until it is done, until trying again can't help, or often enough. Gives back how often it was.
+    async fn attempts(&self, ledger: &Arc<Ledger>, traffic: &Arc<Traffic>) -> (Result<Outcome, Failure>, u32) {
+        let mut attempt = 1;
+        loop {
+            let ended = self.attempt(ledger, traffic).await;
+            let failure = match ended {
+                // Whatever a policy makes of it: a job that was called off is called off.
+                Err(failure) if self.cancel.is_cancelled() => {
+                    let message = "the job was called off".to_owned();
+                    let code = CALLED_OFF.to_owned();
+                    return (Err(Failure { code, blame: Blame::Host, message, retryable: failure.retryable }), attempt);
+                }
+                Err(failure) if failure.retryable && attempt < self.host.attempts => failure,
+                other => return (other, attempt),
+            };
+            let pause = self.host.pause.saturating_mul(1 << (attempt - 1).min(8));
+            let wait_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+            ledger.on(&Event::Again { failure, attempt, wait_ms });
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.cancel.cancelled() => {}
+            }
+            attempt += 1;
+        }
+    }
+
+    async fn attempt(&self, ledger: &Arc<Ledger>, traffic: &Arc<Traffic>) -> Result<Outcome, Failure> {
+        let (host, request) = (self.host, self.request);
+        request.check()?;
+        let observer: Arc<dyn Observer> = Arc::<Ledger>::clone(ledger);
+        // Removed when the attempt ends, however it ends.
+        let work = WorkDirectory::make(&host.work_root)?;
+        let stores = host.stores.counted(traffic);
+        let labels = Labels { cache: host.cache.clone(), notes: self.notes() };
+        let journal = tokio::select! {
+            journal = self.journal(&stores, &labels) => journal?,
+            () = self.cancel.cancelled() => return Err(MediaError::Cancelled.into()),
+        };
+        let (alive, mut ended) = mpsc::channel(1);
+        let report = Arc::new(Mutex::new(None));
+        let powers = Powers {
+            means: Means {
+                job_id: request.id.clone(),
+                stores,
+                labels,
+                tools: Arc::clone(&host.tools),
+                work: work.path().to_owned(),
+                journal,
+                observer,
+                cancel: self.cancel.clone(),
+                alive,
+                max_original: host.max_original,
+            },
+            creator: request.creator_id.clone(),
+            declared: request.declared,
+            writable: host.stores.names().into_iter().filter(|name| name != ORIGINALS).collect(),
+            settings: self.policy.settings().into(),
+            courier: self.courier.clone(),
+            report: Arc::clone(&report),
+        };
+        let ran = Call::with_powers(self.policy, powers).run(&request.as_policy_sees_it()).await;
+        // A policy that trapped can leave a transcode behind, which ends itself; the work directory must outlive it.
+        ended.recv().await;
+        let (ran, policy_time) = ran?;
+        let outcome = ran.map_err(Failure::from)?;
+        let output = serde_json::from_str(&outcome.output).map_err(|error| PolicyError::BrokeContract {
+            policy: self.policy.name().to_owned(),
+            function: "workflow.run",
+            reason: format!("its output is not JSON ({error})"),
+        })?;
+        let report = report.lock().map(|mut kept| kept.take()).unwrap_or_default();
+        Ok(Outcome { output, report, policy_time })
+    }
+
+    /// What the job left behind the last time it was here, cleaned up.
+    async fn journal(&self, stores: &Stores, labels: &Labels) -> Result<Option<Arc<Journal>>, Failure> {
+        let Some(name) = &self.host.memory else { return Ok(None) };
+        let journal = Journal::open(stores.get(name)?, &self.request.creator_id, &self.request.id).await?;
+        journal.recover(stores, labels).await?;
+        Ok(Some(Arc::new(journal)))
+    }
+
+    /// Kept by the stores with every object.
+    fn notes(&self) -> BTreeMap<String, String> {
+        let notes = [
+            ("job", self.request.id.as_str()),
+            ("policy", self.policy.name()),
+            ("policy-sha256", self.policy.digest()),
+        ];
+        notes.map(|(name, value)| (name.to_owned(), printable(value, 128))).into()
+    }
+
+    /// Writes the report beside the publication. One that can't be written is no failure of the job.
+    async fn keep(&self, account: &Account) {
+        let objects = account.transcode.as_ref().map(|report| report.objects.as_slice()).unwrap_or_default();
+        let beside = objects.iter().find(|object| object.key.ends_with(".m3u8")).or(objects.first());
+        let Some(beside) = beside else { return };
+        let written = async {
+            let key =
+                Key::parse(&beside.key).and_then(|key| key.sibling("job-report.json")).map_err(PlanError::from)?;
+            let text = serde_json::to_vec_pretty(account).unwrap_or_default();
+            let meta = ObjectMeta::of_type("application/json");
+            self.host.stores.get(&beside.store)?.put(&key, Body::Bytes(text), &meta).await?;
+            Ok::<(), Failure>(())
+        };
+        if let Err(failure) = written.await {
+            tracing::warn!(job = self.request.id, %failure, "the job's report could not be written");
+        }
+    }
+}
+
+/// Sends `failed` for a job that never began. The policy is told what there is to tell of it.
+pub async fn tell_refusal(
     policy: &Policy,
-    request: &Request,
-    courier: Option<Arc<Courier>>,
-    observer: Arc<dyn Observer>,
-    cancel: CancellationToken,
-) -> Result<Outcome, Failure> {
-    request.check()?;
-    // Removed when the job ends, however it ends.
-    let work = tempfile::Builder::new()
-        .prefix("codex-job-")
-        .tempdir_in(&host.work_root)
-        .map_err(|source| NoWorkDirectory { root: host.work_root.clone(), source })?;
-    let report = Arc::new(Mutex::new(None));
-    let (alive, mut ended) = mpsc::channel(1);
-    let powers = Powers {
-        job_id: request.id.clone(),
-        creator: request.creator_id.clone(),
-        declared: request.declared,
-        stores: host.stores.clone(),
-        writable: host.stores.names().into_iter().filter(|name| name != ORIGINALS).collect(),
-        tools: Arc::clone(&host.tools),
-        work: work.path().to_owned(),
-        settings: policy.settings().into(),
-        courier,
-        observer,
-        cancel,
-        report: Arc::clone(&report),
-        alive,
+    id: &str,
+    media_id: &str,
+    failure: &Failure,
+    courier: &Courier,
+    observer: &dyn Observer,
+) {
+    let job = types::Job {
+        id: id.to_owned(),
+        media_id: media_id.to_owned(),
+        creator_id: String::new(),
+        kind: types::MediaKind::Video,
+        source: types::Destination { store: ORIGINALS.to_owned(), key: String::new() },
+        attributes: Vec::new(),
     };
-    let ran = Call::with_powers(policy, powers).run(&request.as_policy_sees_it()).await;
-    // A policy that trapped can leave a transcode behind, which ends itself; the work directory must outlive it.
-    ended.recv().await;
-    let (ran, policy_time) = ran?;
-    let outcome = ran.map_err(Failure::from)?;
-    let output = serde_json::from_str(&outcome.output).map_err(|error| PolicyError::BrokeContract {
-        policy: policy.name().to_owned(),
-        function: "workflow.run",
-        reason: format!("its output is not JSON ({error})"),
-    })?;
-    let report = report.lock().map(|mut kept| kept.take()).unwrap_or_default();
-    Ok(Outcome { output, report, policy_time })
+    send_failed(policy, &job, failure, courier, observer).await;
 }
 
 /// Sends `failed`. A policy that can't even say that it failed has nothing sent for it, and the log says so.
-async fn tell_failure(policy: &Policy, request: &Request, failure: &Failure, courier: &Courier) {
-    let message = Call::pure(policy).failed_message(&request.as_policy_sees_it(), &failure.clone().into()).await;
+async fn send_failed(policy: &Policy, job: &types::Job, failure: &Failure, courier: &Courier, observer: &dyn Observer) {
+    let message = Call::pure(policy).failed_message(job, &failure.clone().into()).await;
     match message {
         Ok(message) => {
             let scheme = scheme(message.signature);
-            if let Err(error) = courier.send(&request.id, EventKind::Failed, message.body, scheme).await {
-                tracing::error!(job = request.id, %error, "the policy's message for a failed job can't be sent");
+            if let Err(error) = courier.send(&job.id, EventKind::Failed, message.body, scheme, observer).await {
+                tracing::error!(job = job.id, %error, "the policy's message for a failed job can't be sent");
             }
         }
         Err(error) => {
-            tracing::error!(job = request.id, %error, "no webhook was sent: the policy can't say that the job failed");
+            tracing::error!(job = job.id, %error, "no webhook was sent: the policy can't say that the job failed");
         }
     }
 }

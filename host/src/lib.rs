@@ -12,16 +12,25 @@
     )
 )]
 
+pub mod account;
 pub mod capability;
 pub mod cli;
 pub mod engine;
 pub mod event;
 pub mod failure;
 pub mod job;
+pub mod journal;
 pub mod media;
+pub mod observe;
 pub mod policy;
+pub mod production;
 pub mod publication;
 pub mod report;
+pub mod runpod;
+pub mod serve;
+pub mod settings;
 pub mod storage;
 mod text;
 pub mod webhook;
+pub mod work;
+pub mod worker;

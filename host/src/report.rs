@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::media::plan::Destination;
-use crate::media::transcode::Made;
+use crate::media::transcode::{MadeRung, Summary};
 
 /// A rung as it was published.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -58,8 +58,8 @@ pub struct Report {
 
 impl Report {
     /// From what was made and what was written.
-    pub fn of(made: &Made, objects: &[(Destination, u64)]) -> Self {
-        let rung = |rung: &crate::media::transcode::MadeRung| RungReport {
+    pub fn of(made: &Summary, objects: &[(Destination, u64)]) -> Self {
+        let rung = |rung: &MadeRung| RungReport {
             name: rung.name.clone(),
             width: rung.size.map(|(width, _)| width),
             height: rung.size.map(|(_, height)| height),

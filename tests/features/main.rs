@@ -10,6 +10,7 @@
 
 mod bad_input;
 mod corpus;
+mod docs;
 mod gpu;
 mod ladder;
 mod mezzanine;
@@ -20,6 +21,7 @@ mod sound;
 mod still_and_preview;
 mod waveform;
 mod webhook;
+mod worker;
 
 use std::path::Path;
 

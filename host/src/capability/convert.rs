@@ -8,7 +8,7 @@ use crate::media::plan::{
     Archive, Clip, Container, Destination, Effort, Encoding, Ladder, LoudnessTarget, Moment, Output, Plan, PlanError,
     Preference, Rung, Still, StillFormat, WaveformRequest,
 };
-use crate::media::transcode::{Made, MadeRung};
+use crate::media::transcode::{MadeRung, Summary};
 use crate::policy::bindings::codex::transcode::media as wit;
 use crate::policy::bindings::codex::transcode::types as wit_types;
 use crate::storage::Key;
@@ -224,7 +224,7 @@ fn loudness(measure: Measure) -> wit::LoudnessMeasure {
 }
 
 /// What a policy learns of what was made and published.
-pub(super) fn report(made: &Made, objects: &[(Destination, u64)]) -> wit::Report {
+pub(super) fn report(made: &Summary, objects: &[(Destination, u64)]) -> wit::Report {
     wit::Report {
         duration_ms: millis(made.duration),
         processor: match made.processor {

@@ -13,54 +13,36 @@ mod webhook;
 pub use self::webhook::scheme;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 use wasmtime::component::ResourceTable;
 
 pub use self::media::{Source, Transcode};
-use crate::event::Observer;
-use crate::media::encode::Toolbox;
-use crate::media::info::MediaInfo;
 use crate::media::plan::{Bounds, Destination, PlanError};
 use crate::media::probe::Declared;
 use crate::policy::Limits;
 use crate::policy::limits::{LimitHit, Meter};
+use crate::production::{Means, Original};
 use crate::report::Report;
-use crate::storage::Stores;
 use crate::webhook::Courier;
 
 /// What one job may use of the host.
 #[derive(Clone)]
 pub struct Powers {
-    /// The job's id, for logs and events.
-    pub job_id: String,
+    /// What originals are brought and made with.
+    pub means: Means,
     /// The first segment of every key that it may write.
     pub creator: String,
     /// What the uploader declared.
     pub declared: Declared,
-    /// The stores of this environment.
-    pub stores: Stores,
     /// The stores that a policy may write to: all but the originals'.
     pub writable: Arc<[String]>,
-    /// The media programs.
-    pub tools: Arc<Toolbox>,
-    /// The job's own directory.
-    pub work: PathBuf,
     /// The policy's settings: a JSON object.
     pub settings: Arc<str>,
     /// Who is told; none where the job has nowhere to send to.
     pub courier: Option<Arc<Courier>>,
-    /// Who watches.
-    pub observer: Arc<dyn Observer>,
-    /// Calls the job off.
-    pub cancel: CancellationToken,
     /// What the last transcode made, for the job's own report.
     pub report: Arc<Mutex<Option<Report>>>,
-    /// Never sent on: its receiver learns when the last task of the job is gone.
-    pub alive: mpsc::Sender<()>,
 }
 
 /// The data of a store: what a guest holds, and what it may use.
@@ -71,7 +53,7 @@ pub struct State {
     pub panic_text: Option<String>,
     table: ResourceTable,
     powers: Option<Powers>,
-    opened: Option<(Destination, Arc<MediaInfo>)>,
+    opened: Option<(Destination, Arc<Original>)>,
     transcoding: bool,
     put: BTreeSet<Destination>,
 }
@@ -124,7 +106,7 @@ impl Powers {
 
     /// Whether the policy may read this: its own creator's objects, of any store.
     fn may_read(&self, from: &Destination) -> Result<(), PlanError> {
-        Bounds { creator: &self.creator, stores: &self.stores.names() }.check(from)
+        Bounds { creator: &self.creator, stores: &self.means.stores.names() }.check(from)
     }
 }
 

@@ -4,6 +4,7 @@ use super::State;
 use super::convert::{destination, refused};
 use crate::policy::bindings::codex::transcode::storage::{Host, ObjectInfo};
 use crate::policy::bindings::codex::transcode::types::{Blame, Failure, Key, StoreName};
+use crate::publication::Stage;
 use crate::storage::{Body, ObjectMeta};
 use crate::text::printable;
 
@@ -16,7 +17,7 @@ impl Host for State {
         let answer = async {
             let to = destination(&store, &key)?;
             powers.may_read(&to).map_err(refused)?;
-            let found = powers.stores.get(&to.store).map_err(refused)?.head(&to.key).await.map_err(refused)?;
+            let found = powers.means.stores.get(&to.store).map_err(refused)?.head(&to.key).await.map_err(refused)?;
             Ok(found.map(|info| ObjectInfo { size: info.size }))
         }
         .await;
@@ -40,8 +41,11 @@ impl Host for State {
                     format!("{to} has {} bytes; 1 MiB is the most", content.len()),
                 ));
             }
-            let meta = ObjectMeta { content_type: printable(&content_type, 128) };
-            let store = powers.stores.get(&to.store).map_err(refused)?;
+            let meta = ObjectMeta {
+                content_type: printable(&content_type, 128),
+                ..powers.means.labels.of(&to.key, Stage::Object)
+            };
+            let store = powers.means.stores.get(&to.store).map_err(refused)?;
             store.put(&to.key, Body::Bytes(content), &meta).await.map_err(refused)?;
             Ok(to)
         }
@@ -60,7 +64,7 @@ impl Host for State {
             if !ours.contains(&to) {
                 return Err(policy_fault("storage.not-ours", format!("{to} was not written by this job")));
             }
-            powers.stores.get(&to.store).map_err(refused)?.delete(&to.key).await.map_err(refused)
+            powers.means.stores.get(&to.store).map_err(refused)?.delete(&to.key).await.map_err(refused)
         }
         .await;
         self.leave(answer)

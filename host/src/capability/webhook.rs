@@ -25,13 +25,12 @@ impl Host for State {
         let sent = match &powers.courier {
             // Retries can take minutes; whoever calls a job off does not wait for them.
             Some(courier) => tokio::select! {
-                sent = courier.send(&powers.job_id, kind, message.body, scheme) => sent,
-                () = powers.cancel.cancelled() => Ok(webhook::Delivery::default()),
+                sent = courier.send(&powers.means.job_id, kind, message.body, scheme, &*powers.means.observer) => sent,
+                () = powers.means.cancel.cancelled() => Ok(webhook::Delivery::default()),
             },
             // Nowhere to send it, but a message that could not be sent is still the policy's fault.
-            None => {
-                webhook::Message::new(&powers.job_id, kind, message.body, scheme).map(|_| webhook::Delivery::default())
-            }
+            None => webhook::Message::new(&powers.means.job_id, kind, message.body, scheme)
+                .map(|_| webhook::Delivery::default()),
         };
         let answer = sent.map_err(refused).map(|delivery| Delivery {
             delivered: delivery.delivered,

@@ -11,7 +11,7 @@ use super::exit::Ended;
 use crate::media::command::Arguments;
 use crate::media::encoder;
 use crate::media::process::Tool;
-use crate::policy::{self, Limits, Policy};
+use crate::policy::{self, Compiler, Limits, Policy};
 
 /// The arguments of `doctor`.
 #[derive(Clone, Debug, Args)]
@@ -79,11 +79,11 @@ impl Doctor {
         let began = Instant::now();
         let loaded = match crate::engine::new() {
             Err(error) => return Finding::Bad(format!("{error:#}")),
-            Ok(engine) => match &self.policy {
-                Some(path) => Policy::read(&engine, path, "{}", Limits::default()).await,
-                None => {
+            Ok(engine) => match (&self.policy, Compiler::new(engine)) {
+                (Some(path), compiler) => Policy::read(&compiler, path, "{}", Limits::default()).await,
+                (None, compiler) => {
                     let bytes = policy::DEFAULT.to_vec();
-                    Policy::load(&engine, "codex (built in)", bytes, "{}", Limits::default()).await
+                    Policy::load(&compiler, policy::DEFAULT_NAME, bytes, "{}", Limits::default()).await
                 }
             },
         };

@@ -72,7 +72,7 @@ impl EnvironmentArgs {
     /// The programs, with what the test encodes showed.
     pub async fn toolbox(&self) -> Result<Toolbox, Ended> {
         let ffmpeg = self.ffmpeg()?;
-        let (proof, devices) = tokio::join!(encoder::prove(&ffmpeg), encoder::devices());
+        let (proof, devices, version) = tokio::join!(encoder::prove(&ffmpeg), encoder::devices(), ffmpeg.version());
         if proof.processors().is_empty() {
             let reason = proof.cpu_missing.unwrap_or_default();
             return Err(Ended::environment(format!(
@@ -82,6 +82,7 @@ impl EnvironmentArgs {
         }
         Ok(Toolbox {
             ffprobe: self.ffprobe()?,
+            version,
             ffmpeg,
             proof,
             devices,

@@ -8,7 +8,7 @@ use crate::failure::{Blame, Failure, Fault};
 pub const HELP: &str = "\
 Exit codes:
   0    done
-  1    a fault of this program
+  1    a fault of this program, or a worker that is not fit for work
   2    the command line or the settings
   3    the upload can't be used
   4    the policy failed, or can't be used
@@ -39,6 +39,35 @@ impl Ended {
         Self { code: exit_code(failure), message: None }
     }
 
+    /// A failure of which the type is gone.
+    pub fn of_failure(failure: Failure) -> Self {
+        Self { code: exit_code(&failure), message: Some(failure.to_string()) }
+    }
+
+    /// A worker that can't work. Code 1 makes the platform replace it.
+    pub fn unfit(check: &str, failure: &Failure) -> Self {
+        Self { code: 1, message: Some(format!("not fit for work: {check}: {failure}")) }
+    }
+
+    /// A job whose error was printed, as the queue would show it.
+    pub fn of_job(error: &serde_json::Value) -> Self {
+        let text = |name: &str| error.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
+        let blame = Blame::ALL.into_iter().find(|blame| blame.to_string() == text("blame")).unwrap_or(Blame::Host);
+        let code = text("error_type").to_owned();
+        Self::told(&Failure { code, blame, message: String::new(), retryable: false })
+    }
+
+    /// Called off.
+    pub fn cancelled() -> Self {
+        Self { code: 130, message: None }
+    }
+
+    /// As a failure of a part of something larger.
+    pub fn into_failure(self, code: &str) -> Failure {
+        let message = self.message.unwrap_or_default();
+        Failure { code: code.to_owned(), blame: Blame::Host, message, retryable: false }
+    }
+
     /// Something about this machine.
     pub fn environment(message: impl Into<String>) -> Self {
         Self { code: 5, message: Some(message.into()) }
@@ -57,7 +86,8 @@ fn exit_code(failure: &Failure) -> u8 {
     match (failure.code.as_str(), failure.blame) {
         ("job.cancelled", _) => 130,
         ("host.bug", _) => 1,
-        ("policy.settings" | "job.bad-request", _) => 2,
+        ("policy.settings" | "job.bad-request" | "job.bad-input", _) => 2,
+        (code, _) if code.starts_with("settings.") => 2,
         (_, Blame::Upload) => 3,
         (_, Blame::Policy) => 4,
         (_, Blame::Receiver) => 2,

@@ -2,11 +2,16 @@
 
 mod demo;
 mod doctor;
-mod environment;
+pub(crate) mod environment;
 mod exit;
+mod outbox;
 mod run;
+mod serve;
+mod service;
 mod settings_argument;
 mod view;
+mod webhook;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -33,13 +38,28 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Makes a clip, runs a job on it, and receives the webhook.
     Demo(demo::Demo),
+    /// Takes jobs from RunPod Serverless.
+    Worker(worker::Worker),
+    /// Takes jobs over HTTP, as RunPod's local API does.
+    Serve(serve::Serve),
+    /// Webhooks that no receiver took: lists them, delivers them.
+    Outbox(outbox::Outbox),
+    /// Checks a received webhook.
+    Webhook(webhook::Webhook),
 }
 
 /// Runs a parsed command line.
 pub async fn run(cli: Cli) -> ExitCode {
-    view::log_to_stderr(cli.verbose);
+    // A deployed worker has a log of its own, which begins when the settings are known.
+    if !matches!(cli.command, Command::Worker(_) | Command::Serve(_)) {
+        view::log_to_stderr(cli.verbose);
+    }
     let cancel = cancelled_by_signals();
     let ended = match cli.command {
+        Command::Worker(worker) => worker.run(cancel).await,
+        Command::Serve(serve) => serve.run(cancel).await,
+        Command::Outbox(outbox) => outbox.run(cancel).await,
+        Command::Webhook(webhook) => webhook.run(),
         Command::Run(run) => run.run(cancel).await,
         Command::Doctor(doctor) => doctor.run().await,
         Command::Demo(demo) => demo.run(cancel).await,

@@ -11,10 +11,10 @@ use super::exit::Ended;
 use super::{settings_argument, view};
 use crate::event::Observer;
 use crate::failure::Failure;
-use crate::job::{self, Host, ORIGINALS, Outcome, Request};
+use crate::job::{Host, Job, ORIGINALS, Outcome, Request};
 use crate::media::plan::Destination;
 use crate::media::probe::Declared;
-use crate::policy::{self, Limits, Policy};
+use crate::policy::{self, Compiler, Limits, Policy};
 use crate::storage::{Key, LocalDirectory, SingleFile, Stores};
 use crate::webhook::{Courier, Deliverer, Secret, UrlRules, http_client};
 
@@ -103,21 +103,20 @@ impl Run {
         cancel: CancellationToken,
     ) -> Result<Result<Outcome, Failure>, Ended> {
         let request = self.request()?;
-        let courier = self.courier(secret, Arc::clone(&observer))?;
+        let courier = self.courier(secret)?;
         let engine = crate::engine::new().map_err(|error| Ended::failed(policy::PolicyError::Engine(error)))?;
+        let compiler = Compiler::new(engine);
         let settings = settings_argument::merge(&self.settings)?;
         let limits = Limits::default();
         let policy = match &self.policy {
-            Some(path) => Policy::read(&engine, path, &settings, limits).await,
-            None => Policy::load(&engine, "codex (built in)", policy::DEFAULT.to_vec(), &settings, limits).await,
+            Some(path) => Policy::read(&compiler, path, &settings, limits).await,
+            None => Policy::load(&compiler, policy::DEFAULT_NAME, policy::DEFAULT.to_vec(), &settings, limits).await,
         };
         let policy = policy.map_err(Ended::failed)?;
-        let host = Host {
-            tools: Arc::new(self.environment.toolbox().await?),
-            stores: self.stores()?,
-            work_root: self.environment.work_root(),
-        };
-        Ok(job::run(&host, &policy, &request, courier, observer, cancel).await)
+        let tools = Arc::new(self.environment.toolbox().await?);
+        let host = Host::plain(tools, self.stores()?, self.environment.work_root());
+        let job = Job { host: &host, policy: &policy, request: &request, courier, observer, cancel };
+        Ok(job.run().await.0)
     }
 
     fn request(&self) -> Result<Request, Ended> {
@@ -156,14 +155,14 @@ impl Run {
         Ok(stores)
     }
 
-    fn courier(&self, secret: &str, observer: Arc<dyn Observer>) -> Result<Option<Arc<Courier>>, Ended> {
+    fn courier(&self, secret: &str) -> Result<Option<Arc<Courier>>, Ended> {
         let Some(url) = &self.webhook else { return Ok(None) };
         // On a person's own machine: plain http to this machine is fine, and so is a short secret.
         let secret = Secret::allowing_short(secret).map_err(Ended::failed)?;
         let rules = UrlRules::local();
         let url = rules.check(url).map_err(Ended::failed)?;
         let client = http_client(rules.reach()).map_err(Ended::failed)?;
-        Ok(Some(Arc::new(Courier::new(Deliverer::new(client, secret), url, observer))))
+        Ok(Some(Arc::new(Courier::new(Deliverer::new(client, secret), url))))
     }
 }
 

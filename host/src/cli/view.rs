@@ -167,12 +167,21 @@ impl Observer for Bars {
                     bar.set_message(if *speed > 0.0 { format!("{speed:.2}x{left}") } else { String::new() });
                 });
             }
-            Event::Webhook { kind, delivered, attempts, status } => {
+            Event::Webhook { kind, delivered, attempts, status, kept } => {
                 let status = status.map_or("no answer".to_owned(), |status| format!("HTTP {status}"));
                 let word = if *delivered { "delivered" } else { "NOT delivered" };
                 say(&format!("{:>12} {kind} {word} ({status}, {attempts} attempt(s))", "webhook"));
+                if let Some(kept) = kept {
+                    say(&format!("{:>12} kept as {kept}; `codex-transcoder outbox deliver` sends it", ""));
+                }
             }
-            Event::Completed { .. } | Event::Failed { .. } => {}
+            Event::Reused { publication } => {
+                say(&format!("{:>12} publication {publication} is whole; nothing is made again", "published"));
+            }
+            Event::Again { failure, wait_ms, .. } => {
+                say(&format!("{:>12} in {:.1} s: {failure}", "again", *wait_ms as f64 / 1000.0));
+            }
+            Event::Done { .. } | Event::Completed { .. } | Event::Failed { .. } => {}
         }
     }
 }

@@ -28,6 +28,8 @@ const FULL_BYTES: u64 = 1 << 20;
 pub struct Toolbox {
     /// ffmpeg.
     pub ffmpeg: Tool,
+    /// What ffmpeg says that it is; empty where it doesn't say.
+    pub version: String,
     /// ffprobe.
     pub ffprobe: Tool,
     /// What the test encodes showed.

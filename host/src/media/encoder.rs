@@ -10,7 +10,7 @@ use super::plan::{Effort, Encoding};
 use super::process::{ProcessError, Tool, last_lines};
 
 /// What does the work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Processor {
     /// NVENC.
     Gpu,

@@ -42,6 +42,14 @@ pub enum UploadError {
         /// Pixels.
         height: u64,
     },
+    /// More bytes than this environment takes.
+    #[error("the file has {size} bytes; {limit} are the most that are taken: export it smaller, or in parts")]
+    TooManyBytes {
+        /// Bytes.
+        size: u64,
+        /// The setting.
+        limit: u64,
+    },
     /// Smaller than an encoder takes.
     #[error("the picture is {width}x{height}, which is too small to encode: at least 16x16 is needed")]
     TooSmall {
@@ -79,6 +87,7 @@ impl Fault for UploadError {
             Self::Truncated { .. } => "upload.truncated",
             Self::UnsupportedCodec { .. } => "upload.unsupported-codec",
             Self::TooLarge { .. } => "upload.too-large",
+            Self::TooManyBytes { .. } => "upload.too-many-bytes",
             Self::TooSmall { .. } => "upload.too-small",
             Self::ZeroDuration => "upload.zero-duration",
             Self::NoAudio => "upload.no-audio",

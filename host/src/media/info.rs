@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// A fraction in lowest terms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ratio {
     /// Above the line.
     pub numerator: u32,
@@ -46,7 +48,7 @@ impl std::fmt::Display for Ratio {
 }
 
 /// How brightness is coded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DynamicRange {
     /// Standard.
     Sdr,
@@ -57,7 +59,7 @@ pub enum DynamicRange {
 }
 
 /// The coefficients between RGB and the coded planes, by swscale's names for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Matrix {
     /// High definition.
     Bt709,
@@ -70,7 +72,7 @@ pub enum Matrix {
 }
 
 /// The video track that outputs are made from.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Video {
     /// The stream's index in the container.
     pub index: u32,
@@ -115,7 +117,7 @@ impl Video {
 }
 
 /// The audio track that outputs are made from.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Audio {
     /// The stream's index in the container.
     pub index: u32,
@@ -133,7 +135,7 @@ pub struct Audio {
 const SOUND_TAIL: Duration = Duration::from_millis(500);
 
 /// What an original is.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MediaInfo {
     /// The demuxer's name.
     pub container: String,

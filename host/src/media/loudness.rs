@@ -10,7 +10,7 @@ use super::plan::LoudnessTarget;
 const GATE: f64 = -70.0;
 
 /// How loud a source is.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Measure {
     /// LUFS.
     pub integrated: f64,

@@ -4,12 +4,14 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::info::MediaInfo;
 use crate::failure::{Blame, Fault};
 use crate::storage::{BadKey, Key};
 
 /// An object in a store.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Destination {
     /// The store's name.
     pub store: String,

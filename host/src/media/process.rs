@@ -102,6 +102,15 @@ impl Tool {
         &self.program
     }
 
+    /// The version that it tells; empty where it tells none.
+    pub async fn version(&self) -> String {
+        let arguments = Arguments::new().flag("-version");
+        let answer = self.capture(&arguments, Path::new("/"), &CancellationToken::new(), 4096).await;
+        let text = answer.map(|(answer, _)| String::from_utf8_lossy(&answer).into_owned()).unwrap_or_default();
+        // `ffmpeg version 5.1.9-0+deb12u1 Copyright (c) ...`
+        text.split_whitespace().skip_while(|word| *word != "version").nth(1).unwrap_or_default().to_owned()
+    }
+
     fn name(&self) -> String {
         self.program.file_name().map_or_else(|| "ffmpeg".to_owned(), |name| name.to_string_lossy().into_owned())
     }
@@ -120,6 +129,7 @@ impl Tool {
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
+        end_with_the_host(&mut command);
         let child = command.spawn().map_err(|source| ProcessError::Start { program: self.program.clone(), source })?;
         Ok(Running { group: child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw), child })
     }
@@ -210,6 +220,21 @@ impl Tool {
         running.finish(self.name(), stderr, progress).await
     }
 }
+
+/// A host that is killed takes its children with it. The system watches the thread that starts them, not the process:
+/// here that is one of the runtime's own, which live as long as it does.
+#[cfg(target_os = "linux")]
+fn end_with_the_host(command: &mut Command) {
+    let set = || Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?);
+    // SAFETY: between fork and exec only what is async-signal-safe may be called; this is one system call.
+    #[allow(unsafe_code, reason = "there is no safe way to run code in a child before it becomes another program")]
+    unsafe {
+        command.pre_exec(set);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn end_with_the_host(_: &mut Command) {}
 
 /// A child and its group; the group is ended when this is dropped before `finish`.
 struct Running {

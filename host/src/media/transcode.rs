@@ -1,8 +1,9 @@
 //! From a probed original to everything that a plan names, whole, checked and ready to be published.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::clip;
@@ -17,11 +18,11 @@ use super::plan::{Clip, Destination, Ladder, Output, Plan, WaveformRequest};
 use super::sound::{self, Heard};
 use super::still::{self, still_file};
 use super::waveform::{Bits, Waveform};
-use crate::publication::{Piece, Stage};
+use crate::publication::{Piece, Stage, segment_name};
 use crate::storage::{Body, Key};
 
 /// A rung as it will be published.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MadeRung {
     /// The rendition's name.
     pub name: String,
@@ -39,9 +40,9 @@ pub struct MadeRung {
     pub playlist: Destination,
 }
 
-/// Everything that a plan makes.
-#[derive(Debug)]
-pub struct Made {
+/// What a plan came to: all that is told of it, and remembered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
     /// Length of the ladder, or of the source where there is none.
     pub duration: Duration,
     /// What encoded.
@@ -52,8 +53,41 @@ pub struct Made {
     pub rungs: Vec<MadeRung>,
     /// The measure of the source.
     pub loudness: Option<Measure>,
+}
+
+/// Everything that a plan makes.
+#[derive(Debug)]
+pub struct Made {
+    /// What it came to.
+    pub summary: Summary,
     /// What is to be written, each with the object that it is counted with.
     pub pieces: Vec<(Piece, Destination)>,
+    /// How long each part of the work took, in its order.
+    pub parts: Vec<(&'static str, Duration)>,
+}
+
+/// Times the parts of the work.
+struct Clock {
+    since: Instant,
+    parts: Vec<(&'static str, Duration)>,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self { since: Instant::now(), parts: Vec::new() }
+    }
+}
+
+impl Clock {
+    fn done(&mut self, part: &'static str) {
+        self.parts.push((part, self.since.elapsed()));
+        self.since = Instant::now();
+    }
+}
+
+/// What the names of a preview's segments begin with.
+pub fn clip_stem(index: usize) -> String {
+    format!("preview{index}")
 }
 
 /// How far a transcode is.
@@ -75,7 +109,9 @@ pub async fn make(
     cancel: &CancellationToken,
     mut watch: impl FnMut(Advance),
 ) -> Result<Made, MediaError> {
+    let mut clock = Clock::default();
     let heard = sound::listen(&tools.ffmpeg, work, info, plan, cancel).await?;
+    clock.done("listen");
     let filter = plan.loudness.and_then(|target| loudness::filter_to(target, heard.loudness));
     let windows = still::windows(plan, info);
     let task = Task { tools, work, info, plan, loudness_filter: filter.as_deref(), stills: &windows, cancel };
@@ -86,6 +122,7 @@ pub async fn make(
             watch(Advance { percent: (share * 100.0) as u32, speed: progress.speed });
         })
         .await?;
+    clock.done("encode");
     still::make(&tools.ffmpeg, work, plan, info, &windows, cancel).await?;
 
     let mut gather = Gather { work, info, publication, pieces: Vec::new() };
@@ -101,14 +138,15 @@ pub async fn make(
         }
     }
     let ladder_length = encoded.rungs.first().map(|rung| rung.playlist.duration());
-    Ok(Made {
+    let summary = Summary {
         duration: ladder_length.unwrap_or(info.duration),
         processor: encoded.processor,
         fell_back: encoded.fell_back,
         rungs,
         loudness: heard.loudness,
-        pieces: gather.pieces,
-    })
+    };
+    clock.done("finish");
+    Ok(Made { summary, pieces: gather.pieces, parts: clock.parts })
 }
 
 /// Collects what is to be published.
@@ -143,8 +181,7 @@ impl Gather<'_> {
         to: &Destination,
         stem: &str,
     ) -> Result<(), MediaError> {
-        let publication = self.publication;
-        let name_of = |file: &str| format!("{stem}-{publication}-{file}");
+        let name_of = |file: &str| segment_name(stem, self.publication, file);
         let renamed = playlist.renamed(|_, file| name_of(file));
         for file in playlist.files() {
             let key = to.key.sibling(&name_of(file)).map_err(super::plan::PlanError::from)?;
@@ -205,7 +242,7 @@ impl Gather<'_> {
         let folder = clip::clip_folder(index);
         let cut: CheckedRung = check_folder(self.work, &folder, expectation).await?;
         let to = Destination { store: clip.store.clone(), key: clip.playlist.clone() };
-        self.playlist(&folder, &cut.playlist, &to, &format!("preview{index}"))
+        self.playlist(&folder, &cut.playlist, &to, &clip_stem(index))
     }
 
     fn waveform(&mut self, request: &WaveformRequest, index: usize, heard: &Heard) -> Result<(), MediaError> {

@@ -2,24 +2,20 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::component::{HasSelf, Linker};
 
 use super::bindings::{Policy as World, PolicyPre};
 use super::call::Call;
+use super::compile::Compiler;
 use super::error::PolicyError;
 use super::limits::Limits;
 use crate::capability::State;
 
 /// Largest module that is taken: compile time grows with size, and our own policies are under 100 KB.
 const MAX_BYTES: usize = 8 << 20;
-
-/// Longest compilation. The default policy takes 50 ms.
-const MAX_COMPILE: Duration = Duration::from_secs(30);
 
 /// The interfaces that a policy may import.
 const OFFERED: &str = "codex:transcode/";
@@ -42,16 +38,16 @@ impl std::fmt::Debug for Policy {
 
 impl Policy {
     /// Reads a policy from a file.
-    pub async fn read(engine: &Engine, path: &Path, settings: &str, limits: Limits) -> Result<Self, PolicyError> {
+    pub async fn read(compiler: &Compiler, path: &Path, settings: &str, limits: Limits) -> Result<Self, PolicyError> {
         let name = path.display().to_string();
         let bytes =
             tokio::fs::read(path).await.map_err(|source| PolicyError::Unreadable { policy: name.clone(), source })?;
-        Self::load(engine, &name, bytes, settings, limits).await
+        Self::load(compiler, &name, bytes, settings, limits).await
     }
 
     /// Takes a policy's bytes through every check. `settings` is a JSON object.
     pub async fn load(
-        engine: &Engine,
+        compiler: &Compiler,
         name: &str,
         bytes: Vec<u8>,
         settings: &str,
@@ -59,7 +55,8 @@ impl Policy {
     ) -> Result<Self, PolicyError> {
         recognise(name, &bytes)?;
         let digest = hex::encode(Sha256::digest(&bytes));
-        let component = compile(engine, name, bytes).await?;
+        let component = compiler.component(name, &digest, bytes).await?;
+        let engine = compiler.engine();
         for (import, _) in component.component_type().imports(engine) {
             if !import.starts_with(OFFERED) {
                 return Err(PolicyError::Import { policy: name.to_owned(), import: import.to_owned() });
@@ -140,17 +137,4 @@ fn recognise(name: &str, bytes: &[u8]) -> Result<(), PolicyError> {
         _ => "its first bytes are not those of WebAssembly",
     };
     Err(PolicyError::NotAComponent { policy: name.to_owned(), found })
-}
-
-/// Compiles off the async threads, for a limited time.
-async fn compile(engine: &Engine, name: &str, bytes: Vec<u8>) -> Result<Component, PolicyError> {
-    let failed = |reason: String| PolicyError::Compile { policy: name.to_owned(), reason };
-    let engine = engine.clone();
-    let compiling = tokio::task::spawn_blocking(move || Component::new(&engine, bytes));
-    match tokio::time::timeout(MAX_COMPILE, compiling).await {
-        Ok(Ok(Ok(component))) => Ok(component),
-        Ok(Ok(Err(error))) => Err(failed(format!("{error:#}").lines().next().unwrap_or_default().to_owned())),
-        Ok(Err(lost)) => Err(failed(lost.to_string())),
-        Err(_) => Err(failed(format!("it takes longer than {} s", MAX_COMPILE.as_secs()))),
-    }
 }

@@ -2,14 +2,19 @@
 
 pub mod bindings;
 mod call;
+mod compile;
 mod error;
 pub mod limits;
 mod load;
 
 pub use call::Call;
+pub use compile::Compiler;
 pub use error::PolicyError;
 pub use limits::Limits;
 pub use load::Policy;
+
+/// What the policy that is built in is called.
+pub const DEFAULT_NAME: &str = "codex (built in)";
 
 /// The policy that is built into the program: contract 1 of the platform.
 pub const DEFAULT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/codex-policy.wasm"));

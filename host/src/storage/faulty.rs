@@ -62,8 +62,16 @@ impl<S: Store> Store for Faulty<S> {
         self.inner.head(key).await
     }
 
-    async fn fetch(&self, key: &Key, to: &Path) -> Result<u64, StoreError> {
+    async fn fetch(&self, key: &Key, to: &Path) -> Result<ObjectInfo, StoreError> {
         self.inner.fetch(key, to).await
+    }
+
+    async fn read(&self, key: &Key, limit: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.read(key, limit).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<Key>, StoreError> {
+        self.inner.list(prefix).await
     }
 
     async fn prepare(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<Box<dyn Prepared>, StoreError> {
@@ -74,6 +82,14 @@ impl<S: Store> Store for Faulty<S> {
 
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
         self.inner.delete(key).await
+    }
+
+    async fn sweep(&self, key: &Key) -> Result<usize, StoreError> {
+        self.inner.sweep(key).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.inner.check().await
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Longest key in bytes: receivers store keys of up to 500 characters.
 const MAX_BYTES: usize = 512;
 
 /// The name of an object: segments parted by `/`, safe as a path below a folder and in a URL.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Key(String);
 
 /// Why a text is not a key.
@@ -82,6 +85,14 @@ impl Key {
             Some("png") => "image/png",
             _ => "application/octet-stream",
         }
+    }
+}
+
+impl TryFrom<String> for Key {
+    type Error = BadKey;
+
+    fn try_from(text: String) -> Result<Self, BadKey> {
+        Self::parse(&text)
     }
 }
 

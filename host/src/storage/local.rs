@@ -1,6 +1,6 @@
 //! A directory as a store: the embedded default, on a laptop and in tests.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use cap_std::ambient_authority;
@@ -45,7 +45,7 @@ impl LocalDirectory {
 impl Store for LocalDirectory {
     async fn head(&self, key: &Key) -> Result<Option<ObjectInfo>, StoreError> {
         self.blocking(Doing::Looking, key, |dir, key| match dir.metadata(key.as_str()) {
-            Ok(found) if found.is_file() => Ok(Some(ObjectInfo { size: found.len() })),
+            Ok(found) if found.is_file() => Ok(Some(describe(&found))),
             Ok(_) => Ok(None),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -53,12 +53,50 @@ impl Store for LocalDirectory {
         .await
     }
 
-    async fn fetch(&self, key: &Key, to: &Path) -> Result<u64, StoreError> {
+    async fn fetch(&self, key: &Key, to: &Path) -> Result<ObjectInfo, StoreError> {
         let to = to.to_owned();
         self.blocking(Doing::Reading, key, move |dir, key| {
             let mut from = dir.open(key.as_str())?;
+            let found = describe(&from.metadata()?);
             let mut file = std::fs::File::create_new(to)?;
-            std::io::copy(&mut from, &mut file)
+            std::io::copy(&mut from, &mut file)?;
+            Ok(found)
+        })
+        .await
+    }
+
+    async fn read(&self, key: &Key, limit: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        self.blocking(Doing::Reading, key, move |dir, key| {
+            let file = match dir.open(key.as_str()) {
+                Ok(file) => file,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            let mut bytes = Vec::new();
+            file.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+            if bytes.len() > limit {
+                return Err(std::io::Error::other(format!("it has more than {limit} bytes")));
+            }
+            Ok(Some(bytes))
+        })
+        .await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<Key>, StoreError> {
+        // The folder that all of them are in; what is listed in it need not begin with the rest.
+        let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
+        let Ok(key) = Key::parse(if folder.is_empty() { "all" } else { &folder }) else { return Ok(Vec::new()) };
+        let prefix = prefix.to_owned();
+        self.blocking(Doing::Listing, &key, move |dir, _| {
+            let mut found = Vec::new();
+            match if folder.is_empty() { dir.try_clone() } else { dir.open_dir(&folder) } {
+                Ok(top) => walk(&top, &folder, &mut found)?,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+            found.retain(|key| key.as_str().starts_with(&prefix));
+            found.sort();
+            Ok(found)
         })
         .await
     }
@@ -90,6 +128,61 @@ impl Store for LocalDirectory {
         })
         .await
     }
+
+    async fn sweep(&self, key: &Key) -> Result<usize, StoreError> {
+        self.blocking(Doing::Removing, key, |dir, key| {
+            let (folder, name) = key.as_str().rsplit_once('/').unwrap_or((".", key.as_str()));
+            let folder = match dir.open_dir(folder) {
+                Ok(folder) => folder,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+                Err(error) => return Err(error),
+            };
+            let mut removed = 0;
+            for entry in folder.entries()? {
+                let found = entry?.file_name().to_string_lossy().into_owned();
+                if found
+                    .strip_prefix(UNFINISHED)
+                    .and_then(|rest| rest.split_once('-'))
+                    .is_some_and(|(_, of)| of == name)
+                {
+                    folder.remove_file(&found)?;
+                    removed += 1;
+                }
+            }
+            Ok(removed)
+        })
+        .await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// What is known of a file. It changes whenever it is written: a new file takes the old one's place.
+fn describe(found: &cap_std::fs::Metadata) -> ObjectInfo {
+    let changed = found.modified().ok().map(cap_std::time::SystemTime::into_std);
+    let changed = changed.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    ObjectInfo { size: found.len(), tag: changed.map(|at| format!("{}-{}", at.as_nanos(), found.len())) }
+}
+
+/// The objects below a folder, unfinished ones left out.
+fn walk(folder: &Dir, path: &str, found: &mut Vec<Key>) -> std::io::Result<()> {
+    for entry in folder.entries()? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let path = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            walk(&entry.open_dir()?, &path, found)?;
+        } else if kind.is_file()
+            && !name.starts_with(UNFINISHED)
+            && let Ok(key) = Key::parse(&path)
+        {
+            found.push(key);
+        }
+    }
+    Ok(())
 }
 
 /// A file that is whole and doesn't have its name yet.
@@ -108,13 +201,16 @@ impl Prepared for Unfinished {
     }
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
-        self.folder.rename(&self.unfinished, &self.folder, &self.name).map_err(|error| {
-            let _ = self.folder.remove_file(&self.unfinished);
-            StoreError::io(Doing::Writing, &self.key)(error)
-        })
+        let renamed = self.folder.rename(&self.unfinished, &self.folder, &self.name);
+        renamed.map_err(StoreError::io(Doing::Writing, &self.key))
     }
 
-    async fn discard(self: Box<Self>) {
+    async fn discard(self: Box<Self>) {}
+}
+
+impl Drop for Unfinished {
+    /// However it ends. After a commit there is no file of this name any more.
+    fn drop(&mut self) {
         let _ = self.folder.remove_file(&self.unfinished);
     }
 }
@@ -150,17 +246,25 @@ impl SingleFile {
 impl Store for SingleFile {
     async fn head(&self, key: &Key) -> Result<Option<ObjectInfo>, StoreError> {
         let found = tokio::fs::metadata(&self.path).await.map_err(StoreError::io(Doing::Looking, key))?;
-        Ok(Some(ObjectInfo { size: found.len() }))
+        Ok(Some(ObjectInfo { size: found.len(), tag: None }))
     }
 
     /// A second name for the same file where the disk allows it, so that a large original is not copied.
-    async fn fetch(&self, key: &Key, to: &Path) -> Result<u64, StoreError> {
+    async fn fetch(&self, key: &Key, to: &Path) -> Result<ObjectInfo, StoreError> {
         let failed = StoreError::io(Doing::Reading, key);
         let path = tokio::fs::canonicalize(&self.path).await.map_err(&failed)?;
         if tokio::fs::hard_link(&path, to).await.is_err() {
             tokio::fs::copy(&path, to).await.map_err(&failed)?;
         }
-        Ok(tokio::fs::metadata(to).await.map_err(&failed)?.len())
+        Ok(ObjectInfo { size: tokio::fs::metadata(to).await.map_err(&failed)?.len(), tag: None })
+    }
+
+    async fn read(&self, key: &Key, _: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        Err(StoreError::Unsupported { doing: Doing::Reading, key: key.clone() })
+    }
+
+    async fn list(&self, _: &str) -> Result<Vec<Key>, StoreError> {
+        Ok(Vec::new())
     }
 
     async fn prepare(&self, key: &Key, _: Body, _: &ObjectMeta) -> Result<Box<dyn Prepared>, StoreError> {
@@ -169,6 +273,14 @@ impl Store for SingleFile {
 
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
         Err(StoreError::Unsupported { doing: Doing::Removing, key: key.clone() })
+    }
+
+    async fn sweep(&self, _: &Key) -> Result<usize, StoreError> {
+        Ok(0)
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        Ok(())
     }
 }
 
@@ -181,7 +293,7 @@ mod tests {
     }
 
     fn meta() -> ObjectMeta {
-        ObjectMeta { content_type: "text/plain".into() }
+        ObjectMeta::of_type("text/plain")
     }
 
     #[tokio::test]
@@ -192,7 +304,7 @@ mod tests {
             store.put(&key("a/b/c.txt"), Body::Bytes(text.into()), &meta()).await.unwrap();
         }
         assert_eq!(std::fs::read_to_string(folder.path().join("a/b/c.txt")).unwrap(), "second, longer");
-        assert_eq!(store.head(&key("a/b/c.txt")).await.unwrap(), Some(ObjectInfo { size: 14 }));
+        assert_eq!(store.head(&key("a/b/c.txt")).await.unwrap().map(|found| found.size), Some(14));
         assert_eq!(std::fs::read_dir(folder.path().join("a/b")).unwrap().count(), 1, "a temporary file was left");
     }
 

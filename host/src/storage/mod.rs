@@ -4,14 +4,17 @@
 //! files or bytes of known length (a remote store can send them in parts and again after a fault), every call stands
 //! alone, and calls may run at the same time.
 
+mod counted;
 mod faulty;
 mod key;
 mod local;
+pub mod s3;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use counted::{Counted, Traffic};
 pub use faulty::{Faults, Faulty};
 pub use key::{BadKey, Key};
 pub use local::{LocalDirectory, SingleFile};
@@ -27,18 +30,31 @@ pub enum Body {
     File(PathBuf),
 }
 
-/// How an object is served.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How an object is served, and what is written beside it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ObjectMeta {
     /// The media type.
     pub content_type: String,
+    /// The HTTP header of that name; none leaves it to the store.
+    pub cache_control: Option<String>,
+    /// Notes of ours that the store keeps with the object, by plain lower-case names. A directory keeps none.
+    pub notes: BTreeMap<String, String>,
+}
+
+impl ObjectMeta {
+    /// Of a media type, and nothing else.
+    pub fn of_type(content_type: &str) -> Self {
+        Self { content_type: content_type.to_owned(), ..Self::default() }
+    }
 }
 
 /// What is known of an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectInfo {
     /// Bytes.
     pub size: u64,
+    /// What the store calls this content: another one means that the object was written again.
+    pub tag: Option<String>,
 }
 
 /// A place for objects.
@@ -47,8 +63,15 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Whether an object is there.
     async fn head(&self, key: &Key) -> Result<Option<ObjectInfo>, StoreError>;
 
-    /// Brings an object to a file that does not exist yet; gives back its length.
-    async fn fetch(&self, key: &Key, to: &std::path::Path) -> Result<u64, StoreError>;
+    /// Brings an object to a file that does not exist yet, and says what it was. Either all of one version of the
+    /// object is in the file, or there is an error; then the file may be there in part.
+    async fn fetch(&self, key: &Key, to: &std::path::Path) -> Result<ObjectInfo, StoreError>;
+
+    /// A small object of ours; none where it is not there. One of more than `limit` bytes is an error.
+    async fn read(&self, key: &Key, limit: usize) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// The objects whose names begin with this text, in order.
+    async fn list(&self, prefix: &str) -> Result<Vec<Key>, StoreError>;
 
     /// Brings an object to the store without showing it: what was there stays until it is committed. A directory
     /// writes beside the final name; a remote store leaves its multipart upload open.
@@ -64,6 +87,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Removes an object. One that is not there is no error.
     async fn delete(&self, key: &Key) -> Result<(), StoreError>;
+
+    /// Removes what a process that was killed had prepared for this object and neither shown nor discarded; gives back
+    /// how much that was.
+    async fn sweep(&self, key: &Key) -> Result<usize, StoreError>;
+
+    /// Whether the store is there and lets us in.
+    async fn check(&self) -> Result<(), StoreError>;
 }
 
 /// An object that is in its store, whole, and not shown yet.
@@ -88,8 +118,10 @@ pub enum Doing {
     Reading,
     /// `put`.
     Writing,
-    /// `delete`.
+    /// `delete`, `sweep`.
     Removing,
+    /// `list`.
+    Listing,
 }
 
 impl std::fmt::Display for Doing {
@@ -99,6 +131,7 @@ impl std::fmt::Display for Doing {
             Self::Reading => "reading",
             Self::Writing => "writing",
             Self::Removing => "removing",
+            Self::Listing => "listing",
         })
     }
 }
@@ -120,6 +153,12 @@ pub enum StoreError {
         /// The names there are.
         known: String,
     },
+    /// The disk of this machine has no room for an object that is read.
+    #[error("the disk of this worker is full while reading `{key}`; it needs about three times the size of an upload")]
+    DiskFull {
+        /// The object.
+        key: Key,
+    },
     /// The store is full.
     #[error("the store is full while {doing} `{key}`")]
     Full {
@@ -137,6 +176,52 @@ pub enum StoreError {
         key: Key,
         /// The system's answer.
         source: std::io::Error,
+    },
+    /// The store does not let us.
+    #[error("{doing} `{key}` was refused ({reason}): check the credentials of the store and what they may do")]
+    Denied {
+        /// What was being done.
+        doing: Doing,
+        /// The object.
+        key: Key,
+        /// The store's own code.
+        reason: String,
+    },
+    /// There is no such bucket.
+    #[error("there is no bucket `{bucket}`: check the store's settings")]
+    NoBucket {
+        /// Its name.
+        bucket: String,
+    },
+    /// The store did not answer, or asked us to wait, and that for longer than we try.
+    #[error("{doing} `{key}` failed after all tries: {reason}")]
+    Unavailable {
+        /// What was being done.
+        doing: Doing,
+        /// The object.
+        key: Key,
+        /// The last answer, or what came instead of one.
+        reason: String,
+    },
+    /// The store refused the request itself.
+    #[error("{doing} `{key}` was refused: {reason}")]
+    Rejected {
+        /// What was being done.
+        doing: Doing,
+        /// The object.
+        key: Key,
+        /// The store's answer.
+        reason: String,
+    },
+    /// What came, or what arrived, is not what was sent.
+    #[error("{doing} `{key}`: {detail}")]
+    Damaged {
+        /// What was being done.
+        doing: Doing,
+        /// The object.
+        key: Key,
+        /// What is wrong with it.
+        detail: String,
     },
     /// The store can't do this.
     #[error("{doing} `{key}` is not possible in this store")]
@@ -162,6 +247,7 @@ impl StoreError {
         let key = key.clone();
         move |source| match source.kind() {
             std::io::ErrorKind::NotFound if doing == Doing::Reading => Self::NotFound { key: key.clone() },
+            std::io::ErrorKind::StorageFull if doing == Doing::Reading => Self::DiskFull { key: key.clone() },
             std::io::ErrorKind::StorageFull => Self::Full { doing, key: key.clone() },
             _ => Self::Io { doing, key: key.clone(), source },
         }
@@ -173,7 +259,13 @@ impl Fault for StoreError {
         match self {
             Self::NotFound { .. } => "storage.not-found",
             Self::UnknownStore { .. } => "storage.unknown-store",
+            Self::DiskFull { .. } => "host.disk-full",
             Self::Full { .. } => "storage.full",
+            Self::Denied { .. } => "storage.denied",
+            Self::NoBucket { .. } => "storage.no-bucket",
+            Self::Unavailable { .. } => "storage.unavailable",
+            Self::Rejected { .. } => "storage.rejected",
+            Self::Damaged { .. } => "storage.damaged",
             Self::Io { .. } => "storage.io",
             Self::Unsupported { .. } => "storage.unsupported",
             Self::Injected { .. } => "storage.injected",
@@ -183,12 +275,26 @@ impl Fault for StoreError {
     fn blame(&self) -> Blame {
         match self {
             Self::UnknownStore { .. } => Blame::Policy,
+            Self::DiskFull { .. } => Blame::Host,
             _ => Blame::Storage,
         }
     }
 
     fn retryable(&self) -> bool {
-        matches!(self, Self::Full { .. } | Self::Io { .. } | Self::Injected { .. })
+        match self {
+            Self::DiskFull { .. }
+            | Self::Full { .. }
+            | Self::Io { .. }
+            | Self::Unavailable { .. }
+            | Self::Damaged { .. }
+            | Self::Injected { .. } => true,
+            Self::NotFound { .. }
+            | Self::UnknownStore { .. }
+            | Self::Denied { .. }
+            | Self::NoBucket { .. }
+            | Self::Rejected { .. }
+            | Self::Unsupported { .. } => false,
+        }
     }
 }
 
@@ -198,8 +304,15 @@ pub struct Stores(BTreeMap<String, Arc<dyn Store>>);
 
 impl Stores {
     /// Adds one.
-    pub fn with(mut self, name: &str, store: impl Store + 'static) -> Self {
-        self.0.insert(name.to_owned(), Arc::new(store));
+    #[must_use]
+    pub fn with(self, name: &str, store: impl Store + 'static) -> Self {
+        self.with_shared(name, Arc::new(store))
+    }
+
+    /// Adds one that may have other names as well.
+    #[must_use]
+    pub fn with_shared(mut self, name: &str, store: Arc<dyn Store>) -> Self {
+        self.0.insert(name.to_owned(), store);
         self
     }
 
@@ -209,6 +322,15 @@ impl Stores {
             store: name.chars().take(64).flat_map(char::escape_default).collect(),
             known: self.names().join(", "),
         })
+    }
+
+    /// The same stores, with what goes through them counted.
+    #[must_use]
+    pub fn counted(&self, traffic: &Arc<Traffic>) -> Self {
+        let counted = |inner: &Arc<dyn Store>| -> Arc<dyn Store> {
+            Arc::new(Counted::new(Arc::clone(inner), Arc::clone(traffic)))
+        };
+        Self(self.0.iter().map(|(name, store)| (name.clone(), counted(store))).collect())
     }
 
     /// Their names.

@@ -1,39 +1,70 @@
-//! One job's way to its receiver: the address, the id, and who is told what came of it.
+//! One job's way to its receiver: the address, the id, who is told what came of it, and what becomes of a message that
+//! nobody takes.
 
-use std::sync::Arc;
-
+use super::outbox::{Letter, Outbox};
 use super::{Deliverer, Delivery, EventKind, Message, MessageError, Scheme, WebhookUrl};
 use crate::event::{Event, Observer};
+use crate::failure::Failure;
 
 /// Sends the messages of one job.
 pub struct Courier {
     deliverer: Deliverer,
     url: WebhookUrl,
-    observer: Arc<dyn Observer>,
+    outbox: Option<Outbox>,
 }
 
 impl Courier {
     /// For one job.
-    pub fn new(deliverer: Deliverer, url: WebhookUrl, observer: Arc<dyn Observer>) -> Self {
-        Self { deliverer, url, observer }
+    pub fn new(deliverer: Deliverer, url: WebhookUrl) -> Self {
+        Self { deliverer, url, outbox: None }
     }
 
-    /// Signs and sends. Only an unusable message is an error.
+    /// The same with a place for the messages that nobody takes.
+    #[must_use]
+    pub fn with_outbox(mut self, outbox: Outbox) -> Self {
+        self.outbox = Some(outbox);
+        self
+    }
+
+    /// Signs and sends, and tells the observer what came of it. Only an unusable message is an error.
     pub async fn send(
         &self,
         job_id: &str,
         kind: EventKind,
         body: String,
         scheme: Scheme,
+        observer: &dyn Observer,
     ) -> Result<Delivery, MessageError> {
         let message = Message::new(job_id, kind, body, scheme)?;
         let delivery = self.deliverer.deliver(&self.url, &message).await;
-        self.observer.on(&Event::Webhook {
+        let kept = match (&self.outbox, kind) {
+            (Some(outbox), EventKind::Completed | EventKind::Failed) if !delivery.delivered => {
+                self.keep(outbox, &Letter::new(job_id, &self.url, &message, &delivery)).await
+            }
+            _ => None,
+        };
+        observer.on(&Event::Webhook {
             kind: kind.as_str(),
             delivered: delivery.delivered,
             attempts: delivery.attempts,
             status: delivery.status,
+            kept,
         });
         Ok(delivery)
+    }
+
+    /// When even the outbox can't take it, the log is the last place: the body holds nothing secret.
+    async fn keep(&self, outbox: &Outbox, letter: &Letter) -> Option<String> {
+        match outbox.keep(letter).await {
+            Ok(key) => {
+                tracing::warn!(job = letter.job, id = letter.id, %key, "webhook kept in the outbox");
+                Some(key.to_string())
+            }
+            Err(error) => {
+                let failure = Failure::from(error);
+                tracing::error!(job = letter.job, id = letter.id, %failure, body = letter.body(), "webhook lost: the outbox can't be used");
+                None
+            }
+        }
     }
 }

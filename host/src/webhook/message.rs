@@ -13,7 +13,8 @@ use crate::failure::{Blame, Fault};
 const NAMESPACE: Uuid = Uuid::from_u128(0xff59_558d_e1be_45e8_acc4_5fa5_5db8_a620);
 
 /// What a message is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum EventKind {
     /// The job is done and published.
     Completed,

@@ -19,7 +19,8 @@ const MAX_AGE: u64 = 300;
 const MAX_AHEAD: u64 = 60;
 
 /// What the platform's signature covers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Scheme {
     /// The body.
     Body,

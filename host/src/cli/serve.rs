@@ -1,0 +1,37 @@
+//! `serve`: the local API that RunPod developers know.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use super::exit::Ended;
+use super::service::{self, SettingsArgs};
+use crate::observe::Metrics;
+use crate::serve::LocalApi;
+
+/// The arguments of `serve`.
+#[derive(Clone, Debug, Args)]
+pub struct Serve {
+    #[command(flatten)]
+    settings: SettingsArgs,
+    /// Where to listen [default: serve.address of the settings].
+    #[arg(long, value_name = "ADDRESS")]
+    address: Option<SocketAddr>,
+}
+
+impl Serve {
+    /// Serves until told to go.
+    pub async fn run(self, drain: CancellationToken) -> Result<(), Ended> {
+        let settings = self.settings.load()?;
+        service::start_log(&settings);
+        let service = service::fit(&settings, Metrics::new(), None).await?;
+        service::observed(&settings, &service).await?;
+        let address = self.address.unwrap_or(settings.serve_address);
+        let api = LocalApi::bind(address, Arc::new(service), settings.job.concurrency).await.map_err(Ended::failed)?;
+        println!("http://{}", api.address());
+        api.run(drain).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,115 @@
+//! What the commands of a deployed worker share: its settings, its log, and how it says that it can't work.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use super::exit::Ended;
+use crate::observe::{self, Health, Metrics, ObserveServer, Redactor};
+use crate::runpod::{self, Endpoint};
+use crate::settings::{Settings, of_this_process};
+use crate::worker::{self, Parts, Service, Unfit};
+
+/// Where the settings are.
+#[derive(Clone, Debug, Args)]
+pub struct SettingsArgs {
+    /// The worker's settings: a TOML file. Every key can come from a variable as well; docs/settings.md has them all.
+    #[arg(long, env = "CODEX_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+impl SettingsArgs {
+    /// Reads them.
+    pub fn load(&self) -> Result<Settings, Ended> {
+        Settings::load(self.config.as_deref()).map_err(Ended::failed)
+    }
+}
+
+/// Sends the log to stderr as lines of JSON, without any secret.
+pub fn start_log(settings: &Settings) {
+    let redactor = Redactor::default();
+    for secret in settings.secrets() {
+        redactor.register(secret.expose());
+    }
+    for variable in ["RUNPOD_AI_API_KEY", "RUNPOD_API_KEY"] {
+        redactor.register(&std::env::var(variable).unwrap_or_default());
+    }
+    observe::install(redactor);
+    for note in &settings.notes {
+        tracing::warn!("{note}");
+    }
+}
+
+/// What this process was told of the platform that it works for.
+pub fn endpoint() -> Result<Option<Endpoint>, Ended> {
+    let variables = of_this_process();
+    let process = |name: &str| std::env::var(name).ok().or_else(|| variables.get(name).cloned());
+    Endpoint::from_variables(process).map_err(Ended::failed)
+}
+
+/// The settings; where they can't be used, that is told like everything else that makes a worker unfit.
+pub async fn fit_settings(arguments: &SettingsArgs, endpoint: Option<&Endpoint>) -> Result<Settings, Ended> {
+    match Settings::load(arguments.config.as_deref()) {
+        Ok(settings) => Ok(settings),
+        Err(error) => match endpoint {
+            None => Err(Ended::failed(error)),
+            Some(endpoint) => Err(tell(endpoint, &Unfit { check: "settings", failure: error.into() }).await),
+        },
+    }
+}
+
+async fn tell(endpoint: &Endpoint, unfit: &Unfit) -> Ended {
+    runpod::unhealthy(endpoint.clone(), unfit.check, &unfit.failure.to_string()).await;
+    Ended::unfit(unfit.check, &unfit.failure)
+}
+
+/// A service that is fit for work; else the platform is told once, and the program ends with code 1, which makes the
+/// platform replace the worker.
+pub async fn fit(settings: &Settings, metrics: Metrics, endpoint: Option<&Endpoint>) -> Result<Service, Ended> {
+    let assembled = worker::assemble(settings, Parts { metrics }).await;
+    match assembled {
+        Ok(service) => {
+            service.metrics.policy_loaded(service.policy.name(), service.policy.digest());
+            service.metrics.host(env!("CARGO_PKG_VERSION"), &service.host.tools.version);
+            tracing::info!(
+                policy = service.policy.name(),
+                policy_sha256 = service.policy.digest(),
+                ffmpeg = service.host.tools.version,
+                gpu = service.host.tools.proof.gpu_missing.is_none(),
+                stores = service.host.stores.names().join(", "),
+                environment = %settings.environment,
+                "fit for work"
+            );
+            Ok(service)
+        }
+        Err(unfit) => {
+            let (check, failure) = (unfit.check, &unfit.failure);
+            tracing::error!(check, code = failure.code, "not fit for work: {}", failure.message);
+            match endpoint {
+                Some(endpoint) => Err(tell(endpoint, &unfit).await),
+                None => Err(Ended::unfit(check, failure)),
+            }
+        }
+    }
+}
+
+/// Serves metrics and health where the settings say so, until the program ends.
+pub async fn observed(settings: &Settings, service: &Service) -> Result<(), Ended> {
+    let Some(address) = settings.metrics_address else { return Ok(()) };
+    let detail = serde_json::json!({
+        "status": "ready",
+        "policy": service.policy.name(),
+        "policy_sha256": service.policy.digest(),
+        "version": env!("CARGO_PKG_VERSION"),
+    });
+    let health = move || Health { well: true, detail: detail.clone() };
+    let server = ObserveServer::bind(address, service.metrics.clone(), health).await.map_err(Ended::failed)?;
+    tracing::info!(address = %server.address(), "metrics are served");
+    drop(tokio::spawn(async move {
+        if let Err(error) = server.run(CancellationToken::new()).await {
+            tracing::warn!(%error, "metrics are no longer served");
+        }
+    }));
+    Ok(())
+}

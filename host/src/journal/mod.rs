@@ -1,0 +1,218 @@
+//! The memory of a job: an object that outlives the worker.
+//!
+//! A queue may hand out a job twice, and a worker may be killed at any moment. So before the first object of a
+//! publication is written, the journal says under which names; before the publication is shown, what it will be; and
+//! afterwards, that it is whole. The next worker that gets the job removes what nobody can see, finishes what was all
+//! but shown, and does not encode again what is already there.
+
+mod record;
+mod recover;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+
+pub use record::{Begun, Objects, Published, Rung, SourceVersion};
+
+use self::record::{Record, VERSION};
+use crate::failure::{Blame, Fault};
+use crate::media::info::MediaInfo;
+use crate::media::plan::{Destination, Plan};
+use crate::publication::Labels;
+use crate::storage::{Body, Key, ObjectMeta, Store, StoreError, Stores};
+
+/// The largest record that is read. An upload of ten hours with five rungs has 30,000 segments of 150 bytes each.
+const MAX_RECORD: usize = 32 << 20;
+
+/// Objects that are looked for at the same time.
+const LOOKS_AT_ONCE: usize = 16;
+
+/// How long a worker has, once everything is in its stores, until the first playlist is shown. Another worker that was
+/// given the same job leaves it that long. Showing takes a second or two; beyond that a store is not well.
+pub const SHOWING: Duration = Duration::from_secs(20);
+
+/// Why the journal did not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// Its store failed.
+    #[error("what is remembered of the job can't be kept")]
+    Store(#[from] StoreError),
+    /// Another worker was given the same job and has cleaned up after this one.
+    #[error("another worker has taken the job over; nothing of this attempt is shown")]
+    TakenOver,
+}
+
+impl Fault for JournalError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::TakenOver => crate::job::TAKEN_OVER,
+        }
+    }
+
+    fn blame(&self) -> Blame {
+        match self {
+            Self::Store(error) => error.blame(),
+            Self::TakenOver => Blame::Host,
+        }
+    }
+
+    fn retryable(&self) -> bool {
+        matches!(self, Self::Store(error) if error.retryable())
+    }
+}
+
+/// What identifies a plan: any change of it is another one.
+pub fn plan_digest(plan: &Plan) -> String {
+    hex::encode(Sha256::digest(format!("{plan:?}")))
+}
+
+/// The memory of one job.
+#[derive(Debug)]
+pub struct Journal {
+    store: Arc<dyn Store>,
+    key: Key,
+    record: Mutex<Record>,
+}
+
+impl Journal {
+    /// Reads what is remembered. A record that can't be understood is as good as none.
+    pub async fn open(store: Arc<dyn Store>, creator: &str, job: &str) -> Result<Self, StoreError> {
+        // Ids are plain, so this is a key.
+        let name = format!("{creator}/.codex/jobs/{job}.json");
+        let key = Key::parse(&name).map_err(|_| StoreError::UnknownStore { store: name, known: String::new() })?;
+        let record = match store.read(&key, MAX_RECORD).await? {
+            None => Record::new(job),
+            Some(text) => match serde_json::from_slice::<Record>(&text) {
+                Ok(record) if record.version == VERSION && record.job == job => record,
+                Ok(_) => Record::new(job),
+                Err(error) => {
+                    tracing::warn!(%key, %error, "what is remembered of this job can't be read; it begins anew");
+                    Record::new(job)
+                }
+            },
+        };
+        Ok(Self { store, key, record: Mutex::new(record) })
+    }
+
+    /// What the original is, where this version of it was probed before.
+    pub async fn probed(&self, source: &SourceVersion) -> Option<MediaInfo> {
+        let record = self.record.lock().await;
+        // Without a tag, the same name and length may hide another content.
+        source.tag.as_ref()?;
+        record.probed.as_ref().filter(|(known, _)| known == source).map(|(_, info)| info.clone())
+    }
+
+    /// Keeps what the original is. Written down with whatever is written next.
+    pub async fn keep_probed(&self, source: SourceVersion, info: MediaInfo) {
+        self.record.lock().await.probed = Some((source, info));
+    }
+
+    /// The publication of this original by this plan, where there is one and all of it can still be read.
+    pub async fn published(
+        &self,
+        stores: &Stores,
+        source: &SourceVersion,
+        plan: &str,
+    ) -> Result<Option<Published>, StoreError> {
+        let known = self.record.lock().await.published.clone();
+        match known.filter(|known| source.tag.is_some() && known.source == *source && known.plan == plan) {
+            Some(known) if all_there(stores, &known.pieces).await? => Ok(Some(known)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Before the first object is written.
+    pub async fn begin(&self, begun: Begun) -> Result<(), StoreError> {
+        let mut record = self.record.lock().await;
+        record.begun.push(begun);
+        self.save(&record).await
+    }
+
+    /// Before the publication is shown: the last moment at which another worker can have taken the job over.
+    pub async fn staged(&self, staged: Published, masters: Vec<(Destination, String)>) -> Result<(), JournalError> {
+        let mut record = self.record.lock().await;
+        let as_stored = self.store.read(&self.key, MAX_RECORD).await?;
+        let as_stored = as_stored.and_then(|text| serde_json::from_slice::<Record>(&text).ok());
+        let ours = |begun: &Begun| begun.publication == staged.publication;
+        if !as_stored.is_some_and(|stored| stored.begun.iter().any(ours)) {
+            return Err(JournalError::TakenOver);
+        }
+        if let Some(begun) = record.begun.iter_mut().find(|begun| ours(begun)) {
+            (begun.staged, begun.staged_at, begun.masters) = (Some(staged), unix_seconds(), masters);
+        }
+        Ok(self.save(&record).await?)
+    }
+
+    /// After it is shown. What earlier attempts left, and this one made unreachable, is removed.
+    pub async fn finish(&self, stores: &Stores, labels: &Labels, publication: &str) -> Result<(), StoreError> {
+        let mut record = self.record.lock().await;
+        if let Some(at) = record.begun.iter().position(|begun| begun.publication == publication) {
+            record.published = record.begun.remove(at).staged;
+        }
+        recover::tidy(&mut record, stores, labels).await?;
+        self.save(&record).await
+    }
+
+    /// After the attempt has come to nothing and has removed what it wrote.
+    pub async fn abandon(&self, publication: &str) -> Result<(), StoreError> {
+        let mut record = self.record.lock().await;
+        record.begun.retain(|begun| begun.publication != publication);
+        self.save(&record).await
+    }
+
+    /// Cleans up after a worker that was killed, and finishes its publication where that was all but shown.
+    pub async fn recover(&self, stores: &Stores, labels: &Labels) -> Result<(), StoreError> {
+        let mut record = self.record.lock().await;
+        if record.begun.is_empty() {
+            return Ok(());
+        }
+        // One that is being shown at this moment is left in peace.
+        let newest = record.begun.iter().map(|begun| begun.staged_at).max().unwrap_or(0);
+        let age = Duration::from_secs(unix_seconds().saturating_sub(newest));
+        if let Some(rest) = SHOWING.checked_sub(age) {
+            tracing::info!(wait_ms = rest.as_millis(), "another worker may be showing this publication; waiting");
+            tokio::time::sleep(rest).await;
+        }
+        recover::tidy(&mut record, stores, labels).await?;
+        self.save(&record).await
+    }
+
+    async fn save(&self, record: &Record) -> Result<(), StoreError> {
+        let text = serde_json::to_vec(record).unwrap_or_default();
+        self.store.put(&self.key, Body::Bytes(text), &ObjectMeta::of_type("application/json")).await.map(drop)
+    }
+}
+
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// Whether every object is there in its length.
+async fn all_there(stores: &Stores, objects: &Objects) -> Result<bool, StoreError> {
+    let mut looking: JoinSet<Result<bool, StoreError>> = JoinSet::new();
+    let mut objects = objects.iter();
+    loop {
+        while looking.len() < LOOKS_AT_ONCE {
+            let Some((to, length)) = objects.next().cloned() else { break };
+            let store = stores.get(&to.store)?;
+            looking.spawn(async move { Ok(store.head(&to.key).await?.is_some_and(|found| found.size == length)) });
+        }
+        match looking.join_next().await {
+            None => return Ok(true),
+            Some(Ok(found)) => {
+                if !found? {
+                    return Ok(false);
+                }
+            }
+            // A look that was lost found nothing.
+            Some(Err(_)) => return Ok(false),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! The fields of an event or of a span, as JSON values.
+
+use std::error::Error;
+use std::fmt;
+
+use serde_json::{Number, Value};
+use tracing::field::{Field, Visit};
+
+/// The field that holds what the event says.
+pub const MESSAGE: &str = "message";
+
+/// Fields in the order in which they were recorded.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Fields(Vec<(&'static str, Value)>);
+
+impl Fields {
+    /// Adds one; a later value of the same name replaces the earlier one.
+    pub fn set(&mut self, name: &'static str, value: Value) {
+        // Fields with raw identifiers keep the prefix in their name.
+        let name = name.strip_prefix("r#").unwrap_or(name);
+        match self.0.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = value,
+            None => self.0.push((name, value)),
+        }
+    }
+
+    /// A field's value.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+        self.0.iter().map(|(name, value)| (*name, value))
+    }
+
+    /// Adds those that are not there yet.
+    pub fn add_missing(&mut self, others: &Self) {
+        for (name, value) in others.iter() {
+            if self.get(name).is_none() {
+                self.set(name, value.clone());
+            }
+        }
+    }
+}
+
+impl Visit for Fields {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        // JSON knows neither infinity nor "not a number".
+        let value = Number::from_f64(value).map_or_else(|| Value::String(value.to_string()), Value::Number);
+        self.set(field.name(), value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.set(field.name(), value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.set(field.name(), value.into());
+    }
+
+    fn record_i128(&mut self, field: &Field, value: i128) {
+        self.set(field.name(), i64::try_from(value).map_or_else(|_| value.to_string().into(), Value::from));
+    }
+
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        self.set(field.name(), u64::try_from(value).map_or_else(|_| value.to_string().into(), Value::from));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.set(field.name(), value.into());
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.set(field.name(), value.into());
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        let mut text = value.to_string();
+        let mut cause = value.source();
+        while let Some(inner) = cause {
+            text = format!("{text}: {inner}");
+            cause = inner.source();
+        }
+        self.set(field.name(), text.into());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.set(field.name(), format!("{value:?}").into());
+    }
+}

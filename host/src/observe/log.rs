@@ -1,0 +1,107 @@
+//! The worker's log: one JSON object per line, as RunPod reads it.
+
+use std::fmt;
+use std::io::Write;
+use std::time::SystemTime;
+
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use super::fields::Fields;
+use super::level::{LogLevel, log_level};
+use super::line::{Head, line};
+use super::redact::Redactor;
+
+/// The span field that names the job.
+const JOB: &str = "job";
+
+/// Sends the log of this process to stderr, at the level that the environment asks for, and panics with it. A second
+/// call, as tests make it, keeps the first log.
+pub fn install(redactor: Redactor) {
+    let LogLevel { filter, problem } = log_level(|name| std::env::var(name).ok());
+    let log = JsonLog::new(std::io::stderr, redactor);
+    if tracing_subscriber::registry().with(filter).with(log).try_init().is_err() {
+        return;
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let message = panic.payload_as_str().unwrap_or("without a text");
+        let place = panic.location().map(tracing::field::display);
+        tracing::error!(target: env!("CARGO_CRATE_NAME"), place, "panic: {message}");
+    }));
+    if let Some(problem) = problem {
+        tracing::warn!("{problem}");
+    }
+}
+
+/// Writes each event as a line of JSON, with the fields of the spans around it.
+pub struct JsonLog<W> {
+    writer: W,
+    redactor: Redactor,
+}
+
+impl<W> JsonLog<W> {
+    /// Writes there.
+    pub fn new(writer: W, redactor: Redactor) -> Self {
+        Self { writer, redactor }
+    }
+}
+
+impl<W> fmt::Debug for JsonLog<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JsonLog").field("redactor", &self.redactor).finish_non_exhaustive()
+    }
+}
+
+impl<S, W> Layer<S> for JsonLog<W>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + 'static,
+{
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        if let Some(span) = context.span(id) {
+            let mut fields = Fields::default();
+            attributes.record(&mut fields);
+            span.extensions_mut().insert(fields);
+        }
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        if let Some(span) = context.span(id)
+            && let Some(fields) = span.extensions_mut().get_mut::<Fields>()
+        {
+            values.record(fields);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let mut job = None;
+        // From the innermost to the outermost.
+        for span in context.event_scope(event).into_iter().flatten() {
+            if let Some(of_span) = span.extensions().get::<Fields>() {
+                job = job.or_else(|| of_span.get(JOB).cloned());
+                fields.add_missing(of_span);
+            }
+        }
+        let level = name(*event.metadata().level());
+        fields.set("target", event.metadata().target().into());
+        let line = line(&Head { time: SystemTime::now(), level, job: job.as_ref() }, &fields, &self.redactor);
+        // At once, so that lines of several threads don't mix. There is nobody to tell where the log can't be written.
+        let _ = self.writer.make_writer_for(event.metadata()).write_all(line.as_bytes());
+    }
+}
+
+fn name(level: Level) -> &'static str {
+    match level {
+        Level::TRACE => "TRACE",
+        Level::DEBUG => "DEBUG",
+        Level::INFO => "INFO",
+        Level::WARN => "WARN",
+        Level::ERROR => "ERROR",
+    }
+}

@@ -1,0 +1,118 @@
+//! A last net below the typed secrets: nothing that is known to be secret is written to the log.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::fmt::Write as _;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// What stands where a secret was.
+pub const MARK: &str = "***";
+
+/// The secrets of this process. Clones share them.
+#[derive(Clone, Default)]
+pub struct Redactor(Arc<RwLock<Vec<String>>>);
+
+impl Redactor {
+    /// The shortest secret that is looked for, in bytes. A shorter one would be found in innocent text.
+    pub const MIN_BYTES: usize = 6;
+
+    /// From now on this text is replaced, also as it stands in JSON, in a URL, or in what Rust prints for debugging.
+    /// Says whether it is long enough to be looked for.
+    pub fn register(&self, secret: &str) -> bool {
+        // A secret that was read from a file often ends in a line break that the text to be cleaned doesn't have.
+        let secret = secret.trim();
+        if secret.len() < Self::MIN_BYTES {
+            return false;
+        }
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for form in [secret.to_owned(), in_json(secret), secret.escape_debug().to_string(), in_url(secret)] {
+            if !known.contains(&form) {
+                known.push(form);
+            }
+        }
+        // Of two secrets where one is a part of the other, the longer is replaced first: else its rest would stay.
+        known.sort_by_key(|form| std::cmp::Reverse(form.len()));
+        true
+    }
+
+    /// The text without secrets.
+    pub fn clean<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut clean = Cow::Borrowed(text);
+        for form in known.iter() {
+            if clean.contains(form.as_str()) {
+                clean = Cow::Owned(clean.replace(form.as_str(), MARK));
+            }
+        }
+        clean
+    }
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Redactor({} forms)", self.0.read().unwrap_or_else(PoisonError::into_inner).len())
+    }
+}
+
+/// As it stands between the quotes of a JSON text.
+fn in_json(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(&quoted).to_owned()
+}
+
+/// As it stands in the query of a URL, where everything special is encoded.
+fn in_url(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a string does not fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(secrets: &[&str]) -> Redactor {
+        let redactor = Redactor::default();
+        for secret in secrets {
+            assert!(redactor.register(secret));
+        }
+        redactor
+    }
+
+    #[test]
+    fn every_form_of_a_secret_is_replaced() {
+        let redactor = with(&["pa\"ss/wörd\n"]);
+        for (text, expected) in [
+            ("a pa\"ss/wörd b pa\"ss/wörd", "a *** b ***"),
+            (r#"{"key":"pa\"ss/wörd"}"#, r#"{"key":"***"}"#),
+            ("?key=pa%22ss%2Fw%C3%B6rd&x", "?key=***&x"),
+            ("nothing here", "nothing here"),
+        ] {
+            assert_eq!(redactor.clean(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_secret_that_is_a_part_of_another_leaves_no_rest() {
+        assert_eq!(with(&["abcdef", "abcdef-longer"]).clean("x abcdef-longer abcdef"), "x *** ***");
+    }
+
+    #[test]
+    fn a_short_secret_is_not_looked_for() {
+        let redactor = Redactor::default();
+        assert!(!redactor.register("abcde") && !redactor.register("  \n"));
+        assert_eq!(redactor.clean("abcde"), "abcde");
+    }
+
+    #[test]
+    fn what_is_known_is_not_printed() {
+        assert_eq!(format!("{:?}", with(&["abcdef"])), "Redactor(1 forms)");
+    }
+}

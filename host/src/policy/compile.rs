@@ -1,0 +1,220 @@
+//! From a component's bytes to machine code, which is kept on the disk so that the next start need not wait for it.
+//!
+//! What is kept is a throw-away copy: named by the digest of the component and by everything in the engine that shapes
+//! the code, checked against its own digest before use, and made anew when anything about it is odd. It never travels:
+//! whoever can write to the folder can run code as this program, so the folder must be ours alone.
+
+use std::hash::{Hash as _, Hasher as _};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use sha2::{Digest as _, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use super::error::PolicyError;
+
+/// Longest compilation. The default policy takes 50 ms.
+const MAX_COMPILE: Duration = Duration::from_secs(30);
+
+/// How many compiled policies are kept. One is well below a megabyte, and an environment has two or three.
+const MAX_KEPT: usize = 32;
+
+/// Bytes of a SHA-256.
+const DIGEST: usize = 32;
+
+const ENDING: &str = "cwasm";
+
+/// Compiles policies.
+#[derive(Clone)]
+pub struct Compiler {
+    engine: Engine,
+    cache: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for Compiler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Compiler").field("cache", &self.cache).finish_non_exhaustive()
+    }
+}
+
+impl Compiler {
+    /// Compiles every time.
+    pub fn new(engine: Engine) -> Self {
+        Self { engine, cache: None }
+    }
+
+    /// Keeps compiled policies in this folder. One that can't be trusted is not used, and the log says why.
+    #[must_use]
+    pub fn with_cache(mut self, folder: &Path) -> Self {
+        match private_folder(folder) {
+            Ok(()) => self.cache = Some(folder.to_owned()),
+            Err(reason) => {
+                tracing::warn!(folder = %folder.display(), reason, "compiled policies are not kept");
+            }
+        }
+        self
+    }
+
+    /// The engine that it compiles for.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The component, from the cache where it is there, within a limited time. `digest` is the sha256 of `bytes` in hex.
+    pub(super) async fn component(&self, name: &str, digest: &str, bytes: Vec<u8>) -> Result<Component, PolicyError> {
+        let failed = |reason: String| PolicyError::Compile { policy: name.to_owned(), reason };
+        let (engine, file) = (self.engine.clone(), self.file(digest));
+        let compiling = tokio::task::spawn_blocking(move || {
+            if let Some(kept) = file.as_deref().and_then(|file| recall(&engine, file)) {
+                return Ok(kept);
+            }
+            let component = Component::new(&engine, bytes)?;
+            if let Some(file) = file
+                && let Err(error) = component.serialize().and_then(|code| Ok(keep(&file, &code)?))
+            {
+                tracing::info!(%error, "a compiled policy could not be kept; it is compiled again at the next start");
+            }
+            Ok(component)
+        });
+        match tokio::time::timeout(MAX_COMPILE, compiling).await {
+            Ok(Ok(Ok(component))) => Ok(component),
+            Ok(Ok(Err::<_, wasmtime::Error>(error))) => {
+                Err(failed(format!("{error:#}").lines().next().unwrap_or_default().to_owned()))
+            }
+            Ok(Err(lost)) => Err(failed(lost.to_string())),
+            Err(_) => Err(failed(format!("it takes longer than {} s", MAX_COMPILE.as_secs()))),
+        }
+    }
+
+    /// Another compiler, another setting or another processor make another name.
+    fn file(&self, digest: &str) -> Option<PathBuf> {
+        let mut shape = std::hash::DefaultHasher::new();
+        self.engine.precompile_compatibility_hash().hash(&mut shape);
+        Some(self.cache.as_ref()?.join(format!("{digest}-{:016x}.{ENDING}", shape.finish())))
+    }
+}
+
+/// Makes the folder where it is missing. It must be ours and closed to everybody else.
+fn private_folder(folder: &Path) -> Result<(), String> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| error.to_string())?;
+    let found = std::fs::symlink_metadata(folder).map_err(|error| error.to_string())?;
+    if !found.is_dir() {
+        return Err("it is not a folder".to_owned());
+    }
+    if found.uid() != rustix::process::geteuid().as_raw() {
+        return Err("it belongs to another user".to_owned());
+    }
+    if found.mode() & 0o022 != 0 {
+        return Err("others may write to it".to_owned());
+    }
+    Ok(())
+}
+
+/// Reads what was kept. Nothing where it is not there, cut off, changed, or of another engine.
+fn recall(engine: &Engine, file: &Path) -> Option<Component> {
+    let kept = std::fs::read(file).ok()?;
+    let (digest, code) = kept.split_at_checked(DIGEST)?;
+    if Sha256::digest(code).as_slice() != digest {
+        tracing::warn!(file = %file.display(), "a kept policy is damaged; it is compiled again");
+        return None;
+    }
+    // For the order in which old ones are removed.
+    let _ = std::fs::File::options().append(true).open(file).and_then(|file| file.set_modified(SystemTime::now()));
+    // SAFETY: the code was made by this program: the folder is closed to everybody else, the name holds the digest of
+    // the component, and the content is what was written, whole. wasmtime checks the engine's version and settings.
+    #[allow(unsafe_code, reason = "machine code can't be checked by looking at it")]
+    let component = unsafe { Component::deserialize(engine, code) };
+    component.inspect_err(|error| tracing::info!(%error, "a kept policy is of another engine")).ok()
+}
+
+/// Writes whole or not at all, also when two workers write the same at once.
+fn keep(file: &Path, code: &[u8]) -> std::io::Result<()> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let mut unfinished = tempfile::NamedTempFile::new_in(folder)?;
+    unfinished.write_all(&Sha256::digest(code))?;
+    unfinished.write_all(code)?;
+    unfinished.persist(file)?;
+    forget_the_oldest(folder)
+}
+
+fn forget_the_oldest(folder: &Path) -> std::io::Result<()> {
+    let kept = std::fs::read_dir(folder)?.flatten().map(|entry| entry.path());
+    let kept = kept.filter(|path| path.extension().is_some_and(|ending| ending == ENDING));
+    let age = |path: PathBuf| Some((std::fs::metadata(&path).ok()?.modified().ok()?, path));
+    let mut kept: Vec<(SystemTime, PathBuf)> = kept.filter_map(age).collect();
+    kept.sort();
+    for (_, path) in kept.iter().take(kept.len().saturating_sub(MAX_KEPT)) {
+        std::fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The smallest component.
+    const EMPTY: [u8; 8] = *b"\0asm\x0d\0\x01\0";
+
+    fn compiler(folder: &Path) -> Compiler {
+        Compiler::new(crate::engine::new().unwrap()).with_cache(folder)
+    }
+
+    fn kept(folder: &Path) -> Vec<PathBuf> {
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_policy_is_compiled_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("policies");
+        compiler(&folder).component("p", "abc", EMPTY.into()).await.unwrap();
+        assert_eq!(kept(&folder).len(), 1);
+        // Bytes that can't be compiled show where the second one comes from.
+        compiler(&folder).component("p", "abc", b"nonsense".into()).await.unwrap();
+        compiler(&folder).component("p", "abd", b"nonsense".into()).await.unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn what_was_damaged_is_compiled_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("policies");
+        compiler(&folder).component("p", "abc", EMPTY.into()).await.unwrap();
+        let file = kept(&folder).remove(0);
+        let whole = std::fs::read(&file).unwrap();
+        let mut flipped = whole.clone();
+        *flipped.last_mut().unwrap() ^= 1;
+        for damaged in [&flipped[..], &whole[..whole.len() / 2], &whole[..10], b""] {
+            std::fs::write(&file, damaged).unwrap();
+            compiler(&folder).component("p", "abc", EMPTY.into()).await.unwrap();
+            assert_eq!(std::fs::read(&file).unwrap()[..DIGEST], whole[..DIGEST]);
+        }
+    }
+
+    #[test]
+    fn a_folder_that_others_can_write_to_is_not_used() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(compiler(folder.path()).cache.is_none());
+    }
+
+    #[test]
+    fn the_oldest_are_removed_when_there_are_too_many() {
+        let folder = tempfile::tempdir().unwrap();
+        for number in 0..MAX_KEPT + 2 {
+            keep(&folder.path().join(format!("{number:03}.cwasm")), b"code").unwrap();
+            let age = Duration::from_secs(1000 - number as u64);
+            let file = std::fs::File::options().append(true).open(folder.path().join(format!("{number:03}.cwasm")));
+            if let Ok(file) = file {
+                file.set_modified(SystemTime::now() - age).unwrap();
+            }
+        }
+        assert_eq!(kept(folder.path()).len(), MAX_KEPT);
+        assert!(!folder.path().join("000.cwasm").exists() && folder.path().join("033.cwasm").exists());
+    }
+}

@@ -1,0 +1,205 @@
+//! The file, the variables, and which of them wins.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::deployment_tests::{deployed, variables};
+use super::*;
+
+fn from_file(text: &str) -> Settings {
+    Settings::read(Some((Path::new("codex.toml"), text)), &deployed()).unwrap()
+}
+
+fn from_variables(pairs: &[(&str, &str)]) -> Settings {
+    let mut all = deployed();
+    all.extend(variables(pairs));
+    Settings::read(None, &all).unwrap()
+}
+
+/// A value for every setting, as the file has it, other than its default. A variable has the same without quotes.
+const SAMPLES: &[(&str, &str)] = &[
+    ("environment", "'dev'"),
+    ("policy.path", "'lean.wasm'"),
+    ("policy.cache_dir", "'/cache'"),
+    ("policy.settings", "{\"effort\" = \"slow\"}"),
+    ("job.attempts", "5"),
+    ("job.concurrency", "2"),
+    ("job.grace_seconds", "0"),
+    ("job.report", "true"),
+    ("job.encoder", "'cpu'"),
+    ("job.work_dir", "'/scratch'"),
+    ("job.ffmpeg", "'/opt/ffmpeg'"),
+    ("job.ffprobe", "'/opt/ffprobe'"),
+    ("job.max_input_bytes", "4096"),
+    ("job.max_original_gib", "7"),
+    ("webhook.secret", "'another-secret-of-enough-length'"),
+    ("webhook.allow_short_secret", "true"),
+    ("webhook.allowed_hosts", "['hooks.example.com', '*.example.org']"),
+    ("webhook.allow_http", "'everywhere'"),
+    ("webhook.allow_private", "true"),
+    ("stores.originals", "'archive'"),
+    ("stores.NAME.kind", "'s3'"),
+    ("stores.NAME.endpoint", "'https://s3.example.com'"),
+    ("stores.NAME.dialect", "'plain'"),
+    ("stores.NAME.region", "'eu-central-1'"),
+    ("stores.NAME.bucket", "'films'"),
+    ("stores.NAME.access_key_id", "'id'"),
+    ("stores.NAME.secret_access_key", "'key'"),
+    ("stores.NAME.part_mib", "8"),
+    ("stores.NAME.multipart_above_mib", "32"),
+    ("stores.NAME.at_once", "2"),
+    ("stores.NAME.path", "'/srv/films'"),
+    ("cache.segments", "'public, max-age=1'"),
+    ("cache.playlists", "'no-cache'"),
+    ("cache.objects", "'no-store'"),
+    ("state.store", "'archive'"),
+    ("outbox.prefix", "'state/outbox'"),
+    ("metrics.address", "'127.0.0.1:9090'"),
+    ("serve.address", "'[::1]:8001'"),
+];
+
+/// The same value, as a variable has it.
+fn as_variable(value: &str) -> String {
+    value.trim_matches(['[', ']', '\'']).replace(['\''], "").replace(" = ", ": ")
+}
+
+#[test]
+fn every_setting_can_be_set_in_the_file_and_by_its_variable() {
+    for key in KEYS {
+        let (_, value) = SAMPLES.iter().find(|(path, _)| *path == key.path).unwrap_or_else(|| panic!("{}", key.path));
+        // What stands in the way of some: a store of both kinds, a production that may call itself.
+        let mut base = deployed();
+        if key.path == "stores.NAME.path" {
+            base.retain(|name, _| !name.starts_with("R2_"));
+        }
+        if key.path == "webhook.allow_private" {
+            base.insert("ENVIRONMENT".to_owned(), "staging".to_owned());
+        }
+        let path = key.path.replace("NAME", "media");
+        let variable = key.variables("media").remove(0);
+        for (old, name) in key.old.iter().filter(|_| key.kind != Kind::Object) {
+            if name.is_empty() || *name == "media" {
+                base.remove(*old);
+            }
+        }
+        let mut by_variable = base.clone();
+        let text = if path == "serve.address" { "[::1]:8001".to_owned() } else { as_variable(value) };
+        by_variable.insert(variable.clone(), text);
+        let by_variable = Settings::read(None, &by_variable).unwrap_or_else(|error| panic!("{variable}: {error}"));
+        let line = format!("{path} = {value}");
+        let by_file = Settings::read(Some((Path::new("codex.toml"), &line)), &base)
+            .unwrap_or_else(|error| panic!("{line}: {error}"));
+        assert_eq!(by_file, by_variable, "{path}");
+        // `s3` and a switch that makes room for a short secret change nothing alone.
+        if key.path != "stores.NAME.kind" {
+            assert_ne!(Some(by_file), Settings::read(None, &base).ok(), "{path}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_set_is_as_the_reference_says() {
+    let settings = from_file("");
+    assert_eq!(settings.job.attempts, 3);
+    assert_eq!(settings.job.concurrency, 1);
+    assert_eq!(settings.job.grace, Duration::from_secs(25));
+    assert_eq!(settings.job.max_input_bytes, 1 << 20);
+    assert_eq!(settings.job.max_original_bytes, 100 << 30);
+    assert_eq!(settings.job.ffmpeg, Path::new("ffmpeg"));
+    assert_eq!(settings.cache.segments, "public, max-age=31536000, immutable");
+    assert_eq!(settings.webhook.allowed_hosts, None);
+    assert_eq!(settings.webhook.allow_http, AllowHttp::Never);
+    assert_eq!((settings.state_store.as_str(), settings.outbox_prefix.as_str()), ("media", ".codex/outbox"));
+    assert_eq!(settings.serve_address.to_string(), "127.0.0.1:8000");
+    assert_eq!(settings.metrics_address, None);
+}
+
+#[test]
+fn our_variables_win_over_old_ones_and_both_over_the_file() {
+    let file = "environment = 'dev'\n[stores.media]\nbucket = 'file'\n";
+    let read = |more: &[(&str, &str)]| {
+        let mut all = deployed();
+        all.extend(variables(more));
+        let settings = Settings::read(Some((Path::new("codex.toml"), file)), &all).unwrap();
+        match &settings.stores.places["media"] {
+            StorePlace::Bucket(bucket) => (settings.environment, bucket.bucket.clone()),
+            StorePlace::Directory(_) => panic!("a directory"),
+        }
+    };
+    assert_eq!(read(&[]), (Environment::Dev, "file".to_owned()));
+    let old = [("R2_BUCKET_NAME", "old"), ("ENVIRONMENT", "staging")];
+    assert_eq!(read(&old), (Environment::Staging, "old".to_owned()));
+    let both = [old[0], old[1], ("CODEX_STORES_MEDIA_BUCKET", "new"), ("CODEX_ENVIRONMENT", "production")];
+    assert_eq!(read(&both), (Environment::Production, "new".to_owned()));
+}
+
+#[test]
+fn settings_of_the_policy_are_put_together_name_by_name() {
+    let file = "[policy.settings]\nmezzanine = true\neffort = 'slow'\nrungs = ['720p']\nlimit = {a = 1, b = 0.5}\n";
+    let mut all = deployed();
+    all.extend(variables(&[
+        ("ENABLE_MEZZANINE", "no"),
+        ("ENABLE_VIDEO_PREVIEW", "no"),
+        ("CODEX_POLICY_SETTINGS", r#"{"preview": true, "effort": "fast"}"#),
+    ]));
+    let settings = Settings::read(Some((Path::new("codex.toml"), file)), &all).unwrap();
+    let expected = json!({
+        "mezzanine": false, "preview": true, "effort": "fast", "rungs": ["720p"], "limit": {"a": 1, "b": 0.5},
+    });
+    assert_eq!(settings.policy.settings, *expected.as_object().unwrap());
+    assert_eq!(settings.policy.optional.into_iter().collect::<Vec<_>>(), ["mezzanine"]);
+}
+
+#[test]
+fn stores_of_other_names_may_be_directories_or_buckets() {
+    let settings = from_file(
+        "[stores]\noriginals = 'up_loads'\n[stores.up_loads]\npath = '/srv/uploads'\n\
+[stores.assets]\nbucket = 'pictures'\n",
+    );
+    assert_eq!(settings.stores.originals, "up_loads");
+    assert_eq!(settings.stores.places["up_loads"], StorePlace::Directory("/srv/uploads".into()));
+    let settings = from_variables(&[("CODEX_STORES_UP_LOADS_PATH", "/srv"), ("CODEX_STATE_STORE", "up_loads")]);
+    assert_eq!(settings.stores.places["up_loads"], StorePlace::Directory("/srv".into()));
+    assert_eq!(settings.state_store, "up_loads");
+}
+
+#[test]
+fn a_worker_can_be_set_up_by_a_file_of_directories_alone() {
+    let mut file = "environment = 'dev'\nwebhook = {secret = 'short', allow_short_secret = true}\n".to_owned();
+    for name in ["media", "archive", "assets"] {
+        writeln!(file, "[stores.{name}]\nkind = 'directory'\npath = 'out/{name}'").unwrap();
+    }
+    let settings = Settings::read(Some((Path::new("codex.toml"), &file)), &BTreeMap::new()).unwrap();
+    assert_eq!(settings.stores.places.len(), 3);
+    assert_eq!(settings.secrets().len(), 1);
+}
+
+#[test]
+fn http_is_for_this_machine_and_for_dev() {
+    for (environment, endpoint) in [
+        ("production", "http://127.0.0.1:9000"),
+        ("production", "http://localhost:9000"),
+        ("production", "http://[::1]:9000"),
+        ("dev", "http://minio:9000"),
+    ] {
+        let settings = from_variables(&[("ENVIRONMENT", environment), ("R2_ENDPOINT", endpoint)]);
+        let StorePlace::Bucket(media) = &settings.stores.places["media"] else { panic!("a directory") };
+        assert_eq!((media.endpoint.as_str(), media.dialect), (endpoint, DialectSetting::Plain));
+        assert_eq!(media.region, "us-east-1");
+    }
+}
+
+#[test]
+fn the_file_is_read_from_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("codex.toml");
+    let error = Settings::load(Some(&path)).unwrap_err();
+    assert!(matches!(error, SettingsError::Unreadable { .. }) && error.to_string().contains("codex.toml"));
+    std::fs::write(&path, "job = 1").unwrap();
+    let error = Settings::load(Some(&path)).unwrap_err().to_string();
+    assert!(error.contains("codex.toml:1: `job` is a table"), "{error}");
+}

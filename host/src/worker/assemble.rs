@@ -1,0 +1,237 @@
+//! From settings to a service that is fit for work: every part of it is made and tried before the first job is taken.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Service;
+use crate::cli::environment::{EncoderChoice, EnvironmentArgs};
+use crate::failure::{Failure, Fault};
+use crate::job::{Host, ORIGINALS};
+use crate::observe::Metrics;
+use crate::policy::{self, Compiler, Limits, Policy, PolicyError};
+use crate::publication::CacheRules;
+use crate::settings::{
+    AllowHttp, Bucket, DialectSetting, EncoderSetting, Environment, PolicySettings, Settings, StorePlace,
+};
+use crate::storage::s3::{Dialect, Patience, S3Settings, S3Store};
+use crate::storage::{LocalDirectory, Stores};
+use crate::webhook::{Deliverer, HttpRule, Outbox, Secret, UrlRules, http_client};
+
+/// Before the second attempt of a job. A store that asks for patience, or a neighbour that has filled the disk, needs
+/// some seconds.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Longest wait for a store's first answer. A worker that waits longer is no use yet.
+const STORE_CHECK: Duration = Duration::from_secs(10);
+
+/// A worker that can't work, and which part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfit {
+    /// The check, as it is told to the platform: `settings`, `ffmpeg`, `policy`, `webhook`, `stores`, `work-directory`.
+    pub check: &'static str,
+    /// Why.
+    pub failure: Failure,
+}
+
+impl Unfit {
+    fn of(check: &'static str) -> impl Fn(Failure) -> Self {
+        move |failure| Self { check, failure }
+    }
+}
+
+/// What the service is made of besides the settings.
+#[derive(Debug)]
+pub struct Parts {
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
+/// Makes and tries everything, at the same time where it can.
+pub async fn assemble(settings: &Settings, parts: Parts) -> Result<Service, Unfit> {
+    let rules = url_rules(settings);
+    let deliverer = deliverer(settings, &rules).map_err(Unfit::of("webhook"))?;
+    let stores = stores(settings).map_err(Unfit::of("stores"))?;
+    let outbox = outbox(settings, &stores).map_err(Unfit::of("stores"))?;
+    let environment = environment(settings);
+    let work_root = environment.work_root();
+    let (tools, policy, tried, swept) = tokio::join!(
+        environment.toolbox(),
+        policy(&settings.policy),
+        try_stores(settings, &stores),
+        clean(work_root.clone()),
+    );
+    let tools = tools.map_err(|ended| Unfit { check: "ffmpeg", failure: ended.into_failure("host.ffmpeg") })?;
+    let policy = policy.map_err(|error| Unfit { check: "policy", failure: error.into() })?;
+    tried.map_err(Unfit::of("stores"))?;
+    swept.map_err(Unfit::of("work-directory"))?;
+    let host = Host {
+        tools: Arc::new(tools),
+        stores,
+        work_root,
+        memory: Some(settings.state_store.clone()),
+        cache: CacheRules {
+            segments: Some(settings.cache.segments.clone()),
+            playlists: Some(settings.cache.playlists.clone()),
+            objects: Some(settings.cache.objects.clone()),
+        },
+        attempts: settings.job.attempts,
+        pause: PAUSE,
+        max_original: settings.job.max_original_bytes,
+        report_beside: settings.job.report,
+    };
+    Ok(Service {
+        host,
+        policy,
+        deliverer,
+        rules,
+        outbox,
+        webhook_required: settings.environment != Environment::Dev,
+        max_input: settings.job.max_input_bytes,
+        metrics: parts.metrics,
+    })
+}
+
+/// Where webhooks may go.
+pub fn url_rules(settings: &Settings) -> UrlRules {
+    let webhook = &settings.webhook;
+    let rules = if webhook.allow_private { UrlRules::local() } else { UrlRules::production() };
+    let rules = rules.with_http(match webhook.allow_http {
+        AllowHttp::Never => HttpRule::Never,
+        AllowHttp::Loopback => HttpRule::Loopback,
+        AllowHttp::Everywhere => HttpRule::Everywhere,
+    });
+    match &webhook.allowed_hosts {
+        Some(hosts) => rules.with_hosts(hosts),
+        None => rules,
+    }
+}
+
+/// Who signs and sends webhooks.
+pub fn deliverer(settings: &Settings, rules: &UrlRules) -> Result<Deliverer, Failure> {
+    let secret = settings.webhook.secret.expose();
+    let secret = if settings.webhook.allow_short_secret { Secret::allowing_short(secret) } else { Secret::new(secret) };
+    Ok(Deliverer::new(http_client(rules.reach())?, secret?))
+}
+
+/// Where undelivered webhooks lie.
+pub fn outbox(settings: &Settings, stores: &Stores) -> Result<Outbox, Failure> {
+    Ok(Outbox::new(stores.get(&settings.state_store)?, &settings.outbox_prefix))
+}
+
+/// The stores by name, the originals' among them. Nobody is contacted.
+pub fn stores(settings: &Settings) -> Result<Stores, Failure> {
+    let mut stores = Stores::default();
+    for (name, place) in &settings.stores.places {
+        stores = match place {
+            StorePlace::Bucket(bucket) => stores.with(name, S3Store::new(s3_settings(bucket))?),
+            StorePlace::Directory(folder) => stores.with(
+                name,
+                LocalDirectory::open(folder).map_err(|source| NoFolder { folder: folder.clone(), source })?,
+            ),
+        };
+    }
+    let originals = stores.get(&settings.stores.originals)?;
+    Ok(stores.with_shared(ORIGINALS, originals))
+}
+
+fn s3_settings(bucket: &Bucket) -> S3Settings {
+    S3Settings {
+        endpoint: bucket.endpoint.clone(),
+        region: Some(bucket.region.clone()),
+        bucket: bucket.bucket.clone(),
+        access_key_id: bucket.access_key_id.clone(),
+        secret_access_key: bucket.secret_access_key.expose().into(),
+        dialect: match bucket.dialect {
+            DialectSetting::R2 => Dialect::R2,
+            DialectSetting::B2 => Dialect::B2,
+            DialectSetting::Plain => Dialect::Plain,
+        },
+        part_size: bucket.part_bytes,
+        multipart_above: bucket.multipart_above_bytes,
+        at_once: bucket.at_once,
+        patience: Patience::default(),
+    }
+}
+
+/// A folder that is to be a store and can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the folder {} of a store can't be used", folder.display())]
+struct NoFolder {
+    folder: PathBuf,
+    source: std::io::Error,
+}
+
+impl Fault for NoFolder {
+    fn code(&self) -> &'static str {
+        "storage.io"
+    }
+
+    fn blame(&self) -> crate::failure::Blame {
+        crate::failure::Blame::Storage
+    }
+}
+
+fn environment(settings: &Settings) -> EnvironmentArgs {
+    let job = &settings.job;
+    EnvironmentArgs {
+        ffmpeg: job.ffmpeg.clone(),
+        ffprobe: job.ffprobe.clone(),
+        work_dir: job.work_dir.clone(),
+        encoder: match job.encoder {
+            EncoderSetting::Auto => EncoderChoice::Auto,
+            EncoderSetting::Gpu => EncoderChoice::Gpu,
+            EncoderSetting::Cpu => EncoderChoice::Cpu,
+        },
+    }
+}
+
+/// The policy of this environment, with its settings accepted.
+async fn policy(settings: &PolicySettings) -> Result<Policy, PolicyError> {
+    let engine = crate::engine::new().map_err(PolicyError::Engine)?;
+    let cache = settings.cache_dir.clone().unwrap_or_else(|| std::env::temp_dir().join("codex-transcoder-policies"));
+    let compiler = Compiler::new(engine).with_cache(&cache);
+    let json = settings.json();
+    match &settings.path {
+        Some(path) => Policy::read(&compiler, path, &json, Limits::default()).await,
+        None => Policy::load(&compiler, policy::DEFAULT_NAME, policy::DEFAULT.to_vec(), &json, Limits::default()).await,
+    }
+}
+
+/// Asks every store, at the same time, whether it is there and lets us in.
+async fn try_stores(settings: &Settings, stores: &Stores) -> Result<(), Failure> {
+    let mut asking = tokio::task::JoinSet::new();
+    for name in settings.stores.places.keys() {
+        let (store, name) = (stores.get(name)?, name.clone());
+        asking.spawn(async move {
+            let answer = tokio::time::timeout(STORE_CHECK, store.check()).await;
+            let mut failure: Failure = match answer {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(error)) => error.into(),
+                Err(_) => Failure {
+                    code: "storage.unavailable".to_owned(),
+                    blame: crate::failure::Blame::Storage,
+                    message: format!("no answer within {} s", STORE_CHECK.as_secs()),
+                    retryable: true,
+                },
+            };
+            failure.message = format!("the store `{name}`: {}", failure.message);
+            Err(failure)
+        });
+    }
+    while let Some(answer) = asking.join_next().await {
+        answer.unwrap_or(Ok(()))?;
+    }
+    Ok(())
+}
+
+/// What a killed worker left on this disk.
+async fn clean(root: PathBuf) -> Result<(), Failure> {
+    crate::work::WorkDirectory::make(&root)?;
+    match tokio::task::spawn_blocking(move || crate::work::sweep(&root)).await {
+        Ok(Ok(0)) | Err(_) => {}
+        Ok(Ok(removed)) => tracing::info!(removed, "work directories of a killed worker are removed"),
+        Ok(Err(error)) => tracing::warn!(%error, "work directories of a killed worker could not be removed"),
+    }
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! What the documents promise, held against the program: settings, error codes, metrics, and links that lead somewhere.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use testkit::workspace;
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = workspace::root().join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// README.md and everything in docs/, relative to the root.
+fn documents() -> Vec<PathBuf> {
+    let files = workspace::files(&workspace::root().join("docs"));
+    let documents = files.into_iter().filter(|file| file.extension().is_some_and(|ending| ending == "md"));
+    let all: Vec<PathBuf> =
+        std::iter::once(PathBuf::from("README.md")).chain(documents.map(|file| Path::new("docs").join(file))).collect();
+    assert!(all.len() > 5, "{all:?}");
+    all
+}
+
+/// The sources below a folder without their tests: each file up to its tests, and no file that is only for tests.
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let only_for_tests = |file: &Path| {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        name == "tests" || name.ends_with("_tests") || matches!(name.as_str(), "stand" | "fixture")
+    };
+    let root = workspace::root().join(folder);
+    let files = workspace::files(&root).into_iter();
+    files
+        .filter(|file| file.extension().is_some_and(|ending| ending == "rs") && !only_for_tests(file))
+        .map(|file| {
+            let text = fs::read_to_string(root.join(&file)).unwrap();
+            let product = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned();
+            (file, product)
+        })
+        .collect()
+}
+
+/// `area.reason`, in lower-case words with hyphens.
+fn is_code(text: &str) -> bool {
+    let word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+    text.split_once('.').is_some_and(|(area, reason)| word(area) && word(reason))
+}
+
+/// From the first brace on to the one that closes it.
+fn braced(text: &str) -> &str {
+    let mut depth = 0;
+    for (at, character) in text.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' => {
+                depth -= 1;
+                if depth == 0 {
+                    return &text[..at];
+                }
+            }
+            // A trait's own, without a body.
+            ';' if depth == 0 => return "",
+            _ => {}
+        }
+    }
+    text
+}
+
+/// The codes that a source can give: every one that a function `code` returns, and those that a failure is made with on
+/// the spot.
+fn codes(source: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (at, _) in source.match_indices("fn code(") {
+        let literals = braced(&source[at..]).split('"').skip(1).step_by(2);
+        found.extend(literals.filter(|text| is_code(text)).map(str::to_owned));
+    }
+    for before in ["code: ", "\"code\": ", "into_failure(", "policy_fault(", "CALLED_OFF: &str = "] {
+        let literals = source.split(before).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
+        let literals = literals.filter_map(|rest| rest.split('"').next());
+        found.extend(literals.filter(|text| is_code(text)).map(str::to_owned));
+    }
+    found
+}
+
+fn codes_of(folder: &str) -> BTreeSet<String> {
+    sources(folder).iter().flat_map(|(_, text)| codes(text)).collect()
+}
+
+/// The codes that docs/errors.md has a row for.
+fn documented_codes() -> BTreeSet<String> {
+    let text = read("docs/errors.md");
+    let first_cells = text.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    let in_backticks = first_cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    in_backticks.filter(|text| is_code(text)).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_reference_of_settings_is_the_one_that_the_program_reads_by() {
+    let text = read("docs/settings.md");
+    let (_, from) = text.split_once("<!-- worker settings: begin -->\n").expect("where the settings begin");
+    let (block, _) = from.split_once("<!-- worker settings: end -->").expect("where the settings end");
+    let expected = codex_transcoder::settings::Settings::reference_markdown();
+    for (written, expected) in block.lines().zip(expected.lines()) {
+        assert_eq!(written, expected, "docs/settings.md is behind; put this line in place of the first one");
+    }
+    assert_eq!(block, expected, "docs/settings.md has other rows than the program; this belongs there:\n{expected}");
+}
+
+#[test]
+fn every_error_code_of_the_program_is_documented() {
+    let known = codes_of("host/src");
+    // Or else the search has gone blind.
+    for code in ["upload.truncated", "job.bad-input", "settings.unknown", "host.ffmpeg", "runpod.result-too-large"] {
+        assert!(known.contains(code), "{code} is not found any more");
+    }
+    assert!(known.len() > 90, "only {} codes are found", known.len());
+    let missing: Vec<&String> = known.iter().filter(|code| !documented_codes().contains(*code)).collect();
+    assert!(missing.is_empty(), "docs/errors.md has no row for {missing:?}");
+}
+
+#[test]
+fn no_error_code_is_documented_that_nobody_gives() {
+    let given = &codes_of("host/src") | &codes_of("guests/codex/src");
+    let extra: Vec<String> = documented_codes().into_iter().filter(|code| !given.contains(code)).collect();
+    assert!(extra.is_empty(), "docs/errors.md has rows for {extra:?}, which are nowhere in the sources");
+}
+
+#[test]
+fn every_metric_is_documented() {
+    let source = read("host/src/observe/metrics.rs");
+    let operations = read("docs/operations.md");
+    let mut names = BTreeSet::new();
+    for call in ["add(", "add_histogram(", "add_family("] {
+        for (at, _) in source.match_indices(call) {
+            let (before, from) = source.split_at(at);
+            // The functions themselves, and longer names that end alike.
+            if before.ends_with(|c: char| c.is_alphanumeric() || c == '_') || before.ends_with("fn ") {
+                continue;
+            }
+            let arguments: Vec<&str> = from[call.len()..].split(',').map(str::trim).take(2).collect();
+            let name = arguments[1].trim_matches('"');
+            assert_eq!((arguments[0], arguments[1].len()), ("r", name.len() + 2), "{arguments:?}");
+            names.insert(name);
+        }
+    }
+    assert!(names.len() > 15 && names.contains("encode_speed"), "{names:?}");
+    // As they are served: with their unit, and what only grows with `_total`.
+    let documented = |name: &&&str| {
+        let served =
+            ["", "_total", "_seconds", "_ratios", "_bytes_total"].map(|end| format!("| `codex_{name}{end}` |"));
+        served.iter().any(|row| operations.contains(row))
+    };
+    let missing: Vec<_> = names.iter().filter(|name| !documented(name)).collect();
+    assert!(missing.is_empty(), "docs/operations.md does not tell of {missing:?}");
+}
+
+/// The targets of a document's links, without those in examples of code.
+fn links(text: &str) -> Vec<&str> {
+    let prose = text.split("```").step_by(2).flat_map(str::lines).filter(|line| !line.starts_with("    "));
+    prose.flat_map(|line| line.split("](").skip(1).filter_map(|rest| rest.split(')').next())).collect()
+}
+
+/// What a heading is called in a link, as code hosts make it.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim().to_lowercase();
+    let kept = kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+fn has_heading(text: &str, wanted: &str) -> bool {
+    let prose = text.split("```").step_by(2).flat_map(str::lines);
+    prose.filter(|line| line.starts_with('#')).any(|line| anchor(line.trim_start_matches('#')) == wanted)
+}
+
+#[test]
+fn every_link_leads_to_a_file_and_a_heading_that_are_there() {
+    let mut followed = 0;
+    for document in documents() {
+        let text = read(&document);
+        for target in links(&text).into_iter().filter(|target| !target.starts_with("http")) {
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            let file = if file.is_empty() { document.clone() } else { document.with_file_name("").join(file) };
+            let at = format!("{} links to {target}", document.display());
+            assert!(workspace::root().join(&file).exists(), "{at}, and that is not there");
+            assert!(heading.is_empty() || has_heading(&read(&file), heading), "{at}, and there is no such heading");
+            followed += 1;
+        }
+    }
+    assert!(followed > 30, "only {followed} links are found");
+}

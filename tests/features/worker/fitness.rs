@@ -1,0 +1,38 @@
+//! A worker that can't work says so once and ends with code 1, before it takes a job from somebody who can.
+
+use testkit::platform::{Platform, Worker};
+
+use super::program;
+
+/// Starts a worker with variables changed; gives back the reason that the platform was told.
+fn unfit(changes: &[(&str, &str)]) -> String {
+    let platform = Platform::default();
+    platform.queue.queue("job-1", serde_json::json!({}));
+    let mut command = platform.command(program(), &["worker"]);
+    command.envs(changes.iter().copied());
+    let gone = Worker::start(command).wait();
+    assert_eq!(gone.status.code(), Some(1), "{}", gone.log);
+    assert!(platform.queue.requests().iter().all(|request| !request.path.contains("job-take")), "it took a job");
+    let pings = platform.queue.pings();
+    assert_eq!(pings.len(), 1, "{pings:#?}");
+    format!("{:?} {}", pings[0], gone.log)
+}
+
+#[test]
+fn each_reason_is_named() {
+    for (changes, check, words) in [
+        (&[("FFMPEG_PATH", "/nowhere/ffmpeg")][..], "ffmpeg", "was not found"),
+        (&[("R2_BUCKET_NAME", "no-such-bucket")], "stores", "no-such-bucket"),
+        (&[("B2_SECRET_ACCESS_KEY", "a-wrong-secret-of-the-tests")], "stores", "credentials"),
+        (&[("WEBHOOK_SECRET", "too short")], "settings", "24"),
+        (&[("WEBHOOK_SECRET", "")], "settings", "WEBHOOK_SECRET"),
+        (&[("CODEX_POLICY_PATH", "/nowhere/policy.wasm")], "policy", "policy.wasm"),
+        (&[("CODEX_POLICY_SETTINGS", r#"{"effort":"heroic"}"#)], "policy", "effort"),
+        (&[("R2_ENDPOINT", "not a URL")], "settings", "endpoint"),
+        (&[("CODEX_JOB_CONCURENCY", "2")], "settings", "CONCURENCY"),
+    ] {
+        let told = unfit(changes);
+        assert!(told.contains(check) && told.contains(words), "{changes:?}: {told}");
+        assert!(!told.contains("a-wrong-secret"), "{told}");
+    }
+}

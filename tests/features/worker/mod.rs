@@ -1,0 +1,16 @@
+//! The worker with everything around it: jobs from a queue, stores that speak S3, a receiver of webhooks.
+
+mod bad_days;
+mod bad_input;
+mod ending;
+mod fitness;
+mod killed;
+mod outbox;
+mod published;
+mod serve;
+
+use std::path::Path;
+
+fn program() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_codex-transcoder"))
+}

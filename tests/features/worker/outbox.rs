@@ -1,0 +1,68 @@
+//! A receiver that takes nothing: the work is done all the same, and the message is kept.
+
+use testkit::fixtures;
+use testkit::platform::{Platform, Worker};
+use testkit::receiver::Receiver;
+
+use super::program;
+
+fn outbox(platform: &Platform, arguments: &[&str]) -> (Option<i32>, String) {
+    let gone = Worker::start(platform.command(program(), &[&["outbox"], arguments].concat())).wait();
+    (gone.status.code(), gone.stdout + &gone.log)
+}
+
+#[test]
+fn a_message_that_nobody_takes_is_kept_and_delivered_later() {
+    // Gone is final, so that nothing is waited for; the first delivery from the outbox meets the same.
+    let platform = Platform::telling(Receiver::answering(&[410, 410]));
+    let input = platform.upload(&fixtures::clip(320, 180, "25", 2.0), "video");
+    platform.queue.queue("job-1", input);
+    let worker = platform.worker(program());
+    let result = platform.result("job-1");
+    worker.stop();
+    // Success stays success, and says what became of the message.
+    assert_eq!(result["output"]["result"]["status"], "completed");
+    let told = &result["output"]["report"]["webhook"];
+    assert_eq!((told["delivered"].as_bool(), told["status"].as_u64()), (Some(false), Some(410)));
+    let kept = told["kept"].as_str().unwrap();
+    assert!(platform.media.object(kept).is_some());
+    assert!(platform.readable().len() > 3, "a message that was not delivered undid the publication");
+
+    let (code, list) = outbox(&platform, &["list"]);
+    assert!(code == Some(0) && list.contains("job-1") && list.contains("410"), "{list}");
+    let (code, text) = outbox(&platform, &["deliver"]);
+    assert!(code == Some(5) && text.contains("NOT delivered"), "{text}");
+    assert!(platform.media.object(kept).is_some());
+    let (code, text) = outbox(&platform, &["deliver"]);
+    assert!(code == Some(0) && text.contains("delivered"), "{text}");
+    assert!(platform.media.object(kept).is_none());
+
+    let received = platform.receiver.received();
+    assert_eq!(received.len(), 3);
+    assert!(received.iter().all(|message| message.header("webhook-id") == received[0].header("webhook-id")));
+    assert_eq!(received[2].verified()["status"], "completed");
+    assert_eq!(outbox(&platform, &["list"]).1, "");
+}
+
+/// A receiver reads 200 as taken even where its answer complains; so do we, and the log tells the complaint.
+#[test]
+fn a_received_message_can_be_checked_by_hand() {
+    let platform = Platform::default();
+    let input = platform.upload(&fixtures::clip(320, 180, "25", 2.0), "video");
+    platform.queue.queue("job-1", input);
+    let worker = platform.worker(program());
+    platform.result("job-1");
+    worker.stop();
+    let message = platform.receiver.only();
+    let body = platform.work().join("body.json");
+    std::fs::write(&body, &message.body).unwrap();
+    let check = |signature: &str| {
+        let arguments = ["webhook", "verify", body.to_str().unwrap(), "--signature", signature];
+        Worker::start(platform.command(program(), &arguments)).wait()
+    };
+    let good = check(message.header("x-runpod-signature"));
+    assert!(good.status.success() && good.stdout.contains("right"), "{}", good.log);
+    std::fs::write(&body, message.body.replace("completed", "failed   ")).unwrap();
+    let forged = check(message.header("x-runpod-signature"));
+    assert!(forged.status.code() == Some(2) && forged.log.contains("does not match"), "{}", forged.log);
+}

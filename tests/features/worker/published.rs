@@ -1,0 +1,144 @@
+//! What a job from the queue leaves behind, and what it leaves alone when it comes again.
+
+use serde_json::Value;
+use testkit::fixtures;
+use testkit::job::{CREATOR, MEDIA};
+use testkit::platform::Platform;
+use testkit::receiver::SECRET;
+use testkit::s3::SECRET_ACCESS_KEY;
+
+use super::program;
+
+#[test]
+fn a_job_is_published_told_and_reported() {
+    let platform = Platform::default();
+    let input = platform.upload(&fixtures::clip(640, 360, "25", 8.0), "video");
+    platform.queue.queue("job-1", input);
+    let worker = platform.worker(program());
+    let result = platform.result("job-1");
+    let gone = worker.stop();
+
+    // Everything is there, under its own creator, as viewers need it.
+    let readable = platform.readable();
+    let playlist = format!("{CREATOR}/hls/{MEDIA}/360p/index.m3u8");
+    assert!(readable.contains(&playlist), "{readable:?}");
+    let segment = readable.iter().find(|key| key.ends_with(".ts")).unwrap();
+    assert_eq!(platform.media.content_type(segment).as_deref(), Some("video/mp2t"));
+    let cache = platform.media.cache_control(segment).unwrap();
+    assert!(cache.contains("immutable"), "{cache}");
+    assert_eq!(platform.media.content_type(&playlist).as_deref(), Some("application/vnd.apple.mpegurl"));
+    assert!(!platform.media.cache_control(&playlist).unwrap().contains("immutable"));
+    assert_eq!(platform.media.metadata(&playlist)["job"], "job-1");
+    let mezzanine = format!("{CREATOR}/mezzanine/{MEDIA}/mezzanine.mp4");
+    assert!(platform.archive.object(&mezzanine).is_some_and(|bytes| bytes.len() > 10_000));
+    assert!(platform.media.keys().iter().chain(&platform.archive.keys()).all(|key| key.starts_with(CREATOR)));
+    assert_eq!((platform.media.uploads_in_progress(), platform.archive.uploads_in_progress()), (0, 0));
+
+    // The receiver and the queue are told the same.
+    let told = platform.receiver.only().verified();
+    assert_eq!((told["status"].as_str(), told["mediaId"].as_str()), (Some("completed"), Some(MEDIA)));
+    assert_eq!(told["mezzanineKey"].as_str(), Some(mezzanine.as_str()));
+    let report = &result["output"]["report"];
+    assert_eq!(report["webhook"]["delivered"], true);
+    assert_eq!(report["policy_digest"].as_str().map(str::len), Some(64));
+    assert_eq!(report["transcode"]["processor"], "cpu");
+    assert!(report["ffmpeg"].as_str().is_some_and(|version| !version.is_empty()));
+    assert!(report["bytes_read"].as_u64() > Some(1000) && report["bytes_written"].as_u64() > Some(10_000));
+    let parts: Vec<&str> =
+        report["parts"].as_array().unwrap().iter().filter_map(|part| part["part"].as_str()).collect();
+    assert_eq!(parts, ["download", "probe", "listen", "encode", "finish", "upload", "show"]);
+    assert!(!platform.queue.progress_of("job-1").is_empty());
+
+    // The log says so line by line, and tells no secret.
+    assert!(gone.status.success());
+    for secret in [SECRET, SECRET_ACCESS_KEY, testkit::runpod::KEY] {
+        assert!(!gone.log.contains(secret), "a secret is in the log");
+    }
+    let lines = gone.lines();
+    let of_job: Vec<&Value> = lines.iter().filter(|line| line["requestId"] == "job-1").collect();
+    assert!(of_job.iter().any(|line| line["message"] == "job completed"), "{lines:#?}");
+    assert!(of_job.iter().any(|line| line["part"] == "encode" && line["ms"].is_u64()), "{lines:#?}");
+    assert!(std::fs::read_dir(platform.work()).unwrap().next().is_none(), "the work directory is not empty");
+}
+
+#[test]
+fn segments_are_sent_while_later_ones_are_encoded() {
+    let platform = Platform::default();
+    let input = platform.upload(&fixtures::clip(640, 360, "25", 40.0), "video");
+    platform.queue.queue("job-1", input);
+    let worker = platform.worker(program());
+    platform.result("job-1");
+    worker.stop();
+    let requests = platform.media.requests();
+    let position = |words: &str| requests.iter().position(|asked| asked.matches(words));
+    // With everything in its place, the first thing that is not a segment begins to be uploaded.
+    let first_segment = position("PUT .ts").expect("no segment was sent");
+    let first_of_the_rest = position("POST uploads").expect("no playlist was sent");
+    assert!(first_segment < first_of_the_rest);
+    let ahead = requests[..first_of_the_rest].iter().filter(|asked| asked.matches("PUT .ts")).count();
+    assert!(ahead >= 3, "{ahead} segments of seven went ahead");
+}
+
+/// The queue delivers at least once; the second time there is nothing to do but to tell it again.
+#[test]
+fn a_job_that_comes_again_is_verified_and_told_again_and_not_encoded_again() {
+    let platform = Platform::default();
+    let input = platform.upload(&fixtures::clip(320, 180, "25", 3.0), "video");
+    platform.queue.queue("job-1", input.clone());
+    let worker = platform.worker(program());
+    let first = platform.result("job-1");
+    let published = platform.published();
+    let read = platform.media.requests_for("GET originals").len();
+    worker.stop();
+
+    // Another worker, as after a restart; and the queue has forgotten that there was a result.
+    let again = platform.with_another_queue();
+    again.queue.queue("job-1", input);
+    let worker = again.worker(program());
+    let second = again.result("job-1");
+    worker.stop();
+
+    assert_eq!(second["output"]["report"]["reused"], true);
+    assert_eq!(second["output"]["result"], first["output"]["result"]);
+    assert_eq!(again.published(), published);
+    assert_eq!(again.media.requests_for("GET originals").len(), read, "the original was brought again");
+    let received = again.receiver.received();
+    let [one, two] = received.as_slice() else { panic!("{received:?}") };
+    assert_eq!((one.header("webhook-id"), &one.body), (two.header("webhook-id"), &two.body));
+    two.verified();
+}
+
+#[test]
+fn a_job_whose_publication_was_damaged_is_encoded_again() {
+    let platform = Platform::default();
+    let input = platform.upload(&fixtures::clip(320, 180, "25", 3.0), "video");
+    platform.queue.queue("job-1", input.clone());
+    let worker = platform.worker(program());
+    platform.result("job-1");
+    worker.stop();
+    let lost = platform.readable().into_iter().find(|key| key.ends_with(".ts")).unwrap();
+    platform.media.remove_object(&lost);
+
+    let again = platform.with_another_queue();
+    again.queue.queue("job-1", input);
+    let worker = again.worker(program());
+    let second = again.result("job-1");
+    worker.stop();
+    assert_eq!(second["output"]["report"]["reused"], false);
+    assert!(again.readable().iter().any(|key| key.ends_with(".ts")));
+}
+
+#[test]
+fn the_report_is_written_beside_the_publication_where_settings_ask_for_it() {
+    let platform = Platform::default();
+    let input = platform.upload(&fixtures::clip(320, 180, "25", 3.0), "video");
+    platform.queue.queue("job-1", input);
+    let mut command = platform.command(program(), &["worker"]);
+    command.env("CODEX_JOB_REPORT", "true");
+    let worker = testkit::platform::Worker::start(command);
+    let result = platform.result("job-1");
+    worker.stop();
+    let written = platform.media.object(&format!("{CREATOR}/hls/{MEDIA}/job-report.json")).expect("no report");
+    let written: Value = serde_json::from_slice(&written).unwrap();
+    assert_eq!(written["transcode"], result["output"]["report"]["transcode"]);
+}

@@ -1,0 +1,97 @@
+//! The two ways to run a job without the queue.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use testkit::fixtures;
+use testkit::platform::{Platform, Worker};
+
+use super::program;
+
+/// A served program, ended when it is dropped.
+struct Served {
+    child: Child,
+    address: String,
+}
+
+impl Served {
+    fn start(platform: &Platform) -> Self {
+        let mut command = platform.command(program(), &["serve", "--address", "127.0.0.1:0"]);
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("http://").unwrap_or_else(|| panic!("it says {line:?}")).to_owned();
+        Self { child, address }
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let mut connection = TcpStream::connect(&self.address).unwrap();
+        let body = body.to_string();
+        write!(
+            connection,
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        (status, serde_json::from_str(body).unwrap_or(Value::Null))
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).unwrap();
+        let _ = kill_process(id, Signal::TERM);
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_job_over_http_is_published_and_its_output_is_the_answer() {
+    let platform = Platform::default();
+    let input = platform.upload(&fixtures::clip(320, 180, "25", 2.0), "video");
+    let served = Served::start(&platform);
+    let (status, answer) = served.ask("POST", "/runsync", &json!({ "input": input }));
+    assert_eq!((status, answer["status"].as_str()), (200, Some("COMPLETED")), "{answer:#}");
+    assert_eq!(answer["output"]["result"]["status"], "completed");
+    assert!(platform.readable().len() > 3);
+    let (_, same) = served.ask("GET", &format!("/status/{}", answer["id"].as_str().unwrap()), &Value::Null);
+    assert_eq!(same["status"], "COMPLETED");
+    let (status, health) = served.ask("GET", "/health", &Value::Null);
+    assert_eq!((status, health["jobs"]["completed"].as_u64()), (200, Some(1)), "{health:#}");
+    let (status, refused) = served.ask("POST", "/run", &json!({ "nothing": 1 }));
+    assert!(status == 400 && refused["error"].as_str().is_some_and(|text| text.contains("input")), "{refused}");
+}
+
+#[test]
+fn a_job_from_a_file_is_run_and_its_end_printed() {
+    let platform = Platform::default();
+    let input = platform.upload(&fixtures::clip(320, 180, "25", 2.0), "video");
+    let run = |arguments: &[&str]| {
+        let mut command = platform.command(program(), arguments);
+        command.env_remove("RUNPOD_WEBHOOK_GET_JOB");
+        Worker::start(command).wait()
+    };
+    // The working folder is the work directory's parent.
+    let file = platform.work().parent().unwrap().join("test_input.json");
+    std::fs::write(&file, json!({ "id": "test-1", "input": input }).to_string()).unwrap();
+    let gone = run(&["worker"]);
+    assert!(gone.status.success(), "{}", gone.log);
+    let output: Value = serde_json::from_str(&gone.stdout).unwrap();
+    assert_eq!(output["output"]["result"]["status"], "completed");
+
+    let mut bad = input;
+    bad["type"] = json!("film");
+    std::fs::write(&file, json!({ "input": bad }).to_string()).unwrap();
+    let gone = run(&["worker", "--test-input", file.to_str().unwrap()]);
+    assert_eq!(gone.status.code(), Some(2), "{}", gone.log);
+    assert!(gone.stdout.contains("job.bad-input"), "{}", gone.stdout);
+}

@@ -1,0 +1,32 @@
+#!/bin/sh
+# Compares the requests of this worker with those of the vendor's client, at the same server.
+# Everything that it installs or writes goes to a folder that is removed at the end.
+set -eu
+cd "$(dirname "$0")/../.."
+cargo=${CARGO:-cargo}
+# The reference client; a newer one may speak otherwise.
+vendors=runpod==1.12.0
+
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+trap 'exit 1' INT TERM HUP
+
+echo "installing $vendors into a throw-away environment"
+python3 -m venv "$folder/venv"
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check "$vendors"
+
+echo "building the echo worker and the server"
+$cargo build --quiet --locked -p testkit --example runpod_trace -p codex-transcoder --example echo_worker
+built=$($cargo metadata --format-version 1 --no-deps --locked |
+    "$folder/venv/bin/python" -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/debug/examples
+
+echo "running the vendor's client"
+# A home of its own: the client reads an API key from there that would replace the server's.
+HOME=$folder "$built/runpod_trace" run "$folder/vendors.json" \
+    "$folder/venv/bin/python" tests/vendor/echo_handler.py 2>"$folder/vendors.log" ||
+    { cat "$folder/vendors.log" >&2; exit 1; }
+echo "running this worker"
+"$built/runpod_trace" run "$folder/ours.json" "$built/echo_worker" 2>"$folder/ours.log" ||
+    { cat "$folder/ours.log" >&2; exit 1; }
+echo
+"$built/runpod_trace" compare "$folder/vendors.json" "$folder/ours.json"
