@@ -73,7 +73,7 @@ fn codes(source: &str) -> BTreeSet<String> {
         let literals = braced(&source[at..]).split('"').skip(1).step_by(2);
         found.extend(literals.filter(|text| is_code(text)).map(str::to_owned));
     }
-    for before in ["code: ", "\"code\": ", "into_failure(", "policy_fault(", "CALLED_OFF: &str = "] {
+    for before in ["code: ", "\"error_type\": ", "into_failure(", "policy_fault(", "CALLED_OFF: &str = "] {
         let literals = source.split(before).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
         let literals = literals.filter_map(|rest| rest.split('"').next());
         found.extend(literals.filter(|text| is_code(text)).map(str::to_owned));

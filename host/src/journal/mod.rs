@@ -49,7 +49,7 @@ impl Fault for JournalError {
     fn code(&self) -> &'static str {
         match self {
             Self::Store(error) => error.code(),
-            Self::TakenOver => crate::job::TAKEN_OVER,
+            Self::TakenOver => "job.taken-over",
         }
     }
 

@@ -88,10 +88,11 @@ impl Service {
         if bytes > self.max_input {
             return Err(bad_input(format!("it has {bytes} bytes of JSON; {} are the most", self.max_input)));
         }
+        let request = input.request.clone()?;
         if input.webhook.is_none() && self.webhook_required {
             return Err(bad_input("`webhookUrl` is missing: without it nobody learns how the job ends".to_owned()));
         }
-        input.request.clone().map_err(Failure::from)
+        Ok(request)
     }
 
     /// A refused job is a failed one, where its media item is known and there is somebody to tell.

@@ -26,7 +26,7 @@ fn a_message_that_nobody_takes_is_kept_and_delivered_later() {
     assert_eq!((told["delivered"].as_bool(), told["status"].as_u64()), (Some(false), Some(410)));
     let kept = told["kept"].as_str().unwrap();
     assert!(platform.media.object(kept).is_some());
-    assert!(platform.readable().len() > 3, "a message that was not delivered undid the publication");
+    assert!(platform.readable().len() >= 3, "a message that was not delivered undid the publication");
 
     let (code, list) = outbox(&platform, &["list"]);
     assert!(code == Some(0) && list.contains("job-1") && list.contains("410"), "{list}");

@@ -62,7 +62,7 @@ fn a_job_over_http_is_published_and_its_output_is_the_answer() {
     let (status, answer) = served.ask("POST", "/runsync", &json!({ "input": input }));
     assert_eq!((status, answer["status"].as_str()), (200, Some("COMPLETED")), "{answer:#}");
     assert_eq!(answer["output"]["result"]["status"], "completed");
-    assert!(platform.readable().len() > 3);
+    assert!(platform.readable().len() >= 3);
     let (_, same) = served.ask("GET", &format!("/status/{}", answer["id"].as_str().unwrap()), &Value::Null);
     assert_eq!(same["status"], "COMPLETED");
     let (status, health) = served.ask("GET", "/health", &Value::Null);
