@@ -57,7 +57,7 @@ impl Original {
 
     /// Makes sure that the original is in the work directory.
     pub async fn bring(&self, means: &Means) -> Result<(), ProductionError> {
-        self.here.get_or_try_init(|| fetch(means, &self.version)).await.map(|()| ())
+        self.here.get_or_try_init(|| fetch(means, &self.version)).await.copied()
     }
 }
 

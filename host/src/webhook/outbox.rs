@@ -179,7 +179,7 @@ mod tests {
         let outbox = outbox(folder.path());
         let letter = letter("http://127.0.0.1:9/hook?token=t");
         let key = outbox.keep(&letter).await.unwrap();
-        assert_eq!(outbox.keys().await.unwrap(), [key.clone()]);
+        assert_eq!(outbox.keys().await.unwrap(), std::slice::from_ref(&key));
         let (to, message) = outbox.read(&key).await.unwrap().unwrap().open(&UrlRules::local()).unwrap();
         assert_eq!((to.as_url().query(), message.body()), (Some("token=t"), r#"{"a":1}"#));
         assert_eq!(message.id(), letter.id, "a receiver would take it for another message");
