@@ -7,14 +7,14 @@ use crate::policy::bindings::codex::transcode::types::{Processor as WitProcessor
 
 impl Host for State {
     async fn devices(&mut self) -> wasmtime::Result<Vec<Device>> {
-        let powers = self.enter()?;
+        let powers = self.enter("gpu.devices")?;
         let devices = powers.means.tools.devices.iter();
         let devices = devices.map(|device| Device { name: device.name.clone(), memory_mib: device.memory_mib });
         self.leave(devices.collect())
     }
 
     async fn encoders(&mut self) -> wasmtime::Result<Vec<VideoEncoder>> {
-        let powers = self.enter()?;
+        let powers = self.enter("gpu.encoders")?;
         let encoders = powers.means.tools.proof.processors().into_iter().map(|processor| VideoEncoder {
             codec: VideoCodec::H264,
             processor: match processor {

@@ -10,18 +10,18 @@ const MAX_STEP: usize = 64;
 
 impl Host for State {
     async fn progress(&mut self, step: String, percent: u32) -> wasmtime::Result<()> {
-        let powers = self.enter()?;
+        let powers = self.enter("job.progress")?;
         powers.means.observer.on(&Event::Step { step: printable(&step, MAX_STEP), percent: percent.min(100) });
         self.leave(())
     }
 
     async fn cancelled(&mut self) -> wasmtime::Result<bool> {
-        let powers = self.enter()?;
+        let powers = self.enter("job.cancelled")?;
         self.leave(powers.means.cancel.is_cancelled())
     }
 
     async fn settings(&mut self) -> wasmtime::Result<String> {
-        let powers = self.enter()?;
+        let powers = self.enter("job.settings")?;
         self.leave(powers.settings.to_string())
     }
 }

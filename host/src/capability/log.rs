@@ -21,7 +21,7 @@ const MAX_PANIC: usize = 500;
 impl Host for State {
     /// Also for pure functions: a panic hook must be able to speak.
     async fn write(&mut self, level: Level, message: String, fields: Attributes) -> wasmtime::Result<()> {
-        self.meter.host_call()?;
+        self.meter.host_call("log.write")?;
         let job = self.powers.as_ref().map_or("", |powers| powers.means.job_id.as_str()).to_owned();
         if let (Level::Error, Some(text)) = (level, message.strip_prefix(PANIC)) {
             let field =

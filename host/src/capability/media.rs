@@ -32,7 +32,7 @@ pub struct Transcode {
 
 impl Host for State {
     async fn open(&mut self, store: StoreName, key: Key) -> wasmtime::Result<Result<Resource<Source>, Failure>> {
-        let powers = self.enter()?;
+        let powers = self.enter("media.open")?;
         let original = match self.opened.as_ref() {
             Some((from, original)) if from.store == store && from.key.as_str() == key => Ok(Arc::clone(original)),
             Some(_) => Err(refused(PlanError::OutOfOrder { call: "media.open", reason: "another source is open" })),
@@ -60,7 +60,7 @@ async fn open(powers: &Powers, from: &Destination) -> Result<Original, Failure> 
 
 impl HostSource for State {
     async fn info(&mut self, source: Resource<Source>) -> wasmtime::Result<WitMediaInfo> {
-        self.enter()?;
+        self.enter("source.info")?;
         let info = convert::media_info(&self.table.get(&source)?.original.info);
         self.leave(info)
     }
@@ -77,7 +77,7 @@ impl HostTranscode for State {
         source: Resource<Source>,
         plan: WitPlan,
     ) -> wasmtime::Result<Result<Resource<Transcode>, Failure>> {
-        let powers = self.enter()?;
+        let powers = self.enter("transcode.start")?;
         let original = Arc::clone(&self.table.get(&source)?.original);
         let accepted = if self.transcoding {
             Err(PlanError::OutOfOrder { call: "transcode.start", reason: "a transcode has been started already" })
@@ -96,7 +96,7 @@ impl HostTranscode for State {
     }
 
     async fn progress(&mut self, transcode: Resource<Transcode>) -> wasmtime::Result<Option<ProgressReport>> {
-        self.enter()?;
+        self.enter("transcode.progress")?;
         let transcode = self.table.get_mut(&transcode)?;
         let answer = loop {
             let advance = *transcode.production.advance.borrow_and_update();
@@ -114,7 +114,7 @@ impl HostTranscode for State {
     }
 
     async fn wait(&mut self, transcode: Resource<Transcode>) -> wasmtime::Result<Result<Report, Failure>> {
-        let powers = self.enter()?;
+        let powers = self.enter("transcode.wait")?;
         let transcode = self.table.get_mut(&transcode)?;
         let answer = match transcode.production.publish().await {
             None => {
@@ -131,7 +131,7 @@ impl HostTranscode for State {
     }
 
     async fn cancel(&mut self, transcode: Resource<Transcode>) -> wasmtime::Result<()> {
-        self.enter()?;
+        self.enter("transcode.cancel")?;
         self.table.get(&transcode)?.production.cancel.cancel();
         self.leave(())
     }

@@ -85,9 +85,10 @@ impl State {
         }
     }
 
-    /// Every host function begins with this: it counts the call and hands out the powers.
-    fn enter(&mut self) -> wasmtime::Result<Powers> {
-        self.meter.host_call()?;
+    /// Every host function begins with this: it counts the call, under its name in the contract, and hands out the
+    /// powers.
+    fn enter(&mut self, call: &'static str) -> wasmtime::Result<Powers> {
+        self.meter.host_call(call)?;
         self.powers.clone().ok_or_else(|| NotPure.into())
     }
 

@@ -13,7 +13,7 @@ const MAX_OBJECT: usize = 1 << 20;
 
 impl Host for State {
     async fn head(&mut self, store: StoreName, key: Key) -> wasmtime::Result<Result<Option<ObjectInfo>, Failure>> {
-        let powers = self.enter()?;
+        let powers = self.enter("storage.head")?;
         let answer = async {
             let to = destination(&store, &key)?;
             powers.may_read(&to).map_err(refused)?;
@@ -31,7 +31,7 @@ impl Host for State {
         content_type: String,
         content: Vec<u8>,
     ) -> wasmtime::Result<Result<(), Failure>> {
-        let powers = self.enter()?;
+        let powers = self.enter("storage.put")?;
         let answer = async {
             let to = destination(&store, &key)?;
             powers.bounds().check(&to).map_err(refused)?;
@@ -57,7 +57,7 @@ impl Host for State {
     }
 
     async fn delete(&mut self, store: StoreName, key: Key) -> wasmtime::Result<Result<(), Failure>> {
-        let powers = self.enter()?;
+        let powers = self.enter("storage.delete")?;
         let ours = &self.put;
         let answer = async {
             let to = destination(&store, &key)?;

@@ -16,7 +16,7 @@ pub fn scheme(signature: SignatureScheme) -> Scheme {
 
 impl Host for State {
     async fn deliver(&mut self, event: Event, message: Message) -> wasmtime::Result<Result<Delivery, Failure>> {
-        let powers = self.enter()?;
+        let powers = self.enter("webhook.deliver")?;
         let kind = match event {
             Event::Completed => EventKind::Completed,
             Event::Progress => EventKind::Progress,

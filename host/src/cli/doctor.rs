@@ -11,7 +11,7 @@ use super::exit::Ended;
 use crate::media::command::Arguments;
 use crate::media::encoder;
 use crate::media::process::Tool;
-use crate::policy::{self, Compiler, Limits, Policy};
+use crate::policy::{Candidate, Compiler, Policy, PolicyError};
 
 /// The arguments of `doctor`.
 #[derive(Clone, Debug, Args)]
@@ -77,17 +77,11 @@ impl Doctor {
 
     async fn policy(&self) -> Finding {
         let began = Instant::now();
-        let loaded = match crate::engine::new() {
-            Err(error) => return Finding::Bad(format!("{error:#}")),
-            Ok(engine) => match (&self.policy, Compiler::new(engine)) {
-                (Some(path), compiler) => Policy::read(&compiler, path, "{}", Limits::default()).await,
-                (None, compiler) => {
-                    let bytes = policy::DEFAULT.to_vec();
-                    Policy::load(&compiler, policy::DEFAULT_NAME, bytes, "{}", Limits::default()).await
-                }
-            },
+        let loaded = async {
+            let compiler = Compiler::new(crate::engine::new().map_err(PolicyError::Engine)?);
+            Policy::load(&compiler, Candidate::read(self.policy.as_deref(), "{}").await?).await
         };
-        match loaded {
+        match loaded.await {
             Ok(policy) => Finding::Good(format!(
                 "{}, sha256 {}, loaded in {} ms",
                 policy.name(),

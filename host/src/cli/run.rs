@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::job::{Host, Job, ORIGINALS, Outcome, Request};
 use crate::media::plan::Destination;
 use crate::media::probe::Declared;
-use crate::policy::{self, Compiler, Limits, Policy};
+use crate::policy::{Candidate, Compiler, Policy, PolicyError};
 use crate::storage::{Key, LocalDirectory, SingleFile, Stores};
 use crate::webhook::{Courier, Deliverer, Secret, UrlRules, http_client};
 
@@ -104,15 +104,11 @@ impl Run {
     ) -> Result<Result<Outcome, Failure>, Ended> {
         let request = self.request()?;
         let courier = self.courier(secret)?;
-        let engine = crate::engine::new().map_err(|error| Ended::failed(policy::PolicyError::Engine(error)))?;
+        let engine = crate::engine::new().map_err(|error| Ended::failed(PolicyError::Engine(error)))?;
         let compiler = Compiler::new(engine);
         let settings = settings_argument::merge(&self.settings)?;
-        let limits = Limits::default();
-        let policy = match &self.policy {
-            Some(path) => Policy::read(&compiler, path, &settings, limits).await,
-            None => Policy::load(&compiler, policy::DEFAULT_NAME, policy::DEFAULT.to_vec(), &settings, limits).await,
-        };
-        let policy = policy.map_err(Ended::failed)?;
+        let candidate = Candidate::read(self.policy.as_deref(), &settings).await.map_err(Ended::failed)?;
+        let policy = Policy::load(&compiler, candidate).await.map_err(Ended::failed)?;
         let tools = Arc::new(self.environment.toolbox().await?);
         let host = Host::plain(tools, self.stores()?, self.environment.work_root());
         let job = Job { host: &host, policy: &policy, request: &request, courier, observer, cancel };

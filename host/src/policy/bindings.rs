@@ -7,6 +7,7 @@ wasmtime::component::bindgen!({
     world: "policy",
     imports: { default: async | trappable },
     exports: { default: async },
+    additional_derives: [PartialEq, serde::Serialize, serde::Deserialize],
     with: {
         "codex:transcode/media.source": crate::capability::Source,
         "codex:transcode/media.transcode": crate::capability::Transcode,

@@ -24,6 +24,7 @@ const OFFERED: &str = "codex:transcode/";
 #[derive(Clone)]
 pub struct Policy {
     name: Arc<str>,
+    version: Arc<str>,
     digest: Arc<str>,
     settings: Arc<str>,
     pre: PolicyPre<State>,
@@ -36,23 +37,54 @@ impl std::fmt::Debug for Policy {
     }
 }
 
-impl Policy {
-    /// Reads a policy from a file.
-    pub async fn read(compiler: &Compiler, path: &Path, settings: &str, limits: Limits) -> Result<Self, PolicyError> {
-        let name = path.display().to_string();
-        let bytes =
-            tokio::fs::read(path).await.map_err(|source| PolicyError::Unreadable { policy: name.clone(), source })?;
-        Self::load(compiler, &name, bytes, settings, limits).await
+/// A policy that is to be loaded.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// What operators know it by.
+    pub name: String,
+    /// Its author's version of it; empty where nobody said.
+    pub version: String,
+    /// The component.
+    pub bytes: Vec<u8>,
+    /// This environment's settings for it: a JSON object.
+    pub settings: String,
+    /// What each of its calls may use.
+    pub limits: Limits,
+}
+
+impl Candidate {
+    /// The policy that is built into the program.
+    pub fn built_in(settings: &str) -> Self {
+        Self::new(super::DEFAULT_NAME, super::DEFAULT.to_vec(), settings)
     }
 
-    /// Takes a policy's bytes through every check. `settings` is a JSON object.
-    pub async fn load(
-        compiler: &Compiler,
-        name: &str,
-        bytes: Vec<u8>,
-        settings: &str,
-        limits: Limits,
-    ) -> Result<Self, PolicyError> {
+    /// The component in this file, or the one that is built in where no file is named.
+    pub async fn read(path: Option<&Path>, settings: &str) -> Result<Self, PolicyError> {
+        let Some(path) = path else { return Ok(Self::built_in(settings)) };
+        let name = path.display().to_string();
+        match tokio::fs::read(path).await {
+            Ok(bytes) => Ok(Self::new(&name, bytes, settings)),
+            Err(source) => Err(PolicyError::Unreadable { policy: name, source }),
+        }
+    }
+
+    /// These bytes, with the host's own limits.
+    pub fn new(name: &str, bytes: Vec<u8>, settings: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            version: String::new(),
+            bytes,
+            settings: settings.to_owned(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Policy {
+    /// Takes a policy through every check.
+    pub async fn load(compiler: &Compiler, candidate: Candidate) -> Result<Self, PolicyError> {
+        let Candidate { name, version, bytes, settings, limits } = candidate;
+        let name = name.as_str();
         recognise(name, &bytes)?;
         let digest = hex::encode(Sha256::digest(&bytes));
         let component = compiler.component(name, &digest, bytes).await?;
@@ -69,7 +101,14 @@ impl Policy {
         let mut linker = Linker::new(engine);
         World::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state).map_err(PolicyError::Engine)?;
         let pre = linker.instantiate_pre(&component).and_then(PolicyPre::new).map_err(contract)?;
-        let policy = Self { name: name.into(), digest: digest.into(), settings: settings.into(), pre, limits };
+        let policy = Self {
+            name: name.into(),
+            version: version.into(),
+            digest: digest.into(),
+            settings: settings.into(),
+            pre,
+            limits,
+        };
         policy.accept_settings().await?;
         tracing::info!(policy = name, digest = policy.digest(), "policy loaded");
         Ok(policy)
@@ -78,6 +117,11 @@ impl Policy {
     /// The name it was loaded under.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Its author's version of it; empty where nobody said.
+    pub fn version(&self) -> &str {
+        &self.version
     }
 
     /// The sha256 of its bytes, in hex.

@@ -11,7 +11,7 @@ pub use call::Call;
 pub use compile::Compiler;
 pub use error::PolicyError;
 pub use limits::Limits;
-pub use load::Policy;
+pub use load::{Candidate, Policy};
 
 /// What the policy that is built in is called.
 pub const DEFAULT_NAME: &str = "codex (built in)";

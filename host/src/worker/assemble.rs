@@ -9,7 +9,7 @@ use crate::cli::environment::{EncoderChoice, EnvironmentArgs};
 use crate::failure::{Failure, Fault};
 use crate::job::{Host, ORIGINALS};
 use crate::observe::Metrics;
-use crate::policy::{self, Compiler, Limits, Policy, PolicyError};
+use crate::policy::{Candidate, Compiler, Policy, PolicyError};
 use crate::publication::CacheRules;
 use crate::settings::{
     AllowHttp, Bucket, DialectSetting, EncoderSetting, Environment, PolicySettings, Settings, StorePlace,
@@ -192,10 +192,7 @@ async fn policy(settings: &PolicySettings) -> Result<Policy, PolicyError> {
     let cache = settings.cache_dir.clone().unwrap_or_else(|| std::env::temp_dir().join("codex-transcoder-policies"));
     let compiler = Compiler::new(engine).with_cache(&cache);
     let json = settings.json();
-    match &settings.path {
-        Some(path) => Policy::read(&compiler, path, &json, Limits::default()).await,
-        None => Policy::load(&compiler, policy::DEFAULT_NAME, policy::DEFAULT.to_vec(), &json, Limits::default()).await,
-    }
+    Policy::load(&compiler, Candidate::read(settings.path.as_deref(), &json).await?).await
 }
 
 /// Asks every store, at the same time, whether it is there and lets us in.
