@@ -283,7 +283,7 @@ impl Job<'_> {
         let ran = Call::with_powers(self.policy, powers).run(&request.as_policy_sees_it()).await;
         // A policy that trapped can leave a transcode behind, which ends itself; the work directory must outlive it.
         ended.recv().await;
-        let (ran, policy_time) = ran?;
+        let (ran, used) = ran?;
         let outcome = ran.map_err(Failure::from)?;
         let output = serde_json::from_str(&outcome.output).map_err(|error| PolicyError::BrokeContract {
             policy: self.policy.name().to_owned(),
@@ -291,7 +291,7 @@ impl Job<'_> {
             reason: format!("its output is not JSON ({error})"),
         })?;
         let report = report.lock().map(|mut kept| kept.take()).unwrap_or_default();
-        Ok(Outcome { output, report, policy_time })
+        Ok(Outcome { output, report, policy_time: used.computed })
     }
 
     /// What the job left behind the last time it was here, cleaned up.

@@ -12,6 +12,7 @@ mod bad_input;
 mod corpus;
 mod docs;
 mod gpu;
+mod hostile;
 mod ladder;
 mod mezzanine;
 mod picture;

@@ -87,7 +87,7 @@ fn a_panic_of_a_megabyte_is_cut_to_what_a_person_reads() {
 
 #[test]
 fn a_policy_that_runs_out_of_its_stack_or_traps_is_ended() {
-    assert_ended("deep-recursion", "policy.trap");
+    assert_ended("deep-recursion", "policy.limit-stack");
     assert_ended("trap", "policy.trap");
 }
 
@@ -101,7 +101,9 @@ fn a_policy_that_can_not_even_say_that_it_failed_fails_all_the_same() {
 #[test]
 fn what_a_policy_logs_can_not_command_a_terminal_or_forge_a_line() {
     let receiver = Receiver::start();
-    let outcome = misbehaving("log-flood", &receiver).done();
+    let outcome = misbehaving("log-flood", &receiver);
+    outcome.failed(4, "policy.limit-log-bytes");
+    assert_told_of_failure(&receiver, "policy.limit-log-bytes");
     assert!(outcome.stderr.contains("forged line"), "the text itself is logged");
     for command in ["\u{1b}[2J", "\u{1b}]0;", "\u{9b}", "\u{7}", "\r"] {
         assert!(!outcome.stderr.contains(command), "{command:?} is in the log");
@@ -111,14 +113,19 @@ fn what_a_policy_logs_can_not_command_a_terminal_or_forge_a_line() {
 
 #[test]
 fn a_plan_that_writes_outside_of_its_creators_folder_is_refused() {
-    assert_ended("key-traversal", "plan.bad-key");
+    for behaviour in ["key-traversal", "key-control", "key-long"] {
+        let outcome = assert_ended(behaviour, "plan.bad-key");
+        assert!(!outcome.stderr.contains("\u{1b}[2J") && outcome.message().len() < 3000, "{}", outcome.message());
+    }
     let outcome = assert_ended("foreign-prefix", "plan.foreign-prefix");
     assert!(outcome.message().contains("somebody-else"), "{}", outcome.message());
 }
 
 #[test]
 fn a_plan_with_numbers_out_of_all_bounds_is_refused() {
-    for behaviour in ["ten-thousand-rungs", "giant-rung", "zero-segment"] {
+    for behaviour in
+        ["ten-thousand-rungs", "giant-rung", "zero-rung", "negative-rung", "zero-segment", "negative-segment"]
+    {
         assert_ended(behaviour, "plan.out-of-range");
     }
 }
@@ -135,7 +142,8 @@ fn a_plan_that_writes_one_object_twice_is_refused() {
 /// By then all is published, and what is published is never taken back.
 #[test]
 fn a_message_that_no_receiver_could_read_is_not_sent_and_the_outputs_stay() {
-    for (behaviour, code) in [("payload-not-json", "webhook.body-not-json"), ("payload-huge", "policy.broke-contract")]
+    for (behaviour, code) in
+        [("payload-not-json", "webhook.body-not-json"), ("payload-huge", "policy.limit-call-bytes")]
     {
         let receiver = Receiver::start();
         let outcome = misbehaving(behaviour, &receiver);

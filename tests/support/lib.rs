@@ -11,6 +11,7 @@
 pub mod colour;
 pub mod disk;
 pub mod fixtures;
+pub mod guest;
 pub mod job;
 pub mod mock_gpu;
 pub mod outcome;

@@ -184,6 +184,24 @@ fn output(output: &wit::Output) -> Result<Output, PlanError> {
     })
 }
 
+/// The size of what a policy asks for, as the text of it in JSON: whatever a plan may come to hold is counted by it.
+pub(super) fn size(plan: &wit::Plan) -> usize {
+    /// Keeps nothing of what is written to it.
+    struct Counter(usize);
+    impl std::io::Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counter = Counter(0);
+    serde_json::to_writer(&mut counter, plan).map_or(usize::MAX, |()| counter.0)
+}
+
 /// What a policy asks for. Keys are checked here, numbers by the plan itself.
 pub(super) fn plan(plan: &wit::Plan) -> Result<Plan, PlanError> {
     let hundredths = |value: i32| f64::from(value) / 100.0;

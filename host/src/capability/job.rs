@@ -11,6 +11,7 @@ const MAX_STEP: usize = 64;
 impl Host for State {
     async fn progress(&mut self, step: String, percent: u32) -> wasmtime::Result<()> {
         let powers = self.enter("job.progress")?;
+        self.meter.hand_over(step.len())?;
         powers.means.observer.on(&Event::Step { step: printable(&step, MAX_STEP), percent: percent.min(100) });
         self.leave(())
     }

@@ -22,8 +22,12 @@ impl Host for State {
     /// Also for pure functions: a panic hook must be able to speak.
     async fn write(&mut self, level: Level, message: String, fields: Attributes) -> wasmtime::Result<()> {
         self.meter.host_call("log.write")?;
+        let in_fields: usize = fields.iter().map(|(name, value)| name.len() + value.len()).sum();
+        self.meter.hand_over(message.len() + in_fields)?;
         let job = self.powers.as_ref().map_or("", |powers| powers.means.job_id.as_str()).to_owned();
+        let mut last_words = false;
         if let (Level::Error, Some(text)) = (level, message.strip_prefix(PANIC)) {
+            last_words = self.panic_text.is_none();
             let field =
                 |wanted| fields.iter().find(|(name, _)| name == wanted).map(|(_, value)| printable(value, MAX_FIELD));
             let place = field("file").zip(field("line")).map(|(file, line)| format!(" ({file}:{line})"));
@@ -36,6 +40,10 @@ impl Host for State {
             .map(|(name, value)| format!("{}={}", printable(name, MAX_FIELD), printable(value, MAX_FIELD)))
             .collect();
         let fields = fields.join(" ");
+        // The panic that ends a guest is told even where it has said too much before.
+        if !last_words {
+            self.meter.log_line(message.len() + fields.len())?;
+        }
         match level {
             Level::Debug => tracing::debug!(target: "policy", job, fields, "{message}"),
             Level::Info => tracing::info!(target: "policy", job, fields, "{message}"),

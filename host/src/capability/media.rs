@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use wasmtime::component::Resource;
 
 use super::convert::{self, destination, refused};
-use super::{Powers, State, table_full};
+use super::{Powers, State};
 use crate::media::plan::{Destination, PlanError};
 use crate::policy::bindings::codex::transcode::media::{
     Host, HostSource, HostTranscode, Plan as WitPlan, ProgressReport, Report,
@@ -33,6 +33,7 @@ pub struct Transcode {
 impl Host for State {
     async fn open(&mut self, store: StoreName, key: Key) -> wasmtime::Result<Result<Resource<Source>, Failure>> {
         let powers = self.enter("media.open")?;
+        self.meter.hand_over(store.len() + key.len())?;
         let original = match self.opened.as_ref() {
             Some((from, original)) if from.store == store && from.key.as_str() == key => Ok(Arc::clone(original)),
             Some(_) => Err(refused(PlanError::OutOfOrder { call: "media.open", reason: "another source is open" })),
@@ -46,7 +47,7 @@ impl Host for State {
             },
         };
         let answer = match original {
-            Ok(original) => Ok(self.table.push(Source { original }).map_err(table_full(&self.meter))?),
+            Ok(original) => Ok(self.hold(Source { original })?),
             Err(failure) => Err(failure),
         };
         self.leave(answer)
@@ -78,6 +79,7 @@ impl HostTranscode for State {
         plan: WitPlan,
     ) -> wasmtime::Result<Result<Resource<Transcode>, Failure>> {
         let powers = self.enter("transcode.start")?;
+        self.meter.hand_over(convert::size(&plan))?;
         let original = Arc::clone(&self.table.get(&source)?.original);
         let accepted = if self.transcoding {
             Err(PlanError::OutOfOrder { call: "transcode.start", reason: "a transcode has been started already" })
@@ -88,7 +90,7 @@ impl HostTranscode for State {
             Ok(plan) => {
                 self.transcoding = true;
                 let production = Production::start(&powers.means, original, plan);
-                Ok(self.table.push(Transcode { production, told: None }).map_err(table_full(&self.meter))?)
+                Ok(self.hold(Transcode { production, told: None })?)
             }
             Err(error) => Err(refused(error)),
         };

@@ -15,13 +15,13 @@ pub use self::webhook::scheme;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use wasmtime::component::ResourceTable;
+use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
 
 pub use self::media::{Source, Transcode};
 use crate::media::plan::{Bounds, Destination, PlanError};
 use crate::media::probe::Declared;
 use crate::policy::Limits;
-use crate::policy::limits::{LimitHit, Meter};
+use crate::policy::limits::{Limit, Meter, Span};
 use crate::production::{Means, Original};
 use crate::report::Report;
 use crate::webhook::Courier;
@@ -73,9 +73,10 @@ impl State {
     /// For one call.
     pub fn new(limits: Limits, powers: Option<Powers>) -> Self {
         let mut table = ResourceTable::new();
-        table.set_max_capacity(limits.handles);
+        table.set_max_capacity(limits.size(Limit::Handles));
+        let span = if powers.is_some() { Span::Workflow } else { Span::PureCall };
         Self {
-            meter: Meter::new(limits),
+            meter: Meter::new(limits, span),
             panic_text: None,
             table,
             powers,
@@ -86,7 +87,7 @@ impl State {
     }
 
     /// Every host function begins with this: it counts the call, under its name in the contract, and hands out the
-    /// powers.
+    /// powers. What came with the call is counted by [`Meter::hand_over`].
     fn enter(&mut self, call: &'static str) -> wasmtime::Result<Powers> {
         self.meter.host_call(call)?;
         self.powers.clone().ok_or_else(|| NotPure.into())
@@ -96,6 +97,18 @@ impl State {
     fn leave<T>(&mut self, answer: T) -> wasmtime::Result<T> {
         self.meter.resume();
         Ok(answer)
+    }
+
+    /// A handle for the guest. A full table is the guest's doing, not ours.
+    fn hold<T: Send + 'static>(&mut self, entry: T) -> wasmtime::Result<Resource<T>> {
+        let handle = match self.table.push(entry) {
+            Ok(handle) => handle,
+            Err(ResourceTableError::Full) => return Err(self.meter.hit(Limit::Handles).into()),
+            Err(other) => return Err(other.into()),
+        };
+        let held = self.table.iter_mut().count();
+        self.meter.peak(Limit::Handles, held)?;
+        Ok(handle)
     }
 }
 
@@ -113,12 +126,3 @@ impl Powers {
 
 /// The interface of shared records has no functions.
 impl crate::policy::bindings::codex::transcode::types::Host for State {}
-
-/// A full handle table is the guest's doing, not ours.
-fn table_full(limits: &Meter) -> impl Fn(wasmtime::component::ResourceTableError) -> wasmtime::Error {
-    let handles = limits.limits().handles;
-    move |error| match error {
-        wasmtime::component::ResourceTableError::Full => LimitHit::Handles(handles).into(),
-        other => other.into(),
-    }
-}

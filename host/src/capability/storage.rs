@@ -4,16 +4,15 @@ use super::State;
 use super::convert::{destination, refused};
 use crate::policy::bindings::codex::transcode::storage::{Host, ObjectInfo};
 use crate::policy::bindings::codex::transcode::types::{Blame, Failure, Key, StoreName};
+use crate::policy::limits::Limit;
 use crate::publication::Stage;
 use crate::storage::{Body, ObjectMeta};
 use crate::text::printable;
 
-/// Largest object that a policy writes by itself.
-const MAX_OBJECT: usize = 1 << 20;
-
 impl Host for State {
     async fn head(&mut self, store: StoreName, key: Key) -> wasmtime::Result<Result<Option<ObjectInfo>, Failure>> {
         let powers = self.enter("storage.head")?;
+        self.meter.hand_over(store.len() + key.len())?;
         let answer = async {
             let to = destination(&store, &key)?;
             powers.may_read(&to).map_err(refused)?;
@@ -32,15 +31,11 @@ impl Host for State {
         content: Vec<u8>,
     ) -> wasmtime::Result<Result<(), Failure>> {
         let powers = self.enter("storage.put")?;
+        self.meter.hand_over(store.len() + key.len() + content_type.len() + content.len())?;
+        self.meter.peak(Limit::Object, content.len())?;
         let answer = async {
             let to = destination(&store, &key)?;
             powers.bounds().check(&to).map_err(refused)?;
-            if content.len() > MAX_OBJECT {
-                return Err(policy_fault(
-                    "storage.too-large",
-                    format!("{to} has {} bytes; 1 MiB is the most", content.len()),
-                ));
-            }
             let meta = ObjectMeta {
                 content_type: printable(&content_type, 128),
                 ..powers.means.labels.of(&to.key, Stage::Object)
@@ -58,6 +53,7 @@ impl Host for State {
 
     async fn delete(&mut self, store: StoreName, key: Key) -> wasmtime::Result<Result<(), Failure>> {
         let powers = self.enter("storage.delete")?;
+        self.meter.hand_over(store.len() + key.len())?;
         let ours = &self.put;
         let answer = async {
             let to = destination(&store, &key)?;

@@ -4,6 +4,7 @@ use super::State;
 use super::convert::refused;
 use crate::policy::bindings::codex::transcode::types::{Failure, Message, SignatureScheme};
 use crate::policy::bindings::codex::transcode::webhook::{Delivery, Event, Host};
+use crate::policy::limits::Limit;
 use crate::webhook::{self, EventKind, Scheme};
 
 /// The contract's word for what is signed, in ours.
@@ -17,6 +18,8 @@ pub fn scheme(signature: SignatureScheme) -> Scheme {
 impl Host for State {
     async fn deliver(&mut self, event: Event, message: Message) -> wasmtime::Result<Result<Delivery, Failure>> {
         let powers = self.enter("webhook.deliver")?;
+        self.meter.hand_over(message.body.len())?;
+        self.meter.peak(Limit::Message, message.body.len())?;
         let kind = match event {
             Event::Completed => EventKind::Completed,
             Event::Progress => EventKind::Progress,

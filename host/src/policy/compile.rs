@@ -14,10 +14,9 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use super::abandon::Abandoned;
 use super::error::PolicyError;
-
-/// Longest compilation. The default policy takes 50 ms.
-const MAX_COMPILE: Duration = Duration::from_secs(30);
+use super::limits::{Limit, LimitHit};
 
 /// How many compiled policies are kept. One is well below a megabyte, and an environment has two or three.
 const MAX_KEPT: usize = 32;
@@ -32,6 +31,8 @@ const ENDING: &str = "cwasm";
 pub struct Compiler {
     engine: Engine,
     cache: Option<PathBuf>,
+    patience: Duration,
+    abandoned: Abandoned,
 }
 
 impl std::fmt::Debug for Compiler {
@@ -43,7 +44,14 @@ impl std::fmt::Debug for Compiler {
 impl Compiler {
     /// Compiles every time.
     pub fn new(engine: Engine) -> Self {
-        Self { engine, cache: None }
+        Self { engine, cache: None, patience: Duration::MAX, abandoned: Abandoned::default() }
+    }
+
+    /// Waits no longer than this for any compilation, whatever a policy's own limits say.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// Keeps compiled policies in this folder. One that can't be trusted is not used, and the log says why.
@@ -64,28 +72,44 @@ impl Compiler {
     }
 
     /// The component, from the cache where it is there, within a limited time. `digest` is the sha256 of `bytes` in hex.
-    pub(super) async fn component(&self, name: &str, digest: &str, bytes: Vec<u8>) -> Result<Component, PolicyError> {
+    pub(super) async fn component(
+        &self,
+        name: &str,
+        digest: &str,
+        bytes: Vec<u8>,
+        limit: Duration,
+    ) -> Result<Component, PolicyError> {
         let failed = |reason: String| PolicyError::Compile { policy: name.to_owned(), reason };
         let (engine, file) = (self.engine.clone(), self.file(digest));
-        let compiling = tokio::task::spawn_blocking(move || {
-            if let Some(kept) = file.as_deref().and_then(|file| recall(&engine, file)) {
+        if let Some(file) = file.clone() {
+            let engine = engine.clone();
+            let recalled = tokio::task::spawn_blocking(move || recall(&engine, &file)).await;
+            if let Some(kept) = recalled.map_err(|lost| failed(lost.to_string()))? {
                 return Ok(kept);
             }
+        }
+        let limit = limit.min(self.patience);
+        let compiling = self.abandoned.run(move |wanted| {
             let component = Component::new(&engine, bytes)?;
-            if let Some(file) = file
+            if let Some(file) = file.filter(|_| wanted())
                 && let Err(error) = component.serialize().and_then(|code| Ok(keep(&file, &code)?))
             {
                 tracing::info!(%error, "a compiled policy could not be kept; it is compiled again at the next start");
             }
             Ok(component)
         });
-        match tokio::time::timeout(MAX_COMPILE, compiling).await {
-            Ok(Ok(Ok(component))) => Ok(component),
-            Ok(Ok(Err::<_, wasmtime::Error>(error))) => {
+        let compiling = compiling.map_err(|refused| failed(refused.to_string()))?;
+        match tokio::time::timeout(limit, compiling).await {
+            Ok(Some(Ok(component))) => Ok(component),
+            Ok(Some(Err::<_, wasmtime::Error>(error))) => {
                 Err(failed(format!("{error:#}").lines().next().unwrap_or_default().to_owned()))
             }
-            Ok(Err(lost)) => Err(failed(lost.to_string())),
-            Err(_) => Err(failed(format!("it takes longer than {} s", MAX_COMPILE.as_secs()))),
+            Ok(None) => Err(failed("the compiler failed".to_owned())),
+            Err(_) => {
+                let allowed = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+                let limit = LimitHit::Of { limit: Limit::Compile, allowed };
+                Err(PolicyError::CompileTime { policy: name.to_owned(), limit })
+            }
         }
     }
 
@@ -157,6 +181,8 @@ fn forget_the_oldest(folder: &Path) -> std::io::Result<()> {
 mod tests {
     use super::*;
 
+    const LONG: Duration = Duration::from_secs(60);
+
     /// The smallest component.
     const EMPTY: [u8; 8] = *b"\0asm\x0d\0\x01\0";
 
@@ -172,25 +198,25 @@ mod tests {
     async fn a_policy_is_compiled_once() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("policies");
-        compiler(&folder).component("p", "abc", EMPTY.into()).await.unwrap();
+        compiler(&folder).component("p", "abc", EMPTY.into(), LONG).await.unwrap();
         assert_eq!(kept(&folder).len(), 1);
         // Bytes that can't be compiled show where the second one comes from.
-        compiler(&folder).component("p", "abc", b"nonsense".into()).await.unwrap();
-        compiler(&folder).component("p", "abd", b"nonsense".into()).await.unwrap_err();
+        compiler(&folder).component("p", "abc", b"nonsense".into(), LONG).await.unwrap();
+        compiler(&folder).component("p", "abd", b"nonsense".into(), LONG).await.unwrap_err();
     }
 
     #[tokio::test]
     async fn what_was_damaged_is_compiled_again() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("policies");
-        compiler(&folder).component("p", "abc", EMPTY.into()).await.unwrap();
+        compiler(&folder).component("p", "abc", EMPTY.into(), LONG).await.unwrap();
         let file = kept(&folder).remove(0);
         let whole = std::fs::read(&file).unwrap();
         let mut flipped = whole.clone();
         *flipped.last_mut().unwrap() ^= 1;
         for damaged in [&flipped[..], &whole[..whole.len() / 2], &whole[..10], b""] {
             std::fs::write(&file, damaged).unwrap();
-            compiler(&folder).component("p", "abc", EMPTY.into()).await.unwrap();
+            compiler(&folder).component("p", "abc", EMPTY.into(), LONG).await.unwrap();
             assert_eq!(std::fs::read(&file).unwrap()[..DIGEST], whole[..DIGEST]);
         }
     }

@@ -40,6 +40,14 @@ pub enum PolicyError {
         /// What the compiler said.
         reason: String,
     },
+    /// Takes too long to compile.
+    #[error("the policy {policy} is not taken: {limit}")]
+    CompileTime {
+        /// Which.
+        policy: String,
+        /// The limit.
+        limit: LimitHit,
+    },
     /// Wants a power that policies don't have.
     #[error("the policy {policy} imports `{import}`, which a policy may not: only codex:transcode@0.1 is offered")]
     Import {
@@ -110,7 +118,7 @@ impl Fault for PolicyError {
             Self::Contract { .. } => "policy.contract",
             Self::Settings { .. } => "policy.settings",
             Self::Trap { .. } => "policy.trap",
-            Self::Limit { limit, .. } => limit.code(),
+            Self::Limit { limit, .. } | Self::CompileTime { limit, .. } => limit.code(),
             Self::BrokeContract { .. } => "policy.broke-contract",
             Self::Engine(_) => "host.bug",
         }

@@ -11,11 +11,8 @@ use super::bindings::{Policy as World, PolicyPre};
 use super::call::Call;
 use super::compile::Compiler;
 use super::error::PolicyError;
-use super::limits::Limits;
+use super::limits::{Limit, Limits};
 use crate::capability::State;
-
-/// Largest module that is taken: compile time grows with size, and our own policies are under 100 KB.
-const MAX_BYTES: usize = 8 << 20;
 
 /// The interfaces that a policy may import.
 const OFFERED: &str = "codex:transcode/";
@@ -48,7 +45,7 @@ pub struct Candidate {
     pub bytes: Vec<u8>,
     /// This environment's settings for it: a JSON object.
     pub settings: String,
-    /// What each of its calls may use.
+    /// What it and each of its calls may use.
     pub limits: Limits,
 }
 
@@ -85,9 +82,9 @@ impl Policy {
     pub async fn load(compiler: &Compiler, candidate: Candidate) -> Result<Self, PolicyError> {
         let Candidate { name, version, bytes, settings, limits } = candidate;
         let name = name.as_str();
-        recognise(name, &bytes)?;
+        recognise(name, &bytes, limits.size(Limit::Module))?;
         let digest = hex::encode(Sha256::digest(&bytes));
-        let component = compiler.component(name, &digest, bytes).await?;
+        let component = compiler.component(name, &digest, bytes, limits.time(Limit::Compile)).await?;
         let engine = compiler.engine();
         for (import, _) in component.component_type().imports(engine) {
             if !import.starts_with(OFFERED) {
@@ -168,9 +165,9 @@ impl Policy {
 }
 
 /// Tells a component from everything else that people pass, before the compiler sees it.
-fn recognise(name: &str, bytes: &[u8]) -> Result<(), PolicyError> {
-    if bytes.len() > MAX_BYTES {
-        return Err(PolicyError::TooLarge { policy: name.to_owned(), size: bytes.len(), limit: MAX_BYTES });
+fn recognise(name: &str, bytes: &[u8], limit: usize) -> Result<(), PolicyError> {
+    if bytes.len() > limit {
+        return Err(PolicyError::TooLarge { policy: name.to_owned(), size: bytes.len(), limit });
     }
     let found = match bytes {
         // Magic, version 13, layer 1: a component.

@@ -1,5 +1,6 @@
 //! Policies: loading one, and calling it in a store of its own with limits.
 
+mod abandon;
 pub mod bindings;
 mod call;
 mod compile;
@@ -10,7 +11,7 @@ mod load;
 pub use call::Call;
 pub use compile::Compiler;
 pub use error::PolicyError;
-pub use limits::Limits;
+pub use limits::{Limits, Used};
 pub use load::{Candidate, Policy};
 
 /// What the policy that is built in is called.

@@ -41,19 +41,29 @@ behaviours! {
     LogFlood = "log-flood",
     /// Publishes to a key that climbs out of its store.
     KeyTraversal = "key-traversal",
+    /// Publishes to a key that clears the screen of whoever looks at it.
+    KeyControl = "key-control",
+    /// Publishes to a key of two kilobytes.
+    KeyLong = "key-long",
     /// Publishes among another creator's objects.
     ForeignPrefix = "foreign-prefix",
     /// Asks for ten thousand rungs.
     TenThousandRungs = "ten-thousand-rungs",
     /// Asks for a rung of 20000 pixels.
     GiantRung = "giant-rung",
+    /// Asks for rungs of no size.
+    ZeroRung = "zero-rung",
+    /// Asks for rungs of -1 pixels, as far as the contract's numbers allow to say so.
+    NegativeRung = "negative-rung",
     /// Asks for segments of no length.
     ZeroSegment = "zero-segment",
+    /// Asks for segments of -1 milliseconds.
+    NegativeSegment = "negative-segment",
     /// Sends two outputs to one key.
     SameKeyTwice = "same-key-twice",
     /// Sends a message that is not JSON.
     PayloadNotJson = "payload-not-json",
-    /// Sends a message of two mebibytes.
+    /// Sends a message of 50 MB.
     PayloadHuge = "payload-huge",
     /// Panics, and panics again when the platform is to be told.
     PanicInFailed = "panic-in-failed",

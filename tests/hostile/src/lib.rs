@@ -10,8 +10,8 @@ mod behaviour;
 mod tamper;
 
 use codex_policy::{Codex, Settings, ladder, plan};
+use policy_sdk::follow;
 use policy_sdk::prelude::*;
-use policy_sdk::{follow, json};
 
 pub use behaviour::Behaviour;
 
@@ -39,8 +39,7 @@ impl Policy for Hostile {
         let message = Codex::completed(job, info, report, &behaviour::rest(settings));
         match behaviour::of(settings) {
             Behaviour::PayloadNotJson => Message { body: "{\"status\": completed".into(), ..message },
-            // Twice what the contract allows.
-            Behaviour::PayloadHuge => Message { body: json::list(&["x".repeat(2 << 20).as_str()]), ..message },
+            Behaviour::PayloadHuge => Message { body: huge(), ..message },
             _ => message,
         }
     }
@@ -69,6 +68,16 @@ impl Policy for Hostile {
         powers.deliver(Event::Completed, &message)?;
         Ok(Outcome { output: message.body })
     }
+}
+
+/// 50 MB of JSON, made in place: twice as much would not fit the memory.
+fn huge() -> String {
+    const SIZE: usize = 50_000_000;
+    let mut body = String::with_capacity(SIZE);
+    body.push('"');
+    body.extend(std::iter::repeat_n('x', SIZE - 2));
+    body.push('"');
+    body
 }
 
 policy_sdk::export_policy!(Hostile);

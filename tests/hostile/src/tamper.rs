@@ -1,6 +1,6 @@
 //! The faults of a plan.
 
-use policy_sdk::types::{Output, Plan};
+use policy_sdk::types::{HlsOutput, Output, Plan};
 
 use crate::Behaviour;
 
@@ -14,6 +14,8 @@ pub fn tamper(behaviour: Behaviour, plan: &mut Plan) {
         let Output::Hls(hls) = output else { continue };
         match behaviour {
             Behaviour::KeyTraversal => hls.master = "../../etc/x".into(),
+            Behaviour::KeyControl => hls.master.push_str("\u{1b}[2J"),
+            Behaviour::KeyLong => hls.master.push_str(&"k".repeat(2048)),
             Behaviour::ForeignPrefix => {
                 hls.master = "somebody-else/hls/their-media/master.m3u8".into();
             }
@@ -26,13 +28,18 @@ pub fn tamper(behaviour: Behaviour, plan: &mut Plan) {
                     hls.rungs.push(rung);
                 }
             }
-            Behaviour::GiantRung => {
-                for video in hls.rungs.iter_mut().filter_map(|rung| rung.rendition.video.as_mut()) {
-                    video.short_side = 20_000;
-                }
-            }
+            Behaviour::GiantRung => sides(hls, 20_000),
+            Behaviour::ZeroRung => sides(hls, 0),
+            Behaviour::NegativeRung => sides(hls, u32::MAX),
             Behaviour::ZeroSegment => hls.segment_ms = 0,
+            Behaviour::NegativeSegment => hls.segment_ms = u32::MAX,
             _ => {}
         }
+    }
+}
+
+fn sides(hls: &mut HlsOutput, short_side: u32) {
+    for video in hls.rungs.iter_mut().filter_map(|rung| rung.rendition.video.as_mut()) {
+        video.short_side = short_side;
     }
 }

@@ -46,7 +46,9 @@ fn each_fault_of_a_plan_is_in_it_and_alone() {
     assert!(ladder_of(&run("foreign-prefix").0).master.starts_with("somebody-else/"));
     assert!(ladder_of(&run("ten-thousand-rungs").0).rungs.len() > 10_000);
     assert_eq!(ladder_of(&run("giant-rung").0).rungs[0].rendition.video.as_ref().unwrap().short_side, 20_000);
+    assert_eq!(ladder_of(&run("negative-rung").0).rungs[0].rendition.video.as_ref().unwrap().short_side, u32::MAX);
     assert_eq!(ladder_of(&run("zero-segment").0).segment_ms, 0);
+    assert!(ladder_of(&run("key-long").0).master.len() > 2048);
     assert_eq!(ladder_of(&run("none").0), ladder_of(&run("payload-huge").0));
 }
 

@@ -1,0 +1,17 @@
+;; Has 512 problems with its settings, each a mebibyte long, all of them the same.
+(memory 32)
+(func $validate (param i32 i32) (result i32)
+  (local $problem i32)
+  (local.set $problem (i32.const 65536))
+  (loop $next
+    (i32.store (local.get $problem) (i32.const 1048576))
+    (i32.store offset=4 (local.get $problem) (i32.const 1048576))
+    (i32.store offset=8 (local.get $problem) (i32.const 1048576))
+    (i32.store offset=12 (local.get $problem) (i32.const 1048576))
+    (local.set $problem (i32.add (local.get $problem) (i32.const 16)))
+    (br_if $next (i32.lt_u (local.get $problem) (i32.const 73728))))
+  ;; err(list)
+  (i32.store (i32.const 3000) (i32.const 1))
+  (i32.store (i32.const 3004) (i32.const 65536))
+  (i32.store (i32.const 3008) (i32.const 512))
+  (i32.const 3000))

@@ -1,0 +1,3 @@
+;; Answers, and calls the host when it may not any more.
+(func $after-run (param i32)
+  (drop (call $cancelled)))

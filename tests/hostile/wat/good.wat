@@ -1,0 +1,1 @@
+;; Does no harm: what the others are compared with.

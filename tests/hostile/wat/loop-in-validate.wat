@@ -1,0 +1,4 @@
+;; Never ends to look at its settings.
+(func $validate (param i32 i32) (result i32)
+  (loop $again (br $again))
+  (unreachable))

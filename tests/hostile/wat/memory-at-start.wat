@@ -1,0 +1,2 @@
+;; Is born with 125 MiB.
+(memory 2000)

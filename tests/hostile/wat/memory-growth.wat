@@ -1,0 +1,6 @@
+;; Grows its memory a mebibyte at a time.
+(func $run (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+  (loop $again
+    (drop (memory.grow (i32.const 16)))
+    (br $again))
+  (unreachable))

@@ -1,0 +1,5 @@
+;; Sends a message of a mebibyte and one byte.
+(memory 32)
+(func $run (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+  (call $deliver (i32.const 0) (i32.const 65536) (i32.const 1048577) (i32.const 0) (i32.const 3000))
+  (i32.const 3000))
