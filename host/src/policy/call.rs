@@ -67,7 +67,7 @@ impl<'a> Call<'a> {
         let world = self.instantiate("settings.validate").await?;
         let settings = self.policy.settings();
         let validate = world.codex_transcode_settings().call_validate(&mut self.store, settings);
-        let answer = timed(self.policy, &self.clock, validate).await;
+        let answer = self.clock.hold(validate).await;
         Ok(self.explain("settings.validate", answer)?.err().unwrap_or_default())
     }
 
@@ -80,7 +80,7 @@ impl<'a> Call<'a> {
         let world = self.instantiate("ladder.select").await?;
         let settings = self.policy.settings();
         let select = world.codex_transcode_ladder().call_select(&mut self.store, info, encoders, settings);
-        let answer = timed(self.policy, &self.clock, select).await;
+        let answer = self.clock.hold(select).await;
         self.explain("ladder.select", answer)
     }
 
@@ -89,7 +89,7 @@ impl<'a> Call<'a> {
         let world = self.instantiate("layout.key-for").await?;
         let settings = self.policy.settings();
         let key_for = world.codex_transcode_layout().call_key_for(&mut self.store, job, asset, settings);
-        let answer = timed(self.policy, &self.clock, key_for).await;
+        let answer = self.clock.hold(key_for).await;
         self.explain("layout.key-for", answer)
     }
 
@@ -103,7 +103,7 @@ impl<'a> Call<'a> {
         let world = self.instantiate("payload.completed").await?;
         let settings = self.policy.settings();
         let shape = world.codex_transcode_payload().call_completed(&mut self.store, job, info, report, settings);
-        let answer = timed(self.policy, &self.clock, shape).await;
+        let answer = self.clock.hold(shape).await;
         let answer = self.within(Limit::Message, answer, |message| message.body.len());
         self.explain("payload.completed", answer)
     }
@@ -118,7 +118,7 @@ impl<'a> Call<'a> {
         let world = self.instantiate("payload.progress").await?;
         let settings = self.policy.settings();
         let shape = world.codex_transcode_payload().call_progress(&mut self.store, job, step, percent, settings);
-        let answer = timed(self.policy, &self.clock, shape).await;
+        let answer = self.clock.hold(shape).await;
         let answer = self.within(Limit::Message, answer, |message| message.as_ref().map_or(0, |it| it.body.len()));
         self.explain("payload.progress", answer)
     }
@@ -128,16 +128,15 @@ impl<'a> Call<'a> {
         let world = self.instantiate("payload.failed").await?;
         let settings = self.policy.settings();
         let shape = world.codex_transcode_payload().call_failed(&mut self.store, job, failure, settings);
-        let answer = timed(self.policy, &self.clock, shape).await;
+        let answer = self.clock.hold(shape).await;
         let answer = self.within(Limit::Message, answer, |message| message.body.len());
         self.explain("payload.failed", answer)
     }
 
-    /// The job, and what it used. Not timed from outside: its length is the media's. The time that it takes besides is
-    /// measured by the meter.
+    /// The job, and what it used. Its length is the media's; only what it takes besides is limited.
     pub async fn run(mut self, job: &Job) -> Result<(Result<Outcome, WitFailure>, Used), PolicyError> {
         let world = self.instantiate("workflow.run").await?;
-        let answer = self.clock.measure(world.codex_transcode_workflow().call_run(&mut self.store, job)).await;
+        let answer = self.clock.hold(world.codex_transcode_workflow().call_run(&mut self.store, job)).await;
         let output = |answer: &Result<Outcome, WitFailure>| answer.as_ref().map_or(0, |outcome| outcome.output.len());
         let answer = self.within(Limit::Output, answer, output);
         let answer = self.explain("workflow.run", answer)?;
@@ -146,7 +145,7 @@ impl<'a> Call<'a> {
 
     async fn instantiate(&mut self, function: &'static str) -> Result<World, PolicyError> {
         self.store.data_mut().meter.resume();
-        let world = self.clock.measure(self.policy.pre().instantiate_async(&mut self.store)).await;
+        let world = self.clock.hold(self.policy.pre().instantiate_async(&mut self.store)).await;
         match world {
             Ok(world) => Ok(world),
             Err(error) => self.explain(function, Err(error)),
@@ -210,15 +209,4 @@ impl<'a> Call<'a> {
         let one_more = Resource::<Source>::new_own(0).try_into_resource_any(&mut self.store);
         one_more.is_err().then(|| self.store.data().meter.hit(Limit::Handles))
     }
-}
-
-/// A pure function must answer soon, whatever it waits for.
-async fn timed<T>(
-    policy: &Policy,
-    clock: &Clock,
-    call: impl Future<Output = wasmtime::Result<T>>,
-) -> wasmtime::Result<T> {
-    let limits = policy.limits();
-    let over = LimitHit::Of { limit: Limit::PureCall, allowed: limits.get(Limit::PureCall) };
-    tokio::time::timeout(limits.time(Limit::PureCall), clock.measure(call)).await.unwrap_or_else(|_| Err(over.into()))
 }

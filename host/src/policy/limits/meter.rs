@@ -1,13 +1,10 @@
 //! Counts what a guest uses, and says when it is too much.
 
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
+use super::clock::Clock;
 use super::import::place;
 use super::table::{Limit, TABLE, Unit};
 use super::used::{Amount, Used};
@@ -51,10 +48,6 @@ pub struct Meter {
     longest: Duration,
     computed: Duration,
     computing: bool,
-    began: Instant,
-    /// Since when the host works on the media for it.
-    waits: Option<Instant>,
-    on_media: Duration,
 }
 
 impl Meter {
@@ -65,14 +58,11 @@ impl Meter {
             span,
             used: [0; TABLE.len()],
             import_calls: [0; IMPORTS.len()],
-            clock: Clock::default(),
+            clock: Clock::new(span.limit(), limits.time(span.limit())),
             stretch: Duration::ZERO,
             longest: Duration::ZERO,
             computed: Duration::ZERO,
             computing: false,
-            began: Instant::now(),
-            waits: None,
-            on_media: Duration::ZERO,
         }
     }
 
@@ -81,7 +71,7 @@ impl Meter {
         &self.limits
     }
 
-    /// The clock that every poll of the guest's future has to start.
+    /// The clock that the guest's future is held to.
     pub fn clock(&self) -> Clock {
         self.clock.clone()
     }
@@ -89,7 +79,7 @@ impl Meter {
     /// Called when a host function begins, with its name in the contract.
     pub fn host_call(&mut self, call: &'static str) -> Result<(), LimitHit> {
         self.pause();
-        self.in_time()?;
+        self.clock.in_time()?;
         self.may_compute()?;
         self.add(Limit::HostCalls, 1)?;
         let Some(place) = place(call) else { return Ok(()) };
@@ -101,16 +91,14 @@ impl Meter {
             }
         }
         if IMPORTS.get(place).is_some_and(|import| import.on_media) {
-            self.waits = Some(Instant::now());
+            self.clock.stop_for_media();
         }
         Ok(())
     }
 
     /// Called when the guest begins to compute: at a call, and when a host function returns.
     pub fn resume(&mut self) {
-        if let Some(since) = self.waits.take() {
-            self.on_media += since.elapsed();
-        }
+        self.clock.go_on();
         self.stretch = Duration::ZERO;
         self.computing = true;
         self.clock.start();
@@ -131,7 +119,7 @@ impl Meter {
             return Err(self.hit(Limit::Compute));
         }
         self.may_compute()?;
-        self.in_time()
+        self.clock.in_time()
     }
 
     /// Called when the guest has handed so many bytes to the host. That one call does not hand over too much is wasmtime's
@@ -181,7 +169,7 @@ impl Meter {
         let limits = met.filter(|limit| *limit != other_span).map(|limit| match limit {
             Limit::Compute => amount(limit, ms(self.longest)),
             Limit::ComputeTotal => amount(limit, ms(self.computed)),
-            Limit::PureCall | Limit::Workflow => amount(limit, ms(self.on_the_clock())),
+            Limit::PureCall | Limit::Workflow => amount(limit, ms(self.clock.elapsed())),
             counted => amount(counted, self.used.get(counted as usize).copied().unwrap_or(0) as f64),
         });
         let calls = IMPORTS.iter().zip(&self.import_calls).enumerate().filter(|(_, (_, count))| **count > 0);
@@ -205,17 +193,6 @@ impl Meter {
     fn may_compute(&self) -> Result<(), LimitHit> {
         let over = self.computed > self.limits.time(Limit::ComputeTotal);
         if over { Err(self.hit(Limit::ComputeTotal)) } else { Ok(()) }
-    }
-
-    fn in_time(&self) -> Result<(), LimitHit> {
-        let limit = self.span.limit();
-        if self.on_the_clock() > self.limits.time(limit) { Err(self.hit(limit)) } else { Ok(()) }
-    }
-
-    /// Since the call began, without the work on media.
-    fn on_the_clock(&self) -> Duration {
-        let waits = self.waits.map(|since| since.elapsed()).unwrap_or_default();
-        self.began.elapsed().saturating_sub(self.on_media + waits)
     }
 
     fn grow(&mut self, limit: Limit, current: usize, desired: usize) -> Result<(), LimitHit> {
@@ -253,50 +230,4 @@ impl ResourceLimiter for Meter {
     fn memories(&self) -> usize {
         MAX_MEMORIES
     }
-}
-
-/// CPU time of the thread that a guest runs on: what it takes, and not what it waits while ffmpeg has the cores.
-///
-/// A guest yields on every tick and may go on in another thread, which has another time. So the clock is started anew
-/// whenever its future is polled.
-#[derive(Clone, Debug, Default)]
-pub struct Clock {
-    /// Nanoseconds of the thread's CPU time.
-    started: Arc<AtomicU64>,
-}
-
-impl Clock {
-    fn start(&self) {
-        self.started.store(thread_cpu(), Ordering::Relaxed);
-    }
-
-    /// Since it was started, and starts it anew.
-    fn lap(&self) -> Duration {
-        let now = thread_cpu();
-        Duration::from_nanos(now.saturating_sub(self.started.swap(now, Ordering::Relaxed)))
-    }
-
-    /// A guest's future, measured.
-    pub fn measure<F: Future>(&self, guest: F) -> impl Future<Output = F::Output> + use<F> {
-        Measured { clock: self.clone(), guest: Box::pin(guest) }
-    }
-}
-
-struct Measured<F> {
-    clock: Clock,
-    guest: Pin<Box<F>>,
-}
-
-impl<F: Future> Future for Measured<F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        self.clock.start();
-        self.guest.as_mut().poll(context)
-    }
-}
-
-fn thread_cpu() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    now.tv_sec.unsigned_abs().saturating_mul(1_000_000_000).saturating_add(now.tv_nsec.unsigned_abs())
 }

@@ -1,5 +1,6 @@
 //! How much a policy may use, and what happens when it uses more.
 
+mod clock;
 mod hit;
 mod import;
 mod manifest;
@@ -7,10 +8,11 @@ mod meter;
 mod table;
 mod used;
 
+pub use clock::Clock;
 pub use hit::LimitHit;
 pub use import::{IMPORTS, Import};
 pub use manifest::LimitProblem;
-pub use meter::{Clock, Meter, Span};
+pub use meter::{Meter, Span};
 pub use table::{Limit, Spec, TABLE, Unit, reference_markdown};
 pub use used::{Amount, Used};
 
