@@ -8,6 +8,7 @@ mod job;
 mod log;
 mod media;
 mod storage;
+pub mod wasi;
 mod webhook;
 
 pub use self::webhook::scheme;
@@ -56,6 +57,7 @@ pub struct State {
     opened: Option<(Destination, Arc<Original>)>,
     transcoding: bool,
     put: BTreeSet<Destination>,
+    wasi: Option<Box<wasi::Wasi>>,
 }
 
 impl std::fmt::Debug for State {
@@ -83,6 +85,7 @@ impl State {
             opened: None,
             transcoding: false,
             put: BTreeSet::new(),
+            wasi: None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use wasmtime::component::Resource;
+use wasmtime::component::{Resource, ResourceTableError};
 use wasmtime::{Store, Trap, UpdateDeadline};
 
 use super::bindings::Policy as World;
@@ -17,7 +17,7 @@ use super::bindings::exports::codex::transcode::workflow::Outcome;
 use super::error::PolicyError;
 use super::limits::{Clock, Limit, LimitHit, Used};
 use super::load::Policy;
-use crate::capability::{Powers, Source, State};
+use crate::capability::{Powers, Source, State, wasi};
 
 /// A call that is about to be made. Each has a store of its own: instantiation costs microseconds, and an instance that
 /// trapped is dead.
@@ -182,9 +182,13 @@ impl<'a> Call<'a> {
         if let Some(limit) = self.limit_hit(&error) {
             return Err(PolicyError::Limit { policy, function, limit });
         }
+        let state = self.store.data();
+        if let Some(reason) = wasi::exit(&error) {
+            return Err(PolicyError::Trap { policy, function, reason });
+        }
         if let Some(trap) = error.downcast_ref::<Trap>() {
-            let panic = self.store.data().panic_text.clone();
-            return Err(PolicyError::Trap { policy, function, reason: panic.unwrap_or_else(|| trap.to_string()) });
+            let said = state.panic_text.clone().or_else(|| state.last_words());
+            return Err(PolicyError::Trap { policy, function, reason: said.unwrap_or_else(|| trap.to_string()) });
         }
         let reason = error.root_cause().to_string().lines().next().unwrap_or_default().to_owned();
         Err(PolicyError::BrokeContract { policy, function, reason })
@@ -204,6 +208,10 @@ impl<'a> Call<'a> {
         // debug form; with another name the answer is a broken contract, and a test says so.
         if format!("{:?}", error.root_cause()) == "HostcallFuelExhausted" {
             return Some(self.store.data().meter.hit(Limit::CallBytes));
+        }
+        // WASI's handles lie in the same table as ours.
+        if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
+            return Some(self.store.data().meter.hit(Limit::Handles));
         }
         // A guest's own resources take handles without the host. Where not one more is to be had, they took them all.
         let one_more = Resource::<Source>::new_own(0).try_into_resource_any(&mut self.store);

@@ -49,12 +49,14 @@ pub enum PolicyError {
         limit: LimitHit,
     },
     /// Wants a power that policies don't have.
-    #[error("the policy {policy} imports `{import}`, which a policy may not: only codex:transcode@0.1 is offered")]
+    #[error("the policy {policy} imports `{import}`, which it may not: {remedy}")]
     Import {
         /// Which.
         policy: String,
         /// What it wants.
         import: String,
+        /// What is offered, and what to do.
+        remedy: &'static str,
     },
     /// Does not fit the contract.
     #[error("the policy {policy} does not fit the contract codex:transcode@0.1: {reason}")]

@@ -12,7 +12,7 @@ use super::call::Call;
 use super::compile::Compiler;
 use super::error::PolicyError;
 use super::limits::{Limit, Limits};
-use crate::capability::State;
+use crate::capability::{self, State};
 
 /// The interfaces that a policy may import.
 const OFFERED: &str = "codex:transcode/";
@@ -47,6 +47,8 @@ pub struct Candidate {
     pub settings: String,
     /// What it and each of its calls may use.
     pub limits: Limits,
+    /// Whether WASI is linked for it, locked down: for components that bring another language's runtime.
+    pub wasi: bool,
 }
 
 impl Candidate {
@@ -73,6 +75,7 @@ impl Candidate {
             bytes,
             settings: settings.to_owned(),
             limits: Limits::default(),
+            wasi: false,
         }
     }
 }
@@ -80,15 +83,15 @@ impl Candidate {
 impl Policy {
     /// Takes a policy through every check.
     pub async fn load(compiler: &Compiler, candidate: Candidate) -> Result<Self, PolicyError> {
-        let Candidate { name, version, bytes, settings, limits } = candidate;
+        let Candidate { name, version, bytes, settings, limits, wasi } = candidate;
         let name = name.as_str();
         recognise(name, &bytes, limits.size(Limit::Module))?;
         let digest = hex::encode(Sha256::digest(&bytes));
         let component = compiler.component(name, &digest, bytes, limits.time(Limit::Compile)).await?;
         let engine = compiler.engine();
         for (import, _) in component.component_type().imports(engine) {
-            if !import.starts_with(OFFERED) {
-                return Err(PolicyError::Import { policy: name.to_owned(), import: import.to_owned() });
+            if let Some(remedy) = refusal(import, wasi) {
+                return Err(PolicyError::Import { policy: name.to_owned(), import: import.to_owned(), remedy });
             }
         }
         let contract = |error: wasmtime::Error| PolicyError::Contract {
@@ -97,6 +100,9 @@ impl Policy {
         };
         let mut linker = Linker::new(engine);
         World::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state).map_err(PolicyError::Engine)?;
+        if wasi {
+            capability::wasi::link(&mut linker).map_err(PolicyError::Engine)?;
+        }
         let pre = linker.instantiate_pre(&component).and_then(PolicyPre::new).map_err(contract)?;
         let policy = Self {
             name: name.into(),
@@ -162,6 +168,20 @@ impl Policy {
         });
         Err(PolicyError::Settings { policy: self.name().to_owned(), problems: told.collect::<Vec<_>>().join("; ") })
     }
+}
+
+/// Why a policy may not import this, and what to do; nothing where it may.
+fn refusal(import: &str, wasi: bool) -> Option<&'static str> {
+    let linked = capability::wasi::PACKAGES.iter().any(|package| import.starts_with(package));
+    if import.starts_with(OFFERED) || (linked && wasi) {
+        return None;
+    }
+    Some(match linked {
+        true => "only codex:transcode@0.1 is offered, unless WASI is allowed for it: `\"wasi\": true` in its manifest",
+        false => {
+            "only codex:transcode@0.1 is offered, and of WASI at most cli, clocks, filesystem, io, random, sockets"
+        }
+    })
 }
 
 /// Tells a component from everything else that people pass, before the compiler sees it.

@@ -48,6 +48,8 @@ pub struct Meter {
     longest: Duration,
     computed: Duration,
     computing: bool,
+    /// What the next tick ends the guest with.
+    overrun: Option<LimitHit>,
 }
 
 impl Meter {
@@ -63,6 +65,7 @@ impl Meter {
             longest: Duration::ZERO,
             computed: Duration::ZERO,
             computing: false,
+            overrun: None,
         }
     }
 
@@ -96,6 +99,13 @@ impl Meter {
         Ok(())
     }
 
+    /// Called when a function of WASI begins. It can't refuse, so the next tick does. None of them waits: what they take
+    /// counts as computing.
+    pub fn wasi_call(&mut self) {
+        let counted = self.add(Limit::HostCalls, 1);
+        self.overrun = self.overrun.or(counted.err());
+    }
+
     /// Called when the guest begins to compute: at a call, and when a host function returns.
     pub fn resume(&mut self) {
         self.clock.go_on();
@@ -115,6 +125,9 @@ impl Meter {
     /// Called on every tick while the guest computes.
     pub fn tick(&mut self) -> Result<(), LimitHit> {
         self.account();
+        if let Some(limit) = self.overrun {
+            return Err(limit);
+        }
         if self.stretch > self.limits.time(Limit::Compute) {
             return Err(self.hit(Limit::Compute));
         }
