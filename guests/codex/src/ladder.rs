@@ -1,21 +1,10 @@
 //! Which renditions a source gets.
 
-use policy_sdk::types::{Effort, MediaInfo, Refusal, Rendition, VideoCodec, VideoEncoding, VideoRendition};
+pub use policy_sdk::ladder::Rung;
+use policy_sdk::ladder::{fitting, no_media, sound};
+use policy_sdk::types::{Effort, MediaInfo, Refusal, Rendition};
 
 use crate::settings::Settings;
-
-/// A step of the ladder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rung {
-    /// Its name, which is also its folder.
-    pub name: &'static str,
-    /// Pixels on the shorter side.
-    pub short_side: u32,
-    /// The rate that its video never exceeds.
-    pub video_kbps: u32,
-    /// The rate of its sound.
-    pub audio_kbps: u32,
-}
 
 /// The ladder of the platform, the largest first.
 pub const RUNGS: [Rung; 4] = [
@@ -28,55 +17,18 @@ pub const RUNGS: [Rung; 4] = [
 /// The ladder of an upload without pictures.
 const SOUND_RUNGS: [(&str, u32); 2] = [("128k", 128), ("64k", 64)];
 
-/// Constant quality of a rung, visually lossless for most material; what would cost more is held by the rung's rate.
-const QUALITY: u8 = 23;
-
 /// The renditions, the largest first.
 pub fn select(info: &MediaInfo, settings: &Settings) -> Result<Vec<Rendition>, Refusal> {
     let has_sound = info.audio.is_some();
     match &info.video {
         Some(video) => {
             let rungs = fitting(video.width.min(video.height), &settings.rungs);
-            Ok(rungs.into_iter().map(|rung| rendition(rung, has_sound, settings)).collect())
+            let effort = settings.effort.unwrap_or(Effort::Fast);
+            Ok(rungs.into_iter().map(|rung| rung.rendition(has_sound, effort)).collect())
         }
         None if has_sound => Ok(SOUND_RUNGS.map(|(name, kbps)| sound(name, kbps)).into()),
-        None => Err(Refusal {
-            code: "upload.no-media".into(),
-            message: "The file has neither a video nor an audio track that can be read. Upload another file.".into(),
-        }),
+        None => Err(no_media()),
     }
-}
-
-/// The rungs that need no enlarging. Where none does, one at the source's own size, with the rates of the rung that is
-/// the least too large.
-fn fitting(short_side: u32, rungs: &[Rung]) -> Vec<Rung> {
-    let fitting: Vec<Rung> = rungs.iter().filter(|rung| rung.short_side <= short_side).copied().collect();
-    if !fitting.is_empty() {
-        return fitting;
-    }
-    // 4:2:0 video halves both sides for its colour, so an odd side can't be encoded.
-    let own_size = (short_side & !1).max(2);
-    rungs.last().map(|rung| Rung { name: "source", short_side: own_size, ..*rung }).into_iter().collect()
-}
-
-fn rendition(rung: Rung, has_sound: bool, settings: &Settings) -> Rendition {
-    let encoding = VideoEncoding {
-        codec: VideoCodec::H264,
-        quality: QUALITY,
-        max_kbps: Some(rung.video_kbps),
-        effort: settings.effort.unwrap_or(Effort::Fast),
-        attributes: Vec::new(),
-    };
-    Rendition {
-        name: rung.name.into(),
-        video: Some(VideoRendition { short_side: rung.short_side, encoding }),
-        audio_kbps: has_sound.then_some(rung.audio_kbps),
-        attributes: Vec::new(),
-    }
-}
-
-fn sound(name: &str, kbps: u32) -> Rendition {
-    Rendition { name: name.into(), video: None, audio_kbps: Some(kbps), attributes: Vec::new() }
 }
 
 #[cfg(test)]

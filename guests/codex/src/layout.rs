@@ -15,24 +15,15 @@ pub const DEFAULT_STILL: &str = "default";
 pub fn key_for(job: &Job, asset: &Asset) -> Destination {
     let (store, folder, file) = match asset {
         Asset::MasterPlaylist => (MEDIA, "hls", "master.m3u8"),
-        Asset::RungPlaylist(rung) => return in_folder(job, MEDIA, "hls", &[rung, "/index.m3u8"]),
+        Asset::RungPlaylist(rung) => return Destination::of_job(job, MEDIA, "hls", &[rung, "/index.m3u8"]),
         Asset::PreviewPlaylist => (MEDIA, "hls", "preview/preview.m3u8"),
         Asset::Still(name) if name == DEFAULT_STILL => (MEDIA, "thumbnails", "auto-generated.jpg"),
-        Asset::Still(name) => return in_folder(job, MEDIA, "thumbnails", &[name, ".jpg"]),
+        Asset::Still(name) => return Destination::of_job(job, MEDIA, "thumbnails", &[name, ".jpg"]),
         Asset::WaveformData => (MEDIA, "waveforms", "waveform.json"),
         Asset::WaveformImage => (MEDIA, "waveforms", "waveform.png"),
         Asset::Mezzanine => (ARCHIVE, "mezzanine", "mezzanine.mp4"),
     };
-    in_folder(job, store, folder, &[file])
-}
-
-/// `{creator}/{folder}/{media}/{file}`.
-fn in_folder(job: &Job, store: &str, folder: &str, file: &[&str]) -> Destination {
-    let mut key = String::new();
-    for part in [&job.creator_id, "/", folder, "/", &job.media_id, "/"].iter().chain(file) {
-        key.push_str(part);
-    }
-    Destination::new(store, key)
+    Destination::of_job(job, store, folder, &[file])
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! What the platform is told: contract 1, one flat object with the same keys for either ending.
 
+use policy_sdk::failure_text;
 use policy_sdk::json::{self, Object};
 use policy_sdk::types::{Asset, Failure, Job, MediaInfo, Message, Rendition, Report, SignatureScheme};
-use policy_sdk::{cut_utf16, joined};
 
 use crate::settings::Settings;
 use crate::{ladder, layout};
@@ -55,7 +55,7 @@ pub fn completed(job: &Job, info: &MediaInfo, report: &Report, settings: &Settin
 /// The message for a job that has failed for good.
 #[must_use]
 pub fn failed(job: &Job, failure: &Failure) -> Message {
-    message(job, &Body { status: "failed", error: Some(error_text(failure)), ..Body::default() })
+    message(job, &Body { status: "failed", error: Some(failure_text(failure, ERROR_LIMIT)), ..Body::default() })
 }
 
 /// The names of the rungs that were published, in the ladder's order; the report has them in the master playlist's.
@@ -63,15 +63,6 @@ fn ready_variants<'a>(info: &MediaInfo, report: &'a Report, settings: &Settings)
     let ladder = ladder::select(info, settings).unwrap_or_default();
     let ready = |rendition: &Rendition| report.rungs.iter().find(|rung| rung.name == rendition.name);
     ladder.iter().filter_map(ready).map(|rung| rung.name.as_str()).collect()
-}
-
-/// The failure's message with its code behind it. A message that is too long is cut, not the code: programs read that.
-fn error_text(failure: &Failure) -> String {
-    let code = joined(&[" [", &failure.code, "]"]);
-    let room = ERROR_LIMIT.saturating_sub(code.encode_utf16().count());
-    let text = joined(&[cut_utf16(&failure.message, room), &code]);
-    // Only where the code alone is over the limit.
-    cut_utf16(&text, ERROR_LIMIT).into()
 }
 
 fn message(job: &Job, body: &Body<'_>) -> Message {

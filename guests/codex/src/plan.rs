@@ -1,5 +1,6 @@
 //! Everything that is made from a source, as one plan.
 
+use policy_sdk::ladder::begin_near;
 use policy_sdk::types::{
     Asset, ClipOutput, Effort, FileOutput, HlsOutput, HlsRung, Job, LoudnessTarget, MediaInfo, Moment, Output, Plan,
     Rendition, SegmentContainer, SegmentLayout, StillFormat, StillOutput, VideoCodec, VideoEncoding, WaveformOutput,
@@ -54,10 +55,7 @@ pub fn build(job: &Job, info: &MediaInfo, renditions: Vec<Rendition>, settings: 
 }
 
 fn hls(job: &Job, mut renditions: Vec<Rendition>) -> HlsOutput {
-    if let Some(first) = (0..renditions.len()).min_by_key(|&index| renditions.get(index).map(distance_from_first)) {
-        let rendition = renditions.remove(first);
-        renditions.insert(0, rendition);
-    }
+    begin_near(&mut renditions, FIRST_RUNG_KBPS);
     let rung = |rendition: Rendition| {
         let playlist = key_for(job, &Asset::RungPlaylist(rendition.name.clone())).key;
         HlsRung { rendition, playlist }
@@ -73,12 +71,6 @@ fn hls(job: &Job, mut renditions: Vec<Rendition>) -> HlsOutput {
         layout: SegmentLayout::Separate,
         attributes: Vec::new(),
     }
-}
-
-/// How far a rendition's rate is from what a player should start with.
-fn distance_from_first(rendition: &Rendition) -> u32 {
-    let video = rendition.video.as_ref().and_then(|video| video.encoding.max_kbps).unwrap_or(0);
-    video.saturating_add(rendition.audio_kbps.unwrap_or(0)).abs_diff(FIRST_RUNG_KBPS)
 }
 
 /// The archive's file: good enough to make every later ladder from.

@@ -1,8 +1,9 @@
 //! What an environment can set about this policy.
 
 use policy_sdk::joined;
-use policy_sdk::json::{self, Value};
-use policy_sdk::types::{Blame, Effort, Failure, Preference, Problem};
+use policy_sdk::json::Value;
+use policy_sdk::settings::{self, choice, effort, flag, kind, processor};
+use policy_sdk::types::{Effort, Preference, Problem};
 
 use crate::ladder::{RUNGS, Rung};
 
@@ -62,22 +63,9 @@ impl Default for Settings {
 impl Settings {
     /// Reads a JSON object, or tells everything that is wrong with it.
     pub fn parse(json: &str) -> Result<Self, Vec<Problem>> {
-        let whole = |message: String| vec![Problem { field: String::new(), message }];
-        let value = json::parse(json).map_err(|fault| {
-            let at = fault.at.to_string();
-            whole(joined(&["is not JSON: after ", &at, " bytes, ", fault.expected, " was expected"]))
-        })?;
-        let Value::Object(fields) = &value else {
-            return Err(whole(joined(&["must be an object, not ", &kind(&value)])));
-        };
         let mut settings = Self::default();
-        let mut problems = Vec::new();
-        for (name, value) in fields {
-            if let Err(message) = settings.set(name, value) {
-                problems.push(Problem { field: name.clone(), message });
-            }
-        }
-        if problems.is_empty() { Ok(settings) } else { Err(problems) }
+        settings::read(json, &mut |name, value| settings.set(name, value))?;
+        Ok(settings)
     }
 
     /// For the pure decisions, which have no way to complain: the host has had the settings validated, and a tool that
@@ -101,56 +89,13 @@ impl Settings {
             }
             "waveformImage" => self.waveform_image = flag(value)?,
             "loudness" => self.loudness = flag(value)?,
-            "effort" => {
-                self.effort = Some(match choice(value, &["fastest", "fast", "medium", "slow"])? {
-                    "fastest" => Effort::Fastest,
-                    "medium" => Effort::Medium,
-                    "slow" => Effort::Slow,
-                    _ => Effort::Fast,
-                });
-            }
+            "effort" => self.effort = Some(effort(value)?),
             "rungs" => self.rungs = rungs(value)?,
-            "processor" => {
-                self.processor = match choice(value, &["auto", "gpu", "cpu"])? {
-                    "gpu" => Preference::Gpu,
-                    "cpu" => Preference::Cpu,
-                    _ => Preference::Auto,
-                }
-            }
-            _ => return Err(joined(&["is not a setting of this policy; known are ", KNOWN])),
+            "processor" => self.processor = processor(value)?,
+            _ => return Err(settings::unknown(KNOWN)),
         }
         Ok(())
     }
-}
-
-/// The failure of a workflow whose settings can't be read: the host has let unvalidated ones through.
-#[must_use]
-pub fn unusable(problems: Vec<Problem>) -> Failure {
-    let mut message = String::from("The settings of this policy can't be used.");
-    for problem in problems {
-        for part in [" ", &problem.field, " ", &problem.message, "."] {
-            message.push_str(part);
-        }
-    }
-    Failure { code: "policy.bad-settings".into(), blame: Blame::Policy, message, retryable: false }
-}
-
-fn flag(value: &Value<'_>) -> Result<bool, String> {
-    if let Value::Bool(on) = value { Ok(*on) } else { Err(joined(&["must be true or false, not ", &kind(value)])) }
-}
-
-fn choice<'a>(value: &Value<'_>, choices: &[&'a str]) -> Result<&'a str, String> {
-    let mut message = String::from("must be one of ");
-    for choice in choices {
-        if matches!(value, Value::Text(text) if text == choice) {
-            return Ok(choice);
-        }
-        message.push_str(choice);
-        message.push_str(", ");
-    }
-    message.push_str("not ");
-    message.push_str(&kind(value));
-    Err(message)
 }
 
 fn rungs(value: &Value<'_>) -> Result<Vec<Rung>, String> {
@@ -168,19 +113,6 @@ fn rungs(value: &Value<'_>) -> Result<Vec<Rung>, String> {
         return Err("must name at least one rung; leave it out for all of them".into());
     }
     Ok(RUNGS.into_iter().zip(chosen).filter_map(|(rung, chosen)| chosen.then_some(rung)).collect())
-}
-
-/// A value as a message names it. Only a short text is quoted: what is in the settings may be long.
-fn kind(value: &Value<'_>) -> String {
-    match value {
-        Value::Null => "null".into(),
-        Value::Bool(_) => "true or false".into(),
-        Value::Number(_) => "a number".into(),
-        Value::Text(text) if text.len() <= 64 => joined(&["\"", text, "\""]),
-        Value::Text(_) => "a long text".into(),
-        Value::List(_) => "a list".into(),
-        Value::Object(_) => "an object".into(),
-    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! One job, from the original to the webhook.
 
+use policy_sdk::ladder::no_video;
 use policy_sdk::prelude::*;
-use policy_sdk::{follow, json};
+use policy_sdk::settings::unusable;
+use policy_sdk::{follow, json, tell};
 
-use crate::settings::{Settings, unusable};
+use crate::settings::Settings;
 use crate::{ladder, payload, plan};
 
 /// Runs one job. Its output for the queue is the same text that the webhook carries, so that neither needs the other.
@@ -33,12 +35,7 @@ pub fn run<P: Powers>(powers: &P, job: &Job) -> Result<Outcome, Failure> {
 fn renditions(job: &Job, info: &MediaInfo, settings: &Settings) -> Result<Vec<Rendition>, Refusal> {
     let renditions = ladder::select(info, settings)?;
     if job.kind == MediaKind::Video && info.video.is_none() {
-        return Err(Refusal {
-            code: "upload.no-video".into(),
-            message: "The file was uploaded as a video but has no video track. Upload it as audio, or upload another \
-                      file."
-                .into(),
-        });
+        return Err(no_video());
     }
     Ok(renditions)
 }
@@ -46,25 +43,6 @@ fn renditions(job: &Job, info: &MediaInfo, settings: &Settings) -> Result<Vec<Re
 fn log_ladder<P: Powers>(powers: &P, renditions: &[Rendition]) {
     let names: Vec<&str> = renditions.iter().map(|rendition| rendition.name.as_str()).collect();
     powers.log(Level::Info, "ladder selected", &[("rungs", &json::list(&names))]);
-}
-
-/// Sends the message. What can't be delivered is no failure: the work is done and published all the same, and the
-/// message is also the job's output.
-fn tell<P: Powers>(powers: &P, message: &Message) {
-    match powers.deliver(Event::Completed, message) {
-        Ok(Delivery { delivered: true, .. }) => {}
-        Ok(Delivery { attempts: 0, .. }) => powers.log(Level::Info, "the webhook was not sent", &[]),
-        Ok(Delivery { attempts, status, .. }) => {
-            // No answer at all is logged as status 0, which no server sends.
-            let (attempts, status) = (attempts.to_string(), u32::from(status.unwrap_or(0)).to_string());
-            let fields = [("attempts", attempts.as_str()), ("status", status.as_str())];
-            powers.log(Level::Warn, "the webhook could not be delivered", &fields);
-        }
-        Err(failure) => {
-            let fields = [("code", failure.code.as_str()), ("reason", failure.message.as_str())];
-            powers.log(Level::Warn, "the webhook could not be delivered", &fields);
-        }
-    }
 }
 
 #[cfg(test)]

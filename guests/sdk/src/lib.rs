@@ -41,10 +41,13 @@ pub mod glue;
 #[cfg(target_family = "wasm")]
 mod host;
 pub mod json;
+pub mod ladder;
 #[cfg(target_family = "wasm")]
 mod panic_hook;
 mod policy;
 mod powers;
+pub mod settings;
+mod tell;
 mod text;
 pub mod types;
 
@@ -53,7 +56,8 @@ pub use follow::follow;
 pub use host::HostPowers;
 pub use policy::Policy;
 pub use powers::{OpenSource, Powers, RunningTranscode};
-pub use text::{cut, cut_utf16, joined};
+pub use tell::tell;
+pub use text::{cut, cut_utf16, failure_text, joined};
 
 /// Everything that a policy usually names.
 pub mod prelude {

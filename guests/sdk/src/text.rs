@@ -1,3 +1,5 @@
+use crate::types::Failure;
+
 /// The parts one after the other. `format!` and `concat` do as much with several times the code, which shows in a
 /// policy's size.
 #[must_use]
@@ -36,9 +38,21 @@ pub fn cut_utf16(text: &str, limit: usize) -> &str {
     text
 }
 
+/// A failure's message with its code behind it, in at most `limit` UTF-16 code units. A message that is too long is cut,
+/// not the code: programs read that.
+#[must_use]
+pub fn failure_text(failure: &Failure, limit: usize) -> String {
+    let code = joined(&[" [", &failure.code, "]"]);
+    let room = limit.saturating_sub(code.encode_utf16().count());
+    let text = joined(&[cut_utf16(&failure.message, room), &code]);
+    // Only where the code alone is over the limit.
+    cut_utf16(&text, limit).into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::Blame;
 
     #[test]
     fn a_text_within_the_limit_is_left_alone() {
@@ -57,5 +71,18 @@ mod tests {
     fn a_limit_of_zero_leaves_nothing() {
         assert_eq!(cut("𝄞", 0), "");
         assert_eq!(cut_utf16("𝄞", 0), "");
+    }
+
+    #[test]
+    fn a_long_failure_keeps_its_code() {
+        let failure = |code: &str, message: &str| Failure {
+            code: code.into(),
+            blame: Blame::Host,
+            message: message.into(),
+            retryable: false,
+        };
+        assert_eq!(failure_text(&failure("a.b", "It is short."), 100), "It is short. [a.b]");
+        assert_eq!(failure_text(&failure("a.b", &"𝄞".repeat(9)), 11), "𝄞𝄞 [a.b]");
+        assert_eq!(failure_text(&failure("code", "why"), 3), " [c");
     }
 }

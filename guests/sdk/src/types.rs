@@ -31,6 +31,16 @@ impl Destination {
     pub fn new(store: &str, key: impl Into<Key>) -> Self {
         Self { store: store.into(), key: key.into() }
     }
+
+    /// `{creator}/{folder}/{media}/{file}` in `store`; the file's name comes in parts.
+    #[must_use]
+    pub fn of_job(job: &Job, store: &str, folder: &str, file: &[&str]) -> Self {
+        let mut key = String::new();
+        for part in [&job.creator_id, "/", folder, "/", &job.media_id, "/"].iter().chain(file) {
+            key.push_str(part);
+        }
+        Self::new(store, key)
+    }
 }
 
 impl Report {
