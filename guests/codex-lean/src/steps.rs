@@ -1,0 +1,98 @@
+//! The steps of a job as contract 2 counts them.
+//!
+//! The host makes everything in one pass, so a job is never in one step alone. A step is told when its part of that pass
+//! can begin at the earliest: the host listens to the sound first, then it encodes, then it takes previews and pictures
+//! from what it has encoded.
+
+use policy_sdk::types::{Output, Plan};
+
+/// A step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Its name.
+    pub name: &'static str,
+    /// The percent of the job at which it begins.
+    pub percent: u32,
+}
+
+const fn step(name: &'static str, percent: u32) -> Step {
+    Step { name, percent }
+}
+
+/// Bringing the original.
+pub const DOWNLOADING: Step = step("downloading", 0);
+/// Deciding what it becomes.
+pub const PROBING: Step = step("probing", 5);
+const MEZZANINE: Step = step("mezzanine", 6);
+const LOUDNESS: Step = step("loudness", 15);
+/// Encoding the ladder.
+pub const ENCODING: Step = step("encoding_variants", 17);
+const PREVIEW: Step = step("preview", 72);
+const THUMBNAILS: Step = step("thumbnails", 77);
+const WAVEFORM: Step = step("waveform", 80);
+/// Bringing what was made to its stores.
+pub const UPLOADING: Step = step("uploading_outputs", 80);
+/// Telling the platform.
+pub const FINALIZING: Step = step("finalizing", 95);
+
+/// The steps of a transcode, each with the percent of the encoding at which it is reached, in their order. What the
+/// plan doesn't make has no step.
+#[must_use]
+pub fn of(plan: &Plan) -> Vec<(Step, u32)> {
+    let has = |wanted: fn(&Output) -> bool| plan.outputs.iter().any(wanted);
+    let listens = has(|output| matches!(output, Output::Loudness | Output::Waveform(_)));
+    let all = [
+        (MEZZANINE, 0, has(|output| matches!(output, Output::File(_)))),
+        (LOUDNESS, 0, has(|output| matches!(output, Output::Loudness))),
+        // While the host listens, nothing is encoded yet.
+        (ENCODING, u32::from(listens), true),
+        (PREVIEW, 100, has(|output| matches!(output, Output::Clip(_)))),
+        (THUMBNAILS, 100, has(|output| matches!(output, Output::Still(_)))),
+        (WAVEFORM, 100, has(|output| matches!(output, Output::Waveform(_)))),
+    ];
+    all.into_iter().filter(|(_, _, applies)| *applies).map(|(step, at, _)| (step, at)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use policy_sdk::fake::{audio_info, job, media_info, video_info};
+    use policy_sdk::types::{AudioInfo, MediaKind, VideoInfo};
+
+    use super::*;
+    use crate::settings::Settings;
+    use crate::{ladder, plan};
+
+    fn steps(video: Option<VideoInfo>, audio: Option<AudioInfo>, json: &str) -> Vec<(&'static str, u32, u32)> {
+        let (info, settings) = (media_info(video, audio), Settings::parse(json).unwrap());
+        let renditions = ladder::select(&info, &settings).unwrap();
+        let plan = plan::build(&job(MediaKind::Video), &info, renditions, &settings);
+        of(&plan).into_iter().map(|(step, at)| (step.name, step.percent, at)).collect()
+    }
+
+    #[test]
+    fn a_video_goes_through_every_step_that_makes_something_of_it() {
+        let expected = [
+            ("mezzanine", 6, 0),
+            ("loudness", 15, 0),
+            ("encoding_variants", 17, 1),
+            ("preview", 72, 100),
+            ("thumbnails", 77, 100),
+        ];
+        let json = r#"{"mezzanine": true}"#;
+        assert_eq!(steps(Some(video_info(1280, 720)), Some(audio_info()), json), expected);
+        assert_eq!(steps(Some(video_info(1280, 720)), Some(audio_info()), "{}"), expected[1..]);
+    }
+
+    #[test]
+    fn sound_has_a_waveform_and_no_pictures() {
+        let expected = [("loudness", 15, 0), ("encoding_variants", 17, 1), ("waveform", 80, 100)];
+        assert_eq!(steps(None, Some(audio_info()), "{}"), expected);
+    }
+
+    #[test]
+    fn what_is_switched_off_has_no_step() {
+        let json = r#"{"preview": false, "loudness": false}"#;
+        let expected = [("encoding_variants", 17, 0), ("thumbnails", 77, 100)];
+        assert_eq!(steps(Some(video_info(640, 360)), Some(audio_info()), json), expected);
+    }
+}
