@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
 use crate::report::Report;
+use crate::webhook::{Delivery, EventKind};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -95,6 +96,12 @@ impl Event {
     /// A part of the work that began then and is done now.
     pub fn done(part: &'static str, since: Instant) -> Self {
         Self::Done { part, ms: u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX) }
+    }
+
+    /// What came of a message, and where it is kept if nobody took it.
+    pub fn webhook(kind: EventKind, delivery: &Delivery, kept: Option<String>) -> Self {
+        let Delivery { delivered, attempts, status, .. } = *delivery;
+        Self::Webhook { kind: kind.as_str(), delivered, attempts, status, kept }
     }
 }
 

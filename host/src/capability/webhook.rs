@@ -20,20 +20,23 @@ impl Host for State {
         let powers = self.enter("webhook.deliver")?;
         self.meter.hand_over(message.body.len())?;
         self.meter.peak(Limit::Message, message.body.len())?;
+        let (job, observer) = (powers.means.job_id.as_str(), &powers.means.observer);
+        let (body, scheme) = (message.body, scheme(message.signature));
         let kind = match event {
             Event::Completed => EventKind::Completed,
             Event::Progress => EventKind::Progress,
         };
-        let scheme = scheme(message.signature);
-        let sent = match &powers.courier {
+        let sent = match (&powers.courier, event) {
+            (Some(courier), Event::Progress) => {
+                courier.mention(job, body, scheme, observer).map(|()| webhook::Delivery::default())
+            }
             // Retries can take minutes; whoever calls a job off does not wait for them.
-            Some(courier) => tokio::select! {
-                sent = courier.send(&powers.means.job_id, kind, message.body, scheme, &*powers.means.observer) => sent,
+            (Some(courier), Event::Completed) => tokio::select! {
+                sent = courier.send(job, kind, body, scheme, &**observer) => sent,
                 () = powers.means.cancel.cancelled() => Ok(webhook::Delivery::default()),
             },
             // Nowhere to send it, but a message that could not be sent is still the policy's fault.
-            None => webhook::Message::new(&powers.means.job_id, kind, message.body, scheme)
-                .map(|_| webhook::Delivery::default()),
+            (None, _) => webhook::Message::new(job, kind, body, scheme).map(|_| webhook::Delivery::default()),
         };
         let answer = sent.map_err(refused).map(|delivery| Delivery {
             delivered: delivery.delivered,

@@ -18,6 +18,9 @@ pub const MADE: &str = "made";
 /// The media playlist that ffmpeg writes for a rung.
 pub const PLAYLIST: &str = "index.m3u8";
 
+/// What a file with all segments of a rung is called, without its ending.
+pub const STREAM: &str = "stream";
+
 /// What is known before the graph is built.
 #[derive(Debug)]
 pub struct Graph<'a> {
@@ -279,8 +282,7 @@ pub fn hls_options(segment_ms: u32, container: Container, single_file: bool, fol
         Container::Ts => ("mpegts", "ts"),
         Container::Fmp4 => ("fmp4", "m4s"),
     };
-    let (flags, name) =
-        if single_file { ("+single_file", "stream".to_owned()) } else { ("+temp_file", "%05d".to_owned()) };
+    let (flags, name) = if single_file { ("+single_file", STREAM) } else { ("+temp_file", "%05d") };
     Arguments::new()
         .pair("-f", "hls")
         .pair("-hls_time", f64::from(segment_ms) / 1000.0)

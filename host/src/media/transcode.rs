@@ -10,11 +10,11 @@ use super::clip;
 use super::encode::{Encoded, Task, Toolbox, check_folder};
 use super::encoder::Processor;
 use super::error::MediaError;
-use super::graph::{archive_file, rung_folder};
+use super::graph::{STREAM, archive_file, rung_folder};
 use super::hls::{self, CheckedRung, Expectation, MediaPlaylist, Variant};
 use super::info::{MediaInfo, Ratio};
 use super::loudness::{self, Measure};
-use super::plan::{Clip, Destination, Ladder, Output, Plan, WaveformRequest};
+use super::plan::{Clip, Destination, Ladder, Output, Plan, Rung, WaveformRequest};
 use super::sound::{self, Heard};
 use super::still::{self, still_file};
 use super::waveform::{Bits, Waveform};
@@ -83,6 +83,13 @@ impl Clock {
         self.parts.push((part, self.since.elapsed()));
         self.since = Instant::now();
     }
+}
+
+/// What the names of a rung's segments begin with: the rung's own name; where they are all in one file, and the folder is
+/// the rung's alone, the name that says so.
+pub fn rung_stem<'a>(ladder: &Ladder, rung: &'a Rung) -> &'a str {
+    let alone = ladder.rungs.iter().filter(|other| other.playlist.is_beside(&rung.playlist)).count() == 1;
+    if ladder.single_file && alone { STREAM } else { &rung.name }
 }
 
 /// What the names of a preview's segments begin with.
@@ -196,7 +203,7 @@ impl Gather<'_> {
         let mut made = Vec::new();
         for (number, (rung, checked)) in ladder.rungs.iter().zip(&encoded.rungs).enumerate() {
             let playlist = Destination { store: ladder.store.clone(), key: rung.playlist.clone() };
-            self.playlist(&rung_folder(number), &checked.playlist, &playlist, &rung.name)?;
+            self.playlist(&rung_folder(number), &checked.playlist, &playlist, rung_stem(ladder, rung))?;
             let source = rung.video.as_ref().and(self.info.video.as_ref());
             made.push(MadeRung {
                 name: rung.name.clone(),

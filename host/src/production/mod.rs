@@ -296,7 +296,7 @@ fn begun(plan: &Plan, publication: &str) -> Begun {
         match output {
             Output::Ladder(ladder) => rungs.extend(ladder.rungs.iter().map(|rung| Rung {
                 playlist: Destination { store: ladder.store.clone(), key: rung.playlist.clone() },
-                prefix: segment_prefix(&rung.name, publication),
+                prefix: segment_prefix(transcode::rung_stem(ladder, rung), publication),
             })),
             Output::Clip(clip) => rungs.push(Rung {
                 playlist: Destination { store: clip.store.clone(), key: clip.playlist.clone() },

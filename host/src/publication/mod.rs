@@ -14,6 +14,7 @@ pub use labels::{CacheRules, Labels};
 pub use stage::{Staged, stage};
 
 use crate::failure::{Blame, Fault};
+use crate::media::graph::STREAM;
 use crate::media::plan::Destination;
 use crate::storage::{Body, StoreError};
 
@@ -97,13 +98,33 @@ pub fn fresh_name() -> String {
     name
 }
 
-/// What a segment is called: the rung's name, the publication's, and what ffmpeg called it.
+/// What a segment is called: the rung's stem, the publication's name, and what ffmpeg called it; of a file with all
+/// segments in it only the ending.
 pub fn segment_name(stem: &str, publication: &str, file: &str) -> String {
-    format!("{}{file}", segment_prefix(stem, publication))
+    let prefix = segment_prefix(stem, publication);
+    match file.split_once('.') {
+        Some((STREAM, ending)) => format!("{prefix}.{ending}"),
+        _ => format!("{prefix}-{file}"),
+    }
 }
 
 /// What the names of all segments of a rung in a publication begin with. A playlist with this in it is of that
 /// publication.
 pub fn segment_prefix(stem: &str, publication: &str) -> String {
-    format!("{stem}-{publication}-")
+    format!("{stem}-{publication}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_is_named_by_rung_publication_and_number_and_one_file_for_all_by_its_ending() {
+        assert_eq!(segment_name("720p", "abc", "00017.ts"), "720p-abc-00017.ts");
+        assert_eq!(segment_name("720p", "abc", "init.mp4"), "720p-abc-init.mp4");
+        assert_eq!(segment_name("stream", "abc", "stream.ts"), "stream-abc.ts");
+        for file in ["00017.ts", "stream.m4s"] {
+            assert!(segment_name("720p", "abc", file).starts_with(&segment_prefix("720p", "abc")), "{file}");
+        }
+    }
 }

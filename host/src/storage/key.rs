@@ -60,6 +60,12 @@ impl Key {
         }
     }
 
+    /// Whether another object is in the same folder.
+    pub fn is_beside(&self, other: &Key) -> bool {
+        let folder = |key: &Key| key.0.rsplit_once('/').map_or(0, |(folder, _)| folder.len());
+        self.0.get(..folder(self)) == other.0.get(..folder(other))
+    }
+
     /// What a playlist at this key writes to name `other`, relative to itself.
     pub fn relative(&self, other: &Key) -> String {
         let mine: Vec<&str> = self.0.split('/').collect();
@@ -119,6 +125,13 @@ mod tests {
     #[test]
     fn a_refusal_shows_control_characters_escaped() {
         assert!(Key::parse("a\u{1b}[2Jb").unwrap_err().to_string().contains(r"\u{1b}[2J"));
+    }
+
+    #[test]
+    fn objects_are_neighbours_by_their_folder_alone() {
+        let beside = |one: &str, other: &str| Key::parse(one).unwrap().is_beside(&Key::parse(other).unwrap());
+        assert!(beside("u/a/x.ts", "u/a/y.ts") && beside("x", "y"));
+        assert!(!beside("u/a/x.ts", "u/b/x.ts") && !beside("u/a", "u/a/b") && !beside("u/ab/x", "u/a/x"));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! One job's way to its receiver: the address, the id, who is told what came of it, and what becomes of a message that
 //! nobody takes.
 
+use std::sync::Arc;
+
+use super::background::Background;
 use super::outbox::{Letter, Outbox};
 use super::{Deliverer, Delivery, EventKind, Message, MessageError, Scheme, WebhookUrl};
 use crate::event::{Event, Observer};
@@ -11,12 +14,13 @@ pub struct Courier {
     deliverer: Deliverer,
     url: WebhookUrl,
     outbox: Option<Outbox>,
+    progress: Background,
 }
 
 impl Courier {
     /// For one job.
     pub fn new(deliverer: Deliverer, url: WebhookUrl) -> Self {
-        Self { deliverer, url, outbox: None }
+        Self { deliverer, url, outbox: None, progress: Background::default() }
     }
 
     /// The same with a place for the messages that nobody takes.
@@ -26,7 +30,22 @@ impl Courier {
         self
     }
 
-    /// Signs and sends, and tells the observer what came of it. Only an unusable message is an error.
+    /// Has a progress message sent beside the job: in order, tried once, and not at all where the receiver is slower than
+    /// the job or its end was told. Returns at once. Only an unusable message is an error.
+    pub fn mention(
+        &self,
+        job_id: &str,
+        body: String,
+        scheme: Scheme,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<(), MessageError> {
+        let message = Message::new(job_id, EventKind::Progress, body, scheme)?;
+        self.progress.send(&self.deliverer, &self.url, message, observer);
+        Ok(())
+    }
+
+    /// Signs and sends how the job ended, and tells the observer what came of it. Progress has come to its end before.
+    /// Only an unusable message is an error.
     pub async fn send(
         &self,
         job_id: &str,
@@ -36,20 +55,15 @@ impl Courier {
         observer: &dyn Observer,
     ) -> Result<Delivery, MessageError> {
         let message = Message::new(job_id, kind, body, scheme)?;
+        self.progress.end().await;
         let delivery = self.deliverer.deliver(&self.url, &message).await;
-        let kept = match (&self.outbox, kind) {
-            (Some(outbox), EventKind::Completed | EventKind::Failed) if !delivery.delivered => {
+        let kept = match &self.outbox {
+            Some(outbox) if !delivery.delivered => {
                 self.keep(outbox, &Letter::new(job_id, &self.url, &message, &delivery)).await
             }
             _ => None,
         };
-        observer.on(&Event::Webhook {
-            kind: kind.as_str(),
-            delivered: delivery.delivered,
-            attempts: delivery.attempts,
-            status: delivery.status,
-            kept,
-        });
+        observer.on(&Event::webhook(kind, &delivery, kept));
         Ok(delivery)
     }
 

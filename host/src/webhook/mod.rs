@@ -2,6 +2,7 @@
 //!
 //! A webhook that can't be delivered never undoes a job: the outcome is a [`Delivery`] that says so. Only an unusable message, secret or address is an error.
 
+mod background;
 mod client;
 mod courier;
 mod deliver;
