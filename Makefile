@@ -28,13 +28,13 @@ lint: toolchain ## Checks the formatting, and the lints of host and guests
 	@echo "checking the lints"
 	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	@echo "checking the lints of the guests, as they are compiled for the sandbox"
-	@$(CARGO) clippy -p codex-policy -p policy-sdk --target wasm32-unknown-unknown --locked -- -D warnings
+	@$(CARGO) clippy -p codex-policy -p codex-lean-policy -p policy-sdk --target wasm32-unknown-unknown --locked -- -D warnings
 
 bench: toolchain ffmpeg ## Measures a job against its encodes, its link and its memory, and the worker's start
 	@$(CARGO) bench --locked -p codex-transcoder --bench job --bench worker
 
-guests: toolchain ## Makes the default policy as a component: target/policies/codex-policy.wasm
-	@$(CARGO) run --quiet --locked -p policy-builder --bin build-policy -- codex-policy
+guests: toolchain ## Makes the policies as components: codex-policy.wasm and codex-lean-policy.wasm in target/policies/
+	@$(CARGO) run --quiet --locked -p policy-builder --bin build-policy -- codex-policy codex-lean-policy
 
 ci: lint test ## Runs what has to pass before a change lands
 

@@ -14,6 +14,7 @@ mod docs;
 mod gpu;
 mod hostile;
 mod ladder;
+mod lean;
 mod mezzanine;
 mod picture;
 mod policy;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// A rendition as a master playlist lists it.
@@ -40,6 +41,8 @@ pub struct Media {
     pub ended: bool,
     /// Seconds and file of each segment.
     pub segments: Vec<(f64, PathBuf)>,
+    /// Which bytes of its file each segment is; none for all of them.
+    pub ranges: Vec<Option<Range<usize>>>,
 }
 
 impl Media {
@@ -50,9 +53,29 @@ impl Media {
 
     /// Bits per second of each segment, and over all of them.
     pub fn rates(&self) -> (Vec<f64>, f64) {
-        let bits = |path: &PathBuf| fs::metadata(path).unwrap().len() as f64 * 8.0;
-        let each = self.segments.iter().map(|(seconds, path)| bits(path) / seconds).collect();
-        (each, self.segments.iter().map(|(_, path)| bits(path)).sum::<f64>() / self.duration())
+        let bits: Vec<f64> = (0..self.segments.len()).map(|number| self.bytes(number).len() as f64 * 8.0).collect();
+        let each = self.segments.iter().zip(&bits).map(|((seconds, _), bits)| bits / seconds).collect();
+        (each, bits.iter().sum::<f64>() / self.duration())
+    }
+
+    /// The bytes of a segment.
+    pub fn bytes(&self, number: usize) -> Vec<u8> {
+        let whole = fs::read(&self.segments[number].1).unwrap();
+        self.ranges[number].clone().map_or(whole.clone(), |range| whole[range].to_vec())
+    }
+
+    /// The only file, asserting that the segments are its parts, one after the other, and nothing else is in it.
+    #[track_caller]
+    pub fn only_file(&self) -> &Path {
+        let file = &self.segments[0].1;
+        let mut end = 0;
+        for ((_, path), range) in self.segments.iter().zip(&self.ranges) {
+            let range = range.clone().unwrap_or_else(|| panic!("a segment of {} has no byte range", path.display()));
+            assert_eq!((path, range.start), (file, end), "{:?}", self.ranges);
+            end = range.end;
+        }
+        assert_eq!(end as u64, fs::metadata(file).unwrap().len(), "the ranges don't add up to {}", file.display());
+        file
     }
 }
 
@@ -77,12 +100,18 @@ pub fn media(path: &Path) -> Media {
     assert!(text.starts_with("#EXTM3U\n"), "{text}");
     let value = |tag: &str| text.lines().find_map(|line| line.strip_prefix(tag)?.strip_prefix(':'));
     let mut segments = Vec::new();
-    let mut seconds = None;
+    let mut ranges = Vec::new();
+    let (mut seconds, mut range) = (None, None);
     for line in text.lines() {
         if let Some(duration) = line.strip_prefix("#EXTINF:") {
             seconds = duration.trim_end_matches(',').parse().ok();
+        } else if let Some(bytes) = line.strip_prefix("#EXT-X-BYTERANGE:") {
+            let (length, start) = bytes.split_once('@').unwrap();
+            let (length, start): (usize, usize) = (length.parse().unwrap(), start.parse().unwrap());
+            range = Some(start..start + length);
         } else if !line.starts_with('#') {
             segments.push((seconds.take().unwrap(), path.with_file_name(line)));
+            ranges.push(range.take());
         }
     }
     Media {
@@ -90,6 +119,7 @@ pub fn media(path: &Path) -> Media {
         kind: value("#EXT-X-PLAYLIST-TYPE").map(str::to_owned),
         ended: text.lines().any(|line| line == "#EXT-X-ENDLIST"),
         segments,
+        ranges,
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -31,8 +32,28 @@ impl Received {
     /// The body as JSON. Asserts first that both signatures are right.
     #[track_caller]
     pub fn verified(&self) -> Value {
-        let platform = hex::encode(mac(&[&self.body]));
-        assert_eq!(self.header("x-runpod-signature"), platform, "{self:?}");
+        self.signed(&[&self.body])
+    }
+
+    /// The same where the platform's signature has to cover a time, which has to be that of now.
+    #[track_caller]
+    pub fn verified_with_time(&self) -> Value {
+        let at = self.header("x-runpod-timestamp");
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        let age = at.parse().map_or(u64::MAX, |at| now.abs_diff(at));
+        // What the platform's own receiver takes.
+        assert!(age <= 300, "{self:?}");
+        self.signed(&[at, ".", &self.body])
+    }
+
+    /// Whether the platform's signature covers a time.
+    pub fn has_time(&self) -> bool {
+        self.headers.contains_key("x-runpod-timestamp")
+    }
+
+    #[track_caller]
+    fn signed(&self, covered: &[&str]) -> Value {
+        assert_eq!(self.header("x-runpod-signature"), hex::encode(mac(covered)), "{self:?}");
         let (id, at) = (self.header("webhook-id"), self.header("webhook-timestamp"));
         let standard = format!("v1,{}", STANDARD.encode(mac(&[id, ".", at, ".", &self.body])));
         assert_eq!(self.header("webhook-signature"), standard, "{self:?}");

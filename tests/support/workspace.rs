@@ -49,6 +49,12 @@ pub fn hostile_policy() -> &'static Path {
     BUILT.get_or_init(|| policy_builder::build(&root(), "hostile-policy").unwrap().path)
 }
 
+/// The policy of contract 2, as a component. Built once.
+pub fn lean_policy() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| policy_builder::build(&root(), "codex-lean-policy").unwrap().path)
+}
+
 /// Real uploads, where there are some: `media` below `$CODEX_SHARED`, or below a folder `shared` beside the workspace.
 pub fn real_media() -> Option<PathBuf> {
     let shared = std::env::var_os("CODEX_SHARED").map_or_else(|| root().join("../shared"), PathBuf::from);

@@ -106,7 +106,7 @@ fn a_flag_that_the_policy_built_in_does_not_know_breaks_nothing_and_reaches_othe
     assert_eq!(settings.policy.json(), "{}");
     assert_eq!(settings.notes, ["ENABLE_THUMBNAIL_VARIANTS has no effect: the policy built in has no such setting"]);
     let settings = with(&[flag, ("CODEX_POLICY", "/policies/lean.wasm")]);
-    assert_eq!(settings.policy.json(), r#"{"thumbnail_variants":true}"#);
+    assert_eq!(settings.policy.json(), r#"{"thumbnailVariants":true}"#);
     assert!(settings.notes.is_empty());
 }
 

@@ -9,7 +9,7 @@ use super::keys::{KeyDoc, Kind};
 pub const ELSEWHERE: &[&str] = &["CODEX_CONFIG", "CODEX_SHARED"];
 
 /// Old flags that the policy built in has no setting for. It would refuse them, so they are not passed on to it.
-pub const NOT_BUILT_IN: &[&str] = &["thumbnail_variants"];
+pub const NOT_BUILT_IN: &[&str] = &["thumbnailVariants"];
 
 const fn count(least: u64, most: u64) -> Kind {
     Kind::Count { least, most }
@@ -43,7 +43,7 @@ name by name. The `ENABLE_` variables each set one name to true or false.",
         ("ENABLE_MEZZANINE", "mezzanine"),
         ("ENABLE_LOUDNESS_ANALYSIS", "loudness"),
         ("ENABLE_WAVEFORM_IMAGE", "waveformImage"),
-        ("ENABLE_THUMBNAIL_VARIANTS", "thumbnail_variants"),
+        ("ENABLE_THUMBNAIL_VARIANTS", "thumbnailVariants"),
         ("ENABLE_VIDEO_PREVIEW", "preview"),
     ]),
     KeyDoc::new("job.attempts", count(1, 10), Value("3"), "How often a job is tried before it counts as failed."),

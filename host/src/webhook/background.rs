@@ -17,7 +17,7 @@ const WAITING: usize = 16;
 
 /// How long those that are left may take when the job comes to its end. A receiver answers in a tenth of it as a rule, and
 /// the machine is paid for meanwhile.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A way for a job's progress messages.
 #[derive(Default)]

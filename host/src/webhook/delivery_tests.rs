@@ -262,3 +262,111 @@ async fn a_receiver_that_never_answers_is_left_after_the_timeout() {
     assert_eq!((delivery.delivered, delivery.attempts, delivery.status), (false, 2, None));
     assert!(delivery.note.unwrap().starts_with("no answer in time"));
 }
+
+/// A receiver that answers the end at once, and each progress message when the test says so.
+#[derive(Clone)]
+struct Gated {
+    bodies: Arc<Mutex<Vec<String>>>,
+    gate: Arc<tokio::sync::Semaphore>,
+}
+
+impl Gated {
+    async fn start() -> (Self, Courier) {
+        let this = Self { bodies: Arc::default(), gate: Arc::new(tokio::sync::Semaphore::new(0)) };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = UrlRules::local().check(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+        let router = Router::new().fallback(Self::receive).with_state(this.clone());
+        tokio::spawn(axum::serve(listener, router).into_future());
+        (this, Courier::new(deliverer(JumpingClock::new()), url))
+    }
+
+    async fn receive(State(this): State<Self>, body: String) -> Answer {
+        let is_progress = body != BODY;
+        this.bodies.lock().unwrap().push(body);
+        if is_progress {
+            this.gate.acquire().await.unwrap().forget();
+        }
+        status(200)
+    }
+
+    fn received(&self) -> Vec<String> {
+        self.bodies.lock().unwrap().clone()
+    }
+
+    /// Returns when so many messages are there.
+    async fn until_received(&self, count: usize) {
+        let wait = async {
+            while self.received().len() < count {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap();
+    }
+}
+
+struct Nobody;
+
+impl crate::event::Observer for Nobody {
+    fn on(&self, _: &crate::event::Event) {}
+}
+
+/// Has these numbers told as progress.
+fn mention(courier: &Courier, numbers: std::ops::RangeInclusive<u32>) {
+    let nobody: Arc<dyn crate::event::Observer> = Arc::new(Nobody);
+    for number in numbers {
+        courier.mention("job-1", number.to_string(), Scheme::Body, &nobody).unwrap();
+    }
+}
+
+async fn end(courier: &Courier) {
+    let delivery = courier.send("job-1", EventKind::Completed, BODY.to_owned(), Scheme::Body, &Nobody).await.unwrap();
+    assert!(delivery.delivered);
+}
+
+#[tokio::test]
+async fn progress_arrives_in_its_order_and_all_of_it_before_the_end() {
+    let (receiver, courier) = Gated::start().await;
+    receiver.gate.add_permits(9);
+    mention(&courier, 1..=9);
+    end(&courier).await;
+    let expected: Vec<String> = (1..=9).map(|number| number.to_string()).chain([BODY.to_owned()]).collect();
+    assert_eq!(receiver.received(), expected);
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_slower_than_the_job_gets_the_newest_progress() {
+    let (receiver, courier) = Gated::start().await;
+    mention(&courier, 1..=1);
+    receiver.until_received(1).await;
+    mention(&courier, 2..=100);
+    receiver.gate.add_permits(100);
+    receiver.until_received(17).await;
+    end(&courier).await;
+    let expected: Vec<String> = [1].into_iter().chain(85..=100).map(|number| number.to_string()).collect();
+    assert_eq!(receiver.received()[..17], expected);
+    assert_eq!(receiver.received()[17..], [BODY]);
+}
+
+#[tokio::test]
+async fn a_receiver_that_hangs_holds_the_end_up_for_a_moment_and_hears_of_no_progress_after_it() {
+    let (receiver, courier) = Gated::start().await;
+    mention(&courier, 1..=5);
+    receiver.until_received(1).await;
+    let began = std::time::Instant::now();
+    end(&courier).await;
+    // Well below the 5 s that one attempt may take.
+    assert!(began.elapsed() < Duration::from_millis(4500), "{:?}", began.elapsed());
+    receiver.gate.add_permits(100);
+    mention(&courier, 6..=9);
+    end(&courier).await;
+    assert_eq!(receiver.received(), ["1", BODY, BODY]);
+}
+
+#[test]
+fn progress_that_is_not_json_is_the_policys_fault() {
+    let url = UrlRules::local().check("http://127.0.0.1:1/").unwrap();
+    let courier = Courier::new(deliverer(JumpingClock::new()), url);
+    let nobody: Arc<dyn crate::event::Observer> = Arc::new(Nobody);
+    let error = courier.mention("job-1", "{".to_owned(), Scheme::Body, &nobody).unwrap_err();
+    assert_eq!(crate::failure::Fault::code(&error), "webhook.body-not-json");
+}

@@ -1,4 +1,4 @@
-//! What is promised about the default policy as a component.
+//! What is promised about our own policies as components.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::path::{Path, PathBuf};
@@ -10,26 +10,33 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
+const POLICIES: [&str; 2] = ["codex-policy", "codex-lean-policy"];
+
 #[test]
-fn the_default_policy_imports_the_contract_and_nothing_else() {
-    let built = build(&root(), "codex-policy").unwrap();
-    let imports = imports(&built.bytes).unwrap();
-    assert!(!imports.is_empty());
-    assert!(imports.iter().all(|name| name.starts_with("codex:transcode/")), "{imports:?}");
+fn a_policy_imports_the_contract_and_nothing_else() {
+    for policy in POLICIES {
+        let imports = imports(&build(&root(), policy).unwrap().bytes).unwrap();
+        assert!(!imports.is_empty());
+        assert!(imports.iter().all(|name| name.starts_with("codex:transcode/")), "{policy}: {imports:?}");
+    }
 }
 
 #[test]
-fn the_default_policy_is_small_enough_to_swap_between_two_jobs() {
-    let size = build(&root(), "codex-policy").unwrap().bytes.len();
-    assert!(size < 100_000, "{size} bytes");
+fn a_policy_is_small_enough_to_swap_between_two_jobs() {
+    for policy in POLICIES {
+        let size = build(&root(), policy).unwrap().bytes.len();
+        assert!(size < 100_000, "{policy}: {size} bytes");
+    }
 }
 
 #[test]
-fn the_default_policy_names_no_folder_of_the_machine_that_built_it() {
-    let built = build(&root(), "codex-policy").unwrap();
+fn a_policy_names_no_folder_of_the_machine_that_built_it() {
     let folder = root();
     let folder = folder.to_str().unwrap().as_bytes();
-    assert!(!built.bytes.windows(folder.len()).any(|window| window == folder));
+    for policy in POLICIES {
+        let built = build(&root(), policy).unwrap();
+        assert!(!built.bytes.windows(folder.len()).any(|window| window == folder), "{policy}");
+    }
 }
 
 #[test]
