@@ -1,11 +1,8 @@
 //! What the platform is told: contract 2, an envelope with the job's id and, for a job that is done, what was made.
 
-use policy_sdk::failure_text;
 use policy_sdk::json::{self, Object};
-use policy_sdk::types::{
-    Asset, Destination, Failure, Job, LoudnessMeasure, MediaInfo, MediaKind, Message, Rendition, Report,
-    SignatureScheme,
-};
+use policy_sdk::types::{Asset, Failure, Job, MediaInfo, MediaKind, Message, Rendition, Report, SignatureScheme};
+use policy_sdk::{cut_utf16, failure_text};
 
 use crate::plan::{LARGEST, THUMBNAILS};
 use crate::settings::Settings;
@@ -54,47 +51,56 @@ fn message(body: Object) -> Message {
 }
 
 fn output(job: &Job, info: &MediaInfo, report: &Report, settings: &Settings) -> String {
-    let published = |asset: Asset| published(report, layout::key_for(job, &asset));
-    let still = |name: &str| published(Asset::Still(name.into()));
-    // A size beyond the limits is left out: cut to them, it would be another video's.
-    let size = info.video.as_ref().map(|video| (video.width, video.height));
-    let size = size.filter(|(width, height)| (1..=SIZE_LIMIT.0).contains(width) && (1..=SIZE_LIMIT.1).contains(height));
     let kind = match job.kind {
         MediaKind::Video => "video",
         MediaKind::Audio => "audio",
     };
-    let output = Object::new()
-        .text("mediaId", Some(&job.media_id))
-        .text("type", Some(kind))
-        .text("hlsMasterKey", published(Asset::MasterPlaylist).as_deref())
-        .text("hlsPreviewKey", published(Asset::PreviewPlaylist).as_deref())
-        .text("thumbnailKey", still(LARGEST.name).as_deref())
-        .json("thumbnailVariants", &thumbnails(still))
-        .text("waveformKey", published(Asset::WaveformData).as_deref())
-        .text("waveformImageKey", published(Asset::WaveformImage).as_deref())
-        .text("mezzanineKey", published(Asset::Mezzanine).as_deref())
+    let keys = [
+        ("hlsMasterKey", Asset::MasterPlaylist),
+        ("hlsPreviewKey", Asset::PreviewPlaylist),
+        ("thumbnailKey", Asset::Still(LARGEST.name.into())),
+        ("waveformKey", Asset::WaveformData),
+        ("waveformImageKey", Asset::WaveformImage),
+        ("mezzanineKey", Asset::Mezzanine),
+    ];
+    let mut output = Object::new().text("mediaId", Some(&job.media_id)).text("type", Some(kind));
+    for (name, asset) in keys {
+        output = output.text(name, published(job, report, &asset).as_deref());
+    }
+    // A size beyond the limits is left out: cut to them, it would be another video's.
+    let size = info.video.as_ref().map(|video| (video.width, video.height));
+    let size = size.filter(|(width, height)| (1..=SIZE_LIMIT.0).contains(width) && (1..=SIZE_LIMIT.1).contains(height));
+    output = output
+        .json("thumbnailVariants", &thumbnails(job, report))
         .number("durationSeconds", Some(seconds(report.duration_ms)))
         .number("width", size.map(|(width, _)| width.into()))
         .number("height", size.map(|(_, height)| height.into()))
         .json("readyVariants", &json::list(&ready_variants(info, report, settings)));
-    match report.loudness {
-        Some(measure) => loudness(output, measure),
-        None => output,
+    // Missing, and never null, where nothing was measured.
+    if let Some(measure) = report.loudness {
+        for (name, hundredths, least, most) in [
+            ("loudnessIntegrated", measure.integrated, -10_000, 1_000),
+            ("loudnessPeak", measure.true_peak, -10_000, 2_000),
+            ("loudnessRange", measure.range, 0, 50_000),
+        ] {
+            output = output.number(name, Some(hundredths.clamp(least, most).into()));
+        }
     }
-    .finish()
+    output.finish()
 }
 
 /// The key of an object that was published, where the receiver takes it.
-fn published(report: &Report, destination: Destination) -> Option<String> {
-    let fits = destination.key.encode_utf16().count() <= KEY_LIMIT;
+fn published(job: &Job, report: &Report, asset: &Asset) -> Option<String> {
+    let destination = layout::key_for(job, asset);
+    let fits = cut_utf16(&destination.key, KEY_LIMIT) == destination.key;
     (fits && report.has(&destination)).then_some(destination.key)
 }
 
 /// All thumbnails by their names, or `null` where one of them is missing.
-fn thumbnails(key: impl Fn(&str) -> Option<String>) -> String {
+fn thumbnails(job: &Job, report: &Report) -> String {
     let mut object = Object::new();
     for thumbnail in THUMBNAILS {
-        let Some(key) = key(thumbnail.name) else { return "null".into() };
+        let Some(key) = published(job, report, &Asset::Still(thumbnail.name.into())) else { return "null".into() };
         object = object.text(thumbnail.name, Some(&key));
     }
     object.finish()
@@ -114,14 +120,6 @@ fn ready_variants<'a>(info: &MediaInfo, report: &'a Report, settings: &Settings)
     let ladder = ladder::select(info, settings).unwrap_or_default();
     let ready = |rendition: &Rendition| report.rungs.iter().find(|rung| rung.name == rendition.name);
     ladder.iter().filter_map(ready).map(|rung| rung.name.as_str()).collect()
-}
-
-/// Adds the measure, in hundredths and within the receiver's limits. Without a measure there are no such fields.
-fn loudness(output: Object, measure: LoudnessMeasure) -> Object {
-    output
-        .number("loudnessIntegrated", Some(measure.integrated.clamp(-10_000, 1_000).into()))
-        .number("loudnessPeak", Some(measure.true_peak.clamp(-10_000, 2_000).into()))
-        .number("loudnessRange", Some(measure.range.clamp(0, 50_000).into()))
 }
 
 #[cfg(test)]

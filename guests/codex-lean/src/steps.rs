@@ -35,22 +35,29 @@ pub const UPLOADING: Step = step("uploading_outputs", 80);
 /// Telling the platform.
 pub const FINALIZING: Step = step("finalizing", 95);
 
-/// The steps of a transcode, each with the percent of the encoding at which it is reached, in their order. What the
-/// plan doesn't make has no step.
+/// The steps of a transcode in their order, each with the percent of the encoding at which it is reached. While the host
+/// listens, nothing is encoded yet.
+const ORDER: [(Step, u32); 6] =
+    [(MEZZANINE, 0), (LOUDNESS, 0), (ENCODING, 1), (PREVIEW, 100), (THUMBNAILS, 100), (WAVEFORM, 100)];
+
+/// Those that make something of this plan.
 #[must_use]
 pub fn of(plan: &Plan) -> Vec<(Step, u32)> {
-    let has = |wanted: fn(&Output) -> bool| plan.outputs.iter().any(wanted);
-    let listens = has(|output| matches!(output, Output::Loudness | Output::Waveform(_)));
-    let all = [
-        (MEZZANINE, 0, has(|output| matches!(output, Output::File(_)))),
-        (LOUDNESS, 0, has(|output| matches!(output, Output::Loudness))),
-        // While the host listens, nothing is encoded yet.
-        (ENCODING, u32::from(listens), true),
-        (PREVIEW, 100, has(|output| matches!(output, Output::Clip(_)))),
-        (THUMBNAILS, 100, has(|output| matches!(output, Output::Still(_)))),
-        (WAVEFORM, 100, has(|output| matches!(output, Output::Waveform(_)))),
-    ];
-    all.into_iter().filter(|(_, _, applies)| *applies).map(|(step, at, _)| (step, at)).collect()
+    let makes = |step: Step| plan.outputs.iter().any(|output| step_of(output) == step);
+    let mut steps = ORDER.to_vec();
+    steps.retain(|(step, _)| makes(*step));
+    steps
+}
+
+fn step_of(output: &Output) -> Step {
+    match output {
+        Output::Hls(_) => ENCODING,
+        Output::File(_) => MEZZANINE,
+        Output::Clip(_) => PREVIEW,
+        Output::Still(_) => THUMBNAILS,
+        Output::Waveform(_) => WAVEFORM,
+        Output::Loudness => LOUDNESS,
+    }
 }
 
 #[cfg(test)]
@@ -92,7 +99,7 @@ mod tests {
     #[test]
     fn what_is_switched_off_has_no_step() {
         let json = r#"{"preview": false, "loudness": false}"#;
-        let expected = [("encoding_variants", 17, 0), ("thumbnails", 77, 100)];
+        let expected = [("encoding_variants", 17, 1), ("thumbnails", 77, 100)];
         assert_eq!(steps(Some(video_info(640, 360)), Some(audio_info()), json), expected);
     }
 }

@@ -36,9 +36,7 @@ pub fn unknown(known: &str) -> String {
 pub fn unusable(problems: Vec<Problem>) -> Failure {
     let mut message = String::from("The settings of this policy can't be used.");
     for problem in problems {
-        for part in [" ", &problem.field, " ", &problem.message, "."] {
-            message.push_str(part);
-        }
+        message = joined(&[&message, " ", &problem.field, " ", &problem.message, "."]);
     }
     Failure { code: "policy.bad-settings".into(), blame: Blame::Policy, message, retryable: false }
 }
@@ -55,12 +53,9 @@ pub fn choice<'a>(value: &Value<'_>, choices: &[&'a str]) -> Result<&'a str, Str
         if matches!(value, Value::Text(text) if text == choice) {
             return Ok(choice);
         }
-        message.push_str(choice);
-        message.push_str(", ");
+        message = joined(&[&message, choice, ", "]);
     }
-    message.push_str("not ");
-    message.push_str(&kind(value));
-    Err(message)
+    Err(joined(&[&message, "not ", &kind(value)]))
 }
 
 /// Work per bit.

@@ -18,6 +18,7 @@ pub use crate::bindings::exports::codex::transcode::ladder::Refusal;
 pub use crate::bindings::exports::codex::transcode::layout::Asset;
 pub use crate::bindings::exports::codex::transcode::settings::Problem;
 pub use crate::bindings::exports::codex::transcode::workflow::Outcome;
+use crate::joined;
 
 impl From<Refusal> for Failure {
     /// A refused source is the uploader's to change, and the same source is refused again.
@@ -35,11 +36,8 @@ impl Destination {
     /// `{creator}/{folder}/{media}/{file}` in `store`; the file's name comes in parts.
     #[must_use]
     pub fn of_job(job: &Job, store: &str, folder: &str, file: &[&str]) -> Self {
-        let mut key = String::new();
-        for part in [&job.creator_id, "/", folder, "/", &job.media_id, "/"].iter().chain(file) {
-            key.push_str(part);
-        }
-        Self::new(store, key)
+        let file = joined(file);
+        Self::new(store, joined(&[&job.creator_id, "/", folder, "/", &job.media_id, "/", &file]))
     }
 }
 

@@ -167,6 +167,8 @@ impl Observer for Bars {
                     bar.set_message(if *speed > 0.0 { format!("{speed:.2}x{left}") } else { String::new() });
                 });
             }
+            // The bar tells a person the same.
+            Event::Webhook { kind: "progress", .. } => {}
             Event::Webhook { kind, delivered, attempts, status, kept } => {
                 let status = status.map_or("no answer".to_owned(), |status| format!("HTTP {status}"));
                 let word = if *delivered { "delivered" } else { "NOT delivered" };

@@ -7,12 +7,18 @@ use testkit::job::{CREATOR, MEDIA};
 use testkit::platform::{Platform, Worker};
 use testkit::{fixtures, workspace};
 
-/// A worker under the lean policy with some of the platform's flags off, and a folder for its assets.
+/// A worker under the lean policy with the platform's flags, and a folder for its assets.
 fn worker(platform: &Platform) -> Worker {
     let mut command = platform.command(Path::new(env!("CARGO_BIN_EXE_codex-transcoder")), &["worker"]);
     command.env("CODEX_POLICY", workspace::lean_policy()).env("CODEX_STORES_ASSETS_PATH", assets(platform));
-    for flag in ["ENABLE_THUMBNAIL_VARIANTS", "ENABLE_VIDEO_PREVIEW", "ENABLE_LOUDNESS_ANALYSIS"] {
-        command.env(flag, "false");
+    for (flag, value) in [
+        ("ENABLE_MEZZANINE", "on"),
+        ("ENABLE_VIDEO_PREVIEW", "yes"),
+        ("ENABLE_THUMBNAIL_VARIANTS", "false"),
+        ("ENABLE_LOUDNESS_ANALYSIS", "0"),
+        ("ENABLE_WAVEFORM_IMAGE", "no"),
+    ] {
+        command.env(flag, value);
     }
     Worker::start(command)
 }
@@ -33,10 +39,16 @@ fn the_platforms_flags_reach_the_policy_and_a_job_that_comes_again_is_not_encode
     first.stop();
 
     let output = &result["output"]["result"]["output"];
-    assert_eq!((&output["thumbnailVariants"], &output["hlsPreviewKey"]), (&Value::Null, &Value::Null), "{output}");
+    assert_eq!(
+        (&output["thumbnailVariants"], &output["readyVariants"]),
+        (&Value::Null, &json!(["source"])),
+        "{output}"
+    );
     assert!(output.get("loudnessIntegrated").is_none(), "{output}");
-    assert_eq!(output["readyVariants"], json!(["source"]));
     assert!(assets(&platform).join(output["thumbnailKey"].as_str().unwrap()).is_file(), "{output}");
+    assert!(platform.archive.object(output["mezzanineKey"].as_str().unwrap()).is_some(), "{output}");
+    let preview = platform.media.object(output["hlsPreviewKey"].as_str().unwrap()).unwrap();
+    assert!(String::from_utf8(preview).unwrap().contains("#EXT-X-BYTERANGE:"), "{output}");
     let streams = format!("{CREATOR}/hls/{MEDIA}/source/stream-");
     let readable = platform.readable();
     assert!(readable.iter().any(|key| key.starts_with(&streams) && key.ends_with(".ts")), "{readable:?}");

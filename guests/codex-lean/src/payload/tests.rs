@@ -1,5 +1,5 @@
 use policy_sdk::fake::{audio_info, job, media_info, video_info};
-use policy_sdk::types::{Blame, Processor, PublishedObject, RungReport};
+use policy_sdk::types::{Blame, Destination, LoudnessMeasure, Processor, PublishedObject, RungReport};
 use serde_json::{Value, json};
 
 use super::*;
@@ -68,10 +68,10 @@ fn a_done_video_is_told_with_every_field_of_contract_2() {
         r#""hlsMasterKey":"creator-1/hls/media-1/master.m3u8","#,
         r#""hlsPreviewKey":"creator-1/hls/media-1/720p/preview.m3u8","#,
         r#""thumbnailKey":"creator-1/media-thumbnails/media-1/lg.webp","#,
-        r#""thumbnailVariants":{"sm":"creator-1/media-thumbnails/media-1/sm.webp","#,
-        r#""md":"creator-1/media-thumbnails/media-1/md.webp","lg":"creator-1/media-thumbnails/media-1/lg.webp"},"#,
         r#""waveformKey":null,"waveformImageKey":null,"#,
         r#""mezzanineKey":"creator-1/mezzanine/media-1/mezzanine.mp4","#,
+        r#""thumbnailVariants":{"sm":"creator-1/media-thumbnails/media-1/sm.webp","#,
+        r#""md":"creator-1/media-thumbnails/media-1/md.webp","lg":"creator-1/media-thumbnails/media-1/lg.webp"},"#,
         r#""durationSeconds":10,"width":1280,"height":720,"readyVariants":["720p","480p"],"#,
         r#""loudnessIntegrated":-1834,"loudnessPeak":-120,"loudnessRange":640}}"#,
     );

@@ -87,23 +87,30 @@ pub fn quoted(text: &str) -> String {
 }
 
 fn quote(out: &mut String, text: &str) {
+    const HEX: &str = "0123456789abcdef";
     out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\0'..='\u{1f}' => {
-                out.push_str("\\u00");
-                for half in [character as u32 >> 4, character as u32 & 15] {
-                    out.extend(char::from_digit(half, 16));
-                }
+    let mut copied = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let escape = match byte {
+            b'"' => "\\\"",
+            b'\\' => "\\\\",
+            b'\n' => "\\n",
+            b'\r' => "\\r",
+            b'\t' => "\\t",
+            0..0x20 => "\\u00",
+            _ => continue,
+        };
+        // What is escaped is ASCII, so both sides of it begin and end with a character.
+        out.push_str(text.get(copied..at).unwrap_or_default());
+        out.push_str(escape);
+        if escape.len() > 2 {
+            for half in [usize::from(byte >> 4), usize::from(byte & 15)] {
+                out.push_str(HEX.get(half..=half).unwrap_or_default());
             }
-            other => out.push(other),
         }
+        copied = at + 1;
     }
+    out.push_str(text.get(copied..).unwrap_or_default());
     out.push('"');
 }
 
