@@ -18,9 +18,11 @@ use crate::media::error::MediaError;
 use crate::media::plan::{Destination, PlanError};
 use crate::media::probe::Declared;
 use crate::policy::bindings::codex::transcode::types;
+use crate::policy::bindings::exports::codex::transcode::workflow::Outcome as WitOutcome;
 use crate::policy::{Call, Policy, PolicyError};
 use crate::production::Means;
 use crate::publication::{CacheRules, Labels};
+use crate::recording::{Circumstances, Recorder, Recording, Recordings};
 use crate::report::Report;
 use crate::storage::{Body, Key, ObjectMeta, Stores, Traffic};
 use crate::text::printable;
@@ -57,6 +59,8 @@ pub struct Host {
     pub max_original: u64,
     /// Whether the job's report is written beside the publication.
     pub report_beside: bool,
+    /// Where what a job saw and did is written down; none where it is not.
+    pub recordings: Option<Recordings>,
 }
 
 impl Host {
@@ -72,6 +76,7 @@ impl Host {
             pause: Duration::ZERO,
             max_original: u64::MAX,
             report_beside: false,
+            recordings: None,
         }
     }
 }
@@ -176,7 +181,8 @@ impl Job<'_> {
         let began = Instant::now();
         let traffic = Arc::new(Traffic::default());
         let ledger = Arc::new(Ledger::new(self.opening(), Arc::clone(&self.observer)));
-        let (ended, attempts) = self.attempts(&ledger, &traffic).await;
+        let recorder = self.recorder();
+        let (ended, attempts) = self.attempts(&ledger, &traffic, recorder.as_ref()).await;
         if let Err(failure) = &ended
             && !self.cancel.is_cancelled()
             && failure.code != TAKEN_OVER
@@ -195,6 +201,9 @@ impl Job<'_> {
         account.transcode = ended.as_ref().ok().and_then(|outcome| outcome.report.clone());
         if self.host.report_beside {
             self.keep(&account).await;
+        }
+        if let Some(recorder) = &recorder {
+            self.keep_recording(recorder, &ended, attempts).await;
         }
         self.observer.on(&match &ended {
             Ok(outcome) => Event::Completed {
@@ -221,10 +230,15 @@ impl Job<'_> {
     }
 
     /// Tries until it is done, until trying again can't help, or often enough. Gives back how often it was.
-    async fn attempts(&self, ledger: &Arc<Ledger>, traffic: &Arc<Traffic>) -> (Result<Outcome, Failure>, u32) {
+    async fn attempts(
+        &self,
+        ledger: &Arc<Ledger>,
+        traffic: &Arc<Traffic>,
+        recorder: Option<&Arc<Recorder>>,
+    ) -> (Result<Outcome, Failure>, u32) {
         let mut attempt = 1;
         loop {
-            let ended = self.attempt(ledger, traffic).await;
+            let ended = self.attempt(ledger, traffic, recorder).await;
             let failure = match ended {
                 // Whatever a policy makes of it: a job that was called off is called off.
                 Err(failure) if self.cancel.is_cancelled() => {
@@ -246,9 +260,17 @@ impl Job<'_> {
         }
     }
 
-    async fn attempt(&self, ledger: &Arc<Ledger>, traffic: &Arc<Traffic>) -> Result<Outcome, Failure> {
+    async fn attempt(
+        &self,
+        ledger: &Arc<Ledger>,
+        traffic: &Arc<Traffic>,
+        recorder: Option<&Arc<Recorder>>,
+    ) -> Result<Outcome, Failure> {
         let (host, request) = (self.host, self.request);
         request.check()?;
+        if let Some(recorder) = recorder {
+            recorder.begin();
+        }
         let observer: Arc<dyn Observer> = Arc::<Ledger>::clone(ledger);
         // Removed when the attempt ends, however it ends.
         let work = WorkDirectory::make(&host.work_root)?;
@@ -275,21 +297,19 @@ impl Job<'_> {
             },
             creator: request.creator_id.clone(),
             declared: request.declared,
-            writable: host.stores.names().into_iter().filter(|name| name != ORIGINALS).collect(),
+            writable: self.writable().into(),
             settings: self.policy.settings().into(),
             courier: self.courier.clone(),
             report: Arc::clone(&report),
+            recorder: recorder.cloned(),
+            rehearsal: None,
         };
         let ran = Call::with_powers(self.policy, powers).run(&request.as_policy_sees_it()).await;
         // A policy that trapped can leave a transcode behind, which ends itself; the work directory must outlive it.
         ended.recv().await;
         let (ran, used) = ran?;
         let outcome = ran.map_err(Failure::from)?;
-        let output = serde_json::from_str(&outcome.output).map_err(|error| PolicyError::BrokeContract {
-            policy: self.policy.name().to_owned(),
-            function: "workflow.run",
-            reason: format!("its output is not JSON ({error})"),
-        })?;
+        let output = output_of(self.policy, &outcome)?;
         let report = report.lock().map(|mut kept| kept.take()).unwrap_or_default();
         Ok(Outcome { output, report, policy_time: used.computed })
     }
@@ -300,6 +320,40 @@ impl Job<'_> {
         let journal = Journal::open(stores.get(name)?, &self.request.creator_id, &self.request.id).await?;
         journal.recover(stores, labels).await?;
         Ok(Some(Arc::new(journal)))
+    }
+
+    /// The stores that the policy may write to.
+    fn writable(&self) -> Vec<String> {
+        self.host.stores.names().into_iter().filter(|name| name != ORIGINALS).collect()
+    }
+
+    /// Who listens to the job.
+    fn recorder(&self) -> Option<Arc<Recorder>> {
+        let settings = serde_json::from_str(self.policy.settings()).unwrap_or_default();
+        self.host.recordings.as_ref().map(|recordings| Arc::new(recordings.recorder(&settings)))
+    }
+
+    /// Writes down what was heard. A job that was called off or taken over has shown nothing of its policy.
+    async fn keep_recording(&self, recorder: &Recorder, ended: &Result<Outcome, Failure>, attempts: u32) {
+        let passed_over = |failure: &Failure| failure.code == CALLED_OFF || failure.code == TAKEN_OVER;
+        let Some(recordings) = self.host.recordings.as_ref().filter(|_| !ended.as_ref().is_err_and(passed_over)) else {
+            return;
+        };
+        let outcome = ended.as_ref().map(|outcome| outcome.output.clone()).map_err(Failure::clone);
+        let circumstances = Circumstances {
+            job: self.request.as_policy_sees_it(),
+            stores: self.writable(),
+            tools: &self.host.tools,
+            attempts,
+        };
+        let recording = Recording::of(self.policy, circumstances, recorder, &outcome).await;
+        match recordings.keep(recording).await {
+            Ok(file) => tracing::info!(job = self.request.id, file = %file.display(), "the job was recorded"),
+            Err(error) => {
+                let failure = Failure::from(error);
+                tracing::warn!(job = self.request.id, %failure, "the job could not be recorded");
+            }
+        }
     }
 
     /// Kept by the stores with every object.
@@ -329,6 +383,15 @@ impl Job<'_> {
             tracing::warn!(job = self.request.id, %failure, "the job's report could not be written");
         }
     }
+}
+
+/// What a finished policy hands back, which must be JSON.
+pub(crate) fn output_of(policy: &Policy, outcome: &WitOutcome) -> Result<serde_json::Value, PolicyError> {
+    serde_json::from_str(&outcome.output).map_err(|error| PolicyError::BrokeContract {
+        policy: policy.name().to_owned(),
+        function: "workflow.run",
+        reason: format!("its output is not JSON ({error})"),
+    })
 }
 
 /// Sends `failed` for a job that never began. The policy is told what there is to tell of it.

@@ -72,7 +72,7 @@ fn millis(duration: std::time::Duration) -> u64 {
 }
 
 /// What a policy learns of a source.
-pub(super) fn media_info(info: &info::MediaInfo) -> wit_types::MediaInfo {
+pub(crate) fn media_info(info: &info::MediaInfo) -> wit_types::MediaInfo {
     wit_types::MediaInfo {
         container: info.container.clone(),
         duration_ms: millis(info.duration),
@@ -203,7 +203,7 @@ pub(super) fn size(plan: &wit::Plan) -> usize {
 }
 
 /// What a policy asks for. Keys are checked here, numbers by the plan itself.
-pub(super) fn plan(plan: &wit::Plan) -> Result<Plan, PlanError> {
+pub(crate) fn plan(plan: &wit::Plan) -> Result<Plan, PlanError> {
     let hundredths = |value: i32| f64::from(value) / 100.0;
     Ok(Plan {
         outputs: plan.outputs.iter().map(output).collect::<Result<_, PlanError>>()?,
@@ -242,7 +242,7 @@ fn loudness(measure: Measure) -> wit::LoudnessMeasure {
 }
 
 /// What a policy learns of what was made and published.
-pub(super) fn report(made: &Summary, objects: &[(Destination, u64)]) -> wit::Report {
+pub(crate) fn report(made: &Summary, objects: &[(Destination, u64)]) -> wit::Report {
     wit::Report {
         duration_ms: millis(made.duration),
         processor: match made.processor {

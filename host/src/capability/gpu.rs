@@ -1,5 +1,7 @@
 //! `gpu`: what the machine can do.
 
+use serde_json::json;
+
 use super::State;
 use crate::media::encoder::Processor;
 use crate::policy::bindings::codex::transcode::gpu::{Device, Host};
@@ -10,7 +12,9 @@ impl Host for State {
         let powers = self.enter("gpu.devices")?;
         let devices = powers.means.tools.devices.iter();
         let devices = devices.map(|device| Device { name: device.name.clone(), memory_mib: device.memory_mib });
-        self.leave(devices.collect())
+        let devices: Vec<Device> = devices.collect();
+        self.told(self.tell("gpu.devices", || json!({})), &devices);
+        self.leave(devices)
     }
 
     async fn encoders(&mut self) -> wasmtime::Result<Vec<VideoEncoder>> {
@@ -22,6 +26,8 @@ impl Host for State {
                 Processor::Cpu => WitProcessor::Cpu,
             },
         });
-        self.leave(encoders.collect())
+        let encoders: Vec<VideoEncoder> = encoders.collect();
+        self.told(self.tell("gpu.encoders", || json!({})), &encoders);
+        self.leave(encoders)
     }
 }

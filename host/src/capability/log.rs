@@ -1,8 +1,11 @@
 //! `log`: messages for the operator.
 
+use serde_json::json;
+
 use super::State;
 use crate::policy::bindings::codex::transcode::log::{Host, Level};
 use crate::policy::bindings::codex::transcode::types::Attributes;
+use crate::policy::json::to_value;
 use crate::text::printable;
 
 /// Longest message, in characters; a panic with a megabyte of text must not become a megabyte of log.
@@ -34,6 +37,8 @@ impl Host for State {
             self.panic_text = Some(printable(text, MAX_PANIC) + &place.unwrap_or_default());
         }
         let message = printable(&message, MAX_MESSAGE);
+        let told = || json!({ "level": to_value(&level), "message": message, "fields": fields });
+        self.told(self.tell("log.write", told), &());
         let fields: Vec<String> = fields
             .iter()
             .take(MAX_FIELDS)

@@ -2,12 +2,13 @@
 //!
 //! Glue only: WIT types in, domain calls out. What a call may use is metered here, in one place for all of them.
 
-mod convert;
+pub(crate) mod convert;
 mod gpu;
 mod job;
 mod log;
 mod media;
 mod storage;
+mod told;
 pub mod wasi;
 mod webhook;
 
@@ -24,6 +25,8 @@ use crate::media::probe::Declared;
 use crate::policy::Limits;
 use crate::policy::limits::{Limit, Meter, Span};
 use crate::production::{Means, Original};
+use crate::recording::Recorder;
+use crate::rehearsal::Rehearsal;
 use crate::report::Report;
 use crate::webhook::Courier;
 
@@ -44,6 +47,10 @@ pub struct Powers {
     pub courier: Option<Arc<Courier>>,
     /// What the last transcode made, for the job's own report.
     pub report: Arc<Mutex<Option<Report>>>,
+    /// Who writes down what the job does; nobody where nothing is recorded.
+    pub recorder: Option<Arc<Recorder>>,
+    /// What stands in for the media programs; none for a job that is really done.
+    pub rehearsal: Option<Arc<Rehearsal>>,
 }
 
 /// The data of a store: what a guest holds, and what it may use.

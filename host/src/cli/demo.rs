@@ -50,6 +50,7 @@ impl Demo {
             creator: "demo".to_owned(),
             media_id: Some("clip".to_owned()),
             job_id: None,
+            record: None,
             json: false,
             environment: self.environment,
         };

@@ -57,6 +57,16 @@ impl Ended {
         Self::told(&Failure { code, blame, message: String::new(), retryable: false })
     }
 
+    /// Something that was compared is not the same. Told already.
+    pub fn changed() -> Self {
+        Self { code: 1, message: None }
+    }
+
+    /// What would be said.
+    pub fn into_message(self) -> String {
+        self.message.unwrap_or_default()
+    }
+
     /// Called off.
     pub fn cancelled() -> Self {
         Self { code: 130, message: None }

@@ -5,10 +5,12 @@ mod doctor;
 pub(crate) mod environment;
 mod exit;
 mod outbox;
+mod policy;
 mod run;
 mod serve;
 mod service;
 mod settings_argument;
+mod table;
 mod view;
 mod webhook;
 mod worker;
@@ -46,6 +48,8 @@ enum Command {
     Outbox(outbox::Outbox),
     /// Checks a received webhook.
     Webhook(webhook::Webhook),
+    /// Policies: explains what one decides, tests it, compares it with another.
+    Policy(policy::Policy),
 }
 
 /// Runs a parsed command line.
@@ -60,6 +64,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Serve(serve) => serve.run(cancel).await,
         Command::Outbox(outbox) => outbox.run(cancel).await,
         Command::Webhook(webhook) => webhook.run(),
+        Command::Policy(policy) => policy.run(cancel).await,
         Command::Run(run) => run.run(cancel).await,
         Command::Doctor(doctor) => doctor.run().await,
         Command::Demo(demo) => demo.run(cancel).await,

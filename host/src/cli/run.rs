@@ -14,7 +14,9 @@ use crate::failure::Failure;
 use crate::job::{Host, Job, ORIGINALS, Outcome, Request};
 use crate::media::plan::Destination;
 use crate::media::probe::Declared;
+use crate::observe::Redactor;
 use crate::policy::{Candidate, Compiler, Policy, PolicyError};
+use crate::recording::Recordings;
 use crate::storage::{Key, LocalDirectory, SingleFile, Stores};
 use crate::webhook::{Courier, Deliverer, Secret, UrlRules, http_client};
 
@@ -59,6 +61,9 @@ pub struct Run {
     /// The job; the same id means the same job again [default: the media item's].
     #[arg(long, value_name = "ID")]
     pub job_id: Option<String>,
+    /// Write down what the job saw and did, for `policy replay` and `policy diff`.
+    #[arg(long, value_name = "DIR")]
+    pub record: Option<PathBuf>,
     /// Tell what happens as a line of JSON for each event.
     #[arg(long)]
     pub json: bool,
@@ -110,7 +115,8 @@ impl Run {
         let candidate = Candidate::read(self.policy.as_deref(), &settings).await.map_err(Ended::failed)?;
         let policy = Policy::load(&compiler, candidate).await.map_err(Ended::failed)?;
         let tools = Arc::new(self.environment.toolbox().await?);
-        let host = Host::plain(tools, self.stores()?, self.environment.work_root());
+        let recordings = self.record.as_deref().map(|folder| recordings(folder, secret)).transpose()?;
+        let host = Host { recordings, ..Host::plain(tools, self.stores()?, self.environment.work_root()) };
         let job = Job { host: &host, policy: &policy, request: &request, courier, observer, cancel };
         Ok(job.run().await.0)
     }
@@ -162,6 +168,13 @@ impl Run {
     }
 }
 
+/// Where the job is recorded, without the webhook's secret.
+fn recordings(folder: &Path, secret: &str) -> Result<Recordings, Ended> {
+    let redactor = Redactor::default();
+    redactor.register(secret);
+    Recordings::open(folder, redactor).map_err(Ended::failed)
+}
+
 /// A file's name as an id.
 fn slug(input: &Path) -> String {
     let stem = input.file_stem().unwrap_or_default().to_string_lossy();
@@ -171,7 +184,7 @@ fn slug(input: &Path) -> String {
 }
 
 /// What most people mean by a file of this name.
-fn declared_by_ending(input: &Path) -> Declared {
+pub(super) fn declared_by_ending(input: &Path) -> Declared {
     let ending = input.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     let audio = ["mp3", "m4a", "aac", "wav", "flac", "ogg", "oga", "opus", "amr", "aiff", "aif", "wma", "caf"];
     if audio.contains(&ending.as_str()) { Declared::Audio } else { Declared::Video }

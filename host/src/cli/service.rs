@@ -26,8 +26,8 @@ impl SettingsArgs {
     }
 }
 
-/// Sends the log to stderr as lines of JSON, without any secret.
-pub fn start_log(settings: &Settings) {
+/// What knows every secret of this process.
+pub fn redactor(settings: &Settings) -> Redactor {
     let redactor = Redactor::default();
     for secret in settings.secrets() {
         redactor.register(secret.expose());
@@ -35,7 +35,12 @@ pub fn start_log(settings: &Settings) {
     for variable in ["RUNPOD_AI_API_KEY", "RUNPOD_API_KEY"] {
         redactor.register(&std::env::var(variable).unwrap_or_default());
     }
-    observe::install(redactor);
+    redactor
+}
+
+/// Sends the log to stderr as lines of JSON, without any secret.
+pub fn start_log(settings: &Settings) {
+    observe::install(redactor(settings));
     for note in &settings.notes {
         tracing::warn!("{note}");
     }

@@ -8,6 +8,7 @@ use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::table::aligned;
 use crate::event::{Event, Observer};
 use crate::failure::Failure;
 use crate::job::Outcome;
@@ -208,18 +209,7 @@ fn table(report: &Report, out: &Path) -> String {
             rows.push([name.to_owned(), HumanBytes(object.bytes).to_string(), String::new(), place]);
         }
     }
-    let mut widths = [0; 4];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut text = String::from("\n");
-    for row in &rows {
-        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        text.push_str(cells.join("  ").trim_end());
-        text.push('\n');
-    }
+    let mut text = format!("\n{}", aligned(&rows));
     let fell_back = report.fell_back.as_ref().map_or(String::new(), |why| format!(" (the GPU was left: {why})"));
     let loudness = report.loudness_lufs.map_or(String::new(), |lufs| format!(", source at {lufs:.1} LUFS"));
     text.push_str(&format!(

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::exit::Ended;
 use super::service::{self, SettingsArgs};
 use crate::observe::Metrics;
+use crate::recording::Recordings;
 use crate::runpod::{self, Worker as RunpodWorker};
 use crate::serve::one_job;
 
@@ -24,6 +25,9 @@ pub struct Worker {
     /// test_input.json in the working folder is taken.
     #[arg(long, value_name = "FILE")]
     test_input: Option<PathBuf>,
+    /// Write down what every job saw and did, for `policy replay` and `policy diff`; the newest thousand are kept.
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
 }
 
 impl Worker {
@@ -41,8 +45,11 @@ impl Worker {
             let implied = Path::new(TEST_INPUT);
             (implied.is_file() && endpoint.is_none()).then(|| implied.to_owned())
         });
+        let redactor = service::redactor(&settings);
+        let recordings = self.record.as_deref().map(|folder| Recordings::open(folder, redactor));
+        let recordings = recordings.transpose().map_err(Ended::failed)?;
         if let Some(file) = test_input {
-            return test(&settings, &file, drain).await;
+            return test(&settings, &file, recordings, drain).await;
         }
         let Some(endpoint) = endpoint else {
             return Err(Ended::usage(
@@ -50,7 +57,8 @@ impl Worker {
 `serve` takes jobs over HTTP",
             ));
         };
-        let service = service::fit(&settings, Metrics::new(), Some(&endpoint)).await?;
+        let mut service = service::fit(&settings, Metrics::new(), Some(&endpoint)).await?;
+        service.host.recordings = recordings;
         service::observed(&settings, &service).await?;
         let worker = RunpodWorker::new(endpoint, Arc::new(service))
             .with_concurrency(settings.job.concurrency)
@@ -63,11 +71,17 @@ impl Worker {
 }
 
 /// One job, its end printed as the queue would show it.
-async fn test(settings: &crate::settings::Settings, file: &Path, cancel: CancellationToken) -> Result<(), Ended> {
+async fn test(
+    settings: &crate::settings::Settings,
+    file: &Path,
+    recordings: Option<Recordings>,
+    cancel: CancellationToken,
+) -> Result<(), Ended> {
     let unreadable = |why: String| Ended::usage(format!("{} can't be used: {why}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
     let request = serde_json::from_str(&text).map_err(|error| unreadable(format!("it is not JSON ({error})")))?;
-    let service = service::fit(settings, Metrics::new(), None).await?;
+    let mut service = service::fit(settings, Metrics::new(), None).await?;
+    service.host.recordings = recordings;
     let ended = one_job(&service, request, cancel).await.map_err(|error| unreadable(error.to_string()))?;
     let (shown, result) = match ended {
         runpod::Ended::Done(output) => (serde_json::json!({ "output": output }), Ok(())),

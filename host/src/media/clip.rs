@@ -11,11 +11,12 @@ use std::path::Path;
 
 use tokio_util::sync::CancellationToken;
 
+use super::command::Arguments;
 use super::containment::quiet_ffmpeg;
 use super::error::MediaError;
 use super::graph::{MADE, PLAYLIST, hls_options, rung_folder};
 use super::hls::MediaPlaylist;
-use super::info::Ratio;
+use super::info::{MediaInfo, Ratio};
 use super::plan::{Clip, Container, Ladder};
 use super::process::Tool;
 
@@ -65,28 +66,33 @@ fn frames(rate: Ratio, start_ms: u64, end_ms: u64) -> u64 {
     first_at(end_ms).saturating_sub(first_at(start_ms)).max(1)
 }
 
-/// Cuts one; gives back how long it is in milliseconds.
-pub async fn cut(
-    ffmpeg: &Tool,
-    work: &Path,
-    clip: &Clip,
+/// The joined segments of a preview.
+fn part_file(index: usize) -> String {
+    format!("{}/part", clip_folder(index))
+}
+
+/// The same with an index.
+fn seekable_file(index: usize) -> String {
+    format!("{}/part.mp4", clip_folder(index))
+}
+
+/// Which piece of a rung is cut.
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    /// The preview's place in the plan.
     index: usize,
-    origin: Origin<'_>,
-    cancel: &CancellationToken,
-) -> Result<u64, MediaError> {
-    let Origin { ladder, number, playlist, .. } = origin;
-    let duration_ms = playlist.segments.iter().map(|segment| segment.duration.as_millis() as u64).sum();
-    let (start_ms, length_ms) = span(clip, ladder.keyframe_ms, duration_ms);
+    start_ms: u64,
+    length_ms: u64,
+    /// When the joined segments begin.
+    part_start_ms: u64,
+}
 
-    let folder = clip_folder(index);
-    let part = format!("{folder}/part");
-    std::fs::create_dir_all(work.join(&folder)).map_err(MediaError::work("cutting a preview"))?;
-    let part_start_ms = join(work, &rung_folder(number), playlist, (start_ms, length_ms), &work.join(&part))
-        .map_err(MediaError::work("cutting a preview"))?;
-
+/// The commands that cut a piece: one gives the joined segments an index, one cuts.
+fn commands(ladder: &Ladder, frame_rate: Option<Ratio>, piece: Piece) -> [Arguments; 2] {
+    let Piece { index, start_ms, length_ms, part_start_ms } = piece;
+    let (folder, part, seekable) = (clip_folder(index), part_file(index), seekable_file(index));
     let offset_ms = start_ms.saturating_sub(part_start_ms);
     let aim_ms = if offset_ms > 0 { AIM_MS } else { 0 };
-    let seekable = format!("{folder}/part.mp4");
     // MP4 has an index, so that a seek finds the keyframe, and the sound that belongs to it, exactly. A transport stream
     // has none: there a seek lands between keyframes, and sound and picture begin apart.
     let format = if ladder.container == Container::Ts { "mpegts" } else { "mp4" };
@@ -102,16 +108,51 @@ pub async fn cut(
         .pair("-i", format_args!("file:{seekable}"))
         .pair("-t", length_ms.saturating_sub(aim_ms) as f64 / 1000.0)
         // By number and not by time: a copy is timed by decoding order, which runs ahead of what is shown.
-        .pair_opt("-frames:v", origin.frame_rate.map(|rate| frames(rate, start_ms, start_ms + length_ms)))
+        .pair_opt("-frames:v", frame_rate.map(|rate| frames(rate, start_ms, start_ms + length_ms)))
         .pair("-map", 0)
         .pair("-c", "copy")
         .all(hls_options(ladder.segment_ms, ladder.container, ladder.single_file, &folder))
         .flag(format!("{folder}/{PLAYLIST}"));
-    for arguments in [remux, cut] {
+    [remux, cut]
+}
+
+/// The commands for a rung whose segments are exactly as long as they were asked to be.
+pub fn nominal_commands(clip: &Clip, index: usize, ladder: &Ladder, info: &MediaInfo) -> [Arguments; 2] {
+    let duration_ms = u64::try_from(info.ladder_length().as_millis()).unwrap_or(u64::MAX);
+    let (start_ms, length_ms) = span(clip, ladder.keyframe_ms, duration_ms);
+    let segment_ms = u64::from(ladder.segment_ms.max(1));
+    let part_start_ms = start_ms / segment_ms * segment_ms;
+    let rung = ladder.rungs.get(rung_for(clip, ladder));
+    let picture = rung.and_then(|rung| rung.video).and(info.video.as_ref());
+    commands(ladder, picture.map(|video| video.frame_rate), Piece { index, start_ms, length_ms, part_start_ms })
+}
+
+/// Cuts one; gives back how long it is in milliseconds.
+pub async fn cut(
+    ffmpeg: &Tool,
+    work: &Path,
+    clip: &Clip,
+    index: usize,
+    origin: Origin<'_>,
+    cancel: &CancellationToken,
+) -> Result<u64, MediaError> {
+    let Origin { ladder, number, playlist, .. } = origin;
+    let duration_ms = playlist.segments.iter().map(|segment| segment.duration.as_millis() as u64).sum();
+    let (start_ms, length_ms) = span(clip, ladder.keyframe_ms, duration_ms);
+
+    let folder = clip_folder(index);
+    let part = part_file(index);
+    std::fs::create_dir_all(work.join(&folder)).map_err(MediaError::work("cutting a preview"))?;
+    let part_start_ms = join(work, &rung_folder(number), playlist, (start_ms, length_ms), &work.join(&part))
+        .map_err(MediaError::work("cutting a preview"))?;
+
+    let piece = Piece { index, start_ms, length_ms, part_start_ms };
+    let commands = commands(ladder, origin.frame_rate, piece);
+    for arguments in commands {
         let ran = ffmpeg.capture(&arguments, work, cancel, 0).await;
         ran.map_err(|error| MediaError::process("cutting a preview", error))?;
     }
-    for file in [&seekable, &part] {
+    for file in [seekable_file(index), part_file(index)] {
         std::fs::remove_file(work.join(file)).map_err(MediaError::work("cutting a preview"))?;
     }
     Ok(length_ms)

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use tokio_util::sync::CancellationToken;
 
+use super::command::Arguments;
 use super::containment::{guarded_input, quiet_ffmpeg};
 use super::error::{MediaError, UploadError};
 use super::info::{Audio, MediaInfo};
@@ -21,6 +22,33 @@ pub struct Heard {
     pub waveforms: Vec<(usize, Waveform)>,
 }
 
+fn wants_loudness(plan: &Plan) -> bool {
+    plan.loudness.is_some() || plan.outputs.iter().any(|output| matches!(output, Output::Loudness))
+}
+
+/// The command of the pass; none where there is nothing to learn.
+pub fn command(info: &MediaInfo, plan: &Plan) -> Option<Arguments> {
+    let stream = info.audio.as_ref()?.index;
+    let wants_loudness = wants_loudness(plan);
+    let wants_samples = plan.outputs.iter().any(|output| matches!(output, Output::Waveform(_)));
+    let meter = format!("{COMMON_FORM},{METER}[loudness]");
+    let graph = match (wants_loudness, wants_samples) {
+        (false, false) => return None,
+        (true, false) => format!("[0:{stream}]{meter}"),
+        (true, true) => format!("[0:{stream}]asplit=2[samples][to_meter];[to_meter]{meter}"),
+        (false, true) => format!("[0:{stream}]anull[samples]"),
+    };
+    let mut arguments = quiet_ffmpeg().all(guarded_input()).pair("-filter_complex", graph);
+    if wants_loudness {
+        arguments = arguments.pair("-map", "[loudness]").pair("-f", "null").flag("-");
+    }
+    if wants_samples {
+        // At the source's own rate and with its own channels: what a waveform is defined over.
+        arguments = arguments.pair("-map", "[samples]").pair("-c:a", "pcm_s16le").pair("-f", "s16le").flag("pipe:1");
+    }
+    Some(arguments)
+}
+
 /// Listens to the source once for everything that the plan wants to know.
 pub async fn listen(
     ffmpeg: &Tool,
@@ -29,29 +57,9 @@ pub async fn listen(
     plan: &Plan,
     cancel: &CancellationToken,
 ) -> Result<Heard, MediaError> {
-    let Some(audio) = &info.audio else { return Ok(Heard::default()) };
-    let wants_loudness =
-        plan.loudness.is_some() || plan.outputs.iter().any(|output| matches!(output, Output::Loudness));
+    let (Some(audio), Some(arguments)) = (&info.audio, command(info, plan)) else { return Ok(Heard::default()) };
+    let wants_loudness = wants_loudness(plan);
     let mut builders = builders(plan, audio)?;
-    if !wants_loudness && builders.is_empty() {
-        return Ok(Heard::default());
-    }
-
-    let stream = audio.index;
-    let meter = format!("{COMMON_FORM},{METER}[loudness]");
-    let graph = match (wants_loudness, builders.is_empty()) {
-        (true, true) => format!("[0:{stream}]{meter}"),
-        (true, false) => format!("[0:{stream}]asplit=2[samples][to_meter];[to_meter]{meter}"),
-        (false, _) => format!("[0:{stream}]anull[samples]"),
-    };
-    let mut arguments = quiet_ffmpeg().all(guarded_input()).pair("-filter_complex", graph);
-    if wants_loudness {
-        arguments = arguments.pair("-map", "[loudness]").pair("-f", "null").flag("-");
-    }
-    if !builders.is_empty() {
-        // At the source's own rate and with its own channels: what a waveform is defined over.
-        arguments = arguments.pair("-map", "[samples]").pair("-c:a", "pcm_s16le").pair("-f", "s16le").flag("pipe:1");
-    }
     let finished = if builders.is_empty() {
         // No samples arrive here, so ffmpeg's own reports tell that it is alive.
         ffmpeg.watch(arguments, work, cancel, |_| ()).await

@@ -121,8 +121,13 @@ fn choose(looks: &[Look]) -> Option<usize> {
     near.or_else(best)
 }
 
+/// The frame that was chosen for a window.
+fn chosen_file(number: usize) -> String {
+    format!("{MADE}/chosen{number}.yuv")
+}
+
 /// Chooses a frame for a window and leaves it in a file of its own.
-fn pick(work: &Path, number: usize, window: &CandidateWindow) -> Result<String, MediaError> {
+fn pick(work: &Path, number: usize, window: &CandidateWindow) -> Result<(), MediaError> {
     let failed = MediaError::work("choosing a still");
     let mut file = File::open(work.join(candidates_file(number))).map_err(&failed)?;
     let mut frame = vec![0u8; window.frame_bytes()];
@@ -135,9 +140,7 @@ fn pick(work: &Path, number: usize, window: &CandidateWindow) -> Result<String, 
         choose(&looks).ok_or(UploadError::Damaged { detail: "no frame of its video could be decoded".to_owned() })?;
     file.seek(SeekFrom::Start((chosen * frame.len()) as u64)).map_err(&failed)?;
     file.read_exact(&mut frame).map_err(&failed)?;
-    let name = format!("{MADE}/chosen{number}.yuv");
-    File::create(work.join(&name)).and_then(|mut file| file.write_all(&frame)).map_err(&failed)?;
-    Ok(name)
+    File::create(work.join(chosen_file(number))).and_then(|mut file| file.write_all(&frame)).map_err(&failed)
 }
 
 /// The file of a still.
@@ -158,21 +161,30 @@ pub async fn make(
     windows: &[CandidateWindow],
     cancel: &CancellationToken,
 ) -> Result<(), MediaError> {
-    let Some(video) = &info.video else { return Ok(()) };
     for (number, window) in windows.iter().enumerate() {
-        let frame = pick(work, number, window)?;
+        pick(work, number, window)?;
+    }
+    for arguments in commands(plan, info, windows) {
+        let ran = ffmpeg.capture(&arguments, work, cancel, 0).await;
+        ran.map_err(|error| MediaError::process("coding a still", error))?;
+    }
+    Ok(())
+}
+
+/// The commands that code the chosen frames.
+pub fn commands(plan: &Plan, info: &MediaInfo, windows: &[CandidateWindow]) -> Vec<Arguments> {
+    let Some(video) = &info.video else { return Vec::new() };
+    let mut commands = Vec::new();
+    for (number, window) in windows.iter().enumerate() {
         for (index, output) in plan.outputs.iter().enumerate() {
-            let Output::Still(still) = output else { continue };
-            if still.at == window.at {
-                let arguments = code(&frame, window.size, still, fit(video, still.max_width), index);
-                let (_, _) = ffmpeg
-                    .capture(&arguments, work, cancel, 0)
-                    .await
-                    .map_err(|error| MediaError::process("coding a still", error))?;
+            if let Output::Still(still) = output
+                && still.at == window.at
+            {
+                commands.push(code(&chosen_file(number), window.size, still, fit(video, still.max_width), index));
             }
         }
     }
-    Ok(())
+    commands
 }
 
 fn code(frame: &str, from: (u32, u32), still: &Still, to: (u32, u32), index: usize) -> Arguments {

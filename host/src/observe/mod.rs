@@ -16,5 +16,5 @@ mod metrics_tests;
 pub use level::{LogLevel, log_level};
 pub use log::{JsonLog, install};
 pub use metrics::{JobRunning, Metrics};
-pub use redact::Redactor;
+pub use redact::{MARK, Redactor};
 pub use server::{Health, ObserveError, ObserveServer};

@@ -117,6 +117,13 @@ impl Policy {
         Ok(policy)
     }
 
+    /// The same policy under other settings, if it accepts them.
+    pub async fn under(&self, settings: &str) -> Result<Self, PolicyError> {
+        let policy = Self { settings: settings.into(), ..self.clone() };
+        policy.accept_settings().await?;
+        Ok(policy)
+    }
+
     /// The name it was loaded under.
     pub fn name(&self) -> &str {
         &self.name

@@ -5,6 +5,7 @@ pub mod bindings;
 mod call;
 mod compile;
 mod error;
+pub mod json;
 pub mod limits;
 mod load;
 

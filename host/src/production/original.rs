@@ -55,6 +55,11 @@ impl Original {
         Ok(Self { version, info, here: OnceCell::new_with(Some(())) })
     }
 
+    /// One of which all is known, and that is not brought: for a plan that is looked at and not carried out.
+    pub fn known(version: SourceVersion, info: MediaInfo) -> Self {
+        Self { version, info, here: OnceCell::new() }
+    }
+
     /// Makes sure that the original is in the work directory.
     pub async fn bring(&self, means: &Means) -> Result<(), ProductionError> {
         self.here.get_or_try_init(|| fetch(means, &self.version)).await.copied()

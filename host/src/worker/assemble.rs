@@ -79,6 +79,7 @@ pub async fn assemble(settings: &Settings, parts: Parts) -> Result<Service, Unfi
         pause: PAUSE,
         max_original: settings.job.max_original_bytes,
         report_beside: settings.job.report,
+        recordings: None,
     };
     Ok(Service {
         host,

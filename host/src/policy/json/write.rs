@@ -1,0 +1,252 @@
+//! From values to JSON.
+
+use serde::ser::{self, Serialize};
+use serde_json::{Map, Value};
+
+use super::error::JsonError;
+use super::{ATTRIBUTES, contract_name};
+
+/// Makes JSON of a value, under the contract's names.
+pub(super) struct Writer;
+
+type Written = Result<Value, JsonError>;
+
+/// `{"case": value}`.
+fn tagged(variant: &str, value: Value) -> Value {
+    Value::Object(Map::from_iter([(contract_name(variant), value)]))
+}
+
+/// The same where there is a case to name.
+fn within(variant: Option<&str>, value: Value) -> Value {
+    match variant {
+        Some(variant) => tagged(variant, value),
+        None => value,
+    }
+}
+
+macro_rules! as_they_are {
+    ($($method:ident: $type:ty,)*) => {
+        $(fn $method(self, value: $type) -> Written { Ok(Value::from(value)) })*
+    };
+}
+
+impl ser::Serializer for Writer {
+    type Ok = Value;
+    type Error = JsonError;
+    type SerializeSeq = List;
+    type SerializeTuple = List;
+    type SerializeTupleStruct = List;
+    type SerializeTupleVariant = List;
+    type SerializeMap = Entries;
+    type SerializeStruct = Record;
+    type SerializeStructVariant = Record;
+
+    as_they_are! {
+        serialize_bool: bool,
+        serialize_i8: i8,
+        serialize_i16: i16,
+        serialize_i32: i32,
+        serialize_i64: i64,
+        serialize_u8: u8,
+        serialize_u16: u16,
+        serialize_u32: u32,
+        serialize_u64: u64,
+        serialize_f32: f32,
+        serialize_f64: f64,
+        serialize_str: &str,
+        serialize_bytes: &[u8],
+    }
+
+    fn serialize_char(self, value: char) -> Written {
+        Ok(value.to_string().into())
+    }
+
+    fn serialize_none(self) -> Written {
+        Ok(Value::Null)
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Written {
+        value.serialize(self)
+    }
+
+    fn serialize_unit(self) -> Written {
+        Ok(Value::Null)
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Written {
+        Ok(Value::Null)
+    }
+
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Written {
+        Ok(contract_name(variant).into())
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Written {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Written {
+        Ok(tagged(variant, value.serialize(self)?))
+    }
+
+    fn serialize_seq(self, _: Option<usize>) -> Result<List, JsonError> {
+        Ok(List::default())
+    }
+
+    fn serialize_tuple(self, _: usize) -> Result<List, JsonError> {
+        Ok(List::default())
+    }
+
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<List, JsonError> {
+        Ok(List::default())
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<List, JsonError> {
+        Ok(List { variant: Some(variant), items: Vec::new() })
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> Result<Entries, JsonError> {
+        Ok(Entries::default())
+    }
+
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Record, JsonError> {
+        Ok(Record::default())
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<Record, JsonError> {
+        Ok(Record { variant: Some(variant), fields: Map::new() })
+    }
+}
+
+/// Lists and tuples.
+#[derive(Default)]
+pub(super) struct List {
+    variant: Option<&'static str>,
+    items: Vec<Value>,
+}
+
+impl List {
+    fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), JsonError> {
+        self.items.push(value.serialize(Writer)?);
+        Ok(())
+    }
+
+    fn finish(self) -> Value {
+        within(self.variant, Value::Array(self.items))
+    }
+}
+
+macro_rules! lists {
+    ($($part:ident: $method:ident,)*) => {
+        $(impl ser::$part for List {
+            type Ok = Value;
+            type Error = JsonError;
+
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), JsonError> {
+                self.push(value)
+            }
+
+            fn end(self) -> Written {
+                Ok(self.finish())
+            }
+        })*
+    };
+}
+
+lists! {
+    SerializeSeq: serialize_element,
+    SerializeTuple: serialize_element,
+    SerializeTupleStruct: serialize_field,
+    SerializeTupleVariant: serialize_field,
+}
+
+/// Maps by text: names in them are data and stay as they are.
+#[derive(Default)]
+pub(super) struct Entries {
+    key: String,
+    entries: Map<String, Value>,
+}
+
+impl ser::SerializeMap for Entries {
+    type Ok = Value;
+    type Error = JsonError;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), JsonError> {
+        self.key = match key.serialize(Writer)? {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        Ok(())
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), JsonError> {
+        self.entries.insert(std::mem::take(&mut self.key), value.serialize(Writer)?);
+        Ok(())
+    }
+
+    fn end(self) -> Written {
+        Ok(Value::Object(self.entries))
+    }
+}
+
+/// Records.
+#[derive(Default)]
+pub(super) struct Record {
+    variant: Option<&'static str>,
+    fields: Map<String, Value>,
+}
+
+impl Record {
+    fn set<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), JsonError> {
+        let value = value.serialize(Writer)?;
+        let says_nothing = value.is_null() || name == ATTRIBUTES && value.as_array().is_some_and(Vec::is_empty);
+        if !says_nothing {
+            self.fields.insert(contract_name(name), value);
+        }
+        Ok(())
+    }
+}
+
+macro_rules! records {
+    ($($part:ident,)*) => {
+        $(impl ser::$part for Record {
+            type Ok = Value;
+            type Error = JsonError;
+
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                name: &'static str,
+                value: &T,
+            ) -> Result<(), JsonError> {
+                self.set(name, value)
+            }
+
+            fn end(self) -> Written {
+                Ok(within(self.variant, Value::Object(self.fields)))
+            }
+        })*
+    };
+}
+
+records! {
+    SerializeStruct,
+    SerializeStructVariant,
+}

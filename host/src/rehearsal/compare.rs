@@ -1,0 +1,104 @@
+//! Where two values differ, told by the path to each place.
+
+use serde_json::Value;
+
+/// A place where two values differ. What is not there is null.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Difference {
+    /// Where: `rungs[0].video.short-side`.
+    pub path: String,
+    /// What was expected, or what it was.
+    pub expected: Value,
+    /// What came, or what it is now.
+    pub got: Value,
+}
+
+/// How much of the other value must be named.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// Fields that are not named may be anything.
+    Named,
+    /// Everything.
+    Whole,
+}
+
+/// Whether everything that `expected` names is so in `got`.
+pub fn covers(expected: &Value, got: &Value) -> bool {
+    expected.is_null() || missing("", expected, got).is_empty()
+}
+
+/// What `expected` names and is not so in `got`. Fields that it does not name may be anything; lists are compared item
+/// by item, and null means that there is nothing.
+pub fn missing(path: &str, expected: &Value, got: &Value) -> Vec<Difference> {
+    let mut found = Vec::new();
+    walk(path, expected, got, Extent::Named, &mut found);
+    found
+}
+
+/// Every difference between two values.
+pub fn differences(path: &str, was: &Value, now: &Value) -> Vec<Difference> {
+    let mut found = Vec::new();
+    walk(path, was, now, Extent::Whole, &mut found);
+    found
+}
+
+fn walk(path: &str, expected: &Value, got: &Value, extent: Extent, found: &mut Vec<Difference>) {
+    match (expected, got) {
+        (Value::Object(expected), Value::Object(got)) => {
+            for (name, value) in expected {
+                walk(&field(path, name), value, got.get(name).unwrap_or(&Value::Null), extent, found);
+            }
+            if extent == Extent::Whole {
+                for (name, value) in got.iter().filter(|(name, _)| !expected.contains_key(*name)) {
+                    walk(&field(path, name), &Value::Null, value, extent, found);
+                }
+            }
+        }
+        (Value::Array(expected), Value::Array(got)) => {
+            for at in 0..expected.len().max(got.len()) {
+                let of = |items: &[Value]| items.get(at).cloned().unwrap_or_default();
+                walk(&format!("{path}[{at}]"), &of(expected), &of(got), extent, found);
+            }
+        }
+        (expected, got) if expected == got || same_number(expected, got) => {}
+        (expected, got) => {
+            found.push(Difference { path: path.to_owned(), expected: expected.clone(), got: got.clone() });
+        }
+    }
+}
+
+fn field(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+/// `2` and `2.0` are the same to whoever writes them.
+fn same_number(one: &Value, other: &Value) -> bool {
+    one.as_f64().zip(other.as_f64()).is_some_and(|(one, other)| one == other)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn paths(differences: &[Difference]) -> Vec<&str> {
+        differences.iter().map(|difference| difference.path.as_str()).collect()
+    }
+
+    #[test]
+    fn what_is_named_must_be_so_and_the_rest_may_be_anything() {
+        let got = json!({ "a": { "b": 1, "c": [1, { "d": 2, "e": 3 }] }, "f": "x" });
+        assert!(missing("", &json!({ "a": { "c": [1, { "d": 2.0 }] }, "g": null }), &got).is_empty());
+        let found = missing("plan", &json!({ "a": { "b": 2, "c": [1] }, "f": null }), &got);
+        assert_eq!(paths(&found), ["plan.a.b", "plan.a.c[1]", "plan.f"]);
+        assert_eq!((&found[0].expected, &found[0].got), (&json!(2), &json!(1)));
+    }
+
+    #[test]
+    fn every_difference_is_found_in_both_directions() {
+        let found = differences("", &json!({ "a": 1, "b": 2 }), &json!({ "b": 3, "c": [4] }));
+        assert_eq!(paths(&found), ["a", "b", "c"]);
+        assert!(differences("", &json!({ "a": [1, 2] }), &json!({ "a": [1, 2] })).is_empty());
+    }
+}
