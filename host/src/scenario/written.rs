@@ -14,22 +14,11 @@ use crate::media::plan::Destination;
 use crate::policy::bindings::codex::transcode::gpu::Device as WitDevice;
 use crate::policy::bindings::codex::transcode::media::LoudnessMeasure;
 use crate::policy::json::{JsonError, from_value};
+use crate::policy::limits::IMPORTS;
 use crate::rehearsal::{
     Answer, SCRIPTABLE, Scene, check_answer, described_job, described_media, parse_asset, source_info,
 };
 use crate::storage::Key;
-
-/// The calls that a scenario can name besides those that it can answer.
-const OTHER_CALLS: [&str; 8] = [
-    "source.info",
-    "transcode.start",
-    "transcode.cancel",
-    "gpu.devices",
-    "gpu.encoders",
-    "job.progress",
-    "job.settings",
-    "log.write",
-];
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
@@ -230,10 +219,10 @@ fn expected_call(written: Value) -> Result<ExpectedCall, JsonError> {
 }
 
 fn known_call(call: &str) -> Result<(), JsonError> {
-    if SCRIPTABLE.contains(&call) || OTHER_CALLS.contains(&call) {
+    let known = IMPORTS.map(|import| import.name);
+    if known.contains(&call) {
         return Ok(());
     }
-    let known: Vec<&str> = SCRIPTABLE.into_iter().chain(OTHER_CALLS).collect();
     Err(error(format!("`{call}` is no call of the host; known are {}", known.join(", "))))
 }
 

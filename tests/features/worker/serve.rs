@@ -83,8 +83,14 @@ fn a_job_from_a_file_is_run_and_its_end_printed() {
     // The working folder is the work directory's parent.
     let file = platform.work().parent().unwrap().join("test_input.json");
     std::fs::write(&file, json!({ "id": "test-1", "input": input }).to_string()).unwrap();
-    let gone = run(&["worker"]);
+    let recordings = file.with_file_name("recordings");
+    let gone = run(&["worker", "--record", recordings.to_str().unwrap()]);
     assert!(gone.status.success(), "{}", gone.log);
+    let recorded = std::fs::read_to_string(recordings.join("test-1.recording.json")).unwrap();
+    assert!(recorded.contains("transcode.start") && !recorded.contains("127.0.0.1"), "{recorded}");
+    for secret in [testkit::receiver::SECRET, testkit::s3::SECRET_ACCESS_KEY] {
+        assert!(!recorded.contains(secret), "{recorded}");
+    }
     let output: Value = serde_json::from_str(&gone.stdout).unwrap();
     assert_eq!(output["output"]["result"]["status"], "completed");
 

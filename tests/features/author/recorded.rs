@@ -1,0 +1,82 @@
+//! A job that is recorded, and what another policy would make of it.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use testkit::receiver::{Receiver, SECRET};
+use testkit::{fixtures, workspace};
+
+use super::{policy, shown};
+use crate::transcode_little;
+
+/// One real job, recorded.
+fn record(folder: &Path) -> PathBuf {
+    let receiver = Receiver::start();
+    let upload = fixtures::clip(320, 180, "25", 1.0);
+    let job = transcode_little(&upload).telling(&receiver).args(&["--record", shown(folder), "--job-id", "job-7"]);
+    job.run().done();
+    let file = folder.join("job-7.recording.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(!text.contains(SECRET) && !text.contains("127.0.0.1"), "{text}");
+    file
+}
+
+fn part<'a>(told: &'a Value, name: &str, path: &str) -> &'a Value {
+    let changes = told["changes"][name].as_array().unwrap_or_else(|| panic!("{name} is unchanged: {told:#}"));
+    changes.iter().find(|change| change["path"] == path).unwrap_or_else(|| panic!("{path}: {changes:#?}"))
+}
+
+#[test]
+fn a_recorded_job_shows_what_another_policy_would_change() {
+    let folder = workspace::scratch();
+    let file = record(folder.path());
+    let recording: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!((&recording["recording"], &recording["job"]["id"]), (&json!(1), &json!("job-7")));
+    assert_eq!(recording["policy"]["digest"].as_str().unwrap().len(), 64);
+    assert_eq!(recording["settings"]["effort"], "fastest");
+    assert_eq!(recording["media-info"]["video"]["height"], 180);
+    assert_eq!(recording["decisions"]["payload"]["body"]["readyVariants"], json!(["source"]));
+    let calls: Vec<&str> =
+        recording["calls"].as_array().unwrap().iter().map(|call| call["call"].as_str().unwrap()).collect();
+    for call in ["job.settings", "media.open", "source.info", "transcode.start", "transcode.wait", "webhook.deliver"] {
+        assert!(calls.contains(&call), "{call}: {calls:?}");
+    }
+
+    // The policy that it ran under: all is as it was, also what was measured.
+    let replay = |arguments: &[&str]| policy(&[&["replay", shown(&file)], arguments].concat());
+    let same = replay(&["--policy", "built-in", "--json", "--exit-code"]).ends_with(0).json();
+    assert_eq!(same["changed"], json!([]), "{same:#}");
+
+    // Another environment.
+    let slow = ["--policy", "built-in", "--settings", "effort=slow", "--settings", "thumbnail=true"];
+    let told = replay(&[&slow[..], &["--json", "--exit-code"]].concat()).ends_with(1).json();
+    assert_eq!(part(&told, "ladder", "ok[0].video.encoding.effort")["now"], "slow");
+    let thumbnail = part(&told, "payload", "body.thumbnailKey");
+    assert_eq!(
+        (&thumbnail["was"], &thumbnail["now"]),
+        (&Value::Null, &json!("creator-1/thumbnails/media-1/auto-generated.jpg"))
+    );
+    assert!(told["fails"].is_null() && told["changes"]["keys"].is_null(), "{told:#}");
+    replay(&slow).ends_with(0).says(&["ladder    1 changed", "keys      unchanged", r#""fastest" -> "slow""#]);
+
+    // Another policy, which fails.
+    let hostile = shown(workspace::hostile_policy());
+    let told = replay(&["--policy", hostile, "--settings", "behaviour=panic", "--json"]).ends_with(0).json();
+    assert_eq!(told["fails"]["code"], "policy.trap", "{told:#}");
+
+    // The same over all jobs that were recorded.
+    let jobs = ["diff", "built-in", hostile, "--recordings", shown(folder.path())];
+    let told = policy(&[&jobs[..], &["--json", "--exit-code"]].concat()).ends_with(0).json();
+    assert_eq!((&told["jobs"], &told["changed"]["ladder"]), (&json!(1), &json!(0)), "{told:#}");
+    let foreign = [&jobs[..], &["--settings", "behaviour=foreign-prefix"]].concat();
+    let told = policy(&[&foreign[..], &["--json", "--exit-code"]].concat()).ends_with(1).json();
+    assert_eq!((&told["changed"]["plan"], &told["changed"]["ladder"]), (&json!(1), &json!(0)), "{told:#}");
+    assert_eq!((&told["fails"][0]["job"], &told["fails"][0]["code"]), (&json!("job-7"), &json!("plan.foreign-prefix")));
+    policy(&foreign).ends_with(0).says(&["1 would now fail", "job-7  plan.foreign-prefix"]);
+
+    // What can't be compared is told and does not hide the rest.
+    std::fs::write(folder.path().join("odd.recording.json"), r#"{ "recording": 9 }"#).unwrap();
+    let told = policy(&[&jobs[..], &["--json"]].concat()).ends_with(2).json();
+    assert_eq!(told["jobs"], 1);
+    assert!(told["passed-over"][0]["reason"].as_str().unwrap().contains("version 9"), "{told:#}");
+}
