@@ -57,7 +57,7 @@ mod tests {
             verdict("odd", &["it is not YAML"], true),
         ];
         let xml = junit("codex", &verdicts).unwrap();
-        assert!(xml.contains(r#"tests="3" failures="1" errors="1""#), "{xml}");
+        assert!(xml.contains(r#"tests="3""#) && xml.contains(r#"failures="1" errors="1""#), "{xml}");
         assert!(xml.contains("expected &lt;a&gt;") && xml.contains("<error"), "{xml}");
     }
 }
