@@ -14,7 +14,7 @@ fn record(folder: &Path) -> PathBuf {
     let receiver = Receiver::start();
     let upload = fixtures::clip(320, 180, "25", 1.0);
     let job = transcode_little(&upload).telling(&receiver).args(&["--record", shown(folder), "--job-id", "job-7"]);
-    job.run().done();
+    assert_eq!(job.run().done().code, Some(0));
     let file = folder.join("job-7.recording.json");
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(!text.contains(SECRET) && !text.contains("127.0.0.1"), "{text}");
