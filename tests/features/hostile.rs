@@ -80,6 +80,8 @@ impl Bench {
             settings: "{}".into(),
             courier: None,
             report: Arc::new(Mutex::new(None)),
+            recorder: None,
+            rehearsal: None,
         }
     }
 

@@ -164,14 +164,7 @@ pub async fn perform(policy: &Policy, scene: &Scene) -> Performance {
         let processor = stage::processor(&plan, info, &scene.toolbox()).ok()?;
         Some((plan, processor))
     });
-    Performance {
-        calls: heard.calls,
-        media_info: heard.media_info,
-        decisions,
-        accepted,
-        failure: outcome.err(),
-        used,
-    }
+    Performance { calls: heard.calls, media_info: heard.media_info, decisions, accepted, failure: outcome.err(), used }
 }
 
 async fn run(
