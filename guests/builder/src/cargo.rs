@@ -55,17 +55,19 @@ fn command(program: &OsStr, workspace_root: &Path, package: &str, target_dir: &P
     command
 }
 
+/// How much larger than a call a function may be and still be copied into its callers, as LLVM counts; 225 by itself.
+/// Measured on our two policies: 225 makes 98.5 and 99.5 KB of them, 90 makes 96.8 and 97.1.
+const INLINE: &str = "-Cllvm-args=-inline-threshold=90";
+
 /// Panics name source files. Without these flags they would name this machine's folders, and the bytes would differ
 /// from one machine to the next.
 fn flags(workspace_root: &Path) -> OsString {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| env::home_dir().map(|home| home.join(".cargo")));
-    let mut flags = OsString::new();
+    let mut flags = OsString::from(INLINE);
     for (from, to) in [(Some(workspace_root.to_path_buf()), "."), (home, "cargo")] {
         let Some(from) = from else { continue };
-        if !flags.is_empty() {
-            // How this variable parts one flag from the next, so that a folder's name may have a space in it.
-            flags.push("\u{1f}");
-        }
+        // How this variable parts one flag from the next, so that a folder's name may have a space in it.
+        flags.push("\u{1f}");
         flags.push("--remap-path-prefix=");
         flags.push(from);
         flags.push("=");
