@@ -1,7 +1,7 @@
 # Every target with a `##` comment is listed by `make help`.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vendor lint bench guests ci ffmpeg toolchain
+.PHONY: help demo test test-vendor lint bench guests docs ci ffmpeg toolchain
 
 CARGO ?= cargo
 # rustup's programs are found also by a shell that was open while rustup was installed.
@@ -28,13 +28,16 @@ lint: toolchain ## Checks the formatting, and the lints of host and guests
 	@echo "checking the lints"
 	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	@echo "checking the lints of the guests, as they are compiled for the sandbox"
-	@$(CARGO) clippy -p codex-policy -p codex-lean-policy -p policy-sdk --target wasm32-unknown-unknown --locked -- -D warnings
+	@$(CARGO) clippy -p codex-policy -p codex-lean-policy -p policy-sdk -p template-policy --target wasm32-unknown-unknown --locked -- -D warnings
 
 bench: toolchain ffmpeg ## Measures a job against its encodes, its link and its memory, and the worker's start
 	@$(CARGO) bench --locked -p codex-transcoder --bench job --bench worker
 
 guests: toolchain ## Makes the policies as components: codex-policy.wasm and codex-lean-policy.wasm in target/policies/
 	@$(CARGO) run --quiet --locked -p policy-builder --bin build-policy -- codex-policy codex-lean-policy
+
+docs: toolchain ## Writes docs/contract.md from the comments in wit/
+	@$(CARGO) run --quiet --locked -p policy-builder --bin contract-page
 
 ci: lint test ## Runs what has to pass before a change lands
 

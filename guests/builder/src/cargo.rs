@@ -3,8 +3,9 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -27,31 +28,66 @@ const NOT_INHERITED: [&str; 12] = [
     "RUSTFLAGS",
 ];
 
-/// Compiles the package and reads the module.
-pub fn build(workspace_root: &Path, package: &str, target_dir: &Path) -> Result<Vec<u8>> {
-    let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = command(&program, workspace_root, package, target_dir)
-        .output()
+/// What is compiled, and where.
+#[derive(Clone, Debug)]
+pub struct Order<'a> {
+    /// The workspace's root, which panics name as `.`.
+    pub root: &'a Path,
+    /// The package.
+    pub package: &'a str,
+    /// What its library is called.
+    pub library: &'a str,
+    /// Where cargo works.
+    pub target_dir: &'a Path,
+    /// What cargo is told besides.
+    pub more: &'a [String],
+}
+
+/// Compiles a library and reads the module. `heard` gets every line that cargo says meanwhile.
+pub fn build(order: &Order<'_>, heard: &mut dyn FnMut(&str)) -> Result<Vec<u8>> {
+    let program = program();
+    let mut running = command(&program, order);
+    let mut running = running
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
         .with_context(|| format!("cannot run {}", program.display()))?;
-    if !output.status.success() {
-        bail!("{}", explain(package, &output));
+    let mut said = String::new();
+    let lines = running.stderr.take().map(|stderr| BufReader::new(stderr).split(b'\n'));
+    for line in lines.into_iter().flatten() {
+        let line = line.context("cannot read what cargo says")?;
+        let line = String::from_utf8_lossy(&line);
+        heard(&line);
+        said.push_str(&line);
+        said.push('\n');
     }
-    let path = module_path(target_dir, package);
+    let status = running.wait().with_context(|| format!("cannot wait for {}", program.display()))?;
+    if !status.success() {
+        bail!("{}", explain(order.package, status, &said));
+    }
+    let path = module_path(order.target_dir, order.library);
     fs::read(&path).with_context(|| {
-        format!("cargo built {package} but left no {}: is \"cdylib\" among its crate types?", path.display())
+        format!("cargo built {} but left no {}: is \"cdylib\" among its crate types?", order.package, path.display())
     })
 }
 
-fn command(program: &OsStr, workspace_root: &Path, package: &str, target_dir: &Path) -> Command {
+/// The cargo that this process was started by, else the one on the path.
+pub fn program() -> OsString {
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+fn command(program: &OsStr, order: &Order<'_>) -> Command {
     let mut command = Command::new(program);
-    command.current_dir(workspace_root);
-    command.args(["build", "--locked", "--lib", "--package", package, "--profile", PROFILE, "--target", TARGET]);
-    command.arg("--target-dir").arg(target_dir);
+    command.current_dir(order.root);
+    command.args(["build", "--lib", "--package", order.package, "--profile", PROFILE, "--target", TARGET]);
+    command.arg("--target-dir").arg(order.target_dir);
+    command.args(order.more);
     for name in NOT_INHERITED {
         command.env_remove(name);
     }
     // Of all the places where flags can be set this one overrules the rest.
-    command.env("CARGO_ENCODED_RUSTFLAGS", flags(workspace_root));
+    command.env("CARGO_ENCODED_RUSTFLAGS", flags(order.root));
     command
 }
 
@@ -76,45 +112,43 @@ fn flags(workspace_root: &Path) -> OsString {
     flags
 }
 
-fn module_path(target_dir: &Path, package: &str) -> PathBuf {
-    target_dir.join(TARGET).join(PROFILE).join(format!("{}.wasm", package.replace('-', "_")))
+fn module_path(target_dir: &Path, library: &str) -> PathBuf {
+    target_dir.join(TARGET).join(PROFILE).join(format!("{}.wasm", library.replace('-', "_")))
 }
 
 /// What went wrong, with the remedy first where the cause is known.
-fn explain(package: &str, output: &Output) -> String {
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    let said = stderr.trim();
+fn explain(package: &str, status: ExitStatus, said: &str) -> String {
+    let said = said.trim();
     if said.contains("target may not be installed") || said.contains("can't find crate for `core`") {
         return format!(
             "cannot build the policy {package}: the compiler lacks the target {TARGET}. Add it with `rustup target \
              add {TARGET}`.\n{said}"
         );
     }
-    format!("cannot build the policy {package}: cargo ended with {}.\n{said}", output.status)
+    format!("cannot build the policy {package}: cargo ended with {status}.\n{said}")
 }
 
 #[cfg(test)]
 mod tests {
     use std::os::unix::process::ExitStatusExt;
-    use std::process::ExitStatus;
 
     use super::*;
 
-    fn failed(stderr: &str) -> Output {
-        Output { status: ExitStatus::from_raw(101 << 8), stdout: Vec::new(), stderr: stderr.into() }
+    fn told(stderr: &str) -> String {
+        explain("codex-policy", ExitStatus::from_raw(101 << 8), stderr)
     }
 
     #[test]
     fn a_missing_target_is_answered_with_the_command_that_adds_it() {
         let said = "error[E0463]: can't find crate for `core`\n  = note: the `wasm32-unknown-unknown` target may not be \
                     installed\n";
-        let told = explain("codex-policy", &failed(said));
+        let told = told(said);
         assert!(told.contains("rustup target add wasm32-unknown-unknown"), "{told}");
     }
 
     #[test]
     fn any_other_failure_is_told_in_the_compilers_words() {
-        let told = explain("codex-policy", &failed("error: expected `;`\n"));
+        let told = told("error: expected `;`\n");
         assert!(told.contains("error: expected `;`") && told.contains("101") && !told.contains("rustup"), "{told}");
     }
 
@@ -126,7 +160,9 @@ mod tests {
 
     #[test]
     fn the_outer_builds_flags_do_not_reach_a_guest() {
-        let command = command(OsStr::new("cargo"), Path::new("/here"), "codex-policy", Path::new("/there"));
+        let (root, target_dir) = (Path::new("/here"), Path::new("/there"));
+        let order = Order { root, package: "codex-policy", library: "codex_policy", target_dir, more: &[] };
+        let command = command(OsStr::new("cargo"), &order);
         let set = |name: &str| command.get_envs().find(|(key, _)| *key == name).map(|(_, value)| value.is_some());
         for name in NOT_INHERITED {
             assert_eq!(set(name), Some(false), "{name}");

@@ -96,7 +96,7 @@ fn exit_code(failure: &Failure) -> u8 {
     match (failure.code.as_str(), failure.blame) {
         ("job.cancelled", _) => 130,
         ("host.bug", _) => 1,
-        ("policy.settings" | "job.bad-request" | "job.bad-input", _) => 2,
+        ("policy.settings" | "policy.public-key" | "policy.secret-key" | "job.bad-request" | "job.bad-input", _) => 2,
         (code, _) if code.starts_with("settings.") => 2,
         (_, Blame::Upload) => 3,
         (_, Blame::Policy) => 4,

@@ -48,7 +48,7 @@ enum Command {
     Outbox(outbox::Outbox),
     /// Checks a received webhook.
     Webhook(webhook::Webhook),
-    /// Policies: explains what one decides, tests it, compares it with another.
+    /// Policies: makes one, says what it decides, tests it, compares it with another.
     Policy(policy::Policy),
 }
 

@@ -62,6 +62,11 @@ impl<'a> Call<'a> {
         Arc::clone(self.bill.get_or_insert_default())
     }
 
+    /// Makes the instance that a call would be made in, and calls nothing.
+    pub async fn instantiate_only(mut self) -> Result<(), PolicyError> {
+        self.instantiate("instantiation").await.map(drop)
+    }
+
     /// What the policy has against these settings.
     pub async fn validate_settings(mut self) -> Result<Vec<Problem>, PolicyError> {
         let world = self.instantiate("settings.validate").await?;

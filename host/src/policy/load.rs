@@ -192,7 +192,7 @@ fn refusal(import: &str, wasi: bool) -> Option<&'static str> {
 }
 
 /// Tells a component from everything else that people pass, before the compiler sees it.
-fn recognise(name: &str, bytes: &[u8], limit: usize) -> Result<(), PolicyError> {
+pub(super) fn recognise(name: &str, bytes: &[u8], limit: usize) -> Result<(), PolicyError> {
     if bytes.len() > limit {
         return Err(PolicyError::TooLarge { policy: name.to_owned(), size: bytes.len(), limit });
     }

@@ -1,13 +1,17 @@
 //! Policies: loading one, and calling it in a store of its own with limits.
 
 mod abandon;
+pub mod bench;
 pub mod bindings;
 mod call;
 mod compile;
 mod error;
+mod inputs;
+pub mod inspect;
 pub mod json;
 pub mod limits;
 mod load;
+pub mod signature;
 
 pub use call::Call;
 pub use compile::Compiler;

@@ -1,0 +1,119 @@
+//! `policy bench`: what a policy costs, and how near it comes to its limits.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::exit::Ended;
+use crate::cli::settings_argument;
+use crate::cli::table::aligned;
+use crate::policy::Candidate;
+use crate::policy::bench::{Cost, Costs, Nearest, bench};
+use crate::policy::limits::Unit;
+
+/// The part of a limit from which on it is shown in red. A policy has no reason to come so near: the defaults are far
+/// above what one needs.
+const NEAR: f64 = 0.8;
+
+const RED: &str = "\u{1b}[31m";
+const PLAIN: &str = "\u{1b}[0m";
+
+/// The arguments of `policy bench`.
+#[derive(Clone, Debug, Args)]
+pub struct Bench {
+    /// The module.
+    #[arg(value_name = "FILE")]
+    policy: PathBuf,
+    /// Settings of the policy: a JSON or TOML file, or key=value. Can be given more than once.
+    #[arg(long, value_name = "FILE|KEY=VALUE")]
+    settings: Vec<String>,
+    /// How often each decision is called.
+    #[arg(long, default_value_t = 1000, value_name = "COUNT")]
+    calls: usize,
+    /// Tell it as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Bench {
+    /// Measures, and says what it found.
+    pub async fn run(self) -> Result<(), Ended> {
+        let settings = settings_argument::merge(&self.settings)?;
+        let candidate = Candidate::read(Some(&self.policy), &settings).await.map_err(Ended::failed)?;
+        let costs = bench(&candidate, self.calls).await.map_err(Ended::of_failure)?;
+        if self.json {
+            println!("{:#}", serde_json::to_value(&costs).unwrap_or_default());
+        } else {
+            let colour =
+                std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+            print!("{}", page(&costs, colour));
+        }
+        Ok(())
+    }
+}
+
+fn page(costs: &Costs, colour: bool) -> String {
+    let mut rows = vec![["", "times", "median", "95 of 100"].map(str::to_owned)];
+    rows.extend(costs.load.iter().chain(&costs.calls).map(cost_row));
+    let mut text = aligned(&rows);
+    text.push('\n');
+    let mut rows = vec![["limit", "used", "of", "", "by"].map(str::to_owned)];
+    rows.extend(costs.limits.iter().map(limit_row));
+    let lines = aligned(&rows);
+    let mut lines = lines.lines();
+    text.push_str(lines.next().unwrap_or_default());
+    text.push('\n');
+    for (line, limit) in lines.zip(&costs.limits) {
+        let (before, after) = if colour && limit.amount.share() >= NEAR { (RED, PLAIN) } else { ("", "") };
+        text.push_str(&format!("{before}{line}{after}\n"));
+    }
+    text
+}
+
+fn cost_row(cost: &Cost) -> [String; 4] {
+    [cost.name.to_owned(), cost.times.to_string(), time(cost.median_us), time(cost.p95_us)]
+}
+
+fn limit_row(limit: &Nearest) -> [String; 5] {
+    let Nearest { call, amount } = limit;
+    let number = |value: f64| match amount.unit {
+        Unit::Ms => format!("{value:.1} ms"),
+        Unit::Bytes => indicatif::HumanBytes(value as u64).to_string(),
+        Unit::Count => format!("{value:.0}"),
+    };
+    let near = if amount.share() >= NEAR { " NEAR" } else { "" };
+    let share = format!("{:.0} %{near}", amount.share() * 100.0);
+    [amount.name.to_owned(), number(amount.used), number(amount.limit as f64), share, (*call).to_owned()]
+}
+
+fn time(microseconds: f64) -> String {
+    if microseconds < 1000.0 { format!("{microseconds:.0} µs") } else { format!("{:.1} ms", microseconds / 1000.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::limits::Amount;
+
+    fn costs(used: f64) -> Costs {
+        let amount = Amount { name: "host-calls", unit: Unit::Count, used, limit: 100 };
+        let cost = Cost { name: "ladder.select", times: 10, median_us: 41.6, p95_us: 2512.0 };
+        let limits = vec![Nearest { call: "workflow.run", amount }];
+        Costs { size: 1, load: Vec::new(), calls: vec![cost], limits }
+    }
+
+    #[test]
+    fn what_comes_near_its_limit_is_red_on_a_terminal_and_marked_everywhere() {
+        let page = |used: f64, colour: bool| super::page(&costs(used), colour);
+        assert!(page(80.0, true).contains("\u{1b}[31mhost-calls") && page(80.0, true).ends_with("\u{1b}[0m\n"));
+        assert!(!page(80.0, false).contains('\u{1b}') && page(80.0, false).contains("80 % NEAR"));
+        assert!(!page(79.0, true).contains('\u{1b}') && !page(79.0, true).contains("NEAR"));
+    }
+
+    #[test]
+    fn times_are_in_the_unit_that_is_read_most_easily() {
+        let page = page(&costs(1.0), false);
+        assert!(page.contains("42 µs") && page.contains("2.5 ms"), "{page}");
+    }
+}
