@@ -65,9 +65,12 @@ impl Test {
             return Err(Ended::usage(format!("{unreadable} scenarios can't be run")));
         }
         if failed > 0 {
-            let message = format!("{failed} of {} scenarios failed under the policy {}", verdicts.len(), policy.name());
-            let code = "scenario.failed".to_owned();
-            return Err(Ended::of_failure(Failure { code, blame: Blame::Policy, message, retryable: false }));
+            return Err(Ended::of_failure(Failure {
+                code: "scenario.failed".to_owned(),
+                blame: Blame::Policy,
+                message: format!("{failed} of {} scenarios failed under the policy {}", verdicts.len(), policy.name()),
+                retryable: false,
+            }));
         }
         Ok(())
     }
