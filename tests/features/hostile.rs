@@ -318,6 +318,19 @@ async fn a_pure_function_that_calls_the_host_is_ended() {
 }
 
 #[tokio::test]
+async fn names_that_its_author_chose_can_not_steer_a_terminal() {
+    let bench = Bench::new();
+    let escape = r#"(component
+        (core module $m)
+        (core instance $i (instantiate $m))
+        (alias core export $i "\1b[2J\0d" (core func)))"#;
+    let refused = bench.load(guest::exactly(escape), Limits::default()).await.unwrap_err();
+    assert_eq!(refused.code(), "policy.compile", "{refused}");
+    let text = refused.to_string();
+    assert!(text.contains("[2J") && !text.contains(char::is_control), "{text:?}");
+}
+
+#[tokio::test]
 async fn what_is_no_policy_is_told_apart_before_anything_runs() {
     let bench = Bench::new();
     let component = guest::named("good");
@@ -342,34 +355,38 @@ async fn what_is_no_policy_is_told_apart_before_anything_runs() {
     }
 }
 
-#[tokio::test]
-async fn a_component_that_takes_minutes_to_compile_is_refused_soon_and_the_next_is_taken() {
+/// What a compilation that nobody waits for may not do: keep a runtime from ending, or the next policy from being taken.
+#[test]
+fn a_component_that_takes_minutes_to_compile_is_refused_soon_and_holds_up_nobody() {
+    let slow = guest::of_text(&slow_to_compile(1000, 200));
     let mut bench = Bench::new();
-    bench.compiler = bench.compiler.with_patience(Duration::from_millis(200));
+    bench.compiler = bench.compiler.with_patience(Duration::from_millis(100));
     let began = Instant::now();
-    let slow = guest::of_text(&slow_to_compile());
-    let loading = Instant::now();
-    let refused = bench.load(slow, Limits::default()).await.unwrap_err();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let refused = runtime.block_on(bench.load(slow.clone(), Limits::default())).unwrap_err();
     assert_eq!(refused.code(), "policy.limit-compile", "{refused}");
-    eprintln!("refused after {:?}, made in {:?}", loading.elapsed(), loading - began);
+    assert!(refused.to_string().contains("100 ms (limit `compile-ms`)"), "{refused}");
+    // A runtime waits for its own blocking threads when it ends.
+    drop(runtime);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
     bench.compiler = bench.compiler.with_patience(Duration::MAX);
-    bench.load(guest::named("good"), Limits::default()).await.unwrap();
+    runtime.block_on(bench.load(guest::named("good"), Limits::default())).unwrap();
+    // The manifest's own limit, and then there are two that go on.
+    let limits = Limits::default().with(Limit::Compile, 100);
+    let refused = runtime.block_on(bench.load(slow.clone(), limits)).unwrap_err();
+    assert_eq!(refused.code(), "policy.limit-compile", "{refused}");
+    let refused = runtime.block_on(bench.load(slow, limits)).unwrap_err();
+    assert_eq!(refused.code(), "policy.compile", "{refused}");
+    assert!(refused.to_string().contains("still run"), "{refused}");
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
 
 /// One function of many variables in loop after loop, each of which changes them all: the code stays small, and what is
 /// alive at once does not fit the registers.
-fn slow_to_compile() -> String {
-    let (locals, loops) = (1000, 200);
-    let (locals, loops) = std::env::var("SLOW")
-        .ok()
-        .and_then(|v| {
-            let (a, b) = v.split_once(',')?;
-            Some((a.parse().ok()?, b.parse().ok()?))
-        })
-        .unwrap_or((locals, loops));
-    let change = |n: usize| format!("(local.set {n} (i64.add (local.get {n}) (local.get {})))", (n + 1) % locals);
-    let changes: String = (0..locals).map(change).collect();
+fn slow_to_compile(variables: usize, loops: usize) -> String {
+    let change = |n: usize| format!("(local.set {n} (i64.add (local.get {n}) (local.get {})))", (n + 1) % variables);
+    let changes: String = (0..variables).map(change).collect();
     let round = format!("(loop $again {changes} (br_if $again (i64.eqz (local.get 0))))");
     let all: String = std::iter::repeat_n(round.as_str(), loops).collect();
-    format!("(func $slow (local {}) {all})", "i64 ".repeat(locals))
+    format!("(func $slow (local {}) {all})", "i64 ".repeat(variables))
 }

@@ -14,7 +14,7 @@ use super::bindings::exports::codex::transcode::ladder::Refusal;
 use super::bindings::exports::codex::transcode::layout::Asset;
 use super::bindings::exports::codex::transcode::settings::Problem;
 use super::bindings::exports::codex::transcode::workflow::Outcome;
-use super::error::PolicyError;
+use super::error::{PolicyError, told};
 use super::limits::{Clock, Limit, LimitHit, Used};
 use super::load::Policy;
 use crate::capability::{Powers, Source, State, wasi};
@@ -195,7 +195,7 @@ impl<'a> Call<'a> {
             let said = state.panic_text.clone().or_else(|| state.last_words());
             return Err(PolicyError::Trap { policy, function, reason: said.unwrap_or_else(|| trap.to_string()) });
         }
-        let reason = error.root_cause().to_string().lines().next().unwrap_or_default().to_owned();
+        let reason = told(error.root_cause());
         Err(PolicyError::BrokeContract { policy, function, reason })
     }
 

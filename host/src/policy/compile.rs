@@ -15,7 +15,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::abandon::Abandoned;
-use super::error::PolicyError;
+use super::error::{PolicyError, told};
 use super::limits::{Limit, LimitHit};
 
 /// How many compiled policies are kept. One is well below a megabyte, and an environment has two or three.
@@ -101,9 +101,7 @@ impl Compiler {
         let compiling = compiling.map_err(|refused| failed(refused.to_string()))?;
         match tokio::time::timeout(limit, compiling).await {
             Ok(Some(Ok(component))) => Ok(component),
-            Ok(Some(Err::<_, wasmtime::Error>(error))) => {
-                Err(failed(format!("{error:#}").lines().next().unwrap_or_default().to_owned()))
-            }
+            Ok(Some(Err::<_, wasmtime::Error>(error))) => Err(failed(told(&error))),
             Ok(None) => Err(failed("the compiler failed".to_owned())),
             Err(_) => {
                 let allowed = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);

@@ -2,6 +2,14 @@
 
 use super::limits::LimitHit;
 use crate::failure::{Blame, Fault};
+use crate::text::printable;
+
+/// What wasmtime says of a policy, for people: the first line, and nothing in it that steers a terminal. Names that the
+/// policy's author chose can be in it.
+pub(super) fn told(error: &(impl std::fmt::Display + ?Sized)) -> String {
+    const LONGEST: usize = 500;
+    printable(format!("{error:#}").lines().next().unwrap_or_default(), LONGEST)
+}
 
 /// Why a policy was not taken, or did not do its work. Every text names the policy.
 #[derive(Debug, thiserror::Error)]

@@ -10,7 +10,7 @@ use wasmtime::component::{HasSelf, Linker};
 use super::bindings::{Policy as World, PolicyPre};
 use super::call::Call;
 use super::compile::Compiler;
-use super::error::PolicyError;
+use super::error::{PolicyError, told};
 use super::limits::{Limit, Limits};
 use crate::capability::{self, State};
 
@@ -94,10 +94,7 @@ impl Policy {
                 return Err(PolicyError::Import { policy: name.to_owned(), import: import.to_owned(), remedy });
             }
         }
-        let contract = |error: wasmtime::Error| PolicyError::Contract {
-            policy: name.to_owned(),
-            reason: format!("{error:#}").lines().next().unwrap_or_default().to_owned(),
-        };
+        let contract = |error: wasmtime::Error| PolicyError::Contract { policy: name.to_owned(), reason: told(&error) };
         let mut linker = Linker::new(engine);
         World::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state).map_err(PolicyError::Engine)?;
         if wasi {
