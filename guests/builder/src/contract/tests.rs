@@ -69,7 +69,7 @@ fn a_page_has_every_function_type_and_comment() {
         "Package `small:contract@1.2.3`, world `policy`. The world's own words.",
         "| exports | [`decisions`](#interface-decisions) | [`decide`](#decisionsdecide) |",
         "| imports | [`powers`](#interface-powers) | ",
-        "[`held.drop-it`](#powersheld-drop-it)",
+        "[`held.drop-it`](#powershelddrop-it)",
         "[`find`](#powersfind)",
         "### interface `powers`\n\nPowers.\n",
         "#### `powers.find`\n\n```wit\nfind: func(name: name) -> option<thing>\n```\n\nFinds it.\n\nTakes long.\n",
