@@ -87,7 +87,8 @@ fn a_panic_of_a_megabyte_is_cut_to_what_a_person_reads() {
 
 #[test]
 fn a_policy_that_runs_out_of_its_stack_or_traps_is_ended() {
-    assert_ended("deep-recursion", "policy.limit-stack");
+    // Rust keeps large frames in the guest's memory, and that part of it ends before the engine's own stack does.
+    assert_ended("deep-recursion", "policy.trap");
     assert_ended("trap", "policy.trap");
 }
 
