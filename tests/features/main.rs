@@ -15,6 +15,7 @@ mod docs;
 mod gpu;
 mod hostile;
 mod ladder;
+mod language;
 mod lean;
 mod mezzanine;
 mod picture;
