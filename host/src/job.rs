@@ -329,8 +329,9 @@ impl Job<'_> {
 
     /// Who listens to the job.
     fn recorder(&self) -> Option<Arc<Recorder>> {
+        let recordings = self.host.recordings.as_ref()?;
         let settings = serde_json::from_str(self.policy.settings()).unwrap_or_default();
-        self.host.recordings.as_ref().map(|recordings| Arc::new(recordings.recorder(&settings)))
+        Some(Arc::new(recordings.recorder(&settings)))
     }
 
     /// Writes down what was heard. A job that was called off or taken over has shown nothing of its policy.

@@ -45,8 +45,8 @@ impl Worker {
             let implied = Path::new(TEST_INPUT);
             (implied.is_file() && endpoint.is_none()).then(|| implied.to_owned())
         });
-        let redactor = service::redactor(&settings);
-        let recordings = self.record.as_deref().map(|folder| Recordings::open(folder, redactor));
+        let recordings = self.record.as_deref();
+        let recordings = recordings.map(|folder| Recordings::open(folder, service::redactor(&settings)));
         let recordings = recordings.transpose().map_err(Ended::failed)?;
         if let Some(file) = test_input {
             return test(&settings, &file, recordings, drain).await;
