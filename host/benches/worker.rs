@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use codex_transcoder::storage::s3::{Dialect, Patience, S3Settings, S3Store};
 use codex_transcoder::storage::{Body, Key, ObjectMeta, Store};
+use sha2::Digest;
 use testkit::platform::{PATIENCE, Platform, Worker};
 use testkit::{fixtures, s3};
 
@@ -24,12 +25,16 @@ use testkit::{fixtures, s3};
 const MOST_OVER_LINK: f64 = 1.10;
 const MOST_START_MS: f64 = 150.0;
 const MOST_MEMORY_MIB: f64 = 150.0;
+const MOST_SWAP_MS: f64 = 1000.0;
 
 /// Bytes per second of the link, each way: 80 Mbit/s, a slow one for a data centre.
 const LINK: u64 = 10_000_000;
 
 /// Starts of which the middle one counts.
 const STARTS: usize = 9;
+
+/// Swaps of which the middle one counts.
+const SWAPS: usize = 9;
 
 /// The large original: 5 GB.
 const LARGE: usize = 5_000_000_000;
@@ -43,6 +48,7 @@ fn main() {
     }
     over_a_link();
     start_to_first_take();
+    manifest_to_first_job();
     large_original();
 }
 
@@ -116,6 +122,51 @@ fn start_to_first_take() {
         .collect();
     times.sort_by(f64::total_cmp);
     verdict("start to first take", times[STARTS / 2], MOST_START_MS, "ms, the middle of nine");
+}
+
+/// From a new manifest to the first job under it, where files tell of changes by themselves: what comes on top of the
+/// polling interval elsewhere. Each policy is one that was never compiled before. The jobs fail at once, since how long a
+/// job takes is no part of it.
+fn manifest_to_first_job() {
+    let platform = Platform::default();
+    let folder = tempfile::tempdir().unwrap();
+    let ship = |version: usize| {
+        let section = [0, 3, 1, b'v', version as u8];
+        let module = [codex_transcoder::policy::DEFAULT, &section].concat();
+        let sha256 = hex::encode(sha2::Sha256::digest(&module));
+        let name = format!("{version}.wasm");
+        let manifest = serde_json::json!({
+            "name": "codex", "version": version.to_string(), "module": name, "sha256": sha256,
+        });
+        std::fs::write(folder.path().join(name), module).unwrap();
+        std::fs::write(folder.path().join("unfinished"), manifest.to_string()).unwrap();
+        std::fs::rename(folder.path().join("unfinished"), folder.path().join("policy.json")).unwrap();
+    };
+    ship(0);
+    let mut command = platform.command(program(), &["worker"]);
+    command.env("CODEX_POLICY_PLACE", folder.path()).env("CODEX_POLICY_POLL_SECONDS", "3600");
+    let worker = Worker::start(command);
+    let mut number = 0;
+    let mut version_of_a_job = || {
+        number += 1;
+        let job = format!("job-{number}");
+        platform.queue.queue(&job, serde_json::json!({ "mediaId": "m" }));
+        let error = platform.result(&job)["error"].as_str().expect("it fails").to_owned();
+        let error: serde_json::Value = serde_json::from_str(&error).unwrap();
+        error["report"]["policy_version"].as_str().unwrap_or_default().to_owned()
+    };
+    version_of_a_job();
+    let mut times: Vec<f64> = (1..=SWAPS)
+        .map(|version| {
+            let began = Instant::now();
+            ship(version);
+            while version_of_a_job() != version.to_string() {}
+            began.elapsed().as_secs_f64() * 1000.0
+        })
+        .collect();
+    worker.stop();
+    times.sort_by(f64::total_cmp);
+    verdict("new manifest to first job", times[SWAPS / 2], MOST_SWAP_MS, "ms, the middle of nine");
 }
 
 fn takes(platform: &Platform) -> usize {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 
 use crate::event::{Event, Observer};
+use crate::policy::{Chosen, Refusal, Role};
 use crate::report::Report;
 
 /// A part of the work.
@@ -42,8 +43,16 @@ pub struct Account {
     pub media: String,
     /// The policy's name.
     pub policy: String,
+    /// The policy's version; empty where nobody said.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub policy_version: String,
     /// The sha256 of the policy's bytes, in hex.
     pub policy_digest: String,
+    /// Which of the environment's policies it was.
+    pub policy_role: Role,
+    /// What the environment had at the time and this worker had not taken.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub policy_refused: Vec<Refusal>,
     /// This program's version.
     pub host: &'static str,
     /// ffmpeg's version.
@@ -69,6 +78,18 @@ pub struct Account {
 }
 
 impl Account {
+    /// Of a job that runs under this policy.
+    pub fn under(chosen: &Chosen) -> Self {
+        Self {
+            policy: chosen.policy.name().to_owned(),
+            policy_version: chosen.policy.version().to_owned(),
+            policy_digest: chosen.policy.digest().to_owned(),
+            policy_role: chosen.role,
+            policy_refused: chosen.refused.to_vec(),
+            ..Self::default()
+        }
+    }
+
     /// Adds what an event tells.
     fn take(&mut self, event: &Event) {
         match event {

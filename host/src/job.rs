@@ -19,7 +19,7 @@ use crate::media::plan::{Destination, PlanError};
 use crate::media::probe::Declared;
 use crate::policy::bindings::codex::transcode::types;
 use crate::policy::bindings::exports::codex::transcode::workflow::Outcome as WitOutcome;
-use crate::policy::{Call, Policy, PolicyError};
+use crate::policy::{Call, Chosen, Policy, PolicyError};
 use crate::production::Means;
 use crate::publication::{CacheRules, Labels};
 use crate::recording::{Circumstances, Recorder, Recording, Recordings};
@@ -161,7 +161,7 @@ pub struct Job<'a> {
     /// What it may use.
     pub host: &'a Host,
     /// Who decides.
-    pub policy: &'a Policy,
+    pub chosen: &'a Chosen,
     /// What is asked for.
     pub request: &'a Request,
     /// Who tells the platform; none where it has nowhere to be told.
@@ -190,7 +190,7 @@ impl Job<'_> {
         {
             let job = self.request.as_policy_sees_it();
             tokio::select! {
-                () = send_failed(self.policy, &job, failure, courier, &*ledger) => {}
+                () = send_failed(self.policy(), &job, failure, courier, &*ledger) => {}
                 () = self.cancel.cancelled() => {}
             }
         }
@@ -216,16 +216,18 @@ impl Job<'_> {
         (ended, account)
     }
 
+    fn policy(&self) -> &Policy {
+        &self.chosen.policy
+    }
+
     /// What is known of the job before it begins.
     fn opening(&self) -> Account {
         Account {
             job: self.request.id.clone(),
             media: self.request.media_id.clone(),
-            policy: self.policy.name().to_owned(),
-            policy_digest: self.policy.digest().to_owned(),
             host: env!("CARGO_PKG_VERSION"),
             ffmpeg: self.host.tools.version.clone(),
-            ..Account::default()
+            ..Account::under(self.chosen)
         }
     }
 
@@ -298,18 +300,18 @@ impl Job<'_> {
             creator: request.creator_id.clone(),
             declared: request.declared,
             writable: self.writable().into(),
-            settings: self.policy.settings().into(),
+            settings: self.policy().settings().into(),
             courier: self.courier.clone(),
             report: Arc::clone(&report),
             recorder: recorder.cloned(),
             rehearsal: None,
         };
-        let ran = Call::with_powers(self.policy, powers).run(&request.as_policy_sees_it()).await;
+        let ran = Call::with_powers(self.policy(), powers).run(&request.as_policy_sees_it()).await;
         // A policy that trapped can leave a transcode behind, which ends itself; the work directory must outlive it.
         ended.recv().await;
         let (ran, used) = ran?;
         let outcome = ran.map_err(Failure::from)?;
-        let output = output_of(self.policy, &outcome)?;
+        let output = output_of(self.policy(), &outcome)?;
         let report = report.lock().map(|mut kept| kept.take()).unwrap_or_default();
         Ok(Outcome { output, report, policy_time: used.computed })
     }
@@ -330,7 +332,7 @@ impl Job<'_> {
     /// Who listens to the job.
     fn recorder(&self) -> Option<Arc<Recorder>> {
         let recordings = self.host.recordings.as_ref()?;
-        let settings = serde_json::from_str(self.policy.settings()).unwrap_or_default();
+        let settings = serde_json::from_str(self.policy().settings()).unwrap_or_default();
         Some(Arc::new(recordings.recorder(&settings)))
     }
 
@@ -347,7 +349,7 @@ impl Job<'_> {
             tools: &self.host.tools,
             attempts,
         };
-        let recording = Recording::of(self.policy, circumstances, recorder, &outcome).await;
+        let recording = Recording::of(self.policy(), circumstances, recorder, &outcome).await;
         match recordings.keep(recording).await {
             Ok(file) => tracing::info!(job = self.request.id, file = %file.display(), "the job was recorded"),
             Err(error) => {
@@ -359,12 +361,17 @@ impl Job<'_> {
 
     /// Kept by the stores with every object.
     fn notes(&self) -> BTreeMap<String, String> {
+        let policy = self.policy();
         let notes = [
             ("job", self.request.id.as_str()),
-            ("policy", self.policy.name()),
-            ("policy-sha256", self.policy.digest()),
+            ("policy", policy.name()),
+            ("policy-version", policy.version()),
+            ("policy-sha256", policy.digest()),
+            ("policy-role", self.chosen.role.name()),
         ];
-        notes.map(|(name, value)| (name.to_owned(), printable(value, 128))).into()
+        // Not every store keeps a note without a text.
+        let told = notes.into_iter().filter(|(_, value)| !value.is_empty());
+        told.map(|(name, value)| (name.to_owned(), printable(value, 128))).collect()
     }
 
     /// Writes the report beside the publication. One that can't be written is no failure of the job.

@@ -12,6 +12,7 @@ mod author;
 mod bad_input;
 mod corpus;
 mod docs;
+mod fleet;
 mod gpu;
 mod hostile;
 mod ladder;

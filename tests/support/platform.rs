@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -168,6 +169,7 @@ pub struct Worker {
     child: Child,
     stdout: Option<JoinHandle<String>>,
     stderr: Option<JoinHandle<String>>,
+    log: Arc<Mutex<Vec<u8>>>,
 }
 
 /// A worker that has ended.
@@ -186,7 +188,23 @@ impl Worker {
     pub fn start(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        Self { child, stdout: Some(read(stdout)), stderr: Some(read(stderr)) }
+        let log = Arc::default();
+        Self { child, stdout: Some(read(stdout, Arc::default())), stderr: Some(read(stderr, Arc::clone(&log))), log }
+    }
+
+    /// The last line of its log that has all of these words, as soon as there is one.
+    #[track_caller]
+    pub fn logged(&self, words: &[&str]) -> Value {
+        let mut found = Value::Null;
+        until(&format!("the log has a line with {words:?}"), PATIENCE, || {
+            let log = self.log.lock().unwrap();
+            let log = String::from_utf8_lossy(&log);
+            let whole = log.rsplit_once('\n').map_or("", |(whole, _)| whole);
+            let line = whole.lines().rev().find(|line| words.iter().all(|word| line.contains(word)));
+            found = line.map_or(Value::Null, |line| serde_json::from_str(line).unwrap());
+            !found.is_null()
+        });
+        found
     }
 
     /// Its process.
@@ -239,10 +257,15 @@ impl Drop for Worker {
     }
 }
 
-fn read(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
+/// Reads to the end; what came so far can be looked at meanwhile.
+fn read(mut pipe: impl Read + Send + 'static, so_far: Arc<Mutex<Vec<u8>>>) -> JoinHandle<String> {
     std::thread::spawn(move || {
-        let mut text = Vec::new();
-        pipe.read_to_end(&mut text).unwrap();
-        String::from_utf8_lossy(&text).into_owned()
+        let mut chunk = [0; 4096];
+        loop {
+            match pipe.read(&mut chunk).unwrap() {
+                0 => return String::from_utf8_lossy(&so_far.lock().unwrap()).into_owned(),
+                length => so_far.lock().unwrap().extend_from_slice(&chunk[..length]),
+            }
+        }
     })
 }

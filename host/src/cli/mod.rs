@@ -48,7 +48,7 @@ enum Command {
     Outbox(outbox::Outbox),
     /// Checks a received webhook.
     Webhook(webhook::Webhook),
-    /// Policies: makes one, says what it decides, tests it, compares it with another.
+    /// Policies: makes one, tests it, compares it with another, ships it to an environment.
     Policy(policy::Policy),
 }
 

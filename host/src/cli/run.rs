@@ -15,7 +15,7 @@ use crate::job::{Host, Job, ORIGINALS, Outcome, Request};
 use crate::media::plan::Destination;
 use crate::media::probe::Declared;
 use crate::observe::Redactor;
-use crate::policy::{Candidate, Compiler, Policy, PolicyError};
+use crate::policy::{Candidate, Chosen, Compiler, Policy, PolicyError};
 use crate::recording::Recordings;
 use crate::storage::{Key, LocalDirectory, SingleFile, Stores};
 use crate::webhook::{Courier, Deliverer, Secret, UrlRules, http_client};
@@ -117,7 +117,7 @@ impl Run {
         let tools = Arc::new(self.environment.toolbox().await?);
         let recordings = self.record.as_deref().map(|folder| recordings(folder, secret)).transpose()?;
         let host = Host { recordings, ..Host::plain(tools, self.stores()?, self.environment.work_root()) };
-        let job = Job { host: &host, policy: &policy, request: &request, courier, observer, cancel };
+        let job = Job { host: &host, chosen: &Chosen::only(policy), request: &request, courier, observer, cancel };
         Ok(job.run().await.0)
     }
 

@@ -26,7 +26,8 @@ impl Serve {
     pub async fn run(self, drain: CancellationToken) -> Result<(), Ended> {
         let settings = self.settings.load()?;
         service::start_log(&settings);
-        let service = service::fit(&settings, Metrics::new(), None).await?;
+        let assembled = service::fit(&settings, Metrics::new(), None).await?;
+        let service = service::watch(&settings, assembled);
         service::observed(&settings, &service).await?;
         let address = self.address.unwrap_or(settings.serve_address);
         let api = LocalApi::bind(address, Arc::new(service), settings.job.concurrency).await.map_err(Ended::failed)?;

@@ -7,9 +7,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::Ended;
 use crate::observe::{self, Health, Metrics, ObserveServer, Redactor};
+use crate::policy::Standing;
 use crate::runpod::{self, Endpoint};
 use crate::settings::{Settings, of_this_process};
-use crate::worker::{self, Parts, Service, Unfit};
+use crate::worker::{self, Assembled, Parts, Service, Unfit};
 
 /// Where the settings are.
 #[derive(Clone, Debug, Args)]
@@ -71,22 +72,27 @@ async fn tell(endpoint: &Endpoint, unfit: &Unfit) -> Ended {
 
 /// A service that is fit for work; else the platform is told once, and the program ends with code 1, which makes the
 /// platform replace the worker.
-pub async fn fit(settings: &Settings, metrics: Metrics, endpoint: Option<&Endpoint>) -> Result<Service, Ended> {
+pub async fn fit(settings: &Settings, metrics: Metrics, endpoint: Option<&Endpoint>) -> Result<Assembled, Ended> {
     let assembled = worker::assemble(settings, Parts { metrics }).await;
     match assembled {
-        Ok(service) => {
-            service.metrics.policy_loaded(service.policy.name(), service.policy.digest());
+        Ok(assembled) => {
+            let service = &assembled.service;
+            let standing = service.policies.standing();
+            service.metrics.policies(&standing);
+            standing.refused.iter().for_each(|refusal| service.metrics.policy_refusal(refusal));
             service.metrics.host(env!("CARGO_PKG_VERSION"), &service.host.tools.version);
             tracing::info!(
-                policy = service.policy.name(),
-                policy_sha256 = service.policy.digest(),
+                policy = standing.current.name(),
+                policy_version = standing.current.version(),
+                policy_sha256 = standing.current.digest(),
+                policy_place = %settings.policy.place,
                 ffmpeg = service.host.tools.version,
                 gpu = service.host.tools.proof.gpu_missing.is_none(),
                 stores = service.host.stores.names().join(", "),
                 environment = %settings.environment,
                 "fit for work"
             );
-            Ok(service)
+            Ok(assembled)
         }
         Err(unfit) => {
             let (check, failure) = (unfit.check, &unfit.failure);
@@ -99,16 +105,19 @@ pub async fn fit(settings: &Settings, metrics: Metrics, endpoint: Option<&Endpoi
     }
 }
 
+/// Keeps the policies up to date until the program ends.
+pub fn watch(settings: &Settings, assembled: Assembled) -> Service {
+    let Assembled { service, watcher } = assembled;
+    let metrics = service.metrics.clone();
+    drop(tokio::spawn(watcher.run(settings.policy.poll, move |change| metrics.policy_change(change))));
+    service
+}
+
 /// Serves metrics and health where the settings say so, until the program ends.
 pub async fn observed(settings: &Settings, service: &Service) -> Result<(), Ended> {
     let Some(address) = settings.metrics_address else { return Ok(()) };
-    let detail = serde_json::json!({
-        "status": "ready",
-        "policy": service.policy.name(),
-        "policy_sha256": service.policy.digest(),
-        "version": env!("CARGO_PKG_VERSION"),
-    });
-    let health = move || Health { well: true, detail: detail.clone() };
+    let policies = service.policies.clone();
+    let health = move || Health { well: true, detail: health(&policies.standing()) };
     let server = ObserveServer::bind(address, service.metrics.clone(), health).await.map_err(Ended::failed)?;
     tracing::info!(address = %server.address(), "metrics are served");
     drop(tokio::spawn(async move {
@@ -117,4 +126,27 @@ pub async fn observed(settings: &Settings, service: &Service) -> Result<(), Ende
         }
     }));
     Ok(())
+}
+
+/// What is told of a worker that works. One that has refused a policy works all the same, under the last good one.
+fn health(standing: &Standing) -> serde_json::Value {
+    let current = &standing.current;
+    let mut detail = serde_json::json!({
+        "status": "ready",
+        "policy": current.name(),
+        "policy_version": current.version(),
+        "policy_sha256": current.digest(),
+        "policy_refused": *standing.refused,
+        "version": env!("CARGO_PKG_VERSION"),
+    });
+    if let (Some((percent, canary)), Some(members)) = (&standing.canary, detail.as_object_mut()) {
+        let canary = serde_json::json!({
+            "percent": percent,
+            "policy": canary.name(),
+            "policy_version": canary.version(),
+            "policy_sha256": canary.digest(),
+        });
+        members.insert("canary".to_owned(), canary);
+    }
+    detail
 }

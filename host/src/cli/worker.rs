@@ -57,8 +57,9 @@ impl Worker {
 `serve` takes jobs over HTTP",
             ));
         };
-        let mut service = service::fit(&settings, Metrics::new(), Some(&endpoint)).await?;
-        service.host.recordings = recordings;
+        let mut assembled = service::fit(&settings, Metrics::new(), Some(&endpoint)).await?;
+        assembled.service.host.recordings = recordings;
+        let service = service::watch(&settings, assembled);
         service::observed(&settings, &service).await?;
         let worker = RunpodWorker::new(endpoint, Arc::new(service))
             .with_concurrency(settings.job.concurrency)
@@ -80,7 +81,7 @@ async fn test(
     let unreadable = |why: String| Ended::usage(format!("{} can't be used: {why}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
     let request = serde_json::from_str(&text).map_err(|error| unreadable(format!("it is not JSON ({error})")))?;
-    let mut service = service::fit(settings, Metrics::new(), None).await?;
+    let mut service = service::fit(settings, Metrics::new(), None).await?.service;
     service.host.recordings = recordings;
     let ended = one_job(&service, request, cancel).await.map_err(|error| unreadable(error.to_string()))?;
     let (shown, result) = match ended {

@@ -14,7 +14,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry, Unit};
 
 use crate::event::{Event, Observer};
+use crate::policy::{Change, Refusal, Role, Standing};
 use crate::report::Report;
+use crate::runpod::Ended;
 use crate::text::printable;
 
 /// Most different values of a label whose values come from a policy; the rest is counted as [`OTHER`]. A policy that
@@ -66,7 +68,11 @@ struct Inner {
     webhook_attempts: Counters<1>,
     encodes: Counters<2>,
     speed: Histograms<1>,
-    policy: Gauges<2>,
+    policy: Gauges<4>,
+    policy_swaps: Counter,
+    policy_refusals: Counters<1>,
+    policy_refused: Gauge,
+    policy_jobs: Counters<2>,
     host: Gauges<2>,
     codes: Capped,
     steps: Capped,
@@ -124,7 +130,26 @@ impl Metrics {
                 "Media seconds per second of encoding",
                 speed_histogram,
             ),
-            policy: add(r, "policy_info", None, "The policy in force, by name and sha256"),
+            policy: add(
+                r,
+                "policy_info",
+                None,
+                "The policies in force, by role (current, canary), name, version, sha256",
+            ),
+            policy_swaps: add(
+                r,
+                "policy_swaps",
+                None,
+                "Times that other policies came into force while the worker ran",
+            ),
+            policy_refusals: add(r, "policy_refusals", None, "Policies that were not taken, by code"),
+            policy_refused: add(r, "policy_refused", None, "Policies that the environment has and this worker not"),
+            policy_jobs: add(
+                r,
+                "policy_jobs",
+                None,
+                "Jobs by the role of their policy and how they ended (completed, failed, stopped)",
+            ),
             host: add(r, "host_info", None, "This program's and ffmpeg's version"),
             codes: Capped::new(MOST_NAMES),
             steps: Capped::new(MOST_STEPS),
@@ -192,11 +217,50 @@ impl Metrics {
         self.0.uploaded.inc_by(written);
     }
 
-    /// This policy is in force from now on, and no other.
-    pub fn policy_loaded(&self, name: &str, digest: &str) {
+    /// These policies are in force from now on, and no others.
+    pub fn policies(&self, standing: &Standing) {
         self.0.policy.clear();
-        let labels = [("name", short(name).into()), ("sha256", short(digest).into())];
+        let canary = standing.canary.as_ref().map(|(_, policy)| (Role::Canary, policy));
+        for (role, policy) in std::iter::once((Role::Current, &standing.current)).chain(canary) {
+            self.policy_in_force(role, policy.name(), policy.version(), policy.digest());
+        }
+        self.0.policy_refused.set(i64::try_from(standing.refused.len()).unwrap_or(i64::MAX));
+    }
+
+    fn policy_in_force(&self, role: Role, name: &str, version: &str, digest: &str) {
+        let labels = [
+            label("role", role.name()),
+            ("name", short(name).into()),
+            ("version", short(version).into()),
+            ("sha256", short(digest).into()),
+        ];
         self.0.policy.get_or_create(&labels).set(1);
+    }
+
+    /// Something changed about the policies in force.
+    pub fn policy_change(&self, change: &Change) {
+        self.policies(&change.standing);
+        if change.swapped {
+            self.0.policy_swaps.inc();
+        }
+        for refusal in &change.refused {
+            self.policy_refusal(refusal);
+        }
+    }
+
+    /// A policy was not taken.
+    pub fn policy_refusal(&self, refusal: &Refusal) {
+        self.0.policy_refusals.get_or_create(&[("code", self.0.codes.value(&refusal.code))]).inc();
+    }
+
+    /// A job under a policy of this role has ended.
+    pub fn job_under(&self, role: Role, ended: &Ended) {
+        let outcome = match ended {
+            Ended::Done(_) => "completed",
+            Ended::Failed { .. } => "failed",
+            Ended::Stopped => "stopped",
+        };
+        self.0.policy_jobs.get_or_create(&[label("role", role.name()), label("outcome", outcome)]).inc();
     }
 
     /// What runs here.

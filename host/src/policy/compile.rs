@@ -21,6 +21,15 @@ use super::limits::{Limit, LimitHit};
 /// How many compiled policies are kept. One is well below a megabyte, and an environment has two or three.
 const MAX_KEPT: usize = 32;
 
+/// How many bytes they may have together. One that brings another language along has tens of megabytes.
+const MAX_KEPT_BYTES: u64 = 512 << 20;
+
+/// How old a file is whose writer was killed before it was whole. Writing one takes a second at most.
+const ABANDONED: Duration = Duration::from_secs(3600);
+
+/// What begins the name of a file that is being written.
+const UNFINISHED: &str = ".unfinished-";
+
 /// Bytes of a SHA-256.
 const DIGEST: usize = 32;
 
@@ -69,6 +78,11 @@ impl Compiler {
     /// The engine that it compiles for.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Where compiled policies are kept; none where they are not.
+    pub fn cache(&self) -> Option<&Path> {
+        self.cache.as_deref()
     }
 
     /// The component, from the cache where it is there, within a limited time. `digest` is the sha256 of `bytes` in hex.
@@ -156,23 +170,47 @@ fn recall(engine: &Engine, file: &Path) -> Option<Component> {
 /// Writes whole or not at all, also when two workers write the same at once.
 fn keep(file: &Path, code: &[u8]) -> std::io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
-    let mut unfinished = tempfile::NamedTempFile::new_in(folder)?;
+    let mut unfinished = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
     unfinished.write_all(&Sha256::digest(code))?;
     unfinished.write_all(code)?;
     unfinished.persist(file)?;
-    forget_the_oldest(folder)
+    forget_the_oldest(folder, file, MAX_KEPT_BYTES)
 }
 
-fn forget_the_oldest(folder: &Path) -> std::io::Result<()> {
-    let kept = std::fs::read_dir(folder)?.flatten().map(|entry| entry.path());
-    let kept = kept.filter(|path| path.extension().is_some_and(|ending| ending == ENDING));
-    let age = |path: PathBuf| Some((std::fs::metadata(&path).ok()?.modified().ok()?, path));
-    let mut kept: Vec<(SystemTime, PathBuf)> = kept.filter_map(age).collect();
+/// Removes what was not used for the longest time until the rest is within its bounds. What was just written stays, or
+/// else a policy larger than all of them would be compiled for nothing, again and again.
+fn forget_the_oldest(folder: &Path, written: &Path, most_bytes: u64) -> std::io::Result<()> {
+    let mut kept = Vec::new();
+    for entry in std::fs::read_dir(folder)?.flatten() {
+        let path = entry.path();
+        // Another worker may be cleaning up as well: what is gone is gone.
+        let Ok(found) = entry.metadata() else { continue };
+        let used = found.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            if used.elapsed().is_ok_and(|age| age > ABANDONED) {
+                remove(&path)?;
+            }
+        } else if path.extension().is_some_and(|ending| ending == ENDING) && path != written {
+            kept.push((used, path, found.len()));
+        }
+    }
     kept.sort();
-    for (_, path) in kept.iter().take(kept.len().saturating_sub(MAX_KEPT)) {
-        std::fs::remove_file(path)?;
+    let mut bytes = std::fs::metadata(written).map_or(0, |found| found.len());
+    // From the youngest on, with the one that was written before them.
+    for (before, (_, path, length)) in kept.iter().rev().enumerate() {
+        bytes = bytes.saturating_add(*length);
+        if before + 1 >= MAX_KEPT || bytes > most_bytes {
+            remove(path)?;
+        }
     }
     Ok(())
+}
+
+fn remove(path: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -240,5 +278,64 @@ mod tests {
         }
         assert_eq!(kept(folder.path()).len(), MAX_KEPT);
         assert!(!folder.path().join("000.cwasm").exists() && folder.path().join("033.cwasm").exists());
+    }
+
+    #[test]
+    fn the_oldest_are_removed_when_they_are_too_large_together_and_so_is_what_a_killed_writer_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, age: u64| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, [0; 100]).unwrap();
+            let file = std::fs::File::options().append(true).open(&path).unwrap();
+            file.set_modified(SystemTime::now() - Duration::from_secs(age)).unwrap();
+            path
+        };
+        for (name, age) in [("old.cwasm", 30), ("young.cwasm", 20), (".unfinished-a", 7200), (".unfinished-b", 10)] {
+            write(name, age);
+        }
+        let written = write("new.cwasm", 40);
+        forget_the_oldest(folder.path(), &written, 250).unwrap();
+        let mut left: Vec<_> = kept(folder.path()).iter().map(|path| path.file_name().unwrap().to_owned()).collect();
+        left.sort();
+        assert_eq!(left, [".unfinished-b", "new.cwasm", "young.cwasm"]);
+        forget_the_oldest(folder.path(), &written, 0).unwrap();
+        assert!(written.exists() && !folder.path().join("young.cwasm").exists());
+    }
+
+    /// As two workers on one disk: each has an engine of its own, both compile the same policies, and a third party
+    /// keeps damaging and removing what they have kept.
+    #[test]
+    fn two_workers_can_share_a_folder_whatever_happens_to_what_is_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = &folder.path().join("policies");
+        let over = &std::sync::atomic::AtomicBool::new(false);
+        compiler(folder);
+        std::thread::scope(|scope| {
+            let workers = [0, 1].map(|_| {
+                scope.spawn(|| {
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                    let compiler = compiler(folder);
+                    for round in 0..200 {
+                        let digest = format!("{:064x}", round % 5);
+                        runtime.block_on(compiler.component("p", &digest, EMPTY.into(), LONG)).unwrap();
+                    }
+                })
+            });
+            scope.spawn(|| {
+                for round in 0.. {
+                    if over.load(std::sync::atomic::Ordering::Relaxed) {
+                        return;
+                    }
+                    for path in kept(folder) {
+                        let _ =
+                            if round % 2 == 0 { std::fs::remove_file(path) } else { std::fs::write(path, b"damaged") };
+                    }
+                }
+            });
+            for worker in workers {
+                worker.join().unwrap();
+            }
+            over.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
     }
 }

@@ -81,6 +81,8 @@ pub enum PolicyError {
         policy: String,
         /// What it said, joined.
         problems: String,
+        /// The settings that it said it about.
+        fields: Vec<String>,
     },
     /// Ended by a trap: a panic, or an instruction that can't be.
     #[error("the policy {policy} failed in `{function}`: {reason}")]

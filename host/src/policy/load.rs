@@ -170,7 +170,9 @@ impl Policy {
             "" => problem.message.clone(),
             field => format!("{field}: {}", problem.message),
         });
-        Err(PolicyError::Settings { policy: self.name().to_owned(), problems: told.collect::<Vec<_>>().join("; ") })
+        let problems_told = told.collect::<Vec<_>>().join("; ");
+        let fields = problems.into_iter().map(|problem| problem.field).collect();
+        Err(PolicyError::Settings { policy: self.name().to_owned(), problems: problems_told, fields })
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::*;
+use crate::policy::Place;
 
 const SECRET: &str = "0123456789abcdef01234567";
 
@@ -118,7 +119,7 @@ fn the_variables_of_the_command_line_are_settings_too() {
         ("FFMPEG_PATH", "/opt/ffmpeg"),
         ("FFPROBE_PATH", "/opt/ffprobe"),
     ]);
-    assert_eq!(settings.policy.path.unwrap().to_str(), Some("lean.wasm"));
+    assert_eq!(settings.policy.place, Place::Component("lean.wasm".into()));
     assert_eq!(settings.job.work_dir.unwrap().to_str(), Some("/scratch"));
     assert_eq!(settings.job.ffmpeg.to_str(), Some("/opt/ffmpeg"));
     assert_eq!(settings.job.ffprobe.unwrap().to_str(), Some("/opt/ffprobe"));

@@ -36,6 +36,10 @@ pub enum Kind {
     Address,
     /// Names of hosts.
     Hosts,
+    /// Where a policy is.
+    PolicyPlace,
+    /// Keys that signatures are checked with.
+    PublicKeys,
     /// The value of an HTTP header.
     Header,
     /// The first part of an object's key.
@@ -185,7 +189,18 @@ mod tests {
         assert!(matches!(place(&["stores", "originals"]), Place::Key(_, name) if name.is_empty()));
         assert_eq!(place(&["stores", "media"]), Place::Table);
         assert_eq!(place(&["stores"]), Place::Table);
-        assert_eq!(place(&["policy", "pth"]), Place::Unknown(vec!["path", "cache_dir", "settings"]));
+        assert_eq!(
+            place(&["policy", "pth"]),
+            Place::Unknown(vec![
+                "path",
+                "place",
+                "poll_seconds",
+                "public_keys",
+                "require_signature",
+                "cache_dir",
+                "settings"
+            ])
+        );
         for name in ["originals", "Media", "me-dia", ""] {
             assert!(matches!(place(&["stores", name, "bucket"]), Place::Unknown(_)), "{name}");
         }

@@ -13,7 +13,8 @@ use super::secret_text::SecretText;
 use super::stores;
 use super::table::NOT_BUILT_IN;
 use super::types::{CacheSettings, JobSettings, PolicySettings, Settings, WebhookSettings};
-use super::value::Value;
+use super::value::{self, Value};
+use crate::policy::Place;
 use crate::text::printable;
 use crate::webhook::Secret;
 
@@ -56,7 +57,7 @@ impl Resolver {
             outbox_prefix: self.text("outbox.prefix"),
             metrics_address: self.address("metrics.address"),
             serve_address: self.address("serve.address").unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
-            policy: self.policy(),
+            policy: self.policy(environment),
             notes: std::mem::take(&mut self.notes),
         }
     }
@@ -101,23 +102,61 @@ receiver too; for local work, `webhook.allow_short_secret` allows it",
                 "is `loopback`, but no webhook may go to this machine: set `webhook.allow_private` to true too";
             self.problem(ProblemKind::Contradiction, "webhook.allow_http", message.to_owned());
         }
-        WebhookSettings { secret, allow_short_secret, allowed_hosts: self.hosts(), allow_http, allow_private }
+        WebhookSettings {
+            secret,
+            allow_short_secret,
+            allowed_hosts: self.list("webhook.allowed_hosts"),
+            allow_http,
+            allow_private,
+        }
     }
 
-    fn hosts(&self) -> Option<Vec<String>> {
-        match self.raw.value("webhook.allowed_hosts") {
-            Some(Value::List(hosts)) => Some(hosts),
+    /// Where the policy is: one of two settings says it, the older one for components alone.
+    fn place(&mut self, environment: Environment) -> Place {
+        let (path, place) = (self.path("policy.path"), self.optional_text("policy.place"));
+        let place = match (path, place) {
+            (None, None) => return Place::BuiltIn,
+            (Some(path), None) => return Place::Component(path),
+            (Some(_), Some(_)) => {
+                let message = "says where the policy is, and so does `policy.path`: set one of them";
+                self.problem(ProblemKind::Contradiction, "policy.place", message.to_owned());
+                return Place::BuiltIn;
+            }
+            (None, Some(text)) => value::place(&text, &environment.to_string()).unwrap_or(Place::BuiltIn),
+        };
+        if let Some(host) = place.plain_http()
+            && !(environment == Environment::Dev && stores::is_this_machine(host))
+        {
+            let message = "is http, so that anybody on the way could send another policy: use https (http is for this \
+machine where `environment` is `dev`)";
+            self.problem(ProblemKind::Unsafe, "policy.place", message.to_owned());
+        }
+        if let Place::Object { store, .. } = &place {
+            stores::must_exist(self, "policy.place", store);
+        }
+        place
+    }
+
+    fn list(&self, path: &str) -> Option<Vec<String>> {
+        match self.raw.value(path) {
+            Some(Value::List(items)) => Some(items),
             _ => None,
         }
     }
 
-    fn policy(&mut self) -> PolicySettings {
-        let path = self.path("policy.path");
+    fn policy(&mut self, environment: Environment) -> PolicySettings {
+        let required = self.raw.value("policy.require_signature");
         let mut policy = PolicySettings {
+            place: self.place(environment),
+            poll: Duration::from_secs(self.count("policy.poll_seconds")),
+            public_keys: self.list("policy.public_keys").unwrap_or_default(),
+            require_signature: match required {
+                Some(Value::Flag(required)) => required,
+                _ => environment == Environment::Production,
+            },
             cache_dir: self.path("policy.cache_dir"),
             settings: Map::new(),
             optional: Default::default(),
-            path,
         };
         for (name, entry) in std::mem::take(&mut self.raw.policy) {
             let at = format!("policy.settings.{name}");
@@ -134,7 +173,7 @@ and signs in by itself"
                 continue;
             }
             if entry.flag {
-                if policy.path.is_none() && NOT_BUILT_IN.contains(&name.as_str()) {
+                if policy.place == Place::BuiltIn && NOT_BUILT_IN.contains(&name.as_str()) {
                     self.notes.push(format!("{} has no effect: the policy built in has no such setting", entry.origin));
                     continue;
                 }
@@ -210,7 +249,8 @@ and signs in by itself"
     /// Whether the policy built in will write to the archive. It is part of this program, so its needs are known.
     pub(super) fn archives(&self) -> bool {
         let mezzanine = self.raw.policy.get("mezzanine").map(|entry| &entry.value);
-        !self.raw.has("policy.path") && mezzanine != Some(&Json::Bool(false))
+        let own = self.raw.has("policy.path") || self.raw.has("policy.place");
+        !own && mezzanine != Some(&Json::Bool(false))
     }
 }
 

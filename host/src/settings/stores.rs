@@ -209,7 +209,8 @@ for `environment` `dev`; here it is `{}`)",
     }
 }
 
-fn is_this_machine(host: &str) -> bool {
+/// Whether a host is the one that this program runs on.
+pub fn is_this_machine(host: &str) -> bool {
     let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
     literal.map_or(host == "localhost" || host.ends_with(".localhost"), |address| address.is_loopback())
 }

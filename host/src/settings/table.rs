@@ -24,13 +24,44 @@ pub const KEYS: &[KeyDoc] = &[
         "Which of the platform's environments this worker belongs to; it names the default buckets.",
     )
     .or(&[("ENVIRONMENT", "")]),
-    KeyDoc::new("policy.path", Kind::Path, Words("the one built in"), "The policy component.")
-        .or(&[("CODEX_POLICY", "")]),
+    KeyDoc::new(
+        "policy.path",
+        Kind::Path,
+        Words("the one built in"),
+        "The policy component, a file without a manifest. `policy.place` says more.",
+    )
+    .or(&[("CODEX_POLICY", "")]),
+    KeyDoc::new(
+        "policy.place",
+        Kind::PolicyPlace,
+        Words("none: `policy.path`"),
+        "Where this environment's policy is, watched while the worker runs: a component (`.wasm`), a manifest (`.json`), a \
+folder or a prefix of a store (`media:.codex/policies`) or an https address (ending with `/`) with a `policy.json` below \
+it. `{environment}` stands for the environment's name. http is for this machine in `dev`.",
+    ),
+    KeyDoc::new(
+        "policy.poll_seconds",
+        count(1, 86_400),
+        Value("30"),
+        "How often the place of the policy is asked for something new. Files tell at once besides.",
+    ),
+    KeyDoc::new(
+        "policy.public_keys",
+        Kind::PublicKeys,
+        Words("none"),
+        "The minisign keys whose signatures on policies count: the second line of each `.pub` file.",
+    ),
+    KeyDoc::new(
+        "policy.require_signature",
+        Kind::Flag,
+        Words("`true` in `production`, else `false`"),
+        "Whether only signed policies are taken. What is built in needs no signature.",
+    ),
     KeyDoc::new(
         "policy.cache_dir",
         Kind::Path,
         Words("a folder in the system's folder for temporary files"),
-        "Where compiled policies are kept; the folder may be emptied at any time.",
+        "Where compiled policies are kept, and the last one that was good; the folder may be emptied at any time.",
     ),
     KeyDoc::new(
         "policy.settings",

@@ -24,6 +24,10 @@ fn from_variables(pairs: &[(&str, &str)]) -> Settings {
 const SAMPLES: &[(&str, &str)] = &[
     ("environment", "'dev'"),
     ("policy.path", "'lean.wasm'"),
+    ("policy.place", "'media:.codex/policies'"),
+    ("policy.poll_seconds", "7"),
+    ("policy.public_keys", "['RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3']"),
+    ("policy.require_signature", "false"),
     ("policy.cache_dir", "'/cache'"),
     ("policy.settings", "{\"effort\" = \"slow\"}"),
     ("job.attempts", "5"),

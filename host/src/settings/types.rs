@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::choice::{AllowHttp, DialectSetting, EncoderSetting, Environment};
 use super::secret_text::SecretText;
+use crate::policy::Place;
 
 /// Everything that a worker is told.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,8 +54,14 @@ impl Settings {
 /// Which policy, and what it is told.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PolicySettings {
-    /// The component; none for the one built in.
-    pub path: Option<PathBuf>,
+    /// Where it is.
+    pub place: Place,
+    /// How often its place is asked for something new.
+    pub poll: Duration,
+    /// The keys whose signatures count, each of which can be read.
+    pub public_keys: Vec<String>,
+    /// Whether only signed ones are taken.
+    pub require_signature: bool,
     /// Where compiled policies are kept; none for a folder in the system's folder for temporary files.
     pub cache_dir: Option<PathBuf>,
     /// What it is told. Holds no secret.

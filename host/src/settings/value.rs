@@ -7,6 +7,8 @@ use toml::de::DeValue;
 
 use super::keys::{Kind, NAME_RULE};
 use super::secret_text::SecretText;
+use crate::policy::Place;
+use crate::policy::signature::PublicKey;
 use crate::text::printable;
 
 /// A value that is what its setting takes.
@@ -23,6 +25,9 @@ pub enum Value {
     /// A text that is not shown.
     Secret(SecretText),
 }
+
+/// Stands in the place of a policy for the environment's name.
+const ENVIRONMENT: &str = "{environment}";
 
 /// How much of a wrong value an error repeats.
 const SHOWN: usize = 64;
@@ -55,6 +60,11 @@ pub fn from_text(kind: Kind, text: &str) -> Result<Value, String> {
         Kind::Store => taken(!trimmed.is_empty()),
         Kind::Endpoint => endpoint(trimmed).map_or_else(bad, |endpoint| Ok(Value::Text(endpoint))),
         Kind::Hosts => hosts(trimmed.split(',').map(str::trim).filter(|host| !host.is_empty())),
+        Kind::PublicKeys => public_keys(trimmed.split(',').map(str::trim).filter(|key| !key.is_empty())),
+        Kind::PolicyPlace => match place(trimmed, "any") {
+            Ok(_) => Ok(Value::Text(trimmed.to_owned())),
+            Err(problem) => bad(&problem),
+        },
         // Read where it is found: its parts come from several places.
         Kind::Object => bad(""),
     }
@@ -68,11 +78,15 @@ pub fn from_toml(kind: Kind, value: &DeValue<'_>) -> Result<Value, String> {
             let decimal = i128::from_str_radix(number.as_str(), number.radix());
             from_text(kind, &decimal.map_or_else(|_| number.to_string(), |number| number.to_string()))
         }
-        (Kind::Hosts, DeValue::Array(items)) => {
+        (Kind::Hosts | Kind::PublicKeys, DeValue::Array(items)) => {
             let texts: Option<Vec<&str>> = items.iter().map(|item| item.get_ref().as_str()).collect();
-            texts.map_or_else(|| Err(format!("must be {}", expected(kind))), |texts| hosts(texts.into_iter()))
+            match (texts, kind) {
+                (None, _) => Err(format!("must be {}", expected(kind))),
+                (Some(texts), Kind::Hosts) => hosts(texts.into_iter()),
+                (Some(texts), _) => public_keys(texts.into_iter()),
+            }
         }
-        (Kind::Flag | Kind::Count { .. } | Kind::Hosts, _) => Err(wrong_type(kind, value)),
+        (Kind::Flag | Kind::Count { .. } | Kind::Hosts | Kind::PublicKeys, _) => Err(wrong_type(kind, value)),
         (_, DeValue::String(text)) => from_text(kind, text),
         _ => Err(wrong_type(kind, value)),
     }
@@ -90,7 +104,7 @@ pub fn wrong_type(kind: Kind, value: &DeValue<'_>) -> String {
         DeValue::Table(_) => "a table",
     };
     let quoted = match kind {
-        Kind::Flag | Kind::Count { .. } | Kind::Hosts | Kind::Object => "",
+        Kind::Flag | Kind::Count { .. } | Kind::Hosts | Kind::PublicKeys | Kind::Object => "",
         _ => ", in quotes",
     };
     format!("must be {}{quoted}, not {found}", expected(kind))
@@ -109,6 +123,8 @@ pub fn expected(kind: Kind) -> String {
         Kind::Bucket => "the name of a bucket: 3 to 63 letters, digits, `.`, `-` and `_`".to_owned(),
         Kind::Address => "an IP address with a port, such as `127.0.0.1:9090`".to_owned(),
         Kind::Hosts => "names of hosts, such as `hooks.example.com` or `*.example.com`".to_owned(),
+        Kind::PolicyPlace => "a file, a folder, `STORE:PREFIX` or an https address".to_owned(),
+        Kind::PublicKeys => "public keys of minisign: the second line of a .pub file".to_owned(),
         Kind::Header => "the value of an HTTP header: 1 to 256 printable ASCII characters".to_owned(),
         Kind::KeyPrefix => "the first part of a key: letters, digits, `.`, `-` and `_`, parted by `/`".to_owned(),
         Kind::Store => "the name of a store".to_owned(),
@@ -121,7 +137,7 @@ fn refusal(kind: Kind, text: &str, reason: &str) -> String {
     let mut sentence = format!("must be {}", expected(kind));
     if !reason.is_empty() {
         sentence.push_str(&format!("; {reason}"));
-    } else if !matches!(kind, Kind::Secret | Kind::Endpoint) {
+    } else if !matches!(kind, Kind::Secret | Kind::Endpoint | Kind::PolicyPlace) {
         sentence.push_str(&format!(", not `{}`", printable(text, SHOWN)));
     }
     sentence
@@ -184,6 +200,22 @@ fn hosts<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Value, String> {
     Ok(Value::List(taken))
 }
 
+fn public_keys<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Value, String> {
+    let mut taken = Vec::new();
+    for text in texts {
+        if let Err(error) = PublicKey::parse(text) {
+            return Err(format!("must be {}: {error}", expected(Kind::PublicKeys)));
+        }
+        taken.push(text.to_owned());
+    }
+    Ok(Value::List(taken))
+}
+
+/// Where a policy is, with the environment's name in its place.
+pub fn place(text: &str, environment: &str) -> Result<Place, String> {
+    Place::parse(&text.replace(ENVIRONMENT, environment)).map_err(|problem| format!("this one {problem}"))
+}
+
 /// What the reference says of the values of a setting.
 pub fn described(kind: Kind) -> String {
     match kind {
@@ -197,6 +229,8 @@ pub fn described(kind: Kind) -> String {
         Kind::Bucket => "bucket".to_owned(),
         Kind::Address => "IP address and port".to_owned(),
         Kind::Hosts => "list of hosts; with commas in a variable".to_owned(),
+        Kind::PolicyPlace => "path, store and prefix, or URL".to_owned(),
+        Kind::PublicKeys => "list of keys; with commas in a variable".to_owned(),
         Kind::Header => "header".to_owned(),
         Kind::KeyPrefix => "key".to_owned(),
         Kind::Store => "store".to_owned(),

@@ -9,7 +9,8 @@ use crate::cli::environment::{EncoderChoice, EnvironmentArgs};
 use crate::failure::{Failure, Fault};
 use crate::job::{Host, ORIGINALS};
 use crate::observe::Metrics;
-use crate::policy::{Candidate, Compiler, Policy, PolicyError};
+use crate::policy::signature::{PublicKey, SignatureError};
+use crate::policy::{Compiler, Gate, LastGood, Place, PolicyError, Rules, Watcher, fetch};
 use crate::publication::CacheRules;
 use crate::settings::{
     AllowHttp, Bucket, DialectSetting, EncoderSetting, Environment, PolicySettings, Settings, StorePlace,
@@ -34,6 +35,14 @@ pub struct Unfit {
     pub failure: Failure,
 }
 
+/// A service that is fit for work, and who keeps its policies up to date for as long as it works.
+pub struct Assembled {
+    /// The service.
+    pub service: Service,
+    /// Its policies' watcher.
+    pub watcher: Watcher,
+}
+
 impl Unfit {
     fn of(check: &'static str) -> impl Fn(Failure) -> Self {
         move |failure| Self { check, failure }
@@ -48,21 +57,21 @@ pub struct Parts {
 }
 
 /// Makes and tries everything, at the same time where it can.
-pub async fn assemble(settings: &Settings, parts: Parts) -> Result<Service, Unfit> {
+pub async fn assemble(settings: &Settings, parts: Parts) -> Result<Assembled, Unfit> {
     let rules = url_rules(settings);
     let deliverer = deliverer(settings, &rules).map_err(Unfit::of("webhook"))?;
     let stores = stores(settings).map_err(Unfit::of("stores"))?;
     let outbox = outbox(settings, &stores).map_err(Unfit::of("stores"))?;
     let environment = environment(settings);
     let work_root = environment.work_root();
-    let (tools, policy, tried, swept) = tokio::join!(
+    let (tools, watcher, tried, swept) = tokio::join!(
         environment.toolbox(),
-        policy(&settings.policy),
+        policies(&settings.policy, &stores),
         try_stores(settings, &stores),
         clean(work_root.clone()),
     );
     let tools = tools.map_err(|ended| Unfit { check: "ffmpeg", failure: ended.into_failure("host.ffmpeg") })?;
-    let policy = policy.map_err(|error| Unfit { check: "policy", failure: error.into() })?;
+    let watcher = watcher.map_err(Unfit::of("policy"))?;
     tried.map_err(Unfit::of("stores"))?;
     swept.map_err(Unfit::of("work-directory"))?;
     let host = Host {
@@ -81,16 +90,17 @@ pub async fn assemble(settings: &Settings, parts: Parts) -> Result<Service, Unfi
         report_beside: settings.job.report,
         recordings: None,
     };
-    Ok(Service {
+    let service = Service {
         host,
-        policy,
+        policies: watcher.roster(),
         deliverer,
         rules,
         outbox,
         webhook_required: settings.environment != Environment::Dev,
         max_input: settings.job.max_input_bytes,
         metrics: parts.metrics,
-    })
+    };
+    Ok(Assembled { service, watcher })
 }
 
 /// Where webhooks may go.
@@ -187,13 +197,31 @@ fn environment(settings: &Settings) -> EnvironmentArgs {
     }
 }
 
-/// The policy of this environment, with its settings accepted.
-async fn policy(settings: &PolicySettings) -> Result<Policy, PolicyError> {
+/// The way in for this environment's policies.
+pub fn gate(settings: &PolicySettings) -> Result<Gate, Failure> {
     let engine = crate::engine::new().map_err(PolicyError::Engine)?;
-    let cache = settings.cache_dir.clone().unwrap_or_else(|| std::env::temp_dir().join("codex-transcoder-policies"));
-    let compiler = Compiler::new(engine).with_cache(&cache);
-    let json = settings.json();
-    Policy::load(&compiler, Candidate::read(settings.path.as_deref(), &json).await?).await
+    let keys: Result<Vec<PublicKey>, SignatureError> =
+        settings.public_keys.iter().map(|text| PublicKey::parse(text)).collect();
+    let rules = Rules {
+        keys: keys?,
+        require_signature: settings.require_signature,
+        settings: settings.settings.clone(),
+        optional: settings.optional.clone(),
+    };
+    Ok(Gate::new(Compiler::new(engine).with_cache(&cache_of(settings)), rules))
+}
+
+/// Where compiled policies are kept, and the last good one of this environment.
+fn cache_of(settings: &PolicySettings) -> PathBuf {
+    settings.cache_dir.clone().unwrap_or_else(|| std::env::temp_dir().join("codex-transcoder-policies"))
+}
+
+/// The policies of this environment, taken as they are now.
+async fn policies(settings: &PolicySettings, stores: &Stores) -> Result<Watcher, Failure> {
+    let place = &settings.place;
+    let gate = gate(settings)?;
+    let kept = gate.cache().filter(|_| *place != Place::BuiltIn).map(|cache| LastGood::of(cache, place));
+    Ok(Watcher::open(fetch::source(place, stores)?, gate, kept).await?)
 }
 
 /// Asks every store, at the same time, whether it is there and lets us in.

@@ -13,7 +13,7 @@ use crate::event::Observer;
 use crate::failure::Failure;
 use crate::job::{self, Host, Job, Outcome, Request, TAKEN_OVER};
 use crate::observe::Metrics;
-use crate::policy::Policy;
+use crate::policy::{Chosen, Roster};
 use crate::runpod::{self, Ended, Progress};
 use crate::webhook::{Courier, Deliverer, Outbox, UrlRules};
 
@@ -21,8 +21,8 @@ use crate::webhook::{Courier, Deliverer, Outbox, UrlRules};
 pub struct Service {
     /// Machine and stores.
     pub host: Host,
-    /// Who decides.
-    pub policy: Policy,
+    /// Who decides. Each job takes its policy at its beginning and keeps it.
+    pub policies: Roster,
     /// How webhooks are signed and sent.
     pub deliverer: Deliverer,
     /// Where they may go.
@@ -40,32 +40,40 @@ pub struct Service {
 #[async_trait::async_trait]
 impl runpod::Handler for Service {
     async fn handle(&self, job: runpod::Job, progress: Box<dyn Progress>, stop: CancellationToken) -> Ended {
-        let digest = self.policy.digest().get(..12).unwrap_or_default();
+        let chosen = self.policies.choose(&job.id);
+        let digest = chosen.policy.digest().get(..12).unwrap_or_default();
         let span = tracing::info_span!("job", job = job.id, policy_sha256 = digest);
-        self.run(job, progress, stop).instrument(span).await
+        let ended = self.run(&chosen, job, progress, stop).instrument(span).await;
+        self.metrics.job_under(chosen.role, &ended);
+        ended
     }
 }
 
 impl Service {
-    async fn run(&self, job: runpod::Job, progress: Box<dyn Progress>, stop: CancellationToken) -> Ended {
+    async fn run(
+        &self,
+        chosen: &Chosen,
+        job: runpod::Job,
+        progress: Box<dyn Progress>,
+        stop: CancellationToken,
+    ) -> Ended {
         let observer: Arc<dyn Observer> = Arc::new(JobWatch::new(progress, self.metrics.clone()));
         let input = Input::read(&job.id, &job.input);
-        tracing::info!(media = input.media_id, "job taken");
+        let role = chosen.role.name();
+        tracing::info!(media = input.media_id, policy = chosen.policy.name(), role, "job taken");
         let courier = match self.courier(&input) {
             Ok(courier) => courier,
-            Err(failure) => return self.refuse(&job.id, failure, &observer),
+            Err(failure) => return refuse(chosen, &job.id, failure, &observer),
         };
         let request = match self.request(&input, &job.input) {
             Ok(request) => request,
             Err(failure) => {
-                self.tell_refusal(&job.id, &input, &failure, courier, &*observer).await;
-                return self.refuse(&job.id, failure, &observer);
+                tell_refusal(chosen, &job.id, &input, &failure, courier, &*observer).await;
+                return refuse(chosen, &job.id, failure, &observer);
             }
         };
         let (ended, account) =
-            Job { host: &self.host, policy: &self.policy, request: &request, courier, observer, cancel: stop.clone() }
-                .run()
-                .await;
+            Job { host: &self.host, chosen, request: &request, courier, observer, cancel: stop.clone() }.run().await;
         self.metrics.traffic(account.bytes_read, account.bytes_written);
         match &ended {
             Err(_) if stop.is_cancelled() => {
@@ -76,6 +84,7 @@ impl Service {
             _ => finished(ended, &account),
         }
     }
+
     fn courier(&self, input: &Input) -> Result<Option<Arc<Courier>>, Failure> {
         let Some(url) = &input.webhook else { return Ok(None) };
         let url = self.rules.check(url)?;
@@ -94,25 +103,25 @@ impl Service {
         }
         Ok(request)
     }
+}
 
-    /// A refused job is a failed one, where its media item is known and there is somebody to tell.
-    async fn tell_refusal(
-        &self,
-        job: &str,
-        input: &Input,
-        failure: &Failure,
-        courier: Option<Arc<Courier>>,
-        observer: &dyn Observer,
-    ) {
-        if let (Some(media_id), Some(courier)) = (&input.media_id, courier) {
-            job::tell_refusal(&self.policy, job, media_id, failure, &courier, observer).await;
-        }
+/// A refused job is a failed one, where its media item is known and there is somebody to tell.
+async fn tell_refusal(
+    chosen: &Chosen,
+    job: &str,
+    input: &Input,
+    failure: &Failure,
+    courier: Option<Arc<Courier>>,
+    observer: &dyn Observer,
+) {
+    if let (Some(media_id), Some(courier)) = (&input.media_id, courier) {
+        job::tell_refusal(&chosen.policy, job, media_id, failure, &courier, observer).await;
     }
+}
 
-    fn refuse(&self, job: &str, failure: Failure, observer: &Arc<dyn Observer>) -> Ended {
-        observer.on(&crate::event::Event::Failed { failure: failure.clone() });
-        finished(Err(failure), &Account { job: job.to_owned(), ..Account::default() })
-    }
+fn refuse(chosen: &Chosen, job: &str, failure: Failure, observer: &Arc<dyn Observer>) -> Ended {
+    observer.on(&crate::event::Event::Failed { failure: failure.clone() });
+    finished(Err(failure), &Account { job: job.to_owned(), ..Account::under(chosen) })
 }
 
 /// Failures of this machine, after which another one may do better. ffmpeg that fails is not among them: it fails the

@@ -5,6 +5,6 @@ mod handler;
 mod input;
 mod watch;
 
-pub use assemble::{Parts, Unfit, assemble, deliverer, outbox, stores, url_rules};
+pub use assemble::{Assembled, Parts, Unfit, assemble, deliverer, gate, outbox, stores, url_rules};
 pub use handler::Service;
 pub use input::{BadInput, Input};

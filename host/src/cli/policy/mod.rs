@@ -1,5 +1,6 @@
 //! `policy`: what an author of policies and an operator do with them. One file for each subcommand.
 
+mod activate;
 mod bench;
 mod build;
 mod diff;
@@ -8,8 +9,11 @@ mod inspect;
 mod keygen;
 mod loaded;
 mod new;
+mod place;
 mod replay;
+mod rollback;
 mod show;
+mod status;
 mod test;
 
 use clap::{Args, Subcommand};
@@ -44,6 +48,12 @@ enum Action {
     Bench(bench::Bench),
     /// Makes a key pair to sign policies with.
     Keygen(keygen::Keygen),
+    /// Puts a policy where an environment's workers take it from, after trying it as a worker would.
+    Activate(activate::Activate),
+    /// Undoes the last `activate`: ends a trial, else brings the previous policy back.
+    Rollback(rollback::Rollback),
+    /// Says which policies an environment has, and whether a worker would take them.
+    Status(status::Status),
 }
 
 impl Policy {
@@ -59,6 +69,9 @@ impl Policy {
             Action::Diff(diff) => diff.run().await,
             Action::Bench(bench) => bench.run().await,
             Action::Keygen(keygen) => keygen.run(),
+            Action::Activate(activate) => activate.run().await,
+            Action::Rollback(rollback) => rollback.run().await,
+            Action::Status(status) => status.run().await,
         }
     }
 }
