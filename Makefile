@@ -1,7 +1,7 @@
 # Every target with a `##` comment is listed by `make help`.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vendor lint bench guests docs ci ffmpeg toolchain
+.PHONY: help demo test test-vendor lint bench guests guest-js docs ci ffmpeg toolchain
 
 CARGO ?= cargo
 # rustup's programs are found also by a shell that was open while rustup was installed.
@@ -28,13 +28,20 @@ lint: toolchain ## Checks the formatting, and the lints of host and guests
 	@echo "checking the lints"
 	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	@echo "checking the lints of the guests, as they are compiled for the sandbox"
-	@$(CARGO) clippy -p codex-policy -p codex-lean-policy -p policy-sdk -p template-policy --target wasm32-unknown-unknown --locked -- -D warnings
+	@$(CARGO) clippy -p codex-policy -p codex-lean-policy -p policy-sdk -p wasi-policy -p template-policy --target wasm32-unknown-unknown --locked -- -D warnings
 
 bench: toolchain ffmpeg ## Measures a job against its encodes, its link and its memory, and the worker's start
 	@$(CARGO) bench --locked -p codex-transcoder --bench job --bench worker
 
 guests: toolchain ## Makes the policies as components: codex-policy.wasm and codex-lean-policy.wasm in target/policies/
 	@$(CARGO) run --quiet --locked -p policy-builder --bin build-policy -- codex-policy codex-lean-policy
+
+guest-js: ## Makes the policy in JavaScript, with a manifest: target/policies/codex-js/policy.json
+	@if ! command -v node >/dev/null || ! command -v npm >/dev/null; then \
+		echo "Node.js 20 or later and npm are needed on the PATH and not found." >&2; \
+		exit 1; \
+	fi; \
+	node guests/codex-js/build.mjs
 
 docs: toolchain ## Writes docs/contract.md from the comments in wit/
 	@$(CARGO) run --quiet --locked -p policy-builder --bin contract-page

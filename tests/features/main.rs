@@ -16,6 +16,7 @@ mod fleet;
 mod gpu;
 mod hostile;
 mod ladder;
+mod language;
 mod lean;
 mod mezzanine;
 mod picture;

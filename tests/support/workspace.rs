@@ -1,7 +1,9 @@
 //! Where things are: the workspace, folders for tests, the policies, real media.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Once, OnceLock};
 
 use rustix::io::Errno;
@@ -53,6 +55,33 @@ pub fn hostile_policy() -> &'static Path {
 pub fn lean_policy() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| policy_builder::build(&root(), "codex-lean-policy").unwrap().path)
+}
+
+/// The policy that tries what WASI gives it, as a component. Built once.
+pub fn wasi_policy() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| policy_builder::build(&root(), "wasi-policy").unwrap().path)
+}
+
+/// The manifest of the policy in JavaScript, built once. Nothing, and a word about it, where its toolchain can't be had.
+pub fn javascript_policy() -> Option<&'static Path> {
+    /// What its build ends with when npm can't bring what it needs.
+    const UNAVAILABLE: i32 = 69;
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| {
+        let made = Command::new("node").arg("guests/codex-js/build.mjs").current_dir(root()).output();
+        let output = match made {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err("there is no Node.js".to_owned()),
+            made => made.unwrap(),
+        };
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        match output.status.code() {
+            Some(0) => Ok(root().join("target/policies/codex-js/policy.json")),
+            Some(UNAVAILABLE) => Err(said),
+            _ => panic!("the policy in JavaScript can't be built: {said}"),
+        }
+    });
+    built.as_deref().inspect_err(|reason| eprintln!("skipped: {reason}")).ok()
 }
 
 /// Real uploads, where there are some: `media` below `$CODEX_SHARED`, or below a folder `shared` beside the workspace.

@@ -43,6 +43,9 @@ pub struct Run {
     /// The policy component [default: the one that is built in].
     #[arg(long, env = "CODEX_POLICY", value_name = "FILE")]
     pub policy: Option<PathBuf>,
+    /// Give the policy WASI, locked down: for components made from Python or JavaScript.
+    #[arg(long, requires = "policy")]
+    pub wasi: bool,
     /// Settings of the policy: a JSON or TOML file, or key=value. Can be given more than once.
     #[arg(long, value_name = "FILE|KEY=VALUE")]
     pub settings: Vec<String>,
@@ -113,6 +116,7 @@ impl Run {
         let compiler = Compiler::new(engine);
         let settings = settings_argument::merge(&self.settings)?;
         let candidate = Candidate::read(self.policy.as_deref(), &settings).await.map_err(Ended::failed)?;
+        let candidate = Candidate { wasi: self.wasi, ..candidate };
         let policy = Policy::load(&compiler, candidate).await.map_err(Ended::failed)?;
         let tools = Arc::new(self.environment.toolbox().await?);
         let recordings = self.record.as_deref().map(|folder| recordings(folder, secret)).transpose()?;

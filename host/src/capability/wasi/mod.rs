@@ -17,6 +17,8 @@ use wasmtime_wasi::{Deterministic, I32Exit, WasiCtx, WasiCtxView, WasiView};
 use self::clocks::{Still, Timers};
 use self::output::{Output, Stream};
 use super::State;
+use crate::policy::Limits;
+use crate::policy::limits::Limit;
 
 /// The parts of WASI that are linked. Sockets are among them because Python won't start without; none can be made.
 pub const PACKAGES: [&str; 6] =
@@ -34,6 +36,7 @@ static INSECURE: LazyLock<Vec<u8>> = LazyLock::new(|| random("insecure"));
 /// What one call has of WASI.
 pub(super) struct Wasi {
     ctx: WasiCtx,
+    stdout: Output,
     stderr: Output,
 }
 
@@ -48,11 +51,12 @@ pub fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 }
 
 impl Wasi {
-    fn new(job: &str) -> Self {
-        let stderr = Output::new(Stream::Stderr, job);
+    fn new(job: &str, limits: &Limits) -> Self {
+        let output = |stream| Output::new(stream, job, limits.size(Limit::LogLines));
+        let (stdout, stderr) = (output(Stream::Stdout), output(Stream::Stderr));
         let ctx = WasiCtx::builder()
             .stdin(ClosedInputStream)
-            .stdout(Output::new(Stream::Stdout, job))
+            .stdout(stdout.clone())
             .stderr(stderr.clone())
             .wall_clock(Still)
             .monotonic_clock(Still)
@@ -65,7 +69,7 @@ impl Wasi {
             .allow_ip_name_lookup(false)
             .socket_addr_check(|_, _| Box::pin(async { false }))
             .build();
-        Self { ctx, stderr }
+        Self { ctx, stdout, stderr }
     }
 }
 
@@ -79,9 +83,10 @@ impl State {
 impl WasiView for State {
     /// Every function of WASI begins with this.
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        self.meter.wasi_call();
         let job = self.powers.as_ref().map_or("", |powers| powers.means.job_id.as_str());
-        let wasi = self.wasi.get_or_insert_with(|| Box::new(Wasi::new(job)));
+        let wasi = self.wasi.get_or_insert_with(|| Box::new(Wasi::new(job, self.meter.limits())));
+        let (out, err) = (wasi.stdout.uncounted(), wasi.stderr.uncounted());
+        self.meter.wasi_call(out.count + err.count, out.bytes + err.bytes);
         WasiCtxView { ctx: &mut wasi.ctx, table: &mut self.table }
     }
 }

@@ -13,9 +13,6 @@ use crate::text::printable;
 /// Longest line, in bytes and so in characters: as much as a message of the contract's own `log`.
 const MAX_LINE: usize = 8 * 1024;
 
-/// Most lines of one stream in one call. A traceback has a hundred at most.
-const MAX_LINES: usize = 1000;
-
 /// Most bytes that are taken at once.
 const MAX_WRITE: usize = 64 * 1024;
 
@@ -45,16 +42,41 @@ pub struct Output {
 struct Written {
     stream: Stream,
     job: String,
+    /// Most lines that are logged. Who writes more is ended, but not at once.
+    most: usize,
     line: Vec<u8>,
     lines: usize,
+    uncounted: Lines,
     tail: String,
 }
 
+/// Lines, and what is in them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lines {
+    /// How many.
+    pub count: usize,
+    /// Their bytes.
+    pub bytes: usize,
+}
+
 impl Output {
-    /// Nothing written yet.
-    pub fn new(stream: Stream, job: &str) -> Self {
-        let written = Written { stream, job: job.to_owned(), line: Vec::new(), lines: 0, tail: String::new() };
+    /// Nothing written yet, and at most so many lines to be logged.
+    pub fn new(stream: Stream, job: &str, most: usize) -> Self {
+        let written = Written {
+            stream,
+            job: job.to_owned(),
+            most,
+            line: Vec::new(),
+            lines: 0,
+            uncounted: Lines::default(),
+            tail: String::new(),
+        };
         Self { written: Arc::new(Mutex::new(written)) }
+    }
+
+    /// The lines since this was asked before.
+    pub fn uncounted(&self) -> Lines {
+        std::mem::take(&mut self.written().uncounted)
     }
 
     /// The end of it, on one line; nothing where nothing was written.
@@ -101,13 +123,12 @@ impl Written {
         }
         self.remember(&text);
         self.lines += 1;
-        let job = self.job.as_str();
-        if self.lines > MAX_LINES {
-            if self.lines == MAX_LINES + 1 {
-                tracing::warn!(target: "policy", job, "more than {MAX_LINES} lines of output; the rest is left out");
-            }
+        self.uncounted.count += 1;
+        self.uncounted.bytes += text.len();
+        if self.lines > self.most {
             return;
         }
+        let job = self.job.as_str();
         match self.stream {
             Stream::Stdout => tracing::info!(target: "policy", job, stream = "stdout", "{text}"),
             Stream::Stderr => tracing::warn!(target: "policy", job, stream = "stderr", "{text}"),
@@ -172,7 +193,7 @@ mod tests {
     use super::*;
 
     fn after(writes: &[&[u8]]) -> (usize, Option<String>) {
-        let mut output = Output::new(Stream::Stderr, "job");
+        let mut output = Output::new(Stream::Stderr, "job", 10);
         for bytes in writes {
             output.write(Bytes::copy_from_slice(bytes)).unwrap();
         }
@@ -189,9 +210,9 @@ mod tests {
 
     #[test]
     fn of_much_output_the_end_is_remembered() {
-        let (lines, tail) = after(&["ä\n".repeat(2 * MAX_LINES).as_bytes(), b"the reason"]);
+        let (lines, tail) = after(&["ä\n".repeat(2000).as_bytes(), b"the reason"]);
         let tail = tail.unwrap();
-        assert_eq!((lines, tail.chars().count()), (2 * MAX_LINES + 1, MAX_TAIL));
+        assert_eq!((lines, tail.chars().count()), (2001, MAX_TAIL));
         assert!(tail.ends_with("ä | ä | the reason"), "{tail}");
     }
 
@@ -201,8 +222,16 @@ mod tests {
     }
 
     #[test]
+    fn lines_are_counted_once() {
+        let mut output = Output::new(Stream::Stdout, "job", 10);
+        output.write(Bytes::from_static(b"one\nthree\nfour")).unwrap();
+        assert_eq!(output.uncounted(), Lines { count: 2, bytes: 8 });
+        assert_eq!(output.uncounted(), Lines::default());
+    }
+
+    #[test]
     fn an_endless_line_takes_no_memory() {
-        let mut output = Output::new(Stream::Stdout, "job");
+        let mut output = Output::new(Stream::Stdout, "job", 10);
         for _ in 0..100 {
             output.write(Bytes::from(vec![b'a'; MAX_WRITE])).unwrap();
         }
@@ -211,7 +240,7 @@ mod tests {
 
     #[test]
     fn zeroes_are_made_only_where_there_is_room_for_them() {
-        let mut output = Output::new(Stream::Stdout, "job");
+        let mut output = Output::new(Stream::Stdout, "job", 10);
         assert!(output.write_zeroes(MAX_WRITE).is_ok());
         assert!(output.write_zeroes(usize::MAX).is_err());
     }

@@ -28,6 +28,12 @@ impl Loaded {
         Ok(Self { compiler: Compiler::new(engine), candidate, first: OnceCell::new() })
     }
 
+    /// With WASI linked for it, or without.
+    pub(super) fn with_wasi(mut self, wasi: bool) -> Self {
+        self.candidate.wasi = wasi;
+        self
+    }
+
     /// What it is called.
     pub(super) fn name(&self) -> &str {
         &self.candidate.name

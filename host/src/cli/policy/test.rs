@@ -25,6 +25,9 @@ pub struct Test {
     /// The policy component [default: the one that is built in].
     #[arg(long, env = "CODEX_POLICY", value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// Give the policy WASI, locked down: for components made from Python or JavaScript.
+    #[arg(long, requires = "policy")]
+    wasi: bool,
     /// Only the scenarios whose names have this in them.
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
@@ -48,7 +51,7 @@ impl Test {
         if files.is_empty() {
             return Err(Ended::usage(format!("there is no scenario in {}", self.scenarios.display())));
         }
-        let policy = Loaded::read(self.policy.as_deref()).await?;
+        let policy = Loaded::read(self.policy.as_deref()).await?.with_wasi(self.wasi);
         let mut verdicts = Vec::new();
         for file in &files {
             let verdict = self.verdict(file, &policy).await;

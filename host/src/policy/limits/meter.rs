@@ -99,10 +99,11 @@ impl Meter {
         Ok(())
     }
 
-    /// Called when a function of WASI begins. It can't refuse, so the next tick does. None of them waits: what they take
-    /// counts as computing.
-    pub fn wasi_call(&mut self) {
+    /// Called when a function of WASI begins, with the lines that were logged by such functions since. It can't refuse, so
+    /// the next tick does. None of them waits: what they take counts as computing.
+    pub fn wasi_call(&mut self, lines: usize, bytes: usize) {
         let counted = self.add(Limit::HostCalls, 1);
+        let counted = counted.and(self.add(Limit::LogLines, lines)).and(self.add(Limit::LogBytes, bytes));
         self.overrun = self.overrun.or(counted.err());
     }
 
