@@ -46,10 +46,17 @@ fn main() {
     if let Ok(endpoint) = std::env::var(UPLOAD_ONLY) {
         return upload_large(&endpoint);
     }
-    over_a_link();
-    start_to_first_take();
-    manifest_to_first_job();
-    large_original();
+    // `cargo bench --bench worker -- start swap` measures those alone.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let parts: [(&str, fn()); 4] = [
+        ("link", over_a_link),
+        ("start", start_to_first_take),
+        ("swap", manifest_to_first_job),
+        ("large", large_original),
+    ];
+    for (_, measure) in parts.iter().filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|one| one == name)) {
+        measure();
+    }
 }
 
 fn program() -> &'static Path {
@@ -79,7 +86,7 @@ fn job(platform: &Platform, original: &Path) -> (Duration, serde_json::Value) {
 fn over_a_link() {
     let original = fixtures::clip(1280, 720, "30", 20.0);
     let open = Platform::default();
-    let (alone, _) = job(&open, &original);
+    let (alone, alone_report) = job(&open, &original);
     let throttled = Platform::default();
     for server in [&throttled.media, &throttled.archive] {
         server.throttle(Some(LINK));
@@ -94,6 +101,9 @@ fn over_a_link() {
         transfer.as_secs_f64(),
         wall.as_secs_f64()
     );
+    for (link, report) in [("open", &alone_report), ("slow", &report)] {
+        println!("  parts in ms, {link} link: {}", report["parts"]);
+    }
     verdict(
         "job over the larger of both",
         wall.as_secs_f64() / alone.max(transfer).as_secs_f64(),
