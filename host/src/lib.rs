@@ -16,6 +16,7 @@ pub mod account;
 pub mod capability;
 pub mod cli;
 pub mod comparison;
+pub mod cost;
 pub mod engine;
 pub mod event;
 pub mod failure;

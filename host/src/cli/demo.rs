@@ -44,7 +44,6 @@ impl Demo {
             input: clip,
             out: self.out.clone(),
             policy: None,
-            wasi: false,
             settings: vec!["waveform=always".to_owned()],
             webhook: Some(receiver.url()),
             media_type: None,

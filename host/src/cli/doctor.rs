@@ -11,12 +11,12 @@ use super::exit::Ended;
 use crate::media::command::Arguments;
 use crate::media::encoder;
 use crate::media::process::Tool;
-use crate::policy::{Candidate, Compiler, Policy, PolicyError};
+use crate::policy::{AdmitError, Compiler, Policy, PolicyError, named};
 
 /// The arguments of `doctor`.
 #[derive(Clone, Debug, Args)]
 pub struct Doctor {
-    /// The policy component to look at [default: the one that is built in].
+    /// The policy to look at: a component, or a manifest with its module beside it [default: the one that is built in].
     #[arg(long, env = "CODEX_POLICY", value_name = "FILE")]
     policy: Option<std::path::PathBuf>,
     #[command(flatten)]
@@ -79,7 +79,7 @@ impl Doctor {
         let began = Instant::now();
         let loaded = async {
             let compiler = Compiler::new(crate::engine::new().map_err(PolicyError::Engine)?);
-            Policy::load(&compiler, Candidate::read(self.policy.as_deref(), "{}").await?).await
+            Ok::<_, AdmitError>(Policy::load(&compiler, named(self.policy.as_deref()).await?.candidate).await?)
         };
         match loaded.await {
             Ok(policy) => Finding::Good(format!(
@@ -113,7 +113,7 @@ async fn version(tool: &Tool) -> Finding {
 }
 
 async fn encoders(ffmpeg: &Tool) -> Vec<(&'static str, Finding)> {
-    let (proof, devices) = tokio::join!(encoder::prove(ffmpeg), encoder::devices());
+    let ((proof, _), devices) = tokio::join!(encoder::prove(ffmpeg), encoder::devices());
     let cpu = match proof.cpu_missing {
         None => Finding::Good("proven by a test encode".into()),
         Some(why) => Finding::Bad(why),

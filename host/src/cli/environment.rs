@@ -72,7 +72,7 @@ impl EnvironmentArgs {
     /// The programs, with what the test encodes showed.
     pub async fn toolbox(&self) -> Result<Toolbox, Ended> {
         let ffmpeg = self.ffmpeg()?;
-        let (proof, devices, version) = tokio::join!(encoder::prove(&ffmpeg), encoder::devices(), ffmpeg.version());
+        let ((proof, version), devices) = tokio::join!(encoder::prove(&ffmpeg), encoder::devices());
         if proof.processors().is_empty() {
             let reason = proof.cpu_missing.unwrap_or_default();
             return Err(Ended::environment(format!(

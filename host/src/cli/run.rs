@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::environment::EnvironmentArgs;
 use super::exit::Ended;
+use super::policy::Loaded;
 use super::{settings_argument, view};
 use crate::event::Observer;
 use crate::failure::Failure;
@@ -15,7 +16,7 @@ use crate::job::{Host, Job, ORIGINALS, Outcome, Request};
 use crate::media::plan::Destination;
 use crate::media::probe::Declared;
 use crate::observe::Redactor;
-use crate::policy::{Candidate, Chosen, Compiler, Policy, PolicyError};
+use crate::policy::{Chosen, Policy};
 use crate::recording::Recordings;
 use crate::storage::{Key, LocalDirectory, SingleFile, Stores};
 use crate::webhook::{Courier, Deliverer, Secret, UrlRules, http_client};
@@ -40,12 +41,9 @@ pub struct Run {
     /// Where everything goes: a folder for each store below it.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// The policy component [default: the one that is built in].
+    /// The policy: a component, or a manifest with its module beside it [default: the one that is built in].
     #[arg(long, env = "CODEX_POLICY", value_name = "FILE")]
     pub policy: Option<PathBuf>,
-    /// Give the policy WASI, locked down: for components made from Python or JavaScript.
-    #[arg(long, requires = "policy")]
-    pub wasi: bool,
     /// Settings of the policy: a JSON or TOML file, or key=value. Can be given more than once.
     #[arg(long, value_name = "FILE|KEY=VALUE")]
     pub settings: Vec<String>,
@@ -112,17 +110,17 @@ impl Run {
     ) -> Result<Result<Outcome, Failure>, Ended> {
         let request = self.request()?;
         let courier = self.courier(secret)?;
-        let engine = crate::engine::new().map_err(|error| Ended::failed(PolicyError::Engine(error)))?;
-        let compiler = Compiler::new(engine);
-        let settings = settings_argument::merge(&self.settings)?;
-        let candidate = Candidate::read(self.policy.as_deref(), &settings).await.map_err(Ended::failed)?;
-        let candidate = Candidate { wasi: self.wasi, ..candidate };
-        let policy = Policy::load(&compiler, candidate).await.map_err(Ended::failed)?;
+        let policy = self.policy().await?;
         let tools = Arc::new(self.environment.toolbox().await?);
         let recordings = self.record.as_deref().map(|folder| recordings(folder, secret)).transpose()?;
         let host = Host { recordings, ..Host::plain(tools, self.stores()?, self.environment.work_root()) };
         let job = Job { host: &host, chosen: &Chosen::only(policy), request: &request, courier, observer, cancel };
         Ok(job.run().await.0)
+    }
+
+    async fn policy(&self) -> Result<Policy, Ended> {
+        let settings = settings_argument::merge("--settings", &self.settings)?;
+        Loaded::read(self.policy.as_deref()).await?.under(settings).await.map_err(Ended::failed)
     }
 
     fn request(&self) -> Result<Request, Ended> {

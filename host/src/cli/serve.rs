@@ -1,6 +1,7 @@
 //! `serve`: the local API that RunPod developers know.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -19,6 +20,9 @@ pub struct Serve {
     /// Where to listen [default: serve.address of the settings].
     #[arg(long, value_name = "ADDRESS")]
     address: Option<SocketAddr>,
+    /// Write down what each job saw and did, for `policy replay` and `policy diff`.
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
 }
 
 impl Serve {
@@ -26,7 +30,9 @@ impl Serve {
     pub async fn run(self, drain: CancellationToken) -> Result<(), Ended> {
         let settings = self.settings.load()?;
         service::start_log(&settings);
-        let assembled = service::fit(&settings, Metrics::new(), None).await?;
+        let recordings = service::recordings(&settings, self.record.as_deref())?;
+        let mut assembled = service::fit(&settings, Metrics::new(), None).await?;
+        assembled.service.host.recordings = recordings;
         let service = service::watch(&settings, assembled);
         service::observed(&settings, &service).await?;
         let address = self.address.unwrap_or(settings.serve_address);

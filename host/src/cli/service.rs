@@ -1,6 +1,6 @@
 //! What the commands of a deployed worker share: its settings, its log, and how it says that it can't work.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use tokio_util::sync::CancellationToken;
@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::exit::Ended;
 use crate::observe::{self, Health, Metrics, ObserveServer, Redactor};
 use crate::policy::Standing;
+use crate::recording::Recordings;
 use crate::runpod::{self, Endpoint};
 use crate::settings::{Settings, of_this_process};
 use crate::worker::{self, Assembled, Parts, Service, Unfit};
@@ -37,6 +38,11 @@ pub fn redactor(settings: &Settings) -> Redactor {
         redactor.register(&std::env::var(variable).unwrap_or_default());
     }
     redactor
+}
+
+/// Where jobs are recorded, without any secret; none where nobody asked for it.
+pub fn recordings(settings: &Settings, folder: Option<&Path>) -> Result<Option<Recordings>, Ended> {
+    folder.map(|folder| Recordings::open(folder, redactor(settings))).transpose().map_err(Ended::failed)
 }
 
 /// Sends the log to stderr as lines of JSON, without any secret.

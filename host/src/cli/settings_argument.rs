@@ -1,4 +1,4 @@
-//! `--settings FILE|key=value`, as often as needed; the last one wins.
+//! `--settings FILE|key=value` and its like, as often as needed; the last one wins.
 
 use std::path::Path;
 
@@ -6,18 +6,18 @@ use serde_json::{Map, Value};
 
 use super::exit::Ended;
 
-/// Puts all of them together as one JSON object.
-pub fn merge(arguments: &[String]) -> Result<String, Ended> {
+/// Puts all of them together. `flag` is what an error calls them.
+pub fn merge(flag: &str, arguments: &[String]) -> Result<Map<String, Value>, Ended> {
     let mut settings = Map::new();
     for argument in arguments {
         match argument.split_once('=') {
             Some((key, value)) => {
                 settings.insert(key.to_owned(), value_of(value));
             }
-            None => settings.extend(read(Path::new(argument))?),
+            None => settings.extend(read(flag, Path::new(argument))?),
         }
     }
-    Ok(Value::Object(settings).to_string())
+    Ok(settings)
 }
 
 /// A JSON value where it is one, else a text: `mezzanine=false`, `effort=fastest`, `rungs=["720p"]`.
@@ -25,17 +25,16 @@ fn value_of(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
-fn read(path: &Path) -> Result<Map<String, Value>, Ended> {
+fn read(flag: &str, path: &Path) -> Result<Map<String, Value>, Ended> {
     let shown = path.display();
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Ended::usage(format!("--settings {shown}: {error} (a setting itself is written key=value)"))
-    })?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Ended::usage(format!("{flag} {shown}: {error} (a setting itself is written key=value)")))?;
     let parsed = if path.extension().is_some_and(|ending| ending == "toml") {
         toml::from_str(&text).map_err(|error| error.to_string())
     } else {
         serde_json::from_str(&text).map_err(|error| error.to_string())
     };
-    parsed.map_err(|error| Ended::usage(format!("--settings {shown} is not a table of settings: {error}")))
+    parsed.map_err(|error| Ended::usage(format!("{flag} {shown} is not a table of settings: {error}")))
 }
 
 #[cfg(test)]
@@ -44,7 +43,7 @@ mod tests {
 
     fn merged(arguments: &[&str]) -> String {
         let arguments: Vec<String> = arguments.iter().map(|&text| text.to_owned()).collect();
-        merge(&arguments).unwrap()
+        Value::Object(merge("--settings", &arguments).unwrap()).to_string()
     }
 
     #[test]
@@ -68,7 +67,7 @@ mod tests {
         let toml = write("b.toml", "effort = \"slow\"\n");
         assert_eq!(merged(&[&json, &toml]), r#"{"effort":"slow","mezzanine":false}"#);
         let bad = write("c.json", "[1]");
-        assert!(merge(&[bad]).is_err());
-        assert!(merge(&["not-there.json".to_owned()]).is_err());
+        assert!(merge("--settings", &[bad]).is_err());
+        assert!(merge("--settings", &["not-there.json".to_owned()]).is_err());
     }
 }

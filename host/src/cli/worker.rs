@@ -45,9 +45,7 @@ impl Worker {
             let implied = Path::new(TEST_INPUT);
             (implied.is_file() && endpoint.is_none()).then(|| implied.to_owned())
         });
-        let recordings = self.record.as_deref();
-        let recordings = recordings.map(|folder| Recordings::open(folder, service::redactor(&settings)));
-        let recordings = recordings.transpose().map_err(Ended::failed)?;
+        let recordings = service::recordings(&settings, self.record.as_deref())?;
         if let Some(file) = test_input {
             return test(&settings, &file, recordings, drain).await;
         }

@@ -5,9 +5,8 @@ use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
 use super::command::Arguments;
-use super::containment::quiet_ffmpeg;
 use super::plan::{Effort, Encoding};
-use super::process::{ProcessError, Tool, last_lines};
+use super::process::{Finished, ProcessError, Tool, last_lines};
 
 /// What does the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -143,25 +142,43 @@ impl Proof {
 }
 
 /// Encodes a few frames with each encoder. What ffmpeg lists proves nothing: it lists NVENC where no GPU is.
-pub async fn prove(ffmpeg: &Tool) -> Proof {
+///
+/// With the proof comes ffmpeg's version as it tells it on the way, empty where it tells none. Asking for that alone
+/// would be one more process, and a start of ffmpeg, which loads 200 libraries, is most of what a worker's start takes.
+pub async fn prove(ffmpeg: &Tool) -> (Proof, String) {
     let (gpu, cpu) = tokio::join!(test_encode(ffmpeg, Processor::Gpu), test_encode(ffmpeg, Processor::Cpu));
-    Proof { gpu_missing: gpu.err(), cpu_missing: cpu.err() }
+    let told = [&gpu, &cpu].map(|encode| match encode {
+        Ok(finished) => finished.stderr.as_str(),
+        Err(ProcessError::Failed { stderr, .. }) => stderr.as_str(),
+        Err(_) => "",
+    });
+    let version = told.iter().find_map(|told| version(told)).unwrap_or_default().to_owned();
+    let missing = |encode: Result<Finished, ProcessError>| match encode {
+        Ok(_) => None,
+        Err(ProcessError::Failed { stderr, .. }) => Some(explain(&stderr)),
+        Err(error) => Some(error.to_string()),
+    };
+    (Proof { gpu_missing: missing(gpu), cpu_missing: missing(cpu) }, version)
 }
 
-async fn test_encode(ffmpeg: &Tool, processor: Processor) -> Result<(), String> {
+/// The version in ffmpeg's banner: `ffmpeg version 5.1.9-0+deb12u1 Copyright (c) ...`
+fn version(told: &str) -> Option<&str> {
+    told.lines().find_map(|line| line.strip_prefix("ffmpeg version "))?.split_whitespace().next()
+}
+
+async fn test_encode(ffmpeg: &Tool, processor: Processor) -> Result<Finished, ProcessError> {
     let encoding = Encoding { quality: 23, max_kbps: Some(1000), effort: Effort::Fast };
-    let arguments = quiet_ffmpeg()
+    // With its banner, which has the version.
+    let arguments = Arguments::new()
+        .flag("-nostdin")
+        .flag("-nostats")
         .pair("-f", "lavfi")
         // 256x256: NVENC refuses frames under about 145x49, whatever the GPU.
         .pair("-i", "color=c=gray:size=256x256:rate=25:duration=0.2")
         .all(video_options(processor, &encoding, 1))
         .pair("-f", "null")
         .flag("-");
-    match ffmpeg.capture(&arguments, Path::new("/"), &CancellationToken::new(), 0).await {
-        Ok(_) => Ok(()),
-        Err(ProcessError::Failed { stderr, .. }) => Err(explain(&stderr)),
-        Err(error) => Err(error.to_string()),
-    }
+    ffmpeg.capture(&arguments, Path::new("/"), &CancellationToken::new(), 0).await.map(|(_, finished)| finished)
 }
 
 /// What a failed test encode means and what to do about it.
@@ -186,6 +203,13 @@ fn explain(stderr: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_version_is_in_the_banner() {
+        let told = "ffmpeg version 5.1.9-0+deb12u1 Copyright (c) 2000-2026 the FFmpeg developers\n  built with gcc 12";
+        assert_eq!(version(told), Some("5.1.9-0+deb12u1"));
+        assert_eq!(version("another program"), None);
+    }
 
     #[test]
     fn the_two_encoders_get_what_the_ladder_asks_for() {

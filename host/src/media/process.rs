@@ -102,15 +102,6 @@ impl Tool {
         &self.program
     }
 
-    /// The version that it tells; empty where it tells none.
-    pub async fn version(&self) -> String {
-        let arguments = Arguments::new().flag("-version");
-        let answer = self.capture(&arguments, Path::new("/"), &CancellationToken::new(), 4096).await;
-        let text = answer.map(|(answer, _)| String::from_utf8_lossy(&answer).into_owned()).unwrap_or_default();
-        // `ffmpeg version 5.1.9-0+deb12u1 Copyright (c) ...`
-        text.split_whitespace().skip_while(|word| *word != "version").nth(1).unwrap_or_default().to_owned()
-    }
-
     fn name(&self) -> String {
         self.program.file_name().map_or_else(|| "ffmpeg".to_owned(), |name| name.to_string_lossy().into_owned())
     }

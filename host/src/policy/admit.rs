@@ -192,27 +192,10 @@ impl Gate {
         if source.built_in() {
             return self.built_in(manifest).await;
         }
-        let module = source.module(manifest).await?;
-        let found = hex::encode(Sha256::digest(&module));
-        if found != manifest.sha256 {
-            return Err(AdmitError::Digest {
-                policy: manifest.name.clone(),
-                module: manifest.module.clone(),
-                expected: manifest.sha256.clone(),
-                found,
-            });
-        }
-        let signed = self.signed(manifest, &module)?;
-        let module: Arc<[u8]> = module.into();
-        let candidate = Candidate {
-            name: manifest.name.clone(),
-            version: manifest.version.clone(),
-            bytes: module.to_vec(),
-            settings: String::new(),
-            limits: limits(manifest)?,
-            wasi: manifest.wasi,
-        };
-        let policy = self.load(manifest, candidate).await?;
+        let bytes = module(source, manifest).await?;
+        let signed = self.signed(manifest, &bytes)?;
+        let module: Arc<[u8]> = bytes.as_slice().into();
+        let policy = self.load(manifest, manifest.candidate(bytes)?).await?;
         smoke::run(&policy).await?;
         Ok(Admitted { policy, module, signed })
     }
@@ -251,9 +234,35 @@ impl Gate {
     }
 }
 
-fn limits(manifest: &Manifest) -> Result<Limits, AdmitError> {
-    Limits::from_json(&manifest.limits).map_err(|problems| AdmitError::Limits {
-        policy: manifest.name.clone(),
-        problems: problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-    })
+/// Brings the module of a manifest, and has it proven that it is the one that is meant.
+pub(super) async fn module(source: &dyn Source, manifest: &Manifest) -> Result<Vec<u8>, AdmitError> {
+    let module = source.module(manifest).await?;
+    let found = hex::encode(Sha256::digest(&module));
+    if found != manifest.sha256 {
+        return Err(AdmitError::Digest {
+            policy: manifest.name.clone(),
+            module: manifest.module.clone(),
+            expected: manifest.sha256.clone(),
+            found,
+        });
+    }
+    Ok(module)
+}
+
+impl Manifest {
+    /// What is to be loaded: this module, as the manifest says.
+    pub fn candidate(&self, module: Vec<u8>) -> Result<Candidate, AdmitError> {
+        let limits = Limits::from_json(&self.limits).map_err(|problems| AdmitError::Limits {
+            policy: self.name.clone(),
+            problems: problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        })?;
+        Ok(Candidate {
+            name: self.name.clone(),
+            version: self.version.clone(),
+            bytes: module,
+            settings: Value::Object(self.settings.clone()).to_string(),
+            limits,
+            wasi: self.wasi,
+        })
+    }
 }

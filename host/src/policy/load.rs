@@ -1,6 +1,5 @@
 //! From bytes to a policy that can be called: checked, compiled, linked, and asked about its settings.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -55,16 +54,6 @@ impl Candidate {
     /// The policy that is built into the program.
     pub fn built_in(settings: &str) -> Self {
         Self::new(super::DEFAULT_NAME, super::DEFAULT.to_vec(), settings)
-    }
-
-    /// The component in this file, or the one that is built in where no file is named.
-    pub async fn read(path: Option<&Path>, settings: &str) -> Result<Self, PolicyError> {
-        let Some(path) = path else { return Ok(Self::built_in(settings)) };
-        let name = path.display().to_string();
-        match tokio::fs::read(path).await {
-            Ok(bytes) => Ok(Self::new(&name, bytes, settings)),
-            Err(source) => Err(PolicyError::Unreadable { policy: name, source }),
-        }
     }
 
     /// These bytes, with the host's own limits.

@@ -2,7 +2,6 @@
 
 mod abandon;
 mod admit;
-pub mod bench;
 pub mod bindings;
 mod call;
 mod compile;
@@ -15,6 +14,7 @@ mod last_good;
 pub mod limits;
 mod load;
 mod manifest;
+mod named;
 mod place;
 mod roster;
 mod shelf;
@@ -26,10 +26,12 @@ pub use admit::{AdmitError, Admitted, Gate, Rules, Signed};
 pub use call::Call;
 pub use compile::Compiler;
 pub use error::PolicyError;
+pub use inputs::Inputs;
 pub use last_good::LastGood;
 pub use limits::{Limits, Used};
 pub use load::{Candidate, Policy};
 pub use manifest::{Deployment, Manifest, ManifestError, Next};
+pub use named::{Named, named};
 pub use place::{BadPlace, Place};
 pub use roster::{Chosen, Refusal, Role, Roster, Standing, share};
 pub use shelf::{Shelf, ShelfError};

@@ -273,9 +273,9 @@ async fn make(
         sender.send_replace(advance);
     };
     let made = transcode::make(&means.tools, &means.work, info, plan, &publication, &means.cancel, watch).await;
-    let uploaded = early.finish().await;
     match made {
         Ok(made) => {
+            let uploaded = early.finish(&means.cancel).await;
             for (part, took) in &made.parts {
                 let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
                 means.observer.on(&Event::Done { part, ms });
@@ -283,7 +283,7 @@ async fn make(
             Ok(Product::New { made, uploaded, publication })
         }
         Err(error) => {
-            abandon(means, uploaded, &publication).await;
+            abandon(means, early.abandon().await, &publication).await;
             Err(error.into())
         }
     }

@@ -58,6 +58,9 @@ type Sent = BTreeMap<Destination, Option<Version>>;
 pub struct Early {
     stores: Stores,
     sent: Arc<Mutex<Sent>>,
+    /// Begins no more.
+    enough: CancellationToken,
+    /// Breaks off what is being sent.
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -65,7 +68,8 @@ pub struct Early {
 impl Early {
     /// Starts to look.
     pub fn start(stores: &Stores, families: Vec<Family>, publication: &str, labels: &Labels) -> Self {
-        let (sent, stop) = (Arc::new(Mutex::new(Sent::new())), CancellationToken::new());
+        let sent = Arc::new(Mutex::new(Sent::new()));
+        let (enough, stop) = (CancellationToken::new(), CancellationToken::new());
         let sender = Sender {
             stores: stores.clone(),
             families,
@@ -73,16 +77,30 @@ impl Early {
             labels: labels.clone(),
             sent: Arc::clone(&sent),
         };
-        let task = tokio::spawn(sender.run(stop.clone()).in_current_span());
-        Self { stores: stores.clone(), sent, stop, task }
+        let task = tokio::spawn(sender.run(enough.clone(), stop.clone()).in_current_span());
+        Self { stores: stores.clone(), sent, enough, stop, task }
     }
 
-    /// Ends it. What is being sent is broken off: the end sends it again, several at a time.
-    pub async fn finish(self) -> Uploaded {
+    /// Begins no more, and waits for what is being sent: on a slow link, what is half there is worth finishing. A job
+    /// that is called off waits for nothing.
+    pub async fn finish(self, cancel: &CancellationToken) -> Uploaded {
+        self.enough.cancel();
+        let Self { stores, sent, stop, mut task, .. } = self;
+        tokio::select! {
+            _ = &mut task => {}
+            () = cancel.cancelled() => {
+                stop.cancel();
+                let _ = task.await;
+            }
+        }
+        Uploaded::of(stores, &sent)
+    }
+
+    /// Breaks off what is being sent.
+    pub async fn abandon(self) -> Uploaded {
         self.stop.cancel();
         let _ = self.task.await;
-        let sent = std::mem::take(&mut *self.sent.lock().unwrap_or_else(PoisonError::into_inner));
-        Uploaded { stores: self.stores, sent }
+        Uploaded::of(self.stores, &self.sent)
     }
 }
 
@@ -94,6 +112,11 @@ pub struct Uploaded {
 }
 
 impl Uploaded {
+    fn of(stores: Stores, sent: &Mutex<Sent>) -> Self {
+        let sent = std::mem::take(&mut *sent.lock().unwrap_or_else(PoisonError::into_inner));
+        Self { stores, sent }
+    }
+
     /// Everything that may be in a store.
     pub(super) fn begun(&self) -> BTreeSet<Destination> {
         self.sent.keys().cloned().collect()
@@ -121,7 +144,7 @@ struct Sender {
 }
 
 impl Sender {
-    async fn run(self, stop: CancellationToken) {
+    async fn run(self, enough: CancellationToken, stop: CancellationToken) {
         let mut failures = 0;
         let mut running: JoinSet<bool> = JoinSet::new();
         let mut waiting: Vec<(Destination, PathBuf)> = Vec::new();
@@ -129,6 +152,7 @@ impl Sender {
         while failures < ENOUGH_FAILURES {
             tokio::select! {
                 () = stop.cancelled() => break,
+                () = enough.cancelled() => break,
                 _ = look.tick() => waiting = self.whole_and_not_sent(),
                 Some(ended) = running.join_next(), if !running.is_empty() => {
                     failures += usize::from(!ended.unwrap_or(false));
@@ -138,6 +162,10 @@ impl Sender {
                 let (to, path) = waiting.remove(0);
                 self.send(&mut running, to, path);
             }
+        }
+        tokio::select! {
+            () = async { while running.join_next().await.is_some() {} } => return,
+            () = stop.cancelled() => {}
         }
         running.shutdown().await;
     }

@@ -62,7 +62,7 @@ async fn a_segment_goes_ahead_once_the_next_one_is_begun() {
     let second = scene.write("00001.ts", "second");
     scene.write("00002.ts.tmp", "not a segment");
     scene.until_stored(1).await;
-    let uploaded = early.finish().await;
+    let uploaded = early.finish(&CancellationToken::new()).await;
     assert_eq!(scene.stored(), ["720p-abc-00000.ts"]);
     assert_eq!(uploaded.still_good(&Scene::piece("00000.ts", first)), Some(5));
     assert_eq!(uploaded.still_good(&Scene::piece("00001.ts", second)), None);
@@ -75,7 +75,7 @@ async fn a_segment_that_is_written_again_is_sent_again() {
     let first = scene.write("00000.ts", "by the GPU");
     scene.write("00001.ts", "second");
     scene.until_stored(1).await;
-    let uploaded = early.finish().await;
+    let uploaded = early.finish(&CancellationToken::new()).await;
     scene.write("00000.ts", "by the CPU");
     let later = SystemTime::now() + Duration::from_secs(5);
     std::fs::File::options().write(true).open(&first).unwrap().set_modified(later).unwrap();
@@ -89,7 +89,7 @@ async fn what_went_ahead_of_a_job_that_came_to_nothing_is_removed() {
     scene.write("00000.ts", "first");
     scene.write("00001.ts", "second");
     scene.until_stored(1).await;
-    early.finish().await.discard().await;
+    early.finish(&CancellationToken::new()).await.discard().await;
     assert!(scene.stored().is_empty());
 }
 

@@ -7,7 +7,7 @@ mod written;
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 pub use golden::Golden;
 pub use judge::{Finding, judge};
@@ -51,8 +51,8 @@ pub struct Scenario {
     pub file: PathBuf,
     /// What it is about; empty where nobody said.
     pub about: String,
-    /// The settings of the policy: a JSON object.
-    pub settings: String,
+    /// The settings of the policy, over those of its manifest.
+    pub settings: Map<String, Value>,
     /// The job, and the host's side of it.
     pub scene: Scene,
     /// What must come of it.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Expectation, ExpectedCall, Scenario};
 use crate::failure::Blame;
@@ -96,8 +96,8 @@ pub(super) fn scenario(
 ) -> Result<Scenario, JsonError> {
     let written: Written = from_value("", if value.is_null() { json!({}) } else { value })?;
     let settings = match written.settings {
-        Value::Null => json!({}),
-        settings @ Value::Object(_) => settings,
+        Value::Null => Map::new(),
+        Value::Object(settings) => settings,
         other => return Err(error(format!("{other} is not an object of settings")).below("settings")),
     };
     let media = match written.media {
@@ -138,7 +138,7 @@ pub(super) fn scenario(
     scene.answers = numbered(written.answers, "answers", answer)?;
     let about = written.about;
     let expect = expectation(written.expect).map_err(|error| error.below("expect"))?;
-    Ok(Scenario { name, file: file.to_owned(), about, settings: settings.to_string(), scene, expect })
+    Ok(Scenario { name, file: file.to_owned(), about, settings, scene, expect })
 }
 
 /// Every item of a list, with its place in what is wrong with it.
@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn nothing_said_is_an_ordinary_job() {
         let scenario = read(Value::Null).unwrap();
-        assert_eq!((scenario.settings.as_str(), scenario.scene.job.id.as_str()), ("{}", "job-1"));
+        assert_eq!((scenario.settings.len(), scenario.scene.job.id.as_str()), (0, "job-1"));
         assert_eq!(scenario.scene.source.unwrap().video.unwrap().height, 1080);
     }
 

@@ -5,11 +5,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::loaded::Loaded;
 use crate::cli::exit::Ended;
-use crate::cli::settings_argument;
 use crate::cli::table::aligned;
-use crate::policy::Candidate;
-use crate::policy::bench::{Cost, Costs, Nearest, bench};
+use crate::cost::{self, Cost, Costs, Nearest};
 use crate::policy::limits::Unit;
 
 /// The part of a limit from which on it is shown in red. A policy has no reason to come so near: the defaults are far
@@ -22,7 +21,7 @@ const PLAIN: &str = "\u{1b}[0m";
 /// The arguments of `policy bench`.
 #[derive(Clone, Debug, Args)]
 pub struct Bench {
-    /// The module.
+    /// The policy: a component, or a manifest with its module beside it.
     #[arg(value_name = "FILE")]
     policy: PathBuf,
     /// Settings of the policy: a JSON or TOML file, or key=value. Can be given more than once.
@@ -39,9 +38,8 @@ pub struct Bench {
 impl Bench {
     /// Measures, and says what it found.
     pub async fn run(self) -> Result<(), Ended> {
-        let settings = settings_argument::merge(&self.settings)?;
-        let candidate = Candidate::read(Some(&self.policy), &settings).await.map_err(Ended::failed)?;
-        let costs = bench(&candidate, self.calls).await.map_err(Ended::of_failure)?;
+        let candidate = Loaded::read(Some(&self.policy)).await?.candidate_under(&self.settings)?;
+        let costs = cost::of(&candidate, self.calls).await.map_err(Ended::of_failure)?;
         if self.json {
             println!("{:#}", serde_json::to_value(&costs).unwrap_or_default());
         } else {

@@ -13,7 +13,7 @@ use crate::cli::exit::Ended;
 use crate::cli::settings_argument;
 use crate::failure::{Blame, Failure};
 use crate::policy::signature::{SecretKey, SignatureError};
-use crate::policy::{Candidate, Compiler, Policy, PolicyError};
+use crate::policy::{Compiler, Manifest, Policy, PolicyError};
 use crate::settings::SecretText;
 
 /// Where it goes in the crate's folder.
@@ -37,6 +37,9 @@ pub struct Build {
     /// Settings for the manifest: a JSON or TOML file, or key=value. Can be given more than once.
     #[arg(long, value_name = "FILE|KEY=VALUE")]
     settings: Vec<String>,
+    /// Limits for the manifest: a JSON or TOML file, or key=value. Can be given more than once; docs/limits.md has them.
+    #[arg(long, value_name = "FILE|KEY=VALUE")]
+    limits: Vec<String>,
     /// The policy needs WASI, locked down: for components that bring another language's runtime.
     #[arg(long)]
     wasi: bool,
@@ -57,19 +60,26 @@ impl Build {
     pub async fn run(self) -> Result<(), Ended> {
         // Before the compiler runs for a minute.
         let key = self.sign.as_deref().map(secret_key).transpose()?;
-        let settings = settings_argument::merge(&self.settings)?;
+        let settings = settings_argument::merge("--settings", &self.settings)?;
+        let limits = settings_argument::merge("--limits", &self.limits)?;
         let Parts { name, version, module } = self.parts().await?;
-        let candidate = Candidate::new(&name, module.clone(), &settings);
-        let candidate = Candidate { version: version.clone(), wasi: self.wasi, ..candidate };
+        let mut manifest = Manifest {
+            module: format!("{name}.wasm"),
+            sha256: hex::encode(Sha256::digest(&module)),
+            name: name.clone(),
+            version: version.clone(),
+            signature: None,
+            settings,
+            wasi: self.wasi,
+            limits,
+        };
+        let candidate = manifest.candidate(module.clone()).map_err(Ended::failed)?;
         let engine = crate::engine::new().map_err(|error| Ended::failed(PolicyError::Engine(error)))?;
         let loaded = Policy::load(&Compiler::new(engine), candidate).await.map_err(Ended::failed)?;
 
         let signature = key.map(|key| signed(&key, &name, &version, &module)).transpose().map_err(Ended::failed)?;
-        let mut manifest = manifest(&name, &version, &module, signature.as_ref(), &settings)?;
-        if self.wasi {
-            manifest.insert("wasi".to_owned(), true.into());
-        }
-        let manifest = format!("{:#}\n", serde_json::Value::Object(manifest));
+        manifest.signature = signature.as_ref().map(|(_, text)| text.clone());
+        let manifest = manifest.to_json();
         let out = self.out();
         std::fs::create_dir_all(&out).map_err(|error| unwritable(&out, &error))?;
         let wasm = out.join(format!("{name}.wasm"));
@@ -131,28 +141,6 @@ fn signed(key: &SecretKey, name: &str, version: &str, module: &[u8]) -> Result<(
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let comment = format!("timestamp:{now}\tfile:{name}.wasm\tversion:{version}\thashed");
     Ok((key.public()?.id().to_string(), key.sign(module, &comment)?))
-}
-
-fn manifest(
-    name: &str,
-    version: &str,
-    module: &[u8],
-    signature: Option<&(String, String)>,
-    settings: &str,
-) -> Result<serde_json::Map<String, serde_json::Value>, Ended> {
-    let settings: serde_json::Value =
-        serde_json::from_str(settings).map_err(|error| Ended::usage(format!("--settings: {error}")))?;
-    let mut manifest = serde_json::Map::new();
-    let mut field = |name: &str, value: serde_json::Value| manifest.insert(name.to_owned(), value);
-    field("name", name.into());
-    field("version", version.into());
-    field("module", format!("{name}.wasm").into());
-    field("sha256", hex::encode(Sha256::digest(module)).into());
-    field("settings", settings);
-    if let Some((_, text)) = signature {
-        field("signature", text.as_str().into());
-    }
-    Ok(manifest)
 }
 
 /// Whole or not at all.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::loaded::{Loaded, settings_over};
+use super::loaded::{Loaded, object};
 use super::replay::unusable;
 use super::show;
 use crate::cli::exit::Ended;
@@ -19,10 +19,10 @@ use crate::text::printable;
 /// The arguments of `policy diff`.
 #[derive(Clone, Debug, Args)]
 pub struct Diff {
-    /// The policy that there is: a component, or the word built-in.
+    /// The policy that there is: a component, a manifest, or the word built-in.
     #[arg(value_name = "OLD")]
     old: PathBuf,
-    /// The policy that is to come: a component, or the word built-in.
+    /// The policy that is to come: a component, a manifest, or the word built-in.
     #[arg(value_name = "NEW")]
     new: PathBuf,
     /// The folder that jobs were recorded in.
@@ -85,10 +85,10 @@ impl Diff {
     async fn compare(&self, file: &Path, old: &Loaded, new: &Loaded) -> Result<Compared, String> {
         let recording = Recording::read(file).map_err(|error| Failure::from(error).to_string())?;
         let scene = scene_of(&recording).map_err(|error| format!("media-info.{error}"))?;
-        let before = old.under(&recording.settings.to_string()).await.map_err(show::refusal)?;
+        let before = old.under(object(&recording.settings)).await.map_err(show::refusal)?;
         let before = perform(&before, &scene).await;
-        let settings = settings_over(&recording.settings, &self.settings).map_err(Ended::into_message)?;
-        let comparison = match new.under(&settings).await {
+        let settings = new.settings_for(&recording.settings, &self.settings).map_err(Ended::into_message)?;
+        let comparison = match new.under(settings).await {
             Ok(policy) => {
                 let after = perform(&policy, &scene).await;
                 Comparison::of((&before.decisions, &before.calls), (&after.decisions, &after.calls))

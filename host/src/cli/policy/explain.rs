@@ -46,7 +46,7 @@ pub struct Explain {
     /// Settings of the policy: a JSON or TOML file, or key=value. Can be given more than once.
     #[arg(long, value_name = "FILE|KEY=VALUE")]
     settings: Vec<String>,
-    /// The policy component [default: the one that is built in].
+    /// The policy: a component, or a manifest with its module beside it [default: the one that is built in].
     #[arg(long, env = "CODEX_POLICY", value_name = "FILE")]
     policy: Option<PathBuf>,
     /// What there is to encode with.
@@ -75,8 +75,8 @@ impl Explain {
                 .map_err(|error| Ended::usage(format!("--save-probe {}: {error}", file.display())))?;
         }
         let job = described_job(asked, Some(&info)).map_err(|error| Ended::usage(error.to_string()))?;
-        let settings = settings_argument::merge(&self.settings)?;
-        let policy = Loaded::read(self.policy.as_deref()).await?.under(&settings).await.map_err(Ended::failed)?;
+        let settings = settings_argument::merge("--settings", &self.settings)?;
+        let policy = Loaded::read(self.policy.as_deref()).await?.under(settings).await.map_err(Ended::failed)?;
         let scene = self.scene(job.clone(), source.clone());
         let performance = perform(&policy, &scene).await;
         let processes = match &performance.accepted {
@@ -85,7 +85,7 @@ impl Explain {
         };
         let explained = Explained { policy: PolicyIdentity::of(&policy), job, source, performance, processes };
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&explained.as_json(&settings)).unwrap_or_default());
+            println!("{}", serde_json::to_string_pretty(&explained.as_json(policy.settings())).unwrap_or_default());
         } else {
             print!("{}", explained.as_text());
         }

@@ -7,7 +7,7 @@ use clap::Args;
 use crate::cli::exit::Ended;
 use crate::policy::inspect::{Inspection, Interface};
 use crate::policy::signature::PublicKey;
-use crate::policy::{Candidate, Compiler, PolicyError, inspect};
+use crate::policy::{Compiler, Named, PolicyError, inspect, named};
 use crate::text::printable;
 
 /// Longest text of a module's own that is shown.
@@ -16,18 +16,15 @@ const SHOWN: usize = 300;
 /// The arguments of `policy inspect`.
 #[derive(Clone, Debug, Args)]
 pub struct Inspect {
-    /// The module.
+    /// The policy: a component, or a manifest with its module beside it.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// A key to check the signature with: a .pub file, or the key itself. Can be given more than once.
     #[arg(long, value_name = "FILE|KEY")]
     key: Vec<String>,
-    /// The signature [default: FILE.minisig, where it is there].
+    /// The signature [default: the manifest's, or FILE.minisig, where there is one].
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
-    /// Allow it WASI, as a manifest with `"wasi": true` does.
-    #[arg(long)]
-    wasi: bool,
     /// Tell it as JSON.
     #[arg(long)]
     json: bool,
@@ -36,10 +33,9 @@ pub struct Inspect {
 impl Inspect {
     /// Looks, and says what it saw. Ends with the error that would keep the module from being taken.
     pub async fn run(self) -> Result<(), Ended> {
-        let candidate = Candidate::read(Some(&self.file), "{}").await.map_err(Ended::failed)?;
-        let candidate = Candidate { wasi: self.wasi, ..candidate };
+        let Named { candidate, signature } = named(Some(&self.file)).await.map_err(Ended::failed)?;
         let keys = self.key.iter().map(|key| public_key(key)).collect::<Result<Vec<_>, _>>()?;
-        let signature = self.signature()?;
+        let signature = self.signature()?.or(signature);
         let engine = crate::engine::new().map_err(|error| Ended::failed(PolicyError::Engine(error)))?;
         let found = inspect::inspect(&Compiler::new(engine), candidate, signature.as_deref(), &keys).await;
         if self.json {
@@ -54,22 +50,12 @@ impl Inspect {
     }
 
     fn signature(&self) -> Result<Option<String>, Ended> {
-        let beside = with_ending(&self.file, "minisig");
-        let path = self.signature.clone().or_else(|| beside.is_file().then_some(beside));
-        let read = |path: PathBuf| {
-            let text = std::fs::read_to_string(&path);
+        let read = |path: &PathBuf| {
+            let text = std::fs::read_to_string(path);
             text.map_err(|error| Ended::usage(format!("{} can't be read: {error}", path.display())))
         };
-        path.map(read).transpose()
+        self.signature.as_ref().map(read).transpose()
     }
-}
-
-/// `FILE.ENDING`.
-pub fn with_ending(file: &Path, ending: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".");
-    name.push(ending);
-    name.into()
 }
 
 /// A key as it stands in a file, or as it was typed.

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::inspect::with_ending;
 use crate::cli::exit::Ended;
 use crate::policy::signature;
 use crate::settings::SecretText;
@@ -51,4 +50,12 @@ fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), Ended> {
     let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
     file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
         .map_err(|error| Ended::usage(format!("the key can't be written to {}: {error}", path.display())))
+}
+
+/// `FILE.ENDING`.
+fn with_ending(file: &Path, ending: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".");
+    name.push(ending);
+    name.into()
 }

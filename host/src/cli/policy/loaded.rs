@@ -7,13 +7,13 @@ use tokio::sync::OnceCell;
 
 use crate::cli::exit::Ended;
 use crate::cli::settings_argument;
-use crate::policy::{Candidate, Compiler, Policy, PolicyError};
+use crate::policy::{Candidate, Compiler, Policy, PolicyError, named};
 
 /// The word for the policy that is built into the program, where a file is expected.
 pub(super) const BUILT_IN: &str = "built-in";
 
-/// A policy by its file. Compiled once, whatever settings it is then tried with.
-pub(super) struct Loaded {
+/// A policy by its file or its manifest. Compiled once, whatever settings it is then tried with.
+pub(in crate::cli) struct Loaded {
     compiler: Compiler,
     candidate: Candidate,
     first: OnceCell<Policy>,
@@ -21,38 +21,58 @@ pub(super) struct Loaded {
 
 impl Loaded {
     /// Reads it; the one that is built in where no file is named, or [`BUILT_IN`] is.
-    pub(super) async fn read(path: Option<&Path>) -> Result<Self, Ended> {
+    pub(in crate::cli) async fn read(path: Option<&Path>) -> Result<Self, Ended> {
         let path = path.filter(|path| path.as_os_str() != BUILT_IN);
         let engine = crate::engine::new().map_err(|error| Ended::failed(PolicyError::Engine(error)))?;
-        let candidate = Candidate::read(path, "{}").await.map_err(Ended::failed)?;
+        let candidate = named(path).await.map_err(Ended::failed)?.candidate;
         Ok(Self { compiler: Compiler::new(engine), candidate, first: OnceCell::new() })
     }
 
-    /// With WASI linked for it, or without.
-    pub(super) fn with_wasi(mut self, wasi: bool) -> Self {
-        self.candidate.wasi = wasi;
-        self
-    }
-
     /// What it is called.
-    pub(super) fn name(&self) -> &str {
+    pub(in crate::cli) fn name(&self) -> &str {
         &self.candidate.name
     }
 
-    /// The policy under these settings, if it accepts them.
-    pub(super) async fn under(&self, settings: &str) -> Result<Policy, PolicyError> {
+    /// The policy under its manifest's settings and these over them, if it accepts them.
+    pub(in crate::cli) async fn under(&self, settings: Map<String, Value>) -> Result<Policy, PolicyError> {
+        let settings = Value::Object(layered([self.own_settings(), settings])).to_string();
         let first = || {
-            let candidate = Candidate { settings: settings.to_owned(), ..self.candidate.clone() };
+            let candidate = Candidate { settings: settings.clone(), ..self.candidate.clone() };
             Policy::load(&self.compiler, candidate)
         };
-        self.first.get_or_try_init(first).await?.under(settings).await
+        self.first.get_or_try_init(first).await?.under(&settings).await
+    }
+
+    /// What would be loaded under its manifest's settings and those of the command line over them.
+    pub(in crate::cli) fn candidate_under(&self, arguments: &[String]) -> Result<Candidate, Ended> {
+        let arguments = settings_argument::merge("--settings", arguments)?;
+        let settings = Value::Object(layered([self.own_settings(), arguments])).to_string();
+        Ok(Candidate { settings, ..self.candidate.clone() })
+    }
+
+    /// What a recorded job would be told under this policy: what it was told, what this policy's manifest says over that,
+    /// and what the command line says over both.
+    pub(in crate::cli) fn settings_for(
+        &self,
+        recorded: &Value,
+        arguments: &[String],
+    ) -> Result<Map<String, Value>, Ended> {
+        let arguments = settings_argument::merge("--settings", arguments)?;
+        Ok(layered([object(recorded), self.own_settings(), arguments]))
+    }
+
+    /// What its manifest says.
+    fn own_settings(&self) -> Map<String, Value> {
+        serde_json::from_str(&self.candidate.settings).unwrap_or_default()
     }
 }
 
-/// Settings of a job with those of the command line over them.
-pub(super) fn settings_over(recorded: &Value, arguments: &[String]) -> Result<String, Ended> {
-    let mut settings = recorded.as_object().cloned().unwrap_or_else(Map::new);
-    let over: Map<String, Value> = serde_json::from_str(&settings_argument::merge(arguments)?).unwrap_or_default();
-    settings.extend(over);
-    Ok(Value::Object(settings).to_string())
+/// Settings as they were recorded.
+pub(super) fn object(recorded: &Value) -> Map<String, Value> {
+    recorded.as_object().cloned().unwrap_or_default()
+}
+
+/// One over the other, name by name.
+fn layered<const COUNT: usize>(layers: [Map<String, Value>; COUNT]) -> Map<String, Value> {
+    layers.into_iter().flatten().collect()
 }

@@ -21,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::Ended;
 
+pub(super) use loaded::Loaded;
+
 /// The arguments of `policy`.
 #[derive(Clone, Debug, Args)]
 pub struct Policy {

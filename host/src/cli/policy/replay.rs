@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::loaded::{Loaded, settings_over};
+use super::loaded::Loaded;
 use super::show;
 use crate::cli::exit::Ended;
 use crate::comparison::{Comparison, PARTS, scene_of};
@@ -22,7 +22,7 @@ pub struct Replay {
     /// What `run --record` or `worker --record` wrote.
     #[arg(value_name = "RECORDING")]
     recording: PathBuf,
-    /// The other policy: a component, or the word built-in.
+    /// The other policy: a component, a manifest, or the word built-in.
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
     /// Settings over those of the recording: a JSON or TOML file, or key=value. Can be given more than once.
@@ -42,8 +42,9 @@ impl Replay {
         let recording = Recording::read(&self.recording).map_err(unusable)?;
         let scene = scene_of(&recording)
             .map_err(|error| Ended::usage(format!("{}: media-info.{error}", self.recording.display())))?;
-        let settings = settings_over(&recording.settings, &self.settings)?;
-        let policy = Loaded::read(Some(&self.policy)).await?.under(&settings).await.map_err(Ended::failed)?;
+        let policy = Loaded::read(Some(&self.policy)).await?;
+        let settings = policy.settings_for(&recording.settings, &self.settings)?;
+        let policy = policy.under(settings).await.map_err(Ended::failed)?;
         let performance = perform(&policy, &scene).await;
         let comparison =
             Comparison::of((&recording.decisions, &recording.calls), (&performance.decisions, &performance.calls));

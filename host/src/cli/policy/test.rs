@@ -22,12 +22,9 @@ pub struct Test {
     /// The folder of the scenarios, or one of them. docs/scenarios.md has the format.
     #[arg(value_name = "DIR")]
     scenarios: PathBuf,
-    /// The policy component [default: the one that is built in].
+    /// The policy: a component, or a manifest with its module beside it [default: the one that is built in].
     #[arg(long, env = "CODEX_POLICY", value_name = "FILE")]
     policy: Option<PathBuf>,
-    /// Give the policy WASI, locked down: for components made from Python or JavaScript.
-    #[arg(long, requires = "policy")]
-    wasi: bool,
     /// Only the scenarios whose names have this in them.
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
@@ -51,7 +48,7 @@ impl Test {
         if files.is_empty() {
             return Err(Ended::usage(format!("there is no scenario in {}", self.scenarios.display())));
         }
-        let policy = Loaded::read(self.policy.as_deref()).await?.with_wasi(self.wasi);
+        let policy = Loaded::read(self.policy.as_deref()).await?;
         let mut verdicts = Vec::new();
         for file in &files {
             let verdict = self.verdict(file, &policy).await;
@@ -93,7 +90,7 @@ impl Test {
 
     /// What is not as it should be; an error where the scenario's own files can't be used.
     async fn findings(&self, scenario: &Scenario, policy: &Loaded) -> Result<Vec<String>, String> {
-        let policy = match policy.under(&scenario.settings).await {
+        let policy = match policy.under(scenario.settings.clone()).await {
             Ok(_) if !scenario.expect.problems.is_empty() => {
                 return Ok(vec!["problems: the policy accepts the settings".to_owned()]);
             }

@@ -3,14 +3,17 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use super::bindings::exports::codex::transcode::layout::Asset;
-use super::inputs::Inputs;
-use super::limits::{Amount, Used};
-use super::{Call, Candidate, Compiler, Policy, PolicyError};
-use crate::failure::Failure;
+use crate::failure::{Blame, Failure};
+use crate::policy::bindings::exports::codex::transcode::layout::Asset;
+use crate::policy::limits::{Amount, Used};
+use crate::policy::{Call, Candidate, Compiler, Inputs, Policy, PolicyError};
+use crate::rehearsal::{Scene, perform, source_info};
 
 /// How often a policy is loaded each way: compiling takes tens of milliseconds.
 const LOADS: usize = 5;
+
+/// How often a whole job is rehearsed at most: each takes milliseconds.
+const JOBS: usize = 100;
 
 /// What was measured.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -19,7 +22,7 @@ pub struct Costs {
     pub size: usize,
     /// Loading it, compiled anew and from the cache.
     pub load: Vec<Cost>,
-    /// Each call, in a fresh instance.
+    /// Each call, in a fresh instance. Of the workflow only its own computing: how long a job takes is the media's.
     pub calls: Vec<Cost>,
     /// Of each limit, the call that came nearest to it.
     pub limits: Vec<Nearest>,
@@ -50,7 +53,7 @@ pub struct Nearest {
 }
 
 /// Measures a policy. Each decision is called as often as `times` says.
-pub async fn bench(candidate: &Candidate, times: usize) -> Result<Costs, Failure> {
+pub async fn of(candidate: &Candidate, times: usize) -> Result<Costs, Failure> {
     let (policy, load) = load(candidate).await?;
     let mut bench = Bench { policy: &policy, times: times.max(1), calls: Vec::new(), limits: Vec::new() };
     bench.run().await?;
@@ -86,16 +89,42 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     async fn run(&mut self) -> Result<(), Failure> {
-        let Inputs { job, info, encoders, report, failure } = Inputs::ordinary();
+        let inputs = Inputs::ordinary();
+        let Inputs { job, info, encoders, report, failure } = &inputs;
         let asset = Asset::RungPlaylist("720p".to_owned());
         self.measure("instantiate", async |call| call.instantiate_only().await).await?;
         self.measure("settings.validate", async |call| call.validate_settings().await.map(drop)).await?;
-        self.measure("ladder.select", async |call| call.select(&info, &encoders).await.map(drop)).await?;
-        self.measure("layout.key-for", async |call| call.key_for(&job, &asset).await.map(drop)).await?;
-        self.measure("payload.completed", async |call| call.completed_message(&job, &info, &report).await.map(drop))
+        self.measure("ladder.select", async |call| call.select(info, encoders).await.map(drop)).await?;
+        self.measure("layout.key-for", async |call| call.key_for(job, &asset).await.map(drop)).await?;
+        self.measure("payload.completed", async |call| call.completed_message(job, info, report).await.map(drop))
             .await?;
-        self.measure("payload.failed", async |call| call.failed_message(&job, &failure).await.map(drop)).await?;
-        self.measure("payload.progress", async |call| call.progress_message(&job, "encoding", 50).await.map(drop)).await
+        self.measure("payload.failed", async |call| call.failed_message(job, failure).await.map(drop)).await?;
+        self.measure("payload.progress", async |call| call.progress_message(job, "encoding", 50).await.map(drop))
+            .await?;
+        self.measure_workflow(&inputs).await
+    }
+
+    /// A whole job, rehearsed: the real calls of the host, with nothing behind them.
+    async fn measure_workflow(&mut self, inputs: &Inputs) -> Result<(), Failure> {
+        let source = source_info(&inputs.info).map_err(|error| Failure {
+            code: "host.bug".to_owned(),
+            blame: Blame::Host,
+            message: error.to_string(),
+            retryable: false,
+        })?;
+        let scene = Scene::of(inputs.job.clone(), Some(source));
+        let mut times = Vec::new();
+        for _ in 0..self.times.min(JOBS) {
+            let performance = perform(self.policy, &scene).await;
+            // What was used of a job that failed says nothing of one that is done.
+            let (Some(used), None) = (&performance.used, &performance.failure) else {
+                return performance.failure.map_or(Ok(()), Err);
+            };
+            times.push(used.computed);
+            self.note("workflow.run", used);
+        }
+        self.calls.push(Cost::of("workflow.run, computing", times));
+        Ok(())
     }
 
     async fn measure(
