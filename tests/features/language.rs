@@ -1,7 +1,7 @@
 //! Policies in other languages: one in JavaScript does what the built-in one does, and what WASI gives to it leads
 //! nowhere.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 use testkit::job::Job;
@@ -11,15 +11,10 @@ use testkit::{fixtures, workspace};
 
 use crate::{program_on, transcode, transcode_little};
 
-/// The module in JavaScript; nothing where its toolchain can't be had.
-fn javascript() -> Option<PathBuf> {
-    workspace::javascript_policy().map(|manifest| manifest.with_file_name("codex-js.wasm"))
-}
-
 /// The policy of `tests/wasi` with something to try. It ends before there is a job, so any file will do.
 fn trying(what: &str) -> Job {
     let job = program_on(&fixtures::bytes("never-opened.mp4", b"no media"));
-    job.policy(workspace::wasi_policy()).args(&["--wasi"]).setting("try", what)
+    job.policy(workspace::wasi_policy_manifest()).setting("try", what)
 }
 
 fn tried(what: &str) -> Outcome {
@@ -33,12 +28,12 @@ fn assert_saw(what: &str, seen: &str) {
 
 #[test]
 fn a_policy_in_javascript_makes_and_tells_what_the_built_in_one_does() {
-    let Some(policy) = javascript() else { return };
+    let Some(policy) = workspace::javascript_policy() else { return };
     let upload = fixtures::clip(320, 180, "25", 1.0);
     let receivers = [Receiver::start(), Receiver::start()];
     let job = |receiver| transcode(&upload).setting("waveform", "always").telling(receiver);
     let built_in = job(&receivers[0]).run().done();
-    let javascript = job(&receivers[1]).policy(&policy).args(&["--wasi"]).run().done();
+    let javascript = job(&receivers[1]).policy(policy).run().done();
     javascript.is_whole();
     assert_eq!(receivers[1].only().body, receivers[0].only().body);
     for part in ["rungs", "objects", "loudness_lufs"] {
@@ -53,10 +48,10 @@ fn a_policy_in_javascript_makes_and_tells_what_the_built_in_one_does() {
 
 #[test]
 fn a_policy_in_javascript_passes_the_scenarios_of_the_built_in_one() {
-    let Some(policy) = javascript() else { return };
+    let Some(policy) = workspace::javascript_policy() else { return };
     let scenarios = workspace::root().join("guests/codex/scenarios");
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_codex-transcoder"));
-    command.args(["policy", "test", "--wasi", "--policy"]).arg(policy).arg(scenarios);
+    command.args(["policy", "test", "--policy"]).arg(policy).arg(scenarios);
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said} {}", String::from_utf8_lossy(&output.stderr));
@@ -65,12 +60,12 @@ fn a_policy_in_javascript_passes_the_scenarios_of_the_built_in_one() {
 
 #[test]
 fn a_failure_is_told_by_javascript_as_by_the_built_in_one() {
-    let Some(policy) = javascript() else { return };
+    let Some(policy) = workspace::javascript_policy() else { return };
     let upload = fixtures::sound("sound.wav", "sine=d=1", &[]);
-    let told = [None, Some(policy.as_path())].map(|policy: Option<&Path>| {
+    let told = [None, Some(policy)].map(|policy: Option<&Path>| {
         let receiver = Receiver::start();
         let job = transcode_little(&upload).declared("video").telling(&receiver);
-        let job = policy.into_iter().fold(job, |job, policy| job.policy(policy).args(&["--wasi"]));
+        let job = policy.into_iter().fold(job, |job, policy| job.policy(policy));
         job.run().failed(3, "upload.no-video");
         receiver.only().body.clone()
     });
@@ -79,24 +74,26 @@ fn a_failure_is_told_by_javascript_as_by_the_built_in_one() {
 
 #[test]
 fn wrong_settings_are_answered_by_javascript_in_the_same_words() {
-    let Some(policy) = javascript() else { return };
+    let Some(policy) = workspace::javascript_policy() else { return };
     let upload = fixtures::bytes("never-opened.mp4", b"no media");
     let wrong = [("mezanine", "true"), ("effort", "slowest"), ("rungs", r#"["4k"]"#), ("preview", r#"["x"]"#)];
     let answer = |policy: Option<&Path>| {
         let job = wrong.into_iter().fold(program_on(&upload), |job, (name, value)| job.setting(name, value));
-        let outcome = policy.into_iter().fold(job, |job, policy| job.policy(policy).args(&["--wasi"])).run();
+        let outcome = policy.into_iter().fold(job, |job, policy| job.policy(policy)).run();
         outcome.refused(2, "[policy.settings]");
         // Behind the policy's name, which differs.
         outcome.stderr.split("mezanine").nth(1).unwrap_or_default().to_owned()
     };
-    assert_eq!(answer(Some(&policy)), answer(None));
+    assert_eq!(answer(Some(policy)), answer(None));
 }
 
 #[test]
 fn what_needs_wasi_is_not_taken_without_a_word_of_the_environment() {
     let upload = fixtures::bytes("never-opened.mp4", b"no media");
-    for policy in javascript().iter().map(PathBuf::as_path).chain([workspace::wasi_policy()]) {
-        let outcome = program_on(&upload).policy(policy).run();
+    // The components by themselves, without the manifests that ask for it.
+    let javascript = workspace::javascript_policy().map(|manifest| manifest.with_file_name("codex-js.wasm"));
+    for policy in javascript.into_iter().chain([workspace::wasi_policy().to_owned()]) {
+        let outcome = program_on(&upload).policy(&policy).run();
         for text in ["policy.import", "wasi:cli/environment", "\"wasi\": true"] {
             outcome.refused(4, text);
         }

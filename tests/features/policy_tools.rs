@@ -106,6 +106,50 @@ fn a_component_of_another_tool_gets_a_manifest_too() {
     assert!(!folder.path().join("dist/other.wasm.minisig").exists());
 }
 
+/// What a manifest says holds wherever a policy is named, and what the command line says over it.
+#[test]
+fn a_manifest_is_taken_wherever_a_policy_is() {
+    let folder = workspace::scratch();
+    let folder = folder.path();
+    fs::write(folder.join("codex.wasm"), policy::DEFAULT).unwrap();
+    done(&program(folder, &["keygen", "mine"]));
+    let build = ["build", "codex.wasm", "--out", "dist", "--version", "7", "--sign", "mine.key"];
+    done(&program(folder, &[&build[..], &["--settings", "mezzanine=false", "--limits", "log-lines=5"]].concat()));
+
+    let clip = fixtures::silent_clip(320, 180, "25", 1.0);
+    for manifest in [folder.join("dist"), folder.join("dist/policy.json")] {
+        let made = transcode(&clip).policy(&manifest).run().done();
+        assert!(!made.report().to_string().contains("mezzanine.mp4"), "{}", made.report());
+    }
+    let made = transcode(&clip).policy(&folder.join("dist")).setting("mezzanine", "true").run().done();
+    assert!(made.report().to_string().contains("mezzanine.mp4"), "{}", made.report());
+
+    let clip = clip.to_str().unwrap();
+    let explained = program(folder, &["explain", "--media", clip, "--policy", "dist", "--json"]);
+    let explained: Value = serde_json::from_str(&done(&explained)).unwrap();
+    assert_eq!(explained["settings"]["mezzanine"], false);
+    assert_eq!((&explained["policy"]["name"], &explained["policy"]["version"]), (&"codex".into(), &"7".into()));
+
+    let inspected = program(folder, &["inspect", "dist/policy.json", "--key", "mine.pub", "--json"]);
+    let inspected: Value = serde_json::from_str(&done(&inspected)).unwrap();
+    assert_eq!(inspected["signature"]["verified"], true, "{inspected:#}");
+
+    let costs = done(&program(folder, &["bench", "dist", "--calls", "3", "--json"]));
+    let costs: Value = serde_json::from_str(&costs).unwrap();
+    let limit = |name: &str| costs["limits"].as_array().unwrap().iter().find(|limit| limit["name"] == name).cloned();
+    assert_eq!(limit("log-lines").expect("a job writes to the log")["limit"], 5, "{costs:#}");
+    assert_eq!(limit("transcode.start").expect("a job starts a transcode")["call"], "workflow.run", "{costs:#}");
+
+    // A module that is another one.
+    fs::write(folder.join("dist/codex.wasm"), [policy::DEFAULT, &[0, 2, 1, b'x']].concat()).unwrap();
+    transcode(&fixtures::bytes("never-opened.mp4", b"no media"))
+        .policy(&folder.join("dist"))
+        .run()
+        .refused(4, "policy.digest");
+    refused(&program(folder, &["bench", "dist"]), 4, &["policy.digest"]);
+    refused(&program(folder, &["inspect", "nowhere.json"]), 4, &["policy.missing", "nowhere.json"]);
+}
+
 #[test]
 fn what_can_not_be_loaded_is_not_given_a_manifest() {
     let folder = workspace::scratch();
@@ -115,7 +159,8 @@ fn what_can_not_be_loaded_is_not_given_a_manifest() {
     let build = ["build", "codex.wasm", "--out", "dist", "--settings", "efort=fast"];
     refused(&program(folder.path(), &build), 2, &["policy.settings", "efort"]);
     refused(&program(folder.path(), &["build", "nowhere"]), 2, &["nowhere"]);
-    assert!(!folder.path().join("dist").exists());
+    refused(&program(folder.path(), &["build", "codex.wasm", "--limits", "patience=3"]), 4, &["policy.limits"]);
+    assert!(!folder.path().join("dist").exists() && !folder.path().join("policy.json").exists());
 }
 
 #[test]

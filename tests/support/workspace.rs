@@ -8,6 +8,7 @@ use std::sync::{Once, OnceLock};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 /// The workspace's root.
@@ -61,6 +62,25 @@ pub fn lean_policy() -> &'static Path {
 pub fn wasi_policy() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| policy_builder::build(&root(), "wasi-policy").unwrap().path)
+}
+
+/// Its manifest, which allows it WASI. Written once, whole.
+pub fn wasi_policy_manifest() -> &'static Path {
+    static WRITTEN: OnceLock<PathBuf> = OnceLock::new();
+    WRITTEN.get_or_init(|| {
+        let module = wasi_policy();
+        let manifest = serde_json::json!({
+            "name": "wasi-policy",
+            "module": module.file_name().unwrap().to_str().unwrap(),
+            "sha256": hex::encode(Sha256::digest(fs::read(module).unwrap())),
+            "wasi": true,
+        });
+        let unfinished = tempfile::NamedTempFile::new_in(module.parent().unwrap()).unwrap();
+        fs::write(unfinished.path(), manifest.to_string()).unwrap();
+        let path = module.with_file_name("wasi-policy.json");
+        unfinished.persist(&path).unwrap();
+        path
+    })
 }
 
 /// The manifest of the policy in JavaScript, built once. Nothing, and a word about it, where its toolchain can't be had.
