@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Service;
 use crate::cli::environment::{EncoderChoice, EnvironmentArgs};
-use crate::failure::{Failure, Fault};
+use crate::failure::{Blame, Failure, Fault};
 use crate::job::{Host, ORIGINALS};
 use crate::observe::Metrics;
 use crate::policy::signature::{PublicKey, SignatureError};
@@ -58,19 +58,28 @@ pub struct Parts {
 
 /// Makes and tries everything, at the same time where it can.
 pub async fn assemble(settings: &Settings, parts: Parts) -> Result<Assembled, Unfit> {
+    let environment = environment(settings);
+    // First of all: it waits for ffmpeg, which takes as long as everything else together.
+    let tools = {
+        let environment = environment.clone();
+        tokio::spawn(async move { environment.toolbox().await.map_err(|ended| ended.into_failure("host.ffmpeg")) })
+    };
     let rules = url_rules(settings);
     let deliverer = deliverer(settings, &rules).map_err(Unfit::of("webhook"))?;
     let stores = stores(settings).map_err(Unfit::of("stores"))?;
     let outbox = outbox(settings, &stores).map_err(Unfit::of("stores"))?;
-    let environment = environment(settings);
     let work_root = environment.work_root();
     let (tools, watcher, tried, swept) = tokio::join!(
-        environment.toolbox(),
+        tools,
         policies(&settings.policy, &stores),
         try_stores(settings, &stores),
         clean(work_root.clone()),
     );
-    let tools = tools.map_err(|ended| Unfit { check: "ffmpeg", failure: ended.into_failure("host.ffmpeg") })?;
+    let tools = tools.unwrap_or_else(|lost| {
+        let (code, message) = ("host.bug".to_owned(), format!("looking at ffmpeg was not finished: {lost}"));
+        Err(Failure { code, blame: Blame::Host, message, retryable: false })
+    });
+    let tools = tools.map_err(Unfit::of("ffmpeg"))?;
     let watcher = watcher.map_err(Unfit::of("policy"))?;
     tried.map_err(Unfit::of("stores"))?;
     swept.map_err(Unfit::of("work-directory"))?;
@@ -178,8 +187,8 @@ impl Fault for NoFolder {
         "storage.io"
     }
 
-    fn blame(&self) -> crate::failure::Blame {
-        crate::failure::Blame::Storage
+    fn blame(&self) -> Blame {
+        Blame::Storage
     }
 }
 
@@ -236,7 +245,7 @@ async fn try_stores(settings: &Settings, stores: &Stores) -> Result<(), Failure>
                 Ok(Err(error)) => error.into(),
                 Err(_) => Failure {
                     code: "storage.unavailable".to_owned(),
-                    blame: crate::failure::Blame::Storage,
+                    blame: Blame::Storage,
                     message: format!("no answer within {} s", STORE_CHECK.as_secs()),
                     retryable: true,
                 },

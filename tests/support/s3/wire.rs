@@ -88,6 +88,10 @@ struct Shared {
     free: [Mutex<Option<Instant>>; 2],
 }
 
+/// How long a line may have stood idle and still catch up: a timer is late by a millisecond or two, which at a high rate is
+/// as long as a piece takes.
+const SLACK: Duration = Duration::from_millis(20);
+
 #[derive(Clone, Copy)]
 enum Way {
     Up,
@@ -108,7 +112,8 @@ impl Link {
         let rate = self.0.rate.load(Ordering::SeqCst).max(1);
         let mut free = self.0.free[way as usize].lock().unwrap();
         let needed = Duration::from_secs_f64(bytes as f64 / rate as f64);
-        let until = free.unwrap_or_else(Instant::now).max(Instant::now()) + needed;
+        let now = Instant::now();
+        let until = free.unwrap_or(now).max(now - SLACK) + needed;
         *free = Some(until);
         until
     }
