@@ -47,6 +47,20 @@ volume='if(lt(mod(t,6),3),1,0.05)':eval=frame";
     assert_loudness(&fixtures::sound("dynamic.wav", noise, &[]));
 }
 
+/// A filter that looks seconds ahead does nothing for what is over by then.
+#[test]
+fn sound_of_a_moment_is_brought_to_the_platforms_loudness() {
+    for seconds in ["1.5", "2.9", "3.1", "3.9"] {
+        let noise = format!(
+            "anoisesrc=color=pink:amplitude=0.02:seed=7:duration={seconds}:sample_rate=48000,\
+volume='if(lt(mod(t,1),0.1),3,1)':eval=frame"
+        );
+        let outcome = assert_loudness(&fixtures::sound("moment.wav", &noise, &[]));
+        let peak = sound::samples(&outcome.rung("128k")).into_iter().map(i16::unsigned_abs).max().unwrap();
+        assert!(peak < 32_000, "{peak} of 32768");
+    }
+}
+
 /// Short peaks far above the rest: one gain for all of it would clip them.
 #[test]
 fn peaks_that_leave_no_room_for_a_gain_are_held_below_full_scale() {

@@ -119,7 +119,8 @@ pub async fn make(
     let mut clock = Clock::default();
     let heard = sound::listen(&tools.ffmpeg, work, info, plan, cancel).await?;
     clock.done("listen");
-    let filter = plan.loudness.and_then(|target| loudness::filter_to(target, heard.loudness));
+    let length = info.audio.as_ref().map_or(info.duration, |audio| audio.length);
+    let filter = plan.loudness.and_then(|target| loudness::filter_to(target, heard.loudness, length));
     let windows = still::windows(plan, info);
     let task = Task { tools, work, info, plan, loudness_filter: filter.as_deref(), stills: &windows, cancel };
     let whole = info.ladder_length().as_secs_f64().max(0.001);
