@@ -11,8 +11,8 @@ use testkit::workspace;
 /// What a reader of the page does.
 #[derive(Debug)]
 enum Step {
-    /// Types a command.
-    Run(String),
+    /// Types a command, and sees these lines among what it says. A `…` stands for anything.
+    Run(String, Vec<String>),
     /// Sets a variable for every command that follows.
     Export(String, String),
     /// Makes a file.
@@ -34,8 +34,10 @@ fn steps() -> Vec<Step> {
             let variable = command.strip_prefix("export ").and_then(|variable| variable.split_once('='));
             steps.push(match variable {
                 Some((name, value)) => Step::Export(name.to_owned(), value.to_owned()),
-                None => Step::Run(command.to_owned()),
+                None => Step::Run(command.to_owned(), Vec::new()),
             });
+        } else if let (Some(seen), Some(Step::Run(_, lines))) = (line.strip_prefix("    "), steps.last_mut()) {
+            lines.push(seen.to_owned());
         } else if let Some(language) = line.strip_prefix("```") {
             let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
             let text = format!("{}\n", block.join("\n"));
@@ -67,19 +69,32 @@ impl Shell<'_> {
         shell
     }
 
-    fn run(&self, command: &str) {
+    fn run(&self, command: &str, seen: &[String]) {
         let (command, fails) = command.split_once("  # fails").map_or((command, false), |(command, _)| (command, true));
         let target = workspace::root().join("target/policies");
         let typed = command.replace("policy build", &format!("policy build --target-dir '{}'", target.display()));
         let output = self.command(&typed).output().unwrap();
         let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert_eq!(output.status.success(), !fails, "{command}\n{stdout}\n{stderr}");
+        for line in seen {
+            let there = stdout.lines().any(|said| is_like(said, line));
+            assert!(there, "{command}\nsays no `{line}`:\n{stdout}");
+        }
     }
 
     fn export(&mut self, name: String, value: &str) {
         let output = self.command(&format!("printf %s {value}")).output().unwrap();
         self.variables.insert(name, String::from_utf8(output.stdout).unwrap());
     }
+}
+
+/// Whether a line has all parts of the pattern in their order.
+fn is_like(line: &str, pattern: &str) -> bool {
+    let mut rest = line;
+    pattern.split('…').all(|part| {
+        let found = rest.split_once(part);
+        found.inspect(|(_, after)| rest = after).is_some()
+    })
 }
 
 fn edit(path: &Path, diff: &str) {
@@ -102,7 +117,7 @@ fn every_step_of_the_tutorial_can_be_taken_as_it_stands() {
     assert!(steps.len() > 10, "{steps:?}");
     for step in steps {
         match step {
-            Step::Run(command) => shell.run(&command),
+            Step::Run(command, seen) => shell.run(&command, &seen),
             Step::Export(name, value) => shell.export(name, &value),
             Step::Write(file, text) => fs::write(at(&file), text).unwrap(),
             Step::Edit(file, diff) => edit(&at(&file), &diff),

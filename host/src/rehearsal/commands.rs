@@ -31,7 +31,8 @@ pub fn processes(
     if let Some(arguments) = sound::command(info, plan) {
         add("listen to the sound", arguments);
     }
-    let filter = info.audio.as_ref().and_then(|audio| loudness::filter_to(plan.loudness?, Some(measured), audio.length));
+    let filter =
+        info.audio.as_ref().and_then(|audio| loudness::filter_to(plan.loudness?, Some(measured), audio.length));
     let windows = still::windows(plan, info);
     let graph = Graph { info, plan, processor, loudness_filter: filter.as_deref(), stills: &windows, threads };
     if !graph.is_empty() {
