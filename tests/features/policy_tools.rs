@@ -160,6 +160,8 @@ fn what_can_not_be_loaded_is_not_given_a_manifest() {
     refused(&program(folder.path(), &build), 2, &["policy.settings", "efort"]);
     refused(&program(folder.path(), &["build", "nowhere"]), 2, &["nowhere"]);
     refused(&program(folder.path(), &["build", "codex.wasm", "--limits", "patience=3"]), 4, &["policy.limits"]);
+    let hasty = program(folder.path(), &["build", "codex.wasm", "--limits", "compile-ms=1"]);
+    refused(&hasty, 4, &["policy.limit-compile", "compile-ms"]);
     assert!(!folder.path().join("dist").exists() && !folder.path().join("policy.json").exists());
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::storage::{Key, LocalDirectory};
+use crate::storage::{Faults, Faulty, Key, LocalDirectory};
 
 struct Scene {
     store: tempfile::TempDir,
@@ -90,6 +90,46 @@ async fn what_went_ahead_of_a_job_that_came_to_nothing_is_removed() {
     scene.write("00001.ts", "second");
     scene.until_stored(1).await;
     early.finish(&CancellationToken::new()).await.discard().await;
+    assert!(scene.stored().is_empty());
+}
+
+/// A store whose writes take until they are let on; one segment is on its way there.
+async fn half_way(scene: &Scene) -> (Early, Arc<Faults>, PathBuf) {
+    let faults = Arc::new(Faults::holding());
+    let store = Faulty::new(LocalDirectory::open(scene.store.path()).unwrap(), Arc::clone(&faults));
+    let family =
+        Family { folder: scene.folder.path().to_owned(), playlist: Scene::playlist(), stem: "720p".to_owned() };
+    let stores = Stores::default().with("media", store);
+    let early = Early::start(&stores, vec![family], "abc", &Labels::default());
+    let first = scene.write("00000.ts", "first");
+    scene.write("00001.ts", "second");
+    let begun = async {
+        while faults.prepared() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), begun).await.expect("nothing is sent");
+    (early, faults, first)
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_at_the_end_arrives() {
+    let scene = Scene::new();
+    let (early, faults, first) = half_way(&scene).await;
+    let cancel = CancellationToken::new();
+    let (uploaded, ()) = tokio::join!(early.finish(&cancel), async { faults.let_on() });
+    assert_eq!(uploaded.still_good(&Scene::piece("00000.ts", first)), Some(5));
+    assert_eq!(scene.stored(), ["720p-abc-00000.ts"]);
+}
+
+#[tokio::test]
+async fn a_job_that_is_called_off_waits_for_nothing_that_is_on_its_way() {
+    let scene = Scene::new();
+    let (early, _faults, _) = half_way(&scene).await;
+    let cancel = CancellationToken::new();
+    cancel.cancel();
+    let uploaded = tokio::time::timeout(Duration::from_secs(20), early.finish(&cancel)).await.expect("it waits");
+    assert_eq!(uploaded.begun().len(), 1);
     assert!(scene.stored().is_empty());
 }
 

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tokio::sync::Semaphore;
+
 use super::{Body, Doing, Key, ObjectInfo, ObjectMeta, Prepared, Store, StoreError};
 
 /// Which calls fail, counted from 1, and how many did.
@@ -15,9 +17,27 @@ pub struct Faults {
     prepared: AtomicU64,
     committed: AtomicU64,
     injected: AtomicU64,
+    held: Option<Semaphore>,
 }
 
 impl Faults {
+    /// Fails nothing, and holds every call of `prepare` until it is let on.
+    pub fn holding() -> Self {
+        Self { held: Some(Semaphore::new(0)), ..Self::default() }
+    }
+
+    /// Lets on what is held, and all that comes.
+    pub fn let_on(&self) {
+        if let Some(held) = &self.held {
+            held.add_permits(Semaphore::MAX_PERMITS / 2);
+        }
+    }
+
+    /// How many calls of `prepare` there were.
+    pub fn prepared(&self) -> u64 {
+        self.prepared.load(Ordering::Relaxed)
+    }
+
     /// Fails these calls of `prepare`.
     pub fn preparing(calls: impl IntoIterator<Item = u64>) -> Self {
         Self { prepare: calls.into_iter().collect(), ..Self::default() }
@@ -76,6 +96,9 @@ impl<S: Store> Store for Faulty<S> {
 
     async fn prepare(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<Box<dyn Prepared>, StoreError> {
         self.faults.strike(&self.faults.prepare, &self.faults.prepared, key)?;
+        if let Some(held) = &self.faults.held {
+            drop(held.acquire().await);
+        }
         let inner = self.inner.prepare(key, body, meta).await?;
         Ok(Box::new(FaultyPrepared { inner, key: key.clone(), faults: Arc::clone(&self.faults) }))
     }
