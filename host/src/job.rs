@@ -25,7 +25,6 @@ use crate::publication::{CacheRules, Labels};
 use crate::recording::{Circumstances, Recorder, Recording, Recordings};
 use crate::report::Report;
 use crate::storage::{Body, Key, ObjectMeta, Stores, Traffic};
-use crate::text::printable;
 use crate::webhook::{Courier, EventKind};
 use crate::work::WorkDirectory;
 
@@ -371,7 +370,9 @@ impl Job<'_> {
         ];
         // Not every store keeps a note without a text.
         let told = notes.into_iter().filter(|(_, value)| !value.is_empty());
-        told.map(|(name, value)| (name.to_owned(), printable(value, 128))).collect()
+        // They become headers; a policy by its path can be called anything.
+        let plain = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
+        told.map(|(name, value)| (name.to_owned(), value.chars().map(plain).take(128).collect())).collect()
     }
 
     /// Writes the report beside the publication. One that can't be written is no failure of the job.

@@ -161,6 +161,7 @@ fn what_can_not_be_loaded_is_not_given_a_manifest() {
     refused(&program(folder.path(), &["build", "nowhere"]), 2, &["nowhere"]);
     refused(&program(folder.path(), &["build", "codex.wasm", "--limits", "patience=3"]), 4, &["policy.limits"]);
     let hasty = program(folder.path(), &["build", "codex.wasm", "--limits", "compile-ms=1"]);
+    refused(&program(folder.path(), &["build", "codex.wasm", "--version", "1\n2"]), 4, &["policy.manifest"]);
     refused(&hasty, 4, &["policy.limit-compile", "compile-ms"]);
     assert!(!folder.path().join("dist").exists() && !folder.path().join("policy.json").exists());
 }
@@ -200,6 +201,10 @@ fn a_look_at_a_policy_says_what_it_is_and_whose() {
     let page = done(&program(folder, &["inspect", "dist/codex.wasm"]));
     assert!(page.contains("not checked"), "{page}");
     let page = done(&program(folder, &["inspect", "dist/codex.wasm", "--key", "theirs.pub", "--key", "mine.pub"]));
+    assert!(page.contains("verified"), "{page}");
+    // A signature that lies beside a component, as minisign puts it there, goes into the manifest.
+    done(&program(folder, &["build", "dist/codex.wasm", "--out", "again"]));
+    let page = done(&program(folder, &["inspect", "again", "--key", "mine.pub"]));
     assert!(page.contains("verified"), "{page}");
     let by_others = program(folder, &["inspect", "dist/codex.wasm", "--key", "theirs.pub"]);
     refused(&by_others, 4, &["policy.unknown-signer"]);

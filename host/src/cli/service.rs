@@ -115,7 +115,12 @@ pub async fn fit(settings: &Settings, metrics: Metrics, endpoint: Option<&Endpoi
 pub fn watch(settings: &Settings, assembled: Assembled) -> Service {
     let Assembled { service, watcher } = assembled;
     let metrics = service.metrics.clone();
-    drop(tokio::spawn(watcher.run(settings.policy.poll, move |change| metrics.policy_change(change))));
+    let watching = tokio::spawn(watcher.run(settings.policy.poll, move |change| metrics.policy_change(change)));
+    drop(tokio::spawn(async move {
+        if let Err(lost) = watching.await {
+            tracing::error!(%lost, "policies are no longer watched; what is in force stays until the worker is replaced");
+        }
+    }));
     service
 }
 

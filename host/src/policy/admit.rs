@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
@@ -11,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::compile::Compiler;
 use super::error::PolicyError;
 use super::fetch::{FetchError, Source};
-use super::limits::Limits;
+use super::limits::{Limit, LimitHit, Limits};
 use super::load::{Candidate, Policy};
 use super::manifest::Manifest;
 use super::signature::{self, KeyId, PublicKey, SignatureError};
@@ -118,6 +119,14 @@ pub enum AdmitError {
     /// Loading it failed, or one of its functions did when it was tried.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// It was not through with the trial in time.
+    #[error("the policy {policy} was tried, and was not through after {} s", limit.as_secs())]
+    TrialTime {
+        /// Which.
+        policy: String,
+        /// How long it had.
+        limit: Duration,
+    },
     /// It answers, and what it answers can't be used.
     #[error("the policy {policy} was tried and failed: {problem}")]
     Smoke {
@@ -138,7 +147,7 @@ impl Fault for AdmitError {
             Self::Signature { source, .. } => source.code(),
             Self::Limits { .. } => "policy.limits",
             Self::Policy(error) => error.code(),
-            Self::Smoke { .. } => "policy.smoke",
+            Self::Smoke { .. } | Self::TrialTime { .. } => "policy.smoke",
         }
     }
 
@@ -148,15 +157,32 @@ impl Fault for AdmitError {
             Self::Policy(error) => error.blame(),
             Self::Signature { source, .. } => source.blame(),
             Self::NoKeys => Blame::Host,
-            Self::Digest { .. } | Self::Unsigned { .. } | Self::Limits { .. } | Self::Smoke { .. } => Blame::Policy,
+            Self::Digest { .. }
+            | Self::Unsigned { .. }
+            | Self::Limits { .. }
+            | Self::TrialTime { .. }
+            | Self::Smoke { .. } => Blame::Policy,
         }
     }
 
-    /// Whether the same manifest may be admitted a moment later: where its module is still on its way.
+    /// Whether the same manifest may be admitted later: where its module is still on its way, or this machine had no time
+    /// for it.
     fn retryable(&self) -> bool {
         match self {
             Self::Fetch(error) => error.retryable(),
-            Self::Digest { .. } => true,
+            Self::Digest { .. } | Self::Policy(PolicyError::NotCompiled { .. }) => true,
+            _ => self.is_of_time(),
+        }
+    }
+}
+
+impl AdmitError {
+    /// Whether it took too long on the clock. A machine whose encoders have every core may do that to a good policy.
+    pub fn is_of_time(&self) -> bool {
+        let by_the_clock = |limit: &LimitHit| matches!(limit, LimitHit::Of { limit: Limit::PureCall, .. });
+        match self {
+            Self::TrialTime { .. } | Self::Policy(PolicyError::CompileTime { .. }) => true,
+            Self::Policy(PolicyError::Limit { limit, .. }) => by_the_clock(limit),
             _ => false,
         }
     }
@@ -226,7 +252,9 @@ impl Gate {
         };
         match with(&settings).await {
             Err(PolicyError::Settings { fields, .. }) if fields.iter().all(|field| optional.contains(field)) => {
-                settings.retain(|name, _| !fields.contains(name));
+                tracing::warn!(policy = candidate.name, without = fields.join(", "), "settings that it does not know");
+                let mut settings = manifest.settings.clone();
+                settings.extend(ours.clone().into_iter().filter(|(name, _)| !fields.contains(name)));
                 with(&settings).await
             }
             loaded => loaded,

@@ -112,7 +112,8 @@ impl Compiler {
             }
             Ok(component)
         });
-        let compiling = compiling.map_err(|refused| failed(refused.to_string()))?;
+        let compiling = compiling
+            .map_err(|refused| PolicyError::NotCompiled { policy: name.to_owned(), reason: refused.to_string() })?;
         match tokio::time::timeout(limit, compiling).await {
             Ok(Some(Ok(component))) => Ok(component),
             Ok(Some(Err::<_, wasmtime::Error>(error))) => Err(failed(told(&error))),

@@ -48,6 +48,14 @@ pub enum PolicyError {
         /// What the compiler said.
         reason: String,
     },
+    /// Was not compiled, through no fault of its own.
+    #[error("the policy {policy} is not compiled: {reason}")]
+    NotCompiled {
+        /// Which.
+        policy: String,
+        /// Why.
+        reason: String,
+    },
     /// Takes too long to compile.
     #[error("the policy {policy} is not taken: {limit}")]
     CompileTime {
@@ -125,7 +133,7 @@ impl Fault for PolicyError {
             Self::Unreadable { .. } => "policy.unreadable",
             Self::NotAComponent { .. } => "policy.not-a-component",
             Self::TooLarge { .. } => "policy.too-large",
-            Self::Compile { .. } => "policy.compile",
+            Self::Compile { .. } | Self::NotCompiled { .. } => "policy.compile",
             Self::Import { .. } => "policy.import",
             Self::Contract { .. } => "policy.contract",
             Self::Settings { .. } => "policy.settings",
@@ -138,7 +146,7 @@ impl Fault for PolicyError {
 
     fn blame(&self) -> Blame {
         match self {
-            Self::Engine(_) => Blame::Host,
+            Self::Engine(_) | Self::NotCompiled { .. } => Blame::Host,
             _ => Blame::Policy,
         }
     }

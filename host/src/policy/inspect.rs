@@ -10,6 +10,7 @@ use super::error::PolicyError;
 use super::limits::Limit;
 use super::load::{Candidate, Policy};
 use super::signature::{self, PublicKey, Signature};
+use super::smoke;
 use crate::failure::Failure;
 
 /// What the interfaces of the contract begin with.
@@ -83,8 +84,9 @@ pub async fn inspect(
         }
     }
     match Policy::load(compiler, candidate).await {
+        Ok(policy) => found.refused = smoke::run(&policy).await.err().map(Failure::from),
         // Settings are the environment's; one that needs some is a policy all the same.
-        Ok(_) | Err(PolicyError::Settings { .. }) => {}
+        Err(PolicyError::Settings { .. }) => {}
         Err(refused) => found.refused = Some(refused.into()),
     }
     found

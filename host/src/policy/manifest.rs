@@ -108,11 +108,10 @@ impl Manifest {
     fn check(&self) -> Result<(), String> {
         for (field, value, least) in [("name", &self.name, 1), ("version", &self.version, 0)] {
             let length = value.chars().count();
-            if !(least..=MAX_NAME).contains(&length) || value.chars().any(char::is_control) {
+            // Stores keep both with every object, as headers.
+            if !(least..=MAX_NAME).contains(&length) || !value.chars().all(|c| c == ' ' || c.is_ascii_graphic()) {
                 let shown = printable(value, MAX_NAME);
-                return Err(format!(
-                    "`{field}` is `{shown}`: {least} to {MAX_NAME} characters without control characters are allowed"
-                ));
+                return Err(format!("`{field}` is `{shown}`: {least} to {MAX_NAME} characters of ASCII are allowed"));
             }
         }
         if let Err(error) = Key::parse(&self.module) {
@@ -291,7 +290,8 @@ mod tests {
         for (field, value, words) in [
             ("sha256", json!("AB"), "64 digits"),
             ("name", json!(""), "1 to 64"),
-            ("version", json!("1\u{1b}[2J"), "control"),
+            ("version", json!("1\u{1b}[2J"), "ASCII"),
+            ("version", json!("1.4 – hotfix"), "ASCII"),
             ("wasi", json!("yes"), "boolean"),
             ("next", json!(1), "object"),
             ("next", json!({ "percent": 101 }), "from 0 to 100"),

@@ -1,7 +1,7 @@
 //! Where an environment's policy is, as a setting says it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use reqwest::Url;
 
@@ -50,6 +50,18 @@ impl Place {
         match text.split_once(':') {
             Some((store, key)) if is_store(store) => object(store, key),
             _ => Ok(path(text)),
+        }
+    }
+
+    /// A path of this machine, whatever it looks like: a folder stands for the `policy.json` in it, what ends with `.json`
+    /// is a manifest, and every other file is a component by itself.
+    pub fn local(path: &Path) -> Self {
+        if path.is_dir() {
+            return Self::File(path.join(manifest::FILE));
+        }
+        match path.extension().is_some_and(|ending| ending == "json") {
+            true => Self::File(path.to_owned()),
+            false => Self::Component(path.to_owned()),
         }
     }
 

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::fetch::{FetchError, Look, ManifestObject, Source as _};
+use super::fetch::{FetchError, ManifestObject, Source as _};
 use super::manifest::{Deployment, Manifest};
 use super::place::Place;
 use crate::failure::{Blame, Fault};
-use crate::storage::{BadKey, Body, Key, LocalDirectory, ObjectMeta, Store, StoreError, Stores};
+use crate::storage::{BadKey, Body, Key, LocalDirectory, ObjectMeta, Store, StoreError, Stores, folder_of};
 
 /// Longest part of a module's name that is the policy's own. The digest follows.
 const MAX_SLUG: usize = 32;
@@ -97,7 +97,7 @@ impl Shelf {
     /// The shelf of a manifest in a file.
     pub fn in_folder(manifest: &Path) -> Result<Self, ShelfError> {
         let place = manifest.display().to_string();
-        let folder = manifest.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder_of(manifest);
         let store = LocalDirectory::open(folder)
             .map_err(|source| ShelfError::Folder { folder: folder.display().to_string(), source })?;
         let name = manifest.file_name().unwrap_or_default().to_string_lossy();
@@ -108,9 +108,9 @@ impl Shelf {
     /// What is there; none where nothing was put yet.
     pub async fn deployment(&self) -> Result<Option<Deployment>, ShelfError> {
         let source = ManifestObject::new(self.place.clone(), Arc::clone(&self.store), self.key.clone());
-        match source.look(None).await {
-            Ok(Look::Found { deployment, .. }) => Ok(Some(*deployment)),
-            Ok(Look::Same) | Err(FetchError::Missing { .. }) => Ok(None),
+        match source.first().await {
+            Ok((deployment, _)) => Ok(Some(deployment)),
+            Err(FetchError::Missing { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -127,21 +127,6 @@ impl Shelf {
     /// Puts the manifest. From here on, workers take what it names.
     pub async fn put(&self, deployment: &Deployment) -> Result<(), ShelfError> {
         self.write(&self.key, deployment.to_json().into_bytes(), "application/json").await
-    }
-
-    /// Removes the modules that lie here and that nothing names any more.
-    pub async fn tidy(&self, deployment: &Deployment) -> Result<(), ShelfError> {
-        let failed = |source| ShelfError::Store { place: self.place.clone(), source };
-        let named = [Some(&deployment.current), deployment.previous.as_ref()];
-        let named: Vec<&str> = named.into_iter().flatten().map(|manifest| manifest.module.as_str()).collect();
-        let prefix = self.key.as_str().rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
-        for key in self.store.list(&prefix).await.map_err(failed)? {
-            let name = key.as_str().strip_prefix(&prefix).unwrap_or_default();
-            if name.ends_with(".wasm") && !named.contains(&name) {
-                self.store.delete(&key).await.map_err(failed)?;
-            }
-        }
-        Ok(())
     }
 
     fn beside(&self, name: &str) -> Result<Key, ShelfError> {
@@ -173,16 +158,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_put_is_found_and_what_nothing_names_is_removed() {
+    async fn what_is_put_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let shelf = Shelf::in_folder(&folder.path().join("new/policy.json")).unwrap();
         assert_eq!(shelf.deployment().await.unwrap(), None);
         let put = shelf.put_module(&manifest("Codex (built in)"), b"module").await.unwrap();
         assert_eq!(put.module, format!("codex--built-in-{}.wasm", "ab".repeat(32)));
-        std::fs::write(folder.path().join("new/old.wasm"), "old").unwrap();
         let deployment = Deployment::of(put);
         shelf.put(&deployment).await.unwrap();
-        shelf.tidy(&deployment).await.unwrap();
         assert_eq!(shelf.deployment().await.unwrap(), Some(deployment));
         assert_eq!(std::fs::read_dir(folder.path().join("new")).unwrap().count(), 2);
     }

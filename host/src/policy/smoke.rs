@@ -41,7 +41,7 @@ pub(super) async fn run(policy: &Policy) -> Result<(), AdmitError> {
     };
     match tokio::time::timeout(LONGEST, trial).await {
         Ok(tried) => tried,
-        Err(_) => Err(failed(policy, format!("it was not through after {} s", LONGEST.as_secs()))),
+        Err(_) => Err(AdmitError::TrialTime { policy: policy.name().to_owned(), limit: LONGEST }),
     }
 }
 

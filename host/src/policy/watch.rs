@@ -11,12 +11,14 @@ use notify::{EventKind, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 
 use super::admit::{AdmitError, Gate};
-use super::fetch::{FetchError, Look, Source, Tag};
+use super::fetch::{Look, Source, Tag};
 use super::last_good::LastGood;
+use super::limits::Limits;
 use super::load::Policy;
 use super::manifest::{Deployment, Manifest};
 use super::roster::{Refusal, Role, Roster, Standing};
 use crate::failure::{Blame, Fault as _};
+use crate::storage::folder_of;
 
 /// How long a folder must be quiet before what was written to it is read. Far below the second that a change may take,
 /// and far above what a program needs between two writes to one file.
@@ -24,6 +26,10 @@ const QUIET: Duration = Duration::from_millis(50);
 
 /// How long is waited for quiet in a folder that others write to without end.
 const NOISE: Duration = Duration::from_millis(500);
+
+/// How often a policy is tried that took too long on the clock. What takes minutes to compile must not be compiled at every
+/// poll, and a machine is not busy for ever.
+const MOST_TRIES: u32 = 5;
 
 /// Something that changed.
 #[derive(Clone, Debug)]
@@ -56,6 +62,8 @@ pub struct Watcher {
     known: Option<Tag>,
     /// What was judged, whatever the place calls it.
     judged: Option<Deployment>,
+    /// What is to be judged again, and how often it was.
+    tried: Option<(Deployment, u32)>,
     /// What of it was refused.
     refused: Vec<Refusal>,
     /// Why the place could not be looked at the last time.
@@ -66,11 +74,8 @@ impl Watcher {
     /// Takes what the place has. Where that can't be taken, the place's previous policy is, else the last good one of
     /// this disk; without either there is nothing to work with.
     pub async fn open(source: Arc<dyn Source>, gate: Gate, last_good: Option<LastGood>) -> Result<Self, AdmitError> {
-        let looked = source.look(None).await;
-        let (deployment, tag) = match looked {
-            Ok(Look::Found { deployment, tag }) => (*deployment, tag),
-            // Nobody says so who was told of nothing before.
-            Ok(Look::Same) => return Err(FetchError::Missing { what: "manifest".to_owned() }.into()),
+        let (deployment, tag) = match source.first().await {
+            Ok(found) => found,
             Err(error) => {
                 let known = Self::known_good(&*source, &gate, last_good.as_ref(), None).await;
                 let Some(current) = known else { return Err(error.into()) };
@@ -82,30 +87,30 @@ impl Watcher {
                 return Ok(opened);
             }
         };
-        let current = match gate.admit(&*source, &deployment.current).await {
+        let (current, refused) = match gate.admit(&*source, &deployment.current).await {
             Ok(admitted) => {
                 if let Some(last_good) = &last_good {
                     last_good.keep(&deployment.current, &admitted).await;
                 }
-                Held { manifest: deployment.current.clone(), policy: admitted.policy }
+                (Held { manifest: deployment.current.clone(), policy: admitted.policy }, None)
             }
             Err(error) => {
                 let previous = deployment.previous.as_ref();
                 let known = Self::known_good(&*source, &gate, last_good.as_ref(), previous).await;
                 let Some(current) = known else { return Err(error) };
-                shout(&Refusal::of(Role::Current, &deployment.current, error.into()), &current);
-                current
+                (current, Some(error))
             }
         };
         let mut opened = Self::with(source, gate, last_good, current);
-        opened.judge(deployment, tag).await;
+        opened.judge(deployment, tag, refused).await;
+        opened.refused.iter().for_each(|refusal| shout(refusal, &opened.current));
         Ok(opened)
     }
 
     fn with(source: Arc<dyn Source>, gate: Gate, last_good: Option<LastGood>, current: Held) -> Self {
         let roster = Roster::new(Standing::of(current.policy.clone()));
-        let (canary, percent, known, judged, refused, place) = Default::default();
-        Self { source, gate, last_good, roster, current, canary, percent, known, judged, refused, place }
+        let (canary, percent, known, judged, tried, refused, place) = Default::default();
+        Self { source, gate, last_good, roster, current, canary, percent, known, judged, tried, refused, place }
     }
 
     /// The policy that was in force before this one, or else the last one that was good on this disk.
@@ -121,7 +126,7 @@ impl Watcher {
             return Some(Held { manifest: manifest.clone(), policy: admitted.policy });
         }
         let kept = last_good?.source();
-        let Ok(Look::Found { deployment, .. }) = kept.look(None).await else { return None };
+        let (deployment, _) = kept.first().await.ok()?;
         let admitted = gate.admit(&kept, &deployment.current).await.ok()?;
         Some(Held { manifest: deployment.current, policy: admitted.policy })
     }
@@ -163,7 +168,7 @@ impl Watcher {
             Ok(look) => {
                 self.place = None;
                 if let Look::Found { deployment, tag } = look {
-                    self.judge(*deployment, tag).await;
+                    self.judge(*deployment, tag, None).await;
                 }
             }
         }
@@ -184,47 +189,67 @@ impl Watcher {
 
     /// Takes what can be taken of a deployment. Each policy of it is judged by itself, and one that is in force already
     /// is left alone.
-    async fn judge(&mut self, deployment: Deployment, tag: Option<Tag>) {
+    async fn judge(&mut self, deployment: Deployment, tag: Option<Tag>, refused_before: Option<AdmitError>) {
         if self.judged.as_ref() == Some(&deployment) {
             self.known = tag;
             return;
         }
+        let tries = self.tried.take().filter(|(tried, _)| *tried == deployment).map_or(1, |(_, tries)| tries + 1);
+        let may_pass = |error: &AdmitError| error.retryable() && (!error.is_of_time() || tries < MOST_TRIES);
         let mut refused = Vec::new();
         let mut again = false;
         if self.current.manifest != deployment.current {
-            match self.gate.admit(&*self.source, &deployment.current).await {
+            let admitted = match refused_before {
+                Some(error) => Err(error),
+                None => self.gate.admit(&*self.source, &deployment.current).await,
+            };
+            match admitted {
                 Ok(admitted) => {
+                    self.current = Held { manifest: deployment.current.clone(), policy: admitted.policy.clone() };
+                    // At once: neither a disk nor the trial's policy holds it up.
+                    self.keep_canary_of(&deployment);
+                    self.refused.clear();
+                    self.publish();
                     if let Some(last_good) = &self.last_good {
                         last_good.keep(&deployment.current, &admitted).await;
                     }
-                    self.current = Held { manifest: deployment.current.clone(), policy: admitted.policy };
                 }
                 Err(error) => {
-                    again |= error.retryable();
+                    again |= may_pass(&error);
                     refused.push(Refusal::of(Role::Current, &deployment.current, error.into()));
                 }
             }
         }
+        // What was on trial before is not what anybody wants to be tried now.
+        self.keep_canary_of(&deployment);
         match &deployment.next {
-            None => self.canary = None,
-            Some(next) if self.canary.as_ref().is_some_and(|held| held.manifest == next.manifest) => {}
+            None => {}
+            Some(_) if self.canary.is_some() => {}
             Some(next) => match self.gate.admit(&*self.source, &next.manifest).await {
                 Ok(admitted) => {
                     self.canary = Some(Held { manifest: next.manifest.clone(), policy: admitted.policy });
                 }
                 Err(error) => {
-                    again |= error.retryable();
+                    again |= may_pass(&error);
                     refused.push(Refusal::of(Role::Canary, &next.manifest, error.into()));
-                    // What was on trial before is not what anybody wants to be tried now.
-                    self.canary = None;
                 }
             },
         }
         self.refused = refused;
         // A module that is still on its way is looked for again; any other verdict holds until something else is there.
-        (self.known, self.judged) = if again { (None, None) } else { (tag, Some(deployment.clone())) };
-        self.percent = deployment.next.map_or(0, |next| next.percent);
+        if again {
+            (self.known, self.judged, self.tried) = (None, None, Some((deployment, tries)));
+        } else {
+            (self.known, self.judged) = (tag, Some(deployment));
+        }
         self.publish();
+    }
+
+    /// Leaves what is on trial only where this still wants it, for as many jobs as this says.
+    fn keep_canary_of(&mut self, deployment: &Deployment) {
+        let next = deployment.next.as_ref();
+        self.percent = next.map_or(0, |next| next.percent);
+        self.canary = self.canary.take().filter(|held| next.is_some_and(|next| next.manifest == held.manifest));
     }
 
     fn publish(&self) {
@@ -248,9 +273,11 @@ fn alike(one: &Standing, other: &Standing) -> bool {
     identity(&one.current) == identity(&other.current) && canary(one) == canary(other)
 }
 
-/// What tells one policy from another: also the same module with other settings or another version is another one.
-fn identity(policy: &Policy) -> [String; 4] {
-    [policy.name(), policy.version(), policy.digest(), policy.settings()].map(str::to_owned)
+/// What tells one policy from another: also the same module with other settings, limits or another version is another
+/// one.
+fn identity(policy: &Policy) -> ([String; 4], Limits) {
+    let texts = [policy.name(), policy.version(), policy.digest(), policy.settings()].map(str::to_owned);
+    (texts, policy.limits())
 }
 
 fn log_swap(standing: &Standing) {
@@ -289,7 +316,7 @@ fn shout(refusal: &Refusal, current: &Held) {
 /// Tells when something is written to a file's folder. The folder is watched and not the file: a new manifest takes the
 /// old one's place under its name, and its module lies beside it.
 fn notifier(file: &Path, told: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(file);
     let heard = move |event: notify::Result<notify::Event>| {
         // Reading is no change, and the reader is often ourselves. An error says that something may have been missed.
         let only_read = event.is_ok_and(|event| match event.kind {

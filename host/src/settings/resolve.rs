@@ -116,7 +116,7 @@ receiver too; for local work, `webhook.allow_short_secret` allows it",
         let (path, place) = (self.path("policy.path"), self.optional_text("policy.place"));
         let place = match (path, place) {
             (None, None) => return Place::BuiltIn,
-            (Some(path), None) => return Place::Component(path),
+            (Some(path), None) => return Place::local(&path),
             (Some(_), Some(_)) => {
                 let message = "says where the policy is, and so does `policy.path`: set one of them";
                 self.problem(ProblemKind::Contradiction, "policy.place", message.to_owned());

@@ -15,7 +15,7 @@ pub struct LocalDirectory {
 }
 
 /// Marks files that are being written; a name that `Key` would take, but that no layout has.
-const UNFINISHED: &str = ".unfinished-";
+pub(crate) const UNFINISHED: &str = ".unfinished-";
 
 impl LocalDirectory {
     /// Opens a directory and makes it first where it is missing.
@@ -164,6 +164,11 @@ fn describe(found: &cap_std::fs::Metadata) -> ObjectInfo {
     let changed = found.modified().ok().map(cap_std::time::SystemTime::into_std);
     let changed = changed.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
     ObjectInfo { size: found.len(), tag: changed.map(|at| format!("{}-{}", at.as_nanos(), found.len())) }
+}
+
+/// The folder that a file is in; a bare name is in the current one.
+pub fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The objects below a folder, unfinished ones left out.

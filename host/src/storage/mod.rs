@@ -17,7 +17,8 @@ use std::sync::Arc;
 pub use counted::{Counted, Traffic};
 pub use faulty::{Faults, Faulty};
 pub use key::{BadKey, Key};
-pub use local::{LocalDirectory, SingleFile};
+pub(crate) use local::UNFINISHED;
+pub use local::{LocalDirectory, SingleFile, folder_of};
 
 use crate::failure::{Blame, Fault};
 

@@ -1,6 +1,6 @@
 //! From settings to a service that is fit for work: every part of it is made and tried before the first job is taken.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,12 +69,8 @@ pub async fn assemble(settings: &Settings, parts: Parts) -> Result<Assembled, Un
     let stores = stores(settings).map_err(Unfit::of("stores"))?;
     let outbox = outbox(settings, &stores).map_err(Unfit::of("stores"))?;
     let work_root = environment.work_root();
-    let (tools, watcher, tried, swept) = tokio::join!(
-        tools,
-        policies(&settings.policy, &stores),
-        try_stores(settings, &stores),
-        clean(work_root.clone()),
-    );
+    let (tools, watcher, tried, swept) =
+        tokio::join!(tools, policies(settings, &stores), try_stores(settings, &stores), clean(work_root.clone()),);
     let tools = tools.unwrap_or_else(|lost| {
         let (code, message) = ("host.bug".to_owned(), format!("looking at ffmpeg was not finished: {lost}"));
         Err(Failure { code, blame: Blame::Host, message, retryable: false })
@@ -226,11 +222,27 @@ fn cache_of(settings: &PolicySettings) -> PathBuf {
 }
 
 /// The policies of this environment, taken as they are now.
-async fn policies(settings: &PolicySettings, stores: &Stores) -> Result<Watcher, Failure> {
-    let place = &settings.place;
-    let gate = gate(settings)?;
-    let kept = gate.cache().filter(|_| *place != Place::BuiltIn).map(|cache| LastGood::of(cache, place));
+async fn policies(settings: &Settings, stores: &Stores) -> Result<Watcher, Failure> {
+    let place = &settings.policy.place;
+    let gate = gate(&settings.policy)?;
+    let kept = gate.cache().zip(identity(settings)).map(|(cache, identity)| LastGood::of(cache, &identity));
     Ok(Watcher::open(fetch::source(place, stores)?, gate, kept).await?)
+}
+
+/// What tells this environment's place for policies from every other on the same disk; none for what is built in.
+fn identity(settings: &Settings) -> Option<String> {
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
+    let place = match &settings.policy.place {
+        Place::BuiltIn => return None,
+        Place::Component(path) | Place::File(path) => absolute(path),
+        Place::Url(url) => url.to_string(),
+        Place::Object { store, key } => match settings.stores.places.get(store) {
+            Some(StorePlace::Bucket(bucket)) => format!("{}/{}/{key}", bucket.endpoint, bucket.bucket),
+            Some(StorePlace::Directory(folder)) => absolute(&folder.join(key.as_str())),
+            None => format!("{store}:{key}"),
+        },
+    };
+    Some(format!("{} {place}", settings.environment))
 }
 
 /// Asks every store, at the same time, whether it is there and lets us in.

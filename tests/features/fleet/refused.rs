@@ -114,6 +114,7 @@ fn a_refused_canary_has_no_jobs_and_leaves_the_current_policy_alone() {
     let refused = &health["policy_refused"][0];
     assert_eq!((&refused["role"], &refused["version"]), (&json!("canary"), &json!("2")), "{health:#}");
     assert_eq!(refused["code"], "policy.settings");
+    watching.worker.logged(&["policy refused", r#""role":"canary""#, "policy.settings"]);
     platform.queue.queue("job-1", json!({ "mediaId": "m" }));
     assert_eq!(report(&platform.result("job-1"))["policy_role"], "current");
     watching.worker.stop();

@@ -139,4 +139,13 @@ fn what_a_worker_would_not_take_is_not_shipped_and_a_step_that_fails_half_way_ch
     operator.platform.media.put_object(&module, "damaged");
     let status = operator.policy(&["status"]);
     assert!(status.status.code() == Some(4) && status.stdout.contains("policy.digest"), "{}", status.stdout);
+
+    // A manifest that somebody has broken by hand is mended by the next `activate`, and by nothing less.
+    operator.platform.media.put_object(".codex/policies/policy.json", "{");
+    assert!(operator.policy(&["rollback"]).log.contains("policy.manifest"));
+    assert!(operator.activate(2, &["--canary", "5"]).log.contains("policy.manifest"));
+    let mended = operator.activate(2, &[]);
+    done(&mended);
+    assert!(mended.log.contains("what is there is replaced"), "{}", mended.log);
+    assert_eq!(operator.versions(), [json!("2"), Value::Null, Value::Null]);
 }

@@ -4,8 +4,9 @@ use clap::Args;
 
 use super::place::{self, PlaceArgs};
 use crate::cli::exit::Ended;
-use crate::policy::fetch::{self, Look};
-use crate::policy::{Deployment, Shelf};
+use crate::failure::Failure;
+use crate::policy::fetch::{self, FetchError};
+use crate::policy::{Deployment, Shelf, ShelfError};
 
 /// The arguments of `policy activate`.
 #[derive(Clone, Debug, Args)]
@@ -27,12 +28,21 @@ impl Activate {
         let environment = self.environment.environment()?;
         let from = place::place(&self.manifest, "MANIFEST")?;
         let source = fetch::source(&from, &environment.stores).map_err(Ended::failed)?;
-        let Look::Found { deployment, .. } = source.look(None).await.map_err(Ended::failed)? else { return Ok(()) };
-        let manifest = deployment.current;
+        let manifest = source.first().await.map_err(Ended::failed)?.0.current;
         let admitted = environment.admit(&from, &manifest).await?;
 
         let shelf = Shelf::at(&environment.place, &environment.stores).map_err(Ended::failed)?;
-        let before = shelf.deployment().await.map_err(Ended::failed)?;
+        let before = match shelf.deployment().await {
+            // What can't be read is nothing that could be kept, and this is how it is mended.
+            Err(ShelfError::Fetch(error @ FetchError::Manifest { .. })) if self.canary.is_none() => {
+                eprintln!(
+                    "warning: what is there is replaced, and with it what it knew of a previous policy: {}",
+                    Failure::from(error)
+                );
+                None
+            }
+            before => before.map_err(Ended::failed)?,
+        };
         if self.canary.is_some() && before.is_none() {
             let place = &environment.place;
             return Err(Ended::usage(format!("there is no policy in {place} that this one could be tried beside")));

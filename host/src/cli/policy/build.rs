@@ -12,9 +12,10 @@ use super::keygen::password;
 use crate::cli::exit::Ended;
 use crate::cli::settings_argument;
 use crate::failure::{Blame, Failure};
-use crate::policy::signature::{SecretKey, SignatureError};
-use crate::policy::{Compiler, Manifest, Policy, PolicyError};
+use crate::policy::signature::{SecretKey, Signature, SignatureError};
+use crate::policy::{Compiler, Deployment, Manifest, Policy, PolicyError};
 use crate::settings::SecretText;
+use crate::storage::folder_of;
 
 /// Where it goes in the crate's folder.
 const OUT: &str = "dist";
@@ -77,9 +78,14 @@ impl Build {
         let engine = crate::engine::new().map_err(|error| Ended::failed(PolicyError::Engine(error)))?;
         let loaded = Policy::load(&Compiler::new(engine), candidate).await.map_err(Ended::failed)?;
 
-        let signature = key.map(|key| signed(&key, &name, &version, &module)).transpose().map_err(Ended::failed)?;
+        let signature = match &key {
+            Some(key) => Some(signed(key, &name, &version, &module).map_err(Ended::failed)?),
+            None => self.signed_before()?,
+        };
         manifest.signature = signature.as_ref().map(|(_, text)| text.clone());
         let manifest = manifest.to_json();
+        // As whoever takes it will.
+        Deployment::parse(manifest.as_bytes()).map_err(Ended::failed)?;
         let out = self.out();
         std::fs::create_dir_all(&out).map_err(|error| unwritable(&out, &error))?;
         let wasm = out.join(format!("{name}.wasm"));
@@ -118,6 +124,21 @@ impl Build {
         Ok(Parts { name, version, module })
     }
 
+    /// The signature that another tool has put beside a component. Whether it is a good one is for the keys of an
+    /// environment to say.
+    fn signed_before(&self) -> Result<Option<(String, String)>, Ended> {
+        let mut beside = self.from.clone().into_os_string();
+        beside.push(".minisig");
+        match std::fs::read_to_string(&beside) {
+            Ok(text) => {
+                let signer = Signature::parse(&text).map_err(Ended::failed)?.signer().to_string();
+                Ok(Some((signer, text)))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Ended::usage(format!("{}: {error}", Path::new(&beside).display()))),
+        }
+    }
+
     fn out(&self) -> PathBuf {
         let beside = || if self.from.is_file() { folder_of(&self.from).to_owned() } else { self.from.join(OUT) };
         self.out.clone().unwrap_or_else(beside)
@@ -151,11 +172,6 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Ended> {
         file.persist(path).map_err(std::io::Error::from)
     });
     written.map(drop).map_err(|error| unwritable(path, &error))
-}
-
-/// The folder that a file is in; a bare name is in the current one.
-fn folder_of(file: &Path) -> &Path {
-    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Ended {

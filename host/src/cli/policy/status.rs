@@ -6,7 +6,7 @@ use serde_json::json;
 use super::place::{self, Environment, PlaceArgs};
 use crate::cli::exit::Ended;
 use crate::failure::{Blame, Failure};
-use crate::policy::fetch::{self, Look, Source};
+use crate::policy::fetch::{self, Source};
 use crate::policy::{Manifest, Signed};
 
 /// The arguments of `policy status`.
@@ -32,7 +32,7 @@ impl Status {
     pub async fn run(self) -> Result<(), Ended> {
         let environment = self.environment.environment()?;
         let source = fetch::source(&environment.place, &environment.stores).map_err(Ended::failed)?;
-        let Look::Found { deployment, .. } = source.look(None).await.map_err(Ended::failed)? else { return Ok(()) };
+        let (deployment, _) = source.first().await.map_err(Ended::failed)?;
         let current = std::iter::once(("current", None, deployment.current));
         let next = deployment.next.map(|next| ("canary", Some(next.percent), next.manifest));
         let previous = deployment.previous.map(|manifest| ("previous", None, manifest));

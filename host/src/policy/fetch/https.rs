@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{ETAG, HeaderMap, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
+use reqwest::header::{DATE, ETAG, HeaderMap, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use reqwest::{Client, StatusCode, Url};
 
 use super::error::told;
@@ -31,6 +31,16 @@ impl ManifestUrl {
     pub fn new(url: Url) -> Result<Self, FetchError> {
         // The operator chose the address, and it may well be in the platform's own network.
         Ok(Self { url, client: http_client(Reach::Anywhere).map_err(FetchError::Client)? })
+    }
+
+    /// A file beside the manifest, or below it, and never anywhere else, whatever its name looks like. A query stays: it may
+    /// hold the token by which both are let out.
+    fn beside(&self, module: &str) -> Url {
+        let mut url = self.url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop().extend(module.split('/'));
+        }
+        url
     }
 
     fn told(&self, url: &Url) -> String {
@@ -62,18 +72,19 @@ impl Source for ManifestUrl {
     }
 
     async fn module(&self, manifest: &Manifest) -> Result<Vec<u8>, FetchError> {
-        let url = self.url.join(&manifest.module);
-        let url = url.map_err(|error| unreachable(&manifest.module, error.to_string()))?;
+        let url = self.beside(&manifest.module);
         let what = format!("module {}", self.told(&url));
         let answer = self.client.get(url).timeout(MODULE_TIME).send().await;
         body(answer.map_err(|error| unreachable(&what, told(error)))?, &what, MAX_MODULE).await
     }
 }
 
-/// What the server calls the content: by content where it can, else by time.
+/// What the server calls the content: by content where it can, else by time. A time has whole seconds, so that one in
+/// which it was fetched says nothing: it may be written again before the second is over.
 fn tag(headers: &HeaderMap) -> Option<Tag> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let by_time = || text(LAST_MODIFIED).map(|time| format!("{BY_TIME}{time}"));
+    let over = |time: &&str| text(DATE).is_some_and(|now| now != *time);
+    let by_time = || text(LAST_MODIFIED).filter(over).map(|time| format!("{BY_TIME}{time}"));
     text(ETAG).map(str::to_owned).or_else(by_time).map(Tag)
 }
 
@@ -100,4 +111,40 @@ async fn body(mut answer: reqwest::Response, what: &str, limit: usize) -> Result
 
 fn unreachable(what: &str, reason: String) -> FetchError {
     FetchError::Unreachable { what: what.to_owned(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_module_is_beside_its_manifest_whatever_its_name_looks_like() {
+        let place = "https://policies.example.com/staging/policy.json?token=abc";
+        let place = ManifestUrl::new(place.parse().unwrap()).unwrap();
+        for (module, expected) in [
+            ("codex.wasm", "https://policies.example.com/staging/codex.wasm?token=abc"),
+            ("v2/codex.wasm", "https://policies.example.com/staging/v2/codex.wasm?token=abc"),
+            (
+                "http:elsewhere.example/x.wasm",
+                "https://policies.example.com/staging/http:elsewhere.example/x.wasm?token=abc",
+            ),
+        ] {
+            assert_eq!(place.beside(module).as_str(), expected);
+        }
+        assert!(!place.told(&place.url).contains("abc"));
+    }
+
+    #[test]
+    fn a_time_is_a_tag_only_when_its_second_is_over() {
+        let headers = |pairs: &[(reqwest::header::HeaderName, &'static str)]| {
+            tag(&pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect())
+        };
+        let (then, now) = ("Tue, 24 Nov 2026 10:00:00 GMT", "Tue, 24 Nov 2026 10:00:01 GMT");
+        assert_eq!(headers(&[(LAST_MODIFIED, then), (DATE, then)]), None);
+        assert_eq!(headers(&[(LAST_MODIFIED, then)]), None);
+        assert_eq!(headers(&[(LAST_MODIFIED, then), (DATE, now)]), Some(Tag(format!("{BY_TIME}{then}"))));
+        assert_eq!(headers(&[(ETAG, "\"a\""), (LAST_MODIFIED, then), (DATE, now)]), Some(Tag("\"a\"".to_owned())));
+    }
 }

@@ -55,6 +55,15 @@ pub trait Source: Send + Sync {
     /// sending it again.
     async fn look(&self, known: Option<&Tag>) -> Result<Look, FetchError>;
 
+    /// Looks at the manifest for the first time.
+    async fn first(&self) -> Result<(Deployment, Option<Tag>), FetchError> {
+        match self.look(None).await? {
+            Look::Found { deployment, tag } => Ok((*deployment, tag)),
+            // Nobody may say so who was told of nothing before.
+            Look::Same => Err(FetchError::Missing { what: "manifest".to_owned() }),
+        }
+    }
+
     /// Brings the module of a manifest that was found here. Nothing is known of the bytes yet.
     async fn module(&self, manifest: &Manifest) -> Result<Vec<u8>, FetchError>;
 
