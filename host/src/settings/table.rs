@@ -28,7 +28,7 @@ pub const KEYS: &[KeyDoc] = &[
         "policy.path",
         Kind::Path,
         Words("the one built in"),
-        "The policy component, a file without a manifest. `policy.place` says more.",
+        "The policy in a file of this machine: a component, or a manifest or its folder. `policy.place` says more.",
     )
     .or(&[("CODEX_POLICY", "")]),
     KeyDoc::new(

@@ -69,10 +69,10 @@ impl Diff {
             }
         }
         if self.json {
-            let told = summary.as_json(old.name(), new.name());
+            let told = summary.as_json(&old.name(), &new.name());
             println!("{}", serde_json::to_string_pretty(&told).unwrap_or_default());
         } else {
-            print!("{}", summary.as_text(old.name(), new.name()));
+            print!("{}", summary.as_text(&old.name(), &new.name()));
         }
         let passed_over = summary.passed_over.len();
         if passed_over > 0 {

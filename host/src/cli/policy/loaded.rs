@@ -28,9 +28,10 @@ impl Loaded {
         Ok(Self { compiler: Compiler::new(engine), candidate, first: OnceCell::new() })
     }
 
-    /// What it is called.
-    pub(in crate::cli) fn name(&self) -> &str {
-        &self.candidate.name
+    /// What it is called, and its version where it has one.
+    pub(in crate::cli) fn name(&self) -> String {
+        let Candidate { name, version, .. } = &self.candidate;
+        if version.is_empty() { name.clone() } else { format!("{name} {version}") }
     }
 
     /// The policy under its manifest's settings and these over them, if it accepts them.
