@@ -8,6 +8,7 @@ use crate::policy::bindings::exports::codex::transcode::layout::Asset;
 use crate::policy::limits::{Amount, Used};
 use crate::policy::{Call, Candidate, Compiler, Inputs, Policy, PolicyError};
 use crate::rehearsal::{Scene, perform, source_info};
+use crate::work::WorkDirectory;
 
 /// How often a policy is loaded each way: compiling takes tens of milliseconds.
 const LOADS: usize = 5;
@@ -62,8 +63,7 @@ pub async fn of(candidate: &Candidate, times: usize) -> Result<Costs, Failure> {
 
 async fn load(candidate: &Candidate) -> Result<(Policy, Vec<Cost>), Failure> {
     let engine = || crate::engine::new().map_err(PolicyError::Engine);
-    let folder =
-        tempfile::tempdir().map_err(|source| PolicyError::Unreadable { policy: candidate.name.clone(), source })?;
+    let folder = WorkDirectory::make(&std::env::temp_dir())?;
     let fresh = Compiler::new(engine()?);
     let kept = Compiler::new(engine()?).with_cache(&folder.path().join("compiled"));
     let policy = Policy::load(&kept, candidate.clone()).await?;

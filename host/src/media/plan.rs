@@ -329,8 +329,7 @@ fn check_audio(kbps: Option<u32>) -> Result<(), PlanError> {
 
 impl Rung {
     fn check(&self, info: &MediaInfo) -> Result<(), PlanError> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        if self.name.is_empty() || self.name.len() > 32 || !self.name.chars().all(plain) {
+        if !is_rung_name(&self.name) {
             return impossible("a rendition's name is not 1 to 32 letters, digits, `_` or `-`");
         }
         check_audio(self.audio_kbps)?;
@@ -347,9 +346,18 @@ impl Rung {
     }
 }
 
+/// Whether a rung can be called that: its name is a part of its segments' names.
+pub fn is_rung_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    (1..=32).contains(&name.len()) && name.chars().all(plain)
+}
+
+/// Most rungs of a ladder: every one is an encoder at work beside the others.
+pub const MAX_RUNGS: usize = 12;
+
 impl Ladder {
     fn check(&self, info: &MediaInfo) -> Result<(), PlanError> {
-        in_range("a number of rungs", self.rungs.len() as u64, 1..=12)?;
+        in_range("a number of rungs", self.rungs.len() as u64, 1..=MAX_RUNGS as u64)?;
         in_range("a keyframe distance in ms", self.keyframe_ms.into(), 500..=10_000)?;
         in_range("a segment length in ms", self.segment_ms.into(), 1_000..=20_000)?;
         if !self.segment_ms.is_multiple_of(self.keyframe_ms) {

@@ -14,14 +14,6 @@ pub(super) fn told(error: &(impl std::fmt::Display + ?Sized)) -> String {
 /// Why a policy was not taken, or did not do its work. Every text names the policy.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
-    /// The file can't be read.
-    #[error("the policy {policy} can't be read")]
-    Unreadable {
-        /// Which.
-        policy: String,
-        /// The system's answer.
-        source: std::io::Error,
-    },
     /// Not a component.
     #[error("the policy {policy} is not a WebAssembly component: {found}")]
     NotAComponent {
@@ -130,7 +122,6 @@ pub enum PolicyError {
 impl Fault for PolicyError {
     fn code(&self) -> &'static str {
         match self {
-            Self::Unreadable { .. } => "policy.unreadable",
             Self::NotAComponent { .. } => "policy.not-a-component",
             Self::TooLarge { .. } => "policy.too-large",
             Self::Compile { .. } | Self::NotCompiled { .. } => "policy.compile",

@@ -17,7 +17,7 @@ use super::bindings::codex::transcode::types::{
 use super::bindings::exports::codex::transcode::layout::Asset;
 use super::call::Call;
 use super::load::Policy;
-use crate::job::is_plain_id;
+use crate::media::plan::{MAX_RUNGS, is_rung_name};
 use crate::storage::Key;
 use crate::text::printable;
 
@@ -27,9 +27,6 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// Who uploads what in a trial.
 const CREATOR: &str = "trial-creator";
 const MEDIA: &str = "trial-media";
-
-/// The most renditions that a plan may have.
-const MOST_RENDITIONS: usize = 12;
 
 /// Tries a policy.
 pub(super) async fn run(policy: &Policy) -> Result<(), AdmitError> {
@@ -92,12 +89,12 @@ impl Trial<'_> {
 
     fn check_ladder(&self, renditions: &[Rendition]) -> Result<(), AdmitError> {
         let problem = |problem: String| Err(self.problem("ladder.select", &problem));
-        if renditions.len() > MOST_RENDITIONS {
-            return problem(format!("{} renditions; a job may have {MOST_RENDITIONS}", renditions.len()));
+        if renditions.len() > MAX_RUNGS {
+            return problem(format!("{} renditions; a job may have {MAX_RUNGS}", renditions.len()));
         }
         for (index, rendition) in renditions.iter().enumerate() {
             let shown = printable(&rendition.name, 64);
-            if !is_plain_id(&rendition.name) || rendition.name.len() > 32 {
+            if !is_rung_name(&rendition.name) {
                 return problem(format!(
                     "a rendition is called `{shown}`; 1 to 32 letters, digits, `_` and `-` are allowed"
                 ));

@@ -13,9 +13,9 @@ use crate::cli::exit::Ended;
 use crate::cli::settings_argument;
 use crate::failure::{Blame, Failure};
 use crate::policy::signature::{SecretKey, Signature, SignatureError};
-use crate::policy::{Compiler, Deployment, Manifest, Policy, PolicyError};
+use crate::policy::{Compiler, Deployment, Manifest, Place, Policy, PolicyError, fetch};
 use crate::settings::SecretText;
-use crate::storage::folder_of;
+use crate::storage::{Stores, folder_of};
 
 /// Where it goes in the crate's folder.
 const OUT: &str = "dist";
@@ -54,6 +54,9 @@ struct Parts {
     name: String,
     version: String,
     module: Vec<u8>,
+    /// The key and the text of the signature that another tool has put beside a component. Whether it is a good one is for
+    /// the keys of an environment to say.
+    signed_before: Option<(String, String)>,
 }
 
 impl Build {
@@ -63,7 +66,7 @@ impl Build {
         let key = self.sign.as_deref().map(secret_key).transpose()?;
         let settings = settings_argument::merge("--settings", &self.settings)?;
         let limits = settings_argument::merge("--limits", &self.limits)?;
-        let Parts { name, version, module } = self.parts().await?;
+        let Parts { name, version, module, signed_before } = self.parts().await?;
         let mut manifest = Manifest {
             module: format!("{name}.wasm"),
             sha256: hex::encode(Sha256::digest(&module)),
@@ -80,7 +83,7 @@ impl Build {
 
         let signature = match &key {
             Some(key) => Some(signed(key, &name, &version, &module).map_err(Ended::failed)?),
-            None => self.signed_before()?,
+            None => signed_before,
         };
         manifest.signature = signature.as_ref().map(|(_, text)| text.clone());
         let manifest = manifest.to_json();
@@ -107,10 +110,15 @@ impl Build {
 
     async fn parts(&self) -> Result<Parts, Ended> {
         if self.from.is_file() {
-            let read = std::fs::read(&self.from);
-            let module = read.map_err(|error| Ended::usage(format!("{}: {error}", self.from.display())))?;
+            let place = Place::Component(self.from.clone());
+            let source = fetch::source(&place, &Stores::default()).map_err(Ended::failed)?;
+            let found = source.first().await.map_err(Ended::failed)?.0.current;
+            let module = source.module(&found).await.map_err(Ended::failed)?;
+            let signer = |text: &String| Signature::parse(text).map(|signature| signature.signer().to_string());
+            let signer = found.signature.as_ref().map(signer).transpose().map_err(Ended::failed)?;
             let name = self.from.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            return Ok(Parts { name, version: self.version.clone().unwrap_or_default(), module });
+            let version = self.version.clone().unwrap_or_default();
+            return Ok(Parts { name, version, module, signed_before: signer.zip(found.signature) });
         }
         let mut member = Member::read(&self.from).map_err(|error| Ended::usage(format!("{error:#}")))?;
         if let Some(folder) = &self.target_dir {
@@ -121,22 +129,7 @@ impl Build {
         let building = tokio::task::spawn_blocking(move || member.build(&mut |line| eprintln!("{line}")));
         let built = building.await.map_err(|lost| Ended::environment(lost.to_string()))?;
         let module = built.map_err(|error| Ended::of_failure(not_built(&error)))?;
-        Ok(Parts { name, version, module })
-    }
-
-    /// The signature that another tool has put beside a component. Whether it is a good one is for the keys of an
-    /// environment to say.
-    fn signed_before(&self) -> Result<Option<(String, String)>, Ended> {
-        let mut beside = self.from.clone().into_os_string();
-        beside.push(".minisig");
-        match std::fs::read_to_string(&beside) {
-            Ok(text) => {
-                let signer = Signature::parse(&text).map_err(Ended::failed)?.signer().to_string();
-                Ok(Some((signer, text)))
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Ended::usage(format!("{}: {error}", Path::new(&beside).display()))),
-        }
+        Ok(Parts { name, version, module, signed_before: None })
     }
 
     fn out(&self) -> PathBuf {
