@@ -24,7 +24,7 @@ use crate::production::Means;
 use crate::publication::{CacheRules, Labels};
 use crate::recording::{Circumstances, Recorder, Recording, Recordings};
 use crate::report::Report;
-use crate::storage::{Body, Key, ObjectMeta, Stores, Traffic};
+use crate::storage::{Body, Key, ObjectMeta, Records, Scope, Stores, Traffic};
 use crate::webhook::{Courier, EventKind};
 use crate::work::WorkDirectory;
 
@@ -46,8 +46,8 @@ pub struct Host {
     pub stores: Stores,
     /// The folder that work directories are made in.
     pub work_root: PathBuf,
-    /// The store that jobs are remembered in; none where every run stands alone.
-    pub memory: Option<String>,
+    /// Where jobs are remembered; none where every run stands alone.
+    pub memory: Option<Records>,
     /// How long what is published may be kept by caches.
     pub cache: CacheRules,
     /// How often a job is tried whose failure may pass; at least 1.
@@ -278,7 +278,7 @@ impl Job<'_> {
         let stores = host.stores.counted(traffic);
         let labels = Labels { cache: host.cache.clone(), notes: self.notes() };
         let journal = tokio::select! {
-            journal = self.journal(&stores, &labels) => journal?,
+            journal = self.journal(traffic, &stores, &labels) => journal?,
             () = self.cancel.cancelled() => return Err(MediaError::Cancelled.into()),
         };
         let (alive, mut ended) = mpsc::channel(1);
@@ -316,9 +316,16 @@ impl Job<'_> {
     }
 
     /// What the job left behind the last time it was here, cleaned up.
-    async fn journal(&self, stores: &Stores, labels: &Labels) -> Result<Option<Arc<Journal>>, Failure> {
-        let Some(name) = &self.host.memory else { return Ok(None) };
-        let journal = Journal::open(stores.get(name)?, &self.request.creator_id, &self.request.id).await?;
+    async fn journal(
+        &self,
+        traffic: &Arc<Traffic>,
+        stores: &Stores,
+        labels: &Labels,
+    ) -> Result<Option<Arc<Journal>>, Failure> {
+        let Some(records) = &self.host.memory else { return Ok(None) };
+        let writable = self.writable();
+        let scope = Scope { creator: &self.request.creator_id, stores: &writable };
+        let journal = Journal::open(records.counted(traffic), scope, &self.request.id).await?;
         journal.recover(stores, labels).await?;
         Ok(Some(Arc::new(journal)))
     }

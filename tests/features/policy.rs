@@ -120,6 +120,8 @@ fn a_plan_that_writes_outside_of_its_creators_folder_is_refused() {
     }
     let outcome = assert_ended("foreign-prefix", "plan.foreign-prefix");
     assert!(outcome.message().contains("somebody-else"), "{}", outcome.message());
+    let outcome = assert_ended("reserved-key", "plan.reserved-key");
+    assert!(outcome.message().contains(".Codex"), "{}", outcome.message());
 }
 
 #[test]
@@ -133,11 +135,13 @@ fn a_plan_with_numbers_out_of_all_bounds_is_refused() {
 
 #[test]
 fn a_plan_that_writes_one_object_twice_is_refused() {
-    let receiver = Receiver::start();
-    let job = program_on(&upload()).policy(workspace::hostile_policy());
-    let job = job.setting("behaviour", "same-key-twice").setting("preview", "false").telling(&receiver);
-    job.run().failed(4, "plan.same-destination");
-    assert_told_of_failure(&receiver, "plan.same-destination");
+    for behaviour in ["same-key-twice", "same-key-in-another-case"] {
+        let receiver = Receiver::start();
+        let job = program_on(&upload()).policy(workspace::hostile_policy());
+        let job = job.setting("behaviour", behaviour).setting("preview", "false").telling(&receiver);
+        job.run().failed(4, "plan.same-destination");
+        assert_told_of_failure(&receiver, "plan.same-destination");
+    }
 }
 
 /// By then all is published, and what is published is never taken back.

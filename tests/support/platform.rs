@@ -158,7 +158,7 @@ impl Platform {
 
     /// The objects of the media store that are neither originals nor the host's own notes.
     pub fn published(&self) -> Vec<String> {
-        let kept = |key: &String| !key.contains("/originals/") && !key.contains("/.codex/");
+        let kept = |key: &String| !key.contains("/originals/") && !key.contains(".codex/");
         self.media.keys().into_iter().filter(kept).collect()
     }
 }

@@ -111,7 +111,7 @@ impl HostTranscode for State {
         let accepted = if self.transcoding {
             Err(PlanError::OutOfOrder { call: "transcode.start", reason: "a transcode has been started already" })
         } else {
-            convert::plan(&plan).and_then(|plan| plan.check(&original.info, powers.bounds()).map(|()| plan))
+            convert::plan(&plan).and_then(|plan| plan.check(&original.info, powers.may_write()).map(|()| plan))
         };
         let answer = match accepted {
             Ok(checked) => {

@@ -20,7 +20,6 @@ use std::sync::{Arc, Mutex};
 use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
 
 pub use self::media::{Source, Transcode};
-use crate::media::plan::{Bounds, Destination, PlanError};
 use crate::media::probe::Declared;
 use crate::policy::Limits;
 use crate::policy::limits::{Limit, Meter, Span};
@@ -28,6 +27,7 @@ use crate::production::{Means, Original};
 use crate::recording::Recorder;
 use crate::rehearsal::Rehearsal;
 use crate::report::Report;
+use crate::storage::{Destination, OutOfScope, Scope};
 use crate::webhook::Courier;
 
 /// What one job may use of the host.
@@ -124,13 +124,13 @@ impl State {
 
 impl Powers {
     /// Where the policy may write.
-    fn bounds(&self) -> Bounds<'_> {
-        Bounds { creator: &self.creator, stores: &self.writable }
+    fn may_write(&self) -> Scope<'_> {
+        Scope { creator: &self.creator, stores: &self.writable }
     }
 
     /// Whether the policy may read this: its own creator's objects, of any store.
-    fn may_read(&self, from: &Destination) -> Result<(), PlanError> {
-        Bounds { creator: &self.creator, stores: &self.means.stores.names() }.check(from)
+    fn may_read(&self, from: &Destination) -> Result<(), OutOfScope> {
+        Scope { creator: &self.creator, stores: &self.means.stores.names() }.check(from)
     }
 }
 

@@ -49,7 +49,7 @@ impl Host for State {
         let scripted = self.scripted_failure(told.as_ref())?;
         let answer = async {
             let to = destination(&store, &key)?;
-            powers.bounds().check(&to).map_err(refused)?;
+            powers.may_write().check(&to).map_err(refused)?;
             if let Some(failure) = scripted {
                 return Err(failure);
             }

@@ -4,11 +4,13 @@
 //! publication is written, the journal says under which names; before the publication is shown, what it will be; and
 //! afterwards, that it is whole. The next worker that gets the job removes what nobody can see, finishes what was all
 //! but shown, and does not encode again what is already there.
+//!
+//! A record is data, whoever wrote it: it lies where no policy can name it, it is authenticated, and every object that it
+//! names is checked against the creator and the writable stores before anything is removed, written or aborted.
 
 mod record;
 mod recover;
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use sha2::{Digest as _, Sha256};
@@ -17,12 +19,12 @@ use tokio::task::JoinSet;
 
 pub use record::{Begun, Objects, Published, Rung, SourceVersion};
 
-use self::record::{Record, VERSION};
+use self::record::Remembered;
 use crate::failure::{Blame, Fault};
 use crate::media::info::MediaInfo;
 use crate::media::plan::{Destination, Plan};
 use crate::publication::Labels;
-use crate::storage::{Body, Key, ObjectMeta, Store, StoreError, Stores};
+use crate::storage::{Key, RESERVED, Record, Records, Scope, StoreError, Stores};
 
 /// The largest record that is read. An upload of ten hours with five rungs has 30,000 segments of 150 bytes each.
 const MAX_RECORD: usize = 32 << 20;
@@ -73,29 +75,46 @@ pub fn plan_digest(plan: &Plan) -> String {
 /// The memory of one job.
 #[derive(Debug)]
 pub struct Journal {
-    store: Arc<dyn Store>,
+    records: Records,
     key: Key,
-    record: Mutex<Record>,
+    record: Mutex<Remembered>,
 }
 
 impl Journal {
-    /// Reads what is remembered. A record that can't be understood is as good as none.
-    pub async fn open(store: Arc<dyn Store>, creator: &str, job: &str) -> Result<Self, StoreError> {
-        // Ids are plain, so this is a key.
-        let name = format!("{creator}/.codex/jobs/{job}.json");
-        let key = Key::parse(&name).map_err(|_| StoreError::UnknownStore { store: name, known: String::new() })?;
-        let record = match store.read(&key, MAX_RECORD).await? {
-            None => Record::new(job),
-            Some(text) => match serde_json::from_slice::<Record>(&text) {
-                Ok(record) if record.version == VERSION && record.job == job => record,
-                Ok(_) => Record::new(job),
-                Err(error) => {
-                    tracing::warn!(%key, %error, "what is remembered of this job can't be read; it begins anew");
-                    Record::new(job)
-                }
-            },
+    /// Reads what is remembered of a job. A record that is not authentic, or that names anything outside the scope, is
+    /// reported in the log and counts as none.
+    pub async fn open(records: Records, scope: Scope<'_>, job: &str) -> Result<Self, StoreError> {
+        let key = key_of(&format!("{RESERVED}/jobs/{}/{job}.json", scope.creator))?;
+        let record = match records.read(&key, MAX_RECORD).await? {
+            Record::Missing => Self::of_earlier_version(&records, scope, job).await?,
+            Record::Authentic(text) => Remembered::read(&text, scope, job).unwrap_or_else(|problem| {
+                tracing::warn!(%key, %problem, "the journal of this job can't be used; the job starts over");
+                Remembered::new(scope.creator, job)
+            }),
+            Record::Foreign(_) => {
+                tracing::error!(
+                    %key,
+                    "the journal of this job was not written by a host with this webhook secret; the job starts over"
+                );
+                Remembered::new(scope.creator, job)
+            }
         };
-        Ok(Self { store, key, record: Mutex::new(record) })
+        Ok(Self { records, key, record: Mutex::new(record) })
+    }
+
+    /// Until 0.1 a journal lay below the creator's prefix, unauthenticated, where a policy could write it. So only the
+    /// publication that it calls complete is taken over, because that is verified object by object before it is used.
+    /// Nothing is cleaned up, finished or skipped in its name.
+    async fn of_earlier_version(records: &Records, scope: Scope<'_>, job: &str) -> Result<Remembered, StoreError> {
+        let mut record = Remembered::new(scope.creator, job);
+        let key = key_of(&format!("{}/.codex/jobs/{job}.json", scope.creator))?;
+        if let Some(text) = records.store().read(&key, MAX_RECORD).await? {
+            match Remembered::read_unauthenticated(&text, scope, job) {
+                Ok(earlier) => record.published = earlier.published,
+                Err(problem) => tracing::warn!(%key, %problem, "the journal of an earlier version is ignored"),
+            }
+        }
+        Ok(record)
     }
 
     /// What the original is, where this version of it was probed before.
@@ -135,8 +154,10 @@ impl Journal {
     /// Before the publication is shown: the last moment at which another worker can have taken the job over.
     pub async fn staged(&self, staged: Published, masters: Vec<(Destination, String)>) -> Result<(), JournalError> {
         let mut record = self.record.lock().await;
-        let as_stored = self.store.read(&self.key, MAX_RECORD).await?;
-        let as_stored = as_stored.and_then(|text| serde_json::from_slice::<Record>(&text).ok());
+        let as_stored = match self.records.read(&self.key, MAX_RECORD).await? {
+            Record::Authentic(text) => serde_json::from_slice::<Remembered>(&text).ok(),
+            Record::Missing | Record::Foreign(_) => None,
+        };
         let ours = |begun: &Begun| begun.publication == staged.publication;
         if !as_stored.is_some_and(|stored| stored.begun.iter().any(ours)) {
             return Err(JournalError::TakenOver);
@@ -181,10 +202,15 @@ impl Journal {
         self.save(&record).await
     }
 
-    async fn save(&self, record: &Record) -> Result<(), StoreError> {
+    async fn save(&self, record: &Remembered) -> Result<(), StoreError> {
         let text = serde_json::to_vec(record).unwrap_or_default();
-        self.store.put(&self.key, Body::Bytes(text), &ObjectMeta::of_type("application/json")).await.map(drop)
+        self.records.write(&self.key, &text).await
     }
+}
+
+/// Ids are plain, so this is a key.
+fn key_of(name: &str) -> Result<Key, StoreError> {
+    Key::parse(name).map_err(|_| StoreError::UnknownStore { store: name.to_owned(), known: String::new() })
 }
 
 fn unix_seconds() -> u64 {

@@ -5,9 +5,15 @@ use serde::{Deserialize, Serialize};
 use crate::media::info::MediaInfo;
 use crate::media::plan::Destination;
 use crate::media::transcode::Summary;
+use crate::publication::is_publication_name;
+use crate::storage::{OutOfScope, Scope};
+use crate::text::printable;
 
 /// The form of the record. Another one is not understood, and the job begins anew.
-pub(super) const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+
+/// The form until 0.1, which named no creator.
+const UNAUTHENTICATED_VERSION: u32 = 1;
 
 /// One version of an original.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,9 +74,11 @@ pub struct Begun {
 
 /// All that is remembered of a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Record {
-    pub version: u32,
-    pub job: String,
+pub(super) struct Remembered {
+    version: u32,
+    #[serde(default)]
+    creator: String,
+    job: String,
     /// The original that was probed last, and what it is.
     pub probed: Option<(SourceVersion, MediaInfo)>,
     /// The last publication that is whole.
@@ -79,8 +87,92 @@ pub(super) struct Record {
     pub begun: Vec<Begun>,
 }
 
-impl Record {
-    pub(super) fn new(job: &str) -> Self {
-        Self { version: VERSION, job: job.to_owned(), probed: None, published: None, begun: Vec::new() }
+/// Why a record can't be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BadRecord {
+    #[error("it can't be read: {0}")]
+    Unreadable(#[from] serde_json::Error),
+    #[error("it has version {0}, which this program does not know")]
+    Version(u32),
+    #[error("it is of another job")]
+    OtherJob,
+    #[error("it names an object that this job may not touch: {0}")]
+    OutOfScope(#[from] OutOfScope),
+    #[error("it names segments by `{0}`, which is not the prefix of one publication")]
+    Prefix(String),
+}
+
+impl Remembered {
+    pub(super) fn new(creator: &str, job: &str) -> Self {
+        let (creator, job) = (creator.to_owned(), job.to_owned());
+        Self { version: VERSION, creator, job, probed: None, published: None, begun: Vec::new() }
     }
+
+    /// Reads a record of this creator's job and checks everything that it names.
+    pub(super) fn read(text: &[u8], scope: Scope<'_>, job: &str) -> Result<Self, BadRecord> {
+        let record: Self = serde_json::from_slice(text)?;
+        if record.version != VERSION {
+            return Err(BadRecord::Version(record.version));
+        }
+        if record.creator != scope.creator {
+            return Err(BadRecord::OtherJob);
+        }
+        record.checked(scope, job)
+    }
+
+    /// The same of a record from before records were authenticated.
+    pub(super) fn read_unauthenticated(text: &[u8], scope: Scope<'_>, job: &str) -> Result<Self, BadRecord> {
+        let record: Self = serde_json::from_slice(text)?;
+        if record.version != UNAUTHENTICATED_VERSION {
+            return Err(BadRecord::Version(record.version));
+        }
+        record.checked(scope, job)
+    }
+
+    fn checked(self, scope: Scope<'_>, job: &str) -> Result<Self, BadRecord> {
+        if self.job != job {
+            return Err(BadRecord::OtherJob);
+        }
+        for begun in &self.begun {
+            begun.check(scope)?;
+        }
+        if let Some(published) = &self.published {
+            published.check(scope)?;
+        }
+        Ok(self)
+    }
+}
+
+impl Published {
+    /// Every object that it names, or that is removed or written in its name.
+    fn check(&self, scope: Scope<'_>) -> Result<(), BadRecord> {
+        check_publication(&self.publication)?;
+        for (to, _) in self.objects.iter().chain(&self.pieces) {
+            scope.check(to)?;
+        }
+        Ok(())
+    }
+}
+
+impl Begun {
+    fn check(&self, scope: Scope<'_>) -> Result<(), BadRecord> {
+        check_publication(&self.publication)?;
+        for rung in &self.rungs {
+            scope.check(&rung.playlist)?;
+            // Everything that begins with it is removed: it must be of one rung in one publication.
+            let stem = rung.prefix.strip_suffix(&self.publication).and_then(|rest| rest.strip_suffix('-'));
+            if stem.is_none_or(|stem| stem.is_empty() || stem.contains('/')) {
+                return Err(BadRecord::Prefix(printable(&rung.prefix, 64)));
+            }
+        }
+        for to in self.objects.iter().chain(self.masters.iter().map(|(to, _)| to)) {
+            scope.check(to)?;
+        }
+        self.staged.as_ref().map_or(Ok(()), |staged| staged.check(scope))
+    }
+}
+
+/// The names of segments hold a publication's name, so a short one could be in the names of others'.
+fn check_publication(name: &str) -> Result<(), BadRecord> {
+    if is_publication_name(name) { Ok(()) } else { Err(BadRecord::Prefix(printable(name, 64))) }
 }

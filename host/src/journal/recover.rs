@@ -1,7 +1,7 @@
 //! What a killed worker left: removed where nobody can see it, finished where it was all but shown.
 
 use super::all_there;
-use super::record::{Begun, Record};
+use super::record::{Begun, Remembered};
 use crate::publication::{Labels, Stage};
 use crate::storage::{Body, StoreError, Stores};
 
@@ -9,7 +9,7 @@ use crate::storage::{Body, StoreError, Stores};
 const MAX_PLAYLIST: usize = 16 << 20;
 
 /// Goes through everything that was begun. What some playlist still names stays, and stays written down.
-pub(super) async fn tidy(record: &mut Record, stores: &Stores, labels: &Labels) -> Result<(), StoreError> {
+pub(super) async fn tidy(record: &mut Remembered, stores: &Stores, labels: &Labels) -> Result<(), StoreError> {
     let mut kept = Vec::new();
     for begun in std::mem::take(&mut record.begun) {
         let named = remove_unnamed(&begun, stores).await?;

@@ -4,26 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-
 use super::info::MediaInfo;
 use crate::failure::{Blame, Fault};
-use crate::storage::{BadKey, Key};
-
-/// An object in a store.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Destination {
-    /// The store's name.
-    pub store: String,
-    /// The object's.
-    pub key: Key,
-}
-
-impl std::fmt::Display for Destination {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.store, self.key)
-    }
-}
+pub use crate::storage::Destination;
+use crate::storage::{BadKey, Key, OutOfScope, Scope};
 
 /// Work per bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -252,22 +236,9 @@ pub enum PlanError {
     /// A name that can't be an object's.
     #[error("the policy names an object in a way that can't be")]
     BadKey(#[from] BadKey),
-    /// An object outside the creator's own folder.
-    #[error("the policy names `{key}`, which is not under the creator's own prefix `{prefix}/`")]
-    ForeignPrefix {
-        /// The key.
-        key: String,
-        /// The creator.
-        prefix: String,
-    },
-    /// A store that this environment does not have.
-    #[error("the policy names the store `{store}`; this environment has {known}")]
-    UnknownStore {
-        /// The name.
-        store: String,
-        /// The names there are.
-        known: String,
-    },
+    /// An object that the job may not name.
+    #[error(transparent)]
+    OutOfScope(#[from] OutOfScope),
     /// A second transcode, or a second wait.
     #[error("the policy called `{call}` out of order: {reason}")]
     OutOfOrder {
@@ -285,8 +256,7 @@ impl Fault for PlanError {
             Self::Impossible { .. } => "plan.impossible",
             Self::SameDestination { .. } => "plan.same-destination",
             Self::BadKey(_) => "plan.bad-key",
-            Self::ForeignPrefix { .. } => "plan.foreign-prefix",
-            Self::UnknownStore { .. } => "storage.unknown-store",
+            Self::OutOfScope(error) => error.code(),
             Self::OutOfOrder { .. } => "plan.out-of-order",
         }
     }
@@ -294,15 +264,6 @@ impl Fault for PlanError {
     fn blame(&self) -> Blame {
         Blame::Policy
     }
-}
-
-/// Which objects a job may name.
-#[derive(Clone, Copy, Debug)]
-pub struct Bounds<'a> {
-    /// The first segment of every key.
-    pub creator: &'a str,
-    /// The stores of this environment.
-    pub stores: &'a [String],
 }
 
 fn in_range(what: &'static str, value: u64, allowed: std::ops::RangeInclusive<u64>) -> Result<(), PlanError> {
@@ -407,7 +368,7 @@ impl Plan {
     }
 
     /// Whether it can be carried out on this source, and writes only where it may.
-    pub fn check(&self, info: &MediaInfo, bounds: Bounds<'_>) -> Result<(), PlanError> {
+    pub fn check(&self, info: &MediaInfo, scope: Scope<'_>) -> Result<(), PlanError> {
         in_range("a number of outputs", self.outputs.len() as u64, 1..=64)?;
         if self.outputs.iter().filter(|output| matches!(output, Output::Ladder(_))).count() > 1 {
             return impossible("it has more than one ladder");
@@ -424,11 +385,12 @@ impl Plan {
                 return impossible("its loudness target has the wrong sign");
             }
         }
+        let destinations = self.destinations();
         let mut seen = BTreeSet::new();
-        for destination in self.destinations() {
-            bounds.check(&destination)?;
-            if let Some(twice) = seen.replace(destination) {
-                return Err(PlanError::SameDestination { destination: twice.to_string() });
+        for destination in &destinations {
+            scope.check(destination)?;
+            if !seen.insert(destination.folded()) {
+                return Err(PlanError::SameDestination { destination: destination.to_string() });
             }
         }
         Ok(())
@@ -474,20 +436,5 @@ impl Plan {
             }
             Output::Loudness => Ok(()),
         }
-    }
-}
-
-impl Bounds<'_> {
-    /// Whether a job may use this object.
-    pub fn check(&self, destination: &Destination) -> Result<(), PlanError> {
-        if !self.stores.contains(&destination.store) {
-            let store = destination.store.chars().take(64).flat_map(char::escape_default).collect();
-            return Err(PlanError::UnknownStore { store, known: self.stores.join(", ") });
-        }
-        if destination.key.as_str().split_once('/').map(|(first, _)| first) != Some(self.creator) {
-            let key = destination.key.to_string();
-            return Err(PlanError::ForeignPrefix { key, prefix: self.creator.to_owned() });
-        }
-        Ok(())
     }
 }

@@ -91,11 +91,19 @@ impl Fault for PublishError {
     }
 }
 
+/// Hex digits of a publication's name: 48 random bits.
+const NAME_LENGTH: usize = 12;
+
 /// A name for one publication, never used before: it is in the names of its segments.
 pub fn fresh_name() -> String {
     let mut name = uuid::Uuid::new_v4().simple().to_string();
-    name.truncate(12);
+    name.truncate(NAME_LENGTH);
     name
+}
+
+/// Whether a text can be what [`fresh_name`] made.
+pub fn is_publication_name(name: &str) -> bool {
+    name.len() == NAME_LENGTH && name.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'))
 }
 
 /// What a segment is called: the rung's stem, the publication's name, and what ffmpeg called it; of a file with all

@@ -235,7 +235,12 @@ which an old one does no harm for a few minutes.",
         Value("media"),
         "The store for records of jobs and for webhooks that could not be delivered.",
     ),
-    KeyDoc::new("outbox.prefix", Kind::KeyPrefix, Value(".codex/outbox"), "Under which key those webhooks are kept."),
+    KeyDoc::new(
+        "outbox.prefix",
+        Kind::KeyPrefix,
+        Value(".codex/outbox"),
+        "Under which key those webhooks are kept. It begins with `.codex/`, which no policy can write.",
+    ),
     KeyDoc::new(
         "metrics.address",
         Kind::Address,

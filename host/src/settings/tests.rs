@@ -61,7 +61,7 @@ const SAMPLES: &[(&str, &str)] = &[
     ("cache.playlists", "'no-cache'"),
     ("cache.objects", "'no-store'"),
     ("state.store", "'archive'"),
-    ("outbox.prefix", "'state/outbox'"),
+    ("outbox.prefix", "'.codex/state/outbox'"),
     ("metrics.address", "'127.0.0.1:9090'"),
     ("serve.address", "'[::1]:8001'"),
 ];

@@ -9,6 +9,7 @@ use super::keys::{Kind, NAME_RULE};
 use super::secret_text::SecretText;
 use crate::policy::Place;
 use crate::policy::signature::PublicKey;
+use crate::storage::RESERVED;
 use crate::text::printable;
 
 /// A value that is what its setting takes.
@@ -56,7 +57,7 @@ pub fn from_text(kind: Kind, text: &str) -> Result<Value, String> {
         Kind::Bucket => taken(is_bucket(trimmed)),
         Kind::Address => taken(trimmed.parse::<SocketAddr>().is_ok()),
         Kind::Header => taken(is_header(trimmed)),
-        Kind::KeyPrefix => taken(is_key(trimmed)),
+        Kind::KeyPrefix => taken(is_key(trimmed) && trimmed.starts_with(&format!("{RESERVED}/"))),
         Kind::Store => taken(!trimmed.is_empty()),
         Kind::Endpoint => endpoint(trimmed).map_or_else(bad, |endpoint| Ok(Value::Text(endpoint))),
         Kind::Hosts => hosts(trimmed.split(',').map(str::trim).filter(|host| !host.is_empty())),
@@ -126,7 +127,10 @@ pub fn expected(kind: Kind) -> String {
         Kind::PolicyPlace => "a file, a folder, `STORE:PREFIX` or an https address".to_owned(),
         Kind::PublicKeys => "public keys of minisign: the second line of a .pub file".to_owned(),
         Kind::Header => "the value of an HTTP header: 1 to 256 printable ASCII characters".to_owned(),
-        Kind::KeyPrefix => "the first part of a key: letters, digits, `.`, `-` and `_`, parted by `/`".to_owned(),
+        Kind::KeyPrefix => format!(
+            "the first part of a key, under `{RESERVED}/`, where no policy can write: letters, digits, `.`, `-` and `_`, \
+parted by `/`"
+        ),
         Kind::Store => "the name of a store".to_owned(),
         Kind::Object => "a table of settings".to_owned(),
     }

@@ -2,10 +2,18 @@
 
 use std::fmt;
 
+use icu_normalizer::DecomposingNormalizerBorrowed;
+use icu_properties::CodePointMapData;
+use icu_properties::props::GeneralCategory;
 use serde::{Deserialize, Serialize};
+
+use super::local::UNFINISHED;
 
 /// Longest key in bytes: receivers store keys of up to 500 characters.
 const MAX_BYTES: usize = 512;
+
+/// What the first segment of the host's own records begins with. A creator id has no dot, so no creator's prefix is one.
+pub const RESERVED: &str = ".codex";
 
 /// The name of an object: segments parted by `/`, safe as a path below a folder and in a URL.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -31,6 +39,8 @@ impl Key {
             Some("it is longer than 512 bytes")
         } else if text.chars().any(char::is_control) {
             Some("it has a control character")
+        } else if text.chars().any(is_invisible) {
+            Some("it has an invisible character that changes how text is shown")
         } else if text.contains(['\\', '?', '#', '%']) {
             Some(r"it has one of \ ? # %")
         } else if text.split('/').any(|part| matches!(part, "" | "." | "..")) {
@@ -45,6 +55,19 @@ impl Key {
                 Err(BadKey { shown, reason })
             }
         }
+    }
+
+    /// The key without differences of case, of normal form and of compatibility forms. Two keys with the same folded
+    /// form are one object on a file system that ignores such differences, and look alike to a person everywhere.
+    pub fn folded(&self) -> String {
+        fold(&self.0)
+    }
+
+    /// Whether the key belongs to the host's own records: a segment begins with [`RESERVED`] in any case or normal form,
+    /// or with the mark of files that a directory store is still writing.
+    pub fn is_reserved(&self) -> bool {
+        let folded = self.folded();
+        folded.split('/').any(|segment| segment.starts_with(RESERVED) || segment.starts_with(UNFINISHED))
     }
 
     /// As text.
@@ -94,6 +117,28 @@ impl Key {
     }
 }
 
+/// Format characters (bidirectional overrides and kin) and line separators. The two joiners stay: emoji and several
+/// scripts need them, and [`fold`] ignores them.
+fn is_invisible(c: char) -> bool {
+    let category = CodePointMapData::<GeneralCategory>::new().get(c);
+    let breaks = matches!(
+        category,
+        GeneralCategory::Format | GeneralCategory::LineSeparator | GeneralCategory::ParagraphSeparator
+    );
+    breaks && !JOINERS.contains(&c)
+}
+
+/// Zero width non-joiner and joiner.
+const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
+
+/// Compatibility decomposition, full case folding by way of upper case (`ß` and `SS`, `ς` and `Σ`), decomposition again.
+fn fold(text: &str) -> String {
+    let nfkd = DecomposingNormalizerBorrowed::new_nfkd();
+    let shown = nfkd.normalize_iter(text.chars().filter(|c| !JOINERS.contains(c)));
+    let cased = shown.flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+    nfkd.normalize_iter(cased).collect()
+}
+
 impl TryFrom<String> for Key {
     type Error = BadKey;
 
@@ -120,6 +165,56 @@ mod tests {
         }
         assert!(Key::parse(&"k".repeat(513)).is_err());
         assert_eq!(Key::parse("u1/hls/m1/master.m3u8").unwrap().as_str(), "u1/hls/m1/master.m3u8");
+    }
+
+    #[test]
+    fn characters_that_change_how_a_name_is_shown_are_refused() {
+        for bad in ["a/\u{202e}gpj.exe", "a/\u{200b}b", "a/\u{feff}b", "a/\u{2066}b", "a/\u{2028}b", "a/\u{ad}b"] {
+            assert!(Key::parse(bad).is_err(), "{bad:?} was taken");
+        }
+        for good in
+            ["u/originals/m/\u{1f468}\u{200d}\u{1f469}.mp4", "u/\u{645}\u{6cc}\u{200c}\u{62e}.mp4", "u/\u{df}.ts"]
+        {
+            assert!(Key::parse(good).is_ok(), "{good:?} was refused");
+        }
+    }
+
+    #[test]
+    fn reserved_keys_are_known_in_any_case_and_normal_form() {
+        let reserved = |text: &str| Key::parse(text).unwrap().is_reserved();
+        for text in [
+            ".codex/jobs/u/j.json",
+            "u/.codex/jobs/j.json",
+            "u/.CODEX/x",
+            "u/a/.Codex-other",
+            "u/\u{ff0e}codex/x",
+            "u/.\u{217d}odex/x",
+            "u/.c\u{200d}odex/x",
+            "u/\u{2024}codex/x",
+            "u/.code\u{1e8b}/x",
+            "u/a/.unfinished-1234-index.m3u8",
+        ] {
+            assert!(reserved(text), "{text:?} is not reserved");
+        }
+        for text in ["u/codex/x", "u/a.codex/x", "u/.code/x", "u/hls/m/master.m3u8"] {
+            assert!(!reserved(text), "{text:?} is reserved");
+        }
+    }
+
+    #[test]
+    fn keys_that_differ_in_case_or_normal_form_alone_fold_to_one() {
+        let folded = |text: &str| Key::parse(text).unwrap().folded();
+        for (one, other) in [
+            ("u/A.ts", "u/a.ts"),
+            ("u/\u{e9}", "u/e\u{301}"),
+            ("u/\u{fb01}", "u/fi"),
+            ("u/STRASSE", "u/stra\u{df}e"),
+            ("u/\u{3c3}\u{3c2}", "u/\u{3a3}\u{3a3}"),
+            ("u/a\u{200d}b", "u/ab"),
+        ] {
+            assert_eq!(folded(one), folded(other), "{one:?} and {other:?}");
+        }
+        assert_ne!(folded("u/a"), folded("u/b"));
     }
 
     #[test]

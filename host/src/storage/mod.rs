@@ -8,7 +8,9 @@ mod counted;
 mod faulty;
 mod key;
 mod local;
+mod records;
 pub mod s3;
+mod scope;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,9 +18,11 @@ use std::sync::Arc;
 
 pub use counted::{Counted, Traffic};
 pub use faulty::{Faults, Faulty};
-pub use key::{BadKey, Key};
+pub use key::{BadKey, Key, RESERVED};
 pub(crate) use local::UNFINISHED;
 pub use local::{LocalDirectory, SingleFile, folder_of};
+pub use records::{Record, Records};
+pub use scope::{Destination, OutOfScope, Scope};
 
 use crate::failure::{Blame, Fault};
 

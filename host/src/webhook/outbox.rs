@@ -1,13 +1,15 @@
-//! Messages that no receiver took, kept in a store until somebody sends them again.
+//! Messages that no receiver took, kept in a store until they are sent again.
+//!
+//! A letter is signed with the webhook secret when it is sent. So letters are authenticated records: whoever can write to
+//! the bucket must not be able to have a text of their own signed.
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Delivery, EventKind, Message, MessageError, Scheme, UrlError, UrlRules, WebhookUrl};
 use crate::failure::{Blame, Fault};
-use crate::storage::{BadKey, Body, Key, ObjectMeta, Store, StoreError};
+use crate::storage::{BadKey, Key, Record, Records, StoreError};
 
 /// A letter holds a message of at most [`Message::MAX_BYTES`], escaped once more, and a few words.
 const MAX_LETTER: usize = 3 * Message::MAX_BYTES;
@@ -84,6 +86,15 @@ pub enum OutboxError {
         /// Where it goes wrong.
         source: serde_json::Error,
     },
+    /// Something that was not put there by a host with the same secret.
+    #[error(
+        "`{key}` in the outbox was not written by a host with this webhook secret; if it was kept before 0.2, or before \
+the secret was changed, look at it and send it with `outbox deliver --unauthenticated`"
+    )]
+    NotAuthentic {
+        /// The object.
+        key: Key,
+    },
     /// The prefix or the id can't be in a key.
     #[error("the outbox's prefix can't be used")]
     BadKey(#[from] BadKey),
@@ -99,7 +110,7 @@ impl Fault for OutboxError {
     fn code(&self) -> &'static str {
         match self {
             Self::Store(error) => error.code(),
-            Self::NotALetter { .. } | Self::BadKey(_) => "webhook.bad-outbox",
+            Self::NotALetter { .. } | Self::NotAuthentic { .. } | Self::BadKey(_) => "webhook.bad-outbox",
             Self::Url(error) => error.code(),
             Self::Message(error) => error.code(),
         }
@@ -108,7 +119,7 @@ impl Fault for OutboxError {
     fn blame(&self) -> Blame {
         match self {
             Self::Store(error) => error.blame(),
-            Self::NotALetter { .. } | Self::BadKey(_) => Blame::Host,
+            Self::NotALetter { .. } | Self::NotAuthentic { .. } | Self::BadKey(_) => Blame::Host,
             Self::Url(error) => error.blame(),
             Self::Message(error) => error.blame(),
         }
@@ -122,44 +133,60 @@ impl Fault for OutboxError {
 /// Where letters lie: objects under a prefix, named by the message's id, so that a repeated job adds none.
 #[derive(Clone, Debug)]
 pub struct Outbox {
-    store: Arc<dyn Store>,
+    records: Records,
     prefix: String,
 }
 
 impl Outbox {
-    /// In a store, under `prefix/`.
-    pub fn new(store: Arc<dyn Store>, prefix: &str) -> Self {
-        Self { store, prefix: prefix.trim_matches('/').to_owned() }
+    /// Among the host's records, under `prefix/`.
+    pub fn new(records: Records, prefix: &str) -> Self {
+        Self { records, prefix: prefix.trim_matches('/').to_owned() }
     }
 
     /// Puts a letter in; gives back where it lies.
     pub async fn keep(&self, letter: &Letter) -> Result<Key, OutboxError> {
         let key = Key::parse(&format!("{}/{}.json", self.prefix, letter.id))?;
         let text = serde_json::to_vec(letter).unwrap_or_default();
-        self.store.put(&key, Body::Bytes(text), &ObjectMeta::of_type("application/json")).await?;
+        self.records.write(&key, &text).await?;
         Ok(key)
     }
 
     /// What lies here, in the order of the ids.
     pub async fn keys(&self) -> Result<Vec<Key>, OutboxError> {
-        Ok(self.store.list(&format!("{}/", self.prefix)).await?)
+        Ok(self.records.store().list(&format!("{}/", self.prefix)).await?)
     }
 
-    /// Reads a letter; none where somebody else has taken it meanwhile.
+    /// Reads a letter; `None` if another process has removed it meanwhile.
     pub async fn read(&self, key: &Key) -> Result<Option<Letter>, OutboxError> {
-        let Some(text) = self.store.read(key, MAX_LETTER).await? else { return Ok(None) };
+        self.read_record(key, false).await
+    }
+
+    /// Reads a letter even if it is not authentic, for an operator who has looked at it.
+    pub async fn read_unauthenticated(&self, key: &Key) -> Result<Option<Letter>, OutboxError> {
+        self.read_record(key, true).await
+    }
+
+    async fn read_record(&self, key: &Key, unauthenticated: bool) -> Result<Option<Letter>, OutboxError> {
+        let text = match self.records.read(key, MAX_LETTER).await? {
+            Record::Missing => return Ok(None),
+            Record::Authentic(text) => text,
+            Record::Foreign(text) if unauthenticated => text,
+            Record::Foreign(_) => return Err(OutboxError::NotAuthentic { key: key.clone() }),
+        };
         let letter = serde_json::from_slice(&text);
         letter.map(Some).map_err(|source| OutboxError::NotALetter { key: key.clone(), source })
     }
 
     /// Removes a letter that was delivered.
     pub async fn remove(&self, key: &Key) -> Result<(), OutboxError> {
-        Ok(self.store.delete(key).await?)
+        Ok(self.records.store().delete(key).await?)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::storage::LocalDirectory;
 
@@ -170,7 +197,8 @@ mod tests {
     }
 
     fn outbox(folder: &std::path::Path) -> Outbox {
-        Outbox::new(Arc::new(LocalDirectory::open(folder).unwrap()), ".codex/outbox/")
+        let records = Records::new(Arc::new(LocalDirectory::open(folder).unwrap()), b"secret");
+        Outbox::new(records, ".codex/outbox/")
     }
 
     #[tokio::test]
@@ -211,5 +239,20 @@ mod tests {
         std::fs::write(folder.path().join(".codex/outbox/x.json"), "hello").unwrap();
         let key = outbox.keys().await.unwrap().remove(0);
         assert!(outbox.read(&key).await.unwrap_err().to_string().contains("x.json"));
+        let error = outbox.read_unauthenticated(&key).await.unwrap_err();
+        assert!(error.to_string().contains("not a letter"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_letter_that_no_host_wrote_is_read_only_on_request() {
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = outbox(folder.path());
+        let forged = serde_json::to_vec(&letter("http://127.0.0.1:9/")).unwrap();
+        std::fs::create_dir_all(folder.path().join(".codex/outbox")).unwrap();
+        std::fs::write(folder.path().join(".codex/outbox/x.json"), forged).unwrap();
+        let key = outbox.keys().await.unwrap().remove(0);
+        let error = outbox.read(&key).await.unwrap_err();
+        assert!(matches!(error, OutboxError::NotAuthentic { .. }), "{error}");
+        assert_eq!(outbox.read_unauthenticated(&key).await.unwrap().unwrap().job, "job-1");
     }
 }

@@ -16,7 +16,7 @@ use crate::settings::{
     AllowHttp, Bucket, DialectSetting, EncoderSetting, Environment, PolicySettings, Settings, StorePlace,
 };
 use crate::storage::s3::{Dialect, Patience, S3Settings, S3Store};
-use crate::storage::{LocalDirectory, Stores};
+use crate::storage::{LocalDirectory, Records, Stores};
 use crate::webhook::{Deliverer, HttpRule, Outbox, Secret, UrlRules, http_client};
 
 /// Before the second attempt of a job. A store that asks for patience, or a neighbour that has filled the disk, needs
@@ -68,6 +68,7 @@ pub async fn assemble(settings: &Settings, parts: Parts) -> Result<Assembled, Un
     let deliverer = deliverer(settings, &rules).map_err(Unfit::of("webhook"))?;
     let stores = stores(settings).map_err(Unfit::of("stores"))?;
     let outbox = outbox(settings, &stores).map_err(Unfit::of("stores"))?;
+    let records = records(settings, &stores).map_err(Unfit::of("stores"))?;
     let work_root = environment.work_root();
     let (tools, watcher, tried, swept) =
         tokio::join!(tools, policies(settings, &stores), try_stores(settings, &stores), clean(work_root.clone()),);
@@ -83,7 +84,7 @@ pub async fn assemble(settings: &Settings, parts: Parts) -> Result<Assembled, Un
         tools: Arc::new(tools),
         stores,
         work_root,
-        memory: Some(settings.state_store.clone()),
+        memory: Some(records),
         cache: CacheRules {
             segments: Some(settings.cache.segments.clone()),
             playlists: Some(settings.cache.playlists.clone()),
@@ -130,9 +131,14 @@ pub fn deliverer(settings: &Settings, rules: &UrlRules) -> Result<Deliverer, Fai
     Ok(Deliverer::new(http_client(rules.reach())?, secret?))
 }
 
+/// The host's own records, which only a host with the same webhook secret can write.
+fn records(settings: &Settings, stores: &Stores) -> Result<Records, Failure> {
+    Ok(Records::new(stores.get(&settings.state_store)?, settings.webhook.secret.expose().as_bytes()))
+}
+
 /// Where undelivered webhooks lie.
 pub fn outbox(settings: &Settings, stores: &Stores) -> Result<Outbox, Failure> {
-    Ok(Outbox::new(stores.get(&settings.state_store)?, &settings.outbox_prefix))
+    Ok(Outbox::new(records(settings, stores)?, &settings.outbox_prefix))
 }
 
 /// The stores by name, the originals' among them. Nobody is contacted.

@@ -4,6 +4,7 @@ mod bad_days;
 mod bad_input;
 mod ending;
 mod fitness;
+mod journal;
 mod killed;
 mod outbox;
 mod published;

@@ -8,7 +8,7 @@ use policy_sdk::prelude::*;
 use crate::Behaviour;
 
 /// Commits the fault, if it is one of these. Returns from those that a host may survive.
-pub fn attack<P: Powers>(behaviour: Behaviour, powers: &P, job: &Job) {
+pub fn attack<P: Powers>(behaviour: Behaviour, powers: &P, job: &Job) -> Result<(), Failure> {
     match behaviour {
         Behaviour::EndlessLoop => endless_loop(),
         Behaviour::EndlessHostCalls => loop {
@@ -23,8 +23,53 @@ pub fn attack<P: Powers>(behaviour: Behaviour, powers: &P, job: &Job) {
         Behaviour::Trap => trap(),
         Behaviour::HandleLeak => leak(powers, job),
         Behaviour::LogFlood => flood(powers),
+        Behaviour::ForgeJournal => return forge_journal(powers, job),
         _ => {}
     }
+    Ok(())
+}
+
+/// Tries every way to reach a record of the host. The failure says which one worked, or that it may be tried again.
+fn forge_journal<P: Powers>(powers: &P, job: &Job) -> Result<(), Failure> {
+    let record = format!(
+        r#"{{"version":1,"creator":"{creator}","job":"{job}","probed":null,"published":null,"begun":[{{
+            "publication":"aaaaaaaaaaaa","rungs":[{{"playlist":{{"store":"media","key":"victim/hls/m/none.m3u8"}},
+            "prefix":""}}],"objects":[{{"store":"media","key":"victim/hls/m/master.m3u8"}}],"staged":null,
+            "staged_at":0,"masters":[]}}]}}"#,
+        creator = job.creator_id,
+        job = job.id
+    );
+    let names = [
+        format!("{}/.codex/jobs/{}.json", job.creator_id, job.id),
+        format!("{}/.CODEX/jobs/{}.json", job.creator_id, job.id),
+        format!("{}/\u{ff0e}codex/jobs/{}.json", job.creator_id, job.id),
+        format!(".codex/jobs/{}/{}.json", job.creator_id, job.id),
+        ".codex/outbox/x.json".to_owned(),
+    ];
+    let worked = |call: &str, key: &str| Failure {
+        code: "hostile.worked".into(),
+        blame: Blame::Policy,
+        message: format!("{call} of {key} was allowed"),
+        retryable: false,
+    };
+    for key in &names {
+        for store in ["media", "archive", "originals"] {
+            if powers.put(store, key, "application/json", record.as_bytes()).is_ok() {
+                return Err(worked("put", key));
+            }
+            if powers.head(store, key).is_ok() {
+                return Err(worked("head", key));
+            }
+            if powers.delete(store, key).is_ok() {
+                return Err(worked("delete", key));
+            }
+            if powers.open(store, key).is_ok() {
+                return Err(worked("open", key));
+            }
+        }
+    }
+    let message = "nothing worked".to_owned();
+    Err(Failure { code: "hostile.again".into(), blame: Blame::Host, message, retryable: true })
 }
 
 /// Never returns. The optimiser must not see that nothing comes of it.

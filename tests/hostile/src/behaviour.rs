@@ -47,6 +47,12 @@ behaviours! {
     KeyLong = "key-long",
     /// Publishes among another creator's objects.
     ForeignPrefix = "foreign-prefix",
+    /// Publishes to a key among the host's own records.
+    ReservedKey = "reserved-key",
+    /// Reads, writes and removes keys among the host's own records, and ends in a failure that may pass.
+    ForgeJournal = "forge-journal",
+    /// Sends two outputs to keys that differ in their case alone.
+    SameKeyInAnotherCase = "same-key-in-another-case",
     /// Asks for ten thousand rungs.
     TenThousandRungs = "ten-thousand-rungs",
     /// Asks for a rung of 20000 pixels.

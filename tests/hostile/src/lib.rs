@@ -54,7 +54,7 @@ impl Policy for Hostile {
     fn run<P: Powers>(powers: &P, job: &Job) -> Result<Outcome, Failure> {
         let settings = powers.settings();
         let behaviour = behaviour::of(&settings);
-        attack::attack(behaviour, powers, job);
+        attack::attack(behaviour, powers, job)?;
 
         let codex = Settings::parse_or_default(&behaviour::rest(&settings));
         let source = powers.open(&job.source.store, &job.source.key)?;

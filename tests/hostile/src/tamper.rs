@@ -19,6 +19,13 @@ pub fn tamper(behaviour: Behaviour, plan: &mut Plan) {
             Behaviour::ForeignPrefix => {
                 hls.master = "somebody-else/hls/their-media/master.m3u8".into();
             }
+            Behaviour::ReservedKey => {
+                hls.master = hls.master.replace("/hls/", "/.Codex/hls/");
+            }
+            Behaviour::SameKeyInAnotherCase => {
+                let Some(rung) = hls.rungs.first_mut() else { continue };
+                rung.playlist = hls.master.replace("master", "MASTER");
+            }
             Behaviour::TenThousandRungs => {
                 let Some(first) = hls.rungs.first().cloned() else { continue };
                 for number in 0..10_000 {
