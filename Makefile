@@ -43,8 +43,9 @@ guest-js: ## Makes the policy in JavaScript, with a manifest: target/policies/co
 	fi; \
 	node guests/codex-js/build.mjs
 
-docs: toolchain ## Writes docs/contract.md from the comments in wit/
+docs: toolchain ## Writes docs/contract.md from the comments in wit/, and docs/errors.md from the table of codes
 	@$(CARGO) run --quiet --locked -p policy-builder --bin contract-page
+	@$(CARGO) run --quiet --locked -p fault --example errors-page
 
 ci: lint test ## Runs what has to pass before a change lands
 

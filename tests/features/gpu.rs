@@ -1,8 +1,8 @@
 //! The GPU: used where it is proven, left where it fails. No machine of ours has NVENC while tests run, so a mock takes
 //! its place, and the mock's idea of NVENC is held against ffmpeg's own.
 
-use codex_transcoder::media::encoder::{Processor, video_options};
-use codex_transcoder::media::plan::{Effort, Encoding};
+use media::encoder::{Processor, video_options};
+use media::plan::{Effort, Encoding};
 use testkit::job::Job;
 use testkit::mock_gpu::{Gpu, MockGpu};
 use testkit::outcome::Outcome;

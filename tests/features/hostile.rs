@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 use codex_transcoder::capability::Powers;
 use codex_transcoder::engine;
 use codex_transcoder::event::{Event, Observer};
-use codex_transcoder::failure::Fault as _;
-use codex_transcoder::media::encode::Toolbox;
-use codex_transcoder::media::encoder::Proof;
-use codex_transcoder::media::probe::Declared;
-use codex_transcoder::media::process::Tool;
 use codex_transcoder::policy::bindings::codex::transcode::types::{Destination, Failure, Job, MediaKind};
 use codex_transcoder::policy::limits::{Limit, Limits, Used};
 use codex_transcoder::policy::{Call, Candidate, Compiler, Policy, PolicyError};
 use codex_transcoder::production::Means;
-use codex_transcoder::publication::{CacheRules, Labels};
-use codex_transcoder::storage::{LocalDirectory, Stores};
+use fault::Fault as _;
+use media::encode::Toolbox;
+use media::encoder::Proof;
+use media::probe::Declared;
+use media::process::Tool;
+use publish::{CacheRules, Labels};
+use storage::{LocalDirectory, Stores};
 use tempfile::TempDir;
 use testkit::{guest, workspace};
 use tokio::sync::mpsc;
@@ -110,7 +110,7 @@ enum Ended {
 impl Ended {
     fn code(&self) -> String {
         match self {
-            Self::By(error) => error.code().to_owned(),
+            Self::By(error) => error.code().name.to_owned(),
             Self::Failed(failure) => failure.code.clone(),
         }
     }

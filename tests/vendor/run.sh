@@ -16,7 +16,7 @@ python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install --quiet --disable-pip-version-check "$vendors"
 
 echo "building the echo worker and the server"
-$cargo build --quiet --locked -p testkit --example runpod_trace -p codex-transcoder --example echo_worker
+$cargo build --quiet --locked -p testkit --example runpod_trace -p runpod --example echo_worker
 built=$($cargo metadata --format-version 1 --no-deps --locked |
     "$folder/venv/bin/python" -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/debug/examples
 

@@ -6,9 +6,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use wit_parser::{Function, Interface, InterfaceId, Resolve, TypeDefKind, TypeId, World, WorldItem, WorldKey};
-
 use spelling::{anchor, function, kind, linked, plain};
+use wit_parser::{Function, Interface, InterfaceId, Resolve, TypeDefKind, TypeId, World, WorldItem, WorldKey};
 
 /// What the page begins with. The world's own comment follows.
 const HEAD: &str = "\

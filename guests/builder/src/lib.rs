@@ -17,11 +17,9 @@ mod output;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-
-use cargo::Order;
-
 pub use about::{About, about};
+use anyhow::{Context, Result};
+use cargo::Order;
 pub use component::imports;
 pub use member::Member;
 

@@ -8,7 +8,6 @@ mod settings;
 
 use policy_sdk::follow;
 use policy_sdk::prelude::*;
-
 use settings::Settings;
 
 /// The policy.

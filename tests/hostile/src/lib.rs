@@ -9,11 +9,10 @@ mod attack;
 mod behaviour;
 mod tamper;
 
+pub use behaviour::Behaviour;
 use codex_policy::{Codex, Settings, ladder, plan};
 use policy_sdk::follow;
 use policy_sdk::prelude::*;
-
-pub use behaviour::Behaviour;
 
 /// The policy.
 pub struct Hostile;

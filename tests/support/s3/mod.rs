@@ -13,15 +13,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-
 pub use fault::Fault;
 pub use front::Asked;
-pub use personality::Personality;
-
 use front::Front;
+pub use personality::Personality;
 use shelf::Object;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 /// The bucket that there is.
 pub const BUCKET: &str = "media";

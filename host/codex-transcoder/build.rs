@@ -1,0 +1,51 @@
+//! Builds the default policy as a component, to be embedded in the program with all that `policy new` writes.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What a new policy's folder is made of, relative to the workspace.
+const NEW_POLICY: [&str; 5] = ["guests/template", "guests/sdk", "wit", "Cargo.lock", "rust-toolchain.toml"];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+    for input in ["guests/codex", "Cargo.toml"].iter().chain(&NEW_POLICY) {
+        println!("cargo::rerun-if-changed={}", workspace.join(input).display());
+    }
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    let built = policy_builder::build(&workspace, "codex-policy")?;
+    fs::copy(built.path, out.join("codex-policy.wasm"))?;
+    fs::write(out.join("new_policy.rs"), embedded(&workspace)?)?;
+    let manifest = fs::read_to_string(workspace.join("Cargo.toml"))?;
+    let bindgen = manifest.lines().find(|line| line.starts_with("wit-bindgen = ")).ok_or("no wit-bindgen")?;
+    println!("cargo::rustc-env=WIT_BINDGEN={bindgen}");
+    Ok(())
+}
+
+/// A Rust expression: every file with its name and its text.
+fn embedded(workspace: &Path) -> Result<String, Box<dyn Error>> {
+    let mut files = Vec::new();
+    for input in NEW_POLICY {
+        collect(&workspace.join(input), &mut files)?;
+    }
+    files.sort();
+    let mut source = String::from("&[\n");
+    for file in files {
+        let name = file.strip_prefix(workspace)?;
+        writeln!(source, "    ({:?}, include_str!({:?})),", name.display().to_string(), file.display().to_string())?;
+    }
+    source.push(']');
+    Ok(source)
+}
+
+fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
+    if !path.is_dir() {
+        files.push(path.to_owned());
+        return Ok(());
+    }
+    for entry in fs::read_dir(path)? {
+        collect(&entry?.path(), files)?;
+    }
+    Ok(())
+}

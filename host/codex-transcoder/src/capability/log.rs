@@ -1,0 +1,60 @@
+//! `log`: messages for the operator.
+
+use fault::text::printable;
+use serde_json::json;
+
+use super::State;
+use crate::policy::bindings::codex::transcode::log::{Host, Level};
+use crate::policy::bindings::codex::transcode::types::Attributes;
+use crate::policy::json::to_value;
+
+/// Longest message, in characters; a panic with a megabyte of text must not become a megabyte of log.
+const MAX_MESSAGE: usize = 8 * 1024;
+
+/// Most fields, and the longest of each in characters.
+const MAX_FIELDS: usize = 64;
+const MAX_FIELD: usize = 256;
+
+/// What the SDK's panic hook puts before its text.
+const PANIC: &str = "panic: ";
+
+/// Longest panic text that goes into an error message, in characters.
+const MAX_PANIC: usize = 500;
+
+impl Host for State {
+    /// Also for pure functions: a panic hook must be able to speak.
+    async fn write(&mut self, level: Level, message: String, fields: Attributes) -> wasmtime::Result<()> {
+        self.meter.host_call("log.write")?;
+        let in_fields: usize = fields.iter().map(|(name, value)| name.len() + value.len()).sum();
+        self.meter.hand_over(message.len() + in_fields)?;
+        let job = self.powers.as_ref().map_or("", |powers| powers.means.job_id.as_str()).to_owned();
+        let mut last_words = false;
+        if let (Level::Error, Some(text)) = (level, message.strip_prefix(PANIC)) {
+            last_words = self.panic_text.is_none();
+            let field =
+                |wanted| fields.iter().find(|(name, _)| name == wanted).map(|(_, value)| printable(value, MAX_FIELD));
+            let place = field("file").zip(field("line")).map(|(file, line)| format!(" ({file}:{line})"));
+            self.panic_text = Some(printable(text, MAX_PANIC) + &place.unwrap_or_default());
+        }
+        let message = printable(&message, MAX_MESSAGE);
+        let told = || json!({ "level": to_value(&level), "message": message, "fields": fields });
+        self.told(self.tell("log.write", told), &());
+        let fields: Vec<String> = fields
+            .iter()
+            .take(MAX_FIELDS)
+            .map(|(name, value)| format!("{}={}", printable(name, MAX_FIELD), printable(value, MAX_FIELD)))
+            .collect();
+        let fields = fields.join(" ");
+        // The panic that ends a guest is told even where it has said too much before.
+        if !last_words {
+            self.meter.log_line(message.len() + fields.len())?;
+        }
+        match level {
+            Level::Debug => tracing::debug!(target: "policy", job, fields, "{message}"),
+            Level::Info => tracing::info!(target: "policy", job, fields, "{message}"),
+            Level::Warn => tracing::warn!(target: "policy", job, fields, "{message}"),
+            Level::Error => tracing::error!(target: "policy", job, fields, "{message}"),
+        }
+        self.leave(())
+    }
+}

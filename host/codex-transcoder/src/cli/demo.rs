@@ -1,0 +1,121 @@
+//! `demo`: a clip worth looking at, a receiver that checks the signature, a job, and where to look.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use media::command::Arguments;
+use media::process::Tool;
+use tokio_util::sync::CancellationToken;
+use webhook::{ReceivedEvent, Receiver, Secret};
+
+use super::environment::EnvironmentArgs;
+use super::exit::Ended;
+use super::run::Run;
+use super::view;
+
+/// The secret of the demo's own receiver: both ends are this process.
+const SECRET: &str = "a secret for the demo alone";
+
+/// Seconds of the clip: two whole preview segments from ten percent in, and short enough to wait for.
+const SECONDS: u32 = 20;
+
+/// The arguments of `demo`.
+#[derive(Clone, Debug, Args)]
+pub struct Demo {
+    /// Where everything goes.
+    #[arg(long, default_value = "demo-out", value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    environment: EnvironmentArgs,
+}
+
+impl Demo {
+    /// Makes, runs, receives, tells.
+    pub async fn run(self, cancel: CancellationToken) -> Result<(), Ended> {
+        std::fs::create_dir_all(&self.out)
+            .map_err(|error| Ended::environment(format!("{} can't be used: {error}", self.out.display())))?;
+        let clip = self.out.join("demo-clip.mp4");
+        eprintln!("{:>12} {SECONDS} s of 1080p into {}", "making", clip.display());
+        make_clip(&self.environment.ffmpeg()?, &clip, &cancel).await?;
+
+        let secret = Secret::new(SECRET).map_err(Ended::failed)?;
+        let receiver = Receiver::start("127.0.0.1:0", secret).await.map_err(Ended::failed)?;
+        let job = Run {
+            input: clip,
+            out: self.out.clone(),
+            policy: None,
+            settings: vec!["waveform=always".to_owned()],
+            webhook: Some(receiver.url()),
+            media_type: None,
+            creator: "demo".to_owned(),
+            media_id: Some("clip".to_owned()),
+            job_id: None,
+            record: None,
+            json: false,
+            environment: self.environment,
+        };
+        let view = view::new(false);
+        let ended = job.job_with_secret(SECRET, view.observer(), cancel).await?;
+        let received = receiver.stop().await;
+        match ended {
+            Ok(outcome) => {
+                view.finish(&outcome, &self.out);
+                tell(&self.out, &received);
+                Ok(())
+            }
+            Err(failure) => {
+                view.fail(&failure);
+                Err(Ended::told(&failure))
+            }
+        }
+    }
+}
+
+/// Motion, text, and a tone that changes: what goes wrong in a transcode can be seen and heard.
+async fn make_clip(ffmpeg: &Tool, clip: &Path, cancel: &CancellationToken) -> Result<(), Ended> {
+    let folder = clip.parent().and_then(|folder| std::fs::canonicalize(folder).ok()).unwrap_or_default();
+    let text = ",drawtext=text='codex-transcoder  %{pts\\:hms}':fontsize=64:fontcolor=white:box=1:boxcolor=black@0.5:\
+boxborderw=20:x=(w-text_w)/2:y=h-200";
+    // An ffmpeg without fonts still makes the rest.
+    for text in [text, ""] {
+        let picture = format!(
+            "testsrc2=size=1920x1080:rate=30:duration={SECONDS},hue=H=0.4*t,fade=in:duration=1.5{text},format=yuv420p"
+        );
+        let sound = format!(
+            "aevalsrc='0.25*sin(2*PI*(220+40*floor(t))*t)*(0.6+0.4*sin(2*PI*t))|0.25*sin(2*PI*330*t)':s=48000:d={SECONDS}"
+        );
+        let arguments = Arguments::new()
+            .flag("-hide_banner")
+            .flag("-nostdin")
+            .flag("-y")
+            .pair("-f", "lavfi")
+            .pair("-i", picture)
+            .pair("-f", "lavfi")
+            .pair("-i", sound)
+            .pair("-c:v", "libx264")
+            .pair("-preset", "veryfast")
+            .pair("-crf", 18)
+            .pair("-c:a", "aac")
+            .flag("demo-clip.mp4");
+        match ffmpeg.capture(&arguments, &folder, cancel, 0).await {
+            Ok(_) => return Ok(()),
+            Err(error) => tracing::info!(%error, "the demo clip was not made; trying without text"),
+        }
+    }
+    Err(Ended::environment("ffmpeg can't make the demo clip: see `codex-transcoder doctor`"))
+}
+
+fn tell(out: &Path, received: &[ReceivedEvent]) {
+    println!("\nwhat the receiver got:");
+    for event in received {
+        let word = if event.verified { "signature verified" } else { "SIGNATURE NOT VERIFIED" };
+        println!("  {word}: {}", event.body);
+    }
+    let media = out.join("media/demo");
+    println!("\nwhere to look:");
+    println!("  ffplay {}", media.join("hls/clip/master.m3u8").display());
+    println!("  ffplay {}", media.join("hls/clip/preview/preview.m3u8").display());
+    println!("  {}", media.join("thumbnails/clip/auto-generated.jpg").display());
+    println!("  {}", media.join("waveforms/clip/waveform.png").display());
+    println!("  {}", out.join("archive/demo/mezzanine/clip/mezzanine.mp4").display());
+}

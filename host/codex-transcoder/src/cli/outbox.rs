@@ -1,0 +1,107 @@
+//! `outbox`: webhooks that no receiver took.
+
+use clap::{Args, Subcommand};
+use fault::text::printable;
+use fault::{Failure, codes};
+use tokio_util::sync::CancellationToken;
+use webhook::{Deliverer, Outbox as Letters, UrlRules};
+
+use super::exit::Ended;
+use super::service::SettingsArgs;
+use crate::worker;
+
+/// The arguments of `outbox`.
+#[derive(Clone, Debug, Args)]
+pub struct Outbox {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Action {
+    /// Lists them: id, job, kind, when it was kept, why.
+    List {
+        #[command(flatten)]
+        settings: SettingsArgs,
+    },
+    /// Sends them again, signed anew, and removes those that are taken.
+    Deliver {
+        #[command(flatten)]
+        settings: SettingsArgs,
+        /// Only the one with this id.
+        #[arg(long, value_name = "ID")]
+        id: Option<String>,
+        /// Also messages that no host with this webhook secret has kept: those from before 0.2, or from before the
+        /// secret was changed. They are signed like any other, so look at them first.
+        #[arg(long)]
+        unauthenticated: bool,
+    },
+}
+
+impl Outbox {
+    /// Lists or delivers.
+    pub async fn run(self, cancel: CancellationToken) -> Result<(), Ended> {
+        let (settings, deliver, only, unauthenticated) = match self.action {
+            Action::List { settings } => (settings.load()?, false, None, false),
+            Action::Deliver { settings, id, unauthenticated } => (settings.load()?, true, id, unauthenticated),
+        };
+        let stores = worker::stores(&settings).map_err(Ended::of_failure)?;
+        let letters = worker::outbox(&settings, &stores).map_err(Ended::of_failure)?;
+        let rules = worker::url_rules(&settings);
+        let deliverer = worker::deliverer(&settings, &rules).map_err(Ended::of_failure)?;
+        let mut left = 0;
+        for key in letters.keys().await.map_err(Ended::failed)? {
+            let letter =
+                if unauthenticated { letters.read_unauthenticated(&key).await } else { letters.read(&key).await };
+            let letter = match letter {
+                Ok(Some(letter)) => letter,
+                Ok(None) => continue,
+                Err(error) => {
+                    eprintln!("{}", Failure::from(error));
+                    left += 1;
+                    continue;
+                }
+            };
+            if only.as_ref().is_some_and(|only| *only != letter.id) {
+                continue;
+            }
+            let outcome = if deliver {
+                tokio::select! {
+                    sent = send(&letters, &key, &letter, &rules, &deliverer) => sent.unwrap_or_else(|failure| {
+                        left += 1;
+                        format!("NOT delivered: {failure}")
+                    }),
+                    () = cancel.cancelled() => return Err(Ended::cancelled()),
+                }
+            } else {
+                printable(letter.reason.as_deref().unwrap_or_default(), 200)
+            };
+            println!("{}  {}  {}  {}  {outcome}", letter.id, letter.job, letter.kind, letter.kept_at);
+        }
+        match left {
+            0 => Ok(()),
+            left => Err(Ended::environment(format!("{left} message(s) stay in the outbox"))),
+        }
+    }
+}
+
+/// Sends one and removes it; gives back what to say of it.
+async fn send(
+    letters: &Letters,
+    key: &storage::Key,
+    letter: &webhook::Letter,
+    rules: &UrlRules,
+    deliverer: &Deliverer,
+) -> Result<String, Failure> {
+    let (to, message) = letter.open(rules)?;
+    let delivery = deliverer.deliver(&to, &message).await;
+    if !delivery.delivered {
+        let message = delivery.note.unwrap_or_else(|| "no reason was given".to_owned());
+        return Err(Failure::new(&codes::webhook::UNDELIVERED, message));
+    }
+    letters.remove(key).await?;
+    Ok(match delivery.note {
+        Some(note) => format!("delivered; the receiver says: {note}"),
+        None => "delivered".to_owned(),
+    })
+}

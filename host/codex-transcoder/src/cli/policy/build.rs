@@ -1,0 +1,172 @@
+//! `policy build`: from a policy's crate to a component that can be shipped.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use fault::{Failure, codes};
+use policy_builder::Member;
+use sha2::{Digest as _, Sha256};
+use storage::{Stores, folder_of};
+
+use super::keygen::password;
+use crate::cli::exit::Ended;
+use crate::cli::settings_argument;
+use crate::policy::signature::{SecretKey, Signature, SignatureError};
+use crate::policy::{Compiler, Deployment, Manifest, Place, Policy, PolicyError, fetch};
+use crate::settings::SecretText;
+
+/// Where it goes in the crate's folder.
+const OUT: &str = "dist";
+
+/// The arguments of `policy build`.
+#[derive(Clone, Debug, Args)]
+pub struct Build {
+    /// The policy's crate, or a component that another tool has made.
+    #[arg(value_name = "DIR|FILE", default_value = ".")]
+    from: PathBuf,
+    /// Where NAME.wasm and policy.json go [default: the folder `dist` in the crate, or beside the component].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Sign with this secret key. CODEX_POLICY_KEY_PASSWORD has its password.
+    #[arg(long, value_name = "FILE")]
+    sign: Option<PathBuf>,
+    /// The version in the manifest [default: the crate's].
+    #[arg(long, value_name = "VERSION")]
+    version: Option<String>,
+    /// Settings for the manifest: a JSON or TOML file, or key=value. Can be given more than once.
+    #[arg(long, value_name = "FILE|KEY=VALUE")]
+    settings: Vec<String>,
+    /// Limits for the manifest: a JSON or TOML file, or key=value. Can be given more than once; docs/limits.md has them.
+    #[arg(long, value_name = "FILE|KEY=VALUE")]
+    limits: Vec<String>,
+    /// The policy needs WASI, locked down: for components that bring another language's runtime.
+    #[arg(long)]
+    wasi: bool,
+    /// Where cargo works [default: in the target folder of the crate].
+    #[arg(long, value_name = "DIR")]
+    target_dir: Option<PathBuf>,
+}
+
+/// What is shipped.
+struct Parts {
+    name: String,
+    version: String,
+    module: Vec<u8>,
+    /// The key and the text of the signature that another tool has put beside a component. Whether it is a good one is for
+    /// the keys of an environment to say.
+    signed_before: Option<(String, String)>,
+}
+
+impl Build {
+    /// Builds it, loads it as a job would, and writes it.
+    pub async fn run(self) -> Result<(), Ended> {
+        // Before the compiler runs for a minute.
+        let key = self.sign.as_deref().map(secret_key).transpose()?;
+        let settings = settings_argument::merge("--settings", &self.settings)?;
+        let limits = settings_argument::merge("--limits", &self.limits)?;
+        let Parts { name, version, module, signed_before } = self.parts().await?;
+        let mut manifest = Manifest {
+            module: format!("{name}.wasm"),
+            sha256: hex::encode(Sha256::digest(&module)),
+            name: name.clone(),
+            version: version.clone(),
+            signature: None,
+            settings,
+            wasi: self.wasi,
+            limits,
+        };
+        let candidate = manifest.candidate(module.clone()).map_err(Ended::failed)?;
+        let engine = crate::engine::new().map_err(|error| Ended::failed(PolicyError::Engine(error)))?;
+        let loaded = Policy::load(&Compiler::new(engine), candidate).await.map_err(Ended::failed)?;
+
+        let signature = match &key {
+            Some(key) => Some(signed(key, &name, &version, &module).map_err(Ended::failed)?),
+            None => signed_before,
+        };
+        manifest.signature = signature.as_ref().map(|(_, text)| text.clone());
+        let manifest = manifest.to_json();
+        // As whoever takes it will.
+        Deployment::parse(manifest.as_bytes()).map_err(Ended::failed)?;
+        let out = self.out();
+        std::fs::create_dir_all(&out).map_err(|error| unwritable(&out, &error))?;
+        let wasm = out.join(format!("{name}.wasm"));
+        write(&wasm, &module)?;
+        let minisig = out.join(format!("{name}.wasm.minisig"));
+        match &signature {
+            Some((_, text)) => write(&minisig, text.as_bytes())?,
+            // One of an earlier build would be of other bytes.
+            None => drop(std::fs::remove_file(&minisig)),
+        }
+        // Last: whoever watches it finds the module beside it.
+        write(&out.join("policy.json"), manifest.as_bytes())?;
+
+        let signed = signature.map_or("not signed".to_owned(), |(signer, _)| format!("signed with the key {signer}"));
+        println!("{}  {} bytes, sha256 {}", wasm.display(), module.len(), loaded.digest());
+        println!("{}  {name} {version}, {signed}", out.join("policy.json").display());
+        Ok(())
+    }
+
+    async fn parts(&self) -> Result<Parts, Ended> {
+        if self.from.is_file() {
+            let place = Place::Component(self.from.clone());
+            let source = fetch::source(&place, &Stores::default()).map_err(Ended::failed)?;
+            let found = source.first().await.map_err(Ended::failed)?.0.current;
+            let module = source.module(&found).await.map_err(Ended::failed)?;
+            let signer = |text: &String| Signature::parse(text).map(|signature| signature.signer().to_string());
+            let signer = found.signature.as_ref().map(signer).transpose().map_err(Ended::failed)?;
+            let name = self.from.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let version = self.version.clone().unwrap_or_default();
+            return Ok(Parts { name, version, module, signed_before: signer.zip(found.signature) });
+        }
+        let mut member = Member::read(&self.from).map_err(|error| Ended::usage(format!("{error:#}")))?;
+        if let Some(folder) = &self.target_dir {
+            let folder = std::path::absolute(folder).map_err(|error| unwritable(folder, &error))?;
+            member = member.compiled_in(&folder);
+        }
+        let (name, version) = (member.name.clone(), self.version.clone().unwrap_or_else(|| member.version.clone()));
+        let building = tokio::task::spawn_blocking(move || member.build(&mut |line| eprintln!("{line}")));
+        let built = building.await.map_err(|lost| Ended::environment(lost.to_string()))?;
+        let module = built.map_err(|error| Ended::of_failure(not_built(&error)))?;
+        Ok(Parts { name, version, module, signed_before: None })
+    }
+
+    fn out(&self) -> PathBuf {
+        let beside = || if self.from.is_file() { folder_of(&self.from).to_owned() } else { self.from.join(OUT) };
+        self.out.clone().unwrap_or_else(beside)
+    }
+}
+
+/// cargo has said by then what is wrong.
+fn not_built(error: &anyhow::Error) -> Failure {
+    let message = format!("{error:#}").lines().next().unwrap_or_default().to_owned();
+    Failure::new(&codes::policy::BUILD, message)
+}
+
+fn secret_key(path: &Path) -> Result<SecretKey, Ended> {
+    let text = std::fs::read_to_string(path);
+    let text = text.map_err(|error| Ended::usage(format!("--sign {}: {error}", path.display())))?;
+    SecretKey::parse(&SecretText::new(text), password().as_ref()).map_err(Ended::failed)
+}
+
+/// The key's id and the text of a signature. Its comment is signed with it, and says what minisign's own would.
+fn signed(key: &SecretKey, name: &str, version: &str, module: &[u8]) -> Result<(String, String), SignatureError> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let comment = format!("timestamp:{now}\tfile:{name}.wasm\tversion:{version}\thashed");
+    Ok((key.public()?.id().to_string(), key.sign(module, &comment)?))
+}
+
+/// Whole or not at all.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Ended> {
+    let written = tempfile::NamedTempFile::new_in(folder_of(path)).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+        file.persist(path).map_err(std::io::Error::from)
+    });
+    written.map(drop).map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Ended {
+    Ended::usage(format!("{} can't be written: {error}", path.display()))
+}

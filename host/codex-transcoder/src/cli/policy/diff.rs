@@ -1,0 +1,172 @@
+//! `policy diff`: two policies over many recorded jobs.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use fault::Failure;
+use fault::text::printable;
+use serde_json::{Value, json};
+
+use super::loaded::{Loaded, object};
+use super::replay::unusable;
+use super::show;
+use crate::cli::exit::Ended;
+use crate::cli::table::aligned;
+use crate::comparison::{Comparison, PARTS, scene_of};
+use crate::recording::{Recording, Recordings};
+use crate::rehearsal::perform;
+
+/// The arguments of `policy diff`.
+#[derive(Clone, Debug, Args)]
+pub struct Diff {
+    /// The policy that there is: a component, a manifest, or the word built-in.
+    #[arg(value_name = "OLD")]
+    old: PathBuf,
+    /// The policy that is to come: a component, a manifest, or the word built-in.
+    #[arg(value_name = "NEW")]
+    new: PathBuf,
+    /// The folder that jobs were recorded in.
+    #[arg(long, value_name = "DIR")]
+    recordings: PathBuf,
+    /// Settings for the new policy over those of each recording: a JSON or TOML file, or key=value. Can be given more
+    /// than once.
+    #[arg(long, value_name = "FILE|KEY=VALUE")]
+    settings: Vec<String>,
+    /// Tell it as JSON.
+    #[arg(long)]
+    json: bool,
+    /// End with code 1 where something would change.
+    #[arg(long)]
+    exit_code: bool,
+}
+
+/// One job under both.
+struct Compared {
+    job: String,
+    comparison: Comparison,
+}
+
+#[derive(Default)]
+struct Summary {
+    compared: Vec<Compared>,
+    /// Files that could not be compared, and why.
+    passed_over: Vec<(String, String)>,
+}
+
+impl Diff {
+    /// Compares them.
+    pub async fn run(self) -> Result<(), Ended> {
+        let files = Recordings::list(&self.recordings).map_err(unusable)?;
+        if files.is_empty() {
+            return Err(Ended::usage(format!("there is no recording in {}", self.recordings.display())));
+        }
+        let (old, new) = (Loaded::read(Some(&self.old)).await?, Loaded::read(Some(&self.new)).await?);
+        let mut summary = Summary::default();
+        for file in &files {
+            match self.compare(file, &old, &new).await {
+                Ok(compared) => summary.compared.push(compared),
+                Err(reason) => summary.passed_over.push((file.display().to_string(), reason)),
+            }
+        }
+        if self.json {
+            let told = summary.as_json(&old.name(), &new.name());
+            println!("{}", serde_json::to_string_pretty(&told).unwrap_or_default());
+        } else {
+            print!("{}", summary.as_text(&old.name(), &new.name()));
+        }
+        let passed_over = summary.passed_over.len();
+        if passed_over > 0 {
+            return Err(Ended::usage(format!("{passed_over} of {} recordings could not be compared", files.len())));
+        }
+        let changed = summary.compared.iter().any(|job| !job.comparison.changed().is_empty());
+        if self.exit_code && changed { Err(Ended::changed()) } else { Ok(()) }
+    }
+
+    async fn compare(&self, file: &Path, old: &Loaded, new: &Loaded) -> Result<Compared, String> {
+        let recording = Recording::read(file).map_err(|error| Failure::from(error).to_string())?;
+        let scene = scene_of(&recording).map_err(|error| format!("media-info.{error}"))?;
+        let before = old.under(object(&recording.settings)).await.map_err(show::refusal)?;
+        let before = perform(&before, &scene).await;
+        let settings = new.settings_for(&recording.settings, &self.settings).map_err(Ended::into_message)?;
+        let comparison = match new.under(settings).await {
+            Ok(policy) => {
+                let after = perform(&policy, &scene).await;
+                Comparison::of((&before.decisions, &before.calls), (&after.decisions, &after.calls))
+            }
+            // It would not be loaded, so no job would be done.
+            Err(error) => {
+                let failure = Failure::from(error);
+                Comparison { fails: Some((failure.code, failure.message)), ..Comparison::default() }
+            }
+        };
+        Ok(Compared { job: recording.job.id, comparison })
+    }
+}
+
+impl Summary {
+    /// The jobs in which a part changes.
+    fn changing<'a>(&'a self, part: &'a str) -> impl Iterator<Item = &'a Compared> {
+        self.compared.iter().filter(move |job| job.comparison.changed().contains(&part))
+    }
+
+    fn failing(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.compared.iter().filter_map(|job| {
+            let (code, message) = job.comparison.fails.as_ref()?;
+            Some((job.job.as_str(), code.as_str(), message.as_str()))
+        })
+    }
+
+    fn recovering(&self) -> impl Iterator<Item = &str> {
+        self.compared.iter().filter(|job| job.comparison.recovers).map(|job| job.job.as_str())
+    }
+
+    fn as_json(&self, old: &str, new: &str) -> Value {
+        let count = |part: &&'static str| ((*part).to_owned(), Value::from(self.changing(part).count()));
+        let fails = self.failing().map(|(job, code, message)| json!({ "job": job, "code": code, "message": message }));
+        let jobs = self.compared.iter().filter(|job| !job.comparison.changed().is_empty());
+        let jobs = jobs.map(|job| {
+            let changed = job.comparison.changed();
+            json!({ "job": job.job, "changed": changed, "changes": job.comparison.to_json() })
+        });
+        let passed_over = self.passed_over.iter().map(|(file, reason)| json!({ "file": file, "reason": reason }));
+        json!({
+            "old": old,
+            "new": new,
+            "jobs": self.compared.len(),
+            "changed": PARTS.iter().map(count).collect::<serde_json::Map<_, _>>(),
+            "fails": fails.collect::<Vec<_>>(),
+            "recovers": self.recovering().collect::<Vec<_>>(),
+            "changes": jobs.collect::<Vec<_>>(),
+            "passed-over": passed_over.collect::<Vec<_>>(),
+        })
+    }
+
+    fn as_text(&self, old: &str, new: &str) -> String {
+        let mut text = format!("{} recorded jobs, from {old} to {new}\n\n", self.compared.len());
+        let mut rows = vec![["", "jobs", "for example"].map(str::to_owned)];
+        for part in PARTS {
+            let example = self.changing(part).next().and_then(|job| {
+                let example = job.comparison.example(part, show::was_and_now)?;
+                Some(format!("{}: {}", job.job, printable(&example, 100)))
+            });
+            rows.push([part.to_owned(), self.changing(part).count().to_string(), example.unwrap_or_default()]);
+        }
+        text.push_str(&aligned(&rows));
+        let failing: Vec<[String; 3]> = self.failing().map(|row| [row.0, row.1, row.2].map(str::to_owned)).collect();
+        if !failing.is_empty() {
+            text.push_str(&format!("\n{} would now fail\n{}", failing.len(), aligned(&failing)));
+        }
+        let recovering: Vec<&str> = self.recovering().collect();
+        if !recovering.is_empty() {
+            text.push_str(&format!(
+                "\n{} failed, and would now be done: {}\n",
+                recovering.len(),
+                recovering.join(", ")
+            ));
+        }
+        for (file, reason) in &self.passed_over {
+            text.push_str(&format!("\nnot compared: {file}: {reason}\n"));
+        }
+        text
+    }
+}

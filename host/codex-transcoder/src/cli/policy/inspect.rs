@@ -1,0 +1,113 @@
+//! `policy inspect`: what a module is, and whether it would be taken here.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use fault::text::printable;
+
+use crate::cli::exit::Ended;
+use crate::policy::inspect::{Inspection, Interface};
+use crate::policy::signature::PublicKey;
+use crate::policy::{Compiler, Named, PolicyError, inspect, named};
+
+/// Longest text of a module's own that is shown.
+const SHOWN: usize = 300;
+
+/// The arguments of `policy inspect`.
+#[derive(Clone, Debug, Args)]
+pub struct Inspect {
+    /// The policy: a component, or a manifest with its module beside it.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// A key to check the signature with: a .pub file, or the key itself. Can be given more than once.
+    #[arg(long, value_name = "FILE|KEY")]
+    key: Vec<String>,
+    /// The signature [default: the manifest's, or FILE.minisig, where there is one].
+    #[arg(long, value_name = "FILE")]
+    signature: Option<PathBuf>,
+    /// Tell it as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Inspect {
+    /// Looks, and says what it saw. Ends with the error that would keep the module from being taken.
+    pub async fn run(self) -> Result<(), Ended> {
+        let Named { candidate, signature } = named(Some(&self.file)).await.map_err(Ended::failed)?;
+        let keys = self.key.iter().map(|key| public_key(key)).collect::<Result<Vec<_>, _>>()?;
+        let signature = self.signature()?.or(signature);
+        let engine = crate::engine::new().map_err(|error| Ended::failed(PolicyError::Engine(error)))?;
+        let found = inspect::inspect(&Compiler::new(engine), candidate, signature.as_deref(), &keys).await;
+        if self.json {
+            println!("{:#}", serde_json::to_value(&found).unwrap_or_default());
+        } else {
+            print!("{}", page(&self.file, &found));
+        }
+        match found.refused {
+            Some(refused) => Err(Ended::of_failure(refused)),
+            None => Ok(()),
+        }
+    }
+
+    fn signature(&self) -> Result<Option<String>, Ended> {
+        let read = |path: &PathBuf| {
+            let text = std::fs::read_to_string(path);
+            text.map_err(|error| Ended::usage(format!("{} can't be read: {error}", path.display())))
+        };
+        self.signature.as_ref().map(read).transpose()
+    }
+}
+
+/// A key as it stands in a file, or as it was typed.
+fn public_key(text: &str) -> Result<PublicKey, Ended> {
+    let read = std::fs::read_to_string(text);
+    PublicKey::parse(read.as_deref().unwrap_or(text)).map_err(Ended::failed)
+}
+
+/// For a person. What comes out of the module is shown with its control characters escaped.
+fn page(file: &Path, found: &Inspection) -> String {
+    let mut rows = vec![
+        ("file", file.display().to_string()),
+        ("size", format!("{} bytes", found.size)),
+        ("sha256", found.sha256.clone()),
+        ("signature", signature(found)),
+    ];
+    if let Some(name) = &found.name {
+        rows.push(("name", name.clone()));
+    }
+    if !found.producers.is_empty() {
+        let makers: Vec<&str> = found.producers.iter().map(String::as_str).collect();
+        rows.push(("made by", makers.join(", ")));
+    }
+    if !found.imports.is_empty() || !found.exports.is_empty() {
+        let contract: Vec<&str> = found.contract.iter().map(String::as_str).collect();
+        rows.push(("contract", if contract.is_empty() { "none".to_owned() } else { contract.join(" and ") }));
+        rows.extend(found.imports.iter().map(|interface| ("imports", listed(interface))));
+        rows.extend(found.exports.iter().map(|interface| ("exports", listed(interface))));
+    }
+    rows.push(("taken", if found.refused.is_some() { "no" } else { "yes" }.to_owned()));
+    let mut text = String::new();
+    let mut before = "";
+    for (name, value) in rows {
+        let shown = if name == before { "" } else { name };
+        text.push_str(&format!("{shown:<10} {}\n", printable(&value, SHOWN)));
+        before = name;
+    }
+    text
+}
+
+fn listed(interface: &Interface) -> String {
+    if interface.functions.is_empty() {
+        return interface.name.clone();
+    }
+    format!("{}: {}", interface.name, interface.functions.join(", "))
+}
+
+fn signature(found: &Inspection) -> String {
+    match &found.signature {
+        None if found.refused.is_some() => "not looked at, or of no use".to_owned(),
+        None => "not signed".to_owned(),
+        Some(signed) if signed.verified => format!("by {}, verified; {}", signed.key, signed.comment),
+        Some(signed) => format!("by {}, not checked: give the key with --key", signed.key),
+    }
+}

@@ -1,0 +1,112 @@
+//! `policy replay`: a recorded job under another policy.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::loaded::Loaded;
+use super::show;
+use crate::cli::exit::Ended;
+use crate::comparison::{Comparison, PARTS, scene_of};
+use crate::policy::json::to_value;
+use crate::recording::{PolicyIdentity, Recording};
+use crate::rehearsal::perform;
+
+/// Most differences that are shown of one part.
+const MAX_LINES: usize = 20;
+
+/// The arguments of `policy replay`.
+#[derive(Clone, Debug, Args)]
+pub struct Replay {
+    /// What `run --record` or `worker --record` wrote.
+    #[arg(value_name = "RECORDING")]
+    recording: PathBuf,
+    /// The other policy: a component, a manifest, or the word built-in.
+    #[arg(long, value_name = "FILE")]
+    policy: PathBuf,
+    /// Settings over those of the recording: a JSON or TOML file, or key=value. Can be given more than once.
+    #[arg(long, value_name = "FILE|KEY=VALUE")]
+    settings: Vec<String>,
+    /// Tell it as JSON.
+    #[arg(long)]
+    json: bool,
+    /// End with code 1 where something would change.
+    #[arg(long)]
+    exit_code: bool,
+}
+
+impl Replay {
+    /// Replays it.
+    pub async fn run(self) -> Result<(), Ended> {
+        let recording = Recording::read(&self.recording).map_err(unusable)?;
+        let scene = scene_of(&recording)
+            .map_err(|error| Ended::usage(format!("{}: media-info.{error}", self.recording.display())))?;
+        let policy = Loaded::read(Some(&self.policy)).await?;
+        let settings = policy.settings_for(&recording.settings, &self.settings)?;
+        let policy = policy.under(settings).await.map_err(Ended::failed)?;
+        let performance = perform(&policy, &scene).await;
+        let comparison =
+            Comparison::of((&recording.decisions, &recording.calls), (&performance.decisions, &performance.calls));
+        let now = PolicyIdentity::of(&policy);
+        if self.json {
+            let told = as_json(&recording, &now, &comparison);
+            println!("{}", serde_json::to_string_pretty(&told).unwrap_or_default());
+        } else {
+            print!("{}", as_text(&recording, &now, &comparison));
+        }
+        if self.exit_code && !comparison.changed().is_empty() { Err(Ended::changed()) } else { Ok(()) }
+    }
+}
+
+pub(super) fn unusable(error: crate::recording::RecordingError) -> Ended {
+    Ended::usage(fault::Failure::from(error).to_string())
+}
+
+/// A policy on one line.
+pub(super) fn identity(policy: &PolicyIdentity) -> String {
+    let digest = policy.digest.get(..12).unwrap_or(&policy.digest);
+    let version = if policy.version.is_empty() { String::new() } else { format!(" {}", policy.version) };
+    format!("{}{version}, sha256 {digest}", policy.name)
+}
+
+fn as_json(recording: &Recording, now: &PolicyIdentity, comparison: &Comparison) -> Value {
+    json!({
+        "job": recording.job.id,
+        "recorded": to_value(&recording.policy),
+        "policy": to_value(now),
+        "changed": comparison.changed(),
+        "changes": comparison.to_json(),
+        "fails": comparison.fails.as_ref().map(|(code, message)| json!({ "code": code, "message": message })),
+        "recovers": comparison.recovers,
+    })
+}
+
+fn as_text(recording: &Recording, now: &PolicyIdentity, comparison: &Comparison) -> String {
+    let mut text = format!("job       {}\n", recording.job.id);
+    text.push_str(&format!("recorded  {}\n", identity(&recording.policy)));
+    text.push_str(&format!("now       {}\n\n", identity(now)));
+    for part in PARTS {
+        let lines: Vec<String> = if part == "calls" {
+            comparison.calls.iter().map(ToString::to_string).collect()
+        } else {
+            let found = comparison.decisions.iter().find(|(name, _)| *name == part);
+            found.map(|(_, differences)| differences.iter().map(show::was_and_now).collect()).unwrap_or_default()
+        };
+        let count = if lines.is_empty() { "unchanged".to_owned() } else { format!("{} changed", lines.len()) };
+        text.push_str(&format!("{part:<8}  {count}\n"));
+        for line in lines.iter().take(MAX_LINES) {
+            text.push_str(&format!("          {line}\n"));
+        }
+        if let Some(more) = lines.len().checked_sub(MAX_LINES).filter(|more| *more > 0) {
+            text.push_str(&format!("          and {more} more\n"));
+        }
+    }
+    if let Some((code, message)) = &comparison.fails {
+        text.push_str(&format!("\nthe job would now fail: {message} [{code}]\n"));
+    }
+    if comparison.recovers {
+        text.push_str("\nthe job failed, and would now be done\n");
+    }
+    text
+}

@@ -1,0 +1,141 @@
+//! `policy test`: the scenarios of a policy.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Args;
+use fault::{Failure, codes};
+
+use super::loaded::Loaded;
+use super::show;
+use crate::cli::exit::Ended;
+use crate::policy::PolicyError;
+use crate::rehearsal::perform;
+use crate::scenario::{Finding, Golden, Scenario, Verdict, judge, junit};
+
+/// Most lines that are shown of what is wrong with one scenario.
+const MAX_LINES: usize = 20;
+
+/// The arguments of `policy test`.
+#[derive(Clone, Debug, Args)]
+pub struct Test {
+    /// The folder of the scenarios, or one of them. docs/scenarios.md has the format.
+    #[arg(value_name = "DIR")]
+    scenarios: PathBuf,
+    /// The policy: a component, or a manifest with its module beside it [default: the one that is built in].
+    #[arg(long, env = "CODEX_POLICY", value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Only the scenarios whose names have this in them.
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+    /// Keep what every scenario comes to as its snapshot, NAME.golden.json, in place of the one before.
+    #[arg(long)]
+    update: bool,
+    /// Write the results as JUnit's XML to this file.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+}
+
+impl Test {
+    /// Runs them.
+    pub async fn run(self) -> Result<(), Ended> {
+        let files = Scenario::list(&self.scenarios).map_err(|error| Ended::usage(error.to_string()))?;
+        let wanted = |file: &PathBuf| {
+            let name = file.file_stem().unwrap_or_default().to_string_lossy();
+            self.filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()))
+        };
+        let files: Vec<PathBuf> = files.into_iter().filter(wanted).collect();
+        if files.is_empty() {
+            return Err(Ended::usage(format!("there is no scenario in {}", self.scenarios.display())));
+        }
+        let policy = Loaded::read(self.policy.as_deref()).await?;
+        let mut verdicts = Vec::new();
+        for file in &files {
+            let verdict = self.verdict(file, &policy).await;
+            show_verdict(&verdict);
+            verdicts.push(verdict);
+        }
+        if let Some(file) = &self.junit {
+            self.write_junit(file, &verdicts)?;
+        }
+        let unreadable = verdicts.iter().filter(|verdict| verdict.unreadable).count();
+        let failed = verdicts.iter().filter(|verdict| !verdict.unreadable && !verdict.findings.is_empty()).count();
+        println!("\n{} scenarios, {failed} failed, {unreadable} can't be run", verdicts.len());
+        if unreadable > 0 {
+            return Err(Ended::usage(format!("{unreadable} scenarios can't be run")));
+        }
+        if failed > 0 {
+            return Err(Ended::of_failure(Failure::new(
+                &codes::scenario::FAILED,
+                format!("{failed} of {} scenarios failed under the policy {}", verdicts.len(), policy.name()),
+            )));
+        }
+        Ok(())
+    }
+
+    async fn verdict(&self, file: &Path, policy: &Loaded) -> Verdict {
+        let began = Instant::now();
+        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let (findings, unreadable) = match Scenario::read(file) {
+            Err(error) => (vec![error.to_string()], true),
+            Ok(scenario) => match self.findings(&scenario, policy).await {
+                Ok(findings) => (findings, false),
+                Err(unreadable) => (vec![unreadable], true),
+            },
+        };
+        Verdict { name, took: began.elapsed(), findings, unreadable }
+    }
+
+    /// What is not as it should be; an error where the scenario's own files can't be used.
+    async fn findings(&self, scenario: &Scenario, policy: &Loaded) -> Result<Vec<String>, String> {
+        let policy = match policy.under(scenario.settings.clone()).await {
+            Ok(_) if !scenario.expect.problems.is_empty() => {
+                return Ok(vec!["problems: the policy accepts the settings".to_owned()]);
+            }
+            Ok(policy) => policy,
+            Err(PolicyError::Settings { problems, .. }) if !scenario.expect.problems.is_empty() => {
+                let missing = scenario.expect.problems.iter().filter(|wanted| !problems.contains(wanted.as_str()));
+                return Ok(missing.map(|wanted| format!("problems: nothing of {wanted:?} in: {problems}")).collect());
+            }
+            Err(error) => return Ok(vec![show::refusal(error)]),
+        };
+        let performance = perform(&policy, &scenario.scene).await;
+        let mut findings = judge(scenario, &policy, &performance).await;
+        let (golden, file) = (Golden::of(&performance), scenario.golden_file());
+        if self.update {
+            golden.write(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        } else if let Some(kept) = Golden::read(&file)? {
+            findings.extend(golden.differs_from(&kept));
+        }
+        Ok(findings.iter().map(line).collect())
+    }
+
+    fn write_junit(&self, file: &Path, verdicts: &[Verdict]) -> Result<(), Ended> {
+        let failed = |reason: String| Ended::usage(format!("--junit {}: {reason}", file.display()));
+        let suite = self.scenarios.display().to_string();
+        let xml = junit(&suite, verdicts).ok_or_else(|| failed("the results can't be written as XML".to_owned()))?;
+        std::fs::write(file, xml).map_err(|error| failed(error.to_string()))
+    }
+}
+
+fn line(finding: &Finding) -> String {
+    match finding {
+        Finding::Difference(difference) => show::expected_and_got(difference),
+        Finding::Sentence(sentence) => sentence.clone(),
+    }
+}
+
+fn show_verdict(verdict: &Verdict) {
+    let word = match (verdict.findings.is_empty(), verdict.unreadable) {
+        (true, _) => "ok",
+        (false, false) => "FAIL",
+        (false, true) => "ERROR",
+    };
+    println!("{word:>5}  {}", verdict.name);
+    for line in verdict.findings.iter().take(MAX_LINES) {
+        println!("       {line}");
+    }
+    if let Some(more) = verdict.findings.len().checked_sub(MAX_LINES).filter(|more| *more > 0) {
+        println!("       and {more} more");
+    }
+}

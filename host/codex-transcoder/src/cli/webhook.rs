@@ -1,0 +1,88 @@
+//! `webhook verify`: whether a received request is ours.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use clap::{Args, Subcommand};
+use webhook::{Claimed, Secret, verify};
+
+use super::exit::Ended;
+
+/// Largest request that is read.
+const MAX_REQUEST: u64 = 4 << 20;
+
+/// The arguments of `webhook`.
+#[derive(Clone, Debug, Args)]
+pub struct Webhook {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Action {
+    /// Checks the signature of a received request with the secret in WEBHOOK_SECRET.
+    Verify(Verify),
+}
+
+/// The arguments of `webhook verify`.
+#[derive(Clone, Debug, Args)]
+struct Verify {
+    /// The body, byte for byte as it came [default: standard input].
+    #[arg(value_name = "FILE")]
+    body: Option<PathBuf>,
+    /// The header X-Runpod-Signature.
+    #[arg(long, value_name = "HEX")]
+    signature: String,
+    /// The header X-Runpod-Timestamp, where there is one.
+    #[arg(long, value_name = "SECONDS")]
+    timestamp: Option<String>,
+    /// The time to check a timestamp against, in seconds since 1970 [default: now].
+    #[arg(long, value_name = "SECONDS")]
+    at: Option<u64>,
+}
+
+impl Webhook {
+    /// Checks.
+    pub fn run(self) -> Result<(), Ended> {
+        let Action::Verify(verify) = self.action;
+        verify.run()
+    }
+}
+
+impl Verify {
+    fn run(self) -> Result<(), Ended> {
+        let secret = std::env::var("WEBHOOK_SECRET").unwrap_or_default();
+        if secret.is_empty() {
+            return Err(Ended::usage("the secret is expected in the variable WEBHOOK_SECRET"));
+        }
+        let secret = Secret::allowing_short(&secret).map_err(Ended::failed)?;
+        let mut body = String::new();
+        let read = match &self.body {
+            Some(path) => std::fs::File::open(path).and_then(|file| file.take(MAX_REQUEST).read_to_string(&mut body)),
+            None => std::io::stdin().take(MAX_REQUEST).read_to_string(&mut body),
+        };
+        read.map_err(|error| Ended::usage(format!("the body can't be read: {error}")))?;
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let claimed = Claimed { signature: Some(self.signature.trim()), timestamp: self.timestamp.as_deref() };
+        match verify_body(&secret, claimed, &body, self.at.unwrap_or(now)) {
+            Ok(()) => {
+                println!("the signature is right");
+                Ok(())
+            }
+            Err(rejection) => Err(Ended::usage(format!("not to be trusted: {rejection}"))),
+        }
+    }
+}
+
+/// An editor or a shell may have put a line break at the end; saying so saves an hour.
+fn verify_body(secret: &Secret, claimed: Claimed<'_>, body: &str, now: u64) -> Result<(), String> {
+    let verdict = verify(secret, claimed, body, now);
+    let Err(rejection) = verdict else { return Ok(()) };
+    match body.strip_suffix('\n') {
+        Some(trimmed) if verify(secret, claimed, trimmed, now).is_ok() => {
+            Err("it would be right without the line break at the end, which did not come with the request".to_owned())
+        }
+        _ => Err(rejection.to_string()),
+    }
+}

@@ -1,0 +1,140 @@
+//! Which calls came, went, and changed.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+use similar::{Algorithm, DiffOp, capture_diff_slices};
+
+use crate::recording::CallRecord;
+use crate::rehearsal::compare::{Difference, differences};
+
+/// Calls that say when something was asked and not what was decided.
+const OF_TIME: [&str; 2] = ["transcode.progress", "job.cancelled"];
+
+/// A call that is not as it was.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CallChange {
+    /// It is not made any more.
+    Gone(CallRecord),
+    /// It was not made before.
+    New(CallRecord),
+    /// It is made with other arguments.
+    Changed {
+        /// Its name.
+        call: String,
+        /// In what.
+        differences: Vec<Difference>,
+    },
+}
+
+impl CallChange {
+    /// As programs read it.
+    pub(super) fn to_json(&self) -> Value {
+        match self {
+            Self::Gone(record) => json!({ "call": record.call, "change": "gone", "with": record.arguments }),
+            Self::New(record) => json!({ "call": record.call, "change": "new", "with": record.arguments }),
+            Self::Changed { call, differences } => {
+                let differences: Vec<Value> = differences.iter().map(super::was_and_now).collect();
+                json!({ "call": call, "change": "changed", "differences": differences })
+            }
+        }
+    }
+}
+
+impl fmt::Display for CallChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let short = |value: &Value| fault::text::printable(&value.to_string(), 120);
+        match self {
+            Self::Gone(record) => write!(f, "- {} {}", record.call, short(&record.arguments)),
+            Self::New(record) => write!(f, "+ {} {}", record.call, short(&record.arguments)),
+            Self::Changed { call, differences } => {
+                write!(f, "~ {call}")?;
+                for difference in differences.iter().take(3) {
+                    write!(f, " {}: {} -> {}", difference.path, short(&difference.expected), short(&difference.got))?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Lays the calls of two runs beside each other.
+pub fn changed_calls(was: &[CallRecord], now: &[CallRecord]) -> Vec<CallChange> {
+    let timeless = |calls: &[CallRecord]| -> Vec<CallRecord> {
+        calls.iter().filter(|record| !OF_TIME.contains(&record.call.as_str())).cloned().collect()
+    };
+    let (was, now) = (timeless(was), timeless(now));
+    let keys = |calls: &[CallRecord]| -> Vec<String> { calls.iter().map(key).collect() };
+    let mut changes = Vec::new();
+    for op in capture_diff_slices(Algorithm::Myers, &keys(&was), &keys(&now)) {
+        let gone = was.get(op.old_range()).unwrap_or_default();
+        let new = now.get(op.new_range()).unwrap_or_default();
+        if matches!(op, DiffOp::Equal { .. }) {
+            changes.extend(gone.iter().zip(new).filter_map(|(was, now)| changed(was, now)));
+        } else {
+            changes.extend(gone.iter().cloned().map(CallChange::Gone));
+            changes.extend(new.iter().cloned().map(CallChange::New));
+        }
+    }
+    changes
+}
+
+/// What makes two calls the same. What a plan and a message say is compared by itself.
+fn key(record: &CallRecord) -> String {
+    match record.call.as_str() {
+        "transcode.start" => record.call.clone(),
+        "webhook.deliver" => format!("{} {}", record.call, record.arguments.get("event").unwrap_or(&Value::Null)),
+        call => format!("{call} {}", record.arguments),
+    }
+}
+
+/// Messages on the way are part of no decision, so their differences are told here.
+fn changed(was: &CallRecord, now: &CallRecord) -> Option<CallChange> {
+    let is_progress = was.arguments.get("event").and_then(Value::as_str) == Some("progress");
+    if was.arguments == now.arguments || !is_progress {
+        return None;
+    }
+    let differences = differences("", &readable(&was.arguments), &readable(&now.arguments));
+    Some(CallChange::Changed { call: was.call.clone(), differences })
+}
+
+/// A message's body as what it says.
+fn readable(arguments: &Value) -> Value {
+    let mut arguments = arguments.clone();
+    if let Some(body) = arguments.pointer_mut("/message/body")
+        && let Some(said) = body.as_str().and_then(|text| serde_json::from_str(text).ok())
+    {
+        *body = said;
+    }
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(name: &str, arguments: Value) -> CallRecord {
+        CallRecord { call: name.into(), arguments, answer: Value::Null }
+    }
+
+    #[test]
+    fn what_comes_and_goes_is_told_and_time_is_not() {
+        let step = |step: &str| call("job.progress", json!({ "step": step, "percent": 1 }));
+        let progress = || call("transcode.progress", json!({}));
+        let was = [step("a"), progress(), progress(), step("b"), call("transcode.start", json!({ "plan": 1 }))];
+        let now = [step("a"), step("c"), progress(), call("transcode.start", json!({ "plan": 2 }))];
+        assert_eq!(changed_calls(&was, &now), [CallChange::Gone(step("b")), CallChange::New(step("c"))]);
+        assert!(changed_calls(&was, &was).is_empty());
+    }
+
+    #[test]
+    fn messages_on_the_way_are_compared_by_what_they_say() {
+        let message = |percent: u32| {
+            let body = json!({ "percent": percent }).to_string();
+            call("webhook.deliver", json!({ "event": "progress", "message": { "body": body } }))
+        };
+        let changes = changed_calls(&[message(10)], &[message(20)]);
+        let [CallChange::Changed { differences, .. }] = changes.as_slice() else { panic!("{changes:?}") };
+        assert_eq!(differences[0].path, "message.body.percent");
+    }
+}

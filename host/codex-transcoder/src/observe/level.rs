@@ -1,0 +1,105 @@
+//! How much is logged, as the environment says.
+
+use std::fmt;
+
+use tracing_subscriber::EnvFilter;
+
+/// The variables that are asked, in this order.
+const RUNPOD: [&str; 2] = ["RUNPOD_LOG_LEVEL", "RUNPOD_DEBUG_LEVEL"];
+const RUST: &str = "RUST_LOG";
+
+/// What is logged without a variable, or with one that is not understood.
+const USUAL: &str = "info";
+
+/// How much is logged, and what was wrong with the variable that should have said it.
+#[derive(Debug)]
+pub struct LogLevel {
+    /// What is let through.
+    pub filter: EnvFilter,
+    /// A sentence for the log; none where all was well.
+    pub problem: Option<String>,
+}
+
+/// Reads the level: RUNPOD_LOG_LEVEL, else RUNPOD_DEBUG_LEVEL (DEBUG, INFO, WARN or ERROR), else RUST_LOG in the syntax
+/// of `tracing_subscriber`, else INFO.
+pub fn log_level(variable: impl Fn(&str) -> Option<String>) -> LogLevel {
+    let set = |name: &str| variable(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    if let Some((name, text)) = RUNPOD.iter().find_map(|name| Some((*name, set(name)?))) {
+        return match of_this_program(&text) {
+            Some(filter) => LogLevel { filter, problem: None },
+            None => usual(name, &text, &"DEBUG, INFO, WARN or ERROR is expected"),
+        };
+    }
+    let Some(text) = set(RUST) else { return LogLevel { filter: this_program(USUAL), problem: None } };
+    match EnvFilter::builder().parse(&text) {
+        Ok(filter) => LogLevel { filter, problem: None },
+        Err(error) => usual(RUST, &text, &error),
+    }
+}
+
+fn usual(name: &str, text: &str, why: &dyn fmt::Display) -> LogLevel {
+    let problem = format!("{name} is `{text}`: {why}; logging at INFO");
+    LogLevel { filter: this_program(USUAL), problem: Some(problem) }
+}
+
+fn of_this_program(text: &str) -> Option<EnvFilter> {
+    match text.to_ascii_uppercase().as_str() {
+        "TRACE" | "NOTSET" => Some(this_program("trace")),
+        "DEBUG" => Some(this_program("debug")),
+        "INFO" => Some(this_program("info")),
+        "WARN" | "WARNING" => Some(this_program("warn")),
+        "ERROR" | "CRITICAL" => Some(EnvFilter::new("error")),
+        _ => None,
+    }
+}
+
+/// The packages of this program, as their log lines name them. `policy` is also what policies log as.
+const PACKAGES: [&str; 7] = [env!("CARGO_CRATE_NAME"), "media", "policy", "publish", "runpod", "storage", "webhook"];
+
+/// That level for this program and its policy. The libraries below it say warnings at most: their debug messages drown
+/// everything, and some of them hold what was sent over the network.
+fn this_program(level: &str) -> EnvFilter {
+    let ours = PACKAGES.iter().map(|package| format!(",{package}={level}"));
+    EnvFilter::new(format!("warn{}", ours.collect::<String>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn level(variables: &[(&str, &str)]) -> (String, Option<String>) {
+        let get = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned());
+        let LogLevel { filter, problem } = log_level(get);
+        (filter.to_string(), problem)
+    }
+
+    #[test]
+    fn runpods_variables_come_before_rusts() {
+        for (variables, expected) in [
+            (&[("RUNPOD_LOG_LEVEL", "debug"), ("RUNPOD_DEBUG_LEVEL", "ERROR")][..], "policy=debug"),
+            (&[("RUNPOD_LOG_LEVEL", " "), ("RUNPOD_DEBUG_LEVEL", "ERROR"), ("RUST_LOG", "trace")][..], "error"),
+            (&[("RUST_LOG", "hyper=debug")][..], "hyper=debug"),
+            (&[][..], "policy=info"),
+        ] {
+            let (filter, problem) = level(variables);
+            assert!(filter.contains(expected) && problem.is_none(), "{filter} {problem:?}");
+        }
+    }
+
+    #[test]
+    fn the_libraries_do_not_get_louder_with_the_program() {
+        let (filter, _) = level(&[("RUNPOD_LOG_LEVEL", "DEBUG")]);
+        assert!(filter.split(',').any(|part| part == "warn"), "{filter}");
+    }
+
+    #[test]
+    fn a_level_that_is_not_understood_is_named_and_the_usual_one_taken() {
+        let (filter, problem) = level(&[("RUNPOD_LOG_LEVEL", "loud")]);
+        assert!(filter.contains("policy=info"));
+        assert_eq!(
+            problem.unwrap(),
+            "RUNPOD_LOG_LEVEL is `loud`: DEBUG, INFO, WARN or ERROR is expected; logging at INFO"
+        );
+        assert!(level(&[("RUST_LOG", "a=b=c")]).1.is_some_and(|problem| problem.starts_with("RUST_LOG is `a=b=c`")));
+    }
+}

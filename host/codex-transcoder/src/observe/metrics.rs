@@ -1,0 +1,422 @@
+//! What is counted: every metric with its name, unit and meaning stands in [`Metrics::new`].
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use fault::text::printable;
+use prometheus_client::encoding::text;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Metric, Registry, Unit};
+use runpod::Ended;
+
+use crate::event::{Event, Observer};
+use crate::policy::{Change, Refusal, Role, Standing};
+use crate::report::Report;
+
+/// Most different values of a label whose values come from a policy; the rest is counted as [`OTHER`]. A policy that
+/// puts the time into the name of a step must not fill a monitoring system.
+const MOST_STEPS: usize = 32;
+
+/// The same for labels whose values are this program's own or come from its settings. Far above what there is.
+const MOST_NAMES: usize = 128;
+
+/// Longest value of a label, in characters.
+const LONGEST_VALUE: usize = 64;
+
+/// What stands for the values that are too many.
+const OTHER: &str = "other";
+
+/// From a still image to a film on a slow machine.
+const JOB_SECONDS: [f64; 14] =
+    [1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0, 14400.0];
+
+/// From a probe to the encoding of a film.
+const STEP_SECONDS: [f64; 14] =
+    [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0, 180.0, 600.0, 1800.0, 3600.0, 7200.0];
+
+/// From a small CPU to a large GPU.
+const SPEED: [f64; 10] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
+
+type Labels<const N: usize> = [(&'static str, Cow<'static, str>); N];
+type Counters<const N: usize> = Family<Labels<N>, Counter>;
+type Gauges<const N: usize> = Family<Labels<N>, Gauge>;
+type Histograms<const N: usize> = Family<Labels<N>, Histogram>;
+
+/// The metrics of this worker. Clones count into the same place.
+#[derive(Clone)]
+pub struct Metrics(Arc<Inner>);
+
+struct Inner {
+    registry: Registry,
+    jobs: Counters<2>,
+    jobs_running: Gauge,
+    jobs_reused: Counter,
+    job_retries: Counters<1>,
+    job_seconds: Histogram,
+    part_seconds: Histograms<1>,
+    step_seconds: Histograms<1>,
+    downloaded: Counter,
+    uploaded: Counter,
+    published: Counters<1>,
+    webhooks: Counters<2>,
+    webhook_attempts: Counters<1>,
+    encodes: Counters<2>,
+    speed: Histograms<1>,
+    policy: Gauges<4>,
+    policy_swaps: Counter,
+    policy_refusals: Counters<1>,
+    policy_refused: Gauge,
+    policy_jobs: Counters<2>,
+    host: Gauges<2>,
+    codes: Capped,
+    steps: Capped,
+    stores: Capped,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Nothing counted yet.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("codex");
+        let r = &mut registry;
+        let seconds = || Some(Unit::Seconds);
+        let bytes = || Some(Unit::Bytes);
+        // Name, unit, meaning. The unit and, for what only grows, `_total` are appended to the name.
+        let inner = Inner {
+            jobs: add(
+                r,
+                "jobs",
+                None,
+                "Jobs by how they ended (completed, failed, stopped) and, for failed ones, code",
+            ),
+            jobs_running: add(r, "jobs_running", None, "Jobs that run now"),
+            jobs_reused: add(r, "jobs_reused", None, "Jobs that an earlier attempt had published already"),
+            job_retries: add(r, "job_retries", None, "Failed attempts after which a job was tried again, by code"),
+            job_seconds: add_histogram(r, "job", seconds(), "Time of a job from taken to ended", &JOB_SECONDS),
+            part_seconds: add_family(r, "part", seconds(), "Time of a part of the host's work", step_histogram),
+            step_seconds: add_family(
+                r,
+                "step",
+                seconds(),
+                "Time of a step of the policy, as it names it",
+                step_histogram,
+            ),
+            downloaded: add(r, "downloaded", bytes(), "Bytes that jobs have read from stores"),
+            uploaded: add(r, "uploaded", bytes(), "Bytes that jobs have written to stores"),
+            published: add(r, "published", bytes(), "Bytes of what completed jobs have published, by store"),
+            webhooks: add(r, "webhooks", None, "Webhooks by kind and whether they were delivered, kept or lost"),
+            webhook_attempts: add(r, "webhook_attempts", None, "Requests that webhooks took, by kind"),
+            encodes: add(
+                r,
+                "encodes",
+                None,
+                "Encodes by processor (gpu, cpu) and whether the GPU was left for the CPU",
+            ),
+            speed: add_family(
+                r,
+                "encode_speed",
+                Some(Unit::Ratios),
+                "Media seconds per second of encoding",
+                speed_histogram,
+            ),
+            policy: add(
+                r,
+                "policy_info",
+                None,
+                "The policies in force, by role (current, canary), name, version, sha256",
+            ),
+            policy_swaps: add(
+                r,
+                "policy_swaps",
+                None,
+                "Times that other policies came into force while the worker ran",
+            ),
+            policy_refusals: add(r, "policy_refusals", None, "Policies that were not taken, by code"),
+            policy_refused: add(r, "policy_refused", None, "Policies that the environment has and this worker not"),
+            policy_jobs: add(
+                r,
+                "policy_jobs",
+                None,
+                "Jobs by the role of their policy and how they ended (completed, failed, stopped)",
+            ),
+            host: add(r, "host_info", None, "This program's and ffmpeg's version"),
+            codes: Capped::new(MOST_NAMES),
+            steps: Capped::new(MOST_STEPS),
+            stores: Capped::new(MOST_NAMES),
+            registry,
+        };
+        Self(Arc::new(inner))
+    }
+
+    /// In the OpenMetrics text format.
+    pub fn render(&self) -> Result<String, fmt::Error> {
+        let mut out = String::new();
+        text::encode(&mut out, &self.0.registry)?;
+        Ok(out)
+    }
+
+    /// Counts what an event tells. How long the steps of a policy take and how fast a job was encoded can't be told
+    /// from events of several jobs: [`JobRunning::on`] counts these besides.
+    pub fn on(&self, event: &Event) {
+        let inner = &self.0;
+        match event {
+            Event::Done { part, ms } => {
+                inner.part_seconds.get_or_create(&[("part", Cow::Borrowed(*part))]).observe(seconds(*ms));
+            }
+            Event::Reused { .. } => {
+                inner.jobs_reused.inc();
+            }
+            Event::Webhook { kind, delivered, attempts, kept, .. } => {
+                let outcome = match (delivered, kept) {
+                    (true, _) => "delivered",
+                    (false, Some(_)) => "kept",
+                    (false, None) => "lost",
+                };
+                inner.webhooks.get_or_create(&[label("kind", kind), label("outcome", outcome)]).inc();
+                inner.webhook_attempts.get_or_create(&[label("kind", kind)]).inc_by(u64::from(*attempts));
+            }
+            Event::Again { failure, .. } => {
+                inner.job_retries.get_or_create(&[("code", inner.codes.value(&failure.code))]).inc();
+            }
+            Event::Completed { report, .. } => {
+                inner.ended("completed", Cow::Borrowed(""));
+                if let Some(report) = report {
+                    inner.published(report);
+                }
+            }
+            Event::Failed { failure } => inner.ended("failed", inner.codes.value(&failure.code)),
+            Event::Probed { .. } | Event::Step { .. } | Event::Encoding { .. } => {}
+        }
+    }
+
+    /// A job runs until what this returns is dropped.
+    pub fn job_started(&self) -> JobRunning {
+        self.0.jobs_running.inc();
+        JobRunning { metrics: self.clone(), since: Instant::now(), course: Mutex::default() }
+    }
+
+    /// A job was called off, which no event tells.
+    pub fn job_stopped(&self) {
+        self.0.ended("stopped", Cow::Borrowed(""));
+    }
+
+    /// What a job has read from stores and written to them, in bytes.
+    pub fn traffic(&self, read: u64, written: u64) {
+        self.0.downloaded.inc_by(read);
+        self.0.uploaded.inc_by(written);
+    }
+
+    /// These policies are in force from now on, and no others.
+    pub fn policies(&self, standing: &Standing) {
+        self.0.policy.clear();
+        let canary = standing.canary.as_ref().map(|(_, policy)| (Role::Canary, policy));
+        for (role, policy) in std::iter::once((Role::Current, &standing.current)).chain(canary) {
+            self.policy_in_force(role, policy.name(), policy.version(), policy.digest());
+        }
+        self.0.policy_refused.set(i64::try_from(standing.refused.len()).unwrap_or(i64::MAX));
+    }
+
+    fn policy_in_force(&self, role: Role, name: &str, version: &str, digest: &str) {
+        let labels = [
+            label("role", role.name()),
+            ("name", short(name).into()),
+            ("version", short(version).into()),
+            ("sha256", short(digest).into()),
+        ];
+        self.0.policy.get_or_create(&labels).set(1);
+    }
+
+    /// Something changed about the policies in force.
+    pub fn policy_change(&self, change: &Change) {
+        self.policies(&change.standing);
+        if change.swapped {
+            self.0.policy_swaps.inc();
+        }
+        for refusal in &change.refused {
+            self.policy_refusal(refusal);
+        }
+    }
+
+    /// A policy was not taken.
+    pub fn policy_refusal(&self, refusal: &Refusal) {
+        self.0.policy_refusals.get_or_create(&[("code", self.0.codes.value(&refusal.code))]).inc();
+    }
+
+    /// A job under a policy of this role has ended.
+    pub fn job_under(&self, role: Role, ended: &Ended) {
+        let outcome = match ended {
+            Ended::Done(_) => "completed",
+            Ended::Failed { .. } => "failed",
+            Ended::Stopped => "stopped",
+        };
+        self.0.policy_jobs.get_or_create(&[label("role", role.name()), label("outcome", outcome)]).inc();
+    }
+
+    /// What runs here.
+    pub fn host(&self, version: &str, ffmpeg: &str) {
+        self.0.host.clear();
+        let labels = [("version", short(version).into()), ("ffmpeg", short(ffmpeg).into())];
+        self.0.host.get_or_create(&labels).set(1);
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+impl Observer for Metrics {
+    fn on(&self, event: &Event) {
+        Metrics::on(self, event);
+    }
+}
+
+impl Inner {
+    fn ended(&self, outcome: &'static str, code: Cow<'static, str>) {
+        self.jobs.get_or_create(&[label("outcome", outcome), ("code", code)]).inc();
+    }
+
+    fn published(&self, report: &Report) {
+        for object in &report.objects {
+            self.published.get_or_create(&[("store", self.stores.value(&object.store))]).inc_by(object.bytes);
+        }
+        let fell_back = if report.fell_back.is_some() { "true" } else { "false" };
+        self.encodes.get_or_create(&[label("processor", report.processor), label("fell_back", fell_back)]).inc();
+    }
+
+    fn step_took(&self, step: &str, time: Duration) {
+        self.step_seconds.get_or_create(&[("step", self.steps.value(step))]).observe(time.as_secs_f64());
+    }
+}
+
+/// A job that runs. It is counted as running, and as so many seconds, until this is dropped.
+pub struct JobRunning {
+    metrics: Metrics,
+    since: Instant,
+    course: Mutex<Course>,
+}
+
+#[derive(Default)]
+struct Course {
+    step: Option<(String, Instant)>,
+    encoding_ms: u64,
+}
+
+impl JobRunning {
+    /// Counts what an event of this job tells: what [`Metrics::on`] does, and how long steps and encoding take.
+    pub fn on(&self, event: &Event) {
+        self.metrics.on(event);
+        let inner = &self.metrics.0;
+        let mut course = self.course.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Step { step, .. } if course.step.as_ref().is_none_or(|(name, _)| name != step) => {
+                if let Some((before, since)) = course.step.replace((step.clone(), Instant::now())) {
+                    inner.step_took(&before, since.elapsed());
+                }
+            }
+            Event::Done { part: "encode", ms } => course.encoding_ms += ms,
+            Event::Completed { report: Some(report), .. } if course.encoding_ms > 0 => {
+                let speed = report.duration_ms as f64 / course.encoding_ms as f64;
+                inner.speed.get_or_create(&[label("processor", report.processor)]).observe(speed);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Observer for JobRunning {
+    fn on(&self, event: &Event) {
+        JobRunning::on(self, event);
+    }
+}
+
+impl Drop for JobRunning {
+    fn drop(&mut self) {
+        let inner = &self.metrics.0;
+        if let Some((step, since)) = self.course.get_mut().unwrap_or_else(PoisonError::into_inner).step.take() {
+            inner.step_took(&step, since.elapsed());
+        }
+        inner.job_seconds.observe(self.since.elapsed().as_secs_f64());
+        inner.jobs_running.dec();
+    }
+}
+
+/// The values of a label, as many as are let through.
+struct Capped {
+    seen: Mutex<BTreeSet<String>>,
+    most: usize,
+}
+
+impl Capped {
+    fn new(most: usize) -> Self {
+        Self { seen: Mutex::default(), most }
+    }
+
+    fn value(&self, value: &str) -> Cow<'static, str> {
+        let value = short(value);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.contains(&value) || (seen.len() < self.most && seen.insert(value.clone())) {
+            Cow::Owned(value)
+        } else {
+            Cow::Borrowed(OTHER)
+        }
+    }
+}
+
+fn short(value: &str) -> String {
+    printable(value, LONGEST_VALUE)
+}
+
+fn label(name: &'static str, value: &'static str) -> (&'static str, Cow<'static, str>) {
+    (name, Cow::Borrowed(value))
+}
+
+fn seconds(ms: u64) -> f64 {
+    Duration::from_millis(ms).as_secs_f64()
+}
+
+fn step_histogram() -> Histogram {
+    Histogram::new(STEP_SECONDS)
+}
+
+fn speed_histogram() -> Histogram {
+    Histogram::new(SPEED)
+}
+
+fn add<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, unit: Option<Unit>, meaning: &str) -> M {
+    register(registry, name, unit, meaning, M::default())
+}
+
+fn add_histogram(registry: &mut Registry, name: &str, unit: Option<Unit>, meaning: &str, buckets: &[f64]) -> Histogram {
+    register(registry, name, unit, meaning, Histogram::new(buckets.iter().copied()))
+}
+
+fn add_family<const N: usize>(
+    registry: &mut Registry,
+    name: &str,
+    unit: Option<Unit>,
+    meaning: &str,
+    make: fn() -> Histogram,
+) -> Histograms<N> {
+    register(registry, name, unit, meaning, Family::new_with_constructor(make))
+}
+
+fn register<M: Metric + Clone>(r: &mut Registry, name: &str, unit: Option<Unit>, meaning: &str, metric: M) -> M {
+    match unit {
+        Some(unit) => r.register_with_unit(name, meaning, unit, metric.clone()),
+        None => r.register(name, meaning, metric.clone()),
+    }
+    metric
+}

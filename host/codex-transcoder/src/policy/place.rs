@@ -1,0 +1,186 @@
+//! Where an environment's policy is, as a setting says it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use fault::text::printable;
+use reqwest::Url;
+use storage::Key;
+
+use super::manifest;
+
+/// Where a policy is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In the program.
+    BuiltIn,
+    /// A component in a file of this machine, without a manifest.
+    Component(PathBuf),
+    /// A manifest in a file of this machine.
+    File(PathBuf),
+    /// A manifest that is an object in a store of the environment.
+    Object {
+        /// The store.
+        store: String,
+        /// The manifest in it.
+        key: Key,
+    },
+    /// A manifest on a server.
+    Url(Url),
+}
+
+/// A text that names no place. The sentence goes on after the setting's name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadPlace(String);
+
+impl Place {
+    /// Reads a text. Nothing is looked at: what ends with `.wasm` is a component, what ends with `.json` a manifest, and
+    /// everything else a folder, prefix or address below which there is a `policy.json`.
+    pub fn parse(text: &str) -> Result<Self, BadPlace> {
+        if text.is_empty() || text.contains('\0') {
+            return Err(BadPlace("names nothing".to_owned()));
+        }
+        if let Some((scheme, _)) = text.split_once("://") {
+            return match scheme {
+                "https" | "http" => url(text).map(Self::Url),
+                _ => Err(BadPlace(format!("has the scheme `{}`; https is understood", printable(scheme, 16)))),
+            };
+        }
+        match text.split_once(':') {
+            Some((store, key)) if is_store(store) => object(store, key),
+            _ => Ok(path(text)),
+        }
+    }
+
+    /// A path of this machine, whatever it looks like: a folder stands for the `policy.json` in it, what ends with `.json`
+    /// is a manifest, and every other file is a component by itself.
+    pub fn local(path: &Path) -> Self {
+        if path.is_dir() {
+            return Self::File(path.join(manifest::FILE));
+        }
+        match path.extension().is_some_and(|ending| ending == "json") {
+            true => Self::File(path.to_owned()),
+            false => Self::Component(path.to_owned()),
+        }
+    }
+
+    /// Whether it is asked for over plain http, and of which host. Only work on one's own machine may do that.
+    pub fn plain_http(&self) -> Option<&str> {
+        match self {
+            Self::Url(url) if url.scheme() == "http" => url.host_str(),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    /// Without the query of a URL, which may hold a token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BuiltIn => f.write_str("this program"),
+            Self::Component(path) | Self::File(path) => write!(f, "{}", path.display()),
+            Self::Object { store, key } => write!(f, "{store}:{key}"),
+            Self::Url(url) => {
+                let mut shown = url.clone();
+                shown.set_query(None);
+                write!(f, "{shown}")
+            }
+        }
+    }
+}
+
+/// The rule for the names of stores, so that a path with a colon in it stays a path.
+fn is_store(text: &str) -> bool {
+    text.len() <= 32
+        && text.starts_with(|first: char| first.is_ascii_lowercase())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+fn path(text: &str) -> Place {
+    let path = PathBuf::from(text);
+    match path.extension().and_then(|ending| ending.to_str()) {
+        Some("wasm") => Place::Component(path),
+        Some("json") => Place::File(path),
+        _ => Place::File(path.join(manifest::FILE)),
+    }
+}
+
+fn object(store: &str, key: &str) -> Result<Place, BadPlace> {
+    let prefix = key.trim_end_matches('/');
+    let key = match prefix {
+        "" => manifest::FILE.to_owned(),
+        key if key.ends_with(".json") => key.to_owned(),
+        module if module.ends_with(".wasm") => return Err(module_without_manifest()),
+        prefix => format!("{prefix}/{}", manifest::FILE),
+    };
+    let key = Key::parse(&key).map_err(|error| BadPlace(format!("names no object of the store `{store}`: {error}")))?;
+    Ok(Place::Object { store: store.to_owned(), key })
+}
+
+fn url(text: &str) -> Result<Url, BadPlace> {
+    let url = Url::parse(text).map_err(|error| BadPlace(format!("is not a URL: {error}")))?;
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(BadPlace("is a URL without a host".to_owned()));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(BadPlace("has a user name or a password in it, which would end up in logs".to_owned()));
+    }
+    if url.fragment().is_some() {
+        return Err(BadPlace("has something behind a `#`, which is never sent".to_owned()));
+    }
+    if url.path().ends_with(".wasm") {
+        return Err(module_without_manifest());
+    }
+    if url.path().ends_with('/') {
+        return url.join(manifest::FILE).map_err(|error| BadPlace(format!("is not a URL: {error}")));
+    }
+    Ok(url)
+}
+
+fn module_without_manifest() -> BadPlace {
+    BadPlace("names a module; name the manifest beside it, which has the module's digest".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_place_is_told_by_its_looks() {
+        for (text, expected) in [
+            ("lean.wasm", Place::Component("lean.wasm".into())),
+            ("/policies/lean.json", Place::File("/policies/lean.json".into())),
+            ("/policies/staging", Place::File("/policies/staging/policy.json".into())),
+            ("./a:b", Place::File("./a:b/policy.json".into())),
+            ("media:.codex/policies", object("media", ".codex/policies/policy.json").unwrap()),
+            ("media:.codex/lean.json", object("media", ".codex/lean.json").unwrap()),
+            ("media:", object("media", "policy.json").unwrap()),
+        ] {
+            assert_eq!(Place::parse(text), Ok(expected), "{text}");
+        }
+        for (text, expected) in [
+            ("https://policies.example.com/staging/", "https://policies.example.com/staging/policy.json"),
+            ("https://policies.example.com/lean.json", "https://policies.example.com/lean.json"),
+            ("https://policies.example.com/a?token=x", "https://policies.example.com/a"),
+        ] {
+            assert_eq!(Place::parse(text).unwrap().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_place_says_why() {
+        for (text, words) in [
+            ("", "nothing"),
+            ("ftp://x/policy.json", "https"),
+            ("https://me:secret@x.example/", "password"),
+            ("https://x.example/#a", "#"),
+            ("https://x.example/lean.wasm", "manifest"),
+            ("media:lean.wasm", "manifest"),
+            ("media:../lean", "segment"),
+        ] {
+            let problem = Place::parse(text).unwrap_err().to_string();
+            assert!(problem.contains(words) && !problem.contains("secret@"), "{text}: {problem}");
+        }
+    }
+}

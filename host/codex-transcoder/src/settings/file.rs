@@ -1,0 +1,105 @@
+//! The settings file: TOML, with the line of every value.
+
+use std::path::Path;
+
+use fault::text::printable;
+use serde_json::{Map, Number, Value as Json};
+use toml::de::{DeTable, DeValue};
+
+use super::keys::{self, KeyDoc, Kind, NAME, Place};
+use super::problem::{Origin, ProblemKind};
+use super::raw::Raw;
+use super::value;
+
+/// Reads the text of a file.
+pub fn read(path: &Path, text: &str, raw: &mut Raw) {
+    let (root, errors) = DeTable::parse_recoverable(text);
+    let mut reader = Reader { path, text, raw };
+    for error in &errors {
+        let origin = reader.at(error.span().map_or(0, |span| span.start));
+        let message = format!("this is not TOML: {}", error.message());
+        reader.raw.problem(ProblemKind::Syntax, "", Some(origin), message);
+    }
+    // What is left of a broken file would be complained about for the wrong reasons.
+    if errors.is_empty() {
+        reader.table(&[], root.get_ref());
+    }
+}
+
+struct Reader<'a> {
+    path: &'a Path,
+    text: &'a str,
+    raw: &'a mut Raw,
+}
+
+impl Reader<'_> {
+    fn at(&self, offset: usize) -> Origin {
+        let before = self.text.bytes().take(offset).filter(|&byte| byte == b'\n').count();
+        Origin::File { path: self.path.to_owned(), line: before + 1 }
+    }
+
+    fn table(&mut self, above: &[&str], table: &DeTable<'_>) {
+        for (name, value) in table.iter() {
+            let parts: Vec<&str> = above.iter().copied().chain([name.get_ref().as_ref()]).collect();
+            let origin = self.at(name.span().start);
+            match (keys::place(&parts), value.get_ref()) {
+                (Place::Key(key, _), value) if key.kind == Kind::Object => self.policy(key, value, &origin),
+                (Place::Key(key, name), value) => self.raw.set(key, &name, value::from_toml(key.kind, value), origin),
+                (Place::Table, DeValue::Table(inner)) => self.table(&parts, inner),
+                (Place::Table, _) => {
+                    let message = "is a table: its settings stand below it, each on a line of its own".to_owned();
+                    self.raw.problem(ProblemKind::BadValue, &parts.join("."), Some(origin), message);
+                }
+                (Place::Unknown(known), _) => self.unknown(&parts, &known, origin),
+            }
+        }
+    }
+
+    fn unknown(&mut self, parts: &[&str], known: &[&'static str], origin: Origin) {
+        let typed = parts.last().copied().unwrap_or_default();
+        let nearest = keys::nearest(typed, known.iter().copied().filter(|name| *name != NAME));
+        let list: Vec<String> =
+            known.iter().map(|name| if *name == NAME { value::about_names() } else { (*name).to_owned() }).collect();
+        let mut message = format!("is not a setting; known here are {}", list.join(", "));
+        if let Some(nearest) = nearest {
+            message.push_str(&format!("; did you mean `{nearest}`?"));
+        }
+        self.raw.problem(ProblemKind::Unknown, &printable(&parts.join("."), 100), Some(origin), message);
+    }
+
+    fn policy(&mut self, key: &KeyDoc, value: &DeValue<'_>, origin: &Origin) {
+        let DeValue::Table(table) = value else {
+            let message = value::wrong_type(key.kind, value);
+            return self.raw.problem(ProblemKind::BadValue, key.path, Some(origin.clone()), message);
+        };
+        for (name, value) in table.iter() {
+            let origin = self.at(name.span().start);
+            match json(value.get_ref()) {
+                Some(value) => self.raw.set_policy(name.get_ref(), value, origin, false),
+                None => {
+                    let path = printable(&format!("{}.{}", key.path, name.get_ref()), 100);
+                    let message = "has a number that JSON, which the policy is told in, can't hold".to_owned();
+                    self.raw.problem(ProblemKind::BadValue, &path, Some(origin), message);
+                }
+            }
+        }
+    }
+}
+
+/// The same in JSON; a date becomes a text. None for a number beyond 64 bits and for infinity.
+fn json(value: &DeValue<'_>) -> Option<Json> {
+    Some(match value {
+        DeValue::String(text) => Json::String(text.to_string()),
+        DeValue::Integer(number) => Json::Number(i64::from_str_radix(number.as_str(), number.radix()).ok()?.into()),
+        DeValue::Float(number) => Json::Number(Number::from_f64(number.as_str().parse().ok()?)?),
+        DeValue::Boolean(flag) => Json::Bool(*flag),
+        DeValue::Datetime(date) => Json::String(date.to_string()),
+        DeValue::Array(items) => Json::Array(items.iter().map(|item| json(item.get_ref())).collect::<Option<_>>()?),
+        DeValue::Table(table) => Json::Object(
+            table
+                .iter()
+                .map(|(name, value)| Some((name.get_ref().to_string(), json(value.get_ref())?)))
+                .collect::<Option<Map<_, _>>>()?,
+        ),
+    })
+}

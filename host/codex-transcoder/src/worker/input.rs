@@ -1,0 +1,226 @@
+//! What the sender of a job asked for, read without trusting any of it.
+
+use fault::text::printable;
+use fault::{Code, Fault, codes};
+use media::probe::Declared;
+use serde_json::{Map, Value};
+use storage::Destination;
+use storage::Key;
+
+use crate::job::{ORIGINALS, Request, is_plain_id};
+
+/// A job that can't be run as it was asked for, with everything that is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the job's input can't be used: {}", problems.join("; "))]
+pub struct BadInput {
+    /// Sentences, one for each field.
+    pub problems: Vec<String>,
+}
+
+impl Fault for BadInput {
+    fn code(&self) -> &'static Code {
+        &codes::job::BAD_INPUT
+    }
+}
+
+/// What is good of an input, and what is wrong.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    /// Whom to tell, if the field is there. Not checked yet.
+    pub webhook: Option<String>,
+    /// The media item, if it can be told.
+    pub media_id: Option<String>,
+    /// The job, or why it can't be one.
+    pub request: Result<Request, BadInput>,
+}
+
+/// Collects what is wrong.
+struct Fields<'a> {
+    object: &'a Map<String, Value>,
+    problems: Vec<String>,
+}
+
+impl<'a> Fields<'a> {
+    fn text(&mut self, name: &str, expected: &str) -> Option<&'a str> {
+        match self.object.get(name) {
+            Some(Value::String(text)) => return Some(text),
+            None => self.problems.push(format!("`{name}` is missing: {expected} is expected")),
+            Some(other) => self.problems.push(format!("`{name}` is {}: {expected} is expected", kind(other))),
+        }
+        None
+    }
+
+    fn id(&mut self, name: &str) -> Option<&'a str> {
+        let expected = "a text of 1 to 128 letters, digits, `_` and `-`";
+        let text = self.text(name, expected)?;
+        if !is_plain_id(text) {
+            self.problems.push(format!("`{name}` is `{}`: {expected} is expected", printable(text, 128)));
+            return None;
+        }
+        Some(text)
+    }
+}
+
+impl Input {
+    /// Reads an input. Fields that nobody knows are passed over.
+    pub fn read(job: &str, input: &Value) -> Self {
+        let Value::Object(object) = input else {
+            let problems = vec![format!("it is {}: an object is expected", kind(input))];
+            return Self { webhook: None, media_id: None, request: Err(BadInput { problems }) };
+        };
+        let mut fields = Fields { object, problems: Vec::new() };
+        if !is_plain_id(job) {
+            let shown = printable(job, 128);
+            fields.problems.push(format!("the job's id is `{shown}`: letters, digits, `_` and `-` are allowed"));
+        }
+        let media_id = fields.id("mediaId");
+        let creator_id = fields.id("creatorId");
+        let declared = match fields.text("type", "`video` or `audio`") {
+            Some("video") => Some(Declared::Video),
+            Some("audio") => Some(Declared::Audio),
+            Some(other) => {
+                let shown = printable(other, 64);
+                fields.problems.push(format!("`type` is `{shown}`: `video` or `audio` is expected"));
+                None
+            }
+            None => None,
+        };
+        let key = fields.text("inputKey", "`{creatorId}/originals/{mediaId}/{filename}`");
+        let key = key.and_then(|key| match original(key, creator_id, media_id) {
+            Ok(key) => Some(key),
+            Err(problem) => {
+                fields.problems.push(problem);
+                None
+            }
+        });
+        let webhook = match object.get("webhookUrl") {
+            None | Some(Value::Null) => None,
+            Some(_) => fields.text("webhookUrl", "a URL").map(str::to_owned),
+        };
+        let request = match (media_id, creator_id, declared, key) {
+            (Some(media_id), Some(creator_id), Some(declared), Some(key)) if fields.problems.is_empty() => {
+                Ok(Request {
+                    id: job.to_owned(),
+                    media_id: media_id.to_owned(),
+                    creator_id: creator_id.to_owned(),
+                    declared,
+                    source: Destination { store: ORIGINALS.to_owned(), key },
+                })
+            }
+            _ => Err(BadInput { problems: fields.problems }),
+        };
+        Self { webhook, media_id: media_id.map(str::to_owned), request }
+    }
+}
+
+/// The original's key, which must be this creator's and this item's.
+fn original(text: &str, creator: Option<&str>, media: Option<&str>) -> Result<Key, String> {
+    let shown = printable(text, 200);
+    let wrong = |why: &str| format!("`inputKey` is `{shown}`: {why}");
+    let key = Key::parse(text).map_err(|bad| wrong(bad.reason))?;
+    let segments: Vec<&str> = text.split('/').collect();
+    let [owner, folder, item, _, ..] = segments.as_slice() else {
+        return Err(wrong("`{creatorId}/originals/{mediaId}/{filename}` is expected, with four segments or more"));
+    };
+    if creator.is_some_and(|creator| creator != *owner) {
+        return Err(wrong("it is not under the creator's own prefix"));
+    }
+    if *folder != "originals" || media.is_some_and(|media| media != *item) {
+        return Err(wrong("`{creatorId}/originals/{mediaId}/{filename}` is expected"));
+    }
+    Ok(key)
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn good() -> Value {
+        json!({
+            "mediaId": "m-1", "creatorId": "c_1", "type": "video",
+            "inputKey": "c_1/originals/m-1/My film.mov", "webhookUrl": "https://hooks.example.com/x",
+        })
+    }
+
+    fn with(field: &str, value: Value) -> Value {
+        let mut input = good();
+        input[field] = value;
+        input
+    }
+
+    fn problems(input: &Value) -> String {
+        Input::read("job-1", input).request.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_good_input_becomes_a_request_and_unknown_fields_are_passed_over() {
+        let input = Input::read("job-1", &with("priority", json!({"a": 1})));
+        let request = input.request.unwrap();
+        assert_eq!(request.source.key.as_str(), "c_1/originals/m-1/My film.mov");
+        assert_eq!(
+            (request.declared, input.webhook.as_deref()),
+            (Declared::Video, Some("https://hooks.example.com/x"))
+        );
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once() {
+        let text = problems(&json!({"mediaId": 7, "type": "film", "webhookUrl": []}));
+        for expected in [
+            "`mediaId` is a number",
+            "`creatorId` is missing",
+            "`type` is `film`",
+            "`inputKey` is missing",
+            "`webhookUrl` is a list",
+        ] {
+            assert!(text.contains(expected), "{expected}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_not_the_creators_own_original_is_refused() {
+        for (key, expected) in [
+            ("c_2/originals/m-1/a.mov", "creator's own prefix"),
+            ("c_1/originals/m-2/a.mov", "is expected"),
+            ("c_1/hls/m-1/a.mov", "is expected"),
+            ("c_1/originals/a.mov", "four segments"),
+            ("c_1/originals/m-1/../../c_2/x", "`.` or `..`"),
+            ("c_1/originals//m-1/a", "empty segment"),
+            ("c_1/originals/m-1/a\\b", r"\ ? # %"),
+            ("c_1/originals/m-1/%2e%2e/b", r"\ ? # %"),
+            ("c_1/originals/m-1/a\0b", "control character"),
+        ] {
+            assert!(problems(&with("inputKey", json!(key))).contains(expected), "{key}");
+        }
+    }
+
+    #[test]
+    fn ids_with_anything_special_are_refused() {
+        for id in ["", "a/b", "..", "a b", "ä"] {
+            assert!(Input::read("job-1", &with("mediaId", json!(id))).request.is_err(), "{id}");
+            assert!(Input::read(id, &good()).request.is_err(), "{id}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_told_of_a_bad_input_is_kept_for_the_failed_message() {
+        let input = Input::read("job-1", &with("type", json!(null)));
+        assert_eq!((input.media_id.as_deref(), input.webhook.is_some()), (Some("m-1"), true));
+        assert!(
+            Input::read("job-1", &json!("text")).request.unwrap_err().to_string().contains("an object is expected")
+        );
+    }
+}

@@ -1,0 +1,57 @@
+//! Whose fault a failure is.
+
+use std::fmt;
+
+/// Whose fault a failure is. It decides the exit code and who is notified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Blame {
+    /// The uploaded file is not media, damaged, or beyond the limits. Also a job that was sent with unusable input.
+    Upload,
+    /// The policy trapped, hit a limit, or asked for something impossible.
+    Policy,
+    /// A store failed.
+    Storage,
+    /// The receiver of a webhook, or its address.
+    Receiver,
+    /// The machine, its settings, ffmpeg, or a bug of this program.
+    Host,
+}
+
+impl Blame {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Upload, Self::Policy, Self::Storage, Self::Receiver, Self::Host];
+
+    /// The exit code of a failure whose code has none of its own.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Receiver => 2,
+            Self::Upload => 3,
+            Self::Policy => 4,
+            Self::Storage | Self::Host => 5,
+        }
+    }
+
+    /// Who can do something about it, as docs/errors.md says it.
+    pub(crate) const fn who(self) -> &'static str {
+        match self {
+            Self::Upload => "whoever uploaded the file or sent the job",
+            Self::Policy => "the author of the policy",
+            Self::Storage | Self::Host => "the operator",
+            Self::Receiver => "whoever set the address of the webhook",
+        }
+    }
+}
+
+impl fmt::Display for Blame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Upload => "upload",
+            Self::Policy => "policy",
+            Self::Storage => "storage",
+            Self::Receiver => "receiver",
+            Self::Host => "host",
+        })
+    }
+}

@@ -1,0 +1,111 @@
+//! One entry of the table of codes.
+
+use std::fmt;
+
+use crate::Blame;
+
+/// One kind of failure: its stable name, and what is known of every failure of that kind.
+///
+/// All of them are in [`codes`](crate::codes), and only that module makes new ones. Two codes are equal if their names
+/// are.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Code {
+    /// Stable and meant for programs: `area.reason`.
+    pub name: &'static str,
+    /// Whose fault it usually is.
+    pub blame: Blame,
+    /// Whether the same job, unchanged, may succeed when it is tried again.
+    pub retryable: bool,
+    /// The exit code where it is not the one of [`blame`](Self::blame).
+    pub exit: Option<u8>,
+    /// What happened, in one or more sentences.
+    pub meaning: &'static str,
+    /// What to do about it, in one or more sentences.
+    pub advice: &'static str,
+}
+
+impl Code {
+    /// The part of the name before the dot.
+    #[must_use]
+    pub fn area(&self) -> &'static str {
+        self.name.split_once('.').map_or(self.name, |(area, _)| area)
+    }
+
+    /// The same code for a case in which somebody else is to blame.
+    #[must_use]
+    pub const fn with_blame(self, blame: Blame) -> Self {
+        Self { blame, ..self }
+    }
+
+    /// The same code for a case in which a retry helps, or doesn't, against the rule.
+    #[must_use]
+    pub const fn with_retryable(self, retryable: bool) -> Self {
+        Self { retryable, ..self }
+    }
+
+    /// How the program ends after a failure of this kind.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        self.exit.unwrap_or(self.blame.exit_code())
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name)
+    }
+}
+
+/// The name alone: a failed assertion is easier to read without meaning and advice.
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Code").field(&self.name).finish()
+    }
+}
+
+impl PartialEq for Code {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Code {}
+
+impl PartialEq<str> for Code {
+    fn eq(&self, other: &str) -> bool {
+        self.name == other
+    }
+}
+
+/// Makes a static [`Code`] of each entry, and `ALL` of them in their order.
+macro_rules! codes {
+    (@exit) => { None };
+    (@exit $exit:literal) => { Some($exit) };
+    ($(
+        pub $id:ident = $name:literal {
+            blame: $blame:ident,
+            retryable: $retryable:literal,
+            $(exit: $exit:literal,)?
+            meaning: $meaning:literal,
+            advice: $advice:expr $(,)?
+        }
+    )+) => {
+        $(
+            #[doc = concat!("`", $name, "`: ", $meaning)]
+            pub static $id: $crate::Code = $crate::Code {
+                name: $name,
+                blame: $crate::Blame::$blame,
+                retryable: $retryable,
+                exit: $crate::code::codes!(@exit $($exit)?),
+                meaning: $meaning,
+                advice: $advice,
+            };
+        )+
+
+        /// All codes of the area, in the order of docs/errors.md.
+        pub static ALL: &[&$crate::Code] = &[$(&$id),+];
+    };
+}
+
+pub(crate) use codes;

@@ -1,0 +1,191 @@
+//! Renditions as ffmpeg makes them pass; each way of being broken is seen for what it is.
+
+use fault::Fault;
+
+use super::super::samples::{self, Kind, Sample};
+use super::*;
+
+const USUAL: Expectation = Expectation {
+    duration: Duration::from_secs(14),
+    segment: Duration::from_secs(6),
+    tolerance: Duration::from_secs(1),
+    has_video: true,
+    has_audio: true,
+};
+
+fn check(sample: &Sample, expected: &Expectation) -> Result<CheckedRung, HlsError> {
+    check_rung(sample.dir(), "out.m3u8", expected)
+}
+
+/// The stable code and the message of what is found after something was broken.
+fn broken(kind: Kind, breaking: impl Fn(&Sample)) -> (&'static str, String) {
+    let sample = samples::make(kind);
+    breaking(&sample);
+    let error = check(&sample, &USUAL).unwrap_err();
+    (error.code().name, error.to_string())
+}
+
+fn edit(sample: &Sample, from: &str, to: &str) {
+    let text = String::from_utf8(sample.read("out.m3u8")).unwrap();
+    assert!(text.contains(from), "{text}");
+    sample.write("out.m3u8", text.replacen(from, to, 1));
+}
+
+#[test]
+fn whole_renditions_of_every_layout_pass_and_are_measured() {
+    for (kind, files) in [(Kind::Ts, 3), (Kind::TsSingleFile, 1), (Kind::Fmp4, 4), (Kind::Fmp4SingleFile, 1)] {
+        let sample = samples::make(kind);
+        let rung = check(&sample, &USUAL).unwrap();
+        assert_eq!(rung.codecs.to_string(), "avc1.4D4028,mp4a.40.2", "{kind:?}");
+        assert_eq!(rung.playlist.files().len(), files);
+        assert_eq!(rung.playlist.duration(), USUAL.duration);
+        let on_disk: u64 = rung.playlist.files().iter().map(|file| sample.read(file).len() as u64).sum();
+        assert_eq!(rung.bytes, on_disk);
+        let in_segments: u64 = rung.sizes.iter().sum();
+        assert_eq!(rung.average_bps, (in_segments * 8).div_ceil(14));
+        assert!(rung.playlist.independent_segments && rung.playlist.target_duration == 6);
+        assert!(rung.peak_bps >= rung.average_bps && rung.peak_bps < 2 * rung.average_bps, "{rung:?}");
+    }
+}
+
+#[test]
+fn what_is_rendered_after_the_check_is_read_back_the_same_and_plays() {
+    for kind in [Kind::Ts, Kind::TsSingleFile, Kind::Fmp4, Kind::Fmp4SingleFile] {
+        let sample = samples::make(kind);
+        let playlist = check(&sample, &USUAL).unwrap().playlist;
+        let renamed = playlist.renamed(|index, old| format!("r{index}-{old}"));
+        for (old, new) in playlist.files().iter().zip(renamed.files()) {
+            std::fs::rename(sample.dir().join(old), sample.dir().join(new)).unwrap();
+        }
+        let text = renamed.render();
+        let again = MediaPlaylist::parse(&text).unwrap();
+        assert_eq!(MediaPlaylist { version: again.version, ..renamed }, again);
+        sample.write("ours.m3u8", text);
+        let decoded = std::process::Command::new("ffmpeg")
+            .current_dir(sample.dir())
+            .args(["-v", "error", "-nostdin", "-xerror", "-i", "ours.m3u8", "-map", "0:v", "-f", "framecrc", "-"])
+            .output()
+            .unwrap();
+        let frames = String::from_utf8_lossy(&decoded.stdout).lines().filter(|line| !line.starts_with('#')).count();
+        assert!(decoded.status.success() && decoded.stderr.is_empty(), "{kind:?}: {decoded:?}");
+        assert_eq!(frames, 14 * 25, "{kind:?}");
+    }
+}
+
+#[test]
+fn a_rendition_of_sound_alone_passes_without_keyframes() {
+    let sample = samples::make(Kind::Sound);
+    let rung = check(&sample, &Expectation { has_video: false, ..USUAL }).unwrap();
+    assert_eq!((rung.codecs.to_string().as_str(), rung.playlist.target_duration), ("mp4a.40.2", 6));
+}
+
+#[test]
+fn a_rendition_without_sound_passes_where_none_is_expected() {
+    let sample = samples::make(Kind::Silent);
+    assert!(check(&sample, &Expectation { has_audio: false, ..USUAL }).is_ok());
+    let error = check(&sample, &USUAL).unwrap_err();
+    assert_eq!(error.code(), "output.codecs");
+    assert_eq!(error.to_string(), "seg0.ts should have H.264 and AAC and has H.264 alone");
+}
+
+#[test]
+fn a_missing_empty_or_cut_off_playlist_is_seen() {
+    let remove = |sample: &Sample| std::fs::remove_file(sample.dir().join("out.m3u8")).unwrap();
+    assert_eq!(broken(Kind::Ts, remove).0, "output.missing-playlist");
+    assert_eq!(broken(Kind::Ts, |sample| sample.write("out.m3u8", "")).0, "output.playlist");
+    assert_eq!(broken(Kind::Ts, |sample| sample.write("out.m3u8", [0xff; 300])).0, "output.playlist");
+    assert_eq!(broken(Kind::Ts, |sample| edit(sample, "#EXT-X-ENDLIST\n", "")).0, "output.not-ended");
+    assert_eq!(broken(Kind::Ts, |sample| edit(sample, "seg2.ts\n#EXT-X-ENDLIST\n", "")).0, "output.playlist");
+    let none = "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXT-X-ENDLIST\n";
+    assert_eq!(broken(Kind::Ts, |sample| sample.write("out.m3u8", none)).0, "output.playlist");
+}
+
+#[test]
+fn a_missing_or_empty_segment_is_seen_and_named() {
+    let remove = |sample: &Sample| std::fs::remove_file(sample.dir().join("seg1.ts")).unwrap();
+    let (code, message) = broken(Kind::Ts, remove);
+    assert_eq!((code, message.contains("seg1.ts")), ("output.missing-segment", true), "{message}");
+    let (code, message) = broken(Kind::Ts, |sample| sample.write("seg2.ts", ""));
+    assert_eq!((code, message.contains("seg2.ts")), ("output.empty-segment", true), "{message}");
+    let (code, message) = broken(Kind::Fmp4, |sample| sample.write("init.mp4", ""));
+    assert_eq!((code, message.contains("init.mp4")), ("output.empty-segment", true), "{message}");
+}
+
+#[test]
+fn a_segment_that_is_cut_off_is_seen_in_every_layout() {
+    let layouts = [
+        (Kind::Ts, "seg1.ts"),
+        (Kind::TsSingleFile, "all.ts"),
+        (Kind::Fmp4, "seg1.m4s"),
+        (Kind::Fmp4SingleFile, "all.mp4"),
+    ];
+    for (kind, file) in layouts {
+        let cut = |sample: &Sample| {
+            let bytes = sample.read(file);
+            sample.write(file, &bytes[..bytes.len() - 4096]);
+        };
+        let (code, message) = broken(kind, cut);
+        assert_eq!((code, message.contains(file)), ("output.damaged-segment", true), "{kind:?}: {message}");
+    }
+}
+
+#[test]
+fn a_map_that_is_not_where_the_playlist_says_is_seen() {
+    let (code, message) = broken(Kind::Fmp4SingleFile, |sample| edit(sample, "@0\"", "@99999999\""));
+    assert_eq!((code, message.contains("all.mp4")), ("output.damaged-segment", true), "{message}");
+}
+
+#[test]
+fn sound_that_comes_behind_a_very_large_picture_is_found() {
+    let sample = samples::make(Kind::Heavy);
+    let head = &sample.read("seg0.ts")[..1 << 20];
+    assert!(codecs_of(head, None).is_err(), "the picture is not large enough to show anything");
+    let rung = check(&sample, &Expectation { duration: Duration::from_secs(1), ..USUAL }).unwrap();
+    assert_eq!(rung.codecs.to_string(), "avc1.4D4028,mp4a.40.2");
+}
+
+#[test]
+fn a_segment_that_was_overwritten_is_seen() {
+    let zeros = |sample: &Sample| sample.write("seg1.ts", vec![0; 188 * 100]);
+    assert_eq!(broken(Kind::Ts, zeros).0, "output.damaged-segment");
+    let zeros = |sample: &Sample| sample.write("seg1.m4s", vec![0; 10_000]);
+    assert_eq!(broken(Kind::Fmp4, zeros).0, "output.damaged-segment");
+    let zeros = |sample: &Sample| sample.write("init.mp4", vec![0; 1000]);
+    assert_eq!(broken(Kind::Fmp4, zeros).0, "output.codecs");
+    // The first segment's packets are in step but carry nothing.
+    let stuffing = |sample: &Sample| sample.write("seg0.ts", vec![ts::SYNC; 188 * 100]);
+    assert_eq!(broken(Kind::Ts, stuffing).0, "output.codecs");
+}
+
+#[test]
+fn the_loss_of_a_segment_at_the_end_is_seen() {
+    let (code, message) = broken(Kind::Ts, |sample| edit(sample, "#EXTINF:2.000000,\nseg2.ts\n", ""));
+    assert_eq!((code, message.as_str()), ("output.short", "out.m3u8 plays 12s of 14s"));
+    let again = "seg2.ts\n#EXTINF:2.000000,\nseg2.ts\n";
+    assert_eq!(broken(Kind::Ts, |sample| edit(sample, "seg2.ts\n", again)).0, "output.long");
+}
+
+#[test]
+fn a_segment_may_be_half_a_second_too_long_and_no_more() {
+    let sample = samples::make(Kind::Ts);
+    edit(&sample, "EXTINF:6.000000", "EXTINF:6.500000");
+    assert_eq!(check(&sample, &USUAL).unwrap().playlist.target_duration, 7);
+    edit(&sample, "EXTINF:6.500000", "EXTINF:6.500001");
+    assert_eq!(check(&sample, &USUAL).unwrap_err().code(), "output.long-segment");
+}
+
+#[test]
+fn a_segment_that_starts_between_keyframes_is_seen_and_named() {
+    let (code, message) = broken(Kind::TsWithoutKeyframes, |_| {});
+    assert_eq!((code, message.as_str()), ("output.no-keyframe", "seg1.ts does not start with a keyframe"));
+    let (code, message) = broken(Kind::Fmp4WithoutKeyframes, |_| {});
+    assert_eq!((code, message.as_str()), ("output.no-keyframe", "seg1.m4s does not start with a keyframe"));
+}
+
+#[test]
+fn the_usual_tolerance_never_lets_a_whole_segment_go() {
+    for ms in [1000, 1500, 6000, 20_000] {
+        let segment = Duration::from_millis(ms);
+        assert!(usual_tolerance(segment) < segment && usual_tolerance(segment) <= Duration::from_secs(1));
+    }
+}

@@ -1,0 +1,154 @@
+//! What can be wrong with a rendition that ffmpeg said it had made.
+
+use std::time::Duration;
+
+use fault::{Code, Fault, codes};
+
+use super::{CodecsError, PlaylistError};
+
+/// A rendition that must not be published, and the file that shows it.
+#[derive(Debug, thiserror::Error)]
+pub enum HlsError {
+    /// ffmpeg ended without one.
+    #[error("there is no playlist {file}")]
+    MissingPlaylist {
+        /// Its name.
+        file: String,
+    },
+    /// Damaged, or with something in it that we don't handle.
+    #[error("the playlist {file} can't be used")]
+    Playlist {
+        /// Its name.
+        file: String,
+        /// Where and why.
+        source: PlaylistError,
+    },
+    /// It has no segments at all.
+    #[error("the playlist {file} names no segments")]
+    NoSegments {
+        /// Its name.
+        file: String,
+    },
+    /// ffmpeg did not come to the end.
+    #[error("the playlist {file} has no end")]
+    NotEnded {
+        /// Its name.
+        file: String,
+    },
+    /// The playlist names it and it is not there.
+    #[error("{file} is named by its playlist and does not exist")]
+    MissingSegment {
+        /// Its name.
+        file: String,
+    },
+    /// ffmpeg's muxer writes such on a full disk, and ends as if nothing were the matter.
+    #[error("{file} is empty")]
+    EmptySegment {
+        /// Its name.
+        file: String,
+    },
+    /// Cut off or overwritten.
+    #[error("{file} is damaged: {problem}")]
+    DamagedSegment {
+        /// Its name.
+        file: String,
+        /// What is the matter with it.
+        problem: &'static str,
+    },
+    /// Keyframes were not where they were asked for.
+    #[error("{file} plays {is:?}, longer than segments of {wanted:?} may")]
+    LongSegment {
+        /// Its name.
+        file: String,
+        /// How long it plays.
+        is: Duration,
+        /// What was asked for.
+        wanted: Duration,
+    },
+    /// Something is missing, most likely at the end.
+    #[error("{file} plays {is:?} of {wanted:?}")]
+    Short {
+        /// The playlist's name.
+        file: String,
+        /// How long it plays.
+        is: Duration,
+        /// How long it should.
+        wanted: Duration,
+    },
+    /// Something is in it that should not be.
+    #[error("{file} plays {is:?} instead of {wanted:?}")]
+    Long {
+        /// The playlist's name.
+        file: String,
+        /// How long it plays.
+        is: Duration,
+        /// How long it should.
+        wanted: Duration,
+    },
+    /// A player that switches to this rendition here would show nothing, or the wrong thing.
+    #[error("{file} does not start with a keyframe")]
+    NoKeyframe {
+        /// The segment's name.
+        file: String,
+    },
+    /// The headers of a stream are not where they should be.
+    #[error("the codecs of {file} can't be told")]
+    Codecs {
+        /// The first segment's name.
+        file: String,
+        /// Why.
+        source: CodecsError,
+    },
+    /// A track is missing, or one is there that should not be.
+    #[error("{file} should have {wanted} and has {is}")]
+    Tracks {
+        /// The first segment's name.
+        file: String,
+        /// What was asked for.
+        wanted: &'static str,
+        /// What was found.
+        is: &'static str,
+    },
+    /// The system would not let us look.
+    #[error("{file} can't be read")]
+    Unreadable {
+        /// Its name.
+        file: String,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+}
+
+impl Fault for HlsError {
+    fn code(&self) -> &'static Code {
+        match self {
+            Self::MissingPlaylist { .. } => &codes::output::MISSING_PLAYLIST,
+            Self::Playlist { .. } | Self::NoSegments { .. } => &codes::output::PLAYLIST,
+            Self::NotEnded { .. } => &codes::output::NOT_ENDED,
+            Self::MissingSegment { .. } => &codes::output::MISSING_SEGMENT,
+            Self::EmptySegment { .. } => &codes::output::EMPTY_SEGMENT,
+            Self::DamagedSegment { .. } => &codes::output::DAMAGED_SEGMENT,
+            Self::LongSegment { .. } => &codes::output::LONG_SEGMENT,
+            Self::Short { .. } => &codes::output::SHORT,
+            Self::Long { .. } => &codes::output::LONG,
+            Self::NoKeyframe { .. } => &codes::output::NO_KEYFRAME,
+            Self::Codecs { .. } | Self::Tracks { .. } => &codes::output::CODECS,
+            Self::Unreadable { .. } => &codes::output::UNREADABLE,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fault::{Blame, Failure};
+
+    use super::*;
+
+    #[test]
+    fn a_failure_names_the_file_the_line_and_the_reason() {
+        let source = PlaylistError::Line { line: 7, problem: "said twice" };
+        let failure = Failure::from(HlsError::Playlist { file: "720p.m3u8".into(), source });
+        assert_eq!(failure.message, "the playlist 720p.m3u8 can't be used: line 7: said twice");
+        assert_eq!((failure.code.as_str(), failure.blame, failure.retryable), ("output.playlist", Blame::Host, true));
+    }
+}

@@ -1,0 +1,319 @@
+//! Finding out what an upload really is: its header for the shape, all of its packets for the length.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use fault::text::printable;
+use tokio_util::sync::CancellationToken;
+
+use super::command::Arguments;
+use super::containment::{INPUT_NAME, MAX_PIXELS, guarded_input, is_decoded};
+use super::error::{MediaError, UploadError};
+use super::frame_rate;
+use super::header::{Header, Kind, Stream};
+use super::info::{Audio, MediaInfo, Video};
+use super::process::{ProcessError, Tool, last_lines};
+
+/// What the uploader declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Declared {
+    /// Pictures, with or without sound.
+    Video,
+    /// Sound; pictures are ignored.
+    Audio,
+}
+
+/// Most bytes of ffprobe's description that are read; a file with hundreds of streams stays under it.
+const MAX_HEADER: usize = 1 << 20;
+
+/// Longest line about a packet; ours are under 100 bytes.
+const MAX_LINE: usize = 1024;
+
+/// Smallest side that every encoder and scaler takes.
+const MIN_SIDE: u32 = 16;
+
+/// Shares of the index that must be there as packets for a file to count as whole. Edit lists drop a few.
+const WHOLE_PERMILLE: u64 = 980;
+
+/// How much of the announced length may be missing: a second for sloppy muxers.
+const MISSING_TOLERATED: f64 = 1.0;
+
+/// Probes the original in a work directory.
+pub async fn probe(
+    ffprobe: &Tool,
+    work: &Path,
+    declared: Declared,
+    cancel: &CancellationToken,
+) -> Result<MediaInfo, MediaError> {
+    let size = std::fs::metadata(work.join(INPUT_NAME)).map_err(MediaError::work("looking at the original"))?.len();
+    if size == 0 {
+        return Err(UploadError::Empty.into());
+    }
+    let header = read_header(ffprobe, work, cancel).await?;
+    let (packets, cut_off) = count_packets(ffprobe, work, cancel).await?;
+    let info = describe(&header, &packets, size, declared)?;
+    let missing = header.duration().unwrap_or(0.0) - info.duration.as_secs_f64();
+    if cut_off && missing > MISSING_TOLERATED {
+        let detail = format!("{missing:.1} s of the length that it announces are missing");
+        return Err(UploadError::Truncated { detail }.into());
+    }
+    Ok(info)
+}
+
+async fn read_header(ffprobe: &Tool, work: &Path, cancel: &CancellationToken) -> Result<Header, MediaError> {
+    let arguments = Arguments::new()
+        .pair("-v", "error")
+        .pair(
+            "-show_entries",
+            "format=format_name,duration,start_time:stream=index,codec_name,codec_tag_string,codec_type,width,height,\
+pix_fmt,r_frame_rate,avg_frame_rate,sample_aspect_ratio,color_transfer,color_space,color_range,field_order,sample_rate,channels,\
+nb_frames,bits_per_raw_sample:stream_disposition=attached_pic,default:stream_side_data=rotation:stream_tags=rotate",
+        )
+        .pair("-of", "json")
+        .all(guarded_input());
+    let (json, finished) = match ffprobe.capture(&arguments, work, cancel, MAX_HEADER).await {
+        Ok(answer) => answer,
+        Err(ProcessError::Failed { stderr, .. }) => return Err(refused(&stderr).into()),
+        Err(error) => return Err(MediaError::process("probing the original", error)),
+    };
+    let header: Header =
+        serde_json::from_slice(&json).map_err(|error| MediaError::Probe { detail: error.to_string() })?;
+    if header.streams.is_empty() {
+        return Err(refused(&finished.stderr).into());
+    }
+    Ok(header)
+}
+
+/// Why ffprobe would not open a file, in words for a support person.
+fn refused(stderr: &str) -> UploadError {
+    if stderr.contains("moov atom not found") {
+        return UploadError::Truncated { detail: "its index, the moov atom, is missing".to_owned() };
+    }
+    if let Some((before, _)) = stderr.split_once(" exceeds specified max pixel count")
+        && let Some((width, height)) = before.rsplit(' ').next().and_then(|size| size.split_once('x'))
+    {
+        return UploadError::TooLarge { width: width.parse().unwrap_or(0), height: height.parse().unwrap_or(0) };
+    }
+    if let Some((_, rest)) = stderr.split_once("Codec (") {
+        let codec = rest.split(')').next().unwrap_or_default();
+        if rest.contains("not on whitelist") {
+            return UploadError::UnsupportedCodec { kind: "video or audio", codec: printable(codec, 32) };
+        }
+    }
+    if stderr.contains("not on whitelist") {
+        let detail = "a playlist, script, picture or rare format under a media name".to_owned();
+        return UploadError::NotMedia { detail };
+    }
+    let last = last_lines(stderr, 1).replace(&format!("file:{INPUT_NAME}: "), "");
+    UploadError::NotMedia { detail: if last.is_empty() { "no stream in it".to_owned() } else { printable(&last, 200) } }
+}
+
+/// What the packets of a stream add up to.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Packets {
+    pub(super) count: u64,
+    /// Seconds from the container's own zero to the end of the last packet.
+    pub(super) end: f64,
+    /// The first timestamp.
+    pub(super) start: Option<f64>,
+    /// The last timestamp.
+    pub(super) last: Option<f64>,
+}
+
+impl Packets {
+    fn take(&mut self, at: Option<f64>, duration: f64) {
+        self.count += 1;
+        if let Some(at) = at {
+            self.start = Some(self.start.map_or(at, |start| start.min(at)));
+            self.last = Some(self.last.map_or(at, |last| last.max(at)));
+            self.end = self.end.max(at + duration);
+        }
+    }
+
+    /// Seconds from the container's zero to the end; 0 where all packets stand at one moment.
+    fn length(&self, origin: f64) -> f64 {
+        if self.count > 1 && self.start == self.last { 0.0 } else { (self.end - origin).max(0.0) }
+    }
+}
+
+/// Reads all packets; also tells whether the demuxer missed the end of the file.
+async fn count_packets(
+    ffprobe: &Tool,
+    work: &Path,
+    cancel: &CancellationToken,
+) -> Result<(BTreeMap<u32, Packets>, bool), MediaError> {
+    let arguments = Arguments::new()
+        .pair("-v", "error")
+        .pair("-show_entries", "packet=stream_index,pts_time,dts_time,duration_time")
+        .pair("-of", "compact=p=0")
+        .all(guarded_input());
+    let mut packets = BTreeMap::new();
+    let mut line = Vec::new();
+    let outcome = ffprobe
+        .stream(&arguments, work, cancel, |piece| {
+            for &byte in piece {
+                if byte == b'\n' {
+                    take_packet(&mut packets, &String::from_utf8_lossy(&line));
+                    line.clear();
+                } else if line.len() < MAX_LINE {
+                    line.push(byte);
+                }
+            }
+        })
+        .await;
+    match outcome {
+        // Matroska has no index of all packets to count by, but its demuxer knows where the file should have ended.
+        Ok(finished) => Ok((packets, finished.stderr.contains("File ended prematurely"))),
+        // A damaged end makes ffprobe fail after it has told of all that it could read.
+        Err(ProcessError::Failed { .. }) => Ok((packets, false)),
+        Err(error) => Err(MediaError::process("reading the original's packets", error)),
+    }
+}
+
+fn take_packet(packets: &mut BTreeMap<u32, Packets>, line: &str) {
+    let field = |name: &str| line.split('|').find_map(|part| part.strip_prefix(name)?.strip_prefix('=')).map(str::trim);
+    let seconds = |name: &str| field(name).and_then(|text| text.parse::<f64>().ok()).filter(|s| s.is_finite());
+    if let Some(index) = field("stream_index").and_then(|text| text.parse().ok()) {
+        let at = seconds("pts_time").or_else(|| seconds("dts_time"));
+        packets.entry(index).or_default().take(at, seconds("duration_time").unwrap_or(0.0).max(0.0));
+    }
+}
+
+/// Puts header and packets together. Pure, so that every odd file can be a test.
+fn describe(
+    header: &Header,
+    packets: &BTreeMap<u32, Packets>,
+    size: u64,
+    declared: Declared,
+) -> Result<MediaInfo, MediaError> {
+    let packets_of = |stream: &Stream| packets.get(&stream.index).copied().unwrap_or_default();
+    let mut notes = Vec::new();
+
+    let pictures = header.streams.iter().filter(|stream| stream.kind == Kind::Video && !stream.is_cover());
+    let pictures: Vec<&Stream> = if declared == Declared::Video { pictures.collect() } else { Vec::new() };
+    let sounds: Vec<&Stream> = header.streams.iter().filter(|stream| stream.kind == Kind::Audio).collect();
+
+    if let Some((width, height)) = pictures.iter().map(|stream| stream.coded_size()).find(|(w, h)| w * h > MAX_PIXELS) {
+        return Err(UploadError::TooLarge { width, height }.into());
+    }
+    // The default track, and where several claim to be it or none does, the one that shows the most pixels: some phones
+    // add a second track of a few large stills.
+    let picture =
+        pictures.iter().copied().filter(|stream| stream.is_known() && packets_of(stream).count > 0).max_by_key(
+            |stream| (stream.is_default(), stream.pixels() * packets_of(stream).count, u32::MAX - stream.index),
+        );
+    let sound = sounds
+        .iter()
+        .copied()
+        .filter(|stream| stream.is_known() && stream.channels > 0 && packets_of(stream).count > 0)
+        .max_by_key(|stream| (stream.is_default(), u32::MAX - stream.index));
+
+    match declared {
+        Declared::Video if picture.is_none() => {
+            if let Some(unknown) = pictures.iter().find(|stream| !stream.is_known()) {
+                return Err(not_decoded(unknown).into());
+            }
+            if pictures.iter().any(|stream| stream.announced_frames() > 0) {
+                return Err(
+                    UploadError::Truncated { detail: "its index names frames that are not in it".into() }.into()
+                );
+            }
+            return Err(UploadError::NoVideo.into());
+        }
+        Declared::Audio if sound.is_none() => {
+            if let Some(unknown) = sounds.iter().find(|stream| !stream.is_known()) {
+                return Err(not_decoded(unknown).into());
+            }
+            return Err(UploadError::NoAudio.into());
+        }
+        _ => {}
+    }
+    if sound.is_none() && !sounds.is_empty() {
+        notes.push("no audio track could be used: made without sound".to_owned());
+    }
+    if pictures.len() > 1 {
+        notes.push(format!("{} video tracks: took stream {}", pictures.len(), picture.map_or(0, |s| s.index)));
+    }
+
+    let chosen: Vec<&Stream> = picture.into_iter().chain(sound).collect();
+    let origin = header
+        .start_time()
+        .or_else(|| chosen.iter().filter_map(|stream| packets_of(stream).start).reduce(f64::min))
+        .unwrap_or(0.0);
+    let length = |stream: &Stream| packets_of(stream).length(origin);
+    let duration = chosen.iter().map(|stream| length(stream)).fold(0.0, f64::max);
+    for stream in &chosen {
+        whole(header, stream, packets_of(stream), length(stream))?;
+    }
+    if duration < 0.001 {
+        return Err(UploadError::ZeroDuration.into());
+    }
+
+    let video = picture.map(|stream| describe_video(stream, packets_of(stream), length(stream))).transpose()?;
+    let audio = sound.map(|stream| Audio {
+        index: stream.index,
+        codec: stream.codec_or_tag(),
+        channels: stream.channels,
+        sample_rate: stream.sample_rate(),
+        length: Duration::from_secs_f64(length(stream)),
+    });
+    Ok(MediaInfo {
+        container: header.container(),
+        duration: Duration::from_secs_f64(duration),
+        size,
+        video,
+        audio,
+        notes,
+    })
+}
+
+/// Why ffprobe found nothing out about a track: a codec that we know should have told.
+fn not_decoded(stream: &Stream) -> UploadError {
+    let (kind, codec) = (stream.kind.name(), stream.codec_or_tag());
+    if is_decoded(&codec) {
+        return UploadError::Damaged { detail: format!("nothing of its {kind} could be decoded") };
+    }
+    UploadError::UnsupportedCodec { kind, codec }
+}
+
+/// Whether the packets that the index announces are there.
+fn whole(header: &Header, stream: &Stream, packets: Packets, length: f64) -> Result<(), UploadError> {
+    let announced = stream.announced_frames();
+    let missing = header.duration().unwrap_or(0.0) - length;
+    if announced > 0 && packets.count * 1000 < announced * WHOLE_PERMILLE && missing > MISSING_TOLERATED {
+        let detail = format!(
+            "{} of {announced} {} packets are in it, {missing:.1} s are missing",
+            packets.count,
+            stream.kind.name()
+        );
+        return Err(UploadError::Truncated { detail });
+    }
+    Ok(())
+}
+
+fn describe_video(stream: &Stream, packets: Packets, length: f64) -> Result<Video, UploadError> {
+    let (width, height) = stream.shown_size();
+    if width.min(height) < MIN_SIDE {
+        return Err(UploadError::TooSmall { width, height });
+    }
+    let span = length - packets.start.unwrap_or(0.0).max(0.0);
+    let average = if span > 0.0 { packets.count as f64 / span } else { 0.0 };
+    Ok(Video {
+        index: stream.index,
+        codec: stream.codec_or_tag(),
+        width,
+        height,
+        frame_rate: frame_rate::choose(stream.nominal_rate(), stream.average_rate().unwrap_or(average)),
+        bit_depth: stream.bit_depth(),
+        range: stream.dynamic_range(),
+        matrix: stream.matrix(),
+        full_range: stream.is_full_range(),
+        interlaced: stream.is_interlaced(),
+        length: Duration::from_secs_f64(length),
+    })
+}
+
+#[cfg(test)]
+#[path = "probe_tests.rs"]
+mod tests;

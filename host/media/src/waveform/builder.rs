@@ -1,0 +1,249 @@
+//! From samples to points.
+
+use super::{Peak, Waveform, WaveformError};
+
+/// Makes a waveform of samples as they come.
+#[derive(Debug)]
+pub struct WaveformBuilder {
+    sample_rate: u32,
+    samples_per_pixel: u32,
+    /// Channels of the samples that come in.
+    channels: u16,
+    /// One for the mix, or one for each channel.
+    current: Vec<Peak>,
+    /// Frames in `current`; less than `samples_per_pixel` between calls.
+    frames: u32,
+    /// The beginning of a frame whose end has not come yet.
+    torn: Vec<u8>,
+    peaks: Vec<Peak>,
+}
+
+impl WaveformBuilder {
+    /// For sound of `channels` channels at `sample_rate` hertz, mixed to one, with `pixels_per_second` points in each
+    /// second, 1 or more.
+    ///
+    /// The number of samples in a point is a whole one, rounded down: 44100 Hz at 1000 points is 44 samples a point and
+    /// so a little more than 1000 points a second. The sidecar tells the samples, and players go by them.
+    pub fn new(sample_rate: u32, channels: u16, pixels_per_second: u32) -> Result<Self, WaveformError> {
+        let samples_per_pixel = sample_rate.checked_div(pixels_per_second).unwrap_or(0);
+        if sample_rate > 0 && samples_per_pixel == 0 {
+            return Err(WaveformError::Resolution { sample_rate, pixels_per_second });
+        }
+        Self::with_samples_per_pixel(sample_rate, channels, samples_per_pixel)
+    }
+
+    /// The same by the number of samples in a point, 1 or more.
+    pub fn with_samples_per_pixel(
+        sample_rate: u32,
+        channels: u16,
+        samples_per_pixel: u32,
+    ) -> Result<Self, WaveformError> {
+        if sample_rate == 0 || channels == 0 {
+            return Err(WaveformError::Format { sample_rate, channels });
+        }
+        if samples_per_pixel == 0 {
+            return Err(WaveformError::Resolution { sample_rate, pixels_per_second: 0 });
+        }
+        Ok(Self {
+            sample_rate,
+            samples_per_pixel,
+            channels,
+            current: vec![Peak::NONE],
+            frames: 0,
+            torn: Vec::new(),
+            peaks: Vec::new(),
+        })
+    }
+
+    /// Keeps the channels apart instead of mixing them. To be called before any sample.
+    #[must_use]
+    pub fn keeping_channels(mut self) -> Self {
+        self.current = vec![Peak::NONE; usize::from(self.channels)];
+        self
+    }
+
+    /// Takes interleaved signed 16-bit little-endian samples, cut anywhere, also in the middle of a sample.
+    pub fn push(&mut self, mut bytes: &[u8]) {
+        let frame = self.frame_bytes();
+        if !self.torn.is_empty() {
+            let missing = frame.saturating_sub(self.torn.len()).min(bytes.len());
+            let (head, rest) = bytes.split_at(missing);
+            self.torn.extend_from_slice(head);
+            bytes = rest;
+            if self.torn.len() < frame {
+                return;
+            }
+            let mended = std::mem::take(&mut self.torn);
+            self.push_frames(&mended);
+        }
+        let (whole, torn) = bytes.split_at(bytes.len() - bytes.len() % frame);
+        self.push_frames(whole);
+        self.torn.extend_from_slice(torn);
+    }
+
+    /// The waveform of everything so far. The last point is kept although it may be short; half a frame is not sound
+    /// and is dropped.
+    pub fn finish(mut self) -> Waveform {
+        if self.frames > 0 {
+            self.close_pixel();
+        }
+        Waveform {
+            sample_rate: self.sample_rate,
+            samples_per_pixel: self.samples_per_pixel,
+            channels: u16::try_from(self.current.len()).unwrap_or(self.channels),
+            peaks: self.peaks,
+        }
+    }
+
+    fn frame_bytes(&self) -> usize {
+        usize::from(self.channels) * size_of::<i16>()
+    }
+
+    /// Takes whole frames, pixel by pixel, so that the inner loop has nothing to count.
+    fn push_frames(&mut self, mut bytes: &[u8]) {
+        let frame = self.frame_bytes();
+        while !bytes.is_empty() {
+            let room = usize::try_from(self.samples_per_pixel - self.frames).unwrap_or(usize::MAX);
+            let taken = room.min(bytes.len() / frame);
+            let (now, later) = bytes.split_at(taken * frame);
+            match self.current.as_mut_slice() {
+                [mix] => mix_into(mix, now, self.channels),
+                kept => keep_into(kept, now),
+            }
+            // No more than `room`, which came from a u32.
+            self.frames += u32::try_from(taken).unwrap_or(0);
+            if self.frames == self.samples_per_pixel {
+                self.close_pixel();
+            }
+            bytes = later;
+        }
+    }
+
+    fn close_pixel(&mut self) {
+        self.peaks.extend_from_slice(&self.current);
+        self.current.fill(Peak::NONE);
+        self.frames = 0;
+    }
+}
+
+/// Widens `peak` by the mean of each frame, truncated toward zero as integer division does it.
+fn mix_into(peak: &mut Peak, frames: &[u8], channels: u16) {
+    let (samples, _) = frames.as_chunks::<2>();
+    match channels {
+        1 => samples.iter().for_each(|&bytes| peak.widen(i16::from_le_bytes(bytes))),
+        // The common case, spelled out: the compiler makes no loop of it.
+        2 => {
+            let (pairs, _) = samples.as_chunks::<2>();
+            for [left, right] in pairs {
+                let sum = i32::from(i16::from_le_bytes(*left)) + i32::from(i16::from_le_bytes(*right));
+                peak.widen(mean(sum, 2));
+            }
+        }
+        _ => {
+            for frame in samples.chunks_exact(usize::from(channels)) {
+                let sum = frame.iter().map(|&bytes| i32::from(i16::from_le_bytes(bytes))).sum();
+                peak.widen(mean(sum, i32::from(channels)));
+            }
+        }
+    }
+}
+
+/// Widens each channel's own peak.
+fn keep_into(peaks: &mut [Peak], frames: &[u8]) {
+    let (samples, _) = frames.as_chunks::<2>();
+    for frame in samples.chunks_exact(peaks.len()) {
+        for (peak, &bytes) in peaks.iter_mut().zip(frame) {
+            peak.widen(i16::from_le_bytes(bytes));
+        }
+    }
+}
+
+/// A mean of 16-bit samples is a 16-bit sample; 65535 channels of them still add up within 32 bits.
+fn mean(sum: i32, channels: i32) -> i16 {
+    (sum / channels) as i16
+}
+
+#[cfg(test)]
+mod tests {
+    use fault::{Blame, Fault as _};
+
+    use super::*;
+
+    fn bytes(samples: &[i16]) -> Vec<u8> {
+        samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
+    }
+
+    fn waveform(channels: u16, samples_per_pixel: u32, samples: &[i16]) -> Waveform {
+        let mut builder = WaveformBuilder::with_samples_per_pixel(8000, channels, samples_per_pixel).unwrap();
+        builder.push(&bytes(samples));
+        builder.finish()
+    }
+
+    fn pairs(waveform: &Waveform) -> Vec<(i16, i16)> {
+        waveform.peaks.iter().map(|peak| (peak.min, peak.max)).collect()
+    }
+
+    #[test]
+    fn the_way_the_bytes_are_cut_makes_no_difference() {
+        let sound = bytes(&(0..997).map(|n: i32| (n * 7919 % 65536 - 32768) as i16).collect::<Vec<_>>());
+        for channels in [1, 2, 3, 6] {
+            let mut whole = WaveformBuilder::with_samples_per_pixel(8000, channels, 10).unwrap();
+            whole.push(&sound);
+            let whole = whole.finish();
+            for step in [1, 2, 3, 5, 7, 64, 129] {
+                let mut cut = WaveformBuilder::with_samples_per_pixel(8000, channels, 10).unwrap();
+                sound.chunks(step).for_each(|chunk| cut.push(chunk));
+                cut.push(&[]);
+                assert_eq!(cut.finish(), whole, "{channels} channels in steps of {step} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn a_short_last_point_is_kept() {
+        assert_eq!(pairs(&waveform(1, 2, &[1, 5, -3])), [(1, 5), (-3, -3)]);
+    }
+
+    #[test]
+    fn half_a_frame_at_the_end_is_dropped() {
+        assert_eq!(pairs(&waveform(2, 2, &[10, 20, 99])), [(15, 15)]);
+    }
+
+    #[test]
+    fn the_mean_of_channels_is_truncated_toward_zero() {
+        assert_eq!(pairs(&waveform(2, 1, &[-1, 0, -2, -1, 1, 0, 2, 1])), [(0, 0), (-1, -1), (0, 0), (1, 1)]);
+        assert_eq!(pairs(&waveform(3, 1, &[-1, -2, -2, i16::MIN, i16::MIN, i16::MIN])), [(-1, -1), (-32768, -32768)]);
+    }
+
+    #[test]
+    fn loud_opposite_channels_cancel_out_without_overflow() {
+        assert_eq!(pairs(&waveform(2, 4, &[32767, -32767, 32767, 32767, -32768, -32768])), [(-32768, 32767)]);
+    }
+
+    #[test]
+    fn channels_can_be_kept_apart() {
+        let mut builder = WaveformBuilder::with_samples_per_pixel(8000, 2, 2).unwrap().keeping_channels();
+        builder.push(&bytes(&[1, -1, 2, -2, 3, -3]));
+        let kept = builder.finish();
+        assert_eq!(pairs(&kept), [(1, 2), (-2, -1), (3, 3), (-3, -3)]);
+        assert_eq!(kept.len(), 2);
+    }
+
+    #[test]
+    fn points_per_second_become_whole_samples_per_point() {
+        let spp = |rate, pps| WaveformBuilder::new(rate, 1, pps).unwrap().finish().samples_per_pixel();
+        assert_eq!((spp(44100, 10), spp(48000, 10), spp(44100, 1000)), (4410, 4800, 44));
+    }
+
+    #[test]
+    fn impossible_requests_are_refused_with_whose_fault_it_is() {
+        let refused = |rate, channels, pps| {
+            let error = WaveformBuilder::new(rate, channels, pps).unwrap_err();
+            (error.code().name, error.code().blame)
+        };
+        assert_eq!(refused(8000, 1, 0), ("waveform.bad-resolution", Blame::Policy));
+        assert_eq!(refused(8000, 1, 8001), ("waveform.bad-resolution", Blame::Policy));
+        assert_eq!(refused(0, 1, 10), ("waveform.bad-format", Blame::Upload));
+        assert_eq!(refused(8000, 0, 10), ("waveform.bad-format", Blame::Upload));
+    }
+}

@@ -1,0 +1,249 @@
+//! The picture: the whole sound at a glance, for the seek bar of a player.
+
+use super::{Peak, Waveform, WaveformError};
+
+/// Largest width in pixels.
+pub(super) const MAX_WIDTH: u32 = 8192;
+/// Largest height in pixels.
+pub(super) const MAX_HEIGHT: u32 = 2048;
+/// Smallest width and height in pixels.
+const MIN_SIDE: u32 = 16;
+
+/// Quiet sound is drawn larger, at most by this much (18 dB): a quiet lecture fills the picture, and the hiss of an
+/// empty recording does not pose as music.
+const MAX_GAIN: i64 = 8;
+
+/// Colours by palette index: nothing, the peaks, the body. Both blues stand out on white and on black.
+const PALETTE: [u8; 9] = [255, 255, 255, 0x8f, 0xb8, 0xf6, 0x25, 0x63, 0xd9];
+/// Opacity by palette index; the colours that it does not list are opaque.
+const OPACITY: [u8; 1] = [0];
+const NOTHING: u8 = 0;
+const PEAKS: u8 = 1;
+const BODY: u8 = 2;
+
+/// What one column shows, as distances from the centre line in samples, 0 to 32768.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Column {
+    /// The highest peak above and below.
+    peak_up: i64,
+    peak_down: i64,
+    /// The mean of the peaks above and below.
+    body_up: i64,
+    body_down: i64,
+}
+
+impl Waveform {
+    /// A PNG of `width` by `height` pixels, each 16 or more and at most 8192 and 2048, on a transparent ground.
+    ///
+    /// All of the sound is in it: where a column stands for several points, its light part reaches to the highest
+    /// of them and its dark part to their mean; where there are fewer points than columns, the shape is stretched.
+    /// Silence is a line in the middle. The same waveform gives the same bytes.
+    pub fn to_png(&self, width: u32, height: u32) -> Result<Vec<u8>, WaveformError> {
+        if !(MIN_SIDE..=MAX_WIDTH).contains(&width) || !(MIN_SIDE..=MAX_HEIGHT).contains(&height) {
+            return Err(WaveformError::ImageSize { width, height });
+        }
+        let columns = self.columns(width);
+        let mut png = Vec::new();
+        let mut encoder = png::Encoder::new(&mut png, width, height);
+        encoder.set_color(png::ColorType::Indexed);
+        encoder.set_depth(png::BitDepth::Eight);
+        encoder.set_palette(PALETTE.as_slice());
+        encoder.set_trns(OPACITY.as_slice());
+        // Rows mostly repeat the one above; with a palette, that is all that a filter could find.
+        encoder.set_filter(png::Filter::Up);
+        let mut writer = encoder.write_header()?;
+        writer.write_image_data(&paint(&columns, height))?;
+        writer.finish()?;
+        Ok(png)
+    }
+
+    fn columns(&self, width: u32) -> Vec<Column> {
+        let (points, channels) = (self.len(), usize::from(self.channels.max(1)));
+        let width = usize::try_from(width).unwrap_or(usize::MAX);
+        if points < width {
+            let points: Vec<Column> = self.peaks.chunks_exact(channels).map(point).collect();
+            return (0..width).map(|x| stretched(&points, x, width)).collect();
+        }
+        let edge = |x: usize| x * points / width * channels;
+        let covered = |x| self.peaks.get(edge(x)..edge(x + 1)).unwrap_or_default();
+        (0..width).map(|x| gathered(covered(x).chunks_exact(channels).map(point))).collect()
+    }
+}
+
+/// A point of all channels together. It always touches the centre line, or a loud offset would float in the air.
+fn point(peaks: &[Peak]) -> Column {
+    let up = peaks.iter().map(|peak| i64::from(peak.max)).max().unwrap_or(0).max(0);
+    let down = peaks.iter().map(|peak| -i64::from(peak.min)).max().unwrap_or(0).max(0);
+    Column { peak_up: up, peak_down: down, body_up: up, body_down: down }
+}
+
+/// Many points in one column.
+fn gathered(points: impl Iterator<Item = Column>) -> Column {
+    let (mut all, mut count) = (Column::default(), 0);
+    for point in points {
+        all.peak_up = all.peak_up.max(point.peak_up);
+        all.peak_down = all.peak_down.max(point.peak_down);
+        all.body_up += point.body_up;
+        all.body_down += point.body_down;
+        count += 1;
+    }
+    let count = count.max(1);
+    Column { body_up: all.body_up / count, body_down: all.body_down / count, ..all }
+}
+
+/// The column `x` of `width` between the two points that are nearest to its middle.
+fn stretched(points: &[Column], x: usize, width: usize) -> Column {
+    let Some(last) = points.len().checked_sub(1) else { return Column::default() };
+    // In halves of a column, so that integers will do: the middle of column x lies at (2x + 1) / 2 columns, and that of
+    // point n at (2n + 1) / 2 points.
+    let position = ((2 * x + 1) * points.len()).saturating_sub(width);
+    let (left, part) = (position / (2 * width), position % (2 * width));
+    let at = |n: usize| points.get(n.min(last)).copied().unwrap_or_default();
+    let (a, b) = (at(left), at(left + 1));
+    let whole = i64::try_from(2 * width).unwrap_or(i64::MAX);
+    let part = i64::try_from(part).unwrap_or(0);
+    let between = |a: i64, b: i64| a + (b - a) * part / whole;
+    let (up, down) = (between(a.peak_up, b.peak_up), between(a.peak_down, b.peak_down));
+    Column { peak_up: up, peak_down: down, body_up: up, body_down: down }
+}
+
+/// Palette indices, row by row.
+fn paint(columns: &[Column], height: u32) -> Vec<u8> {
+    let height = i64::from(height);
+    // With an even height the two middle rows are the line, with an odd one the middle row: symmetrical either way.
+    let reach = (height - 1) / 2;
+    let top_of_line = reach;
+    let bottom_of_line = height - 1 - reach;
+    let loudest = columns.iter().map(|column| column.peak_up.max(column.peak_down)).max().unwrap_or(0);
+    let full_scale = loudest.max(32768 / MAX_GAIN);
+    let rows = |samples: i64| (samples * reach + full_scale / 2) / full_scale;
+
+    let mut picture = Vec::with_capacity(columns.len() * usize::try_from(height).unwrap_or(0));
+    for y in 0..height {
+        let above = top_of_line - y;
+        let below = y - bottom_of_line;
+        picture.extend(columns.iter().map(|column| {
+            let (distance, peak, body) = if above > 0 {
+                (above, column.peak_up, column.body_up)
+            } else {
+                (below.max(0), column.peak_down, column.body_down)
+            };
+            if distance <= rows(body) {
+                BODY
+            } else if distance <= rows(peak) {
+                PEAKS
+            } else {
+                NOTHING
+            }
+        }));
+    }
+    picture
+}
+
+#[cfg(test)]
+mod tests {
+    use fault::Fault as _;
+
+    use super::*;
+    use crate::waveform::WaveformBuilder;
+
+    fn waveform(samples: impl IntoIterator<Item = i16>) -> Waveform {
+        let mut builder = WaveformBuilder::with_samples_per_pixel(1000, 1, 10).unwrap();
+        samples.into_iter().for_each(|sample| builder.push(&sample.to_le_bytes()));
+        builder.finish()
+    }
+
+    /// The picture as rows of palette indices, read back from the file.
+    fn drawn(waveform: &Waveform, width: u32, height: u32) -> Vec<Vec<u8>> {
+        let png = waveform.to_png(width, height).unwrap();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut pixels).unwrap();
+        assert_eq!((info.width, info.height), (width, height));
+        pixels.chunks(info.line_size).map(<[u8]>::to_vec).collect()
+    }
+
+    /// How many rows of each column are painted.
+    fn heights(picture: &[Vec<u8>]) -> Vec<usize> {
+        (0..picture[0].len()).map(|x| picture.iter().filter(|row| row[x] != NOTHING).count()).collect()
+    }
+
+    /// Full-scale and back within each point.
+    fn loud(points: usize) -> impl Iterator<Item = i16> {
+        (0..points * 10).map(|n| if n % 2 == 0 { 30000 } else { -30000 })
+    }
+
+    #[test]
+    fn silence_is_a_line_in_the_middle() {
+        for (height, line) in [(20, vec![9, 10]), (21, vec![10])] {
+            for silence in [waveform([0; 400]), waveform([])] {
+                let rows = drawn(&silence, 64, height);
+                let painted: Vec<usize> = (0..rows.len()).filter(|&y| rows[y].iter().all(|&p| p == BODY)).collect();
+                assert_eq!(painted, line);
+                assert!(heights(&rows).iter().all(|&rows| rows == line.len()));
+            }
+        }
+    }
+
+    #[test]
+    fn the_whole_sound_is_shown_however_long_it_is() {
+        for points in [16, 63, 64, 65, 1000] {
+            let sound = waveform(loud(points / 2).chain(std::iter::repeat_n(0, points / 2 * 10)));
+            let heights = heights(&drawn(&sound, 64, 40));
+            assert_eq!((heights[0], heights[24]), (40, 40), "{points} points: the loud half");
+            assert_eq!((heights[40], heights[63]), (2, 2), "{points} points: the quiet half");
+        }
+    }
+
+    #[test]
+    fn a_click_in_a_long_silence_is_seen() {
+        let mut samples = vec![0; 100_000];
+        samples[50_003] = 32000;
+        let rows = drawn(&waveform(samples), 100, 40);
+        assert!(heights(&rows)[50] > 18, "{:?}", heights(&rows));
+        assert!(rows[5][50] == PEAKS, "one point of a hundred is a peak and not the body");
+    }
+
+    #[test]
+    fn above_and_below_mirror_each_other() {
+        for height in [40, 41] {
+            let rows = drawn(&waveform(loud(100).map(|sample| sample / 3)), 32, height);
+            let mirrored: Vec<_> = rows.iter().rev().cloned().collect();
+            assert_eq!(rows, mirrored);
+        }
+    }
+
+    #[test]
+    fn quiet_sound_fills_the_picture_and_hiss_does_not() {
+        let quiet = waveform(loud(100).map(|sample| sample / 6));
+        assert_eq!(heights(&drawn(&quiet, 32, 100))[16], 100);
+        let hiss = waveform(loud(100).map(|sample| sample / 1000));
+        assert!(heights(&drawn(&hiss, 32, 100))[16] <= 4);
+    }
+
+    #[test]
+    fn few_points_are_joined_by_slopes() {
+        let two = waveform(loud(1).chain([0; 10]));
+        let heights = heights(&drawn(&two, 16, 100));
+        assert_eq!((heights[0], heights[15]), (100, 2));
+        assert!(heights.is_sorted_by(|a, b| a >= b), "{heights:?}");
+        assert!(heights[7] > 40 && heights[7] < 70, "{heights:?}");
+    }
+
+    #[test]
+    fn the_same_waveform_gives_the_same_bytes_and_few_of_them() {
+        let sound = waveform((0..90_000i64).map(|n| (n * n % 65521 - 32760) as i16));
+        let first = sound.to_png(1800, 140).unwrap();
+        assert_eq!(first, sound.to_png(1800, 140).unwrap());
+        assert!(first.len() < 40_000, "{} bytes", first.len());
+    }
+
+    #[test]
+    fn sizes_outside_of_the_limits_are_refused() {
+        for (width, height) in [(15, 140), (8193, 140), (1800, 15), (1800, 2049), (0, 0)] {
+            let error = waveform([]).to_png(width, height).unwrap_err();
+            assert_eq!(error.code(), "waveform.bad-image-size");
+        }
+        assert!(waveform([1]).to_png(8192, 2048).is_ok());
+    }
+}

@@ -1,0 +1,107 @@
+//! The shape of the sound: from decoded samples to a sidecar and a picture.
+//!
+//! Samples go in as they are decoded and only the points stay, so that a day of sound needs a few megabytes. The points
+//! are those of the BBC's audiowaveform, because players were written against its files.
+
+mod builder;
+mod data;
+mod image;
+
+#[cfg(test)]
+mod reference_tests;
+
+pub use builder::WaveformBuilder;
+pub use data::Bits;
+use fault::{Code, Fault, codes};
+
+/// Why there is no waveform.
+#[derive(Debug, thiserror::Error)]
+pub enum WaveformError {
+    /// Samples without a rate or without channels.
+    #[error("sound of {channels} channels at {sample_rate} Hz has no waveform")]
+    Format {
+        /// Samples per second, in hertz.
+        sample_rate: u32,
+        /// Channels.
+        channels: u16,
+    },
+    /// More points than samples, or none.
+    #[error("{pixels_per_second} points per second can't be made of {sample_rate} samples per second")]
+    Resolution {
+        /// Samples per second, in hertz.
+        sample_rate: u32,
+        /// What was asked for.
+        pixels_per_second: u32,
+    },
+    /// A picture that nobody could look at.
+    #[error(
+        "a waveform image of {width}x{height} pixels is outside of 16x16 to {}x{}",
+        image::MAX_WIDTH,
+        image::MAX_HEIGHT
+    )]
+    ImageSize {
+        /// Pixels.
+        width: u32,
+        /// Pixels.
+        height: u32,
+    },
+    /// The PNG could not be written.
+    #[error("the waveform image could not be written")]
+    Png(#[from] png::EncodingError),
+}
+
+impl Fault for WaveformError {
+    fn code(&self) -> &'static Code {
+        match self {
+            Self::Format { .. } => &codes::waveform::BAD_FORMAT,
+            Self::Resolution { .. } => &codes::waveform::BAD_RESOLUTION,
+            Self::ImageSize { .. } => &codes::waveform::BAD_IMAGE_SIZE,
+            Self::Png(_) => &codes::waveform::PNG,
+        }
+    }
+}
+
+/// The lowest and the highest sample of a stretch of sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Peak {
+    min: i16,
+    max: i16,
+}
+
+impl Peak {
+    /// Neutral: any sample widens it.
+    const NONE: Self = Self { min: i16::MAX, max: i16::MIN };
+
+    fn widen(&mut self, sample: i16) {
+        self.min = self.min.min(sample);
+        self.max = self.max.max(sample);
+    }
+}
+
+/// A finished waveform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waveform {
+    sample_rate: u32,
+    samples_per_pixel: u32,
+    /// Channels in `peaks`: 1 unless they were kept apart.
+    channels: u16,
+    /// Point by point; within a point, channel by channel.
+    peaks: Vec<Peak>,
+}
+
+impl Waveform {
+    /// How many points there are.
+    pub fn len(&self) -> usize {
+        self.peaks.len() / usize::from(self.channels.max(1))
+    }
+
+    /// Whether there was no sound at all, not even silence.
+    pub fn is_empty(&self) -> bool {
+        self.peaks.is_empty()
+    }
+
+    /// Samples of one channel that a point stands for; the last point may stand for fewer.
+    pub fn samples_per_pixel(&self) -> u32 {
+        self.samples_per_pixel
+    }
+}

@@ -1,0 +1,297 @@
+use std::path::Path;
+
+use fault::Fault;
+use storage::LocalDirectory;
+
+use super::*;
+
+/// A store with a record in it, and what the tests look at.
+struct Scene {
+    folder: tempfile::TempDir,
+    stores: Stores,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let stores = Stores::default().with("media", LocalDirectory::open(folder.path()).unwrap());
+        Self { folder, stores }
+    }
+
+    async fn journal(&self) -> Journal {
+        self.journal_of("u", "job-1").await
+    }
+
+    async fn journal_of(&self, creator: &str, job: &str) -> Journal {
+        let stores = ["media".to_owned()];
+        Journal::open(self.records(), Scope { creator, stores: &stores }, job).await.unwrap()
+    }
+
+    fn records(&self) -> Records {
+        Records::new(self.stores.get("media").unwrap(), b"the webhook's secret")
+    }
+
+    fn write(&self, key: &str, text: &str) {
+        let path = self.folder.path().join(key);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// Everything but the record.
+    fn objects(&self) -> Vec<String> {
+        fn walk(root: &Path, folder: &Path, found: &mut Vec<String>) {
+            for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if entry.is_dir() {
+                    walk(root, &entry, found);
+                } else {
+                    found.push(entry.strip_prefix(root).unwrap().to_str().unwrap().to_owned());
+                }
+            }
+        }
+        let mut found = Vec::new();
+        walk(self.folder.path(), self.folder.path(), &mut found);
+        found.retain(|key| !key.contains(".codex/"));
+        found.sort();
+        found
+    }
+}
+
+fn to(key: &str) -> Destination {
+    Destination { store: "media".into(), key: Key::parse(key).unwrap() }
+}
+
+fn source() -> SourceVersion {
+    SourceVersion { from: to("u/originals/m/in.mp4"), size: 9, tag: Some("v1".into()) }
+}
+
+/// Two rungs, a still and a master.
+fn begun(publication: &str) -> Begun {
+    let rung =
+        |name: &str| Rung { playlist: to(&format!("u/{name}/index.m3u8")), prefix: format!("{name}-{publication}") };
+    let objects = ["u/master.m3u8", "u/720p/index.m3u8", "u/480p/index.m3u8", "u/thumb.jpg"].map(to).into();
+    Begun { publication: publication.into(), rungs: vec![rung("720p"), rung("480p")], objects, ..Begun::default() }
+}
+
+fn published(publication: &str, pieces: &[(&str, u64)]) -> Published {
+    Published {
+        publication: publication.into(),
+        source: source(),
+        plan: "plan".into(),
+        summary: serde_json::json!({"duration": 6}),
+        objects: Vec::new(),
+        pieces: pieces.iter().map(|(key, length)| (to(key), *length)).collect(),
+    }
+}
+
+/// Two publications.
+const AAA: &str = "aaaaaaaaaaaa";
+const BBB: &str = "bbbbbbbbbbbb";
+
+const LABELS: fn() -> Labels = Labels::default;
+
+#[tokio::test]
+async fn segments_that_no_playlist_names_are_removed_and_others_stay() {
+    let scene = Scene::new();
+    scene.journal().await.begin(begun(AAA)).await.unwrap();
+    scene.write("u/720p/720p-aaaaaaaaaaaa-00000.ts", "left by a killed worker");
+    scene.write("u/480p/.unfinished-1234-index.m3u8", "left by a killed worker");
+    scene.write("u/720p/720p-bbbbbbbbbbbb-00000.ts", "of an earlier publication");
+    scene.write("u/720p/index.m3u8", "720p-bbbbbbbbbbbb-00000.ts");
+    scene.journal().await.recover(&scene.stores, &LABELS()).await.unwrap();
+    assert_eq!(scene.objects(), ["u/720p/720p-bbbbbbbbbbbb-00000.ts", "u/720p/index.m3u8"]);
+    assert!(scene.journal().await.record.lock().await.begun.is_empty());
+}
+
+#[tokio::test]
+async fn a_publication_that_can_be_read_in_part_keeps_what_its_playlists_name_until_they_are_replaced() {
+    let scene = Scene::new();
+    scene.journal().await.begin(begun(AAA)).await.unwrap();
+    scene.write("u/720p/720p-aaaaaaaaaaaa-00000.ts", "s");
+    scene.write("u/480p/480p-aaaaaaaaaaaa-00000.ts", "s");
+    scene.write("u/720p/index.m3u8", "720p-aaaaaaaaaaaa-00000.ts");
+    let journal = scene.journal().await;
+    journal.recover(&scene.stores, &LABELS()).await.unwrap();
+    assert_eq!(scene.objects(), ["u/720p/720p-aaaaaaaaaaaa-00000.ts", "u/720p/index.m3u8"]);
+    // The next attempt replaces the playlist.
+    journal.begin(begun(BBB)).await.unwrap();
+    scene.write("u/720p/index.m3u8", "720p-bbbbbbbbbbbb-00000.ts");
+    scene.write("u/720p/720p-bbbbbbbbbbbb-00000.ts", "s");
+    journal.finish(&scene.stores, &LABELS(), BBB).await.unwrap();
+    assert_eq!(scene.objects(), ["u/720p/720p-bbbbbbbbbbbb-00000.ts", "u/720p/index.m3u8"]);
+}
+
+#[tokio::test]
+async fn a_publication_that_lacks_only_its_master_is_finished() {
+    let scene = Scene::new();
+    let pieces = [
+        ("u/720p/720p-aaaaaaaaaaaa-00000.ts", 1),
+        ("u/480p/480p-aaaaaaaaaaaa-00000.ts", 1),
+        ("u/720p/index.m3u8", 26),
+        ("u/480p/index.m3u8", 26),
+        ("u/master.m3u8", 10),
+    ];
+    let journal = scene.journal().await;
+    journal.begin(begun(AAA)).await.unwrap();
+    journal.staged(published(AAA, &pieces), vec![(to("u/master.m3u8"), "the master".into())]).await.unwrap();
+    // As if the worker had been killed a while ago.
+    let mut record = journal.record.lock().await;
+    record.begun[0].staged_at -= 60;
+    journal.save(&record).await.unwrap();
+    drop(record);
+    for rung in ["720p", "480p"] {
+        scene.write(&format!("u/{rung}/{rung}-aaaaaaaaaaaa-00000.ts"), "s");
+        scene.write(&format!("u/{rung}/index.m3u8"), &format!("{rung}-aaaaaaaaaaaa-00000.ts"));
+    }
+    let journal = scene.journal().await;
+    journal.recover(&scene.stores, &LABELS()).await.unwrap();
+    assert_eq!(std::fs::read_to_string(scene.folder.path().join("u/master.m3u8")).unwrap(), "the master");
+    let known = journal.published(&scene.stores, &source(), "plan").await.unwrap();
+    assert_eq!(known.map(|known| known.publication), Some(AAA.to_owned()));
+}
+
+#[tokio::test]
+async fn only_the_same_plan_of_the_same_original_that_is_all_there_counts_as_published() {
+    let scene = Scene::new();
+    let journal = scene.journal().await;
+    journal.begin(begun(AAA)).await.unwrap();
+    journal.staged(published(AAA, &[("u/thumb.jpg", 3)]), Vec::new()).await.unwrap();
+    scene.write("u/thumb.jpg", "jpg");
+    journal.finish(&scene.stores, &LABELS(), AAA).await.unwrap();
+    let journal = scene.journal().await;
+    let known =
+        async |source: &SourceVersion, plan| journal.published(&scene.stores, source, plan).await.unwrap().is_some();
+    assert!(known(&source(), "plan").await);
+    assert!(!known(&source(), "another plan").await);
+    assert!(!known(&SourceVersion { tag: Some("v2".into()), ..source() }, "plan").await);
+    assert!(!known(&SourceVersion { tag: None, ..source() }, "plan").await);
+    scene.write("u/thumb.jpg", "another length");
+    assert!(!known(&source(), "plan").await);
+}
+
+#[tokio::test]
+async fn a_worker_whose_job_was_taken_over_shows_nothing() {
+    let scene = Scene::new();
+    let slow = scene.journal().await;
+    slow.begin(begun(AAA)).await.unwrap();
+    scene.journal().await.recover(&scene.stores, &LABELS()).await.unwrap();
+    let error = slow.staged(published(AAA, &[]), Vec::new()).await.unwrap_err();
+    assert_eq!((error.code().name, error.code().retryable), ("job.taken-over", false));
+}
+
+#[tokio::test]
+async fn a_record_that_can_not_be_read_counts_as_none() {
+    let scene = Scene::new();
+    let journal = scene.journal().await;
+    for text in [
+        &b"{\"version\":"[..],
+        br#"{"version":99,"creator":"u","job":"job-1","probed":null,"published":null,"begun":[]}"#,
+    ] {
+        journal.records.write(&journal.key, text).await.unwrap();
+        assert!(scene.journal().await.record.lock().await.begun.is_empty());
+    }
+    scene.journal().await.begin(begun(AAA)).await.unwrap();
+}
+
+/// Objects that no record may touch: another creator's, and one of this creator's own that is no segment.
+const VICTIMS: [&str; 4] =
+    ["v/hls/m/master.m3u8", "v/hls/m/720p-aaaaaaaaaaaa-00000.ts", "u/thumb.jpg", "u/other/720p-aaaaaaaaaaaa.txt"];
+
+/// What a hostile record may say: each would remove or overwrite a victim if it was believed.
+fn forgeries() -> Vec<(&'static str, Begun)> {
+    let rung = |playlist: &str, prefix: &str| Rung { playlist: to(playlist), prefix: prefix.into() };
+    let with = |rungs: Vec<Rung>, objects: Vec<Destination>, masters: Vec<(Destination, String)>| {
+        let staged = Some(published(AAA, &[]));
+        Begun { publication: AAA.into(), rungs, objects, staged, staged_at: 1, masters }
+    };
+    let whole = || rung("u/720p/index.m3u8", "720p-aaaaaaaaaaaa");
+    let other_store = Destination { store: "originals".into(), key: Key::parse("u/originals/m/in.mp4").unwrap() };
+    vec![
+        ("segments of another creator", with(vec![rung("v/hls/m/x.m3u8", "720p-aaaaaaaaaaaa")], vec![], vec![])),
+        ("an empty prefix", with(vec![rung("u/x.m3u8", "")], vec![], vec![])),
+        ("a short prefix", with(vec![rung("u/x.m3u8", "t")], vec![], vec![])),
+        ("a prefix into another folder", with(vec![rung("u/x.m3u8", "other/720p-aaaaaaaaaaaa")], vec![], vec![])),
+        ("a prefix that is a publication's name alone", with(vec![rung("u/x.m3u8", "aaaaaaaaaaaa")], vec![], vec![])),
+        ("uploads of another creator", with(vec![whole()], vec![to("v/hls/m/master.m3u8")], vec![])),
+        ("an object of another store", with(vec![whole()], vec![other_store], vec![])),
+        ("a master of another creator", with(vec![], vec![], vec![(to("v/hls/m/master.m3u8"), "owned".into())])),
+        ("a host's own record", with(vec![whole()], vec![to("u/.codex/jobs/job-1.json")], vec![])),
+        (
+            "a short publication",
+            Begun { publication: "a".into(), ..with(vec![rung("u/x.m3u8", "u-a")], vec![], vec![]) },
+        ),
+    ]
+}
+
+async fn assert_untouched(scene: &Scene, what: &str) {
+    // The playlist names this publication, so that a believed record would write its masters as well.
+    scene.write("u/720p/index.m3u8", "720p-aaaaaaaaaaaa-00000.ts");
+    for victim in VICTIMS {
+        scene.write(victim, "precious");
+    }
+    let before = scene.objects();
+    let journal = scene.journal().await;
+    assert!(journal.record.lock().await.begun.is_empty(), "{what}: believed");
+    journal.recover(&scene.stores, &LABELS()).await.unwrap();
+    assert_eq!(scene.objects(), before, "{what}");
+    for victim in VICTIMS {
+        assert_eq!(std::fs::read_to_string(scene.folder.path().join(victim)).unwrap(), "precious", "{what}: {victim}");
+    }
+}
+
+#[tokio::test]
+async fn an_authentic_record_that_names_what_is_not_the_jobs_is_not_followed() {
+    for (what, forged) in forgeries() {
+        let scene = Scene::new();
+        let journal = scene.journal().await;
+        journal.record.lock().await.begun.push(forged);
+        journal.save(&*journal.record.lock().await).await.unwrap();
+        assert_untouched(&scene, what).await;
+    }
+}
+
+#[tokio::test]
+async fn a_record_without_the_hosts_seal_is_not_followed_wherever_it_lies() {
+    for at in [".codex/jobs/u/job-1.json", "u/.codex/jobs/job-1.json"] {
+        for (what, forged) in forgeries().into_iter().chain([("a plain one", begun(AAA))]) {
+            for version in [1, 2] {
+                let scene = Scene::new();
+                let record = serde_json::json!({
+                    "version": version, "creator": "u", "job": "job-1", "probed": null, "published": null, "begun": [forged],
+                });
+                scene.write(at, &record.to_string());
+                assert_untouched(&scene, &format!("{what} at {at}")).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sealed_record_of_another_job_or_creator_is_not_followed() {
+    for (creator, job) in [("u", "job-2"), ("v", "job-1")] {
+        let scene = Scene::new();
+        let journal = scene.journal_of(creator, job).await;
+        journal.begin(begun(AAA)).await.unwrap();
+        let sealed = scene.records().store().read(&journal.key, MAX_RECORD).await.unwrap().unwrap();
+        scene.write(".codex/jobs/u/job-1.json", &String::from_utf8(sealed).unwrap());
+        assert_untouched(&scene, job).await;
+    }
+}
+
+#[tokio::test]
+async fn a_record_of_an_earlier_version_counts_for_what_is_published_alone() {
+    let scene = Scene::new();
+    scene.write("u/thumb.jpg", "jpg");
+    let record = |published: &Published| {
+        serde_json::json!({
+            "version": 1, "job": "job-1", "probed": null, "published": published, "begun": [begun(BBB)],
+        })
+    };
+    let at = "u/.codex/jobs/job-1.json";
+    scene.write(at, &record(&published(AAA, &[("u/thumb.jpg", 3)])).to_string());
+    let journal = scene.journal().await;
+    assert!(journal.record.lock().await.begun.is_empty());
+    assert!(journal.published(&scene.stores, &source(), "plan").await.unwrap().is_some());
+    scene.write("v/thumb.jpg", "jpg");
+    scene.write(at, &record(&published(AAA, &[("v/thumb.jpg", 3)])).to_string());
+    assert!(scene.journal().await.published(&scene.stores, &source(), "plan").await.unwrap().is_none());
+}

@@ -1,0 +1,326 @@
+//! What the platform tells a worker in its environment.
+
+use std::fmt;
+use std::time::Duration;
+
+use fault::{Code, Fault, codes};
+use reqwest::Url;
+use reqwest::header::HeaderValue;
+
+/// The variable whose presence says that this is a worker of the platform.
+const TAKE: &str = "RUNPOD_WEBHOOK_GET_JOB";
+const RESULT: &str = "RUNPOD_WEBHOOK_POST_OUTPUT";
+const PING: &str = "RUNPOD_WEBHOOK_PING";
+const INTERVAL: &str = "RUNPOD_PING_INTERVAL";
+const KEY: &str = "RUNPOD_AI_API_KEY";
+const WORKER: &str = "RUNPOD_POD_ID";
+const HOSTNAME: &str = "RUNPOD_POD_HOSTNAME";
+
+/// How often a worker says that it is alive, unless the platform wants it otherwise.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Where a job's id goes in an address; in the address for jobs it is where the worker's id goes.
+const ID: &str = "$ID";
+/// Where the worker's id goes in the other addresses.
+const POD_ID: &str = "$RUNPOD_POD_ID";
+
+/// The part of the address for jobs that the other addresses of the same kind replace.
+const TAKE_PART: &str = "/job-take/";
+
+/// Why a worker can't work with its environment.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    /// A variable that goes with the others is not there.
+    #[error("{TAKE} is set but {variable} is not; the platform sets both")]
+    Missing {
+        /// Its name.
+        variable: &'static str,
+    },
+    /// Not an address that requests can go to. Its value may hold a token, so it is not shown.
+    #[error("{variable} is not an http or https URL")]
+    Url {
+        /// Its name.
+        variable: &'static str,
+    },
+    /// Every result would overwrite the one before.
+    #[error("{RESULT} has no {ID} in it, so results of different jobs can't be told apart")]
+    NoJobId,
+    /// Not a time between two pings.
+    #[error("{INTERVAL} is {value:?}; it takes milliseconds, 1 or more")]
+    Interval {
+        /// What it is.
+        value: String,
+    },
+    /// Would break the request that it is sent with. Its value is not shown.
+    #[error("{KEY} has characters that no header can carry")]
+    Key,
+}
+
+impl Fault for EndpointError {
+    fn code(&self) -> &'static Code {
+        match self {
+            Self::Missing { .. } => &codes::runpod::VARIABLE_MISSING,
+            Self::Url { .. } => &codes::runpod::BAD_URL,
+            Self::NoJobId => &codes::runpod::RESULT_URL,
+            Self::Interval { .. } => &codes::runpod::PING_INTERVAL,
+            Self::Key => &codes::runpod::API_KEY,
+        }
+    }
+}
+
+/// What every request is authorised with. It is sent, and never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKey(HeaderValue);
+
+impl ApiKey {
+    fn new(text: &str) -> Result<Self, EndpointError> {
+        let mut value = HeaderValue::from_str(text).map_err(|_| EndpointError::Key)?;
+        value.set_sensitive(true);
+        Ok(Self(value))
+    }
+
+    pub(super) fn header(&self) -> HeaderValue {
+        self.0.clone()
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKey(***)")
+    }
+}
+
+/// A queue of the platform, and which of its workers this is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    take: Url,
+    /// With `$ID` in it.
+    result: String,
+    ping: Option<Url>,
+    ping_interval: Duration,
+    key: Option<ApiKey>,
+    worker: String,
+    hostname: Option<String>,
+}
+
+impl Endpoint {
+    /// From environment variables, by name; none where this is no worker of the platform. An empty variable counts as
+    /// one that is not there.
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, EndpointError> {
+        let variable = |name| variable(name).filter(|value: &String| !value.is_empty());
+        let Some(take) = variable(TAKE) else { return Ok(None) };
+        let worker = variable(WORKER).unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+        let take = url(TAKE, &take.replace(ID, &worker))?;
+
+        let result = variable(RESULT).ok_or(EndpointError::Missing { variable: RESULT })?.replace(POD_ID, &worker);
+        if !result.contains(ID) {
+            return Err(EndpointError::NoJobId);
+        }
+        url(RESULT, &result.replace(ID, "id"))?;
+
+        let ping = variable(PING).map(|ping| url(PING, &ping.replace(POD_ID, &worker))).transpose()?;
+        let ping_interval = match variable(INTERVAL) {
+            None => PING_INTERVAL,
+            Some(value) => match value.trim().parse() {
+                Ok(milliseconds) if milliseconds > 0 => Duration::from_millis(milliseconds),
+                _ => return Err(EndpointError::Interval { value }),
+            },
+        };
+        let key = variable(KEY).map(|key| ApiKey::new(&key)).transpose()?;
+        Ok(Some(Self { take, result, ping, ping_interval, key, worker, hostname: variable(HOSTNAME) }))
+    }
+
+    /// The id of this worker.
+    pub fn worker(&self) -> &str {
+        &self.worker
+    }
+
+    /// The name of the machine, for errors.
+    pub fn hostname(&self) -> &str {
+        self.hostname.as_deref().unwrap_or("unknown")
+    }
+
+    /// How often the platform wants to hear that this worker is alive.
+    pub fn ping_interval(&self) -> Duration {
+        self.ping_interval
+    }
+
+    pub(super) fn key(&self) -> Option<&ApiKey> {
+        self.key.as_ref()
+    }
+
+    /// Whether several jobs can be asked for at once.
+    pub(super) fn has_batches(&self) -> bool {
+        self.take.path().contains(TAKE_PART)
+    }
+
+    /// Where to ask for this many jobs. The order of the parameters is that of the vendor's client.
+    pub(super) fn take_url(&self, jobs: usize, busy: bool) -> Url {
+        let mut url = self.take.clone();
+        if jobs > 1 && self.has_batches() {
+            url.set_path(&self.take.path().replace(TAKE_PART, "/job-take-batch/"));
+            url.query_pairs_mut().append_pair("batch_size", &jobs.to_string());
+        }
+        url.query_pairs_mut().append_pair("job_in_progress", if busy { "1" } else { "0" });
+        url
+    }
+
+    /// Where to ask which jobs to stop; none where the address for jobs is of another kind.
+    pub(super) fn stop_url(&self) -> Option<Url> {
+        let mut url = self.take.clone();
+        url.set_path(&self.take.path().replace(TAKE_PART, "/job-stop/"));
+        self.has_batches().then_some(url)
+    }
+
+    /// Where a job's progress and result go.
+    pub(super) fn result_url(&self, job: &str) -> Result<Url, EndpointError> {
+        let mut url = url(RESULT, &self.result.replace(ID, &encoded(job)))?;
+        url.query_pairs_mut().append_pair("isStream", "false");
+        Ok(url)
+    }
+
+    /// Where to say that this worker is alive.
+    pub(super) fn ping_url(&self) -> Option<&Url> {
+        self.ping.as_ref()
+    }
+}
+
+/// Addresses and the key stay out: some platforms put tokens into a query.
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("host", &self.take.host_str())
+            .field("worker", &self.worker)
+            .field("ping_interval", &self.ping_interval)
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
+}
+
+fn url(variable: &'static str, text: &str) -> Result<Url, EndpointError> {
+    let url = Url::parse(text).map_err(|_| EndpointError::Url { variable })?;
+    let usable = matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(|host| !host.is_empty());
+    if usable { Ok(url) } else { Err(EndpointError::Url { variable }) }
+}
+
+/// A job's id as one part of a path. The platform's own ids are left as they are.
+fn encoded(id: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~');
+    // A dot is plain except where the id has nothing else: `..` would climb.
+    let dots = id.bytes().all(|byte| byte == b'.');
+    id.bytes().fold(String::new(), |mut text, byte| {
+        if plain(byte) || (byte == b'.' && !dots) {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USUAL: [(&str, &str); 6] = [
+        (TAKE, "https://api.runpod.example/v2/ep/job-take/$ID?gpu=NVIDIA+L4"),
+        (RESULT, "https://api.runpod.example/v2/ep/job-done/$RUNPOD_POD_ID/$ID?gpu=NVIDIA+L4"),
+        (PING, "https://api.runpod.example/v2/ep/ping/$RUNPOD_POD_ID?gpu=NVIDIA+L4"),
+        (KEY, "rpa_geheim"),
+        (WORKER, "w1"),
+        (HOSTNAME, "w1-host"),
+    ];
+
+    /// The usual environment with some variables changed; an empty one is as good as none.
+    fn endpoint(changes: &[(&str, &str)]) -> Result<Option<Endpoint>, EndpointError> {
+        Endpoint::from_variables(|name| {
+            let found = changes.iter().chain(&USUAL).find(|(key, _)| *key == name)?;
+            Some(found.1.to_owned())
+        })
+    }
+
+    #[test]
+    fn without_the_address_for_jobs_this_is_no_worker_of_the_platform() {
+        assert_eq!(endpoint(&[(TAKE, "")]).unwrap(), None);
+        assert_eq!(Endpoint::from_variables(|_| None).unwrap(), None);
+    }
+
+    #[test]
+    fn addresses_are_made_as_the_vendor_makes_them() {
+        let endpoint = endpoint(&[]).unwrap().unwrap();
+        let base = "https://api.runpod.example/v2/ep";
+        assert_eq!(endpoint.take_url(1, false).as_str(), format!("{base}/job-take/w1?gpu=NVIDIA+L4&job_in_progress=0"));
+        assert_eq!(
+            endpoint.take_url(3, true).as_str(),
+            format!("{base}/job-take-batch/w1?gpu=NVIDIA+L4&batch_size=3&job_in_progress=1")
+        );
+        assert_eq!(endpoint.stop_url().unwrap().as_str(), format!("{base}/job-stop/w1?gpu=NVIDIA+L4"));
+        assert_eq!(
+            endpoint.result_url("a1-u1").unwrap().as_str(),
+            format!("{base}/job-done/w1/a1-u1?gpu=NVIDIA+L4&isStream=false")
+        );
+        assert_eq!(endpoint.ping_url().unwrap().as_str(), format!("{base}/ping/w1?gpu=NVIDIA+L4"));
+        assert_eq!((endpoint.worker(), endpoint.hostname()), ("w1", "w1-host"));
+        assert_eq!(endpoint.ping_interval(), Duration::from_secs(10));
+    }
+
+    #[test]
+    fn an_address_without_a_query_gets_one() {
+        let endpoint = endpoint(&[(RESULT, "http://127.0.0.1:1/done/$ID"), (TAKE, "http://127.0.0.1:1/take/$ID")]);
+        let endpoint = endpoint.unwrap().unwrap();
+        assert_eq!(endpoint.result_url("a").unwrap().as_str(), "http://127.0.0.1:1/done/a?isStream=false");
+        assert_eq!(endpoint.take_url(2, true).as_str(), "http://127.0.0.1:1/take/w1?job_in_progress=1");
+        assert_eq!(endpoint.stop_url(), None);
+    }
+
+    #[test]
+    fn an_id_can_not_lead_a_result_elsewhere() {
+        let endpoint = endpoint(&[]).unwrap().unwrap();
+        for (id, path) in [
+            ("sync-0a.b_c~1-e1", "sync-0a.b_c~1-e1"),
+            ("../x?y#z", "..%2Fx%3Fy%23z"),
+            ("..", "%2E%2E"),
+            ("ü", "%C3%BC"),
+        ] {
+            let url = endpoint.result_url(id).unwrap();
+            assert!(!id.contains('/') || url.path().ends_with(path), "{url}");
+            assert_eq!(encoded(id), path);
+        }
+    }
+
+    #[test]
+    fn a_worker_without_an_id_makes_one_up() {
+        let first = endpoint(&[(WORKER, "")]).unwrap().unwrap();
+        let second = endpoint(&[(WORKER, "")]).unwrap().unwrap();
+        assert_ne!(first.worker(), second.worker());
+        assert!(first.take_url(1, false).path().ends_with(first.worker()));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_by_the_name_of_the_variable() {
+        for (name, value, code) in [
+            (RESULT, "", "runpod.variable-missing"),
+            (TAKE, "api.runpod.example", "runpod.bad-url"),
+            (TAKE, "file:///geheim", "runpod.bad-url"),
+            (RESULT, "$ID geheim", "runpod.bad-url"),
+            (RESULT, "https://geheim.example/", "runpod.result-url"),
+            (PING, "PING_NOT_SET", "runpod.bad-url"),
+            (INTERVAL, "ten", "runpod.ping-interval"),
+            (INTERVAL, "0", "runpod.ping-interval"),
+            (KEY, "geheim\n", "runpod.api-key"),
+        ] {
+            let error = endpoint(&[(name, value)]).unwrap_err();
+            assert_eq!(error.code(), code, "{name}={value:?}");
+            assert!(error.to_string().contains(name), "{error}");
+            assert!(!format!("{error} {error:?}").contains("geheim"), "{error:?}");
+        }
+        assert_eq!(endpoint(&[(INTERVAL, "250")]).unwrap().unwrap().ping_interval(), Duration::from_millis(250));
+    }
+
+    #[test]
+    fn the_key_is_not_printed() {
+        let endpoint = endpoint(&[]).unwrap().unwrap();
+        let printed = format!("{endpoint:?} {:?}", endpoint.key().unwrap().header());
+        assert!(printed.contains("***") && !printed.contains("geheim"), "{printed}");
+    }
+}

@@ -1,0 +1,227 @@
+//! Telling the platform how a job goes on, and how it ended.
+
+use std::future::Future;
+use std::pin::pin;
+
+use fault::codes;
+use serde_json::{Map, Value, json};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use super::backoff::Backoff;
+use super::client::Client;
+use super::handler::Progress;
+
+/// The largest result that the platform takes, in bytes of its JSON.
+const MAX_RESULT: usize = 20_000_000;
+
+/// A job's result, as it is posted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    body: Map<String, Value>,
+}
+
+impl Outcome {
+    /// The job is done.
+    pub fn done(output: Value) -> Self {
+        Self { body: Map::from_iter([("output".to_owned(), output)]) }
+    }
+
+    /// The job failed on this worker. The error is an object, or becomes one, and says besides where it was.
+    pub fn failed(error: Value, client: &Client, fresh_worker: bool) -> Self {
+        let mut error = match error {
+            Value::Object(error) => error,
+            Value::String(message) => Map::from_iter([("error_message".to_owned(), Value::String(message))]),
+            other => Map::from_iter([("error_message".to_owned(), Value::String(other.to_string()))]),
+        };
+        for (name, value) in [("hostname", client.endpoint().hostname()), ("worker_id", client.endpoint().worker())] {
+            error.entry(name).or_insert_with(|| value.into());
+        }
+        // The platform takes nothing but a string here.
+        let mut body = Map::from_iter([("error".to_owned(), Value::String(Value::Object(error).to_string()))]);
+        if fresh_worker {
+            body.insert("stopPod".to_owned(), Value::Bool(true));
+        }
+        Self { body }
+    }
+
+    /// As text. One that is too large for the platform is replaced by an error: it would be refused, and the job
+    /// would seem to run until its time is over.
+    fn into_text(self, job: &str, client: &Client) -> String {
+        let text = Value::Object(self.body).to_string();
+        if text.len() <= MAX_RESULT {
+            return text;
+        }
+        error!(job, bytes = text.len(), limit = MAX_RESULT, "the result is larger than RunPod takes");
+        let message =
+            format!("the job's result has {} bytes; RunPod takes {MAX_RESULT} at most, so it was dropped", text.len());
+        let error =
+            json!({ "error_type": codes::runpod::RESULT_TOO_LARGE.name, "error_message": message, "retryable": false });
+        Value::Object(Self::failed(error, client, false).body).to_string()
+    }
+}
+
+/// What came of a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// The platform has it.
+    Delivered,
+    /// The platform doesn't want it, or could not be reached for too long.
+    Lost,
+    /// The job was called off meanwhile.
+    CalledOff,
+}
+
+/// Shows a job's progress.
+struct Latest(watch::Sender<Option<Value>>);
+
+impl Progress for Latest {
+    fn show(&self, output: Value) {
+        // Replaces what was not posted yet. Nobody listens any more after the job's end, which is as it should be.
+        self.0.send_replace(Some(output));
+    }
+}
+
+/// Sends everything that the platform hears of one job, one post after the other: progress that landed after the result
+/// would make a finished job look unfinished.
+pub struct Sender {
+    client: Client,
+    job: String,
+    latest: watch::Receiver<Option<Value>>,
+}
+
+impl Sender {
+    /// For one job, with what its handler shows progress with.
+    pub fn new(client: Client, job: String) -> (Box<dyn Progress>, Self) {
+        let (show, latest) = watch::channel(None);
+        (Box::new(Latest(show)), Self { client, job, latest })
+    }
+
+    /// Posts progress until the job has ended. `job` must run on a task of its own: it is not polled while a post is
+    /// under way, because that has to end before anything else is said.
+    pub async fn progress_until<T>(&mut self, job: impl Future<Output = T>) -> T {
+        let mut job = pin!(job);
+        let mut not_before = Instant::now();
+        loop {
+            let due = async {
+                tokio::time::sleep_until(not_before).await;
+                // Without anybody left to show progress, there is only the end to wait for.
+                if self.latest.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                biased;
+                ended = &mut job => return ended,
+                () = due => {}
+            }
+            not_before = Instant::now() + self.client.timing().between_progress;
+            let latest = self.latest.borrow_and_update().clone();
+            if let Some(output) = latest {
+                self.post_progress(&output).await;
+            }
+        }
+    }
+
+    /// Tried once: the next one says more. Without its status the platform would take it for the result.
+    async fn post_progress(&self, output: &Value) {
+        let body = json!({ "status": "IN_PROGRESS", "output": output }).to_string();
+        let job = &self.job;
+        if body.len() > MAX_RESULT {
+            warn!(job, bytes = body.len(), "progress that is larger than RunPod takes is not shown");
+            return;
+        }
+        match self.client.post(job, body, self.client.timing().progress).await {
+            Ok(_) => debug!(job, "progress shown"),
+            Err(failed) => warn!(job, reason = %failed, "progress could not be shown"),
+        }
+    }
+
+    /// Posts the result, and ends. Tried for a long time, unless the platform refuses it for good or the job is
+    /// called off.
+    pub async fn finish(self, outcome: Outcome, called_off: &CancellationToken) -> Sent {
+        let body = outcome.into_text(&self.job, &self.client);
+        called_off.run_until_cancelled(self.post_result(body)).await.unwrap_or(Sent::CalledOff)
+    }
+
+    async fn post_result(&self, body: String) -> Sent {
+        let timing = *self.client.timing();
+        let job = &self.job;
+        let started = Instant::now();
+        let mut backoff = Backoff::new(&timing);
+        loop {
+            let failed = match self.client.post(job, body.clone(), timing.result).await {
+                Ok(_) => {
+                    info!(job, bytes = body.len(), attempt = backoff.failures() + 1, "result delivered");
+                    return Sent::Delivered;
+                }
+                Err(failed) => failed,
+            };
+            if failed.is_final() {
+                error!(job, reason = %failed, "RunPod refuses the result for good; it is lost");
+                return Sent::Lost;
+            }
+            let next = backoff.next();
+            let wait = if failed.is_busy() { next.max(timing.busy) } else { next };
+            let attempt = backoff.failures();
+            if started.elapsed() + wait > timing.result_patience {
+                error!(job, reason = %failed, attempt, "the result could not be delivered for too long; it is lost");
+                return Sent::Lost;
+            }
+            warn!(job, reason = %failed, attempt, wait_ms = wait.as_millis(), "result not delivered, trying again");
+            tokio::time::sleep(wait).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Endpoint, Timing};
+
+    fn client() -> Client {
+        let endpoint = Endpoint::from_variables(|name| match name {
+            "RUNPOD_WEBHOOK_GET_JOB" => Some("http://127.0.0.1:9/job-take/$ID?x=1".to_owned()),
+            "RUNPOD_WEBHOOK_POST_OUTPUT" => Some("http://127.0.0.1:9/job-done/$RUNPOD_POD_ID/$ID?x=1".to_owned()),
+            "RUNPOD_POD_ID" => Some("w1".to_owned()),
+            _ => None,
+        });
+        Client::new(endpoint.unwrap().unwrap(), Timing::default()).unwrap()
+    }
+
+    #[test]
+    fn a_failure_is_an_object_as_text_with_the_place_where_it_happened() {
+        for (error, message) in [
+            (json!({ "error_message": "no video", "worker_id": "of its own" }), "no video"),
+            (json!("no video"), "no video"),
+            (json!([1]), "[1]"),
+        ] {
+            let body = Outcome::failed(error.clone(), &client(), false).body;
+            assert_eq!(body.keys().collect::<Vec<_>>(), ["error"]);
+            let said: Value = serde_json::from_str(body["error"].as_str().unwrap()).unwrap();
+            assert_eq!((&said["error_message"], &said["hostname"]), (&json!(message), &json!("unknown")));
+            assert_eq!(said["worker_id"], if error.is_object() { "of its own" } else { "w1" });
+        }
+    }
+
+    #[test]
+    fn a_fresh_worker_is_asked_for_beside_the_error() {
+        let body = Outcome::failed(json!({}), &client(), true).body;
+        assert_eq!(body["stopPod"], json!(true));
+        assert_eq!(Outcome::done(json!(1)).body, Map::from_iter([("output".to_owned(), json!(1))]));
+    }
+
+    #[test]
+    fn a_result_that_is_too_large_becomes_an_error_that_says_so() {
+        // Two quotation marks and {"output":} are 13 bytes.
+        let fits = Outcome::done("x".repeat(MAX_RESULT - 13).into()).into_text("a", &client());
+        assert_eq!(fits.len(), MAX_RESULT);
+        let too_large = Outcome::done("x".repeat(MAX_RESULT - 12).into()).into_text("a", &client());
+        let said: Value = serde_json::from_str(&too_large).unwrap();
+        let error: Value = serde_json::from_str(said["error"].as_str().unwrap()).unwrap();
+        assert_eq!(error["error_type"], "runpod.result-too-large");
+        assert!(error["error_message"].as_str().unwrap().contains("20000001 bytes"), "{error}");
+    }
+}

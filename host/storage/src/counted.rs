@@ -1,0 +1,109 @@
+//! A store that counts what goes through it, for one job's report.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{Body, Key, ObjectInfo, ObjectMeta, Prepared, Store, StoreError};
+
+/// Bytes that a job moved.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    read: AtomicU64,
+    written: AtomicU64,
+}
+
+impl Traffic {
+    /// Bytes brought here.
+    pub fn read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+
+    /// Bytes brought to a store, those that were discarded afterwards among them.
+    pub fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+}
+
+/// Counts for another store.
+#[derive(Debug)]
+pub struct Counted {
+    inner: Arc<dyn Store>,
+    traffic: Arc<Traffic>,
+}
+
+impl Counted {
+    /// Adds to `traffic`.
+    pub fn new(inner: Arc<dyn Store>, traffic: Arc<Traffic>) -> Self {
+        Self { inner, traffic }
+    }
+
+    fn wrote(&self, bytes: u64) {
+        self.traffic.written.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+#[async_trait::async_trait]
+impl Store for Counted {
+    async fn head(&self, key: &Key) -> Result<Option<ObjectInfo>, StoreError> {
+        self.inner.head(key).await
+    }
+
+    async fn fetch(&self, key: &Key, to: &Path) -> Result<ObjectInfo, StoreError> {
+        let found = self.inner.fetch(key, to).await?;
+        self.traffic.read.fetch_add(found.size, Ordering::Relaxed);
+        Ok(found)
+    }
+
+    async fn read(&self, key: &Key, limit: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        let found = self.inner.read(key, limit).await?;
+        self.traffic.read.fetch_add(found.as_ref().map_or(0, Vec::len) as u64, Ordering::Relaxed);
+        Ok(found)
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<Key>, StoreError> {
+        self.inner.list(prefix).await
+    }
+
+    async fn prepare(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<Box<dyn Prepared>, StoreError> {
+        let prepared = self.inner.prepare(key, body, meta).await?;
+        self.wrote(prepared.length());
+        Ok(prepared)
+    }
+
+    async fn put(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<u64, StoreError> {
+        let length = self.inner.put(key, body, meta).await?;
+        self.wrote(length);
+        Ok(length)
+    }
+
+    async fn delete(&self, key: &Key) -> Result<(), StoreError> {
+        self.inner.delete(key).await
+    }
+
+    async fn sweep(&self, key: &Key) -> Result<usize, StoreError> {
+        self.inner.sweep(key).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.inner.check().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::LocalDirectory;
+
+    #[tokio::test]
+    async fn bytes_are_counted_both_ways() {
+        let folder = tempfile::tempdir().unwrap();
+        let traffic = Arc::new(Traffic::default());
+        let store = Counted::new(Arc::new(LocalDirectory::open(folder.path()).unwrap()), Arc::clone(&traffic));
+        let key = Key::parse("a").unwrap();
+        store.put(&key, Body::Bytes(b"12345".to_vec()), &ObjectMeta::default()).await.unwrap();
+        store.fetch(&key, &folder.path().join("copy")).await.unwrap();
+        assert_eq!(store.read(&key, 10).await.unwrap().unwrap(), b"12345");
+        assert_eq!((traffic.written(), traffic.read()), (5, 10));
+    }
+}

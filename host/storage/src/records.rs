@@ -1,0 +1,157 @@
+//! Records of the host's own: under a reserved prefix, and authenticated, because whoever can write to a bucket can put
+//! anything there.
+
+use std::sync::Arc;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use super::{Body, Counted, Key, ObjectMeta, Store, StoreError, Traffic};
+
+/// Separates the key of records from every other use of the same secret, and names the format.
+const DOMAIN: &[u8] = b"codex-transcoder records 1";
+
+/// Begins the first line of a record; the hex digits of its HMAC-SHA256 follow.
+const HEADER: &[u8] = b"codex-record-1 ";
+
+/// HMAC-SHA256 in hex digits, and the line's end.
+const SEAL_LENGTH: usize = 64 + 1;
+
+/// A store of records that only a host with the same secret can write.
+///
+/// A record's HMAC covers its key as well as its content: a record that was copied to another key is not authentic.
+#[derive(Clone)]
+pub struct Records {
+    store: Arc<dyn Store>,
+    mac: Hmac<Sha256>,
+}
+
+impl std::fmt::Debug for Records {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Records").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+/// What lies at a record's key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// Nothing.
+    Missing,
+    /// A record of a host with the same secret.
+    Authentic(Vec<u8>),
+    /// Something else: forged, copied from another key, cut off, or written with another secret.
+    Foreign(Vec<u8>),
+}
+
+impl Records {
+    /// Records in a store. Their key is derived from a secret of the host.
+    pub fn new(store: Arc<dyn Store>, secret: &[u8]) -> Self {
+        let derived = keyed(secret).chain_update(DOMAIN).finalize().into_bytes();
+        Self { store, mac: keyed(&derived) }
+    }
+
+    /// The same records, with what goes through their store counted.
+    #[must_use]
+    pub fn counted(&self, traffic: &Arc<Traffic>) -> Self {
+        let store = Arc::new(Counted::new(Arc::clone(&self.store), Arc::clone(traffic)));
+        Self { store, mac: self.mac.clone() }
+    }
+
+    /// The store that the records are in.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Reads a record of at most `limit` bytes; a larger one is an error of the store.
+    pub async fn read(&self, key: &Key, limit: usize) -> Result<Record, StoreError> {
+        let limit = limit.saturating_add(HEADER.len() + SEAL_LENGTH);
+        let Some(bytes) = self.store.read(key, limit).await? else { return Ok(Record::Missing) };
+        Ok(match self.opened(key, &bytes) {
+            Some(content) => Record::Authentic(content.to_vec()),
+            None => Record::Foreign(bytes),
+        })
+    }
+
+    /// Writes a record, whole or not at all.
+    pub async fn write(&self, key: &Key, content: &[u8]) -> Result<(), StoreError> {
+        let seal = hex::encode(self.mac_of(key, content).finalize().into_bytes());
+        let bytes = [HEADER, seal.as_bytes(), b"\n", content].concat();
+        self.store.put(key, Body::Bytes(bytes), &ObjectMeta::of_type("application/octet-stream")).await.map(drop)
+    }
+
+    fn opened<'a>(&self, key: &Key, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let (seal, content) = bytes.strip_prefix(HEADER)?.split_at_checked(SEAL_LENGTH)?;
+        let seal = hex::decode(seal.strip_suffix(b"\n")?).ok()?;
+        self.mac_of(key, content).verify_slice(&seal).ok()?;
+        Some(content)
+    }
+
+    fn mac_of(&self, key: &Key, content: &[u8]) -> Hmac<Sha256> {
+        let length = (key.as_str().len() as u64).to_be_bytes();
+        self.mac.clone().chain_update(length).chain_update(key.as_str()).chain_update(content)
+    }
+}
+
+fn keyed(secret: &[u8]) -> Hmac<Sha256> {
+    // HMAC takes keys of any length, so the other arm can't happen; an empty key would be a weaker one, never a panic.
+    Hmac::new_from_slice(secret).unwrap_or_else(|_| Hmac::new(&Default::default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::LocalDirectory;
+
+    fn records(folder: &std::path::Path, secret: &[u8]) -> Records {
+        Records::new(Arc::new(LocalDirectory::open(folder).unwrap()), secret)
+    }
+
+    fn key(text: &str) -> Key {
+        Key::parse(text).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_record_comes_back_as_it_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let records = records(folder.path(), b"secret");
+        assert_eq!(records.read(&key(".codex/a"), 100).await.unwrap(), Record::Missing);
+        for content in [&b"{\"a\":1}\n"[..], b""] {
+            records.write(&key(".codex/a"), content).await.unwrap();
+            assert_eq!(records.read(&key(".codex/a"), 100).await.unwrap(), Record::Authentic(content.to_vec()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_record_is_foreign_when_changed_copied_cut_off_unsealed_or_of_another_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let ours = records(folder.path(), b"secret");
+        ours.write(&key("a"), b"content").await.unwrap();
+        let path = folder.path().join("a");
+        let sealed = std::fs::read(&path).unwrap();
+        let foreign = async |records: &Records, at: &str| {
+            matches!(records.read(&key(at), 100).await.unwrap(), Record::Foreign(_))
+        };
+        assert!(foreign(&records(folder.path(), b"another"), "a").await, "of another secret");
+        std::fs::write(folder.path().join("b"), &sealed).unwrap();
+        assert!(foreign(&ours, "b").await, "copied");
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            std::fs::write(&path, &changed).unwrap();
+            assert!(foreign(&ours, "a").await, "byte {at} changed");
+            std::fs::write(&path, &sealed[..at]).unwrap();
+            assert!(foreign(&ours, "a").await, "cut off at {at}");
+        }
+        std::fs::write(&path, "content").unwrap();
+        assert!(foreign(&ours, "a").await, "unsealed");
+    }
+
+    #[tokio::test]
+    async fn a_record_of_more_than_the_limit_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let records = records(folder.path(), b"secret");
+        records.write(&key("a"), &[b'x'; 101]).await.unwrap();
+        assert!(records.read(&key("a"), 100).await.is_err());
+        assert!(records.read(&key("a"), 101).await.is_ok());
+    }
+}

@@ -1,0 +1,115 @@
+//! Which objects a job may name, whoever names them: a policy's plan, a call of a policy, or a record that was read back.
+
+use fault::{Code, Fault, codes};
+use serde::{Deserialize, Serialize};
+
+use super::Key;
+
+/// An object in a store.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Destination {
+    /// The store's name.
+    pub store: String,
+    /// The object's.
+    pub key: Key,
+}
+
+impl Destination {
+    /// What two destinations share that can't be told apart by a person or by a file system that ignores case.
+    pub fn folded(&self) -> (&str, String) {
+        (&self.store, self.key.folded())
+    }
+}
+
+impl std::fmt::Display for Destination {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.store, self.key)
+    }
+}
+
+/// The objects of one creator in some stores, without the host's own records.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    /// The first segment of every key.
+    pub creator: &'a str,
+    /// The stores.
+    pub stores: &'a [String],
+}
+
+/// An object that a job may not name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OutOfScope {
+    /// Outside the creator's own folder.
+    #[error("the policy names `{key}`, which is not under the creator's own prefix `{prefix}/`")]
+    ForeignPrefix {
+        /// The key.
+        key: Key,
+        /// The creator.
+        prefix: String,
+    },
+    /// Among the host's own records.
+    #[error("the policy names `{key}`; segments that begin with `.codex` or `.unfinished-` are reserved for the host")]
+    Reserved {
+        /// The key.
+        key: Key,
+    },
+    /// In a store that this environment does not have, or that is not to be written to.
+    #[error("the policy names the store `{store}`; this environment has {known}")]
+    UnknownStore {
+        /// The name.
+        store: String,
+        /// The names there are.
+        known: String,
+    },
+}
+
+impl Fault for OutOfScope {
+    fn code(&self) -> &'static Code {
+        match self {
+            Self::ForeignPrefix { .. } => &codes::plan::FOREIGN_PREFIX,
+            Self::Reserved { .. } => &codes::plan::RESERVED_KEY,
+            Self::UnknownStore { .. } => &codes::storage::UNKNOWN_STORE,
+        }
+    }
+}
+
+impl Scope<'_> {
+    /// Whether an object is one of these.
+    pub fn check(&self, destination: &Destination) -> Result<(), OutOfScope> {
+        let Destination { store, key } = destination;
+        if !self.stores.contains(store) {
+            let store = store.chars().take(64).flat_map(char::escape_default).collect();
+            return Err(OutOfScope::UnknownStore { store, known: self.stores.join(", ") });
+        }
+        if key.as_str().split_once('/').map(|(first, _)| first) != Some(self.creator) {
+            return Err(OutOfScope::ForeignPrefix { key: key.clone(), prefix: self.creator.to_owned() });
+        }
+        if key.is_reserved() {
+            return Err(OutOfScope::Reserved { key: key.clone() });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_creators_own_objects_in_the_named_stores_are_in_scope() {
+        let stores = ["media".to_owned()];
+        let scope = Scope { creator: "u", stores: &stores };
+        let check = |store: &str, key: &str| {
+            let to = Destination { store: store.to_owned(), key: Key::parse(key).unwrap() };
+            scope.check(&to).map_err(|error| error.code().name)
+        };
+        assert_eq!(check("media", "u/hls/m/master.m3u8"), Ok(()));
+        for foreign in ["v/hls/m/master.m3u8", "u", "U/a", "uu/a", ".codex/jobs/u/j.json"] {
+            assert_eq!(check("media", foreign), Err("plan.foreign-prefix"), "{foreign}");
+        }
+        for reserved in ["u/.codex/jobs/j.json", "u/.CODEX/x", "u/a/.codex", "u/a/.unfinished-1-x"] {
+            assert_eq!(check("media", reserved), Err("plan.reserved-key"), "{reserved}");
+        }
+        assert_eq!(check("originals", "u/a"), Err("storage.unknown-store"));
+    }
+}

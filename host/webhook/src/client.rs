@@ -1,0 +1,153 @@
+//! The HTTP client for webhooks: no proxy, no redirects, and where it matters no private addresses.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fault::{Code, Fault, codes};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::redirect;
+
+/// Longest wait for a connection. Shorter than any attempt, so that an unreachable receiver is told from a slow one.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the HTTP client for webhooks can't be set up; are the system's root certificates (ca-certificates) installed?"
+)]
+pub struct ClientError(#[source] reqwest::Error);
+
+impl Fault for ClientError {
+    fn code(&self) -> &'static Code {
+        &codes::webhook::CLIENT
+    }
+}
+
+/// What a client may connect to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Everything: for local work.
+    Anywhere,
+    /// Names that resolve to public addresses. The check sits between resolving and connecting, so a name that
+    /// resolves differently a moment later gains nothing. Addresses in a URL are not resolved and so not checked here.
+    PublicOnly,
+}
+
+/// A client for webhooks. Takes nothing from the environment, follows no redirect, and trusts the system's roots.
+pub fn http_client(reach: Reach) -> Result<reqwest::Client, ClientError> {
+    // For the whole process. An error says that somebody was first, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .user_agent(concat!("codex-transcoder/", env!("CARGO_PKG_VERSION")));
+    let builder = match reach {
+        Reach::Anywhere => builder,
+        Reach::PublicOnly => builder.dns_resolver(Arc::new(PublicOnly)),
+    };
+    builder.build().map_err(ClientError)
+}
+
+/// A name behind which there is no public address.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} resolves to no public address")]
+struct NotPublic(String);
+
+/// The system's resolver without private addresses.
+struct PublicOnly;
+
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let host = name.as_str().to_owned();
+            // The port is the connector's business.
+            let found = tokio::net::lookup_host((host.as_str(), 0)).await?;
+            let public: Vec<SocketAddr> = found.filter(|address| is_public(address.ip())).collect();
+            if public.is_empty() {
+                return Err(NotPublic(host).into());
+            }
+            Ok(Box::new(public.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Whether an address belongs to the public internet (IANA's special-purpose registries).
+fn is_public(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => is_public_v4(ip),
+        IpAddr::V6(ip) => is_public_v6(ip),
+    }
+}
+
+fn is_public_v4(ip: Ipv4Addr) -> bool {
+    let [a, b, c, _] = ip.octets();
+    let special = match (a, b, c) {
+        // This network; carrier-grade NAT; protocol assignments; 6to4 relays; benchmarks; multicast and reserved.
+        (0, ..) | (100, 64..=127, _) | (192, 0, 0) | (192, 88, 99) | (198, 18..=19, _) | (224.., ..) => true,
+        _ => false,
+    };
+    !(special || ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_documentation())
+}
+
+fn is_public_v6(ip: Ipv6Addr) -> bool {
+    if let Some(v4) = ip.to_ipv4_mapped() {
+        return is_public_v4(v4);
+    }
+    let [a, b, ..] = ip.segments();
+    // Only 2000::/3 is in use, without protocol assignments (Teredo among them), documentation, and 6to4, whose
+    // addresses are IPv4 ones in disguise.
+    let special = (a == 0x2001 && (b < 0x200 || b == 0xdb8)) || a == 0x2002 || (a == 0x3fff && b < 0x1000);
+    a & 0xe000 == 0x2000 && !special
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_addresses_are_told_from_public_ones() {
+        for public in ["1.1.1.1", "100.128.0.1", "172.32.0.1", "2606:4700::1111", "2a00:1450::1", "::ffff:8.8.8.8"] {
+            assert!(is_public(public.parse().unwrap()), "{public}");
+        }
+        for private in [
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "169.254.169.254",
+            "172.16.0.1",
+            "192.0.0.8",
+            "192.168.0.1",
+            "198.18.0.1",
+            "203.0.113.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "fe80::1",
+            "fd00::1",
+            "ff02::1",
+            "64:ff9b::7f00:1",
+            "2001:db8::1",
+            "2001::1",
+            "2002:7f00:1::",
+            "::ffff:10.0.0.1",
+        ] {
+            assert!(!is_public(private.parse().unwrap()), "{private}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_resolves_to_this_machine_is_not_connected_to() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let url = format!("http://localhost:{}/", listener.local_addr().unwrap().port());
+        let error = http_client(Reach::PublicOnly).unwrap().get(url).send().await.unwrap_err();
+        assert!(error.is_connect());
+        assert!(format!("{error:?}").contains("NotPublic(\"localhost\")"), "{error:?}");
+        assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    }
+}

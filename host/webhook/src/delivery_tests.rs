@@ -1,0 +1,372 @@
+//! Deliveries over real HTTP on the loopback interface, to receivers that behave and to ones that don't.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use super::*;
+
+const BODY: &str = "{\"status\":\"completed\"}";
+
+fn secret() -> Secret {
+    Secret::new("a secret for the delivery tests").unwrap()
+}
+
+fn message(kind: EventKind, scheme: Scheme) -> Message {
+    Message::new("job-1", kind, BODY.to_owned(), scheme).unwrap()
+}
+
+/// A clock that stands still until somebody sleeps, and then jumps.
+struct JumpingClock {
+    now: AtomicU64,
+    slept: Mutex<Vec<Duration>>,
+}
+
+impl JumpingClock {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { now: AtomicU64::new(SystemClock.unix_seconds()), slept: Mutex::default() })
+    }
+}
+
+#[async_trait]
+impl Clock for JumpingClock {
+    fn unix_seconds(&self) -> u64 {
+        self.now.load(Ordering::SeqCst)
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.now.fetch_add(duration.as_secs(), Ordering::SeqCst);
+        self.slept.lock().unwrap().push(duration);
+    }
+}
+
+/// What a scripted receiver answers.
+type Answer = Response<Body>;
+
+fn status(status: u16) -> Answer {
+    Response::builder().status(status).body(Body::empty()).unwrap()
+}
+
+fn text(status: u16, body: &str) -> Answer {
+    Response::builder().status(status).body(Body::from(body.to_owned())).unwrap()
+}
+
+fn header(status: u16, name: &str, value: &str) -> Answer {
+    Response::builder().status(status).header(name, value).body(Body::empty()).unwrap()
+}
+
+/// A receiver that answers by a script and writes down what it was sent; past the script's end it answers 200.
+#[derive(Clone, Default)]
+struct Scripted {
+    answers: Arc<Mutex<std::collections::VecDeque<Answer>>>,
+    requests: Arc<Mutex<Vec<(HeaderMap, String)>>>,
+}
+
+impl Scripted {
+    async fn start(answers: impl IntoIterator<Item = Answer>) -> (Self, WebhookUrl) {
+        let this = Self { answers: Arc::new(Mutex::new(answers.into_iter().collect())), ..Self::default() };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hook?token=geheim", listener.local_addr().unwrap());
+        let router = Router::new().fallback(Self::receive).with_state(this.clone());
+        tokio::spawn(axum::serve(listener, router).into_future());
+        (this, UrlRules::local().check(&url).unwrap())
+    }
+
+    async fn receive(State(this): State<Self>, headers: HeaderMap, body: String) -> Answer {
+        this.requests.lock().unwrap().push((headers, body));
+        this.answers.lock().unwrap().pop_front().unwrap_or_else(|| status(200))
+    }
+
+    fn count(&self) -> usize {
+        self.requests.lock().unwrap().len()
+    }
+
+    fn sent(&self, name: &str) -> Vec<String> {
+        let requests = self.requests.lock().unwrap();
+        requests.iter().map(|(headers, _)| headers[name].to_str().unwrap().to_owned()).collect()
+    }
+}
+
+fn deliverer(clock: Arc<JumpingClock>) -> Deliverer {
+    Deliverer::new(http_client(Reach::Anywhere).unwrap(), secret()).with_clock(clock)
+}
+
+async fn delivered(answers: impl IntoIterator<Item = Answer>) -> (Delivery, usize) {
+    let (receiver, url) = Scripted::start(answers).await;
+    let delivery = deliverer(JumpingClock::new()).deliver(&url, &message(EventKind::Completed, Scheme::Body)).await;
+    (delivery, receiver.count())
+}
+
+#[tokio::test]
+async fn both_schemes_are_verified_by_the_receiver() {
+    let mut receiver = Receiver::start("127.0.0.1:0", secret()).await.unwrap();
+    let url = UrlRules::local().check(&receiver.url()).unwrap();
+    for scheme in [Scheme::Body, Scheme::TimestampedBody] {
+        let message = message(EventKind::Completed, scheme);
+        let delivery = deliverer(JumpingClock::new()).deliver(&url, &message).await;
+        assert_eq!(delivery, Delivery { delivered: true, attempts: 1, status: Some(200), note: None });
+        let event = receiver.events.recv().await.unwrap();
+        assert!(event.verified, "{:?}", event.reason);
+        assert_eq!(event.body, BODY);
+        assert_eq!(event.header("content-type"), Some("application/json"));
+        assert_eq!(event.header("webhook-id"), Some(message.id()));
+        let time: u64 = event.header("webhook-timestamp").unwrap().parse().unwrap();
+        let expected = standard_signature(&secret(), message.id(), time, BODY);
+        assert_eq!(event.header("webhook-signature"), Some(expected.as_str()));
+        assert_eq!(event.header("x-runpod-timestamp").is_some(), scheme == Scheme::TimestampedBody);
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_with_another_secret_refuses_for_good() {
+    let other = Secret::new("some other secret, long enough").unwrap();
+    let receiver = Receiver::start("127.0.0.1:0", other).await.unwrap();
+    let url = UrlRules::local().check(&receiver.url()).unwrap();
+    let delivery = deliverer(JumpingClock::new()).deliver(&url, &message(EventKind::Failed, Scheme::Body)).await;
+    assert_eq!((delivery.delivered, delivery.attempts, delivery.status), (false, 1, Some(401)));
+    assert!(delivery.note.unwrap().contains("the signature does not match"));
+}
+
+#[tokio::test]
+async fn an_unavailable_receiver_is_tried_again_with_the_same_id_and_a_fresh_timestamp() {
+    let (receiver, url) = Scripted::start([status(503), status(500), status(200)]).await;
+    let message = message(EventKind::Completed, Scheme::TimestampedBody);
+    let delivery = deliverer(JumpingClock::new()).deliver(&url, &message).await;
+    assert_eq!(delivery, Delivery { delivered: true, attempts: 3, status: Some(200), note: None });
+    assert_eq!(receiver.sent("webhook-id"), [message.id(); 3]);
+    let times = receiver.sent("x-runpod-timestamp");
+    assert!(times.is_sorted_by(|a, b| a < b), "{times:?}");
+    assert_eq!(times, receiver.sent("webhook-timestamp"));
+    for (time, signed) in times.iter().zip(receiver.sent("x-runpod-signature")) {
+        assert_eq!(signed, signature(&secret(), Scheme::TimestampedBody, time.parse().unwrap(), BODY));
+    }
+}
+
+#[tokio::test]
+async fn refusals_are_not_tried_again() {
+    for refusal in [400, 401, 404, 410] {
+        let (delivery, requests) = delivered([status(refusal)]).await;
+        assert_eq!((delivery.delivered, delivery.attempts, delivery.status), (false, 1, Some(refusal)));
+        assert_eq!(requests, 1);
+        assert!(delivery.note.unwrap().starts_with(&format!("the receiver answered {refusal}")));
+    }
+}
+
+#[tokio::test]
+async fn refusals_for_now_are_tried_again() {
+    for refusal in [408, 425, 429, 500, 502, 503] {
+        let (delivery, requests) = delivered([status(refusal)]).await;
+        assert_eq!((delivery.delivered, delivery.attempts, requests), (true, 2, 2), "{refusal}");
+    }
+}
+
+#[tokio::test]
+async fn five_attempts_are_made_and_no_more() {
+    let (delivery, requests) = delivered((0..9).map(|_| status(503))).await;
+    assert_eq!((delivery.delivered, delivery.attempts, delivery.status), (false, 5, Some(503)));
+    assert_eq!(requests, 5);
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let (elsewhere, url) = Scripted::start([]).await;
+    let (delivery, requests) = delivered([header(307, "location", url.as_url().as_str())]).await;
+    assert_eq!((delivery.delivered, delivery.attempts, delivery.status), (false, 1, Some(307)));
+    assert_eq!((requests, elsewhere.count()), (1, 0));
+}
+
+#[tokio::test]
+async fn retry_after_is_honoured_and_bounded() {
+    let (_receiver, url) =
+        Scripted::start([header(429, "retry-after", "17"), header(503, "retry-after", "86400")]).await;
+    let clock = JumpingClock::new();
+    let delivery = deliverer(clock.clone()).deliver(&url, &message(EventKind::Failed, Scheme::Body)).await;
+    assert_eq!((delivery.delivered, delivery.attempts), (true, 3));
+    assert_eq!(*clock.slept.lock().unwrap(), [17, 30].map(Duration::from_secs));
+}
+
+#[tokio::test]
+async fn an_endless_answer_is_cut_off() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = UrlRules::local().check(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+    // Writes until the other side hangs up, and tells how much that was.
+    let sender = tokio::spawn(async move {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(BODY.as_bytes()) {
+            connection.read_buf(&mut request).await.unwrap();
+        }
+        let mut written = 0;
+        let mut piece = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000000\r\n\r\n".to_vec();
+        while connection.write_all(&piece).await.is_ok() {
+            written += piece.len();
+            piece = vec![b' '; 64 * 1024];
+        }
+        written
+    });
+    let delivery = deliverer(JumpingClock::new()).deliver(&url, &message(EventKind::Completed, Scheme::Body)).await;
+    assert_eq!((delivery.delivered, delivery.attempts), (true, 1));
+    // What the system's buffers hold comes on top of what is read.
+    let written = sender.await.unwrap();
+    assert!(written < 32 * 1024 * 1024, "{written} bytes");
+}
+
+#[tokio::test]
+async fn a_complaint_in_a_friendly_answer_is_noted_and_the_message_counts_as_delivered() {
+    let (delivery, requests) = delivered([text(200, "{\"received\":true,\"error\":\"unknown media\"}")]).await;
+    assert_eq!((delivery.delivered, requests), (true, 1));
+    assert_eq!(delivery.note.as_deref(), Some("unknown media"));
+}
+
+#[tokio::test]
+async fn pages_of_other_servers_are_not_passed_on() {
+    let (delivery, _) = delivered([text(404, "<h1>internal secrets</h1>")]).await;
+    assert_eq!(delivery.note.as_deref(), Some("the receiver answered 404 Not Found"));
+}
+
+#[tokio::test]
+async fn an_absent_receiver_uses_up_all_attempts_and_is_not_named_with_its_token() {
+    // A port that was free a moment ago and that nobody listens on.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let absent = UrlRules::local().check(&format!("http://{free}/hook?token=geheim")).unwrap();
+    let delivery = deliverer(JumpingClock::new()).deliver(&absent, &message(EventKind::Failed, Scheme::Body)).await;
+    assert_eq!((delivery.delivered, delivery.attempts, delivery.status), (false, 5, None));
+    let note = delivery.note.unwrap();
+    assert!(note.contains("refused") && !note.contains("geheim"), "{note}");
+}
+
+#[tokio::test]
+async fn progress_is_tried_once() {
+    let (receiver, url) = Scripted::start([status(503)]).await;
+    let delivery = deliverer(JumpingClock::new()).deliver(&url, &message(EventKind::Progress, Scheme::Body)).await;
+    assert_eq!((delivery.delivered, delivery.attempts, receiver.count()), (false, 1, 1));
+}
+
+#[tokio::test]
+async fn a_receiver_that_never_answers_is_left_after_the_timeout() {
+    // Connections are accepted by the system and never by anybody else.
+    let deaf = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = UrlRules::local().check(&format!("http://{}/", deaf.local_addr().unwrap())).unwrap();
+    let schedule = Schedule { gaps: vec![Duration::ZERO], timeout: Duration::from_millis(50), ..Schedule::outcome() };
+    let deliverer = deliverer(JumpingClock::new()).with_schedule(schedule);
+    let delivery = deliverer.deliver(&url, &message(EventKind::Completed, Scheme::Body)).await;
+    assert_eq!((delivery.delivered, delivery.attempts, delivery.status), (false, 2, None));
+    assert!(delivery.note.unwrap().starts_with("no answer in time"));
+}
+
+/// A receiver that answers the end at once, and each progress message when the test says so.
+#[derive(Clone)]
+struct Gated {
+    bodies: Arc<Mutex<Vec<String>>>,
+    gate: Arc<tokio::sync::Semaphore>,
+}
+
+impl Gated {
+    async fn start() -> (Self, Courier) {
+        let this = Self { bodies: Arc::default(), gate: Arc::new(tokio::sync::Semaphore::new(0)) };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = UrlRules::local().check(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+        let router = Router::new().fallback(Self::receive).with_state(this.clone());
+        tokio::spawn(axum::serve(listener, router).into_future());
+        (this, Courier::new(deliverer(JumpingClock::new()), url))
+    }
+
+    async fn receive(State(this): State<Self>, body: String) -> Answer {
+        let is_progress = body != BODY;
+        this.bodies.lock().unwrap().push(body);
+        if is_progress {
+            this.gate.acquire().await.unwrap().forget();
+        }
+        status(200)
+    }
+
+    fn received(&self) -> Vec<String> {
+        self.bodies.lock().unwrap().clone()
+    }
+
+    /// Returns when so many messages are there.
+    async fn until_received(&self, count: usize) {
+        let wait = async {
+            while self.received().len() < count {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap();
+    }
+}
+
+struct Nobody;
+
+impl DeliveryObserver for Nobody {
+    fn delivered(&self, _: EventKind, _: &Delivery, _: Option<String>) {}
+}
+
+/// Has these numbers told as progress.
+fn mention(courier: &Courier, numbers: std::ops::RangeInclusive<u32>) {
+    let nobody: Arc<dyn DeliveryObserver> = Arc::new(Nobody);
+    for number in numbers {
+        courier.mention("job-1", number.to_string(), Scheme::Body, &nobody).unwrap();
+    }
+}
+
+async fn end(courier: &Courier) {
+    let delivery = courier.send("job-1", EventKind::Completed, BODY.to_owned(), Scheme::Body, &Nobody).await.unwrap();
+    assert!(delivery.delivered);
+}
+
+#[tokio::test]
+async fn progress_arrives_in_its_order_and_all_of_it_before_the_end() {
+    let (receiver, courier) = Gated::start().await;
+    receiver.gate.add_permits(9);
+    mention(&courier, 1..=9);
+    end(&courier).await;
+    let expected: Vec<String> = (1..=9).map(|number| number.to_string()).chain([BODY.to_owned()]).collect();
+    assert_eq!(receiver.received(), expected);
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_slower_than_the_job_gets_the_newest_progress() {
+    let (receiver, courier) = Gated::start().await;
+    mention(&courier, 1..=1);
+    receiver.until_received(1).await;
+    mention(&courier, 2..=100);
+    receiver.gate.add_permits(100);
+    receiver.until_received(17).await;
+    end(&courier).await;
+    let expected: Vec<String> = [1].into_iter().chain(85..=100).map(|number| number.to_string()).collect();
+    assert_eq!(receiver.received()[..17], expected);
+    assert_eq!(receiver.received()[17..], [BODY]);
+}
+
+#[tokio::test]
+async fn a_receiver_that_hangs_holds_the_end_up_for_a_moment_and_hears_of_no_progress_after_it() {
+    let (receiver, courier) = Gated::start().await;
+    mention(&courier, 1..=5);
+    receiver.until_received(1).await;
+    let began = std::time::Instant::now();
+    end(&courier).await;
+    // Well below the 5 s that one attempt may take.
+    assert!(began.elapsed() < Duration::from_millis(4500), "{:?}", began.elapsed());
+    receiver.gate.add_permits(100);
+    mention(&courier, 6..=9);
+    end(&courier).await;
+    assert_eq!(receiver.received(), ["1", BODY, BODY]);
+}
+
+#[test]
+fn progress_that_is_not_json_is_the_policys_fault() {
+    let url = UrlRules::local().check("http://127.0.0.1:1/").unwrap();
+    let courier = Courier::new(deliverer(JumpingClock::new()), url);
+    let nobody: Arc<dyn DeliveryObserver> = Arc::new(Nobody);
+    let error = courier.mention("job-1", "{".to_owned(), Scheme::Body, &nobody).unwrap_err();
+    assert_eq!(fault::Fault::code(&error), "webhook.body-not-json");
+}

@@ -1,0 +1,169 @@
+//! What is told, and the id by which a receiver knows it again.
+
+use std::fmt;
+
+use fault::{Code, Fault, codes};
+use serde::de::IgnoredAny;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::Scheme;
+
+/// The namespace of our event ids. Drawn once; another one would give every event a new id.
+const NAMESPACE: Uuid = Uuid::from_u128(0xff59_558d_e1be_45e8_acc4_5fa5_5db8_a620);
+
+/// What a message is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EventKind {
+    /// The job is done and published.
+    Completed,
+    /// The job is given up for good.
+    Failed,
+    /// The job has come this far.
+    Progress,
+}
+
+impl EventKind {
+    /// Its name, as in logs and ids.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Progress => "progress",
+        }
+    }
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a message is not sent.
+#[derive(Debug, thiserror::Error)]
+pub enum MessageError {
+    /// Larger than receivers take.
+    #[error("the body of the {kind} webhook has {bytes} bytes; {} are allowed", Message::MAX_BYTES)]
+    TooLarge {
+        /// Which message.
+        kind: EventKind,
+        /// How large it is.
+        bytes: usize,
+    },
+    /// No receiver could read it.
+    #[error("the body of the {kind} webhook is not JSON")]
+    NotJson {
+        /// Which message.
+        kind: EventKind,
+        /// Where it goes wrong.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+impl Fault for MessageError {
+    fn code(&self) -> &'static Code {
+        match self {
+            Self::TooLarge { .. } => &codes::webhook::BODY_TOO_LARGE,
+            Self::NotJson { .. } => &codes::webhook::BODY_NOT_JSON,
+        }
+    }
+}
+
+/// A message that can be sent, now or later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    id: String,
+    kind: EventKind,
+    body: String,
+    scheme: Scheme,
+}
+
+impl Message {
+    /// The largest body in bytes.
+    pub const MAX_BYTES: usize = 1024 * 1024;
+
+    /// The message of a job. The body is sent byte for byte as it is.
+    pub fn new(job_id: &str, kind: EventKind, body: String, scheme: Scheme) -> Result<Self, MessageError> {
+        if body.len() > Self::MAX_BYTES {
+            return Err(MessageError::TooLarge { kind, bytes: body.len() });
+        }
+        serde_json::from_str::<IgnoredAny>(&body).map_err(|source| MessageError::NotJson { kind, source })?;
+        Ok(Self { id: event_id(job_id, kind, &body), kind, body, scheme })
+    }
+
+    /// Its [`event_id`].
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What it is about.
+    pub fn kind(&self) -> EventKind {
+        self.kind
+    }
+
+    /// The exact bytes to send.
+    pub fn body(&self) -> &str {
+        &self.body
+    }
+
+    /// How it is signed.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+}
+
+/// The id of an event: a UUIDv5 of job, kind and digest of the body. A job that is repeated with the same outcome, and
+/// a message that is delivered late, have the id of the first attempt, so that a receiver can drop what it has seen.
+pub fn event_id(job_id: &str, kind: EventKind, body: &str) -> String {
+    let digest = hex::encode(Sha256::digest(body));
+    // The job's id may contain anything, so it comes last.
+    let name = format!("{kind}:{digest}:{job_id}");
+    Uuid::new_v5(&NAMESPACE, name.as_bytes()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use fault::Blame;
+
+    use super::*;
+
+    #[test]
+    fn an_id_is_the_uuid5_of_job_kind_and_digest() {
+        // Computed with Python's uuid.uuid5 and hashlib.
+        assert_eq!(event_id("job-1", EventKind::Completed, "{\"a\":1}"), "0b90cd94-f765-5b7c-aa47-763a7a113f66");
+    }
+
+    #[test]
+    fn the_same_outcome_has_the_same_id_and_any_other_has_not() {
+        let id =
+            |job, kind, body: &str| Message::new(job, kind, body.to_owned(), Scheme::Body).unwrap().id().to_owned();
+        let first = id("job-1", EventKind::Completed, "{}");
+        assert_eq!(first, id("job-1", EventKind::Completed, "{}"));
+        for other in [
+            id("job-2", EventKind::Completed, "{}"),
+            id("job-1", EventKind::Failed, "{}"),
+            id("job-1", EventKind::Completed, "{ }"),
+        ] {
+            assert_ne!(first, other);
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_not_json_is_the_policys_fault() {
+        for body in ["", "{", "{} {}", "nothing"] {
+            let error = Message::new("job-1", EventKind::Progress, body.to_owned(), Scheme::Body).unwrap_err();
+            assert_eq!((error.code().name, error.code().blame), ("webhook.body-not-json", Blame::Policy), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_body_of_more_than_a_mebibyte_is_refused() {
+        let body = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 2));
+        assert!(Message::new("j", EventKind::Failed, body(Message::MAX_BYTES), Scheme::Body).is_ok());
+        let error = Message::new("j", EventKind::Failed, body(Message::MAX_BYTES + 1), Scheme::Body).unwrap_err();
+        assert_eq!(error.code(), "webhook.body-too-large");
+    }
+}

@@ -1,0 +1,115 @@
+//! The secret that signs webhooks.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fault::{Code, Fault, codes};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+/// What marks a secret whose rest is the key in base64, by the Standard Webhooks specification.
+const STANDARD_PREFIX: &str = "whsec_";
+
+/// Why a secret is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// Too easy to guess.
+    #[error("the webhook secret has {bytes} bytes; it needs at least {} of them", Secret::MIN_BYTES)]
+    TooShort {
+        /// How many it has; the secret itself is not told.
+        bytes: usize,
+    },
+    /// The signing code doesn't take it.
+    #[error("the webhook secret can't be used as a key")]
+    Unusable,
+}
+
+impl Fault for SecretError {
+    fn code(&self) -> &'static Code {
+        match self {
+            Self::TooShort { .. } => &codes::webhook::SECRET_TOO_SHORT,
+            Self::Unusable => &codes::webhook::SECRET_UNUSABLE,
+        }
+    }
+}
+
+/// A webhook secret, ready to sign. It can't be read back, printed or serialised: only the keyed hash is kept.
+#[derive(Clone)]
+pub struct Secret {
+    keyed: Hmac<Sha256>,
+    /// The same, but for a `whsec_` secret, where receivers decode the key before they use it.
+    standard: Hmac<Sha256>,
+}
+
+impl Secret {
+    /// The shortest secret outside of local work, in bytes: 192 bits, as the Standard Webhooks specification asks for.
+    pub const MIN_BYTES: usize = 24;
+
+    /// A secret of at least [`Self::MIN_BYTES`] bytes.
+    pub fn new(text: &str) -> Result<Self, SecretError> {
+        if text.len() < Self::MIN_BYTES {
+            return Err(SecretError::TooShort { bytes: text.len() });
+        }
+        Self::allowing_short(text)
+    }
+
+    /// A secret of at least one byte, for local work.
+    pub fn allowing_short(text: &str) -> Result<Self, SecretError> {
+        if text.is_empty() {
+            return Err(SecretError::TooShort { bytes: 0 });
+        }
+        let decoded = text.strip_prefix(STANDARD_PREFIX).and_then(|key| STANDARD.decode(key).ok());
+        let keyed = |key: &[u8]| Hmac::<Sha256>::new_from_slice(key).map_err(|_| SecretError::Unusable);
+        Ok(Self { keyed: keyed(text.as_bytes())?, standard: keyed(decoded.as_deref().unwrap_or(text.as_bytes()))? })
+    }
+
+    /// HMAC-SHA256 over the parts one after the other, keyed with the bytes of the secret as they are.
+    pub(super) fn mac(&self, parts: &[&str]) -> Hmac<Sha256> {
+        over(&self.keyed, parts)
+    }
+
+    /// The same, keyed as the Standard Webhooks specification has it.
+    pub(super) fn standard_mac(&self, parts: &[&str]) -> Hmac<Sha256> {
+        over(&self.standard, parts)
+    }
+}
+
+fn over(keyed: &Hmac<Sha256>, parts: &[&str]) -> Hmac<Sha256> {
+    let mut mac = keyed.clone();
+    parts.iter().for_each(|part| mac.update(part.as_bytes()));
+    mac
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(***)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_not_printed() {
+        let secret = Secret::new("correct horse battery staple").unwrap();
+        assert_eq!(format!("{secret:?}"), "Secret(***)");
+        assert_eq!(format!("{:?}", Some(&secret)), "Some(Secret(***))");
+    }
+
+    #[test]
+    fn a_short_secret_is_refused_without_being_told() {
+        let error = Secret::new("hunter2-hunter2-hunter2").unwrap_err();
+        assert_eq!(error.code(), "webhook.secret-too-short");
+        assert!(error.to_string().contains("23 bytes"), "{error}");
+        assert!(!format!("{error} {error:?}").contains("hunter2"));
+        assert!(Secret::new("hunter2-hunter2-hunter2!").is_ok());
+    }
+
+    #[test]
+    fn local_work_may_use_a_short_secret_but_not_none() {
+        assert!(Secret::allowing_short("x").is_ok());
+        assert!(Secret::allowing_short("").is_err());
+    }
+}

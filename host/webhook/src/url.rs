@@ -1,0 +1,249 @@
+//! Where webhooks may go. The address comes with the job, so it is checked before anything is sent there.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use fault::{Code, Fault, codes};
+use reqwest::Url;
+
+use super::Reach;
+
+/// Why nothing is sent to an address.
+#[derive(Debug, thiserror::Error)]
+pub enum UrlError {
+    /// Not a URL of the web.
+    #[error("the webhook address is not an http or https URL")]
+    Malformed,
+    /// Names and passwords end up in logs.
+    #[error("the webhook address for {host} has credentials in it; use the signature instead")]
+    Credentials {
+        /// Where it points.
+        host: String,
+    },
+    /// Anybody on the way could read it.
+    #[error("the webhook address for {host} is http; this environment allows only https")]
+    Insecure {
+        /// Where it points.
+        host: String,
+    },
+    /// An address that no certificate vouches for and that may be inside of our own network.
+    #[error("the webhook address names the host by its address ({host}); use a public name")]
+    Literal {
+        /// Where it points.
+        host: String,
+    },
+    /// Not a host of the platform.
+    #[error("webhooks may not be sent to {host}: it is not on this environment's list of hosts")]
+    Unlisted {
+        /// Where it points.
+        host: String,
+    },
+}
+
+impl Fault for UrlError {
+    fn code(&self) -> &'static Code {
+        match self {
+            Self::Malformed => &codes::webhook::BAD_URL,
+            Self::Credentials { .. } => &codes::webhook::URL_CREDENTIALS,
+            Self::Insecure { .. } => &codes::webhook::URL_INSECURE,
+            Self::Literal { .. } => &codes::webhook::URL_LITERAL,
+            Self::Unlisted { .. } => &codes::webhook::URL_UNLISTED,
+        }
+    }
+}
+
+/// An address that has passed the rules. Its path and query may be a secret, so only the host is ever printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WebhookUrl(Url);
+
+impl WebhookUrl {
+    /// The host, as a name or an address, for logs.
+    pub fn host(&self) -> &str {
+        self.0.host_str().unwrap_or_default()
+    }
+
+    pub(super) fn as_url(&self) -> &Url {
+        &self.0
+    }
+}
+
+impl fmt::Debug for WebhookUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WebhookUrl({}://{}/***)", self.0.scheme(), self.host())
+    }
+}
+
+/// Where plain http is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpRule {
+    /// Nowhere.
+    Never,
+    /// On this machine.
+    Loopback,
+    /// Everywhere: for an environment whose receivers have no certificate.
+    Everywhere,
+}
+
+/// What an environment accepts as the address of a receiver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UrlRules {
+    http: HttpRule,
+    /// Whether a host may be an address or this machine, and whether a name may resolve to a private address.
+    private: bool,
+    /// Lower-case names; one that begins with a dot stands for everything under it. None: all hosts.
+    hosts: Option<Vec<String>>,
+}
+
+impl UrlRules {
+    /// For work on one's own machine: https anywhere, http on the loopback interface.
+    pub fn local() -> Self {
+        Self { http: HttpRule::Loopback, private: true, hosts: None }
+    }
+
+    /// For everything else: https to public hosts by name.
+    pub fn production() -> Self {
+        Self { http: HttpRule::Never, private: false, hosts: None }
+    }
+
+    /// The same with another rule for plain http.
+    #[must_use]
+    pub fn with_http(mut self, http: HttpRule) -> Self {
+        self.http = http;
+        self
+    }
+
+    /// The same for these hosts only: `hooks.example.com`, or `*.example.com` for every name under it. An empty list
+    /// allows none.
+    #[must_use]
+    pub fn with_hosts<S: AsRef<str>>(mut self, hosts: impl IntoIterator<Item = S>) -> Self {
+        let plain = |host: S| host.as_ref().trim().trim_start_matches('*').trim_end_matches('.').to_ascii_lowercase();
+        self.hosts = Some(hosts.into_iter().map(plain).filter(|host| !host.is_empty()).collect());
+        self
+    }
+
+    /// What a client for these rules may connect to, after names are resolved.
+    pub fn reach(&self) -> Reach {
+        if self.private { Reach::Anywhere } else { Reach::PublicOnly }
+    }
+
+    /// The address, if it passes.
+    pub fn check(&self, text: &str) -> Result<WebhookUrl, UrlError> {
+        let url = Url::parse(text).map_err(|_| UrlError::Malformed)?;
+        let host = url.host_str().unwrap_or_default().to_owned();
+        // The parser has already turned every spelling of an address (decimal, hexadecimal) into the usual one.
+        let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
+        let name = host.trim_end_matches('.');
+        let this_machine = literal.map_or(name == "localhost" || name.ends_with(".localhost"), |ip| ip.is_loopback());
+
+        if !matches!(url.scheme(), "http" | "https") || name.is_empty() {
+            return Err(UrlError::Malformed);
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(UrlError::Credentials { host });
+        }
+        let http_allowed = match self.http {
+            HttpRule::Never => false,
+            HttpRule::Loopback => this_machine,
+            HttpRule::Everywhere => true,
+        };
+        if url.scheme() == "http" && !http_allowed {
+            return Err(UrlError::Insecure { host });
+        }
+        if !self.private && (literal.is_some() || this_machine) {
+            return Err(UrlError::Literal { host });
+        }
+        if !self.lists(name) {
+            return Err(UrlError::Unlisted { host });
+        }
+        Ok(WebhookUrl(url))
+    }
+
+    fn lists(&self, name: &str) -> bool {
+        let listed = |rule: &String| if rule.starts_with('.') { name.ends_with(rule.as_str()) } else { name == rule };
+        self.hosts.as_ref().is_none_or(|hosts| hosts.iter().any(listed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(rules: &UrlRules, url: &str) -> &'static str {
+        rules.check(url).map_or_else(|error| error.code().name, |_| "ok")
+    }
+
+    #[test]
+    fn production_takes_https_by_name_only() {
+        for (url, expected) in [
+            ("https://hooks.example.com/v1?token=x", "ok"),
+            ("https://hooks.example.com:8443/", "ok"),
+            ("http://hooks.example.com/", "webhook.url-insecure"),
+            ("https://203.0.113.7/", "webhook.url-literal"),
+            ("https://2130706433/", "webhook.url-literal"),
+            ("https://0x7f.1/", "webhook.url-literal"),
+            ("https://[::1]/", "webhook.url-literal"),
+            ("https://[::ffff:169.254.169.254]/", "webhook.url-literal"),
+            ("https://localhost/", "webhook.url-literal"),
+            ("https://LOCALHOST./", "webhook.url-literal"),
+            ("https://a.localhost/", "webhook.url-literal"),
+            ("https://user:secret@hooks.example.com/", "webhook.url-credentials"),
+            ("https://user@hooks.example.com/", "webhook.url-credentials"),
+            ("ftp://hooks.example.com/", "webhook.bad-url"),
+            ("file:///etc/passwd", "webhook.bad-url"),
+            ("hooks.example.com", "webhook.bad-url"),
+            ("https://", "webhook.bad-url"),
+            ("https://./", "webhook.bad-url"),
+            ("", "webhook.bad-url"),
+        ] {
+            assert_eq!(verdict(&UrlRules::production(), url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn local_work_takes_http_on_this_machine() {
+        for (url, expected) in [
+            ("http://127.0.0.1:9000/hook", "ok"),
+            ("http://localhost:9000/hook", "ok"),
+            ("http://[::1]:9000/hook", "ok"),
+            ("https://hooks.example.com/", "ok"),
+            ("http://hooks.example.com/", "webhook.url-insecure"),
+            ("http://192.168.1.7/", "webhook.url-insecure"),
+            ("http://localhost.example.com/", "webhook.url-insecure"),
+        ] {
+            assert_eq!(verdict(&UrlRules::local(), url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_hosts_is_exact_and_a_star_covers_what_is_under_it() {
+        let rules = UrlRules::production().with_hosts(["hooks.example.com", "*.example.org", " "]);
+        for (url, expected) in [
+            ("https://HOOKS.example.com/", "ok"),
+            ("https://hooks.example.com./", "ok"),
+            ("https://a.b.example.org/", "ok"),
+            ("https://example.org/", "webhook.url-unlisted"),
+            ("https://evilexample.org/", "webhook.url-unlisted"),
+            ("https://hooks.example.com.evil.net/", "webhook.url-unlisted"),
+            ("https://a.hooks.example.com/", "webhook.url-unlisted"),
+        ] {
+            assert_eq!(verdict(&rules, url), expected, "{url}");
+        }
+        assert_eq!(verdict(&UrlRules::local().with_hosts([""]), "https://example.org/"), "webhook.url-unlisted");
+    }
+
+    #[test]
+    fn http_can_be_allowed_without_allowing_private_hosts() {
+        let rules = UrlRules::production().with_http(HttpRule::Everywhere);
+        assert_eq!(verdict(&rules, "http://hooks.example.com/"), "ok");
+        assert_eq!(verdict(&rules, "http://10.0.0.1/"), "webhook.url-literal");
+        assert_eq!(rules.reach(), Reach::PublicOnly);
+    }
+
+    #[test]
+    fn neither_path_nor_query_nor_password_is_printed() {
+        let url = UrlRules::local().check("https://h.example/path?token=geheim").unwrap();
+        assert_eq!(format!("{url:?}"), "WebhookUrl(https://h.example/***)");
+        let error = UrlRules::local().check("https://me:geheim@h.example/").unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("geheim"));
+    }
+}
