@@ -1,7 +1,7 @@
 # Every target with a `##` comment is listed by `make help`.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vendor lint bench guests guest-js docs ci ffmpeg toolchain
+.PHONY: help demo test test-vendor lint deny bench guests guest-js docs ci ffmpeg toolchain
 
 CARGO ?= cargo
 # rustup's programs are found also by a shell that was open while rustup was installed.
@@ -29,6 +29,14 @@ lint: toolchain ## Checks the formatting, and the lints of host and guests
 	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	@echo "checking the lints of the guests, as they are compiled for the sandbox"
 	@$(CARGO) clippy -p codex-policy -p codex-lean-policy -p policy-sdk -p wasi-policy -p template-policy --target wasm32-unknown-unknown --locked -- -D warnings
+
+# Known vulnerabilities have a check of their own, because it needs RustSec's database: cargo deny check advisories.
+deny: toolchain ## Checks licences, banned crates and sources against deny.toml, with cargo-deny
+	@if ! command -v cargo-deny >/dev/null; then \
+		echo "cargo-deny is needed and not found: cargo install --locked cargo-deny" >&2; \
+		exit 1; \
+	fi
+	@$(CARGO) deny --locked check licenses bans sources
 
 bench: toolchain ffmpeg ## Measures a job against its encodes, its link and its memory, and the worker's start
 	@$(CARGO) bench --locked -p codex-transcoder --bench job --bench worker
