@@ -1,4 +1,4 @@
-//! Builds the default policy as a component, to be embedded in the program with all that `policy new` writes.
+//! Embeds all that `policy new` writes.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -10,12 +10,10 @@ const NEW_POLICY: [&str; 5] = ["guests/template", "guests/sdk", "wit", "Cargo.lo
 
 fn main() -> Result<(), Box<dyn Error>> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
-    for input in ["guests/codex", "Cargo.toml"].iter().chain(&NEW_POLICY) {
+    for input in ["Cargo.toml"].iter().chain(&NEW_POLICY) {
         println!("cargo::rerun-if-changed={}", workspace.join(input).display());
     }
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
-    let built = policy_builder::build(&workspace, "codex-policy")?;
-    fs::copy(built.path, out.join("codex-policy.wasm"))?;
     fs::write(out.join("new_policy.rs"), embedded(&workspace)?)?;
     let manifest = fs::read_to_string(workspace.join("Cargo.toml"))?;
     let bindgen = manifest.lines().find(|line| line.starts_with("wit-bindgen = ")).ok_or("no wit-bindgen")?;

@@ -102,24 +102,20 @@ fn the_reference_of_limits_is_the_one_that_policies_are_held_to() {
     let text = read("docs/limits.md");
     let (_, from) = text.split_once("<!-- limits: begin -->\n").expect("where the limits begin");
     let (block, _) = from.split_once("<!-- limits: end -->").expect("where the limits end");
-    let expected = codex_transcoder::policy::limits::reference_markdown();
+    let expected = policy::limits::reference_markdown();
     assert_eq!(block, expected, "docs/limits.md is behind; this belongs there:\n{expected}");
 }
 
 #[test]
 fn every_host_function_has_a_limit_for_its_calls() {
-    let sources = sources("host/codex-transcoder/src/capability");
+    let sources = sources("host/policy/src/interfaces");
     let literals = |call: &str| -> BTreeSet<String> {
         let after = sources.iter().flat_map(|(_, text)| text.split(call).skip(1));
         after.filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next()).map(str::to_owned).collect()
     };
-    let entered = &literals(".enter(") | &literals(".host_call(");
-    let limited = codex_transcoder::policy::limits::IMPORTS.map(|import| import.name.to_owned());
-    assert_eq!(
-        entered,
-        BTreeSet::from(limited),
-        "IMPORTS in host/codex-transcoder/src/policy/limits/import.rs has other functions"
-    );
+    let entered = &(&literals("name: ") | &literals("plain(")) | &literals("by_name(");
+    let limited = policy::limits::IMPORTS.map(|import| import.name.to_owned());
+    assert_eq!(entered, BTreeSet::from(limited), "IMPORTS in host/policy/src/limits/import.rs has other functions");
 }
 
 #[test]

@@ -4,18 +4,18 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use codex_transcoder::capability::Powers;
-use codex_transcoder::engine;
-use codex_transcoder::event::{Event, Observer};
-use codex_transcoder::policy::bindings::codex::transcode::types::{Destination, Failure, Job, MediaKind};
-use codex_transcoder::policy::limits::{Limit, Limits, Used};
-use codex_transcoder::policy::{Call, Candidate, Compiler, Policy, PolicyError};
-use codex_transcoder::production::Means;
+use contract::v0_1::types::{Destination, Failure, Job, MediaKind};
 use fault::Fault as _;
+use job::JobHost;
+use job::event::{Event, Observer};
+use job::production::Means;
 use media::encode::Toolbox;
 use media::encoder::Proof;
 use media::probe::Declared;
 use media::process::Tool;
+use policy::engine;
+use policy::limits::{Limit, Limits, Used};
+use policy::{Call, Candidate, Compiler, HostContext, Policy, PolicyError};
 use publish::{CacheRules, Labels};
 use storage::{LocalDirectory, Stores};
 use tempfile::TempDir;
@@ -46,49 +46,48 @@ impl Bench {
         Policy::load(&self.compiler, Candidate { limits, ..Candidate::new("hostile", component, "{}") }).await
     }
 
-    fn powers(&self) -> Powers {
+    fn host(&self) -> HostContext {
         let store = |name: &str| {
             let path = self.folder.path().join(name);
             std::fs::create_dir_all(&path).unwrap();
             LocalDirectory::open(&path).unwrap()
         };
         let no_tool = || Tool::new("/nowhere".into(), Duration::from_secs(1));
-        Powers {
-            means: Means {
-                job_id: "job".into(),
-                stores: Stores::default().with("media", store("media")).with("originals", store("originals")),
-                labels: Labels { cache: CacheRules::default(), notes: Default::default() },
-                tools: Arc::new(Toolbox {
-                    ffmpeg: no_tool(),
-                    version: String::new(),
-                    ffprobe: no_tool(),
-                    proof: Proof { gpu_missing: None, cpu_missing: None },
-                    devices: Vec::new(),
-                    threads: 1,
-                    insists: None,
-                }),
-                work: self.folder.path().to_owned(),
-                journal: None,
-                observer: Arc::new(Nobody),
-                cancel: CancellationToken::new(),
-                alive: mpsc::channel(1).0,
-                max_original: u64::MAX,
-            },
+        let means = Means {
+            job_id: "job".into(),
+            stores: Stores::default().with("media", store("media")).with("originals", store("originals")),
+            labels: Labels { cache: CacheRules::default(), notes: Default::default() },
+            tools: Arc::new(Toolbox {
+                ffmpeg: no_tool(),
+                version: String::new(),
+                ffprobe: no_tool(),
+                proof: Proof { gpu_missing: None, cpu_missing: None },
+                devices: Vec::new(),
+                threads: 1,
+                insists: None,
+            }),
+            work: self.folder.path().to_owned(),
+            journal: None,
+            observer: Arc::new(Nobody),
+            cancel: CancellationToken::new(),
+            alive: mpsc::channel(1).0,
+            max_original: u64::MAX,
+        };
+        HostContext {
+            job: "job".into(),
             creator: "creator".into(),
-            declared: Declared::Video,
+            readable: means.stores.names().into(),
             writable: Arc::new(["media".to_owned()]),
             settings: "{}".into(),
-            courier: None,
-            report: Arc::new(Mutex::new(None)),
+            calls: Box::new(JobHost::new(means, Declared::Video, None, Arc::new(Mutex::new(None)))),
             recorder: None,
-            rehearsal: None,
         }
     }
 
     /// Loads it and runs a job with it.
     async fn job(&self, component: Vec<u8>, limits: Limits, key: &str) -> Result<(String, Used), Ended> {
         let policy = self.load(component, limits).await.map_err(Ended::By)?;
-        let (answer, used) = Call::with_powers(&policy, self.powers()).run(&job(key)).await.map_err(Ended::By)?;
+        let (answer, used) = Call::with_host(&policy, self.host()).run(&job(key)).await.map_err(Ended::By)?;
         Ok((answer.map_err(Ended::Failed)?.output, used))
     }
 
@@ -200,10 +199,10 @@ async fn a_policy_that_was_ended_a_hundred_times_works_when_it_behaves() {
     );
     let policy = bench.load(moody, Limits::default()).await.unwrap();
     for _ in 0..100 {
-        let ended = Call::with_powers(&policy, bench.powers()).run(&job("creator/long-name")).await.unwrap_err();
+        let ended = Call::with_host(&policy, bench.host()).run(&job("creator/long-name")).await.unwrap_err();
         assert_eq!(ended.code(), "policy.limit-handles");
     }
-    let (answer, _) = Call::with_powers(&policy, bench.powers()).run(&job("creator/a")).await.unwrap();
+    let (answer, _) = Call::with_host(&policy, bench.host()).run(&job("creator/a")).await.unwrap();
     assert_eq!(answer.unwrap().output, "{}");
 }
 
@@ -213,12 +212,12 @@ async fn a_guest_that_never_ends_does_not_hold_up_the_others() {
     let bench = Bench::new();
     let endless = bench.load(guest::named("endless-loop"), Limits::default()).await.unwrap();
     let good = bench.load(guest::named("good"), Limits::default()).await.unwrap();
-    let endless = async { Call::with_powers(&endless, bench.powers()).run(&job("creator/a")).await };
+    let endless = async { Call::with_host(&endless, bench.host()).run(&job("creator/a")).await };
     let job = job("creator/a");
     let others = async {
         // It is polled first, so it computes by now.
         for _ in 0..20 {
-            Call::with_powers(&good, bench.powers()).run(&job).await.unwrap().0.unwrap();
+            Call::with_host(&good, bench.host()).run(&job).await.unwrap().0.unwrap();
             tokio::task::yield_now().await;
         }
     };

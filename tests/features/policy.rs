@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use codex_transcoder::policy;
+use policy;
 use testkit::outcome::Outcome;
 use testkit::receiver::Receiver;
 use testkit::{fixtures, workspace};

@@ -29,6 +29,7 @@
 //! Decisions are functions of records, so a native test calls them directly; a workflow is tested against
 //! [`fake::ScriptedHost`]. Outside WebAssembly the generated imports abort the process, which is why nothing but
 //! `HostPowers` touches them and why it exists only there.
+#![warn(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail"))]
 
 pub mod bindings;

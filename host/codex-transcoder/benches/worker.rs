@@ -150,7 +150,7 @@ fn manifest_to_first_job() {
     let folder = tempfile::tempdir().unwrap();
     let ship = |version: usize| {
         let section = [0, 3, 1, b'v', version as u8];
-        let module = [codex_transcoder::policy::DEFAULT, &section].concat();
+        let module = [policy::DEFAULT, &section].concat();
         let sha256 = hex::encode(sha2::Sha256::digest(&module));
         let name = format!("{version}.wasm");
         let manifest = serde_json::json!({

@@ -12,22 +12,8 @@
     )
 )]
 
-pub mod account;
-pub mod capability;
 pub mod cli;
-pub mod comparison;
-pub mod cost;
-pub mod engine;
-pub mod event;
-pub mod job;
 pub mod observe;
-pub mod policy;
-pub mod production;
-pub mod recording;
-pub mod rehearsal;
-pub mod report;
-pub mod scenario;
 pub mod serve;
 pub mod settings;
-pub mod work;
 pub mod worker;

@@ -10,6 +10,8 @@ mod code;
 pub mod codes;
 mod failure;
 mod page;
+pub mod redact;
+pub mod secret;
 pub mod text;
 
 pub use blame::Blame;

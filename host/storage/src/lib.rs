@@ -35,6 +35,9 @@ pub use local::{LocalDirectory, SingleFile, UNFINISHED, folder_of};
 pub use records::{Record, Records};
 pub use scope::{Destination, OutOfScope, Scope};
 
+/// The store that originals come from. A policy reads it and never writes to it.
+pub const ORIGINALS: &str = "originals";
+
 /// What is written.
 #[derive(Clone, Debug)]
 pub enum Body {

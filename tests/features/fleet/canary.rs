@@ -1,6 +1,6 @@
 //! A policy on trial.
 
-use codex_transcoder::policy::share;
+use policy::share;
 use serde_json::{Value, json};
 use testkit::platform::Platform;
 

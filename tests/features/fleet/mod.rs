@@ -12,8 +12,8 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use codex_transcoder::policy;
-use codex_transcoder::policy::signature::{self, NewKey, SecretKey};
+use policy;
+use policy::signature::{self, NewKey, SecretKey};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;

@@ -7,11 +7,11 @@ use clap::Args;
 use media::command::Arguments;
 use media::encoder;
 use media::process::Tool;
+use policy::{AdmitError, Compiler, Policy, PolicyError, named};
 use tokio_util::sync::CancellationToken;
 
 use super::environment::EnvironmentArgs;
 use super::exit::Ended;
-use crate::policy::{AdmitError, Compiler, Policy, PolicyError, named};
 
 /// The arguments of `doctor`.
 #[derive(Clone, Debug, Args)]
@@ -78,7 +78,7 @@ impl Doctor {
     async fn policy(&self) -> Finding {
         let began = Instant::now();
         let loaded = async {
-            let compiler = Compiler::new(crate::engine::new().map_err(PolicyError::Engine)?);
+            let compiler = Compiler::new(policy::engine::new().map_err(PolicyError::Engine)?);
             Ok::<_, AdmitError>(Policy::load(&compiler, named(self.policy.as_deref()).await?.candidate).await?)
         };
         match loaded.await {

@@ -3,10 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use authoring::recording::RecordingFolder;
 use clap::{Args, ValueEnum};
 use fault::Failure;
+use job::event::Observer;
+use job::{Host, Job, JobRecorder, Outcome, Request};
 use media::probe::Declared;
+use policy::{Chosen, Policy};
 use storage::Destination;
+use storage::ORIGINALS;
 use storage::{Key, LocalDirectory, SingleFile, Stores};
 use tokio_util::sync::CancellationToken;
 use webhook::{Courier, Deliverer, Secret, UrlRules, http_client};
@@ -15,11 +20,7 @@ use super::environment::EnvironmentArgs;
 use super::exit::Ended;
 use super::policy::Loaded;
 use super::{settings_argument, view};
-use crate::event::Observer;
-use crate::job::{Host, Job, ORIGINALS, Outcome, Request};
 use crate::observe::Redactor;
-use crate::policy::{Chosen, Policy};
-use crate::recording::Recordings;
 
 /// The stores that a local job has, each a folder of its own below `--out`.
 const STORES: [&str; 3] = ["media", "archive", "assets"];
@@ -171,10 +172,10 @@ impl Run {
 }
 
 /// Where the job is recorded, without the webhook's secret.
-fn recordings(folder: &Path, secret: &str) -> Result<Recordings, Ended> {
+fn recordings(folder: &Path, secret: &str) -> Result<Arc<dyn JobRecorder>, Ended> {
     let redactor = Redactor::default();
     redactor.register(secret);
-    Recordings::open(folder, redactor).map_err(Ended::failed)
+    Ok(Arc::new(RecordingFolder::open(folder, redactor).map_err(Ended::failed)?))
 }
 
 /// A file's name as an id.

@@ -1,15 +1,17 @@
 //! What the commands of a deployed worker share: its settings, its log, and how it says that it can't work.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use authoring::recording::RecordingFolder;
 use clap::Args;
+use job::JobRecorder;
+use policy::Standing;
 use runpod::{self, Endpoint};
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Ended;
 use crate::observe::{self, Health, Metrics, ObserveServer, Redactor};
-use crate::policy::Standing;
-use crate::recording::Recordings;
 use crate::settings::{Settings, of_this_process};
 use crate::worker::{self, Assembled, Parts, Service, Unfit};
 
@@ -41,8 +43,10 @@ pub fn redactor(settings: &Settings) -> Redactor {
 }
 
 /// Where jobs are recorded, without any secret; none where nobody asked for it.
-pub fn recordings(settings: &Settings, folder: Option<&Path>) -> Result<Option<Recordings>, Ended> {
-    folder.map(|folder| Recordings::open(folder, redactor(settings))).transpose().map_err(Ended::failed)
+pub fn recordings(settings: &Settings, folder: Option<&Path>) -> Result<Option<Arc<dyn JobRecorder>>, Ended> {
+    let Some(folder) = folder else { return Ok(None) };
+    let folder = RecordingFolder::open(folder, redactor(settings)).map_err(Ended::failed)?;
+    Ok(Some(Arc::new(folder)))
 }
 
 /// Sends the log to stderr as lines of JSON, without any secret.

@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use fault::Failure;
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
+use job::Outcome;
+use job::event::{Event, Observer};
+use job::report::Report;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::table::aligned;
-use crate::event::{Event, Observer};
-use crate::job::Outcome;
-use crate::report::Report;
 
 /// The bars of this process; log lines are written between them.
 fn bars() -> &'static MultiProgress {

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use job::JobRecorder;
 use runpod::{self, Worker as RunpodWorker};
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Ended;
 use super::service::{self, SettingsArgs};
 use crate::observe::Metrics;
-use crate::recording::Recordings;
 use crate::serve::one_job;
 
 /// The file that the platform's developers are used to have picked up.
@@ -73,7 +73,7 @@ impl Worker {
 async fn test(
     settings: &crate::settings::Settings,
     file: &Path,
-    recordings: Option<Recordings>,
+    recordings: Option<Arc<dyn JobRecorder>>,
     cancel: CancellationToken,
 ) -> Result<(), Ended> {
     let unreadable = |why: String| Ended::usage(format!("{} can't be used: {why}", file.display()));

@@ -54,7 +54,8 @@ fn of_this_program(text: &str) -> Option<EnvFilter> {
 }
 
 /// The packages of this program, as their log lines name them. `policy` is also what policies log as.
-const PACKAGES: [&str; 7] = [env!("CARGO_CRATE_NAME"), "media", "policy", "publish", "runpod", "storage", "webhook"];
+const PACKAGES: [&str; 9] =
+    [env!("CARGO_CRATE_NAME"), "authoring", "job", "media", "policy", "publish", "runpod", "storage", "webhook"];
 
 /// That level for this program and its policy. The libraries below it say warnings at most: their debug messages drown
 /// everything, and some of them hold what was sent over the network.

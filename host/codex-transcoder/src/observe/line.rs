@@ -2,10 +2,10 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use fault::redact::{MARK, Redactor};
 use serde_json::Value;
 
 use super::fields::{Fields, MESSAGE};
-use super::redact::{MARK, Redactor};
 
 /// Longest line, in bytes with its line break. What collects logs cuts longer ones, and then they are no JSON any more;
 /// Docker does so at 16 KiB.

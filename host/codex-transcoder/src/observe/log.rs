@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::Write;
 use std::time::SystemTime;
 
+use fault::redact::Redactor;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::MakeWriter;
@@ -14,7 +15,6 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use super::fields::Fields;
 use super::level::{LogLevel, log_level};
 use super::line::{Head, line};
-use super::redact::Redactor;
 
 /// The span field that names the job.
 const JOB: &str = "job";

@@ -7,6 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use fault::text::printable;
+use job::event::{Event, Observer};
+use job::report::Report;
+use policy::{Change, Refusal, Role, Standing};
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -14,10 +17,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry, Unit};
 use runpod::Ended;
-
-use crate::event::{Event, Observer};
-use crate::policy::{Change, Refusal, Role, Standing};
-use crate::report::Report;
 
 /// Most different values of a label whose values come from a policy; the rest is counted as [`OTHER`]. A policy that
 /// puts the time into the name of a step must not fill a monitoring system.

@@ -1,10 +1,10 @@
 //! What is counted, as it is read.
 
 use fault::{Blame, Failure};
+use job::event::Event;
+use job::report::{ObjectReport, Report};
 
-use crate::event::Event;
 use crate::observe::Metrics;
-use crate::report::{ObjectReport, Report};
 
 fn failure(code: &str) -> Failure {
     Failure { code: code.to_owned(), blame: Blame::Upload, message: "why".to_owned(), retryable: false }

@@ -5,7 +5,6 @@ mod level;
 mod line;
 mod log;
 mod metrics;
-mod redact;
 mod server;
 
 #[cfg(test)]
@@ -13,8 +12,8 @@ mod log_tests;
 #[cfg(test)]
 mod metrics_tests;
 
+pub use fault::redact::{MARK, Redactor};
 pub use level::{LogLevel, log_level};
 pub use log::{JsonLog, install};
 pub use metrics::{JobRunning, Metrics};
-pub use redact::{MARK, Redactor};
 pub use server::{Health, ObserveError, ObserveServer};

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use fault::{Code, Fault, codes};
+use job::is_plain_id;
 use serde_json::{Map, Value};
-
-use crate::job::is_plain_id;
 
 /// Why a body is no job.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

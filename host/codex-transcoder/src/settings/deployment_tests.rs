@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use policy::Place;
 use serde_json::json;
 
 use super::*;
-use crate::policy::Place;
 
 const SECRET: &str = "0123456789abcdef01234567";
 

@@ -4,19 +4,19 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fault::secret::SecretText;
 use fault::text::printable;
+use policy::Place;
 use serde_json::{Map, Value as Json};
 use webhook::Secret;
 
 use super::choice::{AllowHttp, Choice, Environment};
 use super::problem::{Problem, ProblemKind, SettingsError};
 use super::raw::Raw;
-use super::secret_text::SecretText;
 use super::stores;
 use super::table::NOT_BUILT_IN;
 use super::types::{CacheSettings, JobSettings, PolicySettings, Settings, WebhookSettings};
 use super::value::{self, Value};
-use crate::policy::Place;
 
 /// Makes settings, or tells everything that is wrong.
 pub fn resolve(raw: Raw) -> Result<Settings, SettingsError> {

@@ -2,15 +2,15 @@
 
 use std::net::SocketAddr;
 
+use fault::secret::SecretText;
 use fault::text::printable;
+use policy::Place;
+use policy::signature::PublicKey;
 use reqwest::Url;
 use storage::RESERVED;
 use toml::de::DeValue;
 
 use super::keys::{Kind, NAME_RULE};
-use super::secret_text::SecretText;
-use crate::policy::Place;
-use crate::policy::signature::PublicKey;
 
 /// A value that is what its setting takes.
 #[derive(Clone, Debug, PartialEq, Eq)]

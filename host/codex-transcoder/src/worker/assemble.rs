@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fault::{Code, Failure, Fault, codes};
+use job::Host;
+use policy::signature::{PublicKey, SignatureError};
+use policy::{Compiler, Gate, LastGood, Place, PolicyError, Rules, Watcher, fetch};
 use publish::CacheRules;
+use storage::ORIGINALS;
 use storage::s3::{Dialect, Patience, S3Settings, S3Store};
 use storage::{LocalDirectory, Records, Stores};
 use webhook::{Deliverer, HttpRule, Outbox, Secret, UrlRules, http_client};
 
 use super::Service;
 use crate::cli::environment::{EncoderChoice, EnvironmentArgs};
-use crate::job::{Host, ORIGINALS};
 use crate::observe::Metrics;
-use crate::policy::signature::{PublicKey, SignatureError};
-use crate::policy::{Compiler, Gate, LastGood, Place, PolicyError, Rules, Watcher, fetch};
 use crate::settings::{
     AllowHttp, Bucket, DialectSetting, EncoderSetting, Environment, PolicySettings, Settings, StorePlace,
 };
@@ -208,7 +209,7 @@ fn environment(settings: &Settings) -> EnvironmentArgs {
 
 /// The way in for this environment's policies.
 pub fn gate(settings: &PolicySettings) -> Result<Gate, Failure> {
-    let engine = crate::engine::new().map_err(PolicyError::Engine)?;
+    let engine = policy::engine::new().map_err(PolicyError::Engine)?;
     let keys: Result<Vec<PublicKey>, SignatureError> =
         settings.public_keys.iter().map(|text| PublicKey::parse(text)).collect();
     let rules = Rules {
@@ -275,8 +276,8 @@ async fn try_stores(settings: &Settings, stores: &Stores) -> Result<(), Failure>
 
 /// What a killed worker left on this disk.
 async fn clean(root: PathBuf) -> Result<(), Failure> {
-    crate::work::WorkDirectory::make(&root)?;
-    match tokio::task::spawn_blocking(move || crate::work::sweep(&root)).await {
+    job::work::WorkDirectory::make(&root)?;
+    match tokio::task::spawn_blocking(move || job::work::sweep(&root)).await {
         Ok(Ok(0)) | Err(_) => {}
         Ok(Ok(removed)) => tracing::info!(removed, "work directories of a killed worker are removed"),
         Ok(Err(error)) => tracing::warn!(%error, "work directories of a killed worker could not be removed"),

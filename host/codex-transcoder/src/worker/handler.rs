@@ -3,6 +3,10 @@
 use std::sync::Arc;
 
 use fault::{Code, Failure, codes};
+use job::account::Account;
+use job::event::Observer;
+use job::{self, Host, Job, Outcome, Request};
+use policy::{Chosen, Roster};
 use runpod::{self, Ended, Progress};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -11,11 +15,7 @@ use webhook::{Courier, Deliverer, Outbox, UrlRules};
 
 use super::input::Input;
 use super::watch::JobWatch;
-use crate::account::Account;
-use crate::event::Observer;
-use crate::job::{self, Host, Job, Outcome, Request};
 use crate::observe::Metrics;
-use crate::policy::{Chosen, Roster};
 
 /// Everything that jobs need, made once.
 pub struct Service {
@@ -120,7 +120,7 @@ async fn tell_refusal(
 }
 
 fn refuse(chosen: &Chosen, job: &str, failure: Failure, observer: &Arc<dyn Observer>) -> Ended {
-    observer.on(&crate::event::Event::Failed { failure: failure.clone() });
+    observer.on(&job::event::Event::Failed { failure: failure.clone() });
     finished(Err(failure), &Account { job: job.to_owned(), ..Account::under(chosen) })
 }
 

@@ -2,12 +2,12 @@
 
 use fault::text::printable;
 use fault::{Code, Fault, codes};
+use job::{Request, is_plain_id};
 use media::probe::Declared;
 use serde_json::{Map, Value};
 use storage::Destination;
 use storage::Key;
-
-use crate::job::{ORIGINALS, Request, is_plain_id};
+use storage::ORIGINALS;
 
 /// A job that can't be run as it was asked for, with everything that is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -3,10 +3,10 @@
 use std::sync::{Mutex, PoisonError};
 
 use fault::codes;
+use job::event::{Event, Observer};
 use runpod::Progress;
 use serde_json::json;
 
-use crate::event::{Event, Observer};
 use crate::observe::{JobRunning, Metrics};
 
 /// Percent between two messages to the queue while encoding. Each is a request; a sender looks now and then.

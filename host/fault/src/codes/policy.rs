@@ -27,6 +27,12 @@ codes! {
         meaning: "There is no manifest at the policy's place, or no module beside the manifest.",
         advice: "Check `policy.place`. Put the module there before the manifest, as `policy activate` does.",
     }
+    pub CLIENT = "policy.client" {
+        blame: Host,
+        retryable: false,
+        meaning: "The HTTP client that fetches policies can't be set up.",
+        advice: "Install the system's root certificates (`ca-certificates`).",
+    }
     pub UNREACHABLE = "policy.unreachable" {
         blame: Host,
         retryable: true,

@@ -2,11 +2,11 @@
 
 use clap::Args;
 use fault::Failure;
+use policy::fetch::{self, FetchError};
+use policy::{Deployment, Shelf, ShelfError};
 
 use super::place::{self, PlaceArgs};
 use crate::cli::exit::Ended;
-use crate::policy::fetch::{self, FetchError};
-use crate::policy::{Deployment, Shelf, ShelfError};
 
 /// The arguments of `policy activate`.
 #[derive(Clone, Debug, Args)]

@@ -3,13 +3,13 @@
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
+use authoring::cost::{self, Cost, Costs, Nearest};
 use clap::Args;
+use policy::limits::Unit;
 
 use super::loaded::Loaded;
 use crate::cli::exit::Ended;
 use crate::cli::table::aligned;
-use crate::cost::{self, Cost, Costs, Nearest};
-use crate::policy::limits::Unit;
 
 /// The part of a limit from which on it is shown in red. A policy has no reason to come so near: the defaults are far
 /// above what one needs.
@@ -91,8 +91,9 @@ fn time(microseconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use policy::limits::Amount;
+
     use super::*;
-    use crate::policy::limits::Amount;
 
     fn costs(used: f64) -> Costs {
         let amount = Amount { name: "host-calls", unit: Unit::Count, used, limit: 100 };

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
+use fault::secret::SecretText;
 use fault::{Failure, codes};
+use policy::signature::{SecretKey, Signature, SignatureError};
+use policy::{Compiler, Deployment, Manifest, Place, Policy, PolicyError, fetch};
 use policy_builder::Member;
 use sha2::{Digest as _, Sha256};
 use storage::{Stores, folder_of};
@@ -13,9 +16,6 @@ use storage::{Stores, folder_of};
 use super::keygen::password;
 use crate::cli::exit::Ended;
 use crate::cli::settings_argument;
-use crate::policy::signature::{SecretKey, Signature, SignatureError};
-use crate::policy::{Compiler, Deployment, Manifest, Place, Policy, PolicyError, fetch};
-use crate::settings::SecretText;
 
 /// Where it goes in the crate's folder.
 const OUT: &str = "dist";
@@ -78,7 +78,7 @@ impl Build {
             limits,
         };
         let candidate = manifest.candidate(module.clone()).map_err(Ended::failed)?;
-        let engine = crate::engine::new().map_err(|error| Ended::failed(PolicyError::Engine(error)))?;
+        let engine = policy::engine::new().map_err(|error| Ended::failed(PolicyError::Engine(error)))?;
         let loaded = Policy::load(&Compiler::new(engine), candidate).await.map_err(Ended::failed)?;
 
         let signature = match &key {

@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use authoring::comparison::{Comparison, PARTS, scene_of};
+use authoring::recording::{Recording, RecordingFolder};
+use authoring::rehearsal::perform;
 use clap::Args;
 use fault::Failure;
 use fault::text::printable;
@@ -12,9 +15,6 @@ use super::replay::unusable;
 use super::show;
 use crate::cli::exit::Ended;
 use crate::cli::table::aligned;
-use crate::comparison::{Comparison, PARTS, scene_of};
-use crate::recording::{Recording, Recordings};
-use crate::rehearsal::perform;
 
 /// The arguments of `policy diff`.
 #[derive(Clone, Debug, Args)]
@@ -56,7 +56,7 @@ struct Summary {
 impl Diff {
     /// Compares them.
     pub async fn run(self) -> Result<(), Ended> {
-        let files = Recordings::list(&self.recordings).map_err(unusable)?;
+        let files = RecordingFolder::list(&self.recordings).map_err(unusable)?;
         if files.is_empty() {
             return Err(Ended::usage(format!("there is no recording in {}", self.recordings.display())));
         }

@@ -2,7 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use authoring::recording::PolicyIdentity;
+use authoring::rehearsal::commands::{Process, processes};
+use authoring::rehearsal::{
+    NOMINAL_LOUDNESS, Performance, Scene, described_job, described_media, perform, source_info,
+};
 use clap::{Args, ValueEnum};
+use contract::json::{from_value, to_value};
+use contract::v0_1::convert;
+use contract::v0_1::media::Plan;
+use contract::v0_1::types::{Job, MediaKind, Rendition};
 use media::containment::{INPUT_NAME, guarded_input};
 use media::encoder::{Device, Processor};
 use media::info::MediaInfo;
@@ -13,17 +22,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::loaded::Loaded;
 use super::show;
-use crate::capability::convert;
 use crate::cli::environment::{EncoderChoice, EnvironmentArgs};
 use crate::cli::exit::Ended;
 use crate::cli::settings_argument;
 use crate::cli::table::aligned;
-use crate::policy::bindings::codex::transcode::media::Plan;
-use crate::policy::bindings::codex::transcode::types::{Job, MediaKind, Rendition};
-use crate::policy::json::{from_value, to_value};
-use crate::recording::PolicyIdentity;
-use crate::rehearsal::commands::{Process, processes};
-use crate::rehearsal::{NOMINAL_LOUDNESS, Performance, Scene, described_job, described_media, perform, source_info};
 
 /// What there is to encode with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use authoring::inspect::{self, Inspection, Interface};
 use clap::Args;
 use fault::text::printable;
+use policy::signature::PublicKey;
+use policy::{Compiler, Named, PolicyError, named};
 
 use crate::cli::exit::Ended;
-use crate::policy::inspect::{Inspection, Interface};
-use crate::policy::signature::PublicKey;
-use crate::policy::{Compiler, Named, PolicyError, inspect, named};
 
 /// Longest text of a module's own that is shown.
 const SHOWN: usize = 300;
@@ -36,7 +36,7 @@ impl Inspect {
         let Named { candidate, signature } = named(Some(&self.file)).await.map_err(Ended::failed)?;
         let keys = self.key.iter().map(|key| public_key(key)).collect::<Result<Vec<_>, _>>()?;
         let signature = self.signature()?.or(signature);
-        let engine = crate::engine::new().map_err(|error| Ended::failed(PolicyError::Engine(error)))?;
+        let engine = policy::engine::new().map_err(|error| Ended::failed(PolicyError::Engine(error)))?;
         let found = inspect::inspect(&Compiler::new(engine), candidate, signature.as_deref(), &keys).await;
         if self.json {
             println!("{:#}", serde_json::to_value(&found).unwrap_or_default());

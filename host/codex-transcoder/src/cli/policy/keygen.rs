@@ -5,10 +5,10 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use fault::secret::SecretText;
+use policy::signature;
 
 use crate::cli::exit::Ended;
-use crate::policy::signature;
-use crate::settings::SecretText;
 
 /// The variable with the password of a secret key. Not an argument: those can be read by every user of the machine.
 const PASSWORD: &str = "CODEX_POLICY_KEY_PASSWORD";

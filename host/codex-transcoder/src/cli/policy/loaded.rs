@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
+use policy::{Candidate, Compiler, Policy, PolicyError, named};
 use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 
 use crate::cli::exit::Ended;
 use crate::cli::settings_argument;
-use crate::policy::{Candidate, Compiler, Policy, PolicyError, named};
 
 /// The word for the policy that is built into the program, where a file is expected.
 pub(super) const BUILT_IN: &str = "built-in";
@@ -23,7 +23,7 @@ impl Loaded {
     /// Reads it; the one that is built in where no file is named, or [`BUILT_IN`] is.
     pub(in crate::cli) async fn read(path: Option<&Path>) -> Result<Self, Ended> {
         let path = path.filter(|path| path.as_os_str() != BUILT_IN);
-        let engine = crate::engine::new().map_err(|error| Ended::failed(PolicyError::Engine(error)))?;
+        let engine = policy::engine::new().map_err(|error| Ended::failed(PolicyError::Engine(error)))?;
         let candidate = named(path).await.map_err(Ended::failed)?.candidate;
         Ok(Self { compiler: Compiler::new(engine), candidate, first: OnceCell::new() })
     }

@@ -1,11 +1,11 @@
 //! What the commands about an environment's policies have in common: its settings, its place, and its way in.
 
 use clap::Args;
+use policy::{Admitted, Gate, Manifest, Place, fetch};
 use storage::Stores;
 
 use crate::cli::exit::Ended;
 use crate::cli::service::SettingsArgs;
-use crate::policy::{Admitted, Gate, Manifest, Place, fetch};
 use crate::settings::Settings;
 use crate::worker;
 

@@ -2,16 +2,16 @@
 
 use std::path::PathBuf;
 
+use authoring::comparison::{Comparison, PARTS, scene_of};
+use authoring::recording::{PolicyIdentity, Recording};
+use authoring::rehearsal::perform;
 use clap::Args;
+use contract::json::to_value;
 use serde_json::{Value, json};
 
 use super::loaded::Loaded;
 use super::show;
 use crate::cli::exit::Ended;
-use crate::comparison::{Comparison, PARTS, scene_of};
-use crate::policy::json::to_value;
-use crate::recording::{PolicyIdentity, Recording};
-use crate::rehearsal::perform;
 
 /// Most differences that are shown of one part.
 const MAX_LINES: usize = 20;
@@ -59,7 +59,7 @@ impl Replay {
     }
 }
 
-pub(super) fn unusable(error: crate::recording::RecordingError) -> Ended {
+pub(super) fn unusable(error: authoring::recording::RecordingError) -> Ended {
     Ended::usage(fault::Failure::from(error).to_string())
 }
 

@@ -1,11 +1,11 @@
 //! `policy rollback`: the last step undone.
 
 use clap::Args;
+use policy::Shelf;
 
 use super::activate::told;
 use super::place::PlaceArgs;
 use crate::cli::exit::Ended;
-use crate::policy::Shelf;
 
 /// The arguments of `policy rollback`.
 #[derive(Clone, Debug, Args)]

@@ -1,15 +1,12 @@
 //! Values of the contract, for a person.
 
+use authoring::rehearsal::compare::Difference;
+use contract::json::to_value;
+use contract::v0_1::media::{HlsOutput, Moment, Output, Plan, SegmentContainer, SegmentLayout};
+use contract::v0_1::types::{Effort, Rendition, VideoEncoding};
 use fault::text::printable;
+use policy::PolicyError;
 use serde_json::Value;
-
-use crate::policy::PolicyError;
-use crate::policy::bindings::codex::transcode::media::{
-    HlsOutput, Moment, Output, Plan, SegmentContainer, SegmentLayout,
-};
-use crate::policy::bindings::codex::transcode::types::{Effort, Rendition, VideoEncoding};
-use crate::policy::json::to_value;
-use crate::rehearsal::compare::Difference;
 
 /// Longest value that is shown in a difference, in characters.
 const MAX_VALUE: usize = 160;

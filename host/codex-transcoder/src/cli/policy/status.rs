@@ -2,12 +2,12 @@
 
 use clap::Args;
 use fault::{Blame, Failure};
+use policy::fetch::{self, Source};
+use policy::{Manifest, Signed};
 use serde_json::json;
 
 use super::place::{self, Environment, PlaceArgs};
 use crate::cli::exit::Ended;
-use crate::policy::fetch::{self, Source};
-use crate::policy::{Manifest, Signed};
 
 /// The arguments of `policy status`.
 #[derive(Clone, Debug, Args)]

@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use authoring::rehearsal::perform;
+use authoring::scenario::{Finding, Golden, Scenario, Verdict, judge, junit};
 use clap::Args;
 use fault::{Failure, codes};
+use policy::PolicyError;
 
 use super::loaded::Loaded;
 use super::show;
 use crate::cli::exit::Ended;
-use crate::policy::PolicyError;
-use crate::rehearsal::perform;
-use crate::scenario::{Finding, Golden, Scenario, Verdict, judge, junit};
 
 /// Most lines that are shown of what is wrong with one scenario.
 const MAX_LINES: usize = 20;

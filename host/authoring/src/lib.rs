@@ -1,0 +1,19 @@
+//! What an author of policies needs and a worker doesn't: rehearsals, scenarios, recordings, comparisons, costs.
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "a test may fail"
+    )
+)]
+
+pub mod comparison;
+pub mod cost;
+pub mod inspect;
+pub mod recording;
+pub mod rehearsal;
+pub mod scenario;

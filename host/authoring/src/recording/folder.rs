@@ -1,0 +1,125 @@
+//! The folder that recordings are written to.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use contract::v0_1::types::MediaInfo;
+use fault::Failure;
+use fault::redact::Redactor;
+use job::{JobRecorder, JobRecording, RecordingContext};
+use policy::{CallRecorder, Policy};
+use serde_json::Value;
+
+use super::{Cleaner, Recorder, Recording, RecordingError};
+
+/// What the names of recordings end with.
+const ENDING: &str = ".recording.json";
+
+/// Most recordings that a folder keeps; the oldest go first. A usual one has 20 KB, the largest some 10 MB.
+const MAX_KEPT: usize = 1_000;
+
+/// Where jobs are recorded.
+#[derive(Clone, Debug)]
+pub struct RecordingFolder {
+    folder: Arc<Path>,
+    redactor: Redactor,
+}
+
+impl RecordingFolder {
+    /// In this folder, which is made where it is missing. What the redactor knows is left out.
+    pub fn open(folder: &Path, redactor: Redactor) -> Result<Self, RecordingError> {
+        std::fs::create_dir_all(folder)
+            .map_err(|source| RecordingError::Io { file: folder.display().to_string(), source })?;
+        Ok(Self { folder: folder.into(), redactor })
+    }
+
+    /// Writes a recording, whole or not at all, in place of an earlier one of the same job.
+    pub async fn keep(&self, recording: Recording) -> Result<PathBuf, RecordingError> {
+        let folder = Arc::clone(&self.folder);
+        let file = folder.join(format!("{}{ENDING}", recording.job.id));
+        let shown = file.display().to_string();
+        let write = move || -> std::io::Result<PathBuf> {
+            let mut text = serde_json::to_vec_pretty(&recording.to_json())?;
+            text.push(b'\n');
+            let mut unfinished = tempfile::NamedTempFile::new_in(&folder)?;
+            unfinished.write_all(&text)?;
+            unfinished.persist(&file)?;
+            forget_the_oldest(&folder)?;
+            Ok(file)
+        };
+        let written = tokio::task::spawn_blocking(write).await.unwrap_or_else(|lost| Err(std::io::Error::other(lost)));
+        written.map_err(|source| RecordingError::Io { file: shown, source })
+    }
+
+    /// The recordings in a folder, or this one file.
+    pub fn list(path: &Path) -> Result<Vec<PathBuf>, RecordingError> {
+        let failed = |source| RecordingError::Io { file: path.display().to_string(), source };
+        if !path.is_dir() {
+            std::fs::metadata(path).map_err(failed)?;
+            return Ok(vec![path.to_owned()]);
+        }
+        let entries = std::fs::read_dir(path).map_err(failed)?;
+        let mut files: Vec<PathBuf> =
+            entries.flatten().map(|entry| entry.path()).filter(|path| is_ours(path)).collect();
+        files.sort();
+        Ok(files)
+    }
+}
+
+impl JobRecorder for RecordingFolder {
+    fn begin(&self, settings: &serde_json::Value) -> Arc<dyn JobRecording> {
+        let cleaner = Cleaner::new(self.redactor.clone());
+        cleaner.learn(settings);
+        Arc::new(RecordedJob { folder: self.clone(), recorder: Recorder::new(cleaner) })
+    }
+}
+
+/// One job, with the folder that its recording goes to.
+struct RecordedJob {
+    folder: RecordingFolder,
+    recorder: Recorder,
+}
+
+impl CallRecorder for RecordedJob {
+    fn call(&self, call: &'static str, arguments: Value, answer: Value) {
+        self.recorder.call(call, arguments, answer);
+    }
+
+    fn media(&self, info: MediaInfo) {
+        self.recorder.media(info);
+    }
+}
+
+#[async_trait]
+impl JobRecording for RecordedJob {
+    fn attempt(&self) {
+        self.recorder.begin();
+    }
+
+    async fn keep(
+        &self,
+        policy: &Policy,
+        context: RecordingContext<'_>,
+        outcome: &Result<Value, Failure>,
+    ) -> Result<PathBuf, Failure> {
+        let recording = Recording::of(policy, context, &self.recorder, outcome).await;
+        Ok(self.folder.keep(recording).await?)
+    }
+}
+
+fn is_ours(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(ENDING))
+}
+
+fn forget_the_oldest(folder: &Path) -> std::io::Result<()> {
+    let files: Vec<PathBuf> =
+        std::fs::read_dir(folder)?.flatten().map(|entry| entry.path()).filter(|path| is_ours(path)).collect();
+    let Some(over) = files.len().checked_sub(MAX_KEPT).filter(|over| *over > 0) else { return Ok(()) };
+    let age = |path: PathBuf| Some((std::fs::metadata(&path).ok()?.modified().ok()?, path));
+    let mut kept: Vec<(SystemTime, PathBuf)> = files.into_iter().filter_map(age).collect();
+    kept.sort();
+    kept.iter().take(over).try_for_each(|(_, path)| std::fs::remove_file(path))
+}

@@ -1,0 +1,112 @@
+//! Listens to a job while it runs.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use contract::v0_1::types::MediaInfo;
+use policy::CallRecorder;
+use serde_json::Value;
+
+use super::{CallRecord, Cleaner};
+
+/// Most calls that are kept. The default policy makes some thirty; one that is near its limit is told by its count.
+const MAX_CALLS: usize = 5_000;
+
+/// Most bytes of calls that are kept.
+const MAX_BYTES: usize = 8 << 20;
+
+/// What one job does, as it does it.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    cleaner: Cleaner,
+    heard: Mutex<Heard>,
+}
+
+/// What was heard of an attempt.
+#[derive(Clone, Debug, Default)]
+pub struct Heard {
+    /// The calls that were kept, in their order.
+    pub calls: Vec<CallRecord>,
+    /// How many were not.
+    pub left_out: u64,
+    /// What was in the source.
+    pub media_info: Option<MediaInfo>,
+    bytes: usize,
+}
+
+impl Recorder {
+    /// One that takes out what this cleaner knows.
+    pub fn new(cleaner: Cleaner) -> Self {
+        Self { cleaner, heard: Mutex::default() }
+    }
+
+    /// Takes out what nobody may see.
+    pub fn cleaner(&self) -> &Cleaner {
+        &self.cleaner
+    }
+
+    /// Another attempt of the job begins: what the last one did is forgotten.
+    pub fn begin(&self) {
+        *self.heard() = Heard::default();
+    }
+
+    /// What was heard so far.
+    pub fn taken(&self) -> Heard {
+        self.heard().clone()
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl CallRecorder for Recorder {
+    fn media(&self, info: MediaInfo) {
+        self.heard().media_info = Some(info);
+    }
+
+    fn call(&self, call: &'static str, arguments: Value, answer: Value) {
+        let mut heard = self.heard();
+        if heard.calls.len() >= MAX_CALLS || heard.bytes >= MAX_BYTES {
+            heard.left_out += 1;
+            return;
+        }
+        let record = CallRecord {
+            call: call.to_owned(),
+            arguments: self.cleaner.clean(arguments),
+            answer: self.cleaner.clean(answer),
+        };
+        heard.bytes += size(&record.arguments) + size(&record.answer);
+        heard.calls.push(record);
+    }
+}
+
+/// About how many bytes it is written with.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + 2,
+        Value::Array(items) => items.iter().map(|item| size(item) + 1).sum::<usize>() + 2,
+        Value::Object(fields) => fields.iter().map(|(name, value)| name.len() + size(value) + 4).sum::<usize>() + 2,
+        _ => 8,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_flood_of_calls_leaves_is_bounded_and_counted() {
+        let recorder = Recorder::default();
+        for _ in 0..MAX_CALLS + 3 {
+            recorder.call("log.write", json!({}), Value::Null);
+        }
+        assert_eq!((recorder.taken().calls.len(), recorder.taken().left_out), (MAX_CALLS, 3));
+        recorder.begin();
+        for _ in 0..MAX_BYTES / 50_000 + 10 {
+            recorder.call("log.write", json!({ "message": "x".repeat(50_000) }), Value::Null);
+        }
+        assert!(recorder.taken().left_out > 5);
+    }
+}

@@ -1,0 +1,145 @@
+//! What a policy decides about one job: the answers of its pure functions, the plan that it asked for, and how it ended.
+
+use std::collections::BTreeMap;
+
+use contract::json::{from_value, to_value};
+use contract::v0_1::layout::Asset;
+use contract::v0_1::media::Report;
+use contract::v0_1::types::{Job, MediaInfo, Message, Rendition, VideoEncoder};
+use fault::Failure;
+use policy::{Call, Policy, PolicyError};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::asset_name;
+use crate::recording::{CallRecord, Cleaner};
+
+/// What the decisions are about.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// The job.
+    pub job: &'a Job,
+    /// What is in the source; none where it could not be opened.
+    pub media_info: Option<&'a MediaInfo>,
+    /// The encoders that are proven.
+    pub encoders: &'a [VideoEncoder],
+}
+
+/// What a policy decides. Each is null where it did not come to that.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Decisions {
+    /// `ladder.select`: `{"ok": [rendition]}` or `{"err": refusal}`.
+    pub ladder: Value,
+    /// `layout.key-for` of every asset: `store:key`.
+    pub keys: BTreeMap<String, Value>,
+    /// What was passed to `transcode.start`.
+    pub plan: Value,
+    /// `payload.completed`, or `payload.failed` for a job that failed, with the body as what it says.
+    pub payload: Value,
+    /// How the job ended: `{"ok": output}` or `{"err": failure}`.
+    pub outcome: Value,
+}
+
+impl Decisions {
+    /// Asks the pure functions, and takes the rest from what the job did. A function that traps or meets a limit has
+    /// `{"fails": failure}` for its answer.
+    pub async fn of(
+        policy: &Policy,
+        inputs: Inputs<'_>,
+        calls: &[CallRecord],
+        outcome: &Result<Value, Failure>,
+    ) -> Self {
+        let mut decisions = Self { plan: plan_of(calls), outcome: to_value(outcome), ..Self::default() };
+        let mut ladder = Vec::new();
+        if let Some(info) = inputs.media_info {
+            let selected = Call::pure(policy).select(info, inputs.encoders).await;
+            if let Ok(Ok(renditions)) = &selected {
+                ladder.clone_from(renditions);
+            }
+            decisions.ladder = told(selected.map(|selected| to_value(&selected)));
+        }
+        for asset in assets(&ladder) {
+            let to = Call::pure(policy).key_for(inputs.job, &asset).await;
+            let to = told(to.map(|to| format!("{}:{}", to.store, to.key).into()));
+            decisions.keys.insert(asset_name(&asset), to);
+        }
+        let message = match (outcome, inputs.media_info, report_of(calls)) {
+            (Err(failure), ..) => Some(Call::pure(policy).failed_message(inputs.job, &failure.clone().into()).await),
+            (Ok(_), Some(info), Some(report)) => {
+                Some(Call::pure(policy).completed_message(inputs.job, info, &report).await)
+            }
+            (Ok(_), ..) => None,
+        };
+        if let Some(message) = message {
+            decisions.payload = told(message.map(|message| message_value(&message)));
+        }
+        decisions
+    }
+
+    /// The same without what nobody may see.
+    #[must_use]
+    pub fn cleaned(self, cleaner: &Cleaner) -> Self {
+        Self {
+            ladder: cleaner.clean(self.ladder),
+            keys: self.keys.into_iter().map(|(asset, to)| (asset, cleaner.clean(to))).collect(),
+            plan: cleaner.clean(self.plan),
+            payload: cleaner.clean(self.payload),
+            outcome: cleaner.clean(self.outcome),
+        }
+    }
+
+    /// Each by its name, in the order in which they are told.
+    pub fn parts(&self) -> [(&'static str, Value); 5] {
+        [
+            ("ladder", self.ladder.clone()),
+            ("keys", to_value(&self.keys)),
+            ("plan", self.plan.clone()),
+            ("payload", self.payload.clone()),
+            ("outcome", self.outcome.clone()),
+        ]
+    }
+
+    /// Why the job failed; none where it did not.
+    pub fn failure(&self) -> Option<(&str, &str)> {
+        let failure = self.outcome.get("err")?;
+        let text = |name: &str| failure.get(name).and_then(Value::as_str).unwrap_or_default();
+        Some((text("code"), text("message")))
+    }
+}
+
+fn told(answer: Result<Value, PolicyError>) -> Value {
+    answer.unwrap_or_else(|error| json!({ "fails": to_value(&Failure::from(error)) }))
+}
+
+/// A message with its body as what it says, so that differences have a path.
+pub fn message_value(message: &Message) -> Value {
+    let body = serde_json::from_str(&message.body).unwrap_or_else(|_| Value::from(message.body.as_str()));
+    json!({ "body": body, "signature": to_value(&message.signature) })
+}
+
+/// Everything that a platform asks the name of, whether or not this job makes it.
+fn assets(ladder: &[Rendition]) -> Vec<Asset> {
+    let mut assets = vec![Asset::MasterPlaylist];
+    assets.extend(ladder.iter().map(|rendition| Asset::RungPlaylist(rendition.name.clone())));
+    assets.extend([
+        Asset::PreviewPlaylist,
+        Asset::Still("default".to_owned()),
+        Asset::WaveformData,
+        Asset::WaveformImage,
+        Asset::Mezzanine,
+    ]);
+    assets
+}
+
+/// The plan that was started last.
+fn plan_of(calls: &[CallRecord]) -> Value {
+    let last = calls.iter().rev().find(|call| call.call == "transcode.start");
+    last.and_then(|call| call.arguments.get("plan")).cloned().unwrap_or_default()
+}
+
+/// The report that the policy was given.
+pub(super) fn report_of(calls: &[CallRecord]) -> Option<Report> {
+    let waited = calls.iter().rev().filter(|call| call.call == "transcode.wait");
+    waited.filter_map(|call| from_value("", call.answer.get("ok")?.clone()).ok()).next()
+}

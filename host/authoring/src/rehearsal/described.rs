@@ -1,0 +1,139 @@
+//! Sources and jobs as people describe them: what they leave out is as it usually is.
+
+use contract::json::{JsonError, from_value};
+use contract::v0_1::types::{Job, MediaInfo};
+use media::info::Ratio;
+use serde_json::{Map, Value, json};
+
+/// A source. An empty description is a minute of 1080p with stereo sound.
+///
+/// Besides the contract's own form, a frame rate may be a number or a text (`29.97`, `"30000/1001"`), and `audio: true`
+/// means ordinary sound.
+pub fn described_media(mut media: Value) -> Result<MediaInfo, JsonError> {
+    if media.is_null() {
+        media = json!({ "video": { "width": 1920, "height": 1080 }, "audio": true });
+    }
+    if let Some(media) = media.as_object_mut() {
+        with_defaults(
+            media,
+            json!({ "container": "mov,mp4,m4a,3gp,3g2,mj2", "duration-ms": 60_000, "size-bytes": 50_000_000 }),
+        );
+        if let Some(video) = media.get_mut("video").and_then(Value::as_object_mut) {
+            with_defaults(
+                video,
+                json!({
+                    "codec": "h264",
+                    "frame-rate": 30,
+                    "bit-depth": 8,
+                    "dynamic-range": "sdr",
+                    "interlaced": false,
+                }),
+            );
+            if let Some(rate) = video.get_mut("frame-rate") {
+                *rate = frame_rate(rate).map_err(|error| error.below("media.video.frame-rate"))?;
+            }
+        }
+        if let Some(audio) = media.get_mut("audio") {
+            match audio {
+                Value::Bool(true) => *audio = json!({}),
+                Value::Bool(false) => *audio = Value::Null,
+                _ => {}
+            }
+            if let Some(audio) = audio.as_object_mut() {
+                with_defaults(audio, json!({ "codec": "aac", "channels": 2, "sample-rate": 48_000 }));
+            }
+        }
+    }
+    from_value("media", media)
+}
+
+/// A job on this source.
+pub fn described_job(mut job: Value, media: Option<&MediaInfo>) -> Result<Job, JsonError> {
+    if job.is_null() {
+        job = json!({});
+    }
+    if let Some(job) = job.as_object_mut() {
+        let kind = if media.is_some_and(|media| media.video.is_none()) { "audio" } else { "video" };
+        with_defaults(job, json!({ "id": "job-1", "media-id": "media-1", "creator-id": "creator-1", "kind": kind }));
+        let text = |name: &str| job.get(name).and_then(Value::as_str).unwrap_or_default();
+        let key = format!("{}/originals/{}/input", text("creator-id"), text("media-id"));
+        with_defaults(job, json!({ "source": { "store": storage::ORIGINALS, "key": key } }));
+    }
+    from_value("job", job)
+}
+
+fn with_defaults(fields: &mut Map<String, Value>, defaults: Value) {
+    if let Value::Object(defaults) = defaults {
+        for (name, value) in defaults {
+            fields.entry(name).or_insert(value);
+        }
+    }
+}
+
+/// Frames per second in any of the ways in which people write them.
+fn frame_rate(written: &Value) -> Result<Value, JsonError> {
+    let ratio = match written {
+        Value::Object(_) => return Ok(written.clone()),
+        Value::String(text) => Ratio::parse(text).or_else(|| by_number(text.parse().ok()?)),
+        Value::Number(number) => number.as_f64().and_then(by_number),
+        _ => None,
+    };
+    let ratio = ratio.ok_or_else(|| {
+        json_error(format!("{written} is no frame rate; write 30, 29.97, \"30000/1001\", or numerator and denominator"))
+    })?;
+    Ok(json!({ "numerator": ratio.numerator, "denominator": ratio.denominator }))
+}
+
+fn json_error(reason: String) -> JsonError {
+    serde::de::Error::custom(reason)
+}
+
+fn by_number(rate: f64) -> Option<Ratio> {
+    if !(rate > 0.0 && rate <= 1000.0) {
+        return None;
+    }
+    // What is written 23.976, 29.97 and 59.94 is a whole number over 1.001.
+    let whole = (rate * 1.001).round();
+    if rate.fract() != 0.0 && (rate * 1.001 - whole).abs() < 0.005 {
+        return Ratio::new(whole as u64 * 1000, 1001);
+    }
+    Ratio::new((rate * 1000.0).round() as u64, 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_is_as_it_usually_is() {
+        let media = described_media(Value::Null).unwrap();
+        assert_eq!(media.video.map(|video| (video.width, video.height)), Some((1920, 1080)));
+        let media = described_media(json!({ "audio": true })).unwrap();
+        assert!(media.video.is_none() && media.audio.is_some_and(|audio| audio.channels == 2));
+        let silent = described_media(json!({ "video": { "width": 320, "height": 180 }, "audio": false })).unwrap();
+        assert!(silent.audio.is_none());
+        let job = described_job(json!({ "creator-id": "c" }), Some(&silent)).unwrap();
+        assert_eq!(job.source.key, "c/originals/media-1/input");
+        let error = described_media(json!({ "video": { "width": 320, "hight": 180 } })).unwrap_err();
+        assert_eq!(error.path(), "media.video.hight");
+    }
+
+    #[test]
+    fn frame_rates_may_be_written_as_people_do() {
+        for (written, expected) in [
+            (json!(25), (25, 1)),
+            (json!(29.97), (30_000, 1001)),
+            (json!(23.976), (24_000, 1001)),
+            (json!(12.5), (25, 2)),
+            (json!("60000/1001"), (60_000, 1001)),
+            (json!("30"), (30, 1)),
+        ] {
+            let rate = frame_rate(&written).unwrap();
+            assert_eq!(
+                (rate["numerator"].as_u64(), rate["denominator"].as_u64()),
+                (Some(expected.0), Some(expected.1))
+            );
+        }
+        assert!(frame_rate(&json!("fast")).is_err() && frame_rate(&json!(0)).is_err());
+    }
+}

@@ -1,0 +1,194 @@
+//! One rehearsal, from the job to what came of it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::json::from_value;
+use contract::v0_1::convert;
+use contract::v0_1::media::Report;
+use contract::v0_1::types::{Job, MediaInfo as WitMediaInfo, MediaKind, VideoEncoder};
+use fault::{Blame, Failure, codes};
+use job::output_of;
+use media::encode::Toolbox;
+use media::encoder::{Device, Processor, Proof};
+use media::info::MediaInfo;
+use media::loudness::Measure;
+use media::plan::Plan;
+use media::probe::Declared;
+use media::process::Tool;
+use policy::{Call, CallRecorder, HostContext, Policy, Used};
+use serde_json::Value;
+use storage::Destination;
+use storage::ORIGINALS;
+use storage::{Key, Stores};
+
+use super::answers::Answers;
+use super::host::{self, RehearsalHost};
+use super::shelf::Shelf;
+use super::{Answer, Decisions, Inputs, NOMINAL_LOUDNESS};
+use crate::recording::{CallRecord, Cleaner, Recorder};
+
+/// What is rehearsed.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    /// The job.
+    pub job: Job,
+    /// What is in the source; none where it can't be opened.
+    pub source: Option<MediaInfo>,
+    /// How loud it is.
+    pub loudness: Measure,
+    /// What encodes here, the fastest first.
+    pub processors: Vec<Processor>,
+    /// The graphics processors.
+    pub devices: Vec<Device>,
+    /// The stores that the policy may write to.
+    pub stores: Vec<String>,
+    /// What lies in them already, with its bytes.
+    pub objects: Vec<(Destination, u64)>,
+    /// What the host answers.
+    pub answers: Vec<Answer>,
+    /// What was measured when the job really ran.
+    pub known: Option<Report>,
+    /// The plan that the answers to `transcode.wait` belong to; none for any.
+    pub plan: Option<Value>,
+    /// What is taken out of everything that is told.
+    pub cleaner: Cleaner,
+}
+
+impl Scene {
+    /// A job on a source, on the CPU, with nothing that goes wrong.
+    pub fn of(job: Job, source: Option<MediaInfo>) -> Self {
+        Self {
+            job,
+            source,
+            loudness: NOMINAL_LOUDNESS,
+            processors: vec![Processor::Cpu],
+            devices: Vec::new(),
+            stores: ["media", "archive", "assets"].map(str::to_owned).into(),
+            objects: Vec::new(),
+            answers: Vec::new(),
+            known: None,
+            plan: None,
+            cleaner: Cleaner::nothing(),
+        }
+    }
+
+    /// As the contract tells of them.
+    pub fn encoders(&self) -> Vec<VideoEncoder> {
+        self.processors.iter().map(|processor| convert::encoder(*processor)).collect()
+    }
+
+    fn declared(&self) -> Declared {
+        match self.job.kind {
+            MediaKind::Video => Declared::Video,
+            MediaKind::Audio => Declared::Audio,
+        }
+    }
+
+    fn toolbox(&self) -> Toolbox {
+        let missing = |processor: Processor| {
+            (!self.processors.contains(&processor)).then(|| format!("no {} in this rehearsal", processor.name()))
+        };
+        // Never started: a rehearsal runs no process.
+        let tool = |name: &str| Tool::new(PathBuf::from(name), Duration::ZERO);
+        Toolbox {
+            ffmpeg: tool("ffmpeg"),
+            version: String::new(),
+            ffprobe: tool("ffprobe"),
+            proof: Proof { gpu_missing: missing(Processor::Gpu), cpu_missing: missing(Processor::Cpu) },
+            devices: self.devices.clone(),
+            threads: std::thread::available_parallelism().map_or(2, usize::from).min(16),
+            insists: None,
+        }
+    }
+
+    fn shelves(&self) -> Stores {
+        let shelf = |name: &str| {
+            let here = self.objects.iter().filter(|(to, _)| to.store == name);
+            Shelf::holding(here.map(|(to, bytes)| (to.key.clone(), *bytes)))
+        };
+        let stores = self.stores.iter().fold(Stores::default(), |stores, name| stores.with(name, shelf(name)));
+        stores.with(ORIGINALS, shelf(ORIGINALS))
+    }
+}
+
+/// What came of a rehearsal.
+#[derive(Clone, Debug)]
+pub struct Performance {
+    /// The calls of the host, in their order.
+    pub calls: Vec<CallRecord>,
+    /// What was in the source as the policy was told; none where it was not opened.
+    pub media_info: Option<WitMediaInfo>,
+    /// What the policy decided.
+    pub decisions: Decisions,
+    /// The plan as the host would carry it out, and what on; none where none was accepted.
+    pub accepted: Option<(Plan, Processor)>,
+    /// Why the job failed.
+    pub failure: Option<Failure>,
+    /// What the policy itself took; none where it was ended.
+    pub used: Option<Used>,
+}
+
+/// Runs a job under a policy, with nothing happening outside of it.
+pub async fn perform(policy: &Policy, scene: &Scene) -> Performance {
+    let recorder = Arc::new(Recorder::new(scene.cleaner.clone()));
+    let mut used = None;
+    let outcome = run(policy, scene, &recorder, &mut used).await;
+    let heard = recorder.taken();
+    let encoders = scene.encoders();
+    let seen = heard.media_info.clone().or_else(|| scene.source.as_ref().map(convert::media_info));
+    let inputs = Inputs { job: &scene.job, media_info: seen.as_ref(), encoders: &encoders };
+    let decisions = Decisions::of(policy, inputs, &heard.calls, &outcome).await.cleaned(&scene.cleaner);
+    let started = heard.calls.iter().any(|call| call.call == "transcode.start" && call.answer.get("ok").is_some());
+    let accepted = scene.source.as_ref().filter(|_| started).and_then(|info| {
+        let plan = convert::plan(&from_value("plan", decisions.plan.clone()).ok()?).ok()?;
+        let processor = host::processor(&plan, info, &scene.toolbox()).ok()?;
+        Some((plan, processor))
+    });
+    Performance { calls: heard.calls, media_info: heard.media_info, decisions, accepted, failure: outcome.err(), used }
+}
+
+async fn run(
+    policy: &Policy,
+    scene: &Scene,
+    recorder: &Arc<Recorder>,
+    used: &mut Option<Used>,
+) -> Result<Value, Failure> {
+    let job = &scene.job;
+    let bad_key = |error: storage::BadKey| Failure {
+        code: codes::job::BAD_REQUEST.name.to_owned(),
+        blame: Blame::Upload,
+        message: format!("the job's source: {error}"),
+        retryable: false,
+    };
+    let from = Destination { store: job.source.store.clone(), key: Key::parse(&job.source.key).map_err(bad_key)? };
+    let host = RehearsalHost {
+        job: job.id.clone(),
+        from,
+        source: scene.source.clone(),
+        declared: scene.declared(),
+        loudness: scene.loudness,
+        known: scene.known.clone(),
+        plan: scene.plan.clone(),
+        answers: Answers::new(scene.answers.clone()),
+        cleaner: scene.cleaner.clone(),
+        tools: scene.toolbox(),
+        stores: scene.shelves(),
+        opened: None,
+        transcode: None,
+    };
+    let context = HostContext {
+        job: job.id.clone(),
+        creator: job.creator_id.clone(),
+        readable: scene.stores.iter().cloned().chain([ORIGINALS.to_owned()]).collect(),
+        writable: scene.stores.clone().into(),
+        settings: policy.settings().into(),
+        calls: Box::new(host),
+        recorder: Some(Arc::clone(recorder) as Arc<dyn CallRecorder>),
+    };
+    let (ran, spent) = Call::with_host(policy, context).run(job).await?;
+    *used = Some(spent);
+    let outcome = ran.map_err(Failure::from)?;
+    Ok(output_of(policy, &outcome)?)
+}

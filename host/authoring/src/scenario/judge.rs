@@ -1,0 +1,179 @@
+//! Holds what a policy did against what it was to do.
+
+use policy::{Call, Policy};
+use serde_json::Value;
+
+use super::{Expectation, ExpectedCall, Scenario};
+use crate::recording::CallRecord;
+use crate::rehearsal::compare::{Difference, covers, missing};
+use crate::rehearsal::{Performance, asset_name};
+
+/// Something that is not as it should be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Finding {
+    /// A value is another one.
+    Difference(Difference),
+    /// Something else, in a sentence.
+    Sentence(String),
+}
+
+impl Finding {
+    fn other(path: &str, expected: impl Into<Value>, got: impl Into<Value>) -> Self {
+        Self::Difference(Difference { path: path.to_owned(), expected: expected.into(), got: got.into() })
+    }
+}
+
+/// Everything that is not as the scenario wants it.
+pub async fn judge(scenario: &Scenario, policy: &Policy, performance: &Performance) -> Vec<Finding> {
+    let expect = &scenario.expect;
+    let decisions = &performance.decisions;
+    let mut findings = Vec::new();
+    if let Some(expected) = &expect.ladder {
+        findings.extend(ladder(expected, &decisions.ladder));
+    }
+    named("refused", &expect.refused, decisions.ladder.get("err").unwrap_or(&Value::Null), &mut findings);
+    for (asset, expected) in &expect.keys {
+        let path = format!("keys.{}", asset_name(asset));
+        match Call::pure(policy).key_for(&scenario.scene.job, asset).await {
+            Ok(to) if format!("{}:{}", to.store, to.key) == *expected => {}
+            Ok(to) => findings.push(Finding::other(&path, expected.as_str(), format!("{}:{}", to.store, to.key))),
+            Err(error) => findings.push(Finding::Sentence(format!("{path}: {error}"))),
+        }
+    }
+    plan(&expect.plan, &decisions.plan, &mut findings);
+    calls(expect, &performance.calls, &mut findings);
+    named("payload", &expect.payload, decisions.payload.get("body").unwrap_or(&Value::Null), &mut findings);
+    named("output", &expect.output, decisions.outcome.get("ok").unwrap_or(&Value::Null), &mut findings);
+    let failed = decisions.outcome.get("err").unwrap_or(&Value::Null);
+    if expect.fails.is_null() && !failed.is_null() {
+        let (code, message) = decisions.failure().unwrap_or_default();
+        findings.push(Finding::Sentence(format!("the job fails, and was not to: {message} [{code}]")));
+    } else {
+        named("fails", &expect.fails, failed, &mut findings);
+    }
+    findings
+}
+
+fn named(path: &str, expected: &Value, got: &Value, findings: &mut Vec<Finding>) {
+    if !expected.is_null() {
+        findings.extend(missing(path, expected, got).into_iter().map(Finding::Difference));
+    }
+}
+
+/// The renditions, by name or by what each must have.
+fn ladder(expected: &[Value], got: &Value) -> Vec<Finding> {
+    let Some(renditions) = got.get("ok").and_then(Value::as_array) else {
+        return vec![Finding::other("ladder", expected.to_vec(), got.clone())];
+    };
+    let name = |rendition: &Value| rendition.get("name").cloned().unwrap_or_default();
+    if expected.len() != renditions.len() {
+        let names: Vec<Value> = renditions.iter().map(name).collect();
+        let wanted: Vec<Value> =
+            expected.iter().map(|wanted| if wanted.is_string() { wanted.clone() } else { name(wanted) }).collect();
+        return vec![Finding::other("ladder", wanted, names)];
+    }
+    let mut findings = Vec::new();
+    for (at, (expected, got)) in expected.iter().zip(renditions).enumerate() {
+        let path = format!("ladder[{at}]");
+        match expected {
+            Value::String(_) => named(&path, expected, &name(got), &mut findings),
+            expected => named(&path, expected, got, &mut findings),
+        }
+    }
+    findings
+}
+
+/// Of the outputs those that are named must be among the plan's, in their order; of the rest what is named must be so.
+fn plan(expected: &Value, got: &Value, findings: &mut Vec<Finding>) {
+    let Some(fields) = expected.as_object() else { return };
+    if got.is_null() {
+        findings.push(Finding::Sentence("plan: no plan was started".to_owned()));
+        return;
+    }
+    let mut rest = expected.clone();
+    if let Some(rest) = rest.as_object_mut() {
+        rest.remove("outputs");
+    }
+    named("plan", &rest, got, findings);
+    let Some(wanted) = fields.get("outputs").and_then(Value::as_array) else { return };
+    let none = Vec::new();
+    let outputs = got.get("outputs").and_then(Value::as_array).unwrap_or(&none);
+    let mut from = 0;
+    for (at, wanted) in wanted.iter().enumerate() {
+        let found = outputs.iter().skip(from).position(|output| is_of_kind(wanted, output) && covers(wanted, output));
+        if let Some(found) = found {
+            from += found + 1;
+            continue;
+        }
+        let path = format!("plan.outputs[{at}]");
+        match outputs.iter().skip(from).find(|output| is_of_kind(wanted, output)) {
+            Some(nearest) => named(&path, wanted, nearest, findings),
+            None => {
+                let kinds: Vec<Value> = outputs.iter().map(|output| kind(output).into()).collect();
+                findings.push(Finding::other(&path, kind(wanted), kinds));
+            }
+        }
+    }
+}
+
+fn kind(output: &Value) -> String {
+    let named = output.as_object().and_then(|named| named.keys().next());
+    named.map(String::as_str).or(output.as_str()).unwrap_or_default().to_owned()
+}
+
+fn is_of_kind(wanted: &Value, output: &Value) -> bool {
+    kind(wanted) == kind(output)
+}
+
+fn calls(expect: &Expectation, calls: &[CallRecord], findings: &mut Vec<Finding>) {
+    let mut from = 0;
+    let mut after = "the beginning".to_owned();
+    for (at, expected) in expect.calls.iter().enumerate() {
+        let rest = calls.get(from..).unwrap_or_default();
+        match rest.iter().position(|call| fits(expected, call)) {
+            Some(found) => {
+                from += found + 1;
+                after = format!("`{}`", expected.call);
+            }
+            None => findings.extend(not_called(at, expected, rest, &after)),
+        }
+    }
+    for never in &expect.never {
+        if let Some(call) = calls.iter().find(|call| call.call == *never) {
+            let with = &call.arguments;
+            findings.push(Finding::Sentence(format!("never: `{never}` was called, with {with}")));
+        }
+    }
+}
+
+fn fits(expected: &ExpectedCall, call: &CallRecord) -> bool {
+    expected.call == call.call && covers(&expected.with, &call.arguments) && covers(&expected.answer, &call.answer)
+}
+
+/// The call that comes nearest, and in what it differs; else what was called instead.
+fn not_called(at: usize, expected: &ExpectedCall, rest: &[CallRecord], after: &str) -> Vec<Finding> {
+    let path = format!("calls[{at}]");
+    let differences = |call: &CallRecord| {
+        let mut found = Vec::new();
+        named(&format!("{path}.with"), &expected.with, &call.arguments, &mut found);
+        named(&format!("{path}.answer"), &expected.answer, &call.answer, &mut found);
+        found
+    };
+    let nearest = rest.iter().filter(|call| call.call == expected.call).map(differences).min_by_key(Vec::len);
+    let name = &expected.call;
+    match nearest {
+        Some(differences) => {
+            let mut findings = vec![Finding::Sentence(format!(
+                "{path}: no `{name}` after {after} is as expected; the nearest differs:"
+            ))];
+            findings.extend(differences);
+            findings
+        }
+        None => {
+            let mut names: Vec<&str> = rest.iter().map(|call| call.call.as_str()).collect();
+            names.dedup();
+            let names = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+            vec![Finding::Sentence(format!("{path}: `{name}` was not called after {after}; called were {names}"))]
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The contract with policies, one module per released version.
+//!
+//! A version's module has what wasmtime generates from its frozen WIT, and the conversion of its plans into the one
+//! internal plan of the package `media`. [`json`] is the form in which the contract's values are written in recordings,
+//! scenarios and the output of commands.
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "a test may fail"
+    )
+)]
+
+pub mod json;
+pub mod v0_1;

@@ -1,0 +1,15 @@
+//! What wasmtime generates from `wit/`, alone in a file.
+
+#![allow(missing_docs, reason = "generated; the documentation is in wit/")]
+
+wasmtime::component::bindgen!({
+    path: "../../wit",
+    world: "policy",
+    imports: { default: async | trappable },
+    exports: { default: async },
+    additional_derives: [PartialEq, serde::Serialize, serde::Deserialize],
+    with: {
+        "codex:transcode/media.source": super::Source,
+        "codex:transcode/media.transcode": super::Transcode,
+    },
+});

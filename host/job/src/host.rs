@@ -1,0 +1,183 @@
+//! The host calls of a job that is really done: media programs, stores, webhooks.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use contract::v0_1::convert::{self, refused};
+use contract::v0_1::gpu::Device;
+use contract::v0_1::media::{Plan as AskedPlan, ProgressReport, Report as ContractReport};
+use contract::v0_1::storage::ObjectInfo;
+use contract::v0_1::types::{Failure, Message, SignatureScheme, VideoEncoder};
+use contract::v0_1::webhook::{Delivery, Event as MessageEvent};
+use fault::text::printable;
+use media::info::MediaInfo;
+use media::plan::{Plan, PlanError};
+use media::probe::Declared;
+use policy::HostCalls;
+use publish::Stage;
+use storage::{Body, Destination, ObjectMeta};
+use webhook::{Courier, DeliveryObserver, EventKind, Scheme};
+
+use crate::event::{DeliveryEvents, Event};
+use crate::production::{Means, Original, Production};
+use crate::report::Report;
+
+/// Percent between two answers to `progress`. Waking a policy costs 30 microseconds while encoders fill the caches, so a
+/// hundred times would cost more than all of its decisions.
+const PROGRESS_STEP: u32 = 10;
+
+/// Carries out what a policy asks for.
+pub struct JobHost {
+    means: Means,
+    declared: Declared,
+    courier: Option<Arc<Courier>>,
+    /// What the last transcode made, for the job's own report.
+    report: Arc<Mutex<Option<Report>>>,
+    original: Option<Arc<Original>>,
+    production: Option<Production>,
+    /// The percentage of the last answer to `progress`.
+    reported: Option<u32>,
+}
+
+impl JobHost {
+    /// For one attempt of a job.
+    pub fn new(
+        means: Means,
+        declared: Declared,
+        courier: Option<Arc<Courier>>,
+        report: Arc<Mutex<Option<Report>>>,
+    ) -> Self {
+        Self { means, declared, courier, report, original: None, production: None, reported: None }
+    }
+}
+
+#[async_trait]
+impl HostCalls for JobHost {
+    fn devices(&self) -> Vec<Device> {
+        convert::devices(&self.means.tools.devices)
+    }
+
+    fn encoders(&self) -> Vec<VideoEncoder> {
+        self.means.tools.proof.processors().into_iter().map(convert::encoder).collect()
+    }
+
+    async fn open(&mut self, from: Destination) -> Result<MediaInfo, Failure> {
+        let original = Original::open(&self.means, &from, self.declared).await.map_err(refused)?;
+        let info = original.info.clone();
+        self.original = Some(Arc::new(original));
+        Ok(info)
+    }
+
+    async fn start(&mut self, plan: Plan, _: &AskedPlan) -> Result<(), Failure> {
+        let Some(original) = &self.original else {
+            let (call, reason) = ("transcode.start", "no source is open");
+            return Err(refused(PlanError::OutOfOrder { call, reason }));
+        };
+        self.production = Some(Production::start(&self.means, Arc::clone(original), plan));
+        Ok(())
+    }
+
+    async fn progress(&mut self) -> Option<ProgressReport> {
+        let production = self.production.as_mut()?;
+        loop {
+            let advance = *production.advance.borrow_and_update();
+            if self.reported.is_none_or(|reported| advance.percent >= reported + PROGRESS_STEP) {
+                self.reported = Some(advance.percent);
+                let speed_permille = (advance.speed.clamp(0.0, 1e6) * 1000.0) as u32;
+                return Some(ProgressReport { percent: advance.percent, speed_permille });
+            }
+            // The task has ended: there is nothing more to report, and `wait` is due.
+            production.advance.changed().await.ok()?;
+        }
+    }
+
+    async fn wait(&mut self) -> Option<Result<ContractReport, Failure>> {
+        Some(match self.production.as_mut()?.publish().await? {
+            Ok((summary, objects)) => {
+                let report = Report::of(&summary, &objects);
+                *self.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
+                Ok(convert::report(&summary, &objects))
+            }
+            Err(error) => Err(refused(error)),
+        })
+    }
+
+    fn cancel(&mut self) {
+        if let Some(production) = &self.production {
+            production.cancel.cancel();
+        }
+    }
+
+    fn drop_transcode(&mut self) {
+        self.production = None;
+    }
+
+    async fn head(&mut self, object: Destination) -> Result<Option<ObjectInfo>, Failure> {
+        let store = self.means.stores.get(&object.store).map_err(refused)?;
+        let found = store.head(&object.key).await.map_err(refused)?;
+        Ok(found.map(|info| ObjectInfo { size: info.size }))
+    }
+
+    async fn put(&mut self, object: Destination, content_type: String, content: Vec<u8>) -> Result<(), Failure> {
+        let meta = ObjectMeta {
+            content_type: printable(&content_type, 128),
+            ..self.means.labels.of(&object.key, Stage::Object)
+        };
+        let store = self.means.stores.get(&object.store).map_err(refused)?;
+        store.put(&object.key, Body::Bytes(content), &meta).await.map(drop).map_err(refused)
+    }
+
+    async fn delete(&mut self, object: Destination) -> Result<(), Failure> {
+        self.means.stores.get(&object.store).map_err(refused)?.delete(&object.key).await.map_err(refused)
+    }
+
+    async fn deliver(&mut self, event: MessageEvent, message: Message) -> Result<Delivery, Failure> {
+        let (job, observer) = (self.means.job_id.as_str(), &self.means.observer);
+        let (body, scheme) = (message.body, scheme(message.signature));
+        let sent = match (&self.courier, event) {
+            (Some(courier), MessageEvent::Progress) => {
+                let observer: Arc<dyn DeliveryObserver> = Arc::new(DeliveryEvents(Arc::clone(observer)));
+                courier.mention(job, body, scheme, &observer).map(|()| webhook::Delivery::default())
+            }
+            // Retries can take minutes; a cancelled job does not wait for them.
+            (Some(courier), MessageEvent::Completed) => {
+                let observed = DeliveryEvents(observer);
+                tokio::select! {
+                    sent = courier.send(job, EventKind::Completed, body, scheme, &observed) => sent,
+                    () = self.means.cancel.cancelled() => Ok(webhook::Delivery::default()),
+                }
+            }
+            // Nowhere to send it, but a message that could not be sent is still the policy's fault.
+            (None, event) => {
+                let checked = webhook::Message::new(job, kind(event), body, scheme);
+                checked.map(|_| webhook::Delivery::default())
+            }
+        };
+        let delivery = sent.map_err(refused)?;
+        Ok(Delivery { delivered: delivery.delivered, attempts: delivery.attempts, status: delivery.status })
+    }
+
+    fn step(&mut self, step: String, percent: u32) {
+        self.means.observer.on(&Event::Step { step, percent });
+    }
+
+    fn cancelled(&self) -> bool {
+        self.means.cancel.is_cancelled()
+    }
+}
+
+/// What a message of the contract is to its receiver.
+pub fn kind(event: MessageEvent) -> EventKind {
+    match event {
+        MessageEvent::Completed => EventKind::Completed,
+        MessageEvent::Progress => EventKind::Progress,
+    }
+}
+
+/// The contract's signature schemes, as they are signed.
+pub fn scheme(signature: SignatureScheme) -> Scheme {
+    match signature {
+        SignatureScheme::Body => Scheme::Body,
+        SignatureScheme::TimestampedBody => Scheme::TimestampedBody,
+    }
+}

@@ -1,0 +1,25 @@
+//! One job: from a request to a publication, a webhook and a report.
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "a test may fail"
+    )
+)]
+
+pub mod account;
+pub mod event;
+mod host;
+pub mod production;
+mod recording;
+pub mod report;
+mod run;
+pub mod work;
+
+pub use host::{JobHost, kind, scheme};
+pub use recording::{JobRecorder, JobRecording, RecordingContext};
+pub use run::*;

@@ -1,0 +1,55 @@
+//! Objects in a store of the environment.
+
+use std::sync::Arc;
+
+use storage::{Key, Store, StoreError};
+
+use super::{FetchError, Look, MAX_MODULE, Source, Tag, read};
+use crate::manifest::{self, Manifest};
+
+/// A manifest that is an object, with its module beside it.
+pub struct ManifestObject {
+    /// How it is told.
+    place: String,
+    store: Arc<dyn Store>,
+    key: Key,
+}
+
+impl ManifestObject {
+    /// This one.
+    pub fn new(place: String, store: Arc<dyn Store>, key: Key) -> Self {
+        Self { place, store, key }
+    }
+
+    async fn object(&self, key: &Key, what: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
+        let missing = || FetchError::Missing { what: what.to_owned() };
+        match self.store.read(key, limit).await {
+            Ok(Some(bytes)) => Ok(bytes),
+            Ok(None) | Err(StoreError::NotFound { .. }) => Err(missing()),
+            Err(source) => Err(FetchError::Store { what: what.to_owned(), source }),
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Source for ManifestObject {
+    async fn look(&self, known: Option<&Tag>) -> Result<Look, FetchError> {
+        let what = format!("manifest {}", self.place);
+        let found = self.store.head(&self.key).await;
+        let found = found.map_err(|source| FetchError::Store { what: what.clone(), source })?;
+        let Some(found) = found else { return Err(FetchError::Missing { what }) };
+        // Taken before the content: of a manifest that is written in between, the next look finds another tag.
+        let tag = found.tag.map(Tag);
+        if tag.is_some() && tag.as_ref() == known {
+            return Ok(Look::Same);
+        }
+        let bytes = self.object(&self.key, &what, manifest::MAX_BYTES).await?;
+        Ok(Look::Found { deployment: read(&what, &bytes)?, tag })
+    }
+
+    async fn module(&self, manifest: &Manifest) -> Result<Vec<u8>, FetchError> {
+        let what = format!("module {} beside {}", manifest.module, self.place);
+        let Ok(key) = self.key.sibling(&manifest.module) else { return Err(FetchError::Missing { what }) };
+        self.object(&key, &what, MAX_MODULE).await
+    }
+}

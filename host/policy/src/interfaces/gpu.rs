@@ -1,0 +1,17 @@
+//! `gpu`: what the machine can do.
+
+use contract::v0_1::gpu::{Device, Host};
+use contract::v0_1::types::VideoEncoder;
+
+use super::plain;
+use crate::state::State;
+
+impl Host for State {
+    async fn devices(&mut self) -> wasmtime::Result<Vec<Device>> {
+        self.call(plain("gpu.devices"), |inside| Box::pin(async move { Ok(inside.host.calls.devices()) })).await
+    }
+
+    async fn encoders(&mut self) -> wasmtime::Result<Vec<VideoEncoder>> {
+        self.call(plain("gpu.encoders"), |inside| Box::pin(async move { Ok(inside.host.calls.encoders()) })).await
+    }
+}

@@ -1,0 +1,38 @@
+//! `job`: how far it is, and what this environment set.
+
+use contract::v0_1::job::Host;
+use fault::text::printable;
+use serde_json::json;
+
+use super::plain;
+use crate::state::{HostCall, State};
+
+/// Longest name of a step, in characters.
+const MAX_STEP: usize = 64;
+
+impl Host for State {
+    async fn progress(&mut self, step: String, percent: u32) -> wasmtime::Result<()> {
+        let name = printable(&step, MAX_STEP);
+        let call = HostCall {
+            name: "job.progress",
+            bytes: step.len(),
+            limit: None,
+            arguments: || json!({ "step": step, "percent": percent }),
+        };
+        self.call(call, |inside| {
+            Box::pin(async move {
+                inside.host.calls.step(name, percent.min(100));
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    async fn cancelled(&mut self) -> wasmtime::Result<bool> {
+        self.call(plain("job.cancelled"), |inside| Box::pin(async move { Ok(inside.host.calls.cancelled()) })).await
+    }
+
+    async fn settings(&mut self) -> wasmtime::Result<String> {
+        self.call(plain("job.settings"), |inside| Box::pin(async move { Ok(inside.host.settings.to_string()) })).await
+    }
+}

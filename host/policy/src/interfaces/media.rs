@@ -1,0 +1,144 @@
+//! `media`: reading an original and making everything else from it.
+
+use std::sync::Arc;
+
+use ::media::plan::PlanError;
+use contract::json::to_value;
+use contract::v0_1::convert::{self, destination, refused};
+use contract::v0_1::media::{Host, HostSource, HostTranscode, Plan, ProgressReport, Report};
+use contract::v0_1::types::{Failure, Key, MediaInfo, StoreName};
+use contract::v0_1::{Source, Transcode};
+use serde_json::json;
+use wasmtime::component::Resource;
+
+use super::plain;
+use crate::state::{HostCall, Inside, State};
+
+impl Host for State {
+    async fn open(&mut self, store: StoreName, key: Key) -> wasmtime::Result<Result<Resource<Source>, Failure>> {
+        let asked = (store.clone(), key.clone());
+        let call = HostCall {
+            name: "media.open",
+            bytes: store.len() + key.len(),
+            limit: None,
+            arguments: || json!({ "store": store, "key": key }),
+        };
+        let opened =
+            self.call(call, |inside| Box::pin(async move { Ok(open(inside, &asked.0, &asked.1).await) })).await?;
+        Ok(match opened {
+            Ok(()) => Ok(self.hold(Source)?),
+            Err(failure) => Err(failure),
+        })
+    }
+}
+
+async fn open(inside: Inside<'_>, store: &str, key: &str) -> Result<(), Failure> {
+    match &inside.guest.opened {
+        Some((from, _)) if from.store == store && from.key.as_str() == key => return Ok(()),
+        Some(_) => {
+            return Err(refused(PlanError::OutOfOrder { call: "media.open", reason: "another source is open" }));
+        }
+        None => {}
+    }
+    let from = destination(store, key)?;
+    inside.host.may_read(&from).map_err(refused)?;
+    let info = inside.host.calls.open(from.clone()).await?;
+    if let Some(recorder) = &inside.host.recorder {
+        recorder.media(convert::media_info(&info));
+    }
+    inside.guest.opened = Some((from, Arc::new(info)));
+    Ok(())
+}
+
+impl HostSource for State {
+    async fn info(&mut self, source: Resource<Source>) -> wasmtime::Result<MediaInfo> {
+        self.table.get(&source)?;
+        self.call(plain("source.info"), |inside| {
+            Box::pin(async move {
+                let opened = inside.guest.opened.as_ref();
+                opened.map(|(_, info)| convert::media_info(info)).ok_or_else(|| NoSource.into())
+            })
+        })
+        .await
+    }
+
+    async fn drop(&mut self, source: Resource<Source>) -> wasmtime::Result<()> {
+        self.table.delete(source)?;
+        Ok(())
+    }
+}
+
+/// A handle for a source is given out only once one is open.
+#[derive(Debug, thiserror::Error)]
+#[error("a source is used before it is open")]
+struct NoSource;
+
+impl HostTranscode for State {
+    async fn start(
+        &mut self,
+        source: Resource<Source>,
+        plan: Plan,
+    ) -> wasmtime::Result<Result<Resource<Transcode>, Failure>> {
+        self.table.get(&source)?;
+        let asked = Arc::new(plan);
+        let recorded = Arc::clone(&asked);
+        let call = HostCall {
+            name: "transcode.start",
+            bytes: convert::size(&asked),
+            limit: None,
+            arguments: move || json!({ "plan": to_value(&*recorded) }),
+        };
+        let started = self.call(call, |inside| Box::pin(async move { Ok(start(inside, &asked).await) })).await?;
+        Ok(match started {
+            Ok(()) => Ok(self.hold(Transcode)?),
+            Err(failure) => Err(failure),
+        })
+    }
+
+    async fn progress(&mut self, transcode: Resource<Transcode>) -> wasmtime::Result<Option<ProgressReport>> {
+        self.table.get(&transcode)?;
+        self.call(plain("transcode.progress"), |inside| Box::pin(async move { Ok(inside.host.calls.progress().await) }))
+            .await
+    }
+
+    async fn wait(&mut self, transcode: Resource<Transcode>) -> wasmtime::Result<Result<Report, Failure>> {
+        self.table.get(&transcode)?;
+        self.call(plain("transcode.wait"), |inside| {
+            Box::pin(async move {
+                let again = PlanError::OutOfOrder { call: "transcode.wait", reason: "it has been waited for already" };
+                Ok(inside.host.calls.wait().await.unwrap_or_else(|| Err(refused(again))))
+            })
+        })
+        .await
+    }
+
+    async fn cancel(&mut self, transcode: Resource<Transcode>) -> wasmtime::Result<()> {
+        self.table.get(&transcode)?;
+        self.call(plain("transcode.cancel"), |inside| {
+            Box::pin(async move {
+                inside.host.calls.cancel();
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    async fn drop(&mut self, transcode: Resource<Transcode>) -> wasmtime::Result<()> {
+        self.table.delete(transcode)?;
+        self.drop_transcode();
+        Ok(())
+    }
+}
+
+async fn start(inside: Inside<'_>, asked: &Plan) -> Result<(), Failure> {
+    let Inside { host, guest } = inside;
+    let Some((_, info)) = guest.opened.as_ref().filter(|_| !guest.transcoding) else {
+        let reason = "a transcode has been started already";
+        return Err(refused(PlanError::OutOfOrder { call: "transcode.start", reason }));
+    };
+    let plan = convert::plan(asked).map_err(refused)?;
+    plan.check(info, host.may_write()).map_err(refused)?;
+    host.calls.start(plan, asked).await?;
+    guest.transcoding = true;
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! How much a policy may use, and what happens when it uses more.
+
+mod clock;
+mod hit;
+mod import;
+mod manifest;
+mod meter;
+mod table;
+mod used;
+
+use std::time::Duration;
+
+pub use clock::Clock;
+pub use hit::LimitHit;
+pub use import::{IMPORTS, Import};
+pub use manifest::LimitProblem;
+pub use meter::{Meter, Span};
+pub use table::{Limit, Spec, TABLE, Unit, reference_markdown};
+pub use used::{Amount, Used};
+
+/// What one call into a policy may use. The defaults are far above what a policy needs, so one that meets a limit is
+/// broken; a manifest may say otherwise, up to the host's caps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    values: [u64; TABLE.len()],
+    import_calls: [u64; IMPORTS.len()],
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { values: TABLE.each_ref().map(|spec| spec.default), import_calls: IMPORTS.each_ref().map(|i| i.default) }
+    }
+}
+
+impl Limits {
+    /// The limit, in its own unit.
+    pub fn get(&self, limit: Limit) -> u64 {
+        self.values.get(limit as usize).copied().unwrap_or(0)
+    }
+
+    /// The same limits but for this one. Not held against the cap: that is for what comes from outside.
+    #[must_use]
+    pub fn with(mut self, limit: Limit, value: u64) -> Self {
+        if let Some(slot) = self.values.get_mut(limit as usize) {
+            *slot = value;
+        }
+        self
+    }
+
+    /// How often one host function may be called, by its place in [`IMPORTS`].
+    pub fn import_calls(&self, place: usize) -> u64 {
+        self.import_calls.get(place).copied().unwrap_or_else(|| self.get(Limit::HostCalls))
+    }
+
+    /// The same limits but for the calls of this host function.
+    #[must_use]
+    pub fn with_import_calls(mut self, name: &str, value: u64) -> Self {
+        if let Some(slot) = import::place(name).and_then(|place| self.import_calls.get_mut(place)) {
+            *slot = value;
+        }
+        self
+    }
+
+    /// A limit that counts something in memory.
+    pub fn size(&self, limit: Limit) -> usize {
+        usize::try_from(self.get(limit)).unwrap_or(usize::MAX)
+    }
+
+    /// A limit that is a time.
+    pub fn time(&self, limit: Limit) -> Duration {
+        Duration::from_millis(self.get(limit))
+    }
+}
+
+#[cfg(test)]
+mod tests;

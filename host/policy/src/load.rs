@@ -1,0 +1,197 @@
+//! From bytes to a policy that can be called: checked, compiled, linked, and asked about its settings.
+
+use std::sync::Arc;
+
+use contract::v0_1::{PolicyPre, World};
+use sha2::{Digest, Sha256};
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{HasSelf, Linker};
+
+use super::call::Call;
+use super::compile::Compiler;
+use super::error::{PolicyError, told};
+use super::limits::{Limit, Limits};
+use crate::state::State;
+use crate::wasi as guest_wasi;
+
+/// The interfaces that a policy may import.
+const OFFERED: &str = "codex:transcode/";
+
+/// A policy that is ready to be called. Cheap to clone; a running job keeps the one that it began with.
+#[derive(Clone)]
+pub struct Policy {
+    name: Arc<str>,
+    version: Arc<str>,
+    digest: Arc<str>,
+    settings: Arc<str>,
+    pre: PolicyPre<State>,
+    limits: Limits,
+}
+
+impl std::fmt::Debug for Policy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Policy").field("name", &self.name).field("digest", &self.digest).finish_non_exhaustive()
+    }
+}
+
+/// A policy that is to be loaded.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// What operators know it by.
+    pub name: String,
+    /// Its author's version of it; empty where nobody said.
+    pub version: String,
+    /// The component.
+    pub bytes: Vec<u8>,
+    /// This environment's settings for it: a JSON object.
+    pub settings: String,
+    /// What it and each of its calls may use.
+    pub limits: Limits,
+    /// Whether WASI is linked for it, locked down: for components that bring another language's runtime.
+    pub wasi: bool,
+}
+
+impl Candidate {
+    /// The policy that is built into the program.
+    pub fn built_in(settings: &str) -> Self {
+        Self::new(super::DEFAULT_NAME, super::DEFAULT.to_vec(), settings)
+    }
+
+    /// These bytes, with the host's own limits.
+    pub fn new(name: &str, bytes: Vec<u8>, settings: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            version: String::new(),
+            bytes,
+            settings: settings.to_owned(),
+            limits: Limits::default(),
+            wasi: false,
+        }
+    }
+}
+
+impl Policy {
+    /// Takes a policy through every check.
+    pub async fn load(compiler: &Compiler, candidate: Candidate) -> Result<Self, PolicyError> {
+        let Candidate { name, version, bytes, settings, limits, wasi } = candidate;
+        let name = name.as_str();
+        recognise(name, &bytes, limits.size(Limit::Module))?;
+        let digest = hex::encode(Sha256::digest(&bytes));
+        let component = compiler.component(name, &digest, bytes, limits.time(Limit::Compile)).await?;
+        let engine = compiler.engine();
+        for (import, _) in component.component_type().imports(engine) {
+            if let Some(remedy) = refusal(import, wasi) {
+                return Err(PolicyError::Import { policy: name.to_owned(), import: import.to_owned(), remedy });
+            }
+        }
+        let contract = |error: wasmtime::Error| PolicyError::Contract { policy: name.to_owned(), reason: told(&error) };
+        let mut linker = Linker::new(engine);
+        World::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state).map_err(PolicyError::Engine)?;
+        if wasi {
+            guest_wasi::link(&mut linker).map_err(PolicyError::Engine)?;
+        }
+        let pre = linker.instantiate_pre(&component).and_then(PolicyPre::new).map_err(contract)?;
+        let policy = Self {
+            name: name.into(),
+            version: version.into(),
+            digest: digest.into(),
+            settings: settings.into(),
+            pre,
+            limits,
+        };
+        policy.accept_settings().await?;
+        tracing::info!(policy = name, digest = policy.digest(), "policy loaded");
+        Ok(policy)
+    }
+
+    /// The same policy under other settings, if it accepts them.
+    pub async fn under(&self, settings: &str) -> Result<Self, PolicyError> {
+        let policy = Self { settings: settings.into(), ..self.clone() };
+        policy.accept_settings().await?;
+        Ok(policy)
+    }
+
+    /// The name it was loaded under.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its author's version of it; empty where nobody said.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The sha256 of its bytes, in hex.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// This environment's settings for it: a JSON object that it has accepted.
+    pub fn settings(&self) -> &str {
+        &self.settings
+    }
+
+    /// What each of its calls may use.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// The interfaces that it imports.
+    pub fn imports(&self) -> Vec<String> {
+        let pre = self.pre.instance_pre();
+        let names = pre.component().component_type();
+        names
+            .imports(pre.engine())
+            .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentInstance(_)))
+            .map(|(name, _)| name.to_owned())
+            .collect()
+    }
+
+    pub(super) fn pre(&self) -> &PolicyPre<State> {
+        &self.pre
+    }
+
+    async fn accept_settings(&self) -> Result<(), PolicyError> {
+        let problems = Call::pure(self).validate_settings().await?;
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let told = problems.iter().map(|problem| match problem.field.as_str() {
+            "" => problem.message.clone(),
+            field => format!("{field}: {}", problem.message),
+        });
+        let problems_told = told.collect::<Vec<_>>().join("; ");
+        let fields = problems.into_iter().map(|problem| problem.field).collect();
+        Err(PolicyError::Settings { policy: self.name().to_owned(), problems: problems_told, fields })
+    }
+}
+
+/// Why a policy may not import this, and what to do; nothing where it may.
+fn refusal(import: &str, wasi: bool) -> Option<&'static str> {
+    let linked = guest_wasi::PACKAGES.iter().any(|package| import.starts_with(package));
+    if import.starts_with(OFFERED) || (linked && wasi) {
+        return None;
+    }
+    Some(match linked {
+        true => "only codex:transcode@0.1 is offered, unless WASI is allowed for it: `\"wasi\": true` in its manifest",
+        false => {
+            "only codex:transcode@0.1 is offered, and of WASI at most cli, clocks, filesystem, io, random, sockets"
+        }
+    })
+}
+
+/// Tells a component from everything else that people pass, before the compiler sees it.
+pub fn recognise(name: &str, bytes: &[u8], limit: usize) -> Result<(), PolicyError> {
+    if bytes.len() > limit {
+        return Err(PolicyError::TooLarge { policy: name.to_owned(), size: bytes.len(), limit });
+    }
+    let found = match bytes {
+        // Magic, version 13, layer 1: a component.
+        [b'\0', b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => return Ok(()),
+        [b'\0', b'a', b's', b'm', 1, 0, 0, 0, ..] => "it is a core module; make a component of it with `make guests`",
+        [0x7f, b'E', b'L', b'F', ..] => "it is machine code (a .cwasm cache file?); policies are shipped as .wasm",
+        [] => "the file is empty",
+        _ => "its first bytes are not those of WebAssembly",
+    };
+    Err(PolicyError::NotAComponent { policy: name.to_owned(), found })
+}

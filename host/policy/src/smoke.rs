@@ -1,0 +1,223 @@
+//! A policy is tried before it is let in: its pure functions are called with made-up media, and have to answer within
+//! their limits with something that the host could use.
+//!
+//! What it decides is its own business: another ladder, other names, a source that it won't have. Only what no job could
+//! live with is a fault here.
+
+use std::time::Duration;
+
+use contract::v0_1::layout::Asset;
+use contract::v0_1::media::{Dimensions, PublishedObject, Report, RungReport};
+use contract::v0_1::types::{
+    AudioInfo, Blame, Destination, DynamicRange, Failure, Job, MediaInfo, MediaKind, Message, Processor, Ratio,
+    Rendition, VideoCodec, VideoEncoder, VideoInfo,
+};
+use fault::codes;
+use fault::text::printable;
+use media::plan::{MAX_RUNGS, is_rung_name};
+use serde::de::IgnoredAny;
+use storage::Key;
+
+use super::admit::AdmitError;
+use super::call::Call;
+use super::load::Policy;
+
+/// Longest trial. The default policy takes milliseconds; one in an interpreted language some seconds.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Who uploads what in a trial.
+const CREATOR: &str = "trial-creator";
+const MEDIA: &str = "trial-media";
+
+/// Tries a policy.
+pub async fn run(policy: &Policy) -> Result<(), AdmitError> {
+    let trial = async {
+        for (name, info) in media() {
+            Trial { policy, name, job: job(&info), info }.run().await?;
+        }
+        Ok(())
+    };
+    match tokio::time::timeout(LONGEST, trial).await {
+        Ok(tried) => tried,
+        Err(_) => Err(AdmitError::TrialTime { policy: policy.name().to_owned(), limit: LONGEST }),
+    }
+}
+
+fn failed(policy: &Policy, problem: String) -> AdmitError {
+    AdmitError::Smoke { policy: policy.name().to_owned(), problem }
+}
+
+/// Trial with one kind of media.
+struct Trial<'a> {
+    policy: &'a Policy,
+    name: &'static str,
+    job: Job,
+    info: MediaInfo,
+}
+
+impl Trial<'_> {
+    async fn run(&self) -> Result<(), AdmitError> {
+        let cpu = VideoEncoder { codec: VideoCodec::H264, processor: Processor::Cpu };
+        let gpu = VideoEncoder { codec: VideoCodec::H264, processor: Processor::Gpu };
+        let mut ladder = Vec::new();
+        for encoders in [&[cpu][..], &[gpu, cpu][..]] {
+            // A refusal is an answer like any other.
+            if let Ok(renditions) = Call::pure(self.policy).select(&self.info, encoders).await? {
+                self.check_ladder(&renditions)?;
+                ladder = renditions;
+            }
+        }
+        let report = self.report(&ladder).await?;
+        let completed = Call::pure(self.policy).completed_message(&self.job, &self.info, &report).await?;
+        self.check_message("payload.completed", &completed)?;
+        let failure = Failure {
+            code: codes::upload::TRUNCATED.name.to_owned(),
+            blame: Blame::Upload,
+            message: "the trial of a policy".to_owned(),
+            retryable: false,
+        };
+        let message = Call::pure(self.policy).failed_message(&self.job, &failure).await?;
+        self.check_message("payload.failed", &message)?;
+        if let Some(message) = Call::pure(self.policy).progress_message(&self.job, "encode", 50).await? {
+            self.check_message("payload.progress", &message)?;
+        }
+        Ok(())
+    }
+
+    fn problem(&self, function: &str, problem: &str) -> AdmitError {
+        failed(self.policy, format!("`{function}`, for {}: {problem}", self.name))
+    }
+
+    fn check_ladder(&self, renditions: &[Rendition]) -> Result<(), AdmitError> {
+        let problem = |problem: String| Err(self.problem("ladder.select", &problem));
+        if renditions.len() > MAX_RUNGS {
+            return problem(format!("{} renditions; a job may have {MAX_RUNGS}", renditions.len()));
+        }
+        for (index, rendition) in renditions.iter().enumerate() {
+            let shown = printable(&rendition.name, 64);
+            if !is_rung_name(&rendition.name) {
+                return problem(format!(
+                    "a rendition is called `{shown}`; 1 to 32 letters, digits, `_` and `-` are allowed"
+                ));
+            }
+            if renditions.iter().take(index).any(|earlier| earlier.name == rendition.name) {
+                return problem(format!("two renditions are called `{shown}`"));
+            }
+            if rendition.video.as_ref().is_some_and(|video| video.short_side == 0) {
+                return problem(format!("the rendition `{shown}` has no size"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_message(&self, function: &str, message: &Message) -> Result<(), AdmitError> {
+        match serde_json::from_str::<IgnoredAny>(&message.body) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.problem(function, &format!("its body is not JSON ({error})"))),
+        }
+    }
+
+    /// What a job with this ladder would report, with everything that there is a name for.
+    async fn report(&self, ladder: &[Rendition]) -> Result<Report, AdmitError> {
+        let mut places = Vec::new();
+        let mut rungs = Vec::new();
+        for rendition in ladder {
+            let playlist = self.key(&Asset::RungPlaylist(rendition.name.clone())).await?;
+            rungs.push(rung(rendition, playlist.key.clone()));
+            places.push(playlist);
+        }
+        for asset in [
+            Asset::MasterPlaylist,
+            Asset::PreviewPlaylist,
+            Asset::Still("default".to_owned()),
+            Asset::WaveformData,
+            Asset::WaveformImage,
+            Asset::Mezzanine,
+        ] {
+            places.push(self.key(&asset).await?);
+        }
+        Ok(Report {
+            duration_ms: self.info.duration_ms,
+            processor: Processor::Cpu,
+            fell_back: None,
+            rungs,
+            objects: places.into_iter().map(|destination| PublishedObject { destination, bytes: 1000 }).collect(),
+            loudness: None,
+            attributes: Vec::new(),
+        })
+    }
+
+    async fn key(&self, asset: &Asset) -> Result<Destination, AdmitError> {
+        let place = Call::pure(self.policy).key_for(&self.job, asset).await?;
+        let shown = printable(&place.key, 80);
+        let problem = match Key::parse(&place.key) {
+            Err(error) => error.to_string(),
+            Ok(key) if !key.as_str().starts_with(&format!("{CREATOR}/")) => {
+                format!("the key `{shown}` doesn't begin with the job's creator")
+            }
+            Ok(_) if place.store.is_empty() => format!("the key `{shown}` is in no store"),
+            Ok(_) => return Ok(place),
+        };
+        Err(self.problem("layout.key-for", &problem))
+    }
+}
+
+fn job(info: &MediaInfo) -> Job {
+    Job {
+        id: "trial-job".to_owned(),
+        media_id: MEDIA.to_owned(),
+        creator_id: CREATOR.to_owned(),
+        kind: if info.video.is_some() { MediaKind::Video } else { MediaKind::Audio },
+        source: Destination {
+            store: storage::ORIGINALS.to_owned(),
+            key: format!("{CREATOR}/originals/{MEDIA}/trial.mp4"),
+        },
+        attributes: Vec::new(),
+    }
+}
+
+fn rung(rendition: &Rendition, playlist: String) -> RungReport {
+    let size = rendition.video.as_ref().map(|video| Dimensions { width: video.short_side, height: video.short_side });
+    RungReport {
+        name: rendition.name.clone(),
+        frame_rate: size.is_some().then_some(Ratio { numerator: 25, denominator: 1 }),
+        size,
+        peak_bps: 900_000,
+        average_bps: 800_000,
+        codecs: "avc1.64001f,mp4a.40.2".to_owned(),
+        playlist,
+    }
+}
+
+/// What uploads are like, from one end to the other.
+fn media() -> [(&'static str, MediaInfo); 5] {
+    let info = |duration_ms, video, audio| MediaInfo {
+        container: "mov,mp4,m4a,3gp,3g2,mj2".to_owned(),
+        duration_ms,
+        size_bytes: duration_ms.saturating_mul(500),
+        video,
+        audio,
+        attributes: Vec::new(),
+    };
+    let video = |width, height, numerator, denominator| VideoInfo {
+        codec: "h264".to_owned(),
+        width,
+        height,
+        frame_rate: Ratio { numerator, denominator },
+        bit_depth: 8,
+        dynamic_range: DynamicRange::Sdr,
+        interlaced: false,
+        attributes: Vec::new(),
+    };
+    let audio =
+        |channels, sample_rate| AudioInfo { codec: "aac".to_owned(), channels, sample_rate, attributes: Vec::new() };
+    let hdr = VideoInfo { bit_depth: 10, dynamic_range: DynamicRange::Pq, ..video(2160, 3840, 60, 1) };
+    let old = VideoInfo { interlaced: true, ..video(719, 575, 30_000, 1001) };
+    [
+        ("a clip in 1080p", info(60_000, Some(video(1920, 1080, 30, 1)), Some(audio(2, 48_000)))),
+        ("a portrait film in HDR", info(7_200_000, Some(hdr), Some(audio(6, 44_100)))),
+        ("an interlaced picture with odd sides and no sound", info(1000, Some(old), None)),
+        ("a picture as small as can be", info(1, Some(video(16, 16, 1, 1)), Some(audio(1, 8000)))),
+        ("sound alone", info(180_000, None, Some(audio(2, 44_100)))),
+    ]
+}
