@@ -1,29 +1,7 @@
-use policy_sdk::fake::{audio_info, job, media_info, video_info};
-use policy_sdk::types::{Blame, Destination, MediaKind, Processor, PublishedObject, RungReport};
+use policy_sdk::fake::{audio_info, job, media_info, report, video_info};
+use policy_sdk::types::{Blame, MediaKind};
 
 use super::*;
-
-fn report(rungs: &[&str], objects: &[(&str, &str)]) -> Report {
-    let rung = |name: &&str| RungReport {
-        name: (*name).into(),
-        size: None,
-        frame_rate: None,
-        peak_bps: 1,
-        average_bps: 1,
-        codecs: "mp4a.40.2".into(),
-        playlist: format!("creator-1/hls/media-1/{name}/index.m3u8"),
-    };
-    let object = |(store, key): &(&str, &str)| PublishedObject { destination: Destination::new(store, *key), bytes: 1 };
-    Report {
-        duration_ms: 10_499,
-        processor: Processor::Cpu,
-        fell_back: None,
-        rungs: rungs.iter().map(rung).collect(),
-        objects: objects.iter().map(object).collect(),
-        loudness: None,
-        attributes: Vec::new(),
-    }
-}
 
 fn video() -> MediaInfo {
     media_info(Some(video_info(1280, 720)), Some(audio_info()))

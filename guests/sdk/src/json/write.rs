@@ -1,4 +1,4 @@
-/// An object as it is written, field by field and in that order.
+/// A JSON object in the making. Its fields keep the order in which they are added.
 ///
 /// ```
 /// use policy_sdk::json::Object;
@@ -12,7 +12,7 @@ pub struct Object {
 }
 
 impl Object {
-    /// An object without fields.
+    /// Starts without fields.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -38,7 +38,7 @@ impl Object {
         }
     }
 
-    /// Adds a value that is JSON already: a nested object, a [`list`], `true`.
+    /// Adds a value that is JSON already, such as a nested object, a [`list`] or `true`.
     #[must_use]
     pub fn json(mut self, name: &str, value: &str) -> Self {
         self.name(name);
@@ -46,7 +46,7 @@ impl Object {
         self
     }
 
-    /// The text of the object.
+    /// The object as JSON text.
     #[must_use]
     pub fn finish(self) -> String {
         let mut text = self.fields;
@@ -64,7 +64,7 @@ impl Object {
     }
 }
 
-/// A list of texts as it is written.
+/// The JSON text of a list of texts.
 #[must_use]
 pub fn list(texts: &[&str]) -> String {
     let mut list = String::from("[");
@@ -78,7 +78,7 @@ pub fn list(texts: &[&str]) -> String {
     list
 }
 
-/// A text as it is written.
+/// The JSON text of a text: in quotes, and escaped.
 #[must_use]
 pub fn quoted(text: &str) -> String {
     let mut out = String::new();
@@ -87,30 +87,21 @@ pub fn quoted(text: &str) -> String {
 }
 
 fn quote(out: &mut String, text: &str) {
-    const HEX: &str = "0123456789abcdef";
     out.push('"');
-    let mut copied = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        let escape = match byte {
-            b'"' => "\\\"",
-            b'\\' => "\\\\",
-            b'\n' => "\\n",
-            b'\r' => "\\r",
-            b'\t' => "\\t",
-            0..0x20 => "\\u00",
-            _ => continue,
-        };
-        // What is escaped is ASCII, so both sides of it begin and end with a character.
-        out.push_str(text.get(copied..at).unwrap_or_default());
-        out.push_str(escape);
-        if escape.len() > 2 {
-            for half in [usize::from(byte >> 4), usize::from(byte & 15)] {
-                out.push_str(HEX.get(half..=half).unwrap_or_default());
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\0'..' ' => {
+                out.push_str(if character < '\u{10}' { "\\u000" } else { "\\u001" });
+                out.extend(char::from_digit(u32::from(character) % 16, 16));
             }
+            _ => out.push(character),
         }
-        copied = at + 1;
     }
-    out.push_str(text.get(copied..).unwrap_or_default());
     out.push('"');
 }
 
@@ -127,12 +118,12 @@ mod tests {
     }
 
     #[test]
-    fn an_object_without_fields_is_still_one() {
+    fn an_object_can_be_empty() {
         assert_eq!(Object::new().finish(), "{}");
     }
 
     #[test]
-    fn the_ends_of_numbers_are_written_whole() {
+    fn the_smallest_and_the_largest_number_are_written_in_full() {
         let written = Object::new().number("a", Some(i64::MIN)).number("b", Some(i64::MAX)).finish();
         assert_eq!(written, r#"{"a":-9223372036854775808,"b":9223372036854775807}"#);
     }
