@@ -52,7 +52,7 @@ guest-js: ## Makes the policy in JavaScript, with a manifest: target/policies/co
 	node guests/codex-js/build.mjs
 
 docs: toolchain ## Writes docs/contract.md from the comments in wit/, and docs/errors.md from the table of codes
-	@$(CARGO) run --quiet --locked -p policy-builder --bin contract-page
+	@WRITE_PAGE=1 $(CARGO) test --quiet --locked -p policy-builder --test contract_page
 	@$(CARGO) run --quiet --locked -p fault --example errors-page
 
 ci: lint test ## Runs what has to pass before a change lands

@@ -9,7 +9,6 @@
 mod about;
 mod cargo;
 mod component;
-pub mod contract;
 mod member;
 mod names;
 mod output;

@@ -1,13 +1,12 @@
 //! The contract as a page: every interface of `wit/` with its functions, its types and their comments.
 
-mod spelling;
-
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use spelling::{anchor, kind, linked, plain, signature, spelled};
 use wit_parser::{Docs, Function, Interface, Resolve, Type, TypeDefKind, TypeId, WorldItem, WorldKey};
+
+use crate::spelling::{anchor, kind, linked, plain, signature, spelled};
 
 /// The top of the page. The world's own comment follows.
 const HEAD: &str = "\
@@ -179,6 +178,3 @@ fn interface_heading(name: &str) -> String {
 fn function_heading(interface: &str, function: &Function) -> String {
     format!("`{interface}.{}`", plain(function))
 }
-
-#[cfg(test)]
-mod tests;
