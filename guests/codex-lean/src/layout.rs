@@ -10,7 +10,6 @@ const ARCHIVE: &str = "archive";
 const ASSETS: &str = "assets";
 
 /// The store and key of an asset.
-#[must_use]
 pub fn key_for(job: &Job, asset: &Asset) -> Destination {
     let (store, folder, file): (_, _, &[&str]) = match asset {
         Asset::MasterPlaylist => (MEDIA, "hls", &["master.m3u8"]),

@@ -21,21 +21,18 @@ const SIZE_LIMIT: (u32, u32) = (7680, 4320);
 const DURATION_LIMIT: i64 = 86_400;
 
 /// The message for a job that is done. A key is `null` if its object was not published.
-#[must_use]
 pub fn completed(job: &Job, info: &MediaInfo, report: &Report, settings: &Settings) -> Message {
     let output = output(job, info, report, settings);
     message(envelope(job, "completed").json("output", &output))
 }
 
 /// The message for a job that has failed for good.
-#[must_use]
 pub fn failed(job: &Job, failure: &Failure) -> Message {
     let error = failure_text(failure, ERROR_LIMIT);
     message(envelope(job, "failed").text("error", Some(&error)).text("mediaId", Some(&job.media_id)))
 }
 
 /// The message for a step on the way.
-#[must_use]
 pub fn progress(job: &Job, step: &str, percent: u32) -> Message {
     let percent = i64::from(percent.min(100));
     let body = envelope(job, "progress").number("progress", Some(percent)).text("step", Some(step));

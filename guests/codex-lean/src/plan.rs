@@ -18,7 +18,6 @@ const fn webp(name: &'static str, max_width: u32, quality: u8) -> Thumbnail {
 }
 
 /// The plan for a source and its renditions.
-#[must_use]
 pub fn build(job: &Job, info: &MediaInfo, renditions: Vec<Rendition>, settings: &Settings) -> Plan {
     let mut plan = PlanBuilder::new(job, info, key_for);
     // In transport streams, because the platform's proxy does not rewrite lines that begin with `#`, and fragmented MP4

@@ -41,7 +41,6 @@ const ORDER: [(Step, u32); 6] =
     [(MEZZANINE, 0), (LOUDNESS, 0), (ENCODING, 1), (PREVIEW, 100), (THUMBNAILS, 100), (WAVEFORM, 100)];
 
 /// The steps that make an output of this plan.
-#[must_use]
 pub fn of(plan: &Plan) -> Vec<(Step, u32)> {
     let makes = |step: Step| plan.outputs.iter().any(|output| step_of(output) == step);
     let mut steps = ORDER.to_vec();

@@ -11,7 +11,6 @@ const ARCHIVE: &str = "archive";
 pub const DEFAULT_STILL: &str = "default";
 
 /// The store and key of an asset.
-#[must_use]
 pub fn key_for(job: &Job, asset: &Asset) -> Destination {
     let (store, folder, file) = match asset {
         Asset::MasterPlaylist => (MEDIA, "hls", "master.m3u8"),

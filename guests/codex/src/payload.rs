@@ -11,14 +11,12 @@ use crate::{ladder, layout};
 const ERROR_LIMIT: usize = 2000;
 
 /// The message for a job that is done. A key is `null` if its object was not published.
-#[must_use]
 pub fn completed(job: &Job, info: &MediaInfo, report: &Report, settings: &Settings) -> Message {
     let ladder = ladder::select(info, settings).unwrap_or_default();
     message(job, "completed", Some(report), &report.published_rungs(&ladder), None)
 }
 
 /// The message for a job that has failed for good.
-#[must_use]
 pub fn failed(job: &Job, failure: &Failure) -> Message {
     message(job, "failed", None, &[], Some(&failure_text(failure, ERROR_LIMIT)))
 }

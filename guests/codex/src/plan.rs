@@ -10,7 +10,6 @@ use crate::settings::{Settings, WaveformWhen};
 const THUMBNAIL: Thumbnail = Thumbnail { name: DEFAULT_STILL, max_width: 1280, format: StillFormat::Jpeg, quality: 85 };
 
 /// The plan for a source and its renditions.
-#[must_use]
 pub fn build(job: &Job, info: &MediaInfo, renditions: Vec<Rendition>, settings: &Settings) -> Plan {
     let mut plan = PlanBuilder::new(job, info, key_for);
     plan.ladder(starting_near(START_KBPS, renditions), SegmentLayout::Separate);

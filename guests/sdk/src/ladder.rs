@@ -23,7 +23,6 @@ pub struct Rung {
 
 impl Rung {
     /// The rung as a rendition in H.264.
-    #[must_use]
     pub fn rendition(self, has_sound: bool, effort: Effort) -> Rendition {
         let encoding = VideoEncoding {
             codec: VideoCodec::H264,
@@ -82,7 +81,6 @@ pub(crate) fn sound(name: &str, kbps: u32) -> Rendition {
 
 /// Moves the rendition nearest to this rate to the front. The others keep their order. For the master playlist, because
 /// players start with its first variant.
-#[must_use]
 pub fn starting_near(kbps: u32, mut renditions: Vec<Rendition>) -> Vec<Rendition> {
     let distance = |rendition: &Rendition| {
         let video = rendition.video.as_ref().and_then(|video| video.encoding.max_kbps).unwrap_or(0);

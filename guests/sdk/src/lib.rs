@@ -56,7 +56,6 @@ pub use api::{HostApi, OpenSource, RunningTranscode};
 pub use host::Host;
 pub use policy::Policy;
 pub use text::{cut_utf16, failure_text, joined};
-pub use workflow::follow;
 
 /// The names that most policies use.
 pub mod prelude {

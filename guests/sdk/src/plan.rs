@@ -41,7 +41,6 @@ pub struct PlanBuilder<'a> {
 
 impl<'a> PlanBuilder<'a> {
     /// A plan without outputs for this source. `key_for` is the policy's layout.
-    #[must_use]
     pub fn new(job: &'a Job, info: &MediaInfo, key_for: fn(&Job, &Asset) -> Destination) -> Self {
         let plan = Plan { outputs: Vec::new(), loudness: None, prefer: Preference::Auto, attributes: Vec::new() };
         Self { job, key_for, has_video: info.video.is_some(), has_sound: info.audio.is_some(), plan }
@@ -128,7 +127,6 @@ impl<'a> PlanBuilder<'a> {
     }
 
     /// The plan, to be encoded on this processor.
-    #[must_use]
     pub fn finish(self, prefer: Preference) -> Plan {
         Plan { prefer, ..self.plan }
     }

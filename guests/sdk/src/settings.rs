@@ -55,7 +55,6 @@ macro_rules! settings {
 
             /// For the pure functions, which can't report a problem: the host passes only validated settings, and a tool
             /// that passes others gets the defaults.
-            #[must_use]
             pub fn parse_or_default(json: &str) -> Self {
                 Self::parse(json).unwrap_or_default()
             }
@@ -84,7 +83,6 @@ pub fn read(json: &str, set: &mut dyn FnMut(&str, &Value<'_>) -> Result<(), Stri
 }
 
 /// The problem of a name that is not among the known ones.
-#[must_use]
 pub fn unknown(known: &[&str]) -> String {
     let mut message = String::from("is not a setting of this policy; known are");
     let mut separator = " ";
@@ -96,7 +94,6 @@ pub fn unknown(known: &[&str]) -> String {
 }
 
 /// The failure of a workflow that can't read its settings. The host validates them first, so this is a fault.
-#[must_use]
 pub fn unusable(problems: Vec<Problem>) -> Failure {
     let mut message = String::from("The settings of this policy can't be used.");
     for problem in problems {
@@ -142,7 +139,6 @@ pub fn processor(value: &Value<'_>) -> Result<Preference, String> {
 }
 
 /// A value as a problem names it. Only short texts are quoted, because settings can hold long ones.
-#[must_use]
 pub fn kind(value: &Value<'_>) -> String {
     match value {
         Value::Null => "null".into(),

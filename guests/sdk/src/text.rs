@@ -2,7 +2,6 @@ use crate::types::Failure;
 
 /// Joins the parts to one text. `format!` and `concat` need several times the code, which shows in a policy's size; so
 /// would inlining this into its many callers.
-#[must_use]
 #[inline(never)]
 pub fn joined(parts: &[&str]) -> String {
     let mut text = String::new();
@@ -15,7 +14,6 @@ pub fn joined(parts: &[&str]) -> String {
 /// The longest prefix of `text` with at most `limit` UTF-16 code units. Never splits a character.
 ///
 /// JavaScript counts a string's length in these units, so a receiver written in it means them by "characters".
-#[must_use]
 pub fn cut_utf16(text: &str, limit: usize) -> &str {
     let mut units = 0;
     for (start, character) in text.char_indices() {
@@ -29,7 +27,6 @@ pub fn cut_utf16(text: &str, limit: usize) -> &str {
 
 /// A failure's message followed by its code, in at most `limit` UTF-16 code units. Of a long text the message is cut and
 /// not the code, because programs read the code.
-#[must_use]
 pub fn failure_text(failure: &Failure, limit: usize) -> String {
     let code = joined(&[" [", &failure.code, "]"]);
     let room = limit.saturating_sub(code.encode_utf16().count());

@@ -34,7 +34,6 @@ impl Destination {
     }
 
     /// `{creator}/{folder}/{media}/{file}` in `store`. `file` is given in parts.
-    #[must_use]
     pub fn of_job(job: &Job, store: &str, folder: &str, file: &[&str]) -> Self {
         let file = joined(file);
         Self::new(store, joined(&[&job.creator_id, "/", folder, "/", &job.media_id, "/", &file]))
@@ -43,20 +42,17 @@ impl Destination {
 
 impl Report {
     /// The object's key if it was published, `None` otherwise.
-    #[must_use]
     pub fn published(&self, destination: Destination) -> Option<Key> {
         self.objects.iter().any(|object| object.destination == destination).then_some(destination.key)
     }
 
     /// The names of the renditions that were published, in the order of `ladder` and not of the master playlist.
-    #[must_use]
     pub fn published_rungs<'a>(&self, ladder: &'a [Rendition]) -> Vec<&'a str> {
         let names = ladder.iter().map(|rendition| rendition.name.as_str());
         names.filter(|name| self.rungs.iter().any(|rung| rung.name == *name)).collect()
     }
 
     /// The duration to the nearest second, and 1 at least: media that plays is never reported as having no length.
-    #[must_use]
     pub fn seconds(&self) -> i64 {
         let seconds = self.duration_ms.saturating_add(500) / 1000;
         i64::try_from(seconds).unwrap_or(i64::MAX).max(1)

@@ -4,7 +4,6 @@ use crate::types::{
 };
 
 /// A job of the creator `creator-1` for the media item `media-1`.
-#[must_use]
 pub fn job(kind: MediaKind) -> Job {
     Job {
         id: "job-1".into(),
@@ -17,7 +16,6 @@ pub fn job(kind: MediaKind) -> Job {
 }
 
 /// Ten seconds of media with these tracks.
-#[must_use]
 pub fn media_info(video: Option<VideoInfo>, audio: Option<AudioInfo>) -> MediaInfo {
     MediaInfo {
         container: "mov,mp4,m4a,3gp,3g2,mj2".into(),
@@ -30,7 +28,6 @@ pub fn media_info(video: Option<VideoInfo>, audio: Option<AudioInfo>) -> MediaIn
 }
 
 /// H.264 of this size at 30 frames per second.
-#[must_use]
 pub fn video_info(width: u32, height: u32) -> VideoInfo {
     VideoInfo {
         codec: "h264".into(),
@@ -45,13 +42,11 @@ pub fn video_info(width: u32, height: u32) -> VideoInfo {
 }
 
 /// Stereo AAC at 48 kHz.
-#[must_use]
 pub fn audio_info() -> AudioInfo {
     AudioInfo { codec: "aac".into(), channels: 2, sample_rate: 48_000, attributes: Vec::new() }
 }
 
 /// The report of ten seconds that were encoded on the CPU, with these rungs and these objects, each a store and a key.
-#[must_use]
 pub fn report(rungs: &[&str], objects: &[(&str, &str)]) -> Report {
     Report {
         duration_ms: 10_000,

@@ -33,6 +33,7 @@ pub enum Call {
 
 /// A host that answers from a script. By default it has software H.264 and no settings, publishes everything that a plan
 /// asks for, and delivers every message.
+#[must_use]
 #[derive(Clone)]
 pub struct ScriptedHost {
     script: Rc<Script>,
@@ -60,7 +61,6 @@ struct Script {
 
 impl ScriptedHost {
     /// A host whose originals are all like this one.
-    #[must_use]
     pub fn new(info: MediaInfo) -> Self {
         let script = Script {
             info,
@@ -83,86 +83,72 @@ impl ScriptedHost {
     }
 
     /// Sets the environment's settings for the policy.
-    #[must_use]
     pub fn with_settings(self, json: &str) -> Self {
         self.scripted(|script| script.settings = json.into())
     }
 
     /// Sets the encoders that passed the test encode.
-    #[must_use]
     pub fn with_encoders(self, encoders: Vec<VideoEncoder>) -> Self {
         self.scripted(|script| script.encoders = encoders)
     }
 
     /// Sets the graphics processors.
-    #[must_use]
     pub fn with_devices(self, devices: Vec<Device>) -> Self {
         self.scripted(|script| script.devices = devices)
     }
 
     /// Makes the job a cancelled one.
-    #[must_use]
     pub fn with_cancellation(self) -> Self {
         self.scripted(|script| script.cancelled = true)
     }
 
     /// Makes every `open` fail.
-    #[must_use]
     pub fn open_fails(self, failure: Failure) -> Self {
         self.scripted(|script| script.open = Err(failure))
     }
 
     /// Makes every `start` fail.
-    #[must_use]
     pub fn start_fails(self, failure: Failure) -> Self {
         self.scripted(|script| script.start = Err(failure))
     }
 
     /// Sets the percents that a transcode reports.
-    #[must_use]
     pub fn with_progress(self, percents: &[u32]) -> Self {
         let reports = percents.iter().map(|&percent| ProgressReport { percent, speed_permille: 2500 });
         self.scripted(|script| script.progress = reports.collect())
     }
 
     /// Sets how a transcode ends.
-    #[must_use]
     pub fn wait_gives(self, result: Result<Report, Failure>) -> Self {
         self.scripted(|script| script.wait = Some(result))
     }
 
     /// Sets the result of every delivery.
-    #[must_use]
     pub fn delivery(self, delivery: Result<Delivery, Failure>) -> Self {
         self.scripted(|script| script.delivery = delivery)
     }
 
     /// All calls so far, in order.
-    #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         self.calls.borrow().clone()
     }
 
     /// The plans that the policy started.
-    #[must_use]
     pub fn plans(&self) -> Vec<Plan> {
         self.picked(|call| if let Call::Start(plan) = call { Some(plan) } else { None })
     }
 
     /// The messages that the policy sent.
-    #[must_use]
     pub fn messages(&self) -> Vec<(Event, Message)> {
         self.picked(|call| if let Call::Deliver(event, message) = call { Some((event, message)) } else { None })
     }
 
     /// The progress that the policy reported: steps and percents.
-    #[must_use]
     pub fn steps(&self) -> Vec<(String, u32)> {
         self.picked(|call| if let Call::Progress { step, percent } = call { Some((step, percent)) } else { None })
     }
 
     /// The lines that the policy logged.
-    #[must_use]
     pub fn logged(&self) -> Vec<(Level, String)> {
         self.picked(|call| if let Call::Log { level, message, .. } = call { Some((level, message)) } else { None })
     }

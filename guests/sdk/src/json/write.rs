@@ -6,6 +6,7 @@
 /// let body = Object::new().text("status", Some("completed")).number("seconds", Some(12)).text("error", None).finish();
 /// assert_eq!(body, r#"{"status":"completed","seconds":12,"error":null}"#);
 /// ```
+#[must_use]
 #[derive(Clone, Debug, Default)]
 pub struct Object {
     fields: String,
@@ -13,13 +14,11 @@ pub struct Object {
 
 impl Object {
     /// Starts without fields.
-    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Adds a text, or `null`.
-    #[must_use]
     pub fn text(mut self, name: &str, value: Option<&str>) -> Self {
         self.name(name);
         match value {
@@ -30,7 +29,6 @@ impl Object {
     }
 
     /// Adds a whole number, or `null`.
-    #[must_use]
     pub fn number(self, name: &str, value: Option<i64>) -> Self {
         match value {
             Some(number) => self.json(name, &number.to_string()),
@@ -39,7 +37,6 @@ impl Object {
     }
 
     /// Adds a value that is JSON already, such as a nested object, a [`list`] or `true`.
-    #[must_use]
     pub fn json(mut self, name: &str, value: &str) -> Self {
         self.name(name);
         self.fields.push_str(value);
@@ -47,7 +44,6 @@ impl Object {
     }
 
     /// The object as JSON text.
-    #[must_use]
     pub fn finish(self) -> String {
         let mut text = self.fields;
         text.insert(0, '{');
@@ -65,7 +61,6 @@ impl Object {
 }
 
 /// The JSON text of a list of texts.
-#[must_use]
 pub fn list(texts: &[&str]) -> String {
     let mut list = String::from("[");
     for text in texts {
@@ -79,7 +74,6 @@ pub fn list(texts: &[&str]) -> String {
 }
 
 /// The JSON text of a text: in quotes, and escaped.
-#[must_use]
 pub fn quoted(text: &str) -> String {
     let mut out = String::new();
     quote(&mut out, text);
