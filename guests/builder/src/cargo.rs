@@ -78,12 +78,12 @@ fn command(program: &OsStr, member: &Member) -> Command {
     command
 }
 
-/// How large a function may be that LLVM inlines, in LLVM's own unit; its default is 225. Measured on the two policies of
-/// this workspace: 225 makes 102.1 and 102.9 KB, 90 makes 98.5 and 98.1, 50 makes 98.0 and 97.4.
+/// How large a function may be that LLVM inlines, in LLVM's own unit; its default is 225. Measured on the two policies
+/// of this workspace: 225 makes 102.1 and 102.9 KB, 90 makes 98.5 and 98.1, 50 makes 98.0 and 97.4.
 const INLINE: &str = "-Cllvm-args=-inline-threshold=50";
 
-/// Panics name source files. These flags keep the folders of this machine out of the names, so that the bytes are the same
-/// on every machine.
+/// Panics name source files. These flags keep the folders of this machine out of the names, so that the bytes are the
+/// same on every machine.
 fn flags(workspace_root: &Path) -> OsString {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| env::home_dir().map(|home| home.join(".cargo")));
     let mut flags = OsString::from(INLINE);
@@ -127,8 +127,8 @@ mod tests {
 
     #[test]
     fn the_error_for_a_missing_target_has_the_command_that_adds_it() {
-        let output = "error[E0463]: can't find crate for `core`\n  = note: the `wasm32-unknown-unknown` target may not be \
-                    installed\n";
+        let output = "error[E0463]: can't find crate for `core`\n  = note: the `wasm32-unknown-unknown` target may not \
+                      be installed\n";
         let error = explained(output);
         assert!(error.contains("rustup target add wasm32-unknown-unknown"), "{error}");
     }

@@ -1,9 +1,9 @@
-//! Turns a policy crate into a component: cargo compiles a core module, and the component's types, which wit-bindgen left in
-//! that module, make the rest.
+//! Turns a policy crate into a component: cargo compiles a core module, and the component's types, which wit-bindgen
+//! left in that module, make the rest.
 //!
-//! Used by build scripts, by tests, by the program `build-policy` and by `codex-transcoder policy build`. The bytes depend
-//! only on the sources, the lock file and the compiler, and not on the outer build's flags or the folder, so a policy has
-//! the same digest on every machine.
+//! Used by build scripts, by tests, by the program `build-policy` and by `codex-transcoder policy build`. The bytes
+//! depend only on the sources, the lock file and the compiler, and not on the outer build's flags or the folder, so a
+//! policy has the same digest on every machine.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail"))]
 
 mod about;

@@ -86,8 +86,8 @@ impl Member {
         self
     }
 
-    /// A package of this workspace, built with the lock file as it is. Its target folder is not the outer build's own, which
-    /// cargo keeps locked while a build script runs.
+    /// A package of this workspace, built with the lock file as it is. Its target folder is not the outer build's own,
+    /// which cargo keeps locked while a build script runs.
     pub(crate) fn of_workspace(root: &Path, package: &str) -> Self {
         Self {
             name: package.to_owned(),

@@ -4,8 +4,8 @@ use anyhow::Result;
 use wasm_encoder::{Component, Module, NameMap, NameSection, RawSection};
 use wasmparser::{KnownCustom, Name, NameSectionReader, Parser, Payload};
 
-/// Demangles the names of functions and removes all others. Mangled names, each with a hash, are a fifth of the module, and
-/// backtraces show only the names of functions and of the module.
+/// Demangles the names of functions and removes all others. Mangled names, each with a hash, are a fifth of the module,
+/// and backtraces show only the names of functions and of the module.
 pub fn readable(module: &[u8]) -> Result<Vec<u8>> {
     let mut rewritten = Module::new();
     for payload in Parser::new(0).parse_all(module) {

@@ -15,8 +15,8 @@ pub fn lock(folder: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Replaces the file atomically. A file that already has this content keeps its modification time, which build tools look
-/// at.
+/// Replaces the file atomically. A file that already has this content keeps its modification time, which build tools
+/// look at.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     if fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(());

@@ -1,5 +1,6 @@
 //! The lean policy, for contract 2 of the platform. A video becomes up to two rungs of one file each, a preview and
-//! thumbnails in three widths; sound alone becomes two rungs and a waveform. The platform gets a message for every step.
+//! thumbnails in three widths; sound alone becomes two rungs and a waveform. The platform gets a message for every
+//! step.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail"))]
 
 mod ladder;

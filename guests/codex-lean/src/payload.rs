@@ -1,4 +1,5 @@
-//! The webhook messages of contract 2: an envelope with the job's id, and for a job that is done a record of its outputs.
+//! The webhook messages of contract 2: an envelope with the job's id, and for a job that is done a record of its
+//! outputs.
 
 use policy_sdk::json::{self, Object};
 use policy_sdk::types::{Asset, Failure, Job, MediaInfo, MediaKind, Message, Report, SignatureScheme};

@@ -1,8 +1,8 @@
 //! The steps of a job, as contract 2 names and counts them.
 //!
-//! The host makes everything in one pass, so a job is never in one step alone. A step is reported at the earliest moment
-//! that its part of the pass can begin: first the host analyses the sound, then it encodes, and then it cuts previews and
-//! pictures from what it has encoded.
+//! The host makes everything in one pass, so a job is never in one step alone. A step is reported at the earliest
+//! moment that its part of the pass can begin: first the host analyses the sound, then it encodes, and then it cuts
+//! previews and pictures from what it has encoded.
 
 use policy_sdk::types::{Output, Plan};
 
@@ -35,8 +35,8 @@ pub const UPLOADING: Step = step("uploading_outputs", 80);
 /// The webhook is sent.
 pub const FINALIZING: Step = step("finalizing", 95);
 
-/// The steps of a transcode in order, each with the percent of the transcode at which it is reached. During the analysis of
-/// the sound that is 0.
+/// The steps of a transcode in order, each with the percent of the transcode at which it is reached. During the
+/// analysis of the sound that is 0.
 const ORDER: [(Step, u32); 6] =
     [(MEZZANINE, 0), (LOUDNESS, 0), (ENCODING, 1), (PREVIEW, 100), (THUMBNAILS, 100), (WAVEFORM, 100)];
 

@@ -8,7 +8,8 @@ use crate::settings::Settings;
 use crate::steps::{self, DOWNLOADING, ENCODING, FINALIZING, PROBING, Step, UPLOADING};
 use crate::{ladder, payload, plan};
 
-/// Runs one job. Its output for the queue is the text of the webhook, so a platform that polls the queue needs no webhook.
+/// Runs one job. Its output for the queue is the text of the webhook, so a platform that polls the queue needs no
+/// webhook.
 pub fn run<H: HostApi>(host: &H, job: &Job) -> Result<Outcome, Failure> {
     let settings = Settings::parse(&host.settings()).map_err(unusable)?;
 
@@ -52,7 +53,8 @@ fn follow<H: HostApi>(host: &H, job: &Job, transcode: &H::Transcode, steps: Vec<
     }
 }
 
-/// Reports a step to the operator and to the platform. The job does not wait for the delivery, and does not depend on it.
+/// Reports a step to the operator and to the platform. The job does not wait for the delivery, and does not depend on
+/// it.
 fn report_step<H: HostApi>(host: &H, job: &Job, step: Step) {
     host.progress(step.name, step.percent);
     if let Err(failure) = host.deliver(Event::Progress, &payload::progress(job, step.name, step.percent)) {

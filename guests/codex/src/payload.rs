@@ -1,4 +1,5 @@
-//! The webhook messages of contract 1: one flat object with the same keys for a job that is done and for one that failed.
+//! The webhook messages of contract 1: one flat object with the same keys for a job that is done and for one that
+//! failed.
 
 use policy_sdk::failure_text;
 use policy_sdk::json::{self, Object};

@@ -7,7 +7,8 @@ use policy_sdk::workflow::{follow, log_ladder, require_video, send_completed};
 use crate::settings::Settings;
 use crate::{ladder, payload, plan};
 
-/// Runs one job. Its output for the queue is the text of the webhook, so a platform that polls the queue needs no webhook.
+/// Runs one job. Its output for the queue is the text of the webhook, so a platform that polls the queue needs no
+/// webhook.
 pub fn run<H: HostApi>(host: &H, job: &Job) -> Result<Outcome, Failure> {
     let settings = Settings::parse(&host.settings()).map_err(unusable)?;
 

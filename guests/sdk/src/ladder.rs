@@ -40,8 +40,8 @@ impl Rung {
     }
 }
 
-/// The renditions of a source, the largest first: those of `rungs` that fit its picture, or one for each name and rate of
-/// `sound_rungs` if it has sound alone. A source without any track is refused.
+/// The renditions of a source, the largest first: those of `rungs` that fit its picture, or one for each name and rate
+/// of `sound_rungs` if it has sound alone. A source without any track is refused.
 pub fn select(
     info: &MediaInfo,
     rungs: &[Rung],
@@ -62,8 +62,8 @@ pub fn select(
     }
 }
 
-/// The rungs that need no enlarging; `rungs` must be sorted, the largest first. If none fits, the result is one rung named
-/// `source` at the source's own size, with the rates of the smallest rung.
+/// The rungs that need no enlarging; `rungs` must be sorted, the largest first. If none fits, the result is one rung
+/// named `source` at the source's own size, with the rates of the smallest rung.
 fn fitting(short_side: u32, rungs: &[Rung]) -> Vec<Rung> {
     let fitting: Vec<Rung> = rungs.iter().filter(|rung| rung.short_side <= short_side).copied().collect();
     if !fitting.is_empty() {

@@ -65,8 +65,8 @@ pub mod prelude {
 
 /// Exports a [`Policy`] from the component. Call it once per crate; outside WebAssembly it does nothing.
 ///
-/// The names of the exports are fixed, so two crates that export can't be linked into one component. A policy that others
-/// build on therefore puts this behind a feature.
+/// The names of the exports are fixed, so two crates that export can't be linked into one component. A policy that
+/// others build on therefore puts this behind a feature.
 #[macro_export]
 macro_rules! export_policy {
     ($policy:ty) => {

@@ -29,8 +29,8 @@ pub struct Thumbnail {
     pub quality: u8,
 }
 
-/// A plan in the making. Each output goes where the policy's layout puts it. An output that needs a picture is left out for
-/// a source without one, and one that needs sound for a silent source.
+/// A plan in the making. Each output goes where the policy's layout puts it. An output that needs a picture is left out
+/// for a source without one, and one that needs sound for a silent source.
 pub struct PlanBuilder<'a> {
     job: &'a Job,
     key_for: fn(&Job, &Asset) -> Destination,

@@ -6,8 +6,8 @@ use crate::types::{
 /// A policy's decisions, one function for each export of the contract.
 ///
 /// Every function but [`Policy::run`] is pure: it sees only its arguments, so tools can call it without a job.
-/// `settings` is the JSON object that [`Policy::validate`] accepted. Only `validate` itself sees unchecked settings, and
-/// tools may pass any.
+/// `settings` is the JSON object that [`Policy::validate`] accepted. Only `validate` itself sees unchecked settings,
+/// and tools may pass any.
 pub trait Policy {
     /// Everything that is wrong with the settings. Called once, when the policy is loaded.
     fn validate(settings: &str) -> Result<(), Vec<Problem>>;

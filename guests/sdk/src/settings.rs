@@ -53,8 +53,8 @@ macro_rules! settings {
                 Ok(settings)
             }
 
-            /// For the pure functions, which can't report a problem: the host passes only validated settings, and a tool
-            /// that passes others gets the defaults.
+            /// For the pure functions, which can't report a problem: the host passes only validated settings, and a
+            /// tool that passes others gets the defaults.
             pub fn parse_or_default(json: &str) -> Self {
                 Self::parse(json).unwrap_or_default()
             }
@@ -62,8 +62,8 @@ macro_rules! settings {
     };
 }
 
-/// Reads a JSON object name by name. `set` stores one setting; its error becomes that setting's problem. Reading goes on
-/// after a problem, so that all of them are found.
+/// Reads a JSON object name by name. `set` stores one setting; its error becomes that setting's problem. Reading goes
+/// on after a problem, so that all of them are found.
 pub fn read(json: &str, set: &mut dyn FnMut(&str, &Value<'_>) -> Result<(), String>) -> Result<(), Vec<Problem>> {
     let whole = |message: String| vec![Problem { field: String::new(), message }];
     let value = json::parse(json).map_err(|error| {

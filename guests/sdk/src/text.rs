@@ -25,8 +25,8 @@ pub fn cut_utf16(text: &str, limit: usize) -> &str {
     text
 }
 
-/// A failure's message followed by its code, in at most `limit` UTF-16 code units. Of a long text the message is cut and
-/// not the code, because programs read the code.
+/// A failure's message followed by its code, in at most `limit` UTF-16 code units. Of a long text the message is cut
+/// and not the code, because programs read the code.
 pub fn failure_text(failure: &Failure, limit: usize) -> String {
     let code = joined(&[" [", &failure.code, "]"]);
     let room = limit.saturating_sub(code.encode_utf16().count());

@@ -15,7 +15,8 @@ const RUNGS: [Rung; 3] = [
 /// The rungs of sound alone.
 const SOUND_RUNGS: [(&str, u32); 1] = [("128k", 128)];
 
-/// The renditions that need no enlarging, the largest first. A video that is smaller than every rung keeps its own size.
+/// The renditions that need no enlarging, the largest first. A video that is smaller than every rung keeps its own
+/// size.
 pub fn select(info: &MediaInfo, settings: &Settings) -> Result<Vec<Rendition>, Refusal> {
     ladder::select(info, &RUNGS, &SOUND_RUNGS, settings.effort)
 }

@@ -48,7 +48,8 @@ impl Policy for Mine {
 
         host.progress("finalizing", 95);
         let message = Self::completed(job, &info, &report, &settings);
-        // An undelivered message does not fail the job: the outputs are published, and the message is also the job's output.
+        // An undelivered message does not fail the job: the outputs are published, and the message is also the job's
+        // output.
         if !host.deliver(Event::Completed, &message)?.delivered {
             host.log(Level::Info, "the message was not delivered", &[]);
         }

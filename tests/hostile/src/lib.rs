@@ -1,7 +1,7 @@
 //! A policy that misbehaves on demand, for tests of the host.
 //!
-//! The setting `behaviour` selects the fault; [`Behaviour`] lists the names. All other settings, and every decision without
-//! a fault, go to the default policy, so that the fault is the only difference from it.
+//! The setting `behaviour` selects the fault; [`Behaviour`] lists the names. All other settings, and every decision
+//! without a fault, go to the default policy, so that the fault is the only difference from it.
 #![allow(clippy::panic, reason = "panics are among the faults")]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail"))]
 

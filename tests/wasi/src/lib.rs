@@ -1,5 +1,5 @@
-//! A policy that tries what it can reach through WASI. The setting `try` selects an attempt. `validate` reports the result
-//! as a problem of that setting, so that a test needs no job to read it.
+//! A policy that tries what it can reach through WASI. The setting `try` selects an attempt. `validate` reports the
+//! result as a problem of that setting, so that a test needs no job to read it.
 
 #[cfg(target_family = "wasm")]
 mod attempts;

@@ -31,8 +31,8 @@ pub enum Call {
     Delete { store: String, key: String },
 }
 
-/// A host that answers from a script. By default it has software H.264 and no settings, publishes everything that a plan
-/// asks for, and delivers every message.
+/// A host that answers from a script. By default it has software H.264 and no settings, publishes everything that a
+/// plan asks for, and delivers every message.
 #[must_use]
 #[derive(Clone)]
 pub struct ScriptedHost {
