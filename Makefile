@@ -44,7 +44,7 @@ bench: toolchain ffmpeg ## Measures a job against its encodes, its link and its 
 guests: toolchain ## Makes the policies as components: codex-policy.wasm and codex-lean-policy.wasm in target/policies/
 	@$(CARGO) run --quiet --locked -p policy-builder --bin build-policy -- codex-policy codex-lean-policy
 
-guest-js: ## Makes the policy in JavaScript, with a manifest: target/policies/codex-js/policy.json
+guest-js: ## Builds the policy in JavaScript, with a manifest: target/policies/codex-js/policy.json
 	@if ! command -v node >/dev/null || ! command -v npm >/dev/null; then \
 		echo "Node.js 20 or later and npm are needed on the PATH and not found." >&2; \
 		exit 1; \
@@ -52,7 +52,7 @@ guest-js: ## Makes the policy in JavaScript, with a manifest: target/policies/co
 	node guests/codex-js/build.mjs
 
 docs: toolchain ## Writes docs/contract.md from the comments in wit/, and docs/errors.md from the table of codes
-	@$(CARGO) run --quiet --locked -p policy-builder --bin contract-page
+	@WRITE_PAGE=1 $(CARGO) test --quiet --locked -p policy-builder --test contract_page
 	@$(CARGO) run --quiet --locked -p fault --example errors-page
 
 ci: lint test ## Runs what has to pass before a change lands

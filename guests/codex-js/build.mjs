@@ -1,8 +1,8 @@
 /**
- * Makes the policy: target/policies/codex-js/codex-js.wasm, and the manifest that a host takes it by.
+ * Builds the policy: target/policies/codex-js/codex-js.wasm and its manifest, policy.json.
  *
- * The toolchain is brought as package-lock.json pins it, once, to a folder below target/. Nothing is made anew that was
- * made from the same inputs before. Ends with 69 (EX_UNAVAILABLE) where the toolchain can't be had.
+ * Installs the toolchain once, in the version that package-lock.json pins, to a folder below target/. Builds nothing if the
+ * inputs have not changed. Exits with 69 (EX_UNAVAILABLE) if the toolchain can't be installed.
  */
 
 import { spawnSync } from "node:child_process";
@@ -33,9 +33,9 @@ if (!fs.existsSync(made) || fs.readFileSync(made, "utf8") !== inputs) {
     jsSource: fs.readFileSync(entry, "utf8"),
     jsPath: entry,
     moduleRoot: path.dirname(entry),
-    // The contract has no asynchronous functions, and the host knows none.
+    // The contract has no asynchronous functions.
     sync: true,
-    // A third smaller, which is a third less to compile and to swap.
+    // Makes the component a third smaller, so that it compiles faster.
     optSize: true,
   });
   fs.mkdirSync(out, { recursive: true });
@@ -51,7 +51,7 @@ function describe(component) {
   return { name: "codex-js", version, module: path.basename(module), sha256, wasi: true };
 }
 
-/** What package-lock.json pins. Two builds at once may both bring it; the first one that is whole stays. */
+/** Installs what package-lock.json pins. If two builds do so at once, the first complete folder is kept. */
 function toolchain() {
   const folder = path.join(root, "target/codex-js", digest(pinned));
   if (!fs.existsSync(folder)) {
@@ -62,7 +62,7 @@ function toolchain() {
     const { status, error } = spawnSync(...npm, { cwd: unfinished, stdio: ["ignore", 2, "inherit"] });
     if (status !== 0) {
       fs.rmSync(unfinished, { recursive: true });
-      console.error(`the toolchain for JavaScript can't be had: npm ci ${error ? error.message : `ended with ${status}`}`);
+      console.error(`the toolchain for JavaScript can't be installed: npm ci ${error ? error.message : `ended with ${status}`}`);
       process.exit(UNAVAILABLE);
     }
     try {
@@ -85,7 +85,7 @@ function digest(paths) {
   return hash.digest("hex");
 }
 
-/** Never half a file, also when two builds write it at once. */
+/** Replaces the file atomically, because two builds may write it at once. */
 function writeWhole(file, content) {
   const unfinished = `${file}.${process.pid}`;
   fs.writeFileSync(unfinished, content);

@@ -58,7 +58,7 @@ pub fn lean_policy() -> &'static Path {
     BUILT.get_or_init(|| policy_builder::build(&root(), "codex-lean-policy").unwrap().path)
 }
 
-/// The policy that tries what WASI gives it, as a component. Built once.
+/// The policy that tries what it can reach through WASI, as a component. Built once.
 pub fn wasi_policy() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| policy_builder::build(&root(), "wasi-policy").unwrap().path)
@@ -83,9 +83,9 @@ pub fn wasi_policy_manifest() -> &'static Path {
     })
 }
 
-/// The manifest of the policy in JavaScript, built once. Nothing, and a word about it, where its toolchain can't be had.
+/// The manifest of the policy in JavaScript, built once. `None`, with a message, if its toolchain can't be installed.
 pub fn javascript_policy() -> Option<&'static Path> {
-    /// What its build ends with when npm can't bring what it needs.
+    /// The exit code of its build if npm can't install the toolchain.
     const UNAVAILABLE: i32 = 69;
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let built = BUILT.get_or_init(|| {

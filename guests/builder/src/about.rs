@@ -1,20 +1,20 @@
-//! What a component tells of itself: its name, and what made it.
+//! A component's own metadata: its name and its producers.
 
 use std::collections::BTreeSet;
 
 use anyhow::Result;
 use wasmparser::{ComponentName, KnownCustom, Name, Parser, Payload};
 
-/// What stands in a component's own sections. Nothing in it is proven.
+/// What a component says about itself. Nothing of it is verified.
 #[derive(Clone, Debug, Default)]
 pub struct About {
-    /// Its name, or else that of the first module in it that has one.
+    /// The component's name, or else that of the first module in it that has one.
     pub name: Option<String>,
-    /// Languages and tools, with their versions.
+    /// The languages and tools that made it, with their versions.
     pub producers: BTreeSet<String>,
 }
 
-/// Reads a component.
+/// Reads a component's metadata.
 pub fn about(component: &[u8]) -> Result<About> {
     let mut about = About::default();
     let mut modules_name = None;

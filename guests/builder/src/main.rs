@@ -1,4 +1,4 @@
-//! `build-policy [PACKAGE...]`: makes components of policy crates of this workspace, `codex-policy` if none is named.
+//! `build-policy [PACKAGE...]` builds policies of this workspace, by default `codex-policy`.
 
 use std::env;
 use std::path::PathBuf;
@@ -18,9 +18,9 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The nearest folder, from here upwards, whose lock file and contract make it this workspace's root.
+/// The nearest folder, from here upwards, with a lock file and a folder `wit`.
 fn workspace_root() -> Result<PathBuf> {
-    let here = env::current_dir().context("cannot tell the current folder")?;
+    let here = env::current_dir().context("the current folder is unknown")?;
     let root = here.ancestors().find(|folder| folder.join("Cargo.lock").is_file() && folder.join("wit").is_dir());
     root.map(PathBuf::from).with_context(|| format!("{} is not inside the policies' workspace", here.display()))
 }

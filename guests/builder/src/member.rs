@@ -1,4 +1,4 @@
-//! A policy's crate wherever it is: in this workspace, or in a folder of its author's own.
+//! A policy's crate, in this workspace or in a folder of its author's own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,26 +6,26 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::cargo::{self, Order};
-use crate::{component, output};
+use crate::{cargo, component, output};
 
-/// What policies are compiled with where their workspace has no profile `guest` of its own: this workspace's.
+/// The compiler's settings for workspaces that have no profile `guest`: those of this workspace.
 const PROFILE_SETTINGS: [&str; 6] =
     ["inherits='release'", "opt-level=2", "lto=true", "codegen-units=1", "panic='abort'", "strip='debuginfo'"];
 
-/// A crate as cargo knows it.
+/// A crate that can be built to a component.
 #[derive(Clone, Debug)]
 pub struct Member {
     /// The package's name.
     pub name: String,
-    /// The package's version.
+    /// The package's version; empty for a member of this workspace.
     pub version: String,
-    library: String,
-    root: PathBuf,
-    target_dir: PathBuf,
+    pub(crate) library: String,
+    pub(crate) root: PathBuf,
+    pub(crate) target_dir: PathBuf,
+    locked: bool,
 }
 
-/// The part of `cargo metadata` that matters here.
+/// The part of `cargo metadata` that is needed here.
 #[derive(serde::Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
@@ -55,7 +55,7 @@ impl Member {
         let program = cargo::program();
         let mut asked = Command::new(&program);
         asked.args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"]).arg(&manifest);
-        // rustup takes the compiler that the folder asks for.
+        // So that rustup uses the toolchain that the folder asks for.
         asked.current_dir(manifest.parent().unwrap_or(folder));
         let answer = asked.output().with_context(|| format!("cannot run {}", program.display()))?;
         if !answer.status.success() {
@@ -75,42 +75,49 @@ impl Member {
             library: library.name,
             root: found.workspace_root,
             target_dir: found.target_directory.join("policies"),
+            locked: false,
         })
     }
 
-    /// Compiles in this folder instead of the crate's own.
+    /// Builds in this folder instead of the crate's own target folder.
     #[must_use]
     pub fn compiled_in(mut self, folder: &Path) -> Self {
         self.target_dir = folder.to_owned();
         self
     }
 
-    /// Makes the component. `heard` gets every line that cargo says meanwhile.
-    pub fn build(&self, heard: &mut dyn FnMut(&str)) -> Result<Vec<u8>> {
-        fs::create_dir_all(&self.target_dir).with_context(|| format!("cannot create {}", self.target_dir.display()))?;
+    /// A package of this workspace, built with the lock file as it is. Its target folder is not the outer build's own,
+    /// which cargo keeps locked while a build script runs.
+    pub(crate) fn of_workspace(root: &Path, package: &str) -> Self {
+        Self {
+            name: package.to_owned(),
+            version: String::new(),
+            library: package.to_owned(),
+            root: root.to_owned(),
+            target_dir: root.join("target/policies"),
+            locked: true,
+        }
+    }
+
+    /// Builds the component. `on_line` gets every line of cargo's output.
+    pub fn build(&self, on_line: &mut dyn FnMut(&str)) -> Result<Vec<u8>> {
         let lock = output::lock(&self.target_dir)?;
-        let more = self.profile();
-        let order = Order {
-            root: &self.root,
-            package: &self.name,
-            library: &self.library,
-            target_dir: &self.target_dir,
-            more: &more,
-        };
-        let module = cargo::build(&order, heard)?;
+        let module = cargo::build(self, on_line)?;
         drop(lock);
         component::encode(&module).with_context(|| format!("cannot make a component of {}", self.name))
     }
 
-    fn profile(&self) -> Vec<String> {
+    /// The arguments of `cargo build` besides package, profile and target.
+    pub(crate) fn more_arguments(&self) -> Vec<String> {
+        if self.locked {
+            return vec!["--locked".to_owned()];
+        }
         let manifest = fs::read_to_string(self.root.join("Cargo.toml")).unwrap_or_default();
         if manifest.lines().any(|line| line.trim() == "[profile.guest]") {
             return Vec::new();
         }
-        PROFILE_SETTINGS
-            .iter()
-            .flat_map(|setting| ["--config".to_owned(), format!("profile.guest.{setting}")])
-            .collect()
+        let config = |setting: &&str| ["--config".to_owned(), format!("profile.guest.{setting}")];
+        PROFILE_SETTINGS.iter().flat_map(config).collect()
     }
 }
 
@@ -123,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crate_without_a_profile_is_compiled_with_the_workspaces() {
+    fn the_default_profile_is_the_one_of_this_workspace() {
         let manifest = fs::read_to_string(workspace().join("Cargo.toml")).unwrap();
         let (_, from) = manifest.split_once("[profile.guest]\n").unwrap();
         let settings: Vec<String> = from
@@ -135,18 +142,18 @@ mod tests {
     }
 
     #[test]
-    fn a_crate_of_this_workspace_is_found_with_its_own_profile() {
+    fn a_crate_in_a_workspace_is_built_with_its_profile() {
         let member = Member::read(&workspace().join("guests/codex")).unwrap();
         assert_eq!((member.name.as_str(), member.library.as_str()), ("codex-policy", "codex_policy"));
         assert_eq!(member.root, workspace());
-        assert!(member.profile().is_empty());
+        assert!(member.more_arguments().is_empty());
     }
 
     #[test]
-    fn what_is_no_policys_crate_is_told_apart() {
-        let told = |folder: &str| Member::read(&workspace().join(folder)).unwrap_err().to_string();
-        assert!(told("docs").contains("there is no"), "{}", told("docs"));
-        assert!(told(".").contains("workspace"), "{}", told("."));
-        assert!(told("guests/builder").contains("cdylib"), "{}", told("guests/builder"));
+    fn a_folder_that_is_no_policy_crate_is_refused() {
+        for (folder, reason) in [("docs", "there is no"), (".", "workspace"), ("guests/builder", "cdylib")] {
+            let error = Member::read(&workspace().join(folder)).unwrap_err().to_string();
+            assert!(error.contains(reason), "{folder}: {error}");
+        }
     }
 }

@@ -1,11 +1,11 @@
-//! The names of functions, which is what a backtrace shows.
+//! The names of functions, which backtraces show.
 
 use anyhow::Result;
 use wasm_encoder::{Component, Module, NameMap, NameSection, RawSection};
 use wasmparser::{KnownCustom, Name, NameSectionReader, Parser, Payload};
 
-/// Writes the names as people read them. The compiler's own spelling, with a hash behind every name, is a fifth of
-/// the module; names of anything but functions and the module show nowhere.
+/// Demangles the names of functions and removes all others. Mangled names, each with a hash, are a fifth of the module,
+/// and backtraces show only the names of functions and of the module.
 pub fn readable(module: &[u8]) -> Result<Vec<u8>> {
     let mut rewritten = Module::new();
     for payload in Parser::new(0).parse_all(module) {
@@ -13,7 +13,7 @@ pub fn readable(module: &[u8]) -> Result<Vec<u8>> {
         if let Payload::CustomSection(section) = &payload
             && let KnownCustom::Name(names) = section.as_known()
         {
-            rewritten.section(&shown(names)?);
+            rewritten.section(&demangled(names)?);
         } else if let Some((id, range)) = payload.as_section() {
             rewritten.section(&RawSection { id, data: module.get(range).unwrap_or_default() });
         }
@@ -21,14 +21,14 @@ pub fn readable(module: &[u8]) -> Result<Vec<u8>> {
     Ok(rewritten.finish())
 }
 
-/// Leaves out the names of the component's own parts, which no backtrace shows: 4 KB.
+/// Removes the names of the component's own parts, which no backtrace shows. Saves 4 KB.
 pub fn without_parts(component: &[u8]) -> Result<Vec<u8>> {
     let mut rewritten = Component::new();
     let mut depth = 0;
     for payload in Parser::new(0).parse_all(component) {
         let payload = payload?;
         match &payload {
-            // Behind the modules and components inside it come their own sections, which are already copied with them.
+            // The sections of a nested module or component follow it, and are already copied with it.
             Payload::End(_) if depth > 0 => depth -= 1,
             _ if depth > 0 => {}
             Payload::CustomSection(section) if section.name() == "component-name" => continue,
@@ -43,7 +43,7 @@ pub fn without_parts(component: &[u8]) -> Result<Vec<u8>> {
     Ok(rewritten.finish())
 }
 
-fn shown(names: NameSectionReader<'_>) -> Result<NameSection> {
+fn demangled(names: NameSectionReader<'_>) -> Result<NameSection> {
     let mut section = NameSection::new();
     for name in names {
         match name? {
@@ -86,13 +86,13 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_not_mangled_stays_as_it_is() {
+    fn a_name_that_is_not_mangled_is_unchanged() {
         let readable = readable(&module("cabi_realloc")).unwrap();
         assert!(String::from_utf8_lossy(&readable).contains("cabi_realloc"));
     }
 
     #[test]
-    fn what_is_not_a_module_is_refused() {
+    fn bytes_that_are_no_module_are_refused() {
         assert!(readable(b"not a module").is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! The file that comes of it.
+//! The folder that policies are built in.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -6,16 +6,17 @@ use std::process;
 
 use anyhow::{Context, Result};
 
-/// Waits until no other build uses the folder. Cargo's own lock ends before its module has been read.
+/// Creates the folder, and waits until no other build uses it. Cargo's own lock ends before its module has been read.
 pub fn lock(folder: &Path) -> Result<File> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let path = folder.join(".lock");
     let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
     file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
     Ok(file)
 }
 
-/// Writes the file so that a reader sees the old content or the new one and nothing in between. One that already has
-/// this content is left alone, and with it the time that build tools look at.
+/// Replaces the file atomically. A file that already has this content keeps its modification time, which build tools
+/// look at.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     if fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What is promised about our own policies as components.
+//! Properties of the two built-in policies as components.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ fn a_policy_imports_the_contract_and_nothing_else() {
 }
 
 #[test]
-fn a_policy_is_small_enough_to_swap_between_two_jobs() {
+fn a_policy_is_smaller_than_100_kb() {
     for policy in POLICIES {
         let size = build(&root(), policy).unwrap().bytes.len();
         assert!(size < 100_000, "{policy}: {size} bytes");
@@ -30,7 +30,7 @@ fn a_policy_is_small_enough_to_swap_between_two_jobs() {
 }
 
 #[test]
-fn a_policy_names_no_folder_of_the_machine_that_built_it() {
+fn a_policy_does_not_contain_the_path_of_the_workspace() {
     let folder = root();
     let folder = folder.to_str().unwrap().as_bytes();
     for policy in POLICIES {
@@ -40,7 +40,7 @@ fn a_policy_names_no_folder_of_the_machine_that_built_it() {
 }
 
 #[test]
-fn two_builds_at_once_leave_the_same_file() {
+fn two_concurrent_builds_leave_the_same_file() {
     let build = || build(&root(), "codex-policy").unwrap();
     let (one, other) = thread::scope(|scope| {
         let one = scope.spawn(build);
@@ -52,7 +52,7 @@ fn two_builds_at_once_leave_the_same_file() {
 }
 
 #[test]
-fn an_unknown_package_is_named_in_the_error() {
+fn the_error_names_an_unknown_package() {
     let error = build(&root(), "no-such-policy").unwrap_err();
     assert!(error.to_string().contains("no-such-policy"), "{error}");
 }

@@ -1,31 +1,22 @@
 //! Which renditions a source gets.
 
-use policy_sdk::ladder::{Rung, fitting, no_media, sound};
+use policy_sdk::ladder::Rung;
 use policy_sdk::types::{Effort, MediaInfo, Refusal, Rendition};
 
 use crate::settings::Settings;
 
-/// The ladder of the platform, the largest first.
+/// The rungs of a video, the largest first.
 const RUNGS: [Rung; 2] = [
     Rung { name: "720p", short_side: 720, video_kbps: 3000, audio_kbps: 128 },
     Rung { name: "480p", short_side: 480, video_kbps: 1500, audio_kbps: 96 },
 ];
 
-/// The ladder of an upload without pictures.
+/// The rungs of sound alone.
 const SOUND_RUNGS: [(&str, u32); 2] = [("128k", 128), ("64k", 64)];
 
 /// The renditions, the largest first.
 pub fn select(info: &MediaInfo, settings: &Settings) -> Result<Vec<Rendition>, Refusal> {
-    let has_sound = info.audio.is_some();
-    match &info.video {
-        Some(video) => {
-            let rungs = fitting(video.width.min(video.height), &RUNGS);
-            let effort = settings.effort.unwrap_or(Effort::Fast);
-            Ok(rungs.into_iter().map(|rung| rung.rendition(has_sound, effort)).collect())
-        }
-        None if has_sound => Ok(SOUND_RUNGS.map(|(name, kbps)| sound(name, kbps)).into()),
-        None => Err(no_media()),
-    }
+    policy_sdk::ladder::select(info, &RUNGS, &SOUND_RUNGS, settings.effort.unwrap_or(Effort::Fast))
 }
 
 #[cfg(test)]
@@ -46,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn two_rungs_are_the_most_and_a_smaller_source_keeps_its_own_size() {
+    fn a_video_gets_at_most_two_rungs_and_a_small_one_keeps_its_own_size() {
         let both = rows(&[("720p", 720), ("480p", 480)]);
         assert_eq!(ladder(3840, 2160), both);
         assert_eq!(ladder(720, 1280), both);
@@ -59,17 +50,14 @@ mod tests {
     #[test]
     fn sound_alone_gets_two_rungs_without_pictures() {
         let renditions = select(&media_info(None, Some(audio_info())), &Settings::default()).unwrap();
-        assert_eq!(renditions, [sound("128k", 128), sound("64k", 64)]);
-    }
-
-    #[test]
-    fn a_silent_video_gets_rungs_without_sound() {
-        let renditions = select(&media_info(Some(video_info(640, 360)), None), &Settings::default()).unwrap();
-        assert_eq!(renditions[0].audio_kbps, None);
+        let rows: Vec<_> = renditions.iter().map(|rung| (rung.name.as_str(), rung.audio_kbps)).collect();
+        assert_eq!(rows, [("128k", Some(128)), ("64k", Some(64))]);
+        assert!(renditions.iter().all(|rung| rung.video.is_none()));
     }
 
     #[test]
     fn a_file_without_tracks_is_refused() {
-        assert_eq!(select(&media_info(None, None), &Settings::default()), Err(no_media()));
+        let refusal = select(&media_info(None, None), &Settings::default()).unwrap_err();
+        assert_eq!(refusal.code, "upload.no-media");
     }
 }

@@ -1,22 +1,21 @@
-//! What every object is called.
+//! Where every object goes.
 
 use policy_sdk::types::{Asset, Destination, Job};
 
-/// Where viewers read from.
+/// The store that viewers read from.
 const MEDIA: &str = "media";
-/// Where what is kept for later goes.
+/// The store for what is kept but not shown.
 const ARCHIVE: &str = "archive";
-/// Where pages take their pictures from.
+/// The store for the pictures of web pages.
 const ASSETS: &str = "assets";
 
-/// Where an asset goes.
-#[must_use]
+/// The store and key of an asset.
 pub fn key_for(job: &Job, asset: &Asset) -> Destination {
     let (store, folder, file): (_, _, &[&str]) = match asset {
         Asset::MasterPlaylist => (MEDIA, "hls", &["master.m3u8"]),
         Asset::RungPlaylist(rung) => (MEDIA, "hls", &[rung, "/index.m3u8"]),
-        // The platform's playlist proxy serves folders with a rung's name and no others, so the preview has none of its
-        // own. It is in this one whichever rung it is cut from: a key depends on nothing but the job.
+        // The platform's playlist proxy serves only folders that have a rung's name, so the preview can't have one of
+        // its own. A key depends on the job alone, so it is this folder whichever rung the preview is cut from.
         Asset::PreviewPlaylist => (MEDIA, "hls", &["720p/preview.m3u8"]),
         Asset::Still(name) => (ASSETS, "media-thumbnails", &[name, ".webp"]),
         Asset::WaveformData => (MEDIA, "waveforms", &["waveform.json"]),

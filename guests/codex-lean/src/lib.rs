@@ -1,5 +1,6 @@
-//! The lean policy: contract 2 of the platform, with two rungs of one file each, thumbnails in three widths, progress
-//! messages and, for sound, a waveform.
+//! The lean policy, for contract 2 of the platform. A video becomes up to two rungs of one file each, a preview and
+//! thumbnails in three widths; sound alone becomes two rungs and a waveform. The platform gets a message for every
+//! step.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail"))]
 
 mod ladder;
@@ -13,7 +14,7 @@ mod workflow;
 use policy_sdk::prelude::*;
 use settings::Settings;
 
-/// The policy.
+/// The lean policy.
 pub struct CodexLean;
 
 impl Policy for CodexLean {
@@ -41,8 +42,8 @@ impl Policy for CodexLean {
         Some(payload::progress(job, step, percent))
     }
 
-    fn run<P: Powers>(powers: &P, job: &Job) -> Result<Outcome, Failure> {
-        workflow::run(powers, job)
+    fn run<H: HostApi>(host: &H, job: &Job) -> Result<Outcome, Failure> {
+        workflow::run(host, job)
     }
 }
 

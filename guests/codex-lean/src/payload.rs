@@ -1,41 +1,39 @@
-//! What the platform is told: contract 2, an envelope with the job's id and, for a job that is done, what was made.
+//! The webhook messages of contract 2: an envelope with the job's id, and for a job that is done a record of its
+//! outputs.
 
 use policy_sdk::json::{self, Object};
-use policy_sdk::types::{Asset, Failure, Job, MediaInfo, MediaKind, Message, Rendition, Report, SignatureScheme};
+use policy_sdk::types::{Asset, Failure, Job, MediaInfo, MediaKind, Message, Report, SignatureScheme};
 use policy_sdk::{cut_utf16, failure_text};
 
 use crate::plan::{LARGEST, THUMBNAILS};
 use crate::settings::Settings;
 use crate::{ladder, layout};
 
-/// The longest `error` that the receiver takes.
+/// The longest `error` that the receiver accepts, in UTF-16 code units.
 const ERROR_LIMIT: usize = 2000;
 
-/// The longest key that it takes, in characters.
+/// The longest key that it accepts, in UTF-16 code units.
 const KEY_LIMIT: usize = 500;
 
-/// The largest size that it takes.
+/// The largest width and height that it accepts.
 const SIZE_LIMIT: (u32, u32) = (7680, 4320);
 
-/// The longest duration that it takes, in seconds: a day.
-const DURATION_LIMIT: u64 = 86_400;
+/// The longest duration that it accepts, in seconds: a day.
+const DURATION_LIMIT: i64 = 86_400;
 
-/// The message for a job that is done. A key is in it only if its object was published.
-#[must_use]
+/// The message for a job that is done. A key is `null` if its object was not published.
 pub fn completed(job: &Job, info: &MediaInfo, report: &Report, settings: &Settings) -> Message {
     let output = output(job, info, report, settings);
     message(envelope(job, "completed").json("output", &output))
 }
 
 /// The message for a job that has failed for good.
-#[must_use]
 pub fn failed(job: &Job, failure: &Failure) -> Message {
     let error = failure_text(failure, ERROR_LIMIT);
     message(envelope(job, "failed").text("error", Some(&error)).text("mediaId", Some(&job.media_id)))
 }
 
 /// The message for a step on the way.
-#[must_use]
 pub fn progress(job: &Job, step: &str, percent: u32) -> Message {
     let percent = i64::from(percent.min(100));
     let body = envelope(job, "progress").number("progress", Some(percent)).text("step", Some(step));
@@ -67,16 +65,16 @@ fn output(job: &Job, info: &MediaInfo, report: &Report, settings: &Settings) -> 
     for (name, asset) in keys {
         output = output.text(name, published(job, report, &asset).as_deref());
     }
-    // A size beyond the limits is left out: cut to them, it would be another video's.
+    // A size beyond the limits is left out. Clamped, it would be wrong.
     let size = info.video.as_ref().map(|video| (video.width, video.height));
     let size = size.filter(|(width, height)| (1..=SIZE_LIMIT.0).contains(width) && (1..=SIZE_LIMIT.1).contains(height));
     output = output
         .json("thumbnailVariants", &thumbnails(job, report))
-        .number("durationSeconds", Some(seconds(report.duration_ms)))
+        .number("durationSeconds", Some(report.seconds().min(DURATION_LIMIT)))
         .number("width", size.map(|(width, _)| width.into()))
         .number("height", size.map(|(_, height)| height.into()))
-        .json("readyVariants", &json::list(&ready_variants(info, report, settings)));
-    // Missing, and never null, where nothing was measured.
+        .json("readyVariants", &ready_variants(info, report, settings));
+    // Left out, and not null, if nothing was measured.
     if let Some(measure) = report.loudness {
         for (name, hundredths, least, most) in [
             ("loudnessIntegrated", measure.integrated, -10_000, 1_000),
@@ -89,14 +87,13 @@ fn output(job: &Job, info: &MediaInfo, report: &Report, settings: &Settings) -> 
     output.finish()
 }
 
-/// The key of an object that was published, where the receiver takes it.
+/// The key of an object that was published; `None` if the receiver would refuse it for its length.
 fn published(job: &Job, report: &Report, asset: &Asset) -> Option<String> {
-    let destination = layout::key_for(job, asset);
-    let fits = cut_utf16(&destination.key, KEY_LIMIT) == destination.key;
-    (fits && report.has(&destination)).then_some(destination.key)
+    let key = report.published(layout::key_for(job, asset))?;
+    (cut_utf16(&key, KEY_LIMIT) == key).then_some(key)
 }
 
-/// All thumbnails by their names, or `null` where one of them is missing.
+/// The keys of all thumbnails by name, or `null` if one of them is missing.
 fn thumbnails(job: &Job, report: &Report) -> String {
     let mut object = Object::new();
     for thumbnail in THUMBNAILS {
@@ -106,20 +103,13 @@ fn thumbnails(job: &Job, report: &Report) -> String {
     object.finish()
 }
 
-/// To the nearest second. Media that plays is never reported as having no length.
-fn seconds(duration_ms: u64) -> i64 {
-    let seconds = (duration_ms.saturating_add(500) / 1000).clamp(1, DURATION_LIMIT);
-    i64::try_from(seconds).unwrap_or(i64::MAX)
-}
-
-/// The names of the rungs that were published, the largest first. All rungs of sound alone are the one variant `audio`.
-fn ready_variants<'a>(info: &MediaInfo, report: &'a Report, settings: &Settings) -> Vec<&'a str> {
+/// The published rungs, the largest first. The rungs of sound alone count as one variant named `audio`.
+fn ready_variants(info: &MediaInfo, report: &Report, settings: &Settings) -> String {
     if info.video.is_none() {
-        return if report.rungs.is_empty() { Vec::new() } else { vec!["audio"] };
+        return json::list(if report.rungs.is_empty() { &[] } else { &["audio"] });
     }
     let ladder = ladder::select(info, settings).unwrap_or_default();
-    let ready = |rendition: &Rendition| report.rungs.iter().find(|rung| rung.name == rendition.name);
-    ladder.iter().filter_map(ready).map(|rung| rung.name.as_str()).collect()
+    json::list(&report.published_rungs(&ladder))
 }
 
 #[cfg(test)]

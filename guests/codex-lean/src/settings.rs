@@ -1,72 +1,25 @@
 //! What an environment can set about this policy.
 
-use policy_sdk::json::Value;
-use policy_sdk::settings::{self, effort, flag, processor};
-use policy_sdk::types::{Effort, Preference, Problem};
+use policy_sdk::settings::{effort, flag, processor};
+use policy_sdk::types::{Effort, Preference};
 
-/// The names of all settings, as a problem lists them.
-const KNOWN: &str = "mezzanine, preview, thumbnailVariants, waveformImage, loudness, effort, processor";
-
-/// The settings, read. The default is what an environment gets that sets nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// Whether a video is archived.
-    pub mezzanine: bool,
-    /// Whether a video gets a preview.
-    pub preview: bool,
-    /// Whether a video gets all of its thumbnails, and not only the largest.
-    pub thumbnail_variants: bool,
-    /// Whether a waveform is also drawn.
-    pub waveform_image: bool,
-    /// Whether the sound is measured and brought to the target; otherwise it stays as loud as it is.
-    pub loudness: bool,
-    /// The effort of every encode; absent for each one's own.
-    pub effort: Option<Effort>,
-    /// What to encode on.
-    pub processor: Preference,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            mezzanine: false,
-            preview: true,
-            thumbnail_variants: true,
-            waveform_image: true,
-            loudness: true,
-            effort: None,
-            processor: Preference::Auto,
-        }
-    }
-}
-
-impl Settings {
-    /// Reads a JSON object, or tells everything that is wrong with it.
-    pub fn parse(json: &str) -> Result<Self, Vec<Problem>> {
-        let mut settings = Self::default();
-        settings::read(json, &mut |name, value| settings.set(name, value))?;
-        Ok(settings)
-    }
-
-    /// For the pure decisions, which have no way to complain: the host has had the settings validated, and a tool that
-    /// asks without settings means the default ones.
-    #[must_use]
-    pub fn parse_or_default(json: &str) -> Self {
-        Self::parse(json).unwrap_or_default()
-    }
-
-    fn set(&mut self, name: &str, value: &Value<'_>) -> Result<(), String> {
-        match name {
-            "mezzanine" => self.mezzanine = flag(value)?,
-            "preview" => self.preview = flag(value)?,
-            "thumbnailVariants" => self.thumbnail_variants = flag(value)?,
-            "waveformImage" => self.waveform_image = flag(value)?,
-            "loudness" => self.loudness = flag(value)?,
-            "effort" => self.effort = Some(effort(value)?),
-            "processor" => self.processor = processor(value)?,
-            _ => return Err(settings::unknown(KNOWN)),
-        }
-        Ok(())
+policy_sdk::settings! {
+    /// The settings of this policy.
+    pub struct Settings {
+        /// Whether a video gets a file for the archive.
+        pub mezzanine: bool = false, "mezzanine" => flag;
+        /// Whether a video gets a preview.
+        pub preview: bool = true, "preview" => flag;
+        /// Whether a video gets all of its thumbnails and not only the largest.
+        pub thumbnail_variants: bool = true, "thumbnailVariants" => flag;
+        /// Whether a waveform also gets an image.
+        pub waveform_image: bool = true, "waveformImage" => flag;
+        /// Whether the sound is measured and brought to the target loudness.
+        pub loudness: bool = true, "loudness" => flag;
+        /// The effort of every encode. `None`: `fast` for the ladder, `slow` for the mezzanine.
+        pub effort: Option<Effort> = None, "effort" => |value: &_| effort(value).map(Some);
+        /// Which processor to encode on.
+        pub processor: Preference = Preference::Auto, "processor" => processor;
     }
 }
 
@@ -99,17 +52,11 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_of_the_default_policy_alone_is_unknown_here() {
+    fn a_setting_that_only_the_default_policy_has_is_unknown() {
         let problems = Settings::parse(r#"{"rungs": ["720p"]}"#).unwrap_err();
         assert_eq!(problems.len(), 1);
-        assert_eq!((problems[0].field.as_str(), &problems[0].message), ("rungs", &settings::unknown(KNOWN)));
-    }
-
-    #[test]
-    fn every_known_name_is_one_that_can_be_set() {
-        for name in KNOWN.split(", ") {
-            let message = Settings::default().set(name, &Value::Null).unwrap_err();
-            assert!(message.starts_with("must be"), "{name} {message}");
-        }
+        let known = "mezzanine, preview, thumbnailVariants, waveformImage, loudness, effort, processor";
+        let expected = format!("is not a setting of this policy; known are {known}");
+        assert_eq!((problems[0].field.as_str(), &problems[0].message), ("rungs", &expected));
     }
 }

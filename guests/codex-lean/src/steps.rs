@@ -1,17 +1,17 @@
-//! The steps of a job as contract 2 counts them.
+//! The steps of a job, as contract 2 names and counts them.
 //!
-//! The host makes everything in one pass, so a job is never in one step alone. A step is told when its part of that pass
-//! can begin at the earliest: the host listens to the sound first, then it encodes, then it takes previews and pictures
-//! from what it has encoded.
+//! The host makes everything in one pass, so a job is never in one step alone. A step is reported at the earliest
+//! moment that its part of the pass can begin: first the host analyses the sound, then it encodes, and then it cuts
+//! previews and pictures from what it has encoded.
 
 use policy_sdk::types::{Output, Plan};
 
-/// A step.
+/// A step of contract 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Its name.
+    /// The step's name in messages.
     pub name: &'static str,
-    /// The percent of the job at which it begins.
+    /// The percent of the job at which the step begins.
     pub percent: u32,
 }
 
@@ -19,29 +19,28 @@ const fn step(name: &'static str, percent: u32) -> Step {
     Step { name, percent }
 }
 
-/// Bringing the original.
+/// The original is downloaded.
 pub const DOWNLOADING: Step = step("downloading", 0);
-/// Deciding what it becomes.
+/// The original is probed and the plan made.
 pub const PROBING: Step = step("probing", 5);
 const MEZZANINE: Step = step("mezzanine", 6);
 const LOUDNESS: Step = step("loudness", 15);
-/// Encoding the ladder.
+/// The ladder is encoded.
 pub const ENCODING: Step = step("encoding_variants", 17);
 const PREVIEW: Step = step("preview", 72);
 const THUMBNAILS: Step = step("thumbnails", 77);
 const WAVEFORM: Step = step("waveform", 80);
-/// Bringing what was made to its stores.
+/// The outputs are uploaded to their stores.
 pub const UPLOADING: Step = step("uploading_outputs", 80);
-/// Telling the platform.
+/// The webhook is sent.
 pub const FINALIZING: Step = step("finalizing", 95);
 
-/// The steps of a transcode in their order, each with the percent of the encoding at which it is reached. While the host
-/// listens, nothing is encoded yet.
+/// The steps of a transcode in order, each with the percent of the transcode at which it is reached. During the
+/// analysis of the sound that is 0.
 const ORDER: [(Step, u32); 6] =
     [(MEZZANINE, 0), (LOUDNESS, 0), (ENCODING, 1), (PREVIEW, 100), (THUMBNAILS, 100), (WAVEFORM, 100)];
 
-/// Those that make something of this plan.
-#[must_use]
+/// The steps that make an output of this plan.
 pub fn of(plan: &Plan) -> Vec<(Step, u32)> {
     let makes = |step: Step| plan.outputs.iter().any(|output| step_of(output) == step);
     let mut steps = ORDER.to_vec();
@@ -77,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_video_goes_through_every_step_that_makes_something_of_it() {
+    fn a_video_has_a_step_for_each_of_its_outputs() {
         let expected = [
             ("mezzanine", 6, 0),
             ("loudness", 15, 0),
@@ -91,13 +90,13 @@ mod tests {
     }
 
     #[test]
-    fn sound_has_a_waveform_and_no_pictures() {
+    fn sound_alone_has_a_waveform_and_no_pictures() {
         let expected = [("loudness", 15, 0), ("encoding_variants", 17, 1), ("waveform", 80, 100)];
         assert_eq!(steps(None, Some(audio_info()), "{}"), expected);
     }
 
     #[test]
-    fn what_is_switched_off_has_no_step() {
+    fn an_output_that_is_turned_off_has_no_step() {
         let json = r#"{"preview": false, "loudness": false}"#;
         let expected = [("encoding_variants", 17, 1), ("thumbnails", 77, 100)];
         assert_eq!(steps(Some(video_info(640, 360)), Some(audio_info()), json), expected);

@@ -1,12 +1,11 @@
 //! Which renditions a source gets.
 
 pub use policy_sdk::ladder::Rung;
-use policy_sdk::ladder::{fitting, no_media, sound};
 use policy_sdk::types::{Effort, MediaInfo, Refusal, Rendition};
 
 use crate::settings::Settings;
 
-/// The ladder of the platform, the largest first.
+/// The rungs of a video, the largest first.
 pub const RUNGS: [Rung; 4] = [
     Rung { name: "1080p", short_side: 1080, video_kbps: 5000, audio_kbps: 192 },
     Rung { name: "720p", short_side: 720, video_kbps: 3000, audio_kbps: 128 },
@@ -14,21 +13,12 @@ pub const RUNGS: [Rung; 4] = [
     Rung { name: "360p", short_side: 360, video_kbps: 800, audio_kbps: 64 },
 ];
 
-/// The ladder of an upload without pictures.
+/// The rungs of sound alone.
 const SOUND_RUNGS: [(&str, u32); 2] = [("128k", 128), ("64k", 64)];
 
 /// The renditions, the largest first.
 pub fn select(info: &MediaInfo, settings: &Settings) -> Result<Vec<Rendition>, Refusal> {
-    let has_sound = info.audio.is_some();
-    match &info.video {
-        Some(video) => {
-            let rungs = fitting(video.width.min(video.height), &settings.rungs);
-            let effort = settings.effort.unwrap_or(Effort::Fast);
-            Ok(rungs.into_iter().map(|rung| rung.rendition(has_sound, effort)).collect())
-        }
-        None if has_sound => Ok(SOUND_RUNGS.map(|(name, kbps)| sound(name, kbps)).into()),
-        None => Err(no_media()),
-    }
+    policy_sdk::ladder::select(info, &settings.rungs, &SOUND_RUNGS, settings.effort.unwrap_or(Effort::Fast))
 }
 
 #[cfg(test)]
@@ -92,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn the_settings_restrict_the_ladder_and_never_its_order() {
+    fn settings_restrict_the_ladder_but_do_not_reorder_it() {
         assert_eq!(names(1920, 1080, r#"{"rungs": ["360p", "1080p", "360p"]}"#), ["1080p", "360p"]);
     }
 
@@ -104,22 +94,18 @@ mod tests {
     #[test]
     fn sound_alone_gets_two_rungs_without_pictures() {
         let renditions = select(&media_info(None, Some(audio_info())), &Settings::default()).unwrap();
-        assert_eq!(renditions, [sound("128k", 128), sound("64k", 64)]);
-    }
-
-    #[test]
-    fn a_silent_video_gets_rungs_without_sound() {
-        let renditions = select(&media_info(Some(video_info(640, 360)), None), &Settings::default()).unwrap();
-        assert_eq!(renditions[0].audio_kbps, None);
+        let rows: Vec<_> = renditions.iter().map(|rung| (rung.name.as_str(), rung.audio_kbps)).collect();
+        assert_eq!(rows, [("128k", Some(128)), ("64k", Some(64))]);
+        assert!(renditions.iter().all(|rung| rung.video.is_none()));
     }
 
     #[test]
     fn the_effort_of_every_rung_can_be_set() {
-        let settings = Settings::parse(r#"{"effort": "fastest"}"#).unwrap();
-        let renditions = select(&media_info(Some(video_info(1920, 1080)), None), &settings).unwrap();
-        assert!(
-            renditions.iter().all(|rendition| rendition.video.as_ref().unwrap().encoding.effort == Effort::Fastest)
-        );
+        for (json, effort) in [("{}", Effort::Fast), (r#"{"effort": "fastest"}"#, Effort::Fastest)] {
+            let info = media_info(Some(video_info(1920, 1080)), None);
+            let renditions = select(&info, &Settings::parse(json).unwrap()).unwrap();
+            assert!(renditions.iter().all(|rung| rung.video.as_ref().unwrap().encoding.effort == effort), "{json}");
+        }
     }
 
     #[test]

@@ -1,17 +1,16 @@
-//! What every object is called.
+//! Where every object goes.
 
 use policy_sdk::types::{Asset, Destination, Job};
 
-/// Where viewers read from.
+/// The store that viewers read from.
 const MEDIA: &str = "media";
-/// Where what is kept for later goes.
+/// The store for what is kept but not shown.
 const ARCHIVE: &str = "archive";
 
-/// The name of a policy's only still.
+/// The name of this policy's only still.
 pub const DEFAULT_STILL: &str = "default";
 
-/// Where an asset goes.
-#[must_use]
+/// The store and key of an asset.
 pub fn key_for(job: &Job, asset: &Asset) -> Destination {
     let (store, folder, file) = match asset {
         Asset::MasterPlaylist => (MEDIA, "hls", "master.m3u8"),

@@ -1,5 +1,5 @@
-//! The default policy: contract 1 of the platform, with four rungs, an archive mezzanine, a preview, a thumbnail and,
-//! for sound, a waveform.
+//! The default policy, for contract 1 of the platform. A video becomes up to four rungs, a mezzanine for the archive, a
+//! preview and a thumbnail; sound alone becomes two rungs and a waveform.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail"))]
 
 pub mod ladder;
@@ -12,12 +12,12 @@ pub mod workflow;
 use policy_sdk::prelude::*;
 pub use settings::Settings;
 
-/// The policy.
+/// The default policy.
 pub struct Codex;
 
 impl Policy for Codex {
     fn validate(settings: &str) -> Result<(), Vec<Problem>> {
-        Settings::parse(settings).map(|_| ())
+        Settings::parse(settings).map(drop)
     }
 
     fn select(info: &MediaInfo, _encoders: &[VideoEncoder], settings: &str) -> Result<Vec<Rendition>, Refusal> {
@@ -36,8 +36,8 @@ impl Policy for Codex {
         payload::failed(job, failure)
     }
 
-    fn run<P: Powers>(powers: &P, job: &Job) -> Result<Outcome, Failure> {
-        workflow::run(powers, job)
+    fn run<H: HostApi>(host: &H, job: &Job) -> Result<Outcome, Failure> {
+        workflow::run(host, job)
     }
 }
 

@@ -1,128 +1,39 @@
 //! Everything that is made from a source, as one plan.
 
-use policy_sdk::ladder::begin_near;
-use policy_sdk::types::{
-    Asset, ClipOutput, Effort, FileOutput, HlsOutput, HlsRung, Job, LoudnessTarget, MediaInfo, Moment, Output, Plan,
-    Rendition, SegmentContainer, SegmentLayout, StillFormat, StillOutput, VideoCodec, VideoEncoding, WaveformOutput,
-};
+use policy_sdk::ladder::{START_KBPS, starting_near};
+use policy_sdk::plan::{PlanBuilder, Thumbnail};
+use policy_sdk::types::{Effort, Job, MediaInfo, Plan, Rendition, SegmentLayout, StillFormat};
 
-use crate::layout::{self, key_for};
+use crate::layout::{DEFAULT_STILL, key_for};
 use crate::settings::{Settings, WaveformWhen};
 
-/// Apple's recommendation for HLS: six-second segments, and a keyframe every two seconds to switch at.
-const SEGMENT_MS: u32 = 6000;
-const KEYFRAME_MS: u32 = 2000;
+const THUMBNAIL: Thumbnail = Thumbnail { name: DEFAULT_STILL, max_width: 1280, format: StillFormat::Jpeg, quality: 85 };
 
-/// A player starts with the first rung of the master playlist. 2000 kbps is what Apple's authoring specification has
-/// for that on an ordinary line.
-const FIRST_RUNG_KBPS: u32 = 2000;
-
-/// 10 % in is past most titles and before most endings.
-const INTO_THE_STORY: Moment = Moment::AtPermille(100);
-
-/// The platform's loudness: -16 LUFS, -1.5 dBTP, 11 LU.
-const LOUDNESS: LoudnessTarget = LoudnessTarget { integrated: -1600, true_peak: -150, range: 1100 };
-
-/// The plan for a source and the renditions that it was given.
-#[must_use]
+/// The plan for a source and its renditions.
 pub fn build(job: &Job, info: &MediaInfo, renditions: Vec<Rendition>, settings: &Settings) -> Plan {
-    let has_video = info.video.is_some();
-    let has_sound = info.audio.is_some();
+    let mut plan = PlanBuilder::new(job, info, key_for);
+    plan.ladder(starting_near(START_KBPS, renditions), SegmentLayout::Separate);
+    if settings.mezzanine {
+        plan.mezzanine(settings.effort.unwrap_or(Effort::Slow));
+    }
+    if settings.preview {
+        plan.preview();
+    }
+    if settings.thumbnail {
+        plan.thumbnail(THUMBNAIL);
+    }
     let with_waveform = match settings.waveform {
-        WaveformWhen::Auto => !has_video,
+        WaveformWhen::Auto => info.video.is_none(),
         WaveformWhen::Always => true,
         WaveformWhen::Never => false,
     };
-    let loudness = settings.loudness && has_sound;
-
-    let mut outputs = vec![Output::Hls(hls(job, renditions))];
-    if settings.mezzanine && has_video {
-        outputs.push(Output::File(mezzanine(job, has_sound, settings)));
+    if with_waveform {
+        plan.waveform(settings.waveform_image);
     }
-    if settings.preview && has_video {
-        outputs.push(Output::Clip(preview(job)));
+    if settings.loudness {
+        plan.loudness();
     }
-    if settings.thumbnail && has_video {
-        outputs.push(Output::Still(thumbnail(job)));
-    }
-    if with_waveform && has_sound {
-        outputs.push(Output::Waveform(waveform(job, settings)));
-    }
-    if loudness {
-        outputs.push(Output::Loudness);
-    }
-    Plan { outputs, loudness: loudness.then_some(LOUDNESS), prefer: settings.processor, attributes: Vec::new() }
-}
-
-fn hls(job: &Job, mut renditions: Vec<Rendition>) -> HlsOutput {
-    begin_near(&mut renditions, FIRST_RUNG_KBPS);
-    let rung = |rendition: Rendition| {
-        let playlist = key_for(job, &Asset::RungPlaylist(rendition.name.clone())).key;
-        HlsRung { rendition, playlist }
-    };
-    let master = key_for(job, &Asset::MasterPlaylist);
-    HlsOutput {
-        store: master.store,
-        master: master.key,
-        rungs: renditions.into_iter().map(rung).collect(),
-        segment_ms: SEGMENT_MS,
-        keyframe_ms: KEYFRAME_MS,
-        container: SegmentContainer::Ts,
-        layout: SegmentLayout::Separate,
-        attributes: Vec::new(),
-    }
-}
-
-/// The archive's file: good enough to make every later ladder from.
-fn mezzanine(job: &Job, has_sound: bool, settings: &Settings) -> FileOutput {
-    let video = VideoEncoding {
-        codec: VideoCodec::H264,
-        quality: 18,
-        max_kbps: None,
-        effort: settings.effort.unwrap_or(Effort::Slow),
-        attributes: Vec::new(),
-    };
-    FileOutput {
-        destination: key_for(job, &Asset::Mezzanine),
-        video: Some(video),
-        audio_kbps: has_sound.then_some(256),
-        attributes: Vec::new(),
-    }
-}
-
-fn preview(job: &Job) -> ClipOutput {
-    let playlist = key_for(job, &Asset::PreviewPlaylist);
-    ClipOutput {
-        store: playlist.store,
-        playlist: playlist.key,
-        start: INTO_THE_STORY,
-        length_ms: 30_000,
-        short_side: 720,
-        attributes: Vec::new(),
-    }
-}
-
-fn thumbnail(job: &Job) -> StillOutput {
-    StillOutput {
-        destination: key_for(job, &Asset::Still(layout::DEFAULT_STILL.into())),
-        at: INTO_THE_STORY,
-        max_width: 1280,
-        format: StillFormat::Jpeg,
-        quality: 85,
-        attributes: Vec::new(),
-    }
-}
-
-fn waveform(job: &Job, settings: &Settings) -> WaveformOutput {
-    WaveformOutput {
-        data: Some(key_for(job, &Asset::WaveformData)),
-        image: settings.waveform_image.then(|| key_for(job, &Asset::WaveformImage)),
-        pixels_per_second: 10,
-        bits: 8,
-        image_width: 1800,
-        image_height: 140,
-        attributes: Vec::new(),
-    }
+    plan.finish(settings.processor)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What wit-bindgen makes of the contract in `wit/`. Policies reach it through [`crate::prelude`] and
+//! The bindings that wit-bindgen generates for the contract in `wit/`. Policies use them through [`crate::prelude`] and
 //! [`crate::export_policy`].
 #![allow(
     missing_docs,
@@ -6,7 +6,7 @@
     clippy::indexing_slicing,
     clippy::unwrap_used,
     clippy::panic,
-    reason = "generated; it answers to no lint of ours, and the documentation is in wit/"
+    reason = "generated code, documented in wit/"
 )]
 
 wit_bindgen::generate!({

@@ -1,4 +1,4 @@
-//! From the generated export traits to [`Policy`]. Named by [`crate::export_policy`] and by nothing else.
+//! Implements the generated export traits for every [`Policy`]. Only [`crate::export_policy`] uses it.
 
 use std::marker::PhantomData;
 
@@ -6,9 +6,9 @@ use crate::bindings::exports::codex::transcode::{ladder, layout, payload, settin
 use crate::types::{
     Asset, Destination, Failure, Job, MediaInfo, Message, Outcome, Problem, Refusal, Rendition, Report, VideoEncoder,
 };
-use crate::{HostPowers, Policy, panic_hook};
+use crate::{Host, Policy, panic_hook};
 
-/// The exports of the policy `P`. Every call sets the panic hook, because every call may be an instance's first.
+/// The exports of the policy `P`. Each one installs the panic hook, because any call can be an instance's first.
 pub struct Exported<P>(PhantomData<P>);
 
 impl<P: Policy> ladder::Guest for Exported<P> {
@@ -52,6 +52,6 @@ impl<P: Policy> settings::Guest for Exported<P> {
 impl<P: Policy> workflow::Guest for Exported<P> {
     fn run(job: Job) -> Result<Outcome, Failure> {
         panic_hook::install();
-        P::run(&HostPowers, &job)
+        P::run(&Host, &job)
     }
 }

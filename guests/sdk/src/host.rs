@@ -1,13 +1,13 @@
+use crate::api::{HostApi, OpenSource, RunningTranscode};
 use crate::bindings::codex::transcode::{gpu, job, log, media, storage, webhook};
-use crate::powers::{OpenSource, Powers, RunningTranscode};
 use crate::types::{
     Delivery, Device, Event, Failure, Level, MediaInfo, Message, ObjectInfo, Plan, ProgressReport, Report, VideoEncoder,
 };
 
-/// The real host, behind the imports.
-pub struct HostPowers;
+/// The real host: every method calls the import of the same name.
+pub struct Host;
 
-impl Powers for HostPowers {
+impl HostApi for Host {
     type Source = media::Source;
     type Transcode = media::Transcode;
 

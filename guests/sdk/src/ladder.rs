@@ -1,29 +1,28 @@
-//! Ladders of fixed rungs, of which a source gets those that it is large enough for.
+//! Ladders of fixed rungs: a source gets those that need no enlarging.
 
-use crate::types::{Effort, Refusal, Rendition, VideoCodec, VideoEncoding, VideoRendition};
+use crate::types::{Effort, MediaInfo, Refusal, Rendition, VideoCodec, VideoEncoding, VideoRendition};
 
-/// Constant quality of a rung, visually lossless for most material; what would cost more is held by the rung's rate.
+/// Visually lossless for most material. The rung's rate caps what would need more bits.
 const QUALITY: u8 = 23;
 
-/// The rung of a source that is below all others.
-const OWN_SIZE: &str = "source";
+/// The rate in kbit/s that players should start with: what Apple's authoring specification has for an ordinary line.
+pub const START_KBPS: u32 = 2000;
 
-/// A step of the ladder.
+/// A rung of a ladder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rung {
-    /// Its name, which is also its folder.
+    /// The rendition's name, usually also its folder.
     pub name: &'static str,
     /// Pixels on the shorter side.
     pub short_side: u32,
-    /// The rate that its video never exceeds.
+    /// The cap on the video's rate in kbit/s.
     pub video_kbps: u32,
-    /// The rate of its sound.
+    /// The rate of the sound in kbit/s.
     pub audio_kbps: u32,
 }
 
 impl Rung {
-    /// As a rendition in H.264.
-    #[must_use]
+    /// The rung as a rendition in H.264.
     pub fn rendition(self, has_sound: bool, effort: Effort) -> Rendition {
         let encoding = VideoEncoding {
             codec: VideoCodec::H264,
@@ -41,59 +40,63 @@ impl Rung {
     }
 }
 
-/// The rungs that need no enlarging; `rungs` are the largest first. Where none fits, one called `source` at the source's
-/// own size, with the rates of the rung that is the least too large.
-#[must_use]
-pub fn fitting(short_side: u32, rungs: &[Rung]) -> Vec<Rung> {
+/// The renditions of a source, the largest first: those of `rungs` that fit its picture, or one for each name and rate
+/// of `sound_rungs` if it has sound alone. A source without any track is refused.
+pub fn select(
+    info: &MediaInfo,
+    rungs: &[Rung],
+    sound_rungs: &[(&str, u32)],
+    effort: Effort,
+) -> Result<Vec<Rendition>, Refusal> {
+    let has_sound = info.audio.is_some();
+    match &info.video {
+        Some(video) => {
+            let rungs = fitting(video.width.min(video.height), rungs);
+            Ok(rungs.into_iter().map(|rung| rung.rendition(has_sound, effort)).collect())
+        }
+        None if has_sound => Ok(sound_rungs.iter().map(|(name, kbps)| sound(name, *kbps)).collect()),
+        None => Err(Refusal {
+            code: "upload.no-media".into(),
+            message: "The file has neither a video nor an audio track that can be read. Upload another file.".into(),
+        }),
+    }
+}
+
+/// The rungs that need no enlarging; `rungs` must be sorted, the largest first. If none fits, the result is one rung
+/// named `source` at the source's own size, with the rates of the smallest rung.
+fn fitting(short_side: u32, rungs: &[Rung]) -> Vec<Rung> {
     let fitting: Vec<Rung> = rungs.iter().filter(|rung| rung.short_side <= short_side).copied().collect();
     if !fitting.is_empty() {
         return fitting;
     }
     // 4:2:0 video halves both sides for its colour, so an odd side can't be encoded.
     let own_size = (short_side & !1).max(2);
-    rungs.last().map(|rung| Rung { name: OWN_SIZE, short_side: own_size, ..*rung }).into_iter().collect()
+    rungs.last().map(|rung| Rung { name: "source", short_side: own_size, ..*rung }).into_iter().collect()
 }
 
-/// A rendition without pictures.
-#[must_use]
-pub fn sound(name: &str, kbps: u32) -> Rendition {
+/// A rendition without a picture.
+pub(crate) fn sound(name: &str, kbps: u32) -> Rendition {
     Rendition { name: name.into(), video: None, audio_kbps: Some(kbps), attributes: Vec::new() }
 }
 
-/// Puts the rendition nearest to a rate in front: a player starts with the first one of the master playlist.
-pub fn begin_near(renditions: &mut Vec<Rendition>, kbps: u32) {
+/// Moves the rendition nearest to this rate to the front. The others keep their order. For the master playlist, because
+/// players start with its first variant.
+pub fn starting_near(kbps: u32, mut renditions: Vec<Rendition>) -> Vec<Rendition> {
     let distance = |rendition: &Rendition| {
         let video = rendition.video.as_ref().and_then(|video| video.encoding.max_kbps).unwrap_or(0);
         video.saturating_add(rendition.audio_kbps.unwrap_or(0)).abs_diff(kbps)
     };
-    if let Some(first) = (0..renditions.len()).min_by_key(|&index| renditions.get(index).map(distance)) {
+    if let Some((first, _)) = renditions.iter().enumerate().min_by_key(|(_, rendition)| distance(rendition)) {
         let rendition = renditions.remove(first);
         renditions.insert(0, rendition);
     }
-}
-
-/// Why a source without any track is refused.
-#[must_use]
-pub fn no_media() -> Refusal {
-    Refusal {
-        code: "upload.no-media".into(),
-        message: "The file has neither a video nor an audio track that can be read. Upload another file.".into(),
-    }
-}
-
-/// Why a video upload without a video track is refused.
-#[must_use]
-pub fn no_video() -> Refusal {
-    Refusal {
-        code: "upload.no-video".into(),
-        message: "The file was uploaded as a video but has no video track. Upload it as audio, or upload another file."
-            .into(),
-    }
+    renditions
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fake::{audio_info, media_info, video_info};
 
     const RUNGS: [Rung; 2] = [
         Rung { name: "large", short_side: 720, video_kbps: 3000, audio_kbps: 128 },
@@ -124,12 +127,37 @@ mod tests {
     fn the_rendition_nearest_to_the_rate_comes_first_and_the_rest_keeps_its_order() {
         let all = || RUNGS.iter().map(|rung| rung.rendition(true, Effort::Fast)).collect::<Vec<_>>();
         for (kbps, first) in [(2000, "small"), (3000, "large"), (0, "small")] {
-            let mut renditions = all();
-            begin_near(&mut renditions, kbps);
+            let renditions = starting_near(kbps, all());
             assert_eq!((renditions[0].name.as_str(), renditions.len()), (first, 2), "{kbps}");
         }
-        let mut none = Vec::new();
-        begin_near(&mut none, 2000);
-        assert_eq!(none, []);
+        assert_eq!(starting_near(2000, Vec::new()), []);
+    }
+
+    #[test]
+    fn a_picture_is_measured_by_its_short_side() {
+        for (width, height) in [(1280, 720), (720, 1280)] {
+            let info = media_info(Some(video_info(width, height)), Some(audio_info()));
+            let expected = RUNGS.map(|rung| rung.rendition(true, Effort::Slow));
+            assert_eq!(select(&info, &RUNGS, &[], Effort::Slow).unwrap(), expected, "{width}x{height}");
+        }
+    }
+
+    #[test]
+    fn a_silent_video_gets_rungs_without_sound() {
+        let renditions = select(&media_info(Some(video_info(1280, 720)), None), &RUNGS, &[], Effort::Fast).unwrap();
+        assert!(renditions.iter().all(|rendition| rendition.audio_kbps.is_none()));
+    }
+
+    #[test]
+    fn sound_alone_gets_rungs_without_pictures() {
+        let info = media_info(None, Some(audio_info()));
+        let renditions = select(&info, &RUNGS, &[("128k", 128), ("64k", 64)], Effort::Fast).unwrap();
+        assert_eq!(renditions, [sound("128k", 128), sound("64k", 64)]);
+    }
+
+    #[test]
+    fn a_file_without_tracks_is_refused() {
+        let refusal = select(&media_info(None, None), &RUNGS, &[], Effort::Fast).unwrap_err();
+        assert_eq!(refusal.code, "upload.no-media");
     }
 }

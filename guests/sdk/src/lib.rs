@@ -1,5 +1,5 @@
-//! What every policy is written with: the contract's records, a trait for its decisions, a trait for the host's
-//! powers, and the macro that makes a component of the two.
+//! Everything that a policy is written with: the contract's records, the trait [`Policy`] for its decisions, the trait
+//! [`HostApi`] for what it asks of the host, and the macro that makes a component of a policy.
 //!
 //! ```
 //! use policy_sdk::prelude::*;
@@ -15,9 +15,9 @@
 //!     # fn completed(_: &Job, _: &MediaInfo, _: &Report, _: &str) -> Message { Self::body() }
 //!     # fn failed(_: &Job, _: &Failure, _: &str) -> Message { Self::body() }
 //!     // select, key_for, completed, failed ...
-//!     fn run<P: Powers>(powers: &P, job: &Job) -> Result<Outcome, Failure> {
-//!         let source = powers.open(&job.source.store, &job.source.key)?;
-//!         powers.log(Level::Info, "opened", &[("container", &source.info().container)]);
+//!     fn run<H: HostApi>(host: &H, job: &Job) -> Result<Outcome, Failure> {
+//!         let source = host.open(&job.source.store, &job.source.key)?;
+//!         host.log(Level::Info, "opened", &[("container", &source.info().container)]);
 //!         Ok(Outcome { output: "{}".into() })
 //!     }
 //! }
@@ -26,16 +26,16 @@
 //! policy_sdk::export_policy!(Mine);
 //! ```
 //!
-//! Decisions are functions of records, so a native test calls them directly; a workflow is tested against
-//! [`fake::ScriptedHost`]. Outside WebAssembly the generated imports abort the process, which is why nothing but
-//! `HostPowers` touches them and why it exists only there.
+//! Decisions are functions of records, so a native test calls them directly. A workflow is tested against
+//! [`fake::ScriptedHost`]. Outside WebAssembly the generated imports abort the process, so only `Host` calls them, and
+//! `Host` exists only in WebAssembly.
 #![warn(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail"))]
 
+mod api;
 pub mod bindings;
 #[cfg(not(target_family = "wasm"))]
 pub mod fake;
-mod follow;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod glue;
@@ -45,31 +45,29 @@ pub mod json;
 pub mod ladder;
 #[cfg(target_family = "wasm")]
 mod panic_hook;
+pub mod plan;
 mod policy;
-mod powers;
 pub mod settings;
-mod tell;
 mod text;
 pub mod types;
+pub mod workflow;
 
-pub use follow::follow;
+pub use api::{HostApi, OpenSource, RunningTranscode};
 #[cfg(target_family = "wasm")]
-pub use host::HostPowers;
+pub use host::Host;
 pub use policy::Policy;
-pub use powers::{OpenSource, Powers, RunningTranscode};
-pub use tell::tell;
-pub use text::{cut, cut_utf16, failure_text, joined};
+pub use text::{cut_utf16, failure_text, joined};
 
-/// Everything that a policy usually names.
+/// The names that most policies use.
 pub mod prelude {
     pub use crate::types::*;
-    pub use crate::{OpenSource, Policy, Powers, RunningTranscode};
+    pub use crate::{HostApi, OpenSource, Policy, RunningTranscode};
 }
 
-/// Makes a component's exports of a [`Policy`]. Once per crate; nothing happens outside WebAssembly.
+/// Exports a [`Policy`] from the component. Call it once per crate; outside WebAssembly it does nothing.
 ///
-/// A crate that exports can't be linked into another one that does, because the names of the exports are fixed. A
-/// policy that others build on therefore puts this behind a feature.
+/// The names of the exports are fixed, so two crates that export can't be linked into one component. A policy that
+/// others build on therefore puts this behind a feature.
 #[macro_export]
 macro_rules! export_policy {
     ($policy:ty) => {

@@ -1,34 +1,34 @@
-use crate::powers::Powers;
+use crate::api::HostApi;
 use crate::types::{
     Asset, Destination, Failure, Job, MediaInfo, Message, Outcome, Problem, Refusal, Rendition, Report, VideoEncoder,
 };
 
 /// A policy's decisions, one function for each export of the contract.
 ///
-/// All but [`Policy::run`] are pure: they see their arguments and nothing else, so that a tool can call them without a
-/// job. `settings` is always the JSON object that [`Policy::validate`] accepted, except in `validate` itself and
-/// wherever such a tool passes something else.
+/// Every function but [`Policy::run`] is pure: it sees only its arguments, so tools can call it without a job.
+/// `settings` is the JSON object that [`Policy::validate`] accepted. Only `validate` itself sees unchecked settings,
+/// and tools may pass any.
 pub trait Policy {
-    /// What is wrong with the settings. Called once when the policy is loaded.
+    /// Everything that is wrong with the settings. Called once, when the policy is loaded.
     fn validate(settings: &str) -> Result<(), Vec<Problem>>;
 
-    /// The renditions that a source gets, or why it gets none.
+    /// The renditions of a source, or why it is refused.
     fn select(info: &MediaInfo, encoders: &[VideoEncoder], settings: &str) -> Result<Vec<Rendition>, Refusal>;
 
-    /// Where an asset goes.
+    /// The store and key of an asset.
     fn key_for(job: &Job, asset: &Asset, settings: &str) -> Destination;
 
-    /// What the platform is told of a job that is done.
+    /// The webhook message for a job that is done.
     fn completed(job: &Job, info: &MediaInfo, report: &Report, settings: &str) -> Message;
 
-    /// What the platform is told of a job that failed for good.
+    /// The webhook message for a job that has failed for good.
     fn failed(job: &Job, failure: &Failure, settings: &str) -> Message;
 
-    /// What the platform is told on the way; nothing unless a policy says otherwise.
+    /// The webhook message for a step on the way. `None`, the default, sends nothing.
     fn progress(_job: &Job, _step: &str, _percent: u32, _settings: &str) -> Option<Message> {
         None
     }
 
-    /// The job itself, in an instance of its own.
-    fn run<P: Powers>(powers: &P, job: &Job) -> Result<Outcome, Failure>;
+    /// Runs one job. Called once per attempt, in an instance of its own.
+    fn run<H: HostApi>(host: &H, job: &Job) -> Result<Outcome, Failure>;
 }

@@ -4,14 +4,71 @@ use crate::joined;
 use crate::json::{self, Value};
 use crate::types::{Blame, Effort, Failure, Preference, Problem};
 
-/// Reads a JSON object name by name, or tells everything that is wrong with it.
+/// Defines a policy's settings: fields with their defaults, and each one's name in the JSON and function that reads it.
 ///
-/// `set` takes one setting. What it answers as an error becomes the problem of that name, and the rest is still read.
+/// ```
+/// use policy_sdk::settings::flag;
+///
+/// policy_sdk::settings! {
+///     /// What an environment can set about this policy.
+///     pub struct Settings {
+///         /// Whether a waveform also gets an image.
+///         pub waveform_image: bool = true, "waveformImage" => flag;
+///     }
+/// }
+///
+/// assert_eq!(Settings::parse(r#"{"waveformImage": false}"#), Ok(Settings { waveform_image: false }));
+/// ```
+#[macro_export]
+macro_rules! settings {
+    (
+        $(#[$about:meta])*
+        $visible:vis struct $Settings:ident {
+            $($(#[$doc:meta])* $public:vis $field:ident: $type:ty = $default:expr, $name:literal => $read:expr;)*
+        }
+    ) => {
+        $(#[$about])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        $visible struct $Settings {
+            $($(#[$doc])* $public $field: $type,)*
+        }
+
+        impl Default for $Settings {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+
+        impl $Settings {
+            /// Reads a JSON object. The error has everything that is wrong with it.
+            pub fn parse(json: &str) -> Result<Self, Vec<$crate::types::Problem>> {
+                let mut settings = Self::default();
+                $crate::settings::read(json, &mut |name, value| {
+                    match name {
+                        $($name => settings.$field = ($read)(value)?,)*
+                        _ => return Err($crate::settings::unknown(&[$($name),*])),
+                    }
+                    Ok(())
+                })?;
+                Ok(settings)
+            }
+
+            /// For the pure functions, which can't report a problem: the host passes only validated settings, and a
+            /// tool that passes others gets the defaults.
+            pub fn parse_or_default(json: &str) -> Self {
+                Self::parse(json).unwrap_or_default()
+            }
+        }
+    };
+}
+
+/// Reads a JSON object name by name. `set` stores one setting; its error becomes that setting's problem. Reading goes
+/// on after a problem, so that all of them are found.
 pub fn read(json: &str, set: &mut dyn FnMut(&str, &Value<'_>) -> Result<(), String>) -> Result<(), Vec<Problem>> {
     let whole = |message: String| vec![Problem { field: String::new(), message }];
-    let value = json::parse(json).map_err(|fault| {
-        let at = fault.at.to_string();
-        whole(joined(&["is not JSON: after ", &at, " bytes, ", fault.expected, " was expected"]))
+    let value = json::parse(json).map_err(|error| {
+        let at = error.at.to_string();
+        whole(joined(&["is not JSON: after ", &at, " bytes, ", error.expected, " was expected"]))
     })?;
     let Value::Object(fields) = &value else {
         return Err(whole(joined(&["must be an object, not ", &kind(&value)])));
@@ -25,14 +82,18 @@ pub fn read(json: &str, set: &mut dyn FnMut(&str, &Value<'_>) -> Result<(), Stri
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
-/// The problem with a name that a policy doesn't know. `known` lists those that it does.
-#[must_use]
-pub fn unknown(known: &str) -> String {
-    joined(&["is not a setting of this policy; known are ", known])
+/// The problem of a name that is not among the known ones.
+pub fn unknown(known: &[&str]) -> String {
+    let mut message = String::from("is not a setting of this policy; known are");
+    let mut separator = " ";
+    for name in known {
+        message = joined(&[&message, separator, name]);
+        separator = ", ";
+    }
+    message
 }
 
-/// The failure of a workflow whose settings can't be read: the host has let unvalidated ones through.
-#[must_use]
+/// The failure of a workflow that can't read its settings. The host validates them first, so this is a fault.
 pub fn unusable(problems: Vec<Problem>) -> Failure {
     let mut message = String::from("The settings of this policy can't be used.");
     for problem in problems {
@@ -41,44 +102,43 @@ pub fn unusable(problems: Vec<Problem>) -> Failure {
     Failure { code: "policy.bad-settings".into(), blame: Blame::Policy, message, retryable: false }
 }
 
-/// Yes or no.
+/// Reads `true` or `false`.
 pub fn flag(value: &Value<'_>) -> Result<bool, String> {
     if let Value::Bool(on) = value { Ok(*on) } else { Err(joined(&["must be true or false, not ", &kind(value)])) }
 }
 
-/// One of these words.
-pub fn choice<'a>(value: &Value<'_>, choices: &[&'a str]) -> Result<&'a str, String> {
+/// Reads one of these words, and returns the value beside it.
+pub fn choice<T: Copy>(value: &Value<'_>, choices: &[(&str, T)]) -> Result<T, String> {
+    let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+    let place = position(value, &words)?;
+    choices.get(place).map(|(_, meaning)| *meaning).ok_or_else(String::new)
+}
+
+/// Apart from [`choice`], so that the component has it once and not once per type.
+fn position(value: &Value<'_>, words: &[&str]) -> Result<usize, String> {
     let mut message = String::from("must be one of ");
-    for choice in choices {
-        if matches!(value, Value::Text(text) if text == choice) {
-            return Ok(choice);
+    for (place, word) in words.iter().enumerate() {
+        if matches!(value, Value::Text(text) if text == word) {
+            return Ok(place);
         }
-        message = joined(&[&message, choice, ", "]);
+        message = joined(&[&message, word, ", "]);
     }
     Err(joined(&[&message, "not ", &kind(value)]))
 }
 
-/// Work per bit.
+/// Reads an encoder's effort.
 pub fn effort(value: &Value<'_>) -> Result<Effort, String> {
-    Ok(match choice(value, &["fastest", "fast", "medium", "slow"])? {
-        "fastest" => Effort::Fastest,
-        "medium" => Effort::Medium,
-        "slow" => Effort::Slow,
-        _ => Effort::Fast,
-    })
+    let efforts =
+        [("fastest", Effort::Fastest), ("fast", Effort::Fast), ("medium", Effort::Medium), ("slow", Effort::Slow)];
+    choice(value, &efforts)
 }
 
-/// What to encode on.
+/// Reads which processor to encode on.
 pub fn processor(value: &Value<'_>) -> Result<Preference, String> {
-    Ok(match choice(value, &["auto", "gpu", "cpu"])? {
-        "gpu" => Preference::Gpu,
-        "cpu" => Preference::Cpu,
-        _ => Preference::Auto,
-    })
+    choice(value, &[("auto", Preference::Auto), ("gpu", Preference::Gpu), ("cpu", Preference::Cpu)])
 }
 
-/// A value as a problem names it. Only a short text is quoted: what is in the settings may be long.
-#[must_use]
+/// A value as a problem names it. Only short texts are quoted, because settings can hold long ones.
 pub fn kind(value: &Value<'_>) -> String {
     match value {
         Value::Null => "null".into(),
@@ -95,56 +155,64 @@ pub fn kind(value: &Value<'_>) -> String {
 mod tests {
     use super::*;
 
+    crate::settings! {
+        /// Settings of every kind.
+        struct Settings {
+            on: bool = false, "on" => flag;
+            encoder_effort: Option<Effort> = None, "encoderEffort" => |value: &_| effort(value).map(Some);
+        }
+    }
+
     fn problems(json: &str) -> Vec<(String, String)> {
-        let mut set = |name: &str, value: &Value<'_>| match name {
-            "flag" => flag(value).map(drop),
-            "effort" => effort(value).map(drop),
-            _ => Err(unknown("flag, effort")),
-        };
-        let problems = read(json, &mut set).err().unwrap_or_default();
+        let problems = Settings::parse(json).err().unwrap_or_default();
         problems.into_iter().map(|problem| (problem.field, problem.message)).collect()
     }
 
     #[test]
-    fn settings_that_are_right_have_no_problems() {
-        assert_eq!(problems("{}"), []);
-        assert_eq!(problems(r#"{"flag": true, "effort": "slow"}"#), []);
+    fn what_is_not_set_has_its_default() {
+        assert_eq!(Settings::parse("{}"), Ok(Settings { on: false, encoder_effort: None }));
+        let set = Settings::parse(r#"{"on": true, "encoderEffort": "slow"}"#);
+        assert_eq!(set, Ok(Settings { on: true, encoder_effort: Some(Effort::Slow) }));
     }
 
     #[test]
-    fn every_problem_is_told_with_its_name() {
+    fn every_problem_is_reported_with_its_name() {
         let expected = [
-            ("flag", "must be true or false, not a number"),
-            ("effort", "must be one of fastest, fast, medium, slow, not a list"),
-            ("flags", "is not a setting of this policy; known are flag, effort"),
+            ("on", "must be true or false, not a number"),
+            ("encoderEffort", "must be one of fastest, fast, medium, slow, not a list"),
+            ("encoder_effort", "is not a setting of this policy; known are on, encoderEffort"),
         ];
-        let told = problems(r#"{"flag": 1, "effort": [], "flags": true}"#);
-        assert_eq!(told, expected.map(|(name, message)| (name.to_string(), message.to_string())));
+        let problems = problems(r#"{"on": 1, "encoderEffort": [], "encoder_effort": "slow"}"#);
+        assert_eq!(problems, expected.map(|(name, message)| (name.to_string(), message.to_string())));
     }
 
     #[test]
-    fn what_is_no_object_is_a_problem_of_the_whole() {
+    fn a_text_that_is_not_an_object_is_one_problem_without_a_name() {
         assert_eq!(problems("[]"), [(String::new(), "must be an object, not a list".into())]);
-        let told = problems("{");
-        assert!(told[0].0.is_empty() && told[0].1.starts_with("is not JSON: after 1 bytes, "), "{told:?}");
+        let problems = problems("{");
+        assert!(problems[0].0.is_empty() && problems[0].1.starts_with("is not JSON: after 1 bytes, "), "{problems:?}");
     }
 
     #[test]
     fn a_long_text_is_not_repeated() {
-        let told = problems(&format!(r#"{{"flag": "{}"}}"#, "x".repeat(65)));
-        assert_eq!(told[0].1, "must be true or false, not a long text");
+        let problems = problems(&format!(r#"{{"on": "{}"}}"#, "x".repeat(65)));
+        assert_eq!(problems[0].1, "must be true or false, not a long text");
     }
 
     #[test]
-    fn a_failure_tells_all_problems_in_sentences() {
+    fn a_pure_function_falls_back_to_the_defaults() {
+        assert_eq!(Settings::parse_or_default("[]"), Settings::default());
+    }
+
+    #[test]
+    fn a_failure_lists_all_problems_in_sentences() {
         let problem = |field: &str, message: &str| Problem { field: field.into(), message: message.into() };
-        let failure = unusable(vec![problem("flag", "must be true or false, not null"), problem("x", "is not known")]);
+        let failure = unusable(vec![problem("on", "must be true or false, not null"), problem("x", "is not known")]);
         assert_eq!(
             (failure.code.as_str(), failure.blame, failure.retryable),
             ("policy.bad-settings", Blame::Policy, false)
         );
-        let expected =
-            "The settings of this policy can't be used. flag must be true or false, not null. x is not known.";
+        let expected = "The settings of this policy can't be used. on must be true or false, not null. x is not known.";
         assert_eq!(failure.message, expected);
     }
 }

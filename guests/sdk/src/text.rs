@@ -1,8 +1,7 @@
 use crate::types::Failure;
 
-/// The parts one after the other. `format!` and `concat` do as much with several times the code, which shows in a
-/// policy's size; so would a copy of this at each of its many callers.
-#[must_use]
+/// Joins the parts to one text. `format!` and `concat` need several times the code, which shows in a policy's size; so
+/// would inlining this into its many callers.
 #[inline(never)]
 pub fn joined(parts: &[&str]) -> String {
     let mut text = String::new();
@@ -12,22 +11,9 @@ pub fn joined(parts: &[&str]) -> String {
     text
 }
 
-/// The longest beginning of `text` that has at most `limit` bytes and splits no character.
-#[must_use]
-pub fn cut(text: &str, limit: usize) -> &str {
-    let mut end = limit.min(text.len());
-    // A character has at most four bytes, so this ends after three steps, and 0 is always a boundary.
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or_default()
-}
-
-/// The longest beginning of `text` that has at most `limit` UTF-16 code units and splits no character.
+/// The longest prefix of `text` with at most `limit` UTF-16 code units. Never splits a character.
 ///
-/// That is how JavaScript counts a string's length, and so what a receiver written in it means by "characters". It is
-/// never more characters than any other count allows.
-#[must_use]
+/// JavaScript counts a string's length in these units, so a receiver written in it means them by "characters".
 pub fn cut_utf16(text: &str, limit: usize) -> &str {
     let mut units = 0;
     for (start, character) in text.char_indices() {
@@ -39,14 +25,13 @@ pub fn cut_utf16(text: &str, limit: usize) -> &str {
     text
 }
 
-/// A failure's message with its code behind it, in at most `limit` UTF-16 code units. A message that is too long is cut,
-/// not the code: programs read that.
-#[must_use]
+/// A failure's message followed by its code, in at most `limit` UTF-16 code units. Of a long text the message is cut
+/// and not the code, because programs read the code.
 pub fn failure_text(failure: &Failure, limit: usize) -> String {
     let code = joined(&[" [", &failure.code, "]"]);
     let room = limit.saturating_sub(code.encode_utf16().count());
     let text = joined(&[cut_utf16(&failure.message, room), &code]);
-    // Only where the code alone is over the limit.
+    // Only if the code alone is over the limit.
     cut_utf16(&text, limit).into()
 }
 
@@ -56,21 +41,17 @@ mod tests {
     use crate::types::Blame;
 
     #[test]
-    fn a_text_within_the_limit_is_left_alone() {
-        assert_eq!(cut("höhe", 5), "höhe");
+    fn a_text_within_the_limit_is_unchanged() {
         assert_eq!(cut_utf16("höhe", 4), "höhe");
     }
 
     #[test]
     fn a_cut_never_splits_a_character() {
-        assert_eq!(cut("höhe", 2), "h");
-        assert_eq!(cut("𝄞𝄞", 7), "𝄞");
         assert_eq!(cut_utf16("𝄞𝄞", 3), "𝄞");
     }
 
     #[test]
     fn a_limit_of_zero_leaves_nothing() {
-        assert_eq!(cut("𝄞", 0), "");
         assert_eq!(cut_utf16("𝄞", 0), "");
     }
 

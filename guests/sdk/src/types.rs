@@ -1,4 +1,4 @@
-//! The contract's records in one flat place. What each means is said in `wit/`, and so in its documentation here.
+//! The contract's records in one flat module. Their documentation comes from `wit/`.
 
 pub use crate::bindings::codex::transcode::gpu::Device;
 pub use crate::bindings::codex::transcode::log::Level;
@@ -21,7 +21,7 @@ pub use crate::bindings::exports::codex::transcode::workflow::Outcome;
 use crate::joined;
 
 impl From<Refusal> for Failure {
-    /// A refused source is the uploader's to change, and the same source is refused again.
+    /// A refusal is the upload's fault and final: the same source would be refused again.
     fn from(refusal: Refusal) -> Self {
         Self { code: refusal.code, blame: Blame::Upload, message: refusal.message, retryable: false }
     }
@@ -33,8 +33,7 @@ impl Destination {
         Self { store: store.into(), key: key.into() }
     }
 
-    /// `{creator}/{folder}/{media}/{file}` in `store`; the file's name comes in parts.
-    #[must_use]
+    /// `{creator}/{folder}/{media}/{file}` in `store`. `file` is given in parts.
     pub fn of_job(job: &Job, store: &str, folder: &str, file: &[&str]) -> Self {
         let file = joined(file);
         Self::new(store, joined(&[&job.creator_id, "/", folder, "/", &job.media_id, "/", &file]))
@@ -42,9 +41,49 @@ impl Destination {
 }
 
 impl Report {
-    /// Whether the object was published.
-    #[must_use]
-    pub fn has(&self, destination: &Destination) -> bool {
-        self.objects.iter().any(|object| object.destination == *destination)
+    /// The object's key if it was published, `None` otherwise.
+    pub fn published(&self, destination: Destination) -> Option<Key> {
+        self.objects.iter().any(|object| object.destination == destination).then_some(destination.key)
+    }
+
+    /// The names of the renditions that were published, in the order of `ladder` and not of the master playlist.
+    pub fn published_rungs<'a>(&self, ladder: &'a [Rendition]) -> Vec<&'a str> {
+        let names = ladder.iter().map(|rendition| rendition.name.as_str());
+        names.filter(|name| self.rungs.iter().any(|rung| rung.name == *name)).collect()
+    }
+
+    /// The duration to the nearest second, and 1 at least: media that plays is never reported as having no length.
+    pub fn seconds(&self) -> i64 {
+        let seconds = self.duration_ms.saturating_add(500) / 1000;
+        i64::try_from(seconds).unwrap_or(i64::MAX).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::report;
+    use crate::ladder::sound;
+
+    #[test]
+    fn an_object_in_another_store_is_another_object() {
+        let report = report(&[], &[("media", "c/a.mp4")]);
+        assert_eq!(report.published(Destination::new("media", "c/a.mp4")).as_deref(), Some("c/a.mp4"));
+        assert_eq!(report.published(Destination::new("archive", "c/a.mp4")), None);
+    }
+
+    #[test]
+    fn published_rungs_are_in_the_ladders_order() {
+        let ladder = ["a", "b", "c"].map(|name| sound(name, 64));
+        assert_eq!(report(&["c", "a"], &[]).published_rungs(&ladder), ["a", "c"]);
+    }
+
+    #[test]
+    fn a_duration_is_rounded_to_seconds_and_never_zero() {
+        for (duration_ms, seconds) in
+            [(0, 1), (1, 1), (1499, 1), (1500, 2), (59_999, 60), (u64::MAX, 18_446_744_073_709_551)]
+        {
+            assert_eq!(Report { duration_ms, ..report(&[], &[]) }.seconds(), seconds, "{duration_ms}");
+        }
     }
 }

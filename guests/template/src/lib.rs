@@ -1,4 +1,4 @@
-//! The policy: a ladder, a thumbnail, and a message to the platform.
+//! A policy: what a media upload turns into.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail"))]
 
 mod ladder;
@@ -6,51 +6,52 @@ mod outputs;
 mod payload;
 mod settings;
 
-use policy_sdk::follow;
 use policy_sdk::prelude::*;
+use policy_sdk::workflow::follow;
 use settings::Settings;
 
-/// The policy.
+/// A ladder, a thumbnail, and a message to the platform.
 pub struct Mine;
 
 impl Policy for Mine {
     fn validate(settings: &str) -> Result<(), Vec<Problem>> {
-        Settings::parse(settings).map(|_| ())
+        Settings::parse(settings).map(drop)
     }
 
     fn select(info: &MediaInfo, _encoders: &[VideoEncoder], settings: &str) -> Result<Vec<Rendition>, Refusal> {
-        ladder::select(info, &Settings::parse(settings).unwrap_or_default())
+        ladder::select(info, &Settings::parse_or_default(settings))
     }
 
     fn key_for(job: &Job, asset: &Asset, _settings: &str) -> Destination {
         outputs::key_for(job, asset)
     }
 
-    fn completed(job: &Job, info: &MediaInfo, report: &Report, _settings: &str) -> Message {
-        payload::completed(job, info, report)
+    fn completed(job: &Job, _info: &MediaInfo, report: &Report, _settings: &str) -> Message {
+        payload::completed(job, report)
     }
 
     fn failed(job: &Job, failure: &Failure, _settings: &str) -> Message {
         payload::failed(job, failure)
     }
 
-    fn run<P: Powers>(powers: &P, job: &Job) -> Result<Outcome, Failure> {
-        let settings = powers.settings();
-        powers.progress("downloading", 0);
-        let source = powers.open(&job.source.store, &job.source.key)?;
+    fn run<H: HostApi>(host: &H, job: &Job) -> Result<Outcome, Failure> {
+        let settings = host.settings();
+        host.progress("downloading", 0);
+        let source = host.open(&job.source.store, &job.source.key)?;
         let info = source.info();
-        let rungs = Self::select(&info, &powers.encoders(), &settings)?;
+        let rungs = Self::select(&info, &host.encoders(), &settings)?;
 
-        powers.progress("encoding", 10);
-        let transcode = powers.start(&source, &outputs::plan(job, &info, rungs))?;
-        follow(powers, &transcode, "encoding", 10..=90);
+        host.progress("encoding", 10);
+        let transcode = host.start(&source, &outputs::plan(job, &info, rungs))?;
+        follow(host, &transcode, "encoding", 10..=90);
         let report = transcode.wait()?;
 
-        powers.progress("telling", 95);
+        host.progress("finalizing", 95);
         let message = Self::completed(job, &info, &report, &settings);
-        // What a receiver does not take is no failure: the work is done, and the message is the job's output too.
-        if !powers.deliver(Event::Completed, &message)?.delivered {
-            powers.log(Level::Info, "the message was not delivered", &[]);
+        // An undelivered message does not fail the job: the outputs are published, and the message is also the job's
+        // output.
+        if !host.deliver(Event::Completed, &message)?.delivered {
+            host.log(Level::Info, "the message was not delivered", &[]);
         }
         Ok(Outcome { output: message.body })
     }
@@ -65,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_job_makes_its_ladder_and_tells_the_platform() {
+    fn a_job_makes_its_outputs_and_sends_a_message() {
         let host = ScriptedHost::new(media_info(Some(video_info(1920, 1080)), Some(audio_info())));
         let outcome = Mine::run(&host, &job(MediaKind::Video)).unwrap();
         assert_eq!(host.plans().len(), 1);
@@ -74,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_whose_transcode_fails_tells_nobody() {
+    fn a_job_whose_transcode_fails_sends_no_completed_message() {
         let failure = Failure {
             code: "encode.failed".into(),
             blame: Blame::Host,

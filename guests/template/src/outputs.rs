@@ -1,55 +1,33 @@
-//! What is made of a source, and what every object is called.
+//! What is made from a source, and where every object goes.
 
-use policy_sdk::joined;
+use policy_sdk::plan::{LOUDNESS, PlanBuilder, Thumbnail};
 use policy_sdk::prelude::*;
 
-/// Where viewers read from.
+/// The store that viewers read from.
 const MEDIA: &str = "media";
 
-/// Where an asset goes: `{creator}/hls/{media}/...`, and `{creator}/thumbnails/{media}/...`.
+const THUMBNAIL: Thumbnail = Thumbnail { name: "default", max_width: 1280, format: StillFormat::Jpeg, quality: 80 };
+
+/// The store and key of an asset, such as `{creator}/hls/{media}/master.m3u8`.
 pub fn key_for(job: &Job, asset: &Asset) -> Destination {
-    let (folder, file) = match asset {
-        Asset::MasterPlaylist => ("hls", "master.m3u8".to_owned()),
-        Asset::RungPlaylist(rung) => ("hls", joined(&[rung, "/index.m3u8"])),
-        Asset::PreviewPlaylist => ("hls", "preview/index.m3u8".to_owned()),
-        Asset::Still(name) => ("thumbnails", joined(&[name, ".jpg"])),
-        Asset::WaveformData => ("waveforms", "waveform.json".to_owned()),
-        Asset::WaveformImage => ("waveforms", "waveform.png".to_owned()),
-        Asset::Mezzanine => ("mezzanine", "mezzanine.mp4".to_owned()),
+    let (folder, file): (_, &[&str]) = match asset {
+        Asset::MasterPlaylist => ("hls", &["master.m3u8"]),
+        Asset::RungPlaylist(rung) => ("hls", &[rung, "/index.m3u8"]),
+        Asset::PreviewPlaylist => ("hls", &["preview/index.m3u8"]),
+        Asset::Still(name) => ("thumbnails", &[name, ".jpg"]),
+        Asset::WaveformData => ("waveforms", &["waveform.json"]),
+        Asset::WaveformImage => ("waveforms", &["waveform.png"]),
+        Asset::Mezzanine => ("mezzanine", &["mezzanine.mp4"]),
     };
-    Destination::new(MEDIA, joined(&[&job.creator_id, "/", folder, "/", &job.media_id, "/", &file]))
+    Destination::of_job(job, MEDIA, folder, file)
 }
 
-/// The ladder, and a thumbnail where there is a picture.
+/// A ladder, and a thumbnail if there is a picture.
 pub fn plan(job: &Job, info: &MediaInfo, renditions: Vec<Rendition>) -> Plan {
-    let rung = |rendition: Rendition| HlsRung {
-        playlist: key_for(job, &Asset::RungPlaylist(rendition.name.clone())).key,
-        rendition,
-    };
-    let ladder = HlsOutput {
-        store: MEDIA.into(),
-        master: key_for(job, &Asset::MasterPlaylist).key,
-        rungs: renditions.into_iter().map(rung).collect(),
-        segment_ms: 6000,
-        keyframe_ms: 2000,
-        container: SegmentContainer::Ts,
-        layout: SegmentLayout::Separate,
-        attributes: Vec::new(),
-    };
-    let mut outputs = vec![Output::Hls(ladder)];
-    if info.video.is_some() {
-        outputs.push(Output::Still(StillOutput {
-            destination: key_for(job, &Asset::Still("default".into())),
-            at: Moment::AtPermille(100),
-            max_width: 1280,
-            format: StillFormat::Jpeg,
-            quality: 80,
-            attributes: Vec::new(),
-        }));
-    }
-    // -16 LUFS is what most players of speech and music expect.
-    let loudness = Some(LoudnessTarget { integrated: -1600, true_peak: -150, range: 1100 });
-    Plan { outputs, loudness, prefer: Preference::Auto, attributes: Vec::new() }
+    let mut plan = PlanBuilder::new(job, info, key_for);
+    plan.ladder(renditions, SegmentLayout::Separate);
+    plan.thumbnail(THUMBNAIL);
+    Plan { loudness: Some(LOUDNESS), ..plan.finish(Preference::Auto) }
 }
 
 #[cfg(test)]

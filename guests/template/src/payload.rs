@@ -1,25 +1,20 @@
-//! What the platform is told.
+//! The webhook messages for the platform.
 
 use policy_sdk::json::{self, Object};
 use policy_sdk::prelude::*;
 
 use crate::outputs;
 
-/// The message for a job that is done. A key is in it only if its object was published.
-pub fn completed(job: &Job, _info: &MediaInfo, report: &Report) -> Message {
-    let published = |asset: Asset| {
-        let destination = outputs::key_for(job, &asset);
-        report.has(&destination).then_some(destination.key)
-    };
+/// The message for a job that is done. A key is `null` if its object was not published.
+pub fn completed(job: &Job, report: &Report) -> Message {
+    let published = |asset| report.published(outputs::key_for(job, &asset));
     let rungs: Vec<&str> = report.rungs.iter().map(|rung| rung.name.as_str()).collect();
-    // To the nearest second, and never 0 for media that plays.
-    let seconds = (report.duration_ms.saturating_add(500) / 1000).max(1);
     let body = Object::new()
         .text("status", Some("completed"))
         .text("mediaId", Some(&job.media_id))
         .text("masterPlaylistKey", published(Asset::MasterPlaylist).as_deref())
         .text("thumbnailKey", published(Asset::Still("default".into())).as_deref())
-        .number("durationSeconds", i64::try_from(seconds).ok())
+        .number("durationSeconds", Some(report.seconds()))
         .json("rungs", &json::list(&rungs));
     signed(body)
 }
@@ -45,15 +40,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_is_told_with_its_code() {
+    fn a_failure_message_has_the_code() {
         let failure = Failure {
             code: "upload.damaged".into(),
             blame: Blame::Upload,
             message: "Export it again.".into(),
             retryable: false,
         };
-        let told = failed(&job(MediaKind::Video), &failure).body;
+        let body = failed(&job(MediaKind::Video), &failure).body;
         let expected = r#"{"status":"failed","mediaId":"media-1","code":"upload.damaged","error":"Export it again."}"#;
-        assert_eq!(told, expected);
+        assert_eq!(body, expected);
     }
 }

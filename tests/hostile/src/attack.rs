@@ -1,4 +1,4 @@
-//! The faults that need no plan.
+//! The faults outside a plan.
 
 use std::hint::black_box;
 use std::mem;
@@ -7,12 +7,12 @@ use policy_sdk::prelude::*;
 
 use crate::Behaviour;
 
-/// Commits the fault, if it is one of these. Returns from those that a host may survive.
-pub fn attack<P: Powers>(behaviour: Behaviour, powers: &P, job: &Job) -> Result<(), Failure> {
+/// Commits the fault if it is one of these. Returns only from those that a workflow can outlive.
+pub fn attack<H: HostApi>(behaviour: Behaviour, host: &H, job: &Job) -> Result<(), Failure> {
     match behaviour {
         Behaviour::EndlessLoop => endless_loop(),
         Behaviour::EndlessHostCalls => loop {
-            black_box(powers.cancelled());
+            black_box(host.cancelled());
         },
         Behaviour::MemoryGrowth => grow(),
         Behaviour::Panic | Behaviour::PanicInFailed => panic!("the ladder has no rungs"),
@@ -21,16 +21,17 @@ pub fn attack<P: Powers>(behaviour: Behaviour, powers: &P, job: &Job) -> Result<
             recurse(0);
         }
         Behaviour::Trap => trap(),
-        Behaviour::HandleLeak => leak(powers, job),
-        Behaviour::LogFlood => flood(powers),
-        Behaviour::ForgeJournal => return forge_journal(powers, job),
+        Behaviour::HandleLeak => leak(host, job),
+        Behaviour::LogFlood => flood(host),
+        Behaviour::ForgeJournal => return forge_journal(host, job),
         _ => {}
     }
     Ok(())
 }
 
-/// Tries every way to reach a record of the host. The failure says which one worked, or that it may be tried again.
-fn forge_journal<P: Powers>(powers: &P, job: &Job) -> Result<(), Failure> {
+/// Tries every call on keys of the host's own records. The failure says which call was allowed; if none was, it is
+/// retryable.
+fn forge_journal<H: HostApi>(host: &H, job: &Job) -> Result<(), Failure> {
     let record = format!(
         r#"{{"version":1,"creator":"{creator}","job":"{job}","probed":null,"published":null,"begun":[{{
             "publication":"aaaaaaaaaaaa","rungs":[{{"playlist":{{"store":"media","key":"victim/hls/m/none.m3u8"}},
@@ -54,16 +55,16 @@ fn forge_journal<P: Powers>(powers: &P, job: &Job) -> Result<(), Failure> {
     };
     for key in &names {
         for store in ["media", "archive", "originals"] {
-            if powers.put(store, key, "application/json", record.as_bytes()).is_ok() {
+            if host.put(store, key, "application/json", record.as_bytes()).is_ok() {
                 return Err(worked("put", key));
             }
-            if powers.head(store, key).is_ok() {
+            if host.head(store, key).is_ok() {
                 return Err(worked("head", key));
             }
-            if powers.delete(store, key).is_ok() {
+            if host.delete(store, key).is_ok() {
                 return Err(worked("delete", key));
             }
-            if powers.open(store, key).is_ok() {
+            if host.open(store, key).is_ok() {
                 return Err(worked("open", key));
             }
         }
@@ -72,7 +73,7 @@ fn forge_journal<P: Powers>(powers: &P, job: &Job) -> Result<(), Failure> {
     Err(Failure { code: "hostile.again".into(), blame: Blame::Host, message, retryable: true })
 }
 
-/// Never returns. The optimiser must not see that nothing comes of it.
+/// Never returns. `black_box` keeps the optimiser from removing the loop.
 pub fn endless_loop() {
     let mut round = 0_u64;
     while black_box(true) {
@@ -83,16 +84,16 @@ pub fn endless_loop() {
 fn grow() {
     let mut held: Vec<Vec<u8>> = Vec::new();
     loop {
-        // Written to, so that a host which only promises memory has to find it.
+        // Non-zero, so that the pages are really used.
         held.push(black_box(vec![1; 1 << 20]));
     }
 }
 
-#[allow(unconditional_recursion, reason = "it ends with the stack")]
+#[allow(unconditional_recursion, reason = "it ends when the stack overflows")]
 fn recurse(depth: u64) -> u64 {
     let frame = black_box([depth; 64]);
     let below = recurse(black_box(depth.wrapping_add(1)));
-    // Used after the call, so that it is no tail call and the frame stays.
+    // Used after the call, so that this is no tail call and the frame stays.
     black_box(frame).iter().fold(below, |sum, word| sum.wrapping_add(*word))
 }
 
@@ -103,16 +104,16 @@ fn trap() -> ! {
     std::process::abort();
 }
 
-fn leak<P: Powers>(powers: &P, job: &Job) {
-    while let Ok(source) = powers.open(&job.source.store, &job.source.key) {
+fn leak<H: HostApi>(host: &H, job: &Job) {
+    while let Ok(source) = host.open(&job.source.store, &job.source.key) {
         mem::forget(source);
     }
 }
 
-fn flood<P: Powers>(powers: &P) {
-    // Clears the screen, sets the window's title, and ends the line to forge another.
+fn flood<H: HostApi>(host: &H) {
+    // Clears the screen, sets the window's title, and forges a second line.
     let message = "\u{1b}[2J\u{1b}]0;owned\u{7}\r\nERROR forged line \u{9b}31m".repeat(400);
     for _ in 0..1000 {
-        powers.log(Level::Warn, &message, &[("field\n\u{1b}[31m", &message)]);
+        host.log(Level::Warn, &message, &[("field\n\u{1b}[31m", &message)]);
     }
 }

@@ -1,4 +1,4 @@
-//! Which fault the settings ask for.
+//! The faults, and which of them the settings select.
 
 use policy_sdk::json::{self, Value};
 use policy_sdk::types::Problem;
@@ -12,82 +12,82 @@ macro_rules! behaviours {
         }
 
         impl Behaviour {
-            /// Every fault with the name that the setting has for it.
+            /// Every fault with its name in the setting.
             pub const ALL: &[(&str, Self)] = &[$(($name, Self::$variant),)*];
         }
     };
 }
 
 behaviours! {
-    /// None: the default policy's own doing.
+    /// No fault: the default policy.
     None = "none",
-    /// Computes for ever and calls nothing.
+    /// Loops for ever without calling the host.
     EndlessLoop = "endless-loop",
     /// Calls the host for ever.
     EndlessHostCalls = "endless-host-calls",
-    /// Asks for memory until it is refused.
+    /// Allocates memory until an allocation fails.
     MemoryGrowth = "memory-growth",
-    /// Panics.
+    /// Panics with a short text.
     Panic = "panic",
-    /// Panics with a megabyte of text.
+    /// Panics with a text of one megabyte.
     PanicLong = "panic-long",
-    /// Calls itself until the stack ends.
+    /// Recurses until the stack overflows.
     DeepRecursion = "deep-recursion",
-    /// Traps without a word.
+    /// Traps without a panic.
     Trap = "trap",
-    /// Opens the original over and over and closes none.
+    /// Opens the original again and again and keeps every handle.
     HandleLeak = "handle-leak",
-    /// Logs what a terminal would obey, many times and at length.
+    /// Logs terminal escape sequences, in many long lines.
     LogFlood = "log-flood",
-    /// Publishes to a key that climbs out of its store.
+    /// Publishes to a key with `..`, outside of the store.
     KeyTraversal = "key-traversal",
-    /// Publishes to a key that clears the screen of whoever looks at it.
+    /// Publishes to a key with a terminal escape sequence.
     KeyControl = "key-control",
     /// Publishes to a key of two kilobytes.
     KeyLong = "key-long",
     /// Publishes among another creator's objects.
     ForeignPrefix = "foreign-prefix",
-    /// Publishes to a key among the host's own records.
+    /// Publishes to a key in the host's own folder.
     ReservedKey = "reserved-key",
-    /// Reads, writes and removes keys among the host's own records, and ends in a failure that may pass.
+    /// Reads, writes and deletes objects in the host's own folder, and then fails with a retryable failure.
     ForgeJournal = "forge-journal",
-    /// Sends two outputs to keys that differ in their case alone.
+    /// Plans two outputs whose keys differ only in case.
     SameKeyInAnotherCase = "same-key-in-another-case",
-    /// Asks for ten thousand rungs.
+    /// Plans ten thousand rungs.
     TenThousandRungs = "ten-thousand-rungs",
-    /// Asks for a rung of 20000 pixels.
+    /// Plans rungs of 20000 pixels.
     GiantRung = "giant-rung",
-    /// Asks for rungs of no size.
+    /// Plans rungs of 0 pixels.
     ZeroRung = "zero-rung",
-    /// Asks for rungs of -1 pixels, as far as the contract's numbers allow to say so.
+    /// Plans rungs of -1 pixels, which is the largest `u32` in the contract.
     NegativeRung = "negative-rung",
-    /// Asks for segments of no length.
+    /// Plans segments of 0 ms.
     ZeroSegment = "zero-segment",
-    /// Asks for segments of -1 milliseconds.
+    /// Plans segments of -1 ms, which is the largest `u32` in the contract.
     NegativeSegment = "negative-segment",
-    /// Sends two outputs to one key.
+    /// Plans two outputs with one key.
     SameKeyTwice = "same-key-twice",
     /// Sends a message that is not JSON.
     PayloadNotJson = "payload-not-json",
     /// Sends a message of 50 MB.
     PayloadHuge = "payload-huge",
-    /// Panics, and panics again when the platform is to be told.
+    /// Panics in `run`, and again in `failed`.
     PanicInFailed = "panic-in-failed",
-    /// Never ends to look at its settings.
+    /// Loops for ever in `validate`.
     LoopInValidate = "loop-in-validate",
 }
 
-/// The fault and the settings without it, or what is wrong with them.
+/// The fault, and the settings without it.
 pub fn split(settings: &str) -> Result<(Behaviour, String), Problem> {
     let problem = |message: &str| Problem { field: "behaviour".into(), message: message.into() };
     let Ok(Value::Object(fields)) = json::parse(settings) else {
-        return Err(problem("the settings are no JSON object"));
+        return Err(problem("the settings must be a JSON object"));
     };
     let mut behaviour = Behaviour::None;
     let mut rest = json::Object::new();
     for (name, value) in fields {
         if name != "behaviour" {
-            rest = rest.json(&name, &written(&value));
+            rest = rest.json(&name, &to_json(&value));
             continue;
         }
         let found = Behaviour::ALL.iter().find(|(name, _)| matches!(&value, Value::Text(text) if text == name));
@@ -99,7 +99,7 @@ pub fn split(settings: &str) -> Result<(Behaviour, String), Problem> {
     Ok((behaviour, rest.finish()))
 }
 
-/// The fault; none for settings that can't be read.
+/// The fault; [`Behaviour::None`] if the settings can't be read.
 pub fn of(settings: &str) -> Behaviour {
     split(settings).map_or(Behaviour::None, |(behaviour, _)| behaviour)
 }
@@ -109,16 +109,16 @@ pub fn rest(settings: &str) -> String {
     split(settings).map_or_else(|_| "{}".into(), |(_, rest)| rest)
 }
 
-fn written(value: &Value<'_>) -> String {
+fn to_json(value: &Value<'_>) -> String {
     match value {
         Value::Null => "null".into(),
         Value::Bool(value) => value.to_string(),
         Value::Number(digits) => (*digits).into(),
         Value::Text(text) => json::quoted(text),
-        Value::List(items) => format!("[{}]", items.iter().map(written).collect::<Vec<_>>().join(",")),
+        Value::List(items) => format!("[{}]", items.iter().map(to_json).collect::<Vec<_>>().join(",")),
         Value::Object(fields) => {
             let object = json::Object::new();
-            fields.iter().fold(object, |object, (name, value)| object.json(name, &written(value))).finish()
+            fields.iter().fold(object, |object, (name, value)| object.json(name, &to_json(value))).finish()
         }
     }
 }

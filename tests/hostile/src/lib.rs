@@ -1,8 +1,8 @@
 //! A policy that misbehaves on demand, for tests of the host.
 //!
-//! The setting `behaviour` picks how; [`Behaviour`] lists the names. Every other setting goes to the default policy,
-//! and so does every decision that the behaviour leaves alone, so that nothing but the one fault differs from it.
-#![allow(clippy::panic, reason = "panics are among what the host is tested against")]
+//! The setting `behaviour` selects the fault; [`Behaviour`] lists the names. All other settings, and every decision
+//! without a fault, go to the default policy, so that the fault is the only difference from it.
+#![allow(clippy::panic, reason = "panics are among the faults")]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail"))]
 
 mod attack;
@@ -11,10 +11,10 @@ mod tamper;
 
 pub use behaviour::Behaviour;
 use codex_policy::{Codex, Settings, ladder, plan};
-use policy_sdk::follow;
 use policy_sdk::prelude::*;
+use policy_sdk::workflow::follow;
 
-/// The policy.
+/// The default policy with one fault.
 pub struct Hostile;
 
 impl Policy for Hostile {
@@ -45,31 +45,31 @@ impl Policy for Hostile {
 
     fn failed(job: &Job, failure: &Failure, settings: &str) -> Message {
         if behaviour::of(settings) == Behaviour::PanicInFailed {
-            panic!("there is no way to say that it failed");
+            panic!("the failure message can't be written");
         }
         Codex::failed(job, failure, settings)
     }
 
-    fn run<P: Powers>(powers: &P, job: &Job) -> Result<Outcome, Failure> {
-        let settings = powers.settings();
+    fn run<H: HostApi>(host: &H, job: &Job) -> Result<Outcome, Failure> {
+        let settings = host.settings();
         let behaviour = behaviour::of(&settings);
-        attack::attack(behaviour, powers, job)?;
+        attack::attack(behaviour, host, job)?;
 
         let codex = Settings::parse_or_default(&behaviour::rest(&settings));
-        let source = powers.open(&job.source.store, &job.source.key)?;
+        let source = host.open(&job.source.store, &job.source.key)?;
         let info = source.info();
         let mut plan = plan::build(job, &info, ladder::select(&info, &codex)?, &codex);
         tamper::tamper(behaviour, &mut plan);
-        let transcode = powers.start(&source, &plan)?;
-        follow(powers, &transcode, "encoding", 0..=100);
+        let transcode = host.start(&source, &plan)?;
+        follow(host, &transcode, "encoding", 0..=100);
         let report = transcode.wait()?;
         let message = Self::completed(job, &info, &report, &settings);
-        powers.deliver(Event::Completed, &message)?;
+        host.deliver(Event::Completed, &message)?;
         Ok(Outcome { output: message.body })
     }
 }
 
-/// 50 MB of JSON, made in place: twice as much would not fit the memory.
+/// 50 MB of JSON, built in place because the memory has no room for a copy.
 fn huge() -> String {
     const SIZE: usize = 50_000_000;
     let mut body = String::with_capacity(SIZE);

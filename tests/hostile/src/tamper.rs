@@ -1,10 +1,10 @@
-//! The faults of a plan.
+//! The faults in a plan.
 
 use policy_sdk::types::{HlsOutput, Output, Plan};
 
 use crate::Behaviour;
 
-/// Commits the fault, if it is one of these.
+/// Puts the fault into the plan if it is one of these.
 pub fn tamper(behaviour: Behaviour, plan: &mut Plan) {
     if behaviour == Behaviour::SameKeyTwice {
         let twice = plan.outputs.iter().find(|output| !matches!(output, Output::Hls(_) | Output::Loudness)).cloned();
@@ -35,9 +35,9 @@ pub fn tamper(behaviour: Behaviour, plan: &mut Plan) {
                     hls.rungs.push(rung);
                 }
             }
-            Behaviour::GiantRung => sides(hls, 20_000),
-            Behaviour::ZeroRung => sides(hls, 0),
-            Behaviour::NegativeRung => sides(hls, u32::MAX),
+            Behaviour::GiantRung => set_short_sides(hls, 20_000),
+            Behaviour::ZeroRung => set_short_sides(hls, 0),
+            Behaviour::NegativeRung => set_short_sides(hls, u32::MAX),
             Behaviour::ZeroSegment => hls.segment_ms = 0,
             Behaviour::NegativeSegment => hls.segment_ms = u32::MAX,
             _ => {}
@@ -45,7 +45,7 @@ pub fn tamper(behaviour: Behaviour, plan: &mut Plan) {
     }
 }
 
-fn sides(hls: &mut HlsOutput, short_side: u32) {
+fn set_short_sides(hls: &mut HlsOutput, short_side: u32) {
     for video in hls.rungs.iter_mut().filter_map(|rung| rung.rendition.video.as_mut()) {
         video.short_side = short_side;
     }

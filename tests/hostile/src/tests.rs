@@ -18,14 +18,14 @@ fn ladder_of(host: &ScriptedHost) -> HlsOutput {
 }
 
 #[test]
-fn without_a_behaviour_it_does_what_the_default_policy_does() {
+fn without_a_behaviour_it_works_like_the_default_policy() {
     let host = ScriptedHost::new(info());
     let outcome = Hostile::run(&host, &job(MediaKind::Video)).unwrap();
     assert_eq!(outcome, Codex::run(&ScriptedHost::new(info()), &job(MediaKind::Video)).unwrap());
 }
 
 #[test]
-fn every_other_setting_reaches_the_default_policy() {
+fn all_other_settings_go_to_the_default_policy() {
     let json = r#"{"behaviour": "panic", "rungs": ["360p"], "mezzanine": false}"#;
     assert_eq!(behaviour::rest(json), r#"{"rungs":["360p"],"mezzanine":false}"#);
     assert_eq!(Hostile::validate(json), Ok(()));
@@ -34,14 +34,14 @@ fn every_other_setting_reaches_the_default_policy() {
 }
 
 #[test]
-fn an_unknown_behaviour_is_answered_with_the_known_ones() {
+fn an_unknown_behaviour_is_reported_with_the_known_ones() {
     let problems = Hostile::validate(r#"{"behaviour": "nice"}"#).unwrap_err();
     assert_eq!(problems[0].field, "behaviour");
     assert!(Behaviour::ALL.iter().all(|(name, _)| problems[0].message.contains(name)));
 }
 
 #[test]
-fn each_fault_of_a_plan_is_in_it_and_alone() {
+fn a_faulty_plan_has_the_fault_that_was_selected() {
     assert_eq!(ladder_of(&run("key-traversal").0).master, "../../etc/x");
     assert!(ladder_of(&run("foreign-prefix").0).master.starts_with("somebody-else/"));
     assert!(ladder_of(&run("ten-thousand-rungs").0).rungs.len() > 10_000);
@@ -53,14 +53,14 @@ fn each_fault_of_a_plan_is_in_it_and_alone() {
 }
 
 #[test]
-fn two_outputs_of_one_plan_share_a_key_on_demand() {
+fn two_outputs_can_share_a_key() {
     let (host, _) = run("same-key-twice");
     let files = host.plans()[0].outputs.iter().filter(|output| matches!(output, Output::File(_))).count();
     assert_eq!(files, 2);
 }
 
 #[test]
-fn a_message_can_be_no_json_or_too_large() {
+fn a_message_can_be_invalid_json_or_too_large() {
     let body = |behaviour| run(behaviour).0.messages()[0].1.body.clone();
     assert!(serde_json::from_str::<serde_json::Value>(&body("payload-not-json")).is_err());
     let huge = body("payload-huge");
@@ -69,12 +69,12 @@ fn a_message_can_be_no_json_or_too_large() {
 
 #[test]
 #[should_panic(expected = "the ladder has no rungs")]
-fn a_panic_says_what_it_is_about() {
+fn a_panic_has_a_text() {
     let _ = run("panic");
 }
 
 #[test]
-fn a_leak_ends_when_the_host_refuses_another_handle() {
+fn a_handle_leak_ends_when_the_host_refuses_another_handle() {
     let refusal = Failure { code: "x.y".into(), blame: Blame::Policy, message: String::new(), retryable: false };
     let host = ScriptedHost::new(info()).with_settings(r#"{"behaviour": "handle-leak"}"#).open_fails(refusal.clone());
     assert_eq!(Hostile::run(&host, &job(MediaKind::Video)), Err(refusal));

@@ -1,4 +1,4 @@
-;; Has 512 problems with its settings, each a mebibyte long, all of them the same.
+;; `validate` returns 512 problems of one mebibyte each, which all share the same memory.
 (memory 32)
 (func $validate (param i32 i32) (result i32)
   (local $problem i32)

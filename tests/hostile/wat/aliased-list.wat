@@ -1,4 +1,4 @@
-;; Logs 512 fields, each with a name and a value of one mebibyte, all of them the same: 1 GiB in 2 MiB of memory.
+;; Logs 512 fields whose names and values of one mebibyte share the same memory: 1 GiB out of 2 MiB.
 (memory 32)
 (func $run (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
   (local $field i32)

@@ -1,4 +1,4 @@
-;; Asks for an object whose key is a mebibyte long, over and over.
+;; Looks up an object with a key of one mebibyte, again and again.
 (memory 32)
 (func $run (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
   (loop $again

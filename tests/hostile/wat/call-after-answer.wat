@@ -1,3 +1,3 @@
-;; Answers, and calls the host when it may not any more.
+;; Calls the host from the post-return function, where no calls are allowed.
 (func $after-run (param i32)
   (drop (call $cancelled)))

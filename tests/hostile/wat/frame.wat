@@ -1,8 +1,8 @@
-;; A whole policy that decides nothing: what every guest in this folder is put into.
+;; A whole policy without decisions, into which every guest of this folder is put.
 ;;
-;; A guest defines the functions that it misuses: $run, $after-run, $validate, $realloc, $drop-thing, or a memory. Where it
-;; does not, tests/support/guest.rs adds one that does no harm. `run` has a job's fields in its parameters: 7 to 10 are the
-;; store and the key of the original, each as a pointer and a length.
+;; A guest defines only the functions that it misuses: $run, $after-run, $validate, $realloc, $drop-thing, or a memory.
+;; tests/support/guest.rs adds harmless ones for the rest. The parameters of `run` are the job's fields: 7 to 10 are the
+;; store and the key of the original, each a pointer and a length.
 (module
   (import "codex:transcode/log@0.1.0" "write" (func $log (param i32 i32 i32 i32 i32)))
   (import "codex:transcode/job@0.1.0" "cancelled" (func $cancelled (result i32)))
@@ -10,11 +10,11 @@
   (import "codex:transcode/storage@0.1.0" "head" (func $head (param i32 i32 i32 i32 i32)))
   (import "codex:transcode/storage@0.1.0" "put" (func $put (param i32 i32 i32 i32 i32 i32 i32 i32 i32)))
   (import "codex:transcode/webhook@0.1.0" "deliver" (func $deliver (param i32 i32 i32 i32 i32)))
-  ;; A resource of the guest's own, so that it has handles and a destructor without the host.
+  ;; A resource of the guest's own, to have handles and a destructor without the host.
   (import "[export]hostile:guest/things" "[resource-new]thing" (func $new-thing (param i32) (result i32)))
   (import "[export]hostile:guest/things" "[resource-drop]thing" (func $release-thing (param i32)))
 
-  ;; ok({output: "{}"}) at 1024, nothing at 1100, a message of "{}" at 1200, and room from 4096 on.
+  ;; At 1024 ok({output: "{}"}), at 1100 zeros, at 1200 a message "{}". Memory from 4096 on is free.
   (data (i32.const 1024) "\00\00\00\00\00\08\00\00\02\00\00\00")
   (data (i32.const 1200) "\00\08\00\00\02\00\00\00\00")
   (data (i32.const 2048) "{}")

@@ -1,1 +1,1 @@
-;; Does no harm: what the others are compared with.
+;; Does nothing wrong, for comparison with the others.

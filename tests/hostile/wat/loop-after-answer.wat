@@ -1,3 +1,3 @@
-;; Answers, and never ends to tidy up.
+;; Loops for ever in the post-return function.
 (func $after-run (param i32)
   (loop $again (br $again)))

@@ -1,3 +1,3 @@
-;; Never ends to be instantiated.
+;; Loops for ever in the start function.
 (func $spin (loop $again (br $again)))
 (start $spin)

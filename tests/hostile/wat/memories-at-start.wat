@@ -1,3 +1,3 @@
-;; Is born with two memories that are small enough, each for itself.
+;; Has two memories, each of which is within the limit.
 (memory 640)
 (memory 640)

@@ -1,2 +1,2 @@
-;; Is born with 125 MiB.
+;; Starts with a memory of 125 MiB.
 (memory 2000)

@@ -1,4 +1,4 @@
-;; Grows its memory a mebibyte at a time.
+;; Grows its memory for ever, one mebibyte at a time.
 (func $run (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
   (loop $again
     (drop (memory.grow (i32.const 16)))

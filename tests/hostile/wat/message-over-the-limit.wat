@@ -1,4 +1,4 @@
-;; Sends a message of a mebibyte and one byte.
+;; Sends a message of one mebibyte and one byte.
 (memory 32)
 (func $run (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
   (call $deliver (i32.const 0) (i32.const 65536) (i32.const 1048577) (i32.const 0) (i32.const 3000))

@@ -1,4 +1,4 @@
-;; Answers with an output that begins where its memory ends.
+;; Returns an output that lies outside of its memory.
 (func $run (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
   (i32.store (i32.const 3000) (i32.const 0))
   (i32.store (i32.const 3004) (i32.const 131072))

@@ -1,4 +1,4 @@
-;; Answers with an output of a mebibyte and one byte.
+;; Returns an output of one mebibyte and one byte.
 (memory 32)
 (func $run (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
   (i32.store (i32.const 3000) (i32.const 0))

@@ -1,4 +1,4 @@
-;; Grows a table ten thousand elements at a time.
+;; Grows a table for ever, ten thousand elements at a time.
 (table $grows 1 funcref)
 (func $run (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
   (loop $again

@@ -1,3 +1,3 @@
-;; Answers, and traps when it is to tidy up.
+;; Traps in the post-return function.
 (func $after-run (param i32)
   (unreachable))

@@ -1,4 +1,4 @@
-;; Has a resource that traps when it is dropped.
+;; Traps in a resource's destructor.
 (func $drop-thing (param i32)
   (unreachable))
 (func $run (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)

@@ -1,21 +1,21 @@
-//! A policy that tries what WASI gives it. The setting `try` says what; what it saw is told as a problem with that
-//! setting, so that a test has it without running a job.
+//! A policy that tries what it can reach through WASI. The setting `try` selects an attempt. `validate` reports the
+//! result as a problem of that setting, so that a test needs no job to read it.
 
 #[cfg(target_family = "wasm")]
-mod bindings;
+mod attempts;
 #[cfg(target_family = "wasm")]
-mod reach;
+mod bindings;
 
 use policy_sdk::prelude::*;
 use policy_sdk::types::SignatureScheme;
 
-/// The policy.
+/// Tries one thing, in `validate`.
 pub struct Reaching;
 
 impl Policy for Reaching {
     fn validate(settings: &str) -> Result<(), Vec<Problem>> {
-        let wanted = settings.split('"').nth(3).unwrap_or_default();
-        Err(vec![Problem { field: wanted.to_owned(), message: saw(wanted) }])
+        let attempt = settings.split('"').nth(3).unwrap_or_default();
+        Err(vec![Problem { field: attempt.to_owned(), message: result_of(attempt) }])
     }
 
     fn select(_info: &MediaInfo, _encoders: &[VideoEncoder], _settings: &str) -> Result<Vec<Rendition>, Refusal> {
@@ -34,19 +34,19 @@ impl Policy for Reaching {
         Message { body: "{}".to_owned(), signature: SignatureScheme::Body }
     }
 
-    fn run<P: Powers>(_powers: &P, _job: &Job) -> Result<Outcome, Failure> {
+    fn run<H: HostApi>(_host: &H, _job: &Job) -> Result<Outcome, Failure> {
         Ok(Outcome { output: "{}".to_owned() })
     }
 }
 
 #[cfg(target_family = "wasm")]
-fn saw(wanted: &str) -> String {
-    reach::saw(wanted)
+fn result_of(attempt: &str) -> String {
+    attempts::result_of(attempt)
 }
 
-/// WASI is there in WebAssembly alone.
+/// WASI exists only in WebAssembly.
 #[cfg(not(target_family = "wasm"))]
-fn saw(_wanted: &str) -> String {
+fn result_of(_attempt: &str) -> String {
     String::new()
 }
 

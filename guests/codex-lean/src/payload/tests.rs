@@ -1,30 +1,8 @@
-use policy_sdk::fake::{audio_info, job, media_info, video_info};
-use policy_sdk::types::{Blame, Destination, LoudnessMeasure, Processor, PublishedObject, RungReport};
+use policy_sdk::fake::{audio_info, job, media_info, report, video_info};
+use policy_sdk::types::{Blame, LoudnessMeasure};
 use serde_json::{Value, json};
 
 use super::*;
-
-fn report(rungs: &[&str], objects: &[(&str, &str)]) -> Report {
-    let rung = |name: &&str| RungReport {
-        name: (*name).into(),
-        size: None,
-        frame_rate: None,
-        peak_bps: 1,
-        average_bps: 1,
-        codecs: "mp4a.40.2".into(),
-        playlist: format!("creator-1/hls/media-1/{name}/index.m3u8"),
-    };
-    let object = |(store, key): &(&str, &str)| PublishedObject { destination: Destination::new(store, *key), bytes: 1 };
-    Report {
-        duration_ms: 10_499,
-        processor: Processor::Cpu,
-        fell_back: None,
-        rungs: rungs.iter().map(rung).collect(),
-        objects: objects.iter().map(object).collect(),
-        loudness: None,
-        attributes: Vec::new(),
-    }
-}
 
 const MASTER: (&str, &str) = ("media", "creator-1/hls/media-1/master.m3u8");
 
@@ -45,13 +23,13 @@ fn read(message: &Message) -> Value {
     serde_json::from_str(&message.body).unwrap()
 }
 
-/// What is told of a video of which this was made.
-fn told(report: &Report) -> Value {
+/// The `output` in the message of a video with this report.
+fn output_of(report: &Report) -> Value {
     read(&completed(&job(MediaKind::Video), &video(), report, &Settings::default()))["output"].take()
 }
 
 #[test]
-fn a_done_video_is_told_with_every_field_of_contract_2() {
+fn the_message_of_a_video_has_every_field_of_contract_2() {
     let objects = [
         MASTER,
         ("media", "creator-1/hls/media-1/720p/preview.m3u8"),
@@ -80,7 +58,7 @@ fn a_done_video_is_told_with_every_field_of_contract_2() {
 }
 
 #[test]
-fn sound_is_told_as_one_variant_without_a_size() {
+fn sound_alone_is_one_variant_without_a_size() {
     let objects = [
         MASTER,
         ("media", "creator-1/waveforms/media-1/waveform.json"),
@@ -109,18 +87,18 @@ fn sound_is_told_as_one_variant_without_a_size() {
 #[test]
 fn without_its_variants_the_largest_thumbnail_stands_alone() {
     let largest = ("assets", "creator-1/media-thumbnails/media-1/lg.webp");
-    let output = told(&report(&["720p"], &[MASTER, largest]));
+    let output = output_of(&report(&["720p"], &[MASTER, largest]));
     assert_eq!((output["thumbnailKey"].as_str(), &output["thumbnailVariants"]), (Some(largest.1), &Value::Null));
 }
 
 #[test]
-fn an_object_in_another_store_is_not_taken_for_the_thumbnail() {
-    let output = told(&report(&["720p"], &[("media", "creator-1/media-thumbnails/media-1/lg.webp")]));
+fn an_object_in_another_store_is_not_mistaken_for_the_thumbnail() {
+    let output = output_of(&report(&["720p"], &[("media", "creator-1/media-thumbnails/media-1/lg.webp")]));
     assert_eq!(output["thumbnailKey"], Value::Null);
 }
 
 #[test]
-fn a_loudness_beyond_the_contracts_limits_is_told_at_the_limit() {
+fn a_loudness_beyond_the_limits_is_clamped() {
     let table = [
         ((i32::MIN, i32::MIN, i32::MIN), (-10_000, -10_000, 0)),
         ((-1600, -150, 1100), (-1600, -150, 1100)),
@@ -128,15 +106,15 @@ fn a_loudness_beyond_the_contracts_limits_is_told_at_the_limit() {
     ];
     for ((integrated, true_peak, range), expected) in table {
         let measure = LoudnessMeasure { integrated, true_peak, range };
-        let output = told(&Report { loudness: Some(measure), ..report(&["720p"], &[MASTER]) });
+        let output = output_of(&Report { loudness: Some(measure), ..report(&["720p"], &[MASTER]) });
         let field = |name: &str| output[name].as_i64().unwrap();
         assert_eq!((field("loudnessIntegrated"), field("loudnessPeak"), field("loudnessRange")), expected);
     }
 }
 
 #[test]
-fn a_loudness_that_nobody_measured_is_missing_and_not_null() {
-    let output = told(&report(&["720p"], &[MASTER]));
+fn a_loudness_that_was_not_measured_is_left_out_and_not_null() {
+    let output = output_of(&report(&["720p"], &[MASTER]));
     for name in ["loudnessIntegrated", "loudnessPeak", "loudnessRange"] {
         assert!(output.get(name).is_none(), "{output}");
     }
@@ -145,7 +123,7 @@ fn a_loudness_that_nobody_measured_is_missing_and_not_null() {
 #[test]
 fn a_duration_is_a_whole_number_from_a_second_to_a_day() {
     for (duration_ms, seconds) in [(0, 1), (1, 1), (1499, 1), (1500, 2), (86_400_499, 86_400), (u64::MAX, 86_400)] {
-        assert_eq!(told(&Report { duration_ms, ..report(&["720p"], &[MASTER]) })["durationSeconds"], seconds);
+        assert_eq!(output_of(&Report { duration_ms, ..report(&["720p"], &[MASTER]) })["durationSeconds"], seconds);
     }
 }
 
@@ -160,19 +138,19 @@ fn a_size_that_the_receiver_refuses_is_left_out() {
 }
 
 #[test]
-fn a_key_that_is_longer_than_the_receiver_takes_is_left_out() {
-    for (length, told) in [(500, true), (501, false)] {
+fn a_key_that_is_too_long_for_the_receiver_is_null() {
+    for (length, accepted) in [(500, true), (501, false)] {
         let rest = "/hls/media-1/master.m3u8".len();
         let job = Job { creator_id: "c".repeat(length - rest), ..job(MediaKind::Video) };
         let key = layout::key_for(&job, &Asset::MasterPlaylist).key;
         let report = report(&["720p"], &[("media", &key)]);
         let body = read(&completed(&job, &video(), &report, &Settings::default()));
-        assert_eq!(body["output"]["hlsMasterKey"].is_string(), told, "{length}");
+        assert_eq!(body["output"]["hlsMasterKey"].is_string(), accepted, "{length}");
     }
 }
 
 #[test]
-fn a_failure_says_why_and_of_what() {
+fn a_failure_has_a_reason_and_the_media() {
     let message = failed(&job(MediaKind::Video), &failure("The file ends at 3 s.\n\"Upload\" it again."));
     let expected = concat!(
         r#"{"jobId":"job-1","status":"failed","#,
@@ -183,7 +161,7 @@ fn a_failure_says_why_and_of_what() {
 }
 
 #[test]
-fn a_long_failure_is_cut_before_its_code_as_javascript_counts() {
+fn a_long_failure_keeps_its_code_and_is_within_the_limit_in_utf_16_code_units() {
     for character in ["ä", "𝄞"] {
         let body = read(&failed(&job(MediaKind::Video), &failure(&character.repeat(5000))));
         let error = body["error"].as_str().unwrap();
@@ -193,7 +171,7 @@ fn a_long_failure_is_cut_before_its_code_as_javascript_counts() {
 }
 
 #[test]
-fn progress_is_told_by_step_and_percent() {
+fn a_progress_message_has_step_and_percent() {
     let message = progress(&job(MediaKind::Video), "encoding_variants", 17);
     let expected =
         r#"{"jobId":"job-1","status":"progress","progress":17,"step":"encoding_variants","mediaId":"media-1"}"#;

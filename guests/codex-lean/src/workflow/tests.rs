@@ -11,8 +11,8 @@ fn failure(code: &str) -> Failure {
     Failure { code: code.into(), blame: Blame::Host, message: "It did not work.".into(), retryable: true }
 }
 
-/// The messages of a host, read: event, step and percent.
-fn told(host: &ScriptedHost) -> Vec<(Event, String, u64)> {
+/// The event, step and percent of every message.
+fn messages(host: &ScriptedHost) -> Vec<(Event, String, u64)> {
     let read = |(event, message): (Event, Message)| {
         let body: Value = serde_json::from_str(&message.body).unwrap();
         (event, body["step"].as_str().unwrap_or_default().to_string(), body["progress"].as_u64().unwrap_or_default())
@@ -25,10 +25,10 @@ fn progress(steps: &[(&str, u64)]) -> Vec<(Event, String, u64)> {
 }
 
 #[test]
-fn a_job_opens_its_original_starts_one_plan_waits_and_tells_the_platform_last() {
+fn a_job_opens_its_original_starts_one_plan_waits_and_sends_the_webhook_last() {
     let host = ScriptedHost::new(video());
     let outcome = run(&host, &job(MediaKind::Video)).unwrap();
-    let powers: Vec<&str> = host
+    let calls: Vec<&str> = host
         .calls()
         .iter()
         .filter_map(|call| match call {
@@ -45,13 +45,13 @@ fn a_job_opens_its_original_starts_one_plan_waits_and_tells_the_platform_last() 
             _ => None,
         })
         .collect();
-    assert_eq!(powers, ["open", "start", "wait", "deliver"]);
+    assert_eq!(calls, ["open", "start", "wait", "deliver"]);
     assert!(outcome.output.contains(r#""readyVariants":["720p","480p"]"#), "{}", outcome.output);
     assert_eq!(host.messages().last().map(|(event, _)| *event), Some(Event::Completed));
 }
 
 #[test]
-fn the_platform_is_told_each_step_once_and_in_the_contracts_order() {
+fn the_platform_gets_each_step_once_in_the_order_of_the_contract() {
     let host = ScriptedHost::new(video()).with_progress(&[0, 25, 60, 100]).with_settings(r#"{"mezzanine": true}"#);
     run(&host, &job(MediaKind::Video)).unwrap();
     let expected = progress(&[
@@ -65,13 +65,13 @@ fn the_platform_is_told_each_step_once_and_in_the_contracts_order() {
         ("uploading_outputs", 80),
         ("finalizing", 95),
     ]);
-    let told = told(&host);
-    assert_eq!(told[..9], expected);
-    assert_eq!((told.len(), told[9].0), (10, Event::Completed));
+    let messages = messages(&host);
+    assert_eq!(messages[..9], expected);
+    assert_eq!((messages.len(), messages[9].0), (10, Event::Completed));
 }
 
 #[test]
-fn steps_that_a_short_job_rushed_through_are_told_all_the_same() {
+fn a_short_job_reports_the_steps_that_it_skipped_over() {
     for percents in [&[][..], &[0], &[0, 40]] {
         let host = ScriptedHost::new(media_info(None, Some(audio_info()))).with_progress(percents);
         run(&host, &job(MediaKind::Audio)).unwrap();
@@ -84,12 +84,12 @@ fn steps_that_a_short_job_rushed_through_are_told_all_the_same() {
             ("uploading_outputs", 80),
             ("finalizing", 95),
         ]);
-        assert_eq!(told(&host)[..7], expected, "{percents:?}");
+        assert_eq!(messages(&host)[..7], expected, "{percents:?}");
     }
 }
 
 #[test]
-fn the_operator_sees_percents_that_never_fall() {
+fn the_operator_sees_percents_that_only_rise() {
     let host = ScriptedHost::new(video()).with_progress(&[0, 25, 99, 100]);
     run(&host, &job(MediaKind::Video)).unwrap();
     let expected = [
@@ -117,28 +117,28 @@ fn the_environments_settings_shape_the_plan() {
 }
 
 #[test]
-fn a_failing_transcode_fails_the_job_and_nothing_is_told_as_done() {
+fn a_failed_transcode_fails_the_job_without_a_completed_message() {
     let host = ScriptedHost::new(video()).wait_gives(Err(failure("encode.failed")));
     assert_eq!(run(&host, &job(MediaKind::Video)), Err(failure("encode.failed")));
     assert!(host.messages().iter().all(|(event, _)| *event == Event::Progress));
 }
 
 #[test]
-fn an_original_that_cannot_be_opened_fails_the_job_as_the_host_said() {
+fn an_original_that_cannot_be_opened_fails_the_job_with_the_hosts_failure() {
     let host = ScriptedHost::new(video()).open_fails(failure("storage.unavailable"));
     assert_eq!(run(&host, &job(MediaKind::Video)), Err(failure("storage.unavailable")));
-    assert_eq!(told(&host), progress(&[("downloading", 0)]));
+    assert_eq!(messages(&host), progress(&[("downloading", 0)]));
 }
 
 #[test]
-fn a_plan_that_the_host_refuses_fails_the_job() {
+fn a_refused_plan_fails_the_job() {
     let host = ScriptedHost::new(video()).start_fails(failure("plan.bad-key"));
     assert_eq!(run(&host, &job(MediaKind::Video)), Err(failure("plan.bad-key")));
     assert!(!host.calls().contains(&Call::Wait));
 }
 
 #[test]
-fn messages_that_nobody_takes_hold_nothing_up() {
+fn undelivered_messages_do_not_fail_the_job() {
     let unusable = Failure { blame: Blame::Policy, ..failure("webhook.bad-message") };
     for delivery in [Ok(Delivery { delivered: false, attempts: 5, status: None }), Err(unusable)] {
         let host = ScriptedHost::new(video()).delivery(delivery);
@@ -147,7 +147,7 @@ fn messages_that_nobody_takes_hold_nothing_up() {
 }
 
 #[test]
-fn a_refused_source_is_the_uploads_fault_and_not_tried_again() {
+fn a_refused_source_is_the_uploads_fault_and_final() {
     let table = [
         (media_info(None, None), MediaKind::Audio, "upload.no-media"),
         (media_info(None, Some(audio_info())), MediaKind::Video, "upload.no-video"),
@@ -161,7 +161,7 @@ fn a_refused_source_is_the_uploads_fault_and_not_tried_again() {
 }
 
 #[test]
-fn settings_that_were_never_validated_fail_the_job_before_it_downloads() {
+fn settings_that_were_never_validated_fail_the_job_before_the_download() {
     let host = ScriptedHost::new(video()).with_settings(r#"{"rungs": []}"#);
     let failure = run(&host, &job(MediaKind::Video)).unwrap_err();
     assert_eq!((failure.code.as_str(), failure.blame), ("policy.bad-settings", Blame::Policy));

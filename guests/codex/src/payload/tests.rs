@@ -1,29 +1,7 @@
-use policy_sdk::fake::{audio_info, job, media_info, video_info};
-use policy_sdk::types::{Blame, Destination, MediaKind, Processor, PublishedObject, RungReport};
+use policy_sdk::fake::{audio_info, job, media_info, report, video_info};
+use policy_sdk::types::{Blame, MediaKind};
 
 use super::*;
-
-fn report(rungs: &[&str], objects: &[(&str, &str)]) -> Report {
-    let rung = |name: &&str| RungReport {
-        name: (*name).into(),
-        size: None,
-        frame_rate: None,
-        peak_bps: 1,
-        average_bps: 1,
-        codecs: "mp4a.40.2".into(),
-        playlist: format!("creator-1/hls/media-1/{name}/index.m3u8"),
-    };
-    let object = |(store, key): &(&str, &str)| PublishedObject { destination: Destination::new(store, *key), bytes: 1 };
-    Report {
-        duration_ms: 10_499,
-        processor: Processor::Cpu,
-        fell_back: None,
-        rungs: rungs.iter().map(rung).collect(),
-        objects: objects.iter().map(object).collect(),
-        loudness: None,
-        attributes: Vec::new(),
-    }
-}
 
 fn video() -> MediaInfo {
     media_info(Some(video_info(1280, 720)), Some(audio_info()))
@@ -39,7 +17,7 @@ fn error_of(message: &Message) -> String {
 }
 
 #[test]
-fn a_done_video_is_told_with_every_key_of_contract_1() {
+fn the_message_of_a_video_has_every_key_of_contract_1() {
     let objects = [
         ("media", "creator-1/hls/media-1/master.m3u8"),
         ("media", "creator-1/hls/media-1/preview/preview.m3u8"),
@@ -65,7 +43,7 @@ fn a_done_video_is_told_with_every_key_of_contract_1() {
 }
 
 #[test]
-fn what_was_not_published_is_null_and_not_missing() {
+fn what_was_not_published_is_null_and_not_left_out() {
     let report = report(&["128k", "64k"], &[("media", "creator-1/hls/media-1/master.m3u8")]);
     let info = media_info(None, Some(audio_info()));
     let message = completed(&job(MediaKind::Audio), &info, &report, &Settings::default());
@@ -79,7 +57,7 @@ fn what_was_not_published_is_null_and_not_missing() {
 }
 
 #[test]
-fn an_object_in_another_store_is_not_taken_for_the_mezzanine() {
+fn an_object_in_another_store_is_not_mistaken_for_the_mezzanine() {
     let report = report(&[], &[("media", "creator-1/mezzanine/media-1/mezzanine.mp4")]);
     let message = completed(&job(MediaKind::Video), &video(), &report, &Settings::default());
     assert!(message.body.contains(r#""mezzanineKey":null"#), "{}", message.body);
@@ -95,7 +73,7 @@ fn a_duration_is_rounded_to_seconds_and_never_zero() {
 }
 
 #[test]
-fn a_failure_has_the_same_keys_and_says_why() {
+fn a_failure_has_the_same_keys_and_a_reason() {
     let message = failed(&job(MediaKind::Video), &failure("The file ends at 3 s.\n\"Upload\" it again."));
     let expected = concat!(
         r#"{"status":"failed","mediaId":"media-1","hlsMasterPlaylistKey":null,"hlsPreviewKey":null,"#,
@@ -107,21 +85,21 @@ fn a_failure_has_the_same_keys_and_says_why() {
 }
 
 #[test]
-fn a_long_failure_is_cut_before_its_code() {
+fn of_a_long_failure_the_message_is_cut_and_not_the_code() {
     let error = error_of(&failed(&job(MediaKind::Video), &failure(&"ä".repeat(5000))));
     assert_eq!(error.chars().count(), ERROR_LIMIT);
     assert!(error.ends_with("ä [upload.truncated]"), "{error}");
 }
 
 #[test]
-fn a_long_failure_is_within_the_limit_as_javascript_counts_it() {
+fn a_long_failure_is_within_the_limit_in_utf_16_code_units() {
     let error = error_of(&failed(&job(MediaKind::Video), &failure(&"𝄞".repeat(5000))));
     assert!(error.encode_utf16().count() <= ERROR_LIMIT);
     assert!(error.ends_with("𝄞 [upload.truncated]"), "{error}");
 }
 
 #[test]
-fn a_code_that_is_itself_too_long_does_not_break_the_limit() {
+fn even_a_code_that_is_too_long_is_cut_to_the_limit() {
     let failure = Failure { code: "x".repeat(3000), ..failure("why") };
     assert_eq!(error_of(&failed(&job(MediaKind::Video), &failure)).len(), ERROR_LIMIT);
 }

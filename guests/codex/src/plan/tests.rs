@@ -1,5 +1,5 @@
 use policy_sdk::fake::{audio_info, job, media_info, video_info};
-use policy_sdk::types::{MediaKind, Preference};
+use policy_sdk::types::{LoudnessTarget, MediaKind, Output, Preference};
 
 use super::*;
 use crate::ladder;
@@ -18,7 +18,7 @@ fn sound() -> MediaInfo {
     media_info(None, Some(audio_info()))
 }
 
-/// What a plan makes, by kind and in order.
+/// The kinds of a plan's outputs, in order.
 fn kinds(plan: &Plan) -> Vec<&'static str> {
     let kind = |output: &Output| match output {
         Output::Hls(_) => "hls",
@@ -42,12 +42,12 @@ fn a_video_gets_a_ladder_an_archive_file_a_preview_a_thumbnail_and_a_measure() {
 }
 
 #[test]
-fn sound_gets_a_ladder_a_waveform_and_a_measure() {
+fn sound_alone_gets_a_ladder_a_waveform_and_a_measure() {
     assert_eq!(kinds(&plan(&sound(), "{}")), ["hls", "waveform", "loudness"]);
 }
 
 #[test]
-fn a_silent_video_is_neither_measured_nor_drawn() {
+fn a_silent_video_gets_no_measure_and_no_waveform() {
     let plan = plan(&media_info(Some(video_info(640, 360)), None), r#"{"waveform": "always"}"#);
     assert_eq!(kinds(&plan), ["hls", "file", "clip", "still"]);
     assert_eq!(plan.loudness, None);
@@ -56,7 +56,7 @@ fn a_silent_video_is_neither_measured_nor_drawn() {
 }
 
 #[test]
-fn each_step_can_be_switched_off() {
+fn each_output_can_be_turned_off() {
     let table = [
         (r#"{"mezzanine": false}"#, vec!["hls", "clip", "still", "loudness"]),
         (r#"{"preview": false}"#, vec!["hls", "file", "still", "loudness"]),
@@ -70,7 +70,7 @@ fn each_step_can_be_switched_off() {
 }
 
 #[test]
-fn a_waveform_of_a_video_is_made_where_it_is_asked_for() {
+fn a_video_gets_a_waveform_if_the_setting_says_always() {
     assert!(kinds(&plan(&video_of(1280, 720), r#"{"waveform": "always"}"#)).contains(&"waveform"));
 }
 
@@ -84,7 +84,7 @@ fn the_waveforms_image_can_be_left_out() {
 }
 
 #[test]
-fn the_master_playlist_begins_with_the_rung_nearest_two_megabits() {
+fn the_master_playlist_begins_with_the_rung_nearest_to_two_megabits() {
     assert_eq!(hls_rungs(&plan(&video_of(1920, 1080), "{}")), ["480p", "1080p", "720p", "360p"]);
     assert_eq!(hls_rungs(&plan(&video_of(1280, 720), r#"{"rungs": ["720p", "360p"]}"#)), ["720p", "360p"]);
     assert_eq!(hls_rungs(&plan(&video_of(640, 360), "{}")), ["360p"]);
@@ -92,7 +92,7 @@ fn the_master_playlist_begins_with_the_rung_nearest_two_megabits() {
 }
 
 #[test]
-fn a_set_effort_holds_for_the_mezzanine_too() {
+fn the_effort_setting_holds_for_the_mezzanine_too() {
     for (json, effort) in [("{}", Effort::Slow), (r#"{"effort": "fastest"}"#, Effort::Fastest)] {
         let plan = plan(&video_of(1920, 1080), json);
         let Output::File(file) = &plan.outputs[1] else { panic!("no mezzanine") };
@@ -101,18 +101,14 @@ fn a_set_effort_holds_for_the_mezzanine_too() {
 }
 
 #[test]
-fn the_sound_is_brought_to_the_platforms_loudness_unless_that_is_off() {
-    assert_eq!(plan(&sound(), "{}").loudness, Some(LOUDNESS));
+fn the_sound_is_brought_to_the_platforms_loudness_unless_that_is_turned_off() {
+    let target = LoudnessTarget { integrated: -1600, true_peak: -150, range: 1100 };
+    assert_eq!(plan(&sound(), "{}").loudness, Some(target));
     assert_eq!(plan(&sound(), r#"{"loudness": false}"#).loudness, None);
 }
 
 #[test]
-fn the_processor_is_the_one_that_was_set() {
+fn the_processor_is_the_one_of_the_settings() {
     assert_eq!(plan(&sound(), "{}").prefer, Preference::Auto);
     assert_eq!(plan(&sound(), r#"{"processor": "gpu"}"#).prefer, Preference::Gpu);
-}
-
-#[test]
-fn segments_are_a_whole_number_of_keyframe_distances() {
-    assert_eq!(SEGMENT_MS % KEYFRAME_MS, 0);
 }

@@ -19,10 +19,10 @@ fn warnings(host: &ScriptedHost) -> usize {
 }
 
 #[test]
-fn a_job_opens_its_original_starts_one_plan_waits_and_tells_the_platform() {
+fn a_job_opens_its_original_starts_one_plan_waits_and_sends_the_webhook() {
     let host = ScriptedHost::new(video());
     let outcome = run(&host, &job(MediaKind::Video)).unwrap();
-    let powers: Vec<&str> = host
+    let calls: Vec<&str> = host
         .calls()
         .iter()
         .filter_map(|call| match call {
@@ -36,7 +36,7 @@ fn a_job_opens_its_original_starts_one_plan_waits_and_tells_the_platform() {
             _ => None,
         })
         .collect();
-    assert_eq!(powers, ["open", "start", "wait", "deliver"]);
+    assert_eq!(calls, ["open", "start", "wait", "deliver"]);
     assert!(outcome.output.contains(r#""readyVariants":["720p","480p","360p"]"#), "{}", outcome.output);
     assert_eq!(warnings(&host), 0);
 }
@@ -50,7 +50,7 @@ fn the_jobs_output_is_what_the_webhook_carried() {
 }
 
 #[test]
-fn the_operator_sees_every_step_and_percents_that_never_fall() {
+fn the_operator_sees_every_step_and_percents_that_only_rise() {
     let host = ScriptedHost::new(video()).with_progress(&[0, 25, 100]);
     run(&host, &job(MediaKind::Video)).unwrap();
     let expected = [
@@ -77,28 +77,28 @@ fn the_environments_settings_shape_the_plan() {
 }
 
 #[test]
-fn a_failing_transcode_fails_the_job_and_sends_nothing() {
+fn a_failed_transcode_fails_the_job_without_a_message() {
     let host = ScriptedHost::new(video()).wait_gives(Err(failure("encode.failed")));
     assert_eq!(run(&host, &job(MediaKind::Video)), Err(failure("encode.failed")));
     assert_eq!(host.messages(), []);
 }
 
 #[test]
-fn an_original_that_cannot_be_opened_fails_the_job_as_the_host_said() {
+fn an_original_that_cannot_be_opened_fails_the_job_with_the_hosts_failure() {
     let host = ScriptedHost::new(video()).open_fails(failure("storage.unavailable"));
     assert_eq!(run(&host, &job(MediaKind::Video)), Err(failure("storage.unavailable")));
     assert_eq!(host.plans(), []);
 }
 
 #[test]
-fn a_plan_that_the_host_refuses_fails_the_job() {
+fn a_refused_plan_fails_the_job() {
     let host = ScriptedHost::new(video()).start_fails(failure("plan.bad-key"));
     assert_eq!(run(&host, &job(MediaKind::Video)), Err(failure("plan.bad-key")));
     assert!(!host.calls().contains(&Call::Wait));
 }
 
 #[test]
-fn a_webhook_that_is_not_delivered_is_a_warning_and_no_failure() {
+fn an_undelivered_webhook_is_a_warning_and_not_a_failure() {
     let unusable = Failure { blame: Blame::Policy, ..failure("webhook.bad-message") };
     for delivery in [undelivered(5, Some(503)), undelivered(5, None), Err(unusable)] {
         let host = ScriptedHost::new(video()).delivery(delivery);
@@ -108,14 +108,14 @@ fn a_webhook_that_is_not_delivered_is_a_warning_and_no_failure() {
 }
 
 #[test]
-fn a_job_with_nowhere_to_send_to_is_no_warning() {
+fn a_job_without_a_receiver_is_not_worth_a_warning() {
     let host = ScriptedHost::new(video()).delivery(undelivered(0, None));
     assert!(run(&host, &job(MediaKind::Video)).is_ok());
     assert_eq!(warnings(&host), 0);
 }
 
 #[test]
-fn a_refused_source_is_the_uploads_fault_and_not_tried_again() {
+fn a_refused_source_is_the_uploads_fault_and_final() {
     let table = [
         (media_info(None, None), MediaKind::Audio, "upload.no-media"),
         (media_info(None, None), MediaKind::Video, "upload.no-media"),
@@ -130,7 +130,7 @@ fn a_refused_source_is_the_uploads_fault_and_not_tried_again() {
 }
 
 #[test]
-fn settings_that_were_never_validated_fail_the_job_before_it_downloads() {
+fn settings_that_were_never_validated_fail_the_job_before_the_download() {
     let host = ScriptedHost::new(video()).with_settings(r#"{"rungs": []}"#);
     let failure = run(&host, &job(MediaKind::Video)).unwrap_err();
     assert_eq!((failure.code.as_str(), failure.blame), ("policy.bad-settings", Blame::Policy));

@@ -1,8 +1,8 @@
-//! A host for native tests of a workflow: it answers what a test scripted and remembers every call.
+//! A fake host for native tests of a workflow: it answers from a script and records every call.
 
 mod publish;
 mod records;
 mod scripted;
 
-pub use records::{audio_info, job, media_info, video_info};
+pub use records::{audio_info, job, media_info, report, video_info};
 pub use scripted::{Call, ScriptedHost, ScriptedSource, ScriptedTranscode};

@@ -1,18 +1,9 @@
-use crate::types::{
-    Destination, LoudnessMeasure, MediaInfo, Output, Plan, Processor, PublishedObject, Report, RungReport,
-};
+use super::records::{published, report, rung_report};
+use crate::types::{Destination, LoudnessMeasure, MediaInfo, Output, Plan, Report};
 
-/// The report of a host that made everything in the plan without trouble, on the CPU.
+/// The report of a host that made everything in the plan.
 pub fn everything(info: &MediaInfo, plan: &Plan) -> Report {
-    let mut report = Report {
-        duration_ms: info.duration_ms,
-        processor: Processor::Cpu,
-        fell_back: None,
-        rungs: Vec::new(),
-        objects: Vec::new(),
-        loudness: None,
-        attributes: Vec::new(),
-    };
+    let mut report = Report { duration_ms: info.duration_ms, ..report(&[], &[]) };
     for output in &plan.outputs {
         add(&mut report, output);
     }
@@ -20,36 +11,21 @@ pub fn everything(info: &MediaInfo, plan: &Plan) -> Report {
 }
 
 fn add(report: &mut Report, output: &Output) {
+    let mut publish = |destination: Destination| report.objects.push(published(destination));
     match output {
         Output::Hls(hls) => {
-            publish(report, Destination::new(&hls.store, hls.master.clone()));
+            publish(Destination::new(&hls.store, hls.master.as_str()));
             for rung in &hls.rungs {
-                publish(report, Destination::new(&hls.store, rung.playlist.clone()));
-                report.rungs.push(RungReport {
-                    name: rung.rendition.name.clone(),
-                    size: None,
-                    frame_rate: None,
-                    peak_bps: 1_000_000,
-                    average_bps: 900_000,
-                    codecs: "avc1.640028,mp4a.40.2".into(),
-                    playlist: rung.playlist.clone(),
-                });
+                publish(Destination::new(&hls.store, rung.playlist.as_str()));
+                report.rungs.push(rung_report(&rung.rendition.name, &rung.playlist));
             }
         }
-        Output::File(file) => publish(report, file.destination.clone()),
-        Output::Clip(clip) => publish(report, Destination::new(&clip.store, clip.playlist.clone())),
-        Output::Still(still) => publish(report, still.destination.clone()),
-        Output::Waveform(waveform) => {
-            for destination in waveform.data.iter().chain(&waveform.image) {
-                publish(report, destination.clone());
-            }
-        }
+        Output::File(file) => publish(file.destination.clone()),
+        Output::Clip(clip) => publish(Destination::new(&clip.store, clip.playlist.as_str())),
+        Output::Still(still) => publish(still.destination.clone()),
+        Output::Waveform(waveform) => waveform.data.iter().chain(&waveform.image).cloned().for_each(publish),
         Output::Loudness => {
             report.loudness = Some(LoudnessMeasure { integrated: -2000, true_peak: -300, range: 700 });
         }
     }
-}
-
-fn publish(report: &mut Report, destination: Destination) {
-    report.objects.push(PublishedObject { destination, bytes: 1000 });
 }

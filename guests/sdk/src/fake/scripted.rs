@@ -3,15 +3,15 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use super::publish;
-use crate::powers::{OpenSource, Powers, RunningTranscode};
+use crate::api::{HostApi, OpenSource, RunningTranscode};
 use crate::types::{
     Attributes, Blame, Delivery, Device, Event, Failure, Level, MediaInfo, Message, ObjectInfo, Plan, Processor,
     ProgressReport, Report, VideoCodec, VideoEncoder,
 };
 
-/// One use of a power, in the order in which they were used.
+/// A call of the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "each variant is a method of `Powers` or of a handle, and its fields the arguments")]
+#[allow(missing_docs, reason = "each variant is a method of `HostApi` or of a handle, with its arguments")]
 pub enum Call {
     Devices,
     Encoders,
@@ -31,8 +31,9 @@ pub enum Call {
     Delete { store: String, key: String },
 }
 
-/// A host that answers from a script. Unless a test says otherwise it has software H.264, publishes everything that a
-/// plan asks for, delivers every message, and has no settings.
+/// A host that answers from a script. By default it has software H.264 and no settings, publishes everything that a
+/// plan asks for, and delivers every message.
+#[must_use]
 #[derive(Clone)]
 pub struct ScriptedHost {
     script: Rc<Script>,
@@ -40,7 +41,7 @@ pub struct ScriptedHost {
     objects: Rc<RefCell<Objects>>,
 }
 
-/// What this job put, by store and key.
+/// The objects that this job put, by store and key.
 type Objects = BTreeMap<(String, String), Vec<u8>>;
 
 #[derive(Clone)]
@@ -53,14 +54,13 @@ struct Script {
     open: Result<(), Failure>,
     start: Result<(), Failure>,
     progress: VecDeque<ProgressReport>,
-    /// Absent: a report of everything in the plan.
+    /// `None` gives a report of everything in the plan.
     wait: Option<Result<Report, Failure>>,
     delivery: Result<Delivery, Failure>,
 }
 
 impl ScriptedHost {
-    /// A host whose every original is this one.
-    #[must_use]
+    /// A host whose originals are all like this one.
     pub fn new(info: MediaInfo) -> Self {
         let script = Script {
             info,
@@ -82,87 +82,73 @@ impl ScriptedHost {
         self
     }
 
-    /// This environment's settings.
-    #[must_use]
+    /// Sets the environment's settings for the policy.
     pub fn with_settings(self, json: &str) -> Self {
         self.scripted(|script| script.settings = json.into())
     }
 
-    /// The proven encoders.
-    #[must_use]
+    /// Sets the encoders that passed the test encode.
     pub fn with_encoders(self, encoders: Vec<VideoEncoder>) -> Self {
         self.scripted(|script| script.encoders = encoders)
     }
 
-    /// The graphics processors.
-    #[must_use]
+    /// Sets the graphics processors.
     pub fn with_devices(self, devices: Vec<Device>) -> Self {
         self.scripted(|script| script.devices = devices)
     }
 
-    /// A job that has been called off.
-    #[must_use]
-    pub fn called_off(self) -> Self {
+    /// Makes the job a cancelled one.
+    pub fn with_cancellation(self) -> Self {
         self.scripted(|script| script.cancelled = true)
     }
 
-    /// An original that can't be opened.
-    #[must_use]
+    /// Makes every `open` fail.
     pub fn open_fails(self, failure: Failure) -> Self {
         self.scripted(|script| script.open = Err(failure))
     }
 
-    /// A plan that is refused.
-    #[must_use]
+    /// Makes every `start` fail.
     pub fn start_fails(self, failure: Failure) -> Self {
         self.scripted(|script| script.start = Err(failure))
     }
 
-    /// The percents that a transcode tells before its end.
-    #[must_use]
+    /// Sets the percents that a transcode reports.
     pub fn with_progress(self, percents: &[u32]) -> Self {
         let reports = percents.iter().map(|&percent| ProgressReport { percent, speed_permille: 2500 });
         self.scripted(|script| script.progress = reports.collect())
     }
 
-    /// How a transcode ends.
-    #[must_use]
+    /// Sets how a transcode ends.
     pub fn wait_gives(self, result: Result<Report, Failure>) -> Self {
         self.scripted(|script| script.wait = Some(result))
     }
 
-    /// What comes of a message.
-    #[must_use]
+    /// Sets the result of every delivery.
     pub fn delivery(self, delivery: Result<Delivery, Failure>) -> Self {
         self.scripted(|script| script.delivery = delivery)
     }
 
-    /// Every call so far.
-    #[must_use]
+    /// All calls so far, in order.
     pub fn calls(&self) -> Vec<Call> {
         self.calls.borrow().clone()
     }
 
-    /// The plans that were started.
-    #[must_use]
+    /// The plans that the policy started.
     pub fn plans(&self) -> Vec<Plan> {
         self.picked(|call| if let Call::Start(plan) = call { Some(plan) } else { None })
     }
 
-    /// The messages that were sent.
-    #[must_use]
+    /// The messages that the policy sent.
     pub fn messages(&self) -> Vec<(Event, Message)> {
         self.picked(|call| if let Call::Deliver(event, message) = call { Some((event, message)) } else { None })
     }
 
-    /// The job's progress as it was told.
-    #[must_use]
+    /// The progress that the policy reported: steps and percents.
     pub fn steps(&self) -> Vec<(String, u32)> {
         self.picked(|call| if let Call::Progress { step, percent } = call { Some((step, percent)) } else { None })
     }
 
-    /// The lines that were logged.
-    #[must_use]
+    /// The lines that the policy logged.
     pub fn logged(&self) -> Vec<(Level, String)> {
         self.picked(|call| if let Call::Log { level, message, .. } = call { Some((level, message)) } else { None })
     }
@@ -171,63 +157,63 @@ impl ScriptedHost {
         self.calls().into_iter().filter_map(pick).collect()
     }
 
-    fn note(&self, call: Call) {
+    fn record(&self, call: Call) {
         self.calls.borrow_mut().push(call);
     }
 }
 
-impl Powers for ScriptedHost {
+impl HostApi for ScriptedHost {
     type Source = ScriptedSource;
     type Transcode = ScriptedTranscode;
 
     fn devices(&self) -> Vec<Device> {
-        self.note(Call::Devices);
+        self.record(Call::Devices);
         self.script.devices.clone()
     }
 
     fn encoders(&self) -> Vec<VideoEncoder> {
-        self.note(Call::Encoders);
+        self.record(Call::Encoders);
         self.script.encoders.clone()
     }
 
     fn open(&self, store: &str, key: &str) -> Result<ScriptedSource, Failure> {
-        self.note(Call::Open { store: store.into(), key: key.into() });
+        self.record(Call::Open { store: store.into(), key: key.into() });
         self.script.open.clone().map(|()| ScriptedSource(self.clone()))
     }
 
     fn start(&self, _source: &ScriptedSource, plan: &Plan) -> Result<ScriptedTranscode, Failure> {
-        self.note(Call::Start(plan.clone()));
+        self.record(Call::Start(plan.clone()));
         self.script.start.clone()?;
         let ahead = RefCell::new(self.script.progress.clone());
         Ok(ScriptedTranscode { host: self.clone(), plan: plan.clone(), ahead })
     }
 
     fn deliver(&self, event: Event, message: &Message) -> Result<Delivery, Failure> {
-        self.note(Call::Deliver(event, message.clone()));
+        self.record(Call::Deliver(event, message.clone()));
         self.script.delivery.clone()
     }
 
     fn progress(&self, step: &str, percent: u32) {
-        self.note(Call::Progress { step: step.into(), percent });
+        self.record(Call::Progress { step: step.into(), percent });
     }
 
     fn cancelled(&self) -> bool {
-        self.note(Call::Cancelled);
+        self.record(Call::Cancelled);
         self.script.cancelled
     }
 
     fn settings(&self) -> String {
-        self.note(Call::Settings);
+        self.record(Call::Settings);
         self.script.settings.clone()
     }
 
     fn log(&self, level: Level, message: &str, fields: &[(&str, &str)]) {
         let fields = fields.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        self.note(Call::Log { level, message: message.into(), fields });
+        self.record(Call::Log { level, message: message.into(), fields });
     }
 
     fn head(&self, store: &str, key: &str) -> Result<Option<ObjectInfo>, Failure> {
-        self.note(Call::Head { store: store.into(), key: key.into() });
+        self.record(Call::Head { store: store.into(), key: key.into() });
         let objects = self.objects.borrow();
         Ok(objects.get(&(store.into(), key.into())).map(|content| ObjectInfo { size: content.len() as u64 }))
     }
@@ -235,12 +221,12 @@ impl Powers for ScriptedHost {
     fn put(&self, store: &str, key: &str, content_type: &str, content: &[u8]) -> Result<(), Failure> {
         let (content_type, content) = (content_type.to_string(), content.to_vec());
         self.objects.borrow_mut().insert((store.into(), key.into()), content.clone());
-        self.note(Call::Put { store: store.into(), key: key.into(), content_type, content });
+        self.record(Call::Put { store: store.into(), key: key.into(), content_type, content });
         Ok(())
     }
 
     fn delete(&self, store: &str, key: &str) -> Result<(), Failure> {
-        self.note(Call::Delete { store: store.into(), key: key.into() });
+        self.record(Call::Delete { store: store.into(), key: key.into() });
         let removed = self.objects.borrow_mut().remove(&(store.into(), key.into()));
         removed.map(|_| ()).ok_or_else(|| Failure {
             code: "storage.not-ours".into(),
@@ -256,7 +242,7 @@ pub struct ScriptedSource(ScriptedHost);
 
 impl OpenSource for ScriptedSource {
     fn info(&self) -> MediaInfo {
-        self.0.note(Call::Info);
+        self.0.record(Call::Info);
         self.0.script.info.clone()
     }
 }
@@ -270,17 +256,17 @@ pub struct ScriptedTranscode {
 
 impl RunningTranscode for ScriptedTranscode {
     fn progress(&self) -> Option<ProgressReport> {
-        self.host.note(Call::NextProgress);
+        self.host.record(Call::NextProgress);
         self.ahead.borrow_mut().pop_front()
     }
 
     fn wait(&self) -> Result<Report, Failure> {
-        self.host.note(Call::Wait);
+        self.host.record(Call::Wait);
         let script = &self.host.script;
         script.wait.clone().unwrap_or_else(|| Ok(publish::everything(&script.info, &self.plan)))
     }
 
     fn cancel(&self) {
-        self.host.note(Call::Cancel);
+        self.host.record(Call::Cancel);
     }
 }

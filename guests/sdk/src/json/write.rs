@@ -1,4 +1,4 @@
-/// An object as it is written, field by field and in that order.
+/// A JSON object in the making. Its fields keep the order in which they are added.
 ///
 /// ```
 /// use policy_sdk::json::Object;
@@ -6,20 +6,19 @@
 /// let body = Object::new().text("status", Some("completed")).number("seconds", Some(12)).text("error", None).finish();
 /// assert_eq!(body, r#"{"status":"completed","seconds":12,"error":null}"#);
 /// ```
+#[must_use]
 #[derive(Clone, Debug, Default)]
 pub struct Object {
     fields: String,
 }
 
 impl Object {
-    /// An object without fields.
-    #[must_use]
+    /// Starts without fields.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Adds a text, or `null`.
-    #[must_use]
     pub fn text(mut self, name: &str, value: Option<&str>) -> Self {
         self.name(name);
         match value {
@@ -30,7 +29,6 @@ impl Object {
     }
 
     /// Adds a whole number, or `null`.
-    #[must_use]
     pub fn number(self, name: &str, value: Option<i64>) -> Self {
         match value {
             Some(number) => self.json(name, &number.to_string()),
@@ -38,16 +36,14 @@ impl Object {
         }
     }
 
-    /// Adds a value that is JSON already: a nested object, a [`list`], `true`.
-    #[must_use]
+    /// Adds a value that is JSON already, such as a nested object, a [`list`] or `true`.
     pub fn json(mut self, name: &str, value: &str) -> Self {
         self.name(name);
         self.fields.push_str(value);
         self
     }
 
-    /// The text of the object.
-    #[must_use]
+    /// The object as JSON text.
     pub fn finish(self) -> String {
         let mut text = self.fields;
         text.insert(0, '{');
@@ -64,8 +60,7 @@ impl Object {
     }
 }
 
-/// A list of texts as it is written.
-#[must_use]
+/// The JSON text of a list of texts.
 pub fn list(texts: &[&str]) -> String {
     let mut list = String::from("[");
     for text in texts {
@@ -78,8 +73,7 @@ pub fn list(texts: &[&str]) -> String {
     list
 }
 
-/// A text as it is written.
-#[must_use]
+/// The JSON text of a text: in quotes, and escaped.
 pub fn quoted(text: &str) -> String {
     let mut out = String::new();
     quote(&mut out, text);
@@ -87,30 +81,21 @@ pub fn quoted(text: &str) -> String {
 }
 
 fn quote(out: &mut String, text: &str) {
-    const HEX: &str = "0123456789abcdef";
     out.push('"');
-    let mut copied = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        let escape = match byte {
-            b'"' => "\\\"",
-            b'\\' => "\\\\",
-            b'\n' => "\\n",
-            b'\r' => "\\r",
-            b'\t' => "\\t",
-            0..0x20 => "\\u00",
-            _ => continue,
-        };
-        // What is escaped is ASCII, so both sides of it begin and end with a character.
-        out.push_str(text.get(copied..at).unwrap_or_default());
-        out.push_str(escape);
-        if escape.len() > 2 {
-            for half in [usize::from(byte >> 4), usize::from(byte & 15)] {
-                out.push_str(HEX.get(half..=half).unwrap_or_default());
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\0'..' ' => {
+                out.push_str(if character < '\u{10}' { "\\u000" } else { "\\u001" });
+                out.extend(char::from_digit(u32::from(character) % 16, 16));
             }
+            _ => out.push(character),
         }
-        copied = at + 1;
     }
-    out.push_str(text.get(copied..).unwrap_or_default());
     out.push('"');
 }
 
@@ -127,12 +112,12 @@ mod tests {
     }
 
     #[test]
-    fn an_object_without_fields_is_still_one() {
+    fn an_object_can_be_empty() {
         assert_eq!(Object::new().finish(), "{}");
     }
 
     #[test]
-    fn the_ends_of_numbers_are_written_whole() {
+    fn the_smallest_and_the_largest_number_are_written_in_full() {
         let written = Object::new().number("a", Some(i64::MIN)).number("b", Some(i64::MAX)).finish();
         assert_eq!(written, r#"{"a":-9223372036854775808,"b":9223372036854775807}"#);
     }

@@ -1,6 +1,6 @@
 use super::*;
 
-/// The same value as serde_json has it, whose reading of the standard is the measure.
+/// The same value in serde_json, which is the reference here.
 fn converted(value: &Value<'_>) -> serde_json::Value {
     match value {
         Value::Null => serde_json::Value::Null,
@@ -80,7 +80,7 @@ const BAD: &[&str] = &[
 ];
 
 #[test]
-fn what_is_json_is_read_as_serde_json_reads_it() {
+fn valid_json_is_read_as_serde_json_reads_it() {
     for text in GOOD {
         let expected: serde_json::Value = serde_json::from_str(text).unwrap();
         assert_eq!(converted(&parse(text).unwrap()), expected, "{text}");
@@ -88,7 +88,7 @@ fn what_is_json_is_read_as_serde_json_reads_it() {
 }
 
 #[test]
-fn what_is_not_json_is_refused() {
+fn invalid_json_is_refused() {
     for text in BAD {
         assert!(serde_json::from_str::<serde_json::Value>(text).is_err(), "serde_json accepts {text:?}");
         assert!(parse(text).is_err(), "{text:?}");
@@ -96,26 +96,22 @@ fn what_is_not_json_is_refused() {
 }
 
 #[test]
-fn every_beginning_of_a_text_is_read_or_refused_as_serde_json_does() {
+fn every_prefix_of_a_text_is_read_or_refused_as_by_serde_json() {
     let text = r#"{"a": [1.5e3, -0, "x\u00e4\n𝄞"], "b": {"c": null, "d": [true, false]}}"#;
     for (end, _) in text.char_indices() {
-        let beginning = &text[..end];
-        assert_eq!(
-            parse(beginning).is_ok(),
-            serde_json::from_str::<serde_json::Value>(beginning).is_ok(),
-            "{beginning}"
-        );
+        let prefix = &text[..end];
+        assert_eq!(parse(prefix).is_ok(), serde_json::from_str::<serde_json::Value>(prefix).is_ok(), "{prefix}");
     }
 }
 
 #[test]
-fn a_fault_says_where_it_is_and_what_would_be_right() {
-    assert_eq!(parse("[1 2]"), Err(Fault { at: 3, expected: "a comma or the end of the list" }));
-    assert_eq!(parse("{\"a\" 1}"), Err(Fault { at: 5, expected: "a colon" }));
+fn an_error_says_where_it_is_and_what_would_be_right() {
+    assert_eq!(parse("[1 2]"), Err(ParseError { at: 3, expected: "a comma or the end of the list" }));
+    assert_eq!(parse("{\"a\" 1}"), Err(ParseError { at: 5, expected: "a colon" }));
 }
 
 #[test]
-fn a_text_that_is_too_deep_is_refused_before_the_stack_is_used_up() {
+fn a_text_that_nests_too_deep_is_refused_before_the_stack_overflows() {
     assert!(parse(&"[".repeat(1_000_000)).is_err());
     let nested = |levels| "[".repeat(levels) + &"]".repeat(levels);
     assert!(parse(&nested(DEPTH)).is_ok());

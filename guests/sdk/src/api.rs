@@ -2,11 +2,11 @@ use crate::types::{
     Delivery, Device, Event, Failure, Level, MediaInfo, Message, ObjectInfo, Plan, ProgressReport, Report, VideoEncoder,
 };
 
-/// What a workflow can do: the contract's imports as one argument, so that a test can pass a host of its own.
-pub trait Powers {
+/// What a workflow can ask of the host: the contract's imports as one argument, so that a test can pass a fake.
+pub trait HostApi {
     /// An original in the job's work directory.
     type Source: OpenSource;
-    /// A plan at work.
+    /// A started plan.
     type Transcode: RunningTranscode;
 
     /// The graphics processors that the host can see.
@@ -15,51 +15,51 @@ pub trait Powers {
     /// The encoders that passed a test encode, the fastest first.
     fn encoders(&self) -> Vec<VideoEncoder>;
 
-    /// Brings an original to the work directory and reads it through.
+    /// Downloads an original to the work directory and probes it.
     fn open(&self, store: &str, key: &str) -> Result<Self::Source, Failure>;
 
-    /// Starts a plan. Only one runs at a time.
+    /// Checks a plan and starts it. A job has one transcode.
     fn start(&self, source: &Self::Source, plan: &Plan) -> Result<Self::Transcode, Failure>;
 
-    /// Signs and sends a message. `Err` says that the message itself is unusable.
+    /// Signs and sends a message. `Err` means that the message itself is unusable.
     fn deliver(&self, event: Event, message: &Message) -> Result<Delivery, Failure>;
 
-    /// Tells the operator how far the job is: a step's name and the percent of the whole job.
+    /// Reports progress to the operator: the step's name, and the percent of the whole job.
     fn progress(&self, step: &str, percent: u32);
 
-    /// Whether the job has been called off.
+    /// Whether the job was cancelled.
     fn cancelled(&self) -> bool;
 
-    /// This environment's settings for this policy.
+    /// This environment's settings for this policy, as a JSON object.
     fn settings(&self) -> String;
 
-    /// Writes to the host's log.
+    /// Writes a line to the host's log.
     fn log(&self, level: Level, message: &str, fields: &[(&str, &str)]);
 
-    /// Whether an object is there, and what is known of it.
+    /// Looks up an object. `None` means that it does not exist.
     fn head(&self, store: &str, key: &str) -> Result<Option<ObjectInfo>, Failure>;
 
-    /// Writes a small object.
+    /// Writes an object of at most 1 MiB.
     fn put(&self, store: &str, key: &str, content_type: &str, content: &[u8]) -> Result<(), Failure>;
 
-    /// Removes an object that this job wrote with `put`.
+    /// Deletes an object that this job wrote with `put`.
     fn delete(&self, store: &str, key: &str) -> Result<(), Failure>;
 }
 
 /// The handle of an opened original.
 pub trait OpenSource {
-    /// What is in it.
+    /// What the host found in the file.
     fn info(&self) -> MediaInfo;
 }
 
 /// The handle of a started plan.
 pub trait RunningTranscode {
-    /// Waits until there is progress to tell; `None` once [`RunningTranscode::wait`] is due.
+    /// Waits for the next progress report. `None` means that it is time to call [`RunningTranscode::wait`].
     fn progress(&self) -> Option<ProgressReport>;
 
-    /// Waits for the end, and tells what was made and published.
+    /// Waits for the end and returns what was made and published.
     fn wait(&self) -> Result<Report, Failure>;
 
-    /// Ends it early.
+    /// Cancels the transcode. `wait` then fails with `job.cancelled`.
     fn cancel(&self);
 }

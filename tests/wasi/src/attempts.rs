@@ -1,4 +1,4 @@
-//! What is tried, each by the name that the setting has for it.
+//! The attempts, each by its name in the setting.
 
 use crate::bindings::wasi::cli::{environment, exit, stderr, stdin, stdout};
 use crate::bindings::wasi::clocks::{monotonic_clock, wall_clock};
@@ -7,9 +7,9 @@ use crate::bindings::wasi::random::{insecure, insecure_seed, random};
 use crate::bindings::wasi::sockets::network::IpAddressFamily;
 use crate::bindings::wasi::sockets::{instance_network, ip_name_lookup, tcp_create_socket, udp_create_socket};
 
-/// Tries it, and says what came of it.
-pub fn saw(wanted: &str) -> String {
-    match wanted {
+/// Makes the attempt and describes its result.
+pub fn result_of(attempt: &str) -> String {
+    match attempt {
         "surroundings" => surroundings(),
         "clocks" => format!("{} then {}", clocks(), clocks()),
         "sleep" => sleep(),
@@ -36,7 +36,7 @@ pub fn saw(wanted: &str) -> String {
             let held: Vec<_> = (0..100_000).map(|_| stdout::get_stdout()).collect();
             held.len().to_string()
         }
-        _ => "nothing of that name can be tried".to_owned(),
+        _ => "there is no attempt of that name".to_owned(),
     }
 }
 

@@ -1,4 +1,6 @@
-use super::*;
+use anyhow::Result;
+
+use crate::page::markdown;
 
 fn page(wit: &str) -> Result<String> {
     let folder =
@@ -27,8 +29,8 @@ interface types {
     }
 }
 
-/// Powers.
-interface powers {
+/// Calls.
+interface calls {
     use types.{thing, name};
     /// Held.
     resource held {
@@ -57,22 +59,22 @@ interface decisions {
 
 /// The world's own words.
 world policy {
-    import powers;
+    import calls;
     export decisions;
 }
 ";
 
 #[test]
-fn a_page_has_every_function_type_and_comment() {
+fn the_page_has_every_function_type_and_comment() {
     let page = page(SMALL).unwrap();
     for expected in [
         "Package `small:contract@1.2.3`, world `policy`. The world's own words.",
         "| exports | [`decisions`](#interface-decisions) | [`decide`](#decisionsdecide) |",
-        "| imports | [`powers`](#interface-powers) | ",
-        "[`held.drop-it`](#powershelddrop-it)",
-        "[`find`](#powersfind)",
-        "### interface `powers`\n\nPowers.\n",
-        "#### `powers.find`\n\n```wit\nfind: func(name: name) -> option<thing>\n```\n\nFinds it.\n\nTakes long.\n",
+        "| imports | [`calls`](#interface-calls) | ",
+        "[`held.drop-it`](#callshelddrop-it)",
+        "[`find`](#callsfind)",
+        "### interface `calls`\n\nCalls.\n",
+        "#### `calls.find`\n\n```wit\nfind: func(name: name) -> option<thing>\n```\n\nFinds it.\n\nTakes long.\n",
         "```wit\nheld.drop-it: func() -> result<_, name>\n```\n\nLets go.\n",
         "#### resource `held`\n\nHeld.\n",
         "#### type `name`\n\n```wit\ntype name = string\n```\n\nA name.\n",
@@ -87,7 +89,7 @@ fn a_page_has_every_function_type_and_comment() {
 }
 
 #[test]
-fn two_types_of_one_name_are_refused_because_links_would_go_astray() {
+fn two_types_of_one_name_are_refused_because_their_links_would_be_ambiguous() {
     let twice = SMALL.replace("variant choice {", "record thing-two { a: u8 }\n    variant choice {");
     let twice = twice.replace("resource held {", "record thing-two { a: u8 }\n    resource held {");
     assert!(page(&twice).unwrap_err().to_string().contains("thing-two"));
