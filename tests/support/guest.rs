@@ -52,7 +52,7 @@ pub fn of_text(guest: &str) -> Vec<u8> {
     let text = frame.replace(";; guest\n", &parts.join("\n"));
     let mut module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}"));
     let mut resolve = Resolve::default();
-    resolve.push_dir(root().join("wit")).unwrap();
+    resolve.push_dir(root().join("wit/0.1")).unwrap();
     let package = resolve.push_str("guest.wit", WORLD).unwrap();
     let world = resolve.select_world(&[package], Some("guest")).unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();

@@ -2,6 +2,7 @@
 
 mod explain;
 mod recorded;
+mod released;
 mod scenarios;
 
 use std::path::Path;

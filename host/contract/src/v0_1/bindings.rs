@@ -3,7 +3,7 @@
 #![allow(missing_docs, reason = "generated; the documentation is in wit/")]
 
 wasmtime::component::bindgen!({
-    path: "../../wit",
+    path: "../../wit/0.1",
     world: "policy",
     imports: { default: async | trappable },
     exports: { default: async },

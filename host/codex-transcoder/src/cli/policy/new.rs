@@ -104,7 +104,7 @@ mod tests {
             "rust-toolchain.toml",
             ".gitignore",
             "src/lib.rs",
-            "wit/world.wit",
+            "wit/0.1/world.wit",
             "vendor/policy-sdk/Cargo.toml",
             "vendor/policy-sdk/src/lib.rs",
         ] {
