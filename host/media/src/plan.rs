@@ -240,6 +240,12 @@ pub enum PlanError {
     /// An object that the job may not name.
     #[error(transparent)]
     OutOfScope(#[from] OutOfScope),
+    /// A plan that asks for something in words that this host does not know.
+    #[error("the policy's plan has the attribute `{name}`, which this host doesn't know")]
+    UnknownAttribute {
+        /// The attribute, escaped.
+        name: String,
+    },
     /// A second transcode, or a second wait.
     #[error("the policy called `{call}` out of order: {reason}")]
     OutOfOrder {
@@ -258,6 +264,7 @@ impl Fault for PlanError {
             Self::SameDestination { .. } => &codes::plan::SAME_DESTINATION,
             Self::BadKey(_) => &codes::plan::BAD_KEY,
             Self::OutOfScope(error) => error.code(),
+            Self::UnknownAttribute { .. } => &codes::plan::UNKNOWN_ATTRIBUTE,
             Self::OutOfOrder { .. } => &codes::plan::OUT_OF_ORDER,
         }
     }

@@ -103,12 +103,21 @@ pub fn media_info(info: &info::MediaInfo) -> wit_types::MediaInfo {
     }
 }
 
-fn encoding(encoding: &wit_types::VideoEncoding) -> Encoding {
+/// Refuses attributes in what a policy asks for: this version knows none, and passing over one would half-obey.
+fn no_unknown(attributes: &wit_types::Attributes) -> Result<(), PlanError> {
+    match attributes.first() {
+        None => Ok(()),
+        Some((name, _)) => Err(PlanError::UnknownAttribute { name: fault::text::printable(name, 64) }),
+    }
+}
+
+fn encoding(encoding: &wit_types::VideoEncoding) -> Result<Encoding, PlanError> {
+    no_unknown(&encoding.attributes)?;
     // The contract knows one codec; a second one makes this match fail to compile, as it should.
     match encoding.codec {
         wit_types::VideoCodec::H264 => {}
     }
-    Encoding {
+    Ok(Encoding {
         quality: encoding.quality,
         max_kbps: encoding.max_kbps,
         effort: match encoding.effort {
@@ -117,7 +126,7 @@ fn encoding(encoding: &wit_types::VideoEncoding) -> Encoding {
             wit_types::Effort::Medium => Effort::Medium,
             wit_types::Effort::Slow => Effort::Slow,
         },
-    }
+    })
 }
 
 fn moment(moment: wit::Moment) -> Moment {
@@ -128,10 +137,14 @@ fn moment(moment: wit::Moment) -> Moment {
 }
 
 fn ladder(hls: &wit::HlsOutput) -> Result<Ladder, PlanError> {
+    no_unknown(&hls.attributes)?;
     let rung = |rung: &wit::HlsRung| {
+        no_unknown(&rung.rendition.attributes)?;
+        let video = rung.rendition.video.as_ref();
+        let video = video.map(|video| encoding(&video.encoding).map(|encoding| (video.short_side, encoding)));
         Ok(Rung {
             name: rung.rendition.name.clone(),
-            video: rung.rendition.video.as_ref().map(|video| (video.short_side, encoding(&video.encoding))),
+            video: video.transpose()?,
             audio_kbps: rung.rendition.audio_kbps,
             playlist: Key::parse(&rung.playlist)?,
         })
@@ -153,35 +166,47 @@ fn ladder(hls: &wit::HlsOutput) -> Result<Ladder, PlanError> {
 fn output(output: &wit::Output) -> Result<Output, PlanError> {
     Ok(match output {
         wit::Output::Hls(hls) => Output::Ladder(ladder(hls)?),
-        wit::Output::File(file) => Output::Archive(Archive {
-            to: checked_record(&file.destination)?,
-            video: file.video.as_ref().map(encoding),
-            audio_kbps: file.audio_kbps,
-        }),
-        wit::Output::Clip(clip) => Output::Clip(Clip {
-            store: clip.store.clone(),
-            playlist: Key::parse(&clip.playlist)?,
-            start: moment(clip.start),
-            length_ms: clip.length_ms,
-            short_side: clip.short_side,
-        }),
-        wit::Output::Still(still) => Output::Still(Still {
-            to: checked_record(&still.destination)?,
-            at: moment(still.at),
-            max_width: still.max_width,
-            format: match still.format {
-                wit::StillFormat::Jpeg => StillFormat::Jpeg,
-                wit::StillFormat::Webp => StillFormat::Webp,
-            },
-            quality: still.quality,
-        }),
-        wit::Output::Waveform(waveform) => Output::Waveform(WaveformRequest {
-            data: waveform.data.as_ref().map(checked_record).transpose()?,
-            image: waveform.image.as_ref().map(checked_record).transpose()?,
-            pixels_per_second: waveform.pixels_per_second,
-            bits: waveform.bits,
-            image_size: (waveform.image_width, waveform.image_height),
-        }),
+        wit::Output::File(file) => {
+            no_unknown(&file.attributes)?;
+            Output::Archive(Archive {
+                to: checked_record(&file.destination)?,
+                video: file.video.as_ref().map(encoding).transpose()?,
+                audio_kbps: file.audio_kbps,
+            })
+        }
+        wit::Output::Clip(clip) => {
+            no_unknown(&clip.attributes)?;
+            Output::Clip(Clip {
+                store: clip.store.clone(),
+                playlist: Key::parse(&clip.playlist)?,
+                start: moment(clip.start),
+                length_ms: clip.length_ms,
+                short_side: clip.short_side,
+            })
+        }
+        wit::Output::Still(still) => {
+            no_unknown(&still.attributes)?;
+            Output::Still(Still {
+                to: checked_record(&still.destination)?,
+                at: moment(still.at),
+                max_width: still.max_width,
+                format: match still.format {
+                    wit::StillFormat::Jpeg => StillFormat::Jpeg,
+                    wit::StillFormat::Webp => StillFormat::Webp,
+                },
+                quality: still.quality,
+            })
+        }
+        wit::Output::Waveform(waveform) => {
+            no_unknown(&waveform.attributes)?;
+            Output::Waveform(WaveformRequest {
+                data: waveform.data.as_ref().map(checked_record).transpose()?,
+                image: waveform.image.as_ref().map(checked_record).transpose()?,
+                pixels_per_second: waveform.pixels_per_second,
+                bits: waveform.bits,
+                image_size: (waveform.image_width, waveform.image_height),
+            })
+        }
         wit::Output::Loudness => Output::Loudness,
     })
 }
@@ -206,6 +231,7 @@ pub fn size(plan: &wit::Plan) -> usize {
 
 /// What a policy asks for. Keys are checked here, numbers by the plan itself.
 pub fn plan(plan: &wit::Plan) -> Result<Plan, PlanError> {
+    no_unknown(&plan.attributes)?;
     let hundredths = |value: i32| f64::from(value) / 100.0;
     Ok(Plan {
         outputs: plan.outputs.iter().map(output).collect::<Result<_, PlanError>>()?,
@@ -281,4 +307,81 @@ pub fn encoder(processor: Processor) -> wit_types::VideoEncoder {
         Processor::Cpu => wit_types::Processor::Cpu,
     };
     wit_types::VideoEncoder { codec: wit_types::VideoCodec::H264, processor }
+}
+
+#[cfg(test)]
+mod tests {
+    use fault::Fault as _;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A plan with every record that has attributes.
+    fn plan_with_everything() -> Value {
+        let encoding = json!({
+            "codec": "h264", "quality": 23, "max-kbps": null, "effort": "fast", "attributes": [],
+        });
+        let to = json!({ "store": "media", "key": "u/a" });
+        let rendition = json!({
+            "name": "720p", "video": { "short-side": 720, "encoding": encoding }, "audio-kbps": 128, "attributes": [],
+        });
+        json!({
+            "outputs": [
+                { "hls": {
+                    "store": "media", "master": "u/m.m3u8", "segment-ms": 6000, "keyframe-ms": 2000,
+                    "container": "ts", "layout": "separate", "attributes": [],
+                    "rungs": [{ "rendition": rendition, "playlist": "u/720p.m3u8" }],
+                } },
+                { "file": { "destination": to, "video": encoding, "audio-kbps": null, "attributes": [] } },
+                { "clip": {
+                    "store": "media", "playlist": "u/c.m3u8", "start": { "at-ms": 0 }, "length-ms": 1000,
+                    "short-side": 720, "attributes": [],
+                } },
+                { "still": {
+                    "destination": to, "at": { "at-ms": 0 }, "max-width": 640, "format": "jpeg", "quality": 80,
+                    "attributes": [],
+                } },
+                { "waveform": {
+                    "data": to, "image": null, "pixels-per-second": 10, "bits": 8, "image-width": 1800,
+                    "image-height": 140, "attributes": [],
+                } },
+            ],
+            "loudness": null, "prefer": "auto", "attributes": [],
+        })
+    }
+
+    /// The paths of all lists of attributes.
+    fn attribute_paths(value: &Value, path: &str, found: &mut Vec<String>) {
+        match value {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    let path = format!("{path}/{name}");
+                    if name == "attributes" { found.push(path) } else { attribute_paths(value, &path, found) }
+                }
+            }
+            Value::Array(items) => {
+                for (index, value) in items.iter().enumerate() {
+                    attribute_paths(value, &format!("{path}/{index}"), found);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn an_attribute_that_this_version_does_not_know_is_refused_wherever_it_stands() {
+        let whole = plan_with_everything();
+        let read = |value: &Value| plan(&crate::json::from_value("plan", value.clone()).unwrap());
+        read(&whole).unwrap();
+        let mut paths = Vec::new();
+        attribute_paths(&whole, "", &mut paths);
+        assert_eq!(paths.len(), 9, "{paths:?}");
+        for path in paths {
+            let mut changed = whole.clone();
+            *changed.pointer_mut(&path).unwrap() = json!([["watermark", "on"]]);
+            let error = read(&changed).unwrap_err();
+            assert_eq!(error.code(), "plan.unknown-attribute", "{path}");
+            assert!(error.to_string().contains("watermark"), "{error}");
+        }
+    }
 }

@@ -35,6 +35,13 @@ codes! {
         meaning: "A key can't be the name of an object. Also from `media.open` and `storage`.",
         advice: "Correct the key. The message has the reason.",
     }
+    pub UNKNOWN_ATTRIBUTE = "plan.unknown-attribute" {
+        blame: Policy,
+        retryable: false,
+        meaning: "An attribute of the plan, or of a record in it, that this host doesn't know. It is refused, because \
+                  ignoring it would carry out another plan than the one that was asked for.",
+        advice: "Leave the attribute out, or use a host that knows it.",
+    }
     pub RESERVED_KEY = "plan.reserved-key" {
         blame: Policy,
         retryable: false,
