@@ -30,5 +30,6 @@ pub mod report;
 pub mod scenario;
 pub mod serve;
 pub mod settings;
+pub mod tools;
 pub mod work;
 pub mod worker;

@@ -2,7 +2,7 @@
 
 mod demo;
 mod doctor;
-pub(crate) mod environment;
+mod environment;
 mod exit;
 mod outbox;
 mod policy;

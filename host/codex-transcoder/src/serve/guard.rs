@@ -8,6 +8,7 @@ use axum::response::Response;
 use serde_json::json;
 
 use super::api::json_response;
+use crate::settings::is_this_machine;
 
 /// On a loopback address, refuses requests whose `Host` or `Origin` names another machine: cross-site requests and DNS
 /// rebinding.
@@ -26,12 +27,6 @@ fn is_local(headers: &HeaderMap) -> bool {
     let origin = text(header::ORIGIN)
         .is_none_or(|origin| origin.parse().is_ok_and(|origin: Uri| origin.host().is_some_and(is_this_machine)));
     host && origin
-}
-
-fn is_this_machine(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    let host = host.to_ascii_lowercase();
-    address.map_or(host == "localhost" || host.ends_with(".localhost"), |address| address.is_loopback())
 }
 
 #[cfg(test)]

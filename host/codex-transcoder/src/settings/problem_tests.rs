@@ -138,8 +138,8 @@ this is not a URL",
             "CODEX_STORES_ARCHIVE_ENDPOINT",
             "https://b2.example.backblazeb2.com",
             "settings.missing",
-            "`stores.archive.region` is missing, and the endpoint's host doesn't tell it as \
-`s3.REGION.backblazeb2.com` does: set it in the settings file, or as the variable \
+            "`stores.archive.region` is missing, and the endpoint's host is not of the form \
+`s3.REGION.backblazeb2.com`: set it in the settings file, or as the variable \
 CODEX_STORES_ARCHIVE_REGION",
         ),
         (
@@ -306,7 +306,7 @@ fn no_error_tells_a_secret_wherever_it_was_put() {
         // What is shown may be cut, so that a part of it is looked for.
         let part: String = secret.chars().take(12).collect();
         let quoted = format!("'{secret}'");
-        for key in KEYS {
+        for key in SETTINGS {
             let path = key.path.replace("NAME", "media");
             let variable = key.variables("media").remove(0);
             let mut outcomes = vec![

@@ -73,7 +73,7 @@ fn as_variable(value: &str) -> String {
 
 #[test]
 fn every_setting_can_be_set_in_the_file_and_by_its_variable() {
-    for key in KEYS {
+    for key in SETTINGS {
         let (_, value) = SAMPLES.iter().find(|(path, _)| *path == key.path).unwrap_or_else(|| panic!("{}", key.path));
         // What stands in the way of some: a store of both kinds, a production that may call itself.
         let mut base = deployed();
@@ -113,10 +113,10 @@ fn what_is_not_set_is_as_the_reference_says() {
     assert_eq!(settings.job.grace, Duration::from_secs(25));
     assert_eq!(settings.job.max_input_bytes, 1 << 20);
     assert_eq!(settings.job.max_original_bytes, 100 << 30);
-    assert_eq!(settings.job.ffmpeg, Path::new("ffmpeg"));
+    assert_eq!(settings.job.tools.ffmpeg, Path::new("ffmpeg"));
     assert_eq!(settings.cache.segments, "public, max-age=31536000, immutable");
     assert_eq!(settings.webhook.allowed_hosts, None);
-    assert_eq!(settings.webhook.allow_http, AllowHttp::Never);
+    assert_eq!(settings.webhook.allow_http, webhook::HttpRule::Never);
     assert_eq!((settings.state_store.as_str(), settings.outbox_prefix.as_str()), ("media", ".codex/outbox"));
     assert_eq!(settings.serve_address.to_string(), "127.0.0.1:8000");
     assert_eq!(settings.metrics_address, None);
@@ -129,9 +129,9 @@ fn our_variables_win_over_old_ones_and_both_over_the_file() {
         let mut all = deployed();
         all.extend(variables(more));
         let settings = Settings::read(Some((Path::new("codex.toml"), file)), &all).unwrap();
-        match &settings.stores.places["media"] {
-            StorePlace::Bucket(bucket) => (settings.environment, bucket.bucket.clone()),
-            StorePlace::Directory(_) => panic!("a directory"),
+        match &settings.stores.by_name["media"] {
+            StoreBackend::Bucket(bucket) => (settings.environment, bucket.bucket.clone()),
+            StoreBackend::Directory(_) => panic!("a directory"),
         }
     };
     assert_eq!(read(&[]), (Environment::Dev, "file".to_owned()));
@@ -165,9 +165,9 @@ fn stores_of_other_names_may_be_directories_or_buckets() {
 [stores.assets]\nbucket = 'pictures'\n",
     );
     assert_eq!(settings.stores.originals, "up_loads");
-    assert_eq!(settings.stores.places["up_loads"], StorePlace::Directory("/srv/uploads".into()));
+    assert_eq!(settings.stores.by_name["up_loads"], StoreBackend::Directory("/srv/uploads".into()));
     let settings = from_variables(&[("CODEX_STORES_UP_LOADS_PATH", "/srv"), ("CODEX_STATE_STORE", "up_loads")]);
-    assert_eq!(settings.stores.places["up_loads"], StorePlace::Directory("/srv".into()));
+    assert_eq!(settings.stores.by_name["up_loads"], StoreBackend::Directory("/srv".into()));
     assert_eq!(settings.state_store, "up_loads");
 }
 
@@ -178,8 +178,8 @@ fn a_worker_can_be_set_up_by_a_file_of_directories_alone() {
         writeln!(file, "[stores.{name}]\nkind = 'directory'\npath = 'out/{name}'").unwrap();
     }
     let settings = Settings::read(Some((Path::new("codex.toml"), &file)), &BTreeMap::new()).unwrap();
-    assert_eq!(settings.stores.places.len(), 3);
-    assert_eq!(settings.secrets().len(), 1);
+    assert_eq!(settings.stores.by_name.len(), 3);
+    assert_eq!(settings.secrets.len(), 1);
 }
 
 #[test]
@@ -191,9 +191,9 @@ fn http_is_for_this_machine_and_for_dev() {
         ("dev", "http://minio:9000"),
     ] {
         let settings = from_variables(&[("ENVIRONMENT", environment), ("R2_ENDPOINT", endpoint)]);
-        let StorePlace::Bucket(media) = &settings.stores.places["media"] else { panic!("a directory") };
-        assert_eq!((media.endpoint.as_str(), media.dialect), (endpoint, DialectSetting::Plain));
-        assert_eq!(media.region, "us-east-1");
+        let StoreBackend::Bucket(media) = &settings.stores.by_name["media"] else { panic!("a directory") };
+        assert_eq!((media.endpoint.as_str(), media.dialect), (endpoint, storage::s3::Dialect::Plain));
+        assert_eq!(media.region.as_deref(), Some("us-east-1"));
     }
 }
 

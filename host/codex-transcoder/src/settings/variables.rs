@@ -1,24 +1,24 @@
-//! The variables of the environment.
+//! Reads environment variables.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::keys::{self, KeyDoc, Kind, NAME, PREFIX};
+use super::keys::{self, Kind, NAME, PREFIX, SettingSpec};
 use super::problem::{Origin, ProblemKind};
 use super::raw::Raw;
-use super::table::{ELSEWHERE, KEYS};
-use super::value::{self, Value};
+use super::table::{ELSEWHERE, SETTINGS};
+use super::value::{self, SettingValue};
 
-/// Reads the variables, over what the file has set. An empty one counts as not set, since platforms pass on every
-/// variable of a form, but for the old flags, which an empty text has always switched off.
+/// Reads the variables, which override the file. An empty variable counts as not set, since platforms pass on every field
+/// of a form. For an `ENABLE_` variable it has always meant "no".
 pub fn read(variables: &BTreeMap<String, String>, raw: &mut Raw) {
-    for key in KEYS {
+    for key in SETTINGS {
         if key.kind == Kind::Object {
             policy(key, variables, raw);
             continue;
         }
-        // First the old ones, so that our own win.
+        // Older ones first: the later value wins.
         for (variable, name) in key.old {
             set(key, name, variable, variables, raw);
         }
@@ -37,22 +37,22 @@ pub fn read(variables: &BTreeMap<String, String>, raw: &mut Raw) {
     }
 }
 
-/// The variables of this process, but for those that are not UTF-8, which none of ours has a use for.
+/// The variables of this process. Those that aren't UTF-8 are left out: no setting takes one.
 pub fn of_this_process() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
 }
 
-fn set(key: &KeyDoc, name: &str, variable: &str, variables: &BTreeMap<String, String>, raw: &mut Raw) {
+fn set(key: &SettingSpec, name: &str, variable: &str, variables: &BTreeMap<String, String>, raw: &mut Raw) {
     if let Some(text) = variables.get(variable).filter(|text| !text.is_empty()) {
         let read = value::from_text(key.kind, text);
         raw.set(key, name, read, Origin::Variable(variable.to_owned()));
     }
 }
 
-/// Our variables for a path with a name in it, with that name: what stands between the rest of the path.
-fn named<'a>(key: &KeyDoc, variables: &'a BTreeMap<String, String>) -> Vec<(&'a String, String)> {
+/// The variables that are set for a path with [`NAME`] in it, each with its name.
+fn named<'a>(key: &SettingSpec, variables: &'a BTreeMap<String, String>) -> Vec<(&'a String, String)> {
     let pattern = keys::variable_of(key.path);
     let Some((before, after)) = pattern.split_once(NAME) else {
         return Vec::new();
@@ -61,19 +61,19 @@ fn named<'a>(key: &KeyDoc, variables: &'a BTreeMap<String, String>) -> Vec<(&'a 
         .keys()
         .filter_map(|variable| {
             let name = variable.strip_prefix(before)?.strip_suffix(after)?.to_ascii_lowercase();
-            // One with a name that breaks the rule is left to the complaint about unknown variables.
+            // A name that breaks the rule is reported as an unknown variable.
             let path = key.path.replace(NAME, &name);
             keys::key(&path).filter(|(found, _)| found.path == key.path).map(|_| (variable, name))
         })
         .collect()
 }
 
-fn policy(key: &KeyDoc, variables: &BTreeMap<String, String>, raw: &mut Raw) {
+fn policy(key: &SettingSpec, variables: &BTreeMap<String, String>, raw: &mut Raw) {
     for (variable, name) in key.old {
         let Some(text) = variables.get(*variable) else { continue };
         let origin = Origin::Variable((*variable).to_owned());
         match value::from_text(Kind::Flag, if text.is_empty() { "off" } else { text }) {
-            Ok(Value::Flag(on)) => raw.set_policy(name, Json::Bool(on), origin, true),
+            Ok(SettingValue::Flag(on)) => raw.set_policy(name, Json::Bool(on), origin, true),
             Ok(_) => {}
             Err(message) => raw.problem(ProblemKind::BadValue, key.path, Some(origin), message),
         }
@@ -91,7 +91,7 @@ fn policy(key: &KeyDoc, variables: &BTreeMap<String, String>, raw: &mut Raw) {
             let message = "must be a JSON object such as `{\"mezzanine\": false}`".to_owned();
             raw.problem(ProblemKind::BadValue, key.path, Some(origin), message);
         }
-        // The parser's own words tell the position and never the text.
+        // The parser's message has the position and not the text.
         Err(error) => {
             let message =
                 format!("must be a JSON object such as `{{\"mezzanine\": false}}`; this is not JSON: {error}");
@@ -102,7 +102,7 @@ fn policy(key: &KeyDoc, variables: &BTreeMap<String, String>, raw: &mut Raw) {
 
 fn is_known(variable: &str, variables: &BTreeMap<String, String>) -> bool {
     ELSEWHERE.contains(&variable)
-        || KEYS.iter().any(|key| {
+        || SETTINGS.iter().any(|key| {
             key.old.iter().any(|(old, _)| *old == variable)
                 || (!key.path.contains(NAME) && keys::variable_of(key.path) == variable)
                 || named(key, variables).iter().any(|(known, _)| *known == variable)
@@ -110,8 +110,8 @@ fn is_known(variable: &str, variables: &BTreeMap<String, String>) -> bool {
 }
 
 fn unknown(variable: &str, raw: &mut Raw) {
-    let all: Vec<String> = KEYS.iter().map(|key| keys::variable_of(key.path)).collect();
-    // Of the group that was meant, all are listed; of the others only where they begin.
+    let all: Vec<String> = SETTINGS.iter().map(|key| keys::variable_of(key.path)).collect();
+    // Lists the whole group of the variable, or else the groups.
     let group = |name: &str| name.splitn(3, '_').take(2).collect::<Vec<_>>().join("_");
     let siblings: Vec<&str> = all.iter().map(String::as_str).filter(|name| group(name) == group(variable)).collect();
     let list = if siblings.is_empty() {
@@ -127,7 +127,7 @@ fn unknown(variable: &str, raw: &mut Raw) {
         siblings.join(", ")
     };
     let mut message = format!("there is no setting for this variable; known are {list}");
-    let usual = KEYS.iter().flat_map(|key| ["media", "archive", "assets"].map(|name| key.variables(name)));
+    let usual = SETTINGS.iter().flat_map(|key| ["media", "archive", "assets"].map(|name| key.variables(name)));
     let usual: Vec<String> = usual.flatten().collect();
     if let Some(nearest) = keys::nearest(variable, usual.iter().map(String::as_str)) {
         message.push_str(&format!("; did you mean {nearest}?"));
