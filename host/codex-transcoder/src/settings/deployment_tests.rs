@@ -1,4 +1,4 @@
-//! Deployments that exist: their variables, unchanged and without a file.
+//! Existing deployments, which have variables and no file.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::policy::Place;
 
 const SECRET: &str = "0123456789abcdef01234567";
 
-/// The variables that every deployment has.
+/// The variables of every deployment.
 pub fn deployed() -> BTreeMap<String, String> {
     variables(&[
         ("R2_ENDPOINT", "https://acc0.r2.cloudflarestorage.com/"),
@@ -27,7 +27,7 @@ pub fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// The settings of a deployment with a few variables more.
+/// The settings of a deployment with more variables.
 fn with(more: &[(&str, &str)]) -> Settings {
     let mut all = deployed();
     all.extend(variables(more));

@@ -56,7 +56,7 @@ pub struct SettingSpec {
     /// Its dotted path in the file. [`NAME`] stands for any store.
     pub path: &'static str,
     /// Older variables, each with its store, or for `policy.settings` its setting; else with an empty text.
-    pub old: &'static [(&'static str, &'static str)],
+    pub older: &'static [(&'static str, &'static str)],
     pub kind: Kind,
     pub default: DefaultValue,
     pub doc: &'static str,
@@ -64,20 +64,20 @@ pub struct SettingSpec {
 
 impl SettingSpec {
     pub const fn new(path: &'static str, kind: Kind, default: DefaultValue, doc: &'static str) -> Self {
-        Self { path, old: &[], kind, default, doc }
+        Self { path, older: &[], kind, default, doc }
     }
 
     /// Adds older variables.
-    pub const fn or(mut self, old: &'static [(&'static str, &'static str)]) -> Self {
-        self.old = old;
+    pub const fn or(mut self, older: &'static [(&'static str, &'static str)]) -> Self {
+        self.older = older;
         self
     }
 
     /// Its variables, in order of precedence.
     pub fn variables(&self, name: &str) -> Vec<String> {
         let own = variable_of(&self.path.replace(NAME, name));
-        let old = self.old.iter().filter(|(_, about)| about.is_empty() || *about == name);
-        std::iter::once(own).chain(old.map(|(variable, _)| (*variable).to_owned())).collect()
+        let older = self.older.iter().filter(|(_, about)| about.is_empty() || *about == name);
+        std::iter::once(own).chain(older.map(|(variable, _)| (*variable).to_owned())).collect()
     }
 }
 
@@ -153,7 +153,7 @@ mod tests {
         for key in SETTINGS {
             assert!(seen.insert(key.path.to_owned()), "{}", key.path);
             assert!(seen.insert(variable_of(key.path)), "{}", key.path);
-            for (variable, _) in key.old {
+            for (variable, _) in key.older {
                 assert!(seen.insert((*variable).to_owned()), "{variable}");
             }
         }

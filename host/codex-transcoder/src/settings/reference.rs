@@ -17,7 +17,7 @@ pub fn markdown() -> String {
 /// Adds to an older variable the store or the policy setting that it sets.
 fn variables(key: &SettingSpec) -> String {
     let own = format!("`{}`", super::keys::variable_of(key.path));
-    let old = key.old.iter().map(|(variable, name)| match *name {
+    let old = key.older.iter().map(|(variable, name)| match *name {
         "" => format!("`{variable}`"),
         name if key.path.contains(NAME) => format!("`{variable}` ({name})"),
         setting => format!("`{variable}` (`{setting}`)"),

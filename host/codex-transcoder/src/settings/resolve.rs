@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 use webhook::{HttpRule, Secret};
 
 use super::choice::{Choice, Environment};
-use super::problem::{Problem, ProblemKind, SettingsError};
+use super::problem::{ProblemKind, SettingsError};
 use super::raw::Raw;
 use super::secret_text::SecretText;
 use super::stores;
@@ -162,15 +162,10 @@ machine where `environment` is `dev`)";
         for (name, entry) in std::mem::take(&mut self.raw.policy) {
             let at = format!("policy.settings.{name}");
             if let Some(within) = exposed(&entry.value, &self.raw.secrets, &at) {
-                self.raw.problems.push(Problem {
-                    kind: ProblemKind::SecretExposed,
-                    key: printable(&within, 100),
-                    variables: Vec::new(),
-                    origin: Some(entry.origin),
-                    message: "holds one of the secrets, and a policy must never see one: remove it; the host signs \
-and signs in by itself"
-                        .to_owned(),
-                });
+                let message = "holds one of the secrets, and a policy must never see one: remove it; the host signs \
+webhooks and requests itself";
+                let (key, origin) = (printable(&within, 100), Some(entry.origin));
+                self.raw.problem(ProblemKind::SecretExposed, &key, origin, message);
                 continue;
             }
             if entry.from_flag {

@@ -33,9 +33,9 @@ pub fn from_text(kind: Kind, text: &str) -> Result<SettingValue, String> {
     // A secret isn't trimmed: the other side may have been given the blank at its end, too.
     let trimmed = text.trim();
     let bad = |reason: &str| Err(refusal(kind, trimmed, reason));
-    let taken = |fine: bool| if fine { Ok(SettingValue::Text(trimmed.to_owned())) } else { bad("") };
+    let text_if = |valid: bool| if valid { Ok(SettingValue::Text(trimmed.to_owned())) } else { bad("") };
     match kind {
-        Kind::Choice(words) => taken(words.contains(&trimmed)),
+        Kind::Choice(words) => text_if(words.contains(&trimmed)),
         Kind::Flag => match trimmed.to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "on" => Ok(SettingValue::Flag(true)),
             "false" | "0" | "no" | "off" => Ok(SettingValue::Flag(false)),
@@ -47,16 +47,15 @@ pub fn from_text(kind: Kind, text: &str) -> Result<SettingValue, String> {
         },
         Kind::Secret if text.is_empty() => bad(""),
         Kind::Secret => Ok(SettingValue::Secret(SecretText::new(text))),
-        Kind::Word => taken(is_word(trimmed)),
-        Kind::Path => taken(!trimmed.is_empty() && !trimmed.contains('\0')),
-        Kind::Bucket => taken(is_bucket(trimmed)),
-        Kind::Address => taken(trimmed.parse::<SocketAddr>().is_ok()),
-        Kind::Header => taken(is_header(trimmed)),
-        Kind::KeyPrefix => taken(is_key(trimmed) && trimmed.starts_with(&format!("{RESERVED}/"))),
-        Kind::Store => taken(!trimmed.is_empty()),
+        Kind::Word => text_if(is_word(trimmed)),
+        Kind::Path => text_if(!trimmed.is_empty() && !trimmed.contains('\0')),
+        Kind::Bucket => text_if(is_bucket(trimmed)),
+        Kind::Address => text_if(trimmed.parse::<SocketAddr>().is_ok()),
+        Kind::Header => text_if(is_header(trimmed)),
+        Kind::KeyPrefix => text_if(is_key(trimmed) && trimmed.starts_with(&format!("{RESERVED}/"))),
+        Kind::Store => text_if(!trimmed.is_empty()),
         Kind::Endpoint => endpoint(trimmed).map_or_else(bad, |endpoint| Ok(SettingValue::Text(endpoint))),
-        Kind::Hosts => hosts(trimmed.split(',').map(str::trim).filter(|host| !host.is_empty())),
-        Kind::PublicKeys => public_keys(trimmed.split(',').map(str::trim).filter(|key| !key.is_empty())),
+        Kind::Hosts | Kind::PublicKeys => list(kind, trimmed.split(',').map(str::trim).filter(|item| !item.is_empty())),
         Kind::PolicyPlace => match place(trimmed, "any") {
             Ok(_) => Ok(SettingValue::Text(trimmed.to_owned())),
             Err(problem) => bad(&problem),
@@ -76,11 +75,7 @@ pub fn from_toml(kind: Kind, value: &DeValue<'_>) -> Result<SettingValue, String
         }
         (Kind::Hosts | Kind::PublicKeys, DeValue::Array(items)) => {
             let texts: Option<Vec<&str>> = items.iter().map(|item| item.get_ref().as_str()).collect();
-            match (texts, kind) {
-                (None, _) => Err(format!("must be {}", expected(kind))),
-                (Some(texts), Kind::Hosts) => hosts(texts.into_iter()),
-                (Some(texts), _) => public_keys(texts.into_iter()),
-            }
+            list(kind, texts.ok_or_else(|| format!("must be {}", expected(kind)))?.into_iter())
         }
         (Kind::Flag | Kind::Count { .. } | Kind::Hosts | Kind::PublicKeys, _) => Err(wrong_type(kind, value)),
         (_, DeValue::String(text)) => from_text(kind, text),
@@ -205,31 +200,25 @@ fn endpoint(text: &str) -> Result<String, &'static str> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-fn hosts<'a>(texts: impl Iterator<Item = &'a str>) -> Result<SettingValue, String> {
-    let mut taken = Vec::new();
-    for text in texts {
-        let name = text.strip_prefix("*.").unwrap_or(text);
-        let label = |label: &str| !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-        if name.len() > 253 || !name.split('.').all(label) {
-            return Err(refusal(Kind::Hosts, text, ""));
-        }
-        taken.push(text.to_ascii_lowercase());
-    }
-    if taken.is_empty() {
+fn list<'a>(kind: Kind, texts: impl Iterator<Item = &'a str>) -> Result<SettingValue, String> {
+    let list = texts.map(|text| if kind == Kind::Hosts { host(text) } else { public_key(text) });
+    let list = list.collect::<Result<Vec<_>, _>>()?;
+    if list.is_empty() && kind == Kind::Hosts {
         return Err("names no host, so that no webhook could be sent; leave it out to allow every public host".into());
     }
-    Ok(SettingValue::List(taken))
+    Ok(SettingValue::List(list))
 }
 
-fn public_keys<'a>(texts: impl Iterator<Item = &'a str>) -> Result<SettingValue, String> {
-    let mut taken = Vec::new();
-    for text in texts {
-        if let Err(error) = PublicKey::parse(text) {
-            return Err(format!("must be {}: {error}", expected(Kind::PublicKeys)));
-        }
-        taken.push(text.to_owned());
-    }
-    Ok(SettingValue::List(taken))
+fn host(text: &str) -> Result<String, String> {
+    let name = text.strip_prefix("*.").unwrap_or(text);
+    let label = |label: &str| !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    let valid = name.len() <= 253 && name.split('.').all(label);
+    if valid { Ok(text.to_ascii_lowercase()) } else { Err(refusal(Kind::Hosts, text, "")) }
+}
+
+fn public_key(text: &str) -> Result<String, String> {
+    let parsed = PublicKey::parse(text).map(|_| text.to_owned());
+    parsed.map_err(|error| format!("must be {}: {error}", expected(Kind::PublicKeys)))
 }
 
 /// Parses the place of a policy, with the environment's name filled in.
@@ -249,7 +238,7 @@ mod tests {
     use crate::settings::table::SETTINGS;
 
     #[test]
-    fn every_default_is_a_value_that_its_setting_takes() {
+    fn every_default_is_valid() {
         for key in SETTINGS.iter().filter(|key| key.kind != Kind::Object) {
             if let DefaultValue::Value(text) = key.default {
                 assert!(from_text(key.kind, text).is_ok(), "{}", key.path);
@@ -258,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_are_written_in_eight_ways() {
+    fn flags_may_be_written_in_eight_ways() {
         for (text, expected) in [("true", true), ("1", true), ("Yes", true), ("ON ", true)] {
             assert_eq!(from_text(Kind::Flag, text), Ok(SettingValue::Flag(expected)), "{text}");
         }
@@ -269,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_is_a_bare_address_and_never_repeated() {
+    fn an_endpoint_is_a_bare_address_and_never_shown() {
         let at = |text| from_text(Kind::Endpoint, text);
         assert_eq!(at("https://s3.example.com/"), Ok(SettingValue::Text("https://s3.example.com".into())));
         for (text, reason) in [
@@ -285,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_are_names_and_not_addresses_of_pages() {
+    fn hosts_are_names_and_not_urls() {
         let hosts = |text| from_text(Kind::Hosts, text);
         let list = vec!["hooks.example.com".to_owned(), "*.example.org".to_owned()];
         assert_eq!(hosts("Hooks.example.com, *.example.org,"), Ok(SettingValue::List(list)));
@@ -296,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_can_not_begin_another_one() {
+    fn a_header_cannot_start_another_one() {
         assert!(from_text(Kind::Header, "no-store\r\nSet-Cookie: a=b").is_err());
         assert!(from_text(Kind::Header, "").is_err());
     }
