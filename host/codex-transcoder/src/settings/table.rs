@@ -31,23 +31,23 @@ pub const SETTINGS: &[SettingSpec] = &[
     SettingSpec::new(
         "policy.path",
         Kind::Path,
-        Words("the one built in"),
-        "The policy in a file of this machine: a component, or a manifest or its folder. `policy.place` says more.",
+        Words("the built-in policy"),
+        "The policy in a file of this machine: a component, or a manifest or its folder. See also `policy.place`.",
     )
     .or(&[("CODEX_POLICY", "")]),
     SettingSpec::new(
         "policy.place",
         Kind::PolicyPlace,
         Words("none: `policy.path`"),
-        "Where this environment's policy is, watched while the worker runs: a component (`.wasm`), a manifest (`.json`), a \
-folder or a prefix of a store (`media:.codex/policies`) or an https address (ending with `/`) with a `policy.json` below \
-it. `{environment}` stands for the environment's name. http is for this machine in `dev`.",
+        "The place of this environment's policy, watched while the worker runs: a component (`.wasm`), a manifest \
+(`.json`), a folder or a prefix of a store (`media:.codex/policies`) or an https address (ending with `/`) with a \
+`policy.json` below it. `{environment}` stands for the environment's name. http is for this machine in `dev`.",
     ),
     SettingSpec::new(
         "policy.poll_seconds",
         count(1, 86_400),
         Value("30"),
-        "How often the place of the policy is asked for something new. Files tell at once besides.",
+        "How often the place of the policy is checked for a change. Changed files are also noticed at once.",
     ),
     SettingSpec::new(
         "policy.public_keys",
@@ -59,20 +59,20 @@ it. `{environment}` stands for the environment's name. http is for this machine 
         "policy.require_signature",
         Kind::Flag,
         Words("`true` in `production`, else `false`"),
-        "Whether only signed policies are taken. What is built in needs no signature.",
+        "Whether a policy must be signed. The built-in policy needs no signature.",
     ),
     SettingSpec::new(
         "policy.cache_dir",
         Kind::Path,
         Words("a folder in the system's folder for temporary files"),
-        "Where compiled policies are kept, and the last one that was good; the folder may be emptied at any time.",
+        "The folder for compiled policies and the last good one. It may be emptied at any time.",
     ),
     SettingSpec::new(
         "policy.settings",
         Kind::Object,
         Value("{}"),
-        "What the policy is told; its own documentation lists the names. The variable holds a JSON object and wins \
-name by name. The `ENABLE_` variables each set one name to true or false.",
+        "Settings of the policy; its documentation lists the names. The variable holds a JSON object and wins name by \
+name. The `ENABLE_` variables each set one name to true or false.",
     )
     .or(&[
         ("ENABLE_MEZZANINE", "mezzanine"),
@@ -81,7 +81,7 @@ name by name. The `ENABLE_` variables each set one name to true or false.",
         ("ENABLE_THUMBNAIL_VARIANTS", "thumbnailVariants"),
         ("ENABLE_VIDEO_PREVIEW", "preview"),
     ]),
-    SettingSpec::new("job.attempts", count(1, 10), Value("3"), "How often a job is tried before it counts as failed."),
+    SettingSpec::new("job.attempts", count(1, 10), Value("3"), "How many times a job is tried before it fails."),
     SettingSpec::new(
         "job.concurrency",
         count(1, 16),
@@ -92,14 +92,15 @@ name by name. The `ENABLE_` variables each set one name to true or false.",
         "job.grace_seconds",
         count(0, 3600),
         Value("25"),
-        "How long running jobs may go on after a request to stop. The default ends before the 30 s after which \
-orchestrators usually kill.",
+        "How long running jobs may continue after a request to stop. The default is below the 30 s after which \
+orchestrators usually kill a process.",
     ),
     SettingSpec::new(
         "job.report",
         Kind::Flag,
         Value("false"),
-        "Whether `job-report.json`, what the job did and how long it took, is written beside the publication.",
+        "Whether `job-report.json`, which says what the job did and how long it took, is written beside the \
+publication.",
     ),
     SettingSpec::new("job.encoder", Kind::Choice(Preference::WORDS), Value("auto"), "What to encode video on."),
     SettingSpec::new(
@@ -131,7 +132,7 @@ orchestrators usually kill.",
         "webhook.allow_short_secret",
         Kind::Flag,
         Value("false"),
-        "Whether a secret of less than 24 bytes is taken: for local work.",
+        "Whether a secret of less than 24 bytes is accepted, for local work.",
     ),
     SettingSpec::new(
         "webhook.allowed_hosts",
@@ -156,7 +157,7 @@ orchestrators usually kill.",
         "stores.NAME.kind",
         Kind::Choice(StoreKind::WORDS),
         Words("`directory` where `path` is set, else `s3`"),
-        "What stands behind the name: a bucket, or a folder of this machine. A policy writes to `media`, `archive` and \
+        "What the store is: a bucket, or a folder of this machine. A policy writes to `media`, `archive` and \
 `assets`; further names are allowed.",
     ),
     SettingSpec::new("stores.NAME.path", Kind::Path, Words("none; a directory needs it"), "The folder of a directory."),
@@ -164,14 +165,14 @@ orchestrators usually kill.",
         "stores.NAME.endpoint",
         Kind::Endpoint,
         Words("none, of `assets` that of `media`; a bucket needs it"),
-        "Where the bucket's service answers: https, or http on this machine and in `dev`.",
+        "The URL of the bucket's service: https, or http on this machine and in `dev`.",
     )
     .or(&[("R2_ENDPOINT", "media"), ("B2_ENDPOINT", "archive")]),
     SettingSpec::new(
         "stores.NAME.dialect",
         Kind::Choice(Dialect::WORDS),
         Words("by the endpoint's host"),
-        "Whose habits the service has: Cloudflare's, Backblaze's, or those of S3 as it is specified.",
+        "Which S3 service it is: Cloudflare R2, Backblaze B2, or one that follows the specification.",
     ),
     SettingSpec::new(
         "stores.NAME.region",
@@ -190,7 +191,7 @@ orchestrators usually kill.",
         "stores.NAME.access_key_id",
         Kind::Word,
         Words("none, of `assets` that of `media`; a bucket needs it"),
-        "Which access key requests are signed with.",
+        "The access key that requests are signed with.",
     )
     .or(&[("R2_ACCESS_KEY_ID", "media"), ("B2_ACCESS_KEY_ID", "archive")]),
     SettingSpec::new(
@@ -210,51 +211,51 @@ orchestrators usually kill.",
         "stores.NAME.multipart_above_mib",
         count(5, 5120),
         Value("64"),
-        "Above which size an object is sent in parts, in MiB.",
+        "Larger objects are sent in parts, in MiB.",
     ),
     SettingSpec::new(
         "stores.NAME.at_once",
         count(1, 64),
         Value("4"),
-        "How many parts of one object are under way at the same time.",
+        "How many parts of one object are transferred at the same time.",
     ),
     SettingSpec::new(
         "cache.segments",
         Kind::Header,
         Value("public, max-age=31536000, immutable"),
-        "`Cache-Control` of segments. Their names are never used twice, so they may be kept for good.",
+        "`Cache-Control` of segments. Their names are never reused, so caches may keep them forever.",
     ),
     SettingSpec::new(
         "cache.playlists",
         Kind::Header,
         Value("public, max-age=60"),
-        "`Cache-Control` of playlists. A repeated job writes them again under the same name, and an old one stays \
-playable: a minute spares the store most requests and soon shows the new ones.",
+        "`Cache-Control` of playlists. A repeated job replaces them under the same name, and an old one stays \
+playable: after a minute viewers get the new ones, and the store sees few requests.",
     ),
     SettingSpec::new(
         "cache.objects",
         Kind::Header,
         Value("public, max-age=300"),
-        "`Cache-Control` of everything else, such as thumbnails and waveforms, which keep their names too, and of \
-which an old one does no harm for a few minutes.",
+        "`Cache-Control` of everything else, such as thumbnails and waveforms. They keep their names too, and an old \
+one does no harm for a few minutes.",
     ),
     SettingSpec::new(
         "state.store",
         Kind::Store,
         Value("media"),
-        "The store for records of jobs and for webhooks that could not be delivered.",
+        "The store for records of jobs and for undelivered webhooks.",
     ),
     SettingSpec::new(
         "outbox.prefix",
         Kind::KeyPrefix,
         Value(".codex/outbox"),
-        "Under which key those webhooks are kept. It begins with `.codex/`, which no policy can write.",
+        "The prefix of the keys of undelivered webhooks. It starts with `.codex/`, where no policy can write.",
     ),
     SettingSpec::new(
         "metrics.address",
         Kind::Address,
         Words("none: no metrics are served"),
-        "Where metrics and health are served.",
+        "The address of metrics and health.",
     ),
-    SettingSpec::new("serve.address", Kind::Address, Value("127.0.0.1:8000"), "Where the local API is served."),
+    SettingSpec::new("serve.address", Kind::Address, Value("127.0.0.1:8000"), "The address of the local API."),
 ];
