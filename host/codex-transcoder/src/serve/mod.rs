@@ -1,7 +1,7 @@
 //! The job API of RunPod Serverless on your own machine: clients of `/run`, `/runsync`, `/status`, `/cancel` and
 //! `/health` work without the cloud.
 //!
-//! [`LocalApi`] answers requests, [`jobs`] holds the state of every job, and [`run`] runs them.
+//! [`LocalApi`] answers requests, `jobs` holds the state of every job, and `run` runs them.
 //!
 //! Differences from the cloud: there is no authorisation, no default for `policy.executionTimeout`, and `/runsync` waits
 //! until the end unless `?wait=` gives a number of milliseconds. `/run` answers `IN_PROGRESS` when a slot is free, as the

@@ -132,7 +132,7 @@ impl Runner {
     }
 }
 
-/// The result of a job that was told to stop. It may have completed at the same moment.
+/// The result of a job that was asked to stop. It may have completed at the same moment.
 async fn wait_for_stop(id: &str, ended: impl Future<Output = Option<Result<Ended, JoinError>>>) -> JobResult {
     match timeout(STOP_TIMEOUT, ended).await {
         Ok(ended) => result_of(id, ended),

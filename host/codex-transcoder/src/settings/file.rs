@@ -79,7 +79,8 @@ impl TomlReader<'_> {
                 Some(value) => self.raw.set_policy(name.get_ref(), value, origin, false),
                 None => {
                     let path = printable(&format!("{}.{}", key.path, name.get_ref()), 100);
-                    let message = "has a number that JSON, which the policy is told in, can't hold".to_owned();
+                    let message =
+                        "has a number that JSON can't hold, and the policy gets its settings as JSON".to_owned();
                     self.raw.problem(ProblemKind::BadValue, &path, Some(origin), message);
                 }
             }

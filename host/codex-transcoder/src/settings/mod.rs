@@ -1,6 +1,6 @@
 //! The settings of a worker: one TOML file, and a variable for each of its keys.
 //!
-//! [`raw`] collects every value with its origin, [`resolve`] checks them together and makes [`Settings`] of them. Problems
+//! `raw` collects every value with its origin, `resolve` checks them together and makes [`Settings`] of them. Problems
 //! are collected along the way and reported at once.
 //!
 //! serde stops at the first error and doesn't know variables, so it can't report all problems of both with their places.

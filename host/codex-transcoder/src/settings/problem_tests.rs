@@ -74,7 +74,7 @@ allow every public host (as a variable: CODEX_WEBHOOK_ALLOWED_HOSTS)",
         (
             "[policy.settings]\nlimit = inf",
             "settings.bad-value",
-            "codex.toml:2: `policy.settings.limit` has a number that JSON, which the policy is told in, can't hold",
+            "codex.toml:2: `policy.settings.limit` has a number that JSON can't hold, and the policy gets its settings as JSON",
         ),
         (
             "policy.settings = 1",

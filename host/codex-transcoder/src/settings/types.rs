@@ -95,6 +95,7 @@ pub struct StoreSettings {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there are only a few per process")]
 pub enum StoreBackend {
     Bucket(S3Settings),
     Directory(PathBuf),
