@@ -68,7 +68,7 @@ impl SettingSpec {
     }
 
     /// Adds older variables.
-    pub const fn or(mut self, older: &'static [(&'static str, &'static str)]) -> Self {
+    pub const fn older(mut self, older: &'static [(&'static str, &'static str)]) -> Self {
         self.older = older;
         self
     }

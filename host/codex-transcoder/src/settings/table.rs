@@ -27,14 +27,14 @@ pub const SETTINGS: &[SettingSpec] = &[
         Value("production"),
         "Which of the platform's environments this worker belongs to; it names the default buckets.",
     )
-    .or(&[("ENVIRONMENT", "")]),
+    .older(&[("ENVIRONMENT", "")]),
     SettingSpec::new(
         "policy.path",
         Kind::Path,
         Words("the built-in policy"),
         "The policy in a file of this machine: a component, or a manifest or its folder. See also `policy.place`.",
     )
-    .or(&[("CODEX_POLICY", "")]),
+    .older(&[("CODEX_POLICY", "")]),
     SettingSpec::new(
         "policy.place",
         Kind::PolicyPlace,
@@ -74,7 +74,7 @@ pub const SETTINGS: &[SettingSpec] = &[
         "Settings of the policy; its documentation lists the names. The variable holds a JSON object and wins name by \
 name. The `ENABLE_` variables each set one name to true or false.",
     )
-    .or(&[
+    .older(&[
         ("ENABLE_MEZZANINE", "mezzanine"),
         ("ENABLE_LOUDNESS_ANALYSIS", "loudness"),
         ("ENABLE_WAVEFORM_IMAGE", "waveformImage"),
@@ -109,16 +109,16 @@ publication.",
         Words("the system's folder for temporary files"),
         "The folder for work directories; needs about three times the size of an upload.",
     )
-    .or(&[("CODEX_WORK_DIR", "")]),
+    .older(&[("CODEX_WORK_DIR", "")]),
     SettingSpec::new("job.ffmpeg", Kind::Path, Value("ffmpeg"), "The ffmpeg to use, 5.1 or later.")
-        .or(&[("FFMPEG_PATH", "")]),
+        .older(&[("FFMPEG_PATH", "")]),
     SettingSpec::new(
         "job.ffprobe",
         Kind::Path,
         Words("the one beside ffmpeg, else the one on the `PATH`"),
         "The ffprobe to use.",
     )
-    .or(&[("FFPROBE_PATH", "")]),
+    .older(&[("FFPROBE_PATH", "")]),
     SettingSpec::new(
         "job.max_input_bytes",
         count(1024, 20_000_000),
@@ -127,7 +127,7 @@ publication.",
     ),
     SettingSpec::new("job.max_original_gib", count(1, 10_240), Value("100"), "Largest original, in GiB."),
     SettingSpec::new("webhook.secret", Kind::Secret, Required, "Signs the webhooks; at least 24 bytes.")
-        .or(&[("WEBHOOK_SECRET", "")]),
+        .older(&[("WEBHOOK_SECRET", "")]),
     SettingSpec::new(
         "webhook.allow_short_secret",
         Kind::Flag,
@@ -167,7 +167,7 @@ publication.",
         Words("none, of `assets` that of `media`; a bucket needs it"),
         "The URL of the bucket's service: https, or http on this machine and in `dev`.",
     )
-    .or(&[("R2_ENDPOINT", "media"), ("B2_ENDPOINT", "archive")]),
+    .older(&[("R2_ENDPOINT", "media"), ("B2_ENDPOINT", "archive")]),
     SettingSpec::new(
         "stores.NAME.dialect",
         Kind::Choice(Dialect::WORDS),
@@ -186,21 +186,21 @@ publication.",
         Words("of `media` `codex-media-{environment}`, of `archive` `codex-mezzanine-{environment}`; others need it"),
         "The bucket.",
     )
-    .or(&[("R2_BUCKET_NAME", "media"), ("B2_BUCKET_NAME", "archive"), ("ASSETS_BUCKET_NAME", "assets")]),
+    .older(&[("R2_BUCKET_NAME", "media"), ("B2_BUCKET_NAME", "archive"), ("ASSETS_BUCKET_NAME", "assets")]),
     SettingSpec::new(
         "stores.NAME.access_key_id",
         Kind::Word,
         Words("none, of `assets` that of `media`; a bucket needs it"),
         "The access key that requests are signed with.",
     )
-    .or(&[("R2_ACCESS_KEY_ID", "media"), ("B2_ACCESS_KEY_ID", "archive")]),
+    .older(&[("R2_ACCESS_KEY_ID", "media"), ("B2_ACCESS_KEY_ID", "archive")]),
     SettingSpec::new(
         "stores.NAME.secret_access_key",
         Kind::Secret,
         Words("none, of `assets` that of `media`; a bucket needs it"),
         "The secret half of the access key.",
     )
-    .or(&[("R2_SECRET_ACCESS_KEY", "media"), ("B2_SECRET_ACCESS_KEY", "archive")]),
+    .older(&[("R2_SECRET_ACCESS_KEY", "media"), ("B2_SECRET_ACCESS_KEY", "archive")]),
     SettingSpec::new(
         "stores.NAME.part_mib",
         count(5, 5119),
