@@ -25,7 +25,7 @@ fn documents() -> Vec<PathBuf> {
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     let only_for_tests = |file: &Path| {
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        name == "tests" || name.ends_with("_tests") || matches!(name.as_str(), "stand" | "fixture")
+        name == "tests" || name.ends_with("_tests") || matches!(name.as_str(), "stand" | "test_server" | "fixture")
     };
     let root = workspace::root().join(folder);
     let files = workspace::files(&root).into_iter();

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use policy;
 use testkit::outcome::Outcome;
 use testkit::receiver::Receiver;
 use testkit::{fixtures, workspace};

@@ -5,7 +5,6 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use policy;
 use serde_json::Value;
 use testkit::{fixtures, workspace};
 

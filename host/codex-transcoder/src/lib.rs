@@ -16,4 +16,5 @@ pub mod cli;
 pub mod observe;
 pub mod serve;
 pub mod settings;
+pub mod tools;
 pub mod worker;

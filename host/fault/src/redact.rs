@@ -1,11 +1,11 @@
-//! A last net below the typed secrets: nothing that is known to be secret is written to the log.
+//! Removes known secrets from the log: a safety net in addition to the types that don't show them.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::fmt::Write as _;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// What stands where a secret was.
+/// Replaces a secret.
 pub const MARK: &str = "***";
 
 /// The secrets of this process. Clones share them.
@@ -13,13 +13,12 @@ pub const MARK: &str = "***";
 pub struct Redactor(Arc<RwLock<Vec<String>>>);
 
 impl Redactor {
-    /// The shortest secret that is looked for, in bytes. A shorter one would be found in innocent text.
+    /// Shorter secrets are not looked for: they would match innocent text.
     pub const MIN_BYTES: usize = 6;
 
-    /// From now on this text is replaced, also as it stands in JSON, in a URL, or in what Rust prints for debugging.
-    /// Says whether it is long enough to be looked for.
+    /// Replaces this text from now on, also in its JSON, URL and `Debug` forms. Returns whether it is long enough.
     pub fn register(&self, secret: &str) -> bool {
-        // A secret that was read from a file often ends in a line break that the text to be cleaned doesn't have.
+        // A secret from a file often ends with a line break that isn't there where it leaks.
         let secret = secret.trim();
         if secret.len() < Self::MIN_BYTES {
             return false;
@@ -30,12 +29,11 @@ impl Redactor {
                 known.push(form);
             }
         }
-        // Of two secrets where one is a part of the other, the longer is replaced first: else its rest would stay.
+        // If one secret contains another, the longer one must be replaced first, or its rest would stay.
         known.sort_by_key(|form| std::cmp::Reverse(form.len()));
         true
     }
 
-    /// The text without secrets.
     pub fn clean<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let mut clean = Cow::Borrowed(text);
@@ -54,13 +52,13 @@ impl fmt::Debug for Redactor {
     }
 }
 
-/// As it stands between the quotes of a JSON text.
+/// Without the quotes.
 fn in_json(text: &str) -> String {
     let quoted = serde_json::Value::from(text).to_string();
     quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(&quoted).to_owned()
 }
 
-/// As it stands in the query of a URL, where everything special is encoded.
+/// Percent-encoded, as in a query.
 fn in_url(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {

@@ -1,19 +1,16 @@
-//! A text that is used and never shown.
+//! A text that is never shown.
 
 use std::fmt;
 
-/// A secret as it was set. Neither `Debug` nor `Display` shows it; [`Self::expose`] is the one way to it, so that every
-/// use can be found.
+/// Neither `Debug` nor `Display` shows it. [`Self::expose`] is the only access, so every use can be found.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SecretText(String);
 
 impl SecretText {
-    /// Takes a secret in.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The secret itself, for whoever signs with it.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -12,7 +12,6 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use policy;
 use policy::signature::{self, NewKey, SecretKey};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};

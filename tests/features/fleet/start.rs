@@ -5,9 +5,9 @@ use testkit::platform::{Platform, Worker};
 
 use super::*;
 
-/// The log of a worker that did not find itself fit for work.
+/// The log of a worker that failed a startup check.
 #[track_caller]
-fn unfit(command: Command) -> String {
+fn failed_start(command: Command) -> String {
     let gone = Worker::start(command).wait();
     assert_eq!(gone.status.code(), Some(1), "{}", gone.log);
     gone.log
@@ -29,12 +29,12 @@ fn production_takes_signed_policies_unless_it_is_told_otherwise() {
     };
     let fit = |further: &[(&str, &str)]| {
         let worker = Worker::start(production(further));
-        worker.logged(&["fit for work", &sha256(&module)]);
+        worker.logged(&["startup checks passed", &sha256(&module)]);
         assert!(worker.stop().status.success());
     };
     let trusted = [("CODEX_POLICY_PUBLIC_KEYS", keys.public.as_str())];
-    assert!(unfit(production(&[])).contains("policy.no-public-keys"));
-    assert!(unfit(production(&trusted)).contains("policy.unsigned"));
+    assert!(failed_start(production(&[])).contains("policy.no-public-keys"));
+    assert!(failed_start(production(&trusted)).contains("policy.unsigned"));
     fit(&[("CODEX_POLICY_REQUIRE_SIGNATURE", "false")]);
     // As minisign writes it, beside what it signed.
     std::fs::write(beside(&path, ".minisig"), keys.sign(&module)).unwrap();
@@ -43,13 +43,13 @@ fn production_takes_signed_policies_unless_it_is_told_otherwise() {
     // A wrong one is refused also where none is demanded; the last good policy of this disk has the right one.
     let worker = Worker::start(production(&[trusted[0], ("CODEX_POLICY_REQUIRE_SIGNATURE", "false")]));
     worker.logged(&["policy refused", "policy.signature"]);
-    worker.logged(&["fit for work", &sha256(&module)]);
+    worker.logged(&["startup checks passed", &sha256(&module)]);
     assert!(worker.stop().status.success());
     // What is built in needs none.
     let mut built_in = production(&trusted);
     built_in.env_remove("CODEX_POLICY_PATH");
     let worker = Worker::start(built_in);
-    worker.logged(&["fit for work", "built in"]);
+    worker.logged(&["startup checks passed", "built in"]);
     worker.stop();
 }
 
@@ -66,9 +66,9 @@ fn a_worker_starts_with_the_previous_policy_then_with_the_last_good_one_of_its_d
     let mut bad = manifest("2", &new);
     bad["settings"] = refused.clone();
     folder.ship(&bad, &new);
-    assert!(unfit(command(&platform, &["worker"], place)).contains("policy.settings"));
+    assert!(failed_start(command(&platform, &["worker"], place)).contains("policy.settings"));
     std::fs::remove_file(place).unwrap();
-    assert!(unfit(command(&platform, &["worker"], place)).contains("policy.missing"));
+    assert!(failed_start(command(&platform, &["worker"], place)).contains("policy.missing"));
 
     // The place knows a good one.
     bad["previous"] = manifest("1", &old);

@@ -31,7 +31,9 @@ fn a_job_is_published_told_and_reported() {
     assert_eq!(platform.media.metadata(&playlist)["job"], "job-1");
     let mezzanine = format!("{CREATOR}/mezzanine/{MEDIA}/mezzanine.mp4");
     assert!(platform.archive.object(&mezzanine).is_some_and(|bytes| bytes.len() > 10_000));
-    assert!(platform.media.keys().iter().chain(&platform.archive.keys()).all(|key| key.starts_with(CREATOR)));
+    let ours = [format!("{CREATOR}/"), format!(".codex/jobs/{CREATOR}/")];
+    let keys = platform.media.keys().into_iter().chain(platform.archive.keys());
+    assert!(keys.into_iter().all(|key| ours.iter().any(|prefix| key.starts_with(prefix.as_str()))));
     assert_eq!((platform.media.uploads_in_progress(), platform.archive.uploads_in_progress()), (0, 0));
 
     // The receiver and the queue are told the same.

@@ -1,4 +1,4 @@
-//! `demo`: a clip worth looking at, a receiver that checks the signature, a job, and where to look.
+//! `demo`: makes a clip, runs a job on it with a receiver that checks the signature, and says where to look.
 
 use std::path::{Path, PathBuf};
 
@@ -13,16 +13,15 @@ use super::exit::Ended;
 use super::run::Run;
 use super::view;
 
-/// The secret of the demo's own receiver: both ends are this process.
+/// Sender and receiver are both this process.
 const SECRET: &str = "a secret for the demo alone";
 
-/// Seconds of the clip: two whole preview segments from ten percent in, and short enough to wait for.
+/// Long enough for two preview segments from ten percent in, short enough to wait for.
 const SECONDS: u32 = 20;
 
-/// The arguments of `demo`.
 #[derive(Clone, Debug, Args)]
 pub struct Demo {
-    /// Where everything goes.
+    /// Where all outputs go.
     #[arg(long, default_value = "demo-out", value_name = "DIR")]
     out: PathBuf,
     #[command(flatten)]
@@ -30,7 +29,6 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// Makes, runs, receives, tells.
     pub async fn run(self, cancel: CancellationToken) -> Result<(), Ended> {
         std::fs::create_dir_all(&self.out)
             .map_err(|error| Ended::environment(format!("{} can't be used: {error}", self.out.display())))?;
@@ -59,24 +57,24 @@ impl Demo {
         let received = receiver.stop().await;
         match ended {
             Ok(outcome) => {
-                view.finish(&outcome, &self.out);
-                tell(&self.out, &received);
+                view.show_outcome(&outcome, &self.out);
+                print_results(&self.out, &received);
                 Ok(())
             }
             Err(failure) => {
-                view.fail(&failure);
+                view.show_failure(&failure);
                 Err(Ended::told(&failure))
             }
         }
     }
 }
 
-/// Motion, text, and a tone that changes: what goes wrong in a transcode can be seen and heard.
+/// Motion, text and a changing tone, so that a transcoding error can be seen or heard.
 async fn make_clip(ffmpeg: &Tool, clip: &Path, cancel: &CancellationToken) -> Result<(), Ended> {
     let folder = clip.parent().and_then(|folder| std::fs::canonicalize(folder).ok()).unwrap_or_default();
     let text = ",drawtext=text='codex-transcoder  %{pts\\:hms}':fontsize=64:fontcolor=white:box=1:boxcolor=black@0.5:\
 boxborderw=20:x=(w-text_w)/2:y=h-200";
-    // An ffmpeg without fonts still makes the rest.
+    // Without the text for an ffmpeg without fonts.
     for text in [text, ""] {
         let picture = format!(
             "testsrc2=size=1920x1080:rate=30:duration={SECONDS},hue=H=0.4*t,fade=in:duration=1.5{text},format=yuv420p"
@@ -105,7 +103,7 @@ boxborderw=20:x=(w-text_w)/2:y=h-200";
     Err(Ended::environment("ffmpeg can't make the demo clip: see `codex-transcoder doctor`"))
 }
 
-fn tell(out: &Path, received: &[ReceivedEvent]) {
+fn print_results(out: &Path, received: &[ReceivedEvent]) {
     println!("\nwhat the receiver got:");
     for event in received {
         let word = if event.verified { "signature verified" } else { "SIGNATURE NOT VERIFIED" };

@@ -1,4 +1,4 @@
-//! `doctor`: what works here.
+//! `doctor`: checks ffmpeg, the encoders, the policy and the disk.
 
 use std::path::Path;
 use std::time::Instant;
@@ -13,17 +13,16 @@ use tokio_util::sync::CancellationToken;
 use super::environment::EnvironmentArgs;
 use super::exit::Ended;
 
-/// The arguments of `doctor`.
 #[derive(Clone, Debug, Args)]
 pub struct Doctor {
-    /// The policy to look at: a component, or a manifest with its module beside it [default: the one that is built in].
+    /// The policy to check: a component, or a manifest with its module beside it [default: the built-in policy].
     #[arg(long, env = "CODEX_POLICY", value_name = "FILE")]
     policy: Option<std::path::PathBuf>,
     #[command(flatten)]
     environment: EnvironmentArgs,
 }
 
-/// Filters that a source can need.
+/// Filters that some sources need.
 const FILTERS: [(&str, &str); 4] = [
     ("zscale", "high dynamic range"),
     ("tonemap", "high dynamic range"),
@@ -31,18 +30,16 @@ const FILTERS: [(&str, &str); 4] = [
     ("ebur128", "loudness"),
 ];
 
-/// Least free space that a work folder should have: a 1080p film of ten minutes with its outputs.
+/// Free space that a work folder should have: enough for ten minutes of 1080p with all outputs.
 const ENOUGH_BYTES: u64 = 4 << 30;
 
-/// What was found about one thing.
 enum Finding {
     Good(String),
-    Odd(String),
+    Note(String),
     Bad(String),
 }
 
 impl Doctor {
-    /// Looks, and says what it saw.
     pub async fn run(self) -> Result<(), Ended> {
         let mut findings = vec![];
         match self.environment.ffmpeg() {
@@ -64,7 +61,7 @@ impl Doctor {
         for (thing, finding) in findings {
             let (mark, text) = match finding {
                 Finding::Good(text) => ("ok  ", text),
-                Finding::Odd(text) => ("note", text),
+                Finding::Note(text) => ("note", text),
                 Finding::Bad(text) => {
                     bad += 1;
                     ("FAIL", text)
@@ -93,7 +90,7 @@ impl Doctor {
     }
 }
 
-async fn answer(tool: &Tool, flag: &str) -> Result<String, Finding> {
+async fn output(tool: &Tool, flag: &str) -> Result<String, Finding> {
     let arguments = Arguments::new().flag("-hide_banner").flag(flag);
     match tool.capture(&arguments, Path::new("/"), &CancellationToken::new(), 1 << 20).await {
         Ok((answer, _)) => Ok(String::from_utf8_lossy(&answer).into_owned()),
@@ -102,7 +99,7 @@ async fn answer(tool: &Tool, flag: &str) -> Result<String, Finding> {
 }
 
 async fn version(tool: &Tool) -> Finding {
-    match answer(tool, "-version").await {
+    match output(tool, "-version").await {
         Ok(answer) => {
             let first = answer.lines().next().unwrap_or_default();
             let version = first.split(" Copyright").next().unwrap_or_default();
@@ -120,8 +117,8 @@ async fn encoders(ffmpeg: &Tool) -> Vec<(&'static str, Finding)> {
     };
     let gpu = match proof.gpu_missing {
         None => Finding::Good("proven by a test encode".into()),
-        // No fault: everything works without one, only slower.
-        Some(why) => Finding::Odd(format!("not used: {why}")),
+        // Not a failure: without a GPU everything works, but slower.
+        Some(why) => Finding::Note(format!("not used: {why}")),
     };
     let mut found = vec![("libx264", cpu), ("h264_nvenc", gpu)];
     found.extend(
@@ -131,7 +128,7 @@ async fn encoders(ffmpeg: &Tool) -> Vec<(&'static str, Finding)> {
 }
 
 async fn filters(ffmpeg: &Tool) -> Finding {
-    let list = match answer(ffmpeg, "-filters").await {
+    let list = match output(ffmpeg, "-filters").await {
         Ok(list) => list,
         Err(finding) => return finding,
     };
@@ -142,7 +139,7 @@ async fn filters(ffmpeg: &Tool) -> Finding {
         .map(|(name, for_what)| format!("{name} (for {for_what})"))
         .collect();
     if missing.is_empty() {
-        Finding::Good("all that sources can need".into())
+        Finding::Good("everything that sources may need".into())
     } else {
         Finding::Bad(format!("this ffmpeg lacks {}", missing.join(", ")))
     }
@@ -154,7 +151,7 @@ fn disk(folder: &Path) -> Finding {
             let free = found.f_bavail.saturating_mul(found.f_frsize);
             let text = format!("{} free in {}", indicatif::HumanBytes(free), folder.display());
             if free < ENOUGH_BYTES {
-                Finding::Odd(format!("{text}: a job needs about three times the size of its upload"))
+                Finding::Note(format!("{text}: a job needs about three times the size of its upload"))
             } else {
                 Finding::Good(text)
             }

@@ -2,7 +2,7 @@
 
 mod demo;
 mod doctor;
-pub(crate) mod environment;
+mod environment;
 mod exit;
 mod outbox;
 mod policy;
@@ -27,34 +27,33 @@ use tokio_util::sync::CancellationToken;
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Log more: -v what happens, -vv every process that is started. RUST_LOG is understood too.
+    /// Log more: -v events, -vv also every process that is started. RUST_LOG takes precedence.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs one job on a local file, with a directory as storage.
+    /// Run one job on a local file, with folders as stores.
     Run(run::Run),
-    /// Says what works here: ffmpeg, encoders, the policy, the disk.
+    /// Check this machine: ffmpeg, encoders, the policy, the disk.
     Doctor(doctor::Doctor),
-    /// Makes a clip, runs a job on it, and receives the webhook.
+    /// Make a clip, run a job on it, and receive the webhook.
     Demo(demo::Demo),
-    /// Takes jobs from RunPod Serverless.
+    /// Take jobs from RunPod Serverless.
     Worker(worker::Worker),
-    /// Takes jobs over HTTP, as RunPod's local API does.
+    /// Take jobs over HTTP, as RunPod's API does.
     Serve(serve::Serve),
-    /// Webhooks that no receiver took: lists them, delivers them.
+    /// List and deliver undelivered webhooks.
     Outbox(outbox::Outbox),
-    /// Checks a received webhook.
+    /// Check a received webhook.
     Webhook(webhook::Webhook),
-    /// Policies: makes one, tests it, compares it with another, ships it to an environment.
+    /// Make, test, compare and ship policies.
     Policy(policy::Policy),
 }
 
-/// Runs a parsed command line.
 pub async fn run(cli: Cli) -> ExitCode {
-    // A deployed worker has a log of its own, which begins when the settings are known.
+    // A deployed worker logs JSON, once it has its settings.
     if !matches!(cli.command, Command::Worker(_) | Command::Serve(_)) {
         view::log_to_stderr(cli.verbose);
     }
@@ -75,7 +74,7 @@ pub async fn run(cli: Cli) -> ExitCode {
     }
 }
 
-/// Cancelled by Ctrl-C and by SIGTERM, for as long as the program runs.
+/// Cancelled by Ctrl-C and SIGTERM.
 fn cancelled_by_signals() -> CancellationToken {
     use tokio::signal::unix::{SignalKind, signal};
     let cancel = CancellationToken::new();
@@ -87,7 +86,7 @@ fn cancelled_by_signals() -> CancellationToken {
                     cancel.cancel();
                 }
             })),
-            Err(error) => tracing::warn!(%error, "a signal can't be caught: Ctrl-C will not clean up"),
+            Err(error) => tracing::warn!(%error, "can't handle a signal: Ctrl-C won't clean up"),
         }
     }
     cancel

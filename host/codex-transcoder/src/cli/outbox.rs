@@ -1,4 +1,4 @@
-//! `outbox`: webhooks that no receiver took.
+//! `outbox`: lists and delivers undelivered webhooks.
 
 use clap::{Args, Subcommand};
 use fault::text::printable;
@@ -10,7 +10,6 @@ use super::exit::Ended;
 use super::service::SettingsArgs;
 use crate::worker;
 
-/// The arguments of `outbox`.
 #[derive(Clone, Debug, Args)]
 pub struct Outbox {
     #[command(subcommand)]
@@ -19,27 +18,26 @@ pub struct Outbox {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Action {
-    /// Lists them: id, job, kind, when it was kept, why.
+    /// List them: id, job, kind, time in seconds since 1970, reason.
     List {
         #[command(flatten)]
         settings: SettingsArgs,
     },
-    /// Sends them again, signed anew, and removes those that are taken.
+    /// Sign and send them again, and remove the delivered ones.
     Deliver {
         #[command(flatten)]
         settings: SettingsArgs,
-        /// Only the one with this id.
+        /// Send only the one with this id.
         #[arg(long, value_name = "ID")]
         id: Option<String>,
-        /// Also messages that no host with this webhook secret has kept: those from before 0.2, or from before the
-        /// secret was changed. They are signed like any other, so look at them first.
+        /// Also send messages that no host with this webhook secret wrote: those from before 0.2, or from before the secret
+        /// was changed. They get a valid signature, so look at them first.
         #[arg(long)]
         unauthenticated: bool,
     },
 }
 
 impl Outbox {
-    /// Lists or delivers.
     pub async fn run(self, cancel: CancellationToken) -> Result<(), Ended> {
         let (settings, deliver, only, unauthenticated) = match self.action {
             Action::List { settings } => (settings.load()?, false, None, false),
@@ -49,7 +47,7 @@ impl Outbox {
         let letters = worker::outbox(&settings, &stores).map_err(Ended::of_failure)?;
         let rules = worker::url_rules(&settings);
         let deliverer = worker::deliverer(&settings, &rules).map_err(Ended::of_failure)?;
-        let mut left = 0;
+        let mut undelivered = 0;
         for key in letters.keys().await.map_err(Ended::failed)? {
             let letter =
                 if unauthenticated { letters.read_unauthenticated(&key).await } else { letters.read(&key).await };
@@ -58,7 +56,7 @@ impl Outbox {
                 Ok(None) => continue,
                 Err(error) => {
                     eprintln!("{}", Failure::from(error));
-                    left += 1;
+                    undelivered += 1;
                     continue;
                 }
             };
@@ -68,7 +66,7 @@ impl Outbox {
             let outcome = if deliver {
                 tokio::select! {
                     sent = send(&letters, &key, &letter, &rules, &deliverer) => sent.unwrap_or_else(|failure| {
-                        left += 1;
+                        undelivered += 1;
                         format!("NOT delivered: {failure}")
                     }),
                     () = cancel.cancelled() => return Err(Ended::cancelled()),
@@ -78,14 +76,14 @@ impl Outbox {
             };
             println!("{}  {}  {}  {}  {outcome}", letter.id, letter.job, letter.kind, letter.kept_at);
         }
-        match left {
+        match undelivered {
             0 => Ok(()),
-            left => Err(Ended::environment(format!("{left} message(s) stay in the outbox"))),
+            count => Err(Ended::environment(format!("{count} message(s) stay in the outbox"))),
         }
     }
 }
 
-/// Sends one and removes it; gives back what to say of it.
+/// Sends one, removes it, and returns what to print about it.
 async fn send(
     letters: &Letters,
     key: &storage::Key,

@@ -1,4 +1,4 @@
-//! `run`: one job on a local file.
+//! `run`: runs one job on a local file.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,8 +6,9 @@ use std::sync::Arc;
 use authoring::recording::RecordingFolder;
 use clap::{Args, ValueEnum};
 use fault::Failure;
+use job::JobRecorder;
 use job::event::Observer;
-use job::{Host, Job, JobRecorder, Outcome, Request};
+use job::{Host, Job, Outcome, Request};
 use media::probe::Declared;
 use policy::{Chosen, Policy};
 use storage::Destination;
@@ -22,10 +23,9 @@ use super::policy::Loaded;
 use super::{settings_argument, view};
 use crate::observe::Redactor;
 
-/// The stores that a local job has, each a folder of its own below `--out`.
+/// Each is a folder in `--out`.
 const STORES: [&str; 3] = ["media", "archive", "assets"];
 
-/// What the uploader says it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum MediaType {
     /// Pictures, with or without sound.
@@ -34,18 +34,17 @@ pub enum MediaType {
     Audio,
 }
 
-/// The arguments of `run`.
 #[derive(Clone, Debug, Args)]
 pub struct Run {
-    /// The original.
+    /// The file to transcode.
     pub input: PathBuf,
-    /// Where everything goes: a folder for each store below it.
+    /// Where all outputs go: a folder for each store.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// The policy: a component, or a manifest with its module beside it [default: the one that is built in].
+    /// The policy: a component, or a manifest with its module beside it [default: the built-in policy].
     #[arg(long, env = "CODEX_POLICY", value_name = "FILE")]
     pub policy: Option<PathBuf>,
-    /// Settings of the policy: a JSON or TOML file, or key=value. Can be given more than once.
+    /// Settings of the policy: a JSON or TOML file, or key=value. May be repeated.
     #[arg(long, value_name = "FILE|KEY=VALUE")]
     pub settings: Vec<String>,
     /// Where to send the webhook, signed with WEBHOOK_SECRET.
@@ -60,13 +59,13 @@ pub struct Run {
     /// The media item [default: the file's name].
     #[arg(long, value_name = "ID")]
     pub media_id: Option<String>,
-    /// The job; the same id means the same job again [default: the media item's].
+    /// The id of the job; the same id repeats the same job [default: the media item's].
     #[arg(long, value_name = "ID")]
     pub job_id: Option<String>,
-    /// Write down what the job saw and did, for `policy replay` and `policy diff`.
+    /// Record what the job saw and did, for `policy replay` and `policy diff`.
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,
-    /// Tell what happens as a line of JSON for each event.
+    /// Print each event as a line of JSON.
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
@@ -74,17 +73,16 @@ pub struct Run {
 }
 
 impl Run {
-    /// Runs it.
     pub async fn run(self, cancel: CancellationToken) -> Result<(), Ended> {
         let view = view::new(self.json);
         let observer: Arc<dyn Observer> = view.observer();
         match self.job(observer, cancel).await? {
             Ok(outcome) => {
-                view.finish(&outcome, &self.out);
+                view.show_outcome(&outcome, &self.out);
                 Ok(())
             }
             Err(failure) => {
-                view.fail(&failure);
+                view.show_failure(&failure);
                 Err(Ended::told(&failure))
             }
         }
@@ -102,7 +100,7 @@ impl Run {
         self.job_with_secret(&secret, observer, cancel).await
     }
 
-    /// The job itself. The outer error is for what comes before a job: nobody but the caller has heard of it.
+    /// The outer error is for what fails before the job starts, and hasn't been shown.
     pub(super) async fn job_with_secret(
         &self,
         secret: &str,
@@ -162,7 +160,7 @@ impl Run {
 
     fn courier(&self, secret: &str) -> Result<Option<Arc<Courier>>, Ended> {
         let Some(url) = &self.webhook else { return Ok(None) };
-        // On a person's own machine: plain http to this machine is fine, and so is a short secret.
+        // On a developer's machine, plain http to this machine and a short secret are fine.
         let secret = Secret::allowing_short(secret).map_err(Ended::failed)?;
         let rules = UrlRules::local();
         let url = rules.check(url).map_err(Ended::failed)?;
@@ -171,14 +169,14 @@ impl Run {
     }
 }
 
-/// Where the job is recorded, without the webhook's secret.
+/// Opens the folder for the recording, which won't contain the secret.
 fn recordings(folder: &Path, secret: &str) -> Result<Arc<dyn JobRecorder>, Ended> {
     let redactor = Redactor::default();
     redactor.register(secret);
     Ok(Arc::new(RecordingFolder::open(folder, redactor).map_err(Ended::failed)?))
 }
 
-/// A file's name as an id.
+/// Makes an id of a file's name.
 fn slug(input: &Path) -> String {
     let stem = input.file_stem().unwrap_or_default().to_string_lossy();
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '-' };
@@ -186,7 +184,6 @@ fn slug(input: &Path) -> String {
     if slug.is_empty() { "media".to_owned() } else { slug }
 }
 
-/// What most people mean by a file of this name.
 pub(super) fn declared_by_ending(input: &Path) -> Declared {
     let ending = input.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     let audio = ["mp3", "m4a", "aac", "wav", "flac", "ogg", "oga", "opus", "amr", "aiff", "aif", "wma", "caf"];

@@ -1,4 +1,4 @@
-//! `serve`: the local API that RunPod developers know.
+//! `serve`: takes jobs over HTTP, as RunPod's API does.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,7 +12,6 @@ use super::service::{self, SettingsArgs};
 use crate::observe::Metrics;
 use crate::serve::LocalApi;
 
-/// The arguments of `serve`.
 #[derive(Clone, Debug, Args)]
 pub struct Serve {
     #[command(flatten)]
@@ -20,21 +19,20 @@ pub struct Serve {
     /// Where to listen [default: serve.address of the settings].
     #[arg(long, value_name = "ADDRESS")]
     address: Option<SocketAddr>,
-    /// Write down what each job saw and did, for `policy replay` and `policy diff`.
+    /// Record what each job saw and did, for `policy replay` and `policy diff`.
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
 }
 
 impl Serve {
-    /// Serves until told to go.
     pub async fn run(self, drain: CancellationToken) -> Result<(), Ended> {
         let settings = self.settings.load()?;
         service::start_log(&settings);
         let recordings = service::recordings(&settings, self.record.as_deref())?;
-        let mut assembled = service::fit(&settings, Metrics::new(), None).await?;
+        let mut assembled = service::start(&settings, Metrics::new(), None).await?;
         assembled.service.host.recordings = recordings;
-        let service = service::watch(&settings, assembled);
-        service::observed(&settings, &service).await?;
+        let service = service::watch_policies(&settings, assembled);
+        service::serve_metrics(&settings, &service).await?;
         let address = self.address.unwrap_or(settings.serve_address);
         let api = LocalApi::bind(address, Arc::new(service), settings.job.concurrency).await.map_err(Ended::failed)?;
         println!("http://{}", api.address());

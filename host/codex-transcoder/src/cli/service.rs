@@ -1,4 +1,4 @@
-//! What the commands of a deployed worker share: its settings, its log, and how it says that it can't work.
+//! What the commands of a deployed worker share: settings, log, startup checks, metrics.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,27 +13,25 @@ use tokio_util::sync::CancellationToken;
 use super::exit::Ended;
 use crate::observe::{self, Health, Metrics, ObserveServer, Redactor};
 use crate::settings::{Settings, of_this_process};
-use crate::worker::{self, Assembled, Parts, Service, Unfit};
+use crate::worker::{self, Assembled, FailedStartupCheck, Service};
 
-/// Where the settings are.
 #[derive(Clone, Debug, Args)]
 pub struct SettingsArgs {
-    /// The worker's settings: a TOML file. Every key can come from a variable as well; docs/settings.md has them all.
+    /// The worker's settings: a TOML file. Every key is also a variable; docs/settings.md lists them.
     #[arg(long, env = "CODEX_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
 
 impl SettingsArgs {
-    /// Reads them.
     pub fn load(&self) -> Result<Settings, Ended> {
         Settings::load(self.config.as_deref()).map_err(Ended::failed)
     }
 }
 
-/// What knows every secret of this process.
+/// Knows every secret of this process.
 pub fn redactor(settings: &Settings) -> Redactor {
     let redactor = Redactor::default();
-    for secret in settings.secrets() {
+    for secret in &settings.secrets {
         redactor.register(secret.expose());
     }
     for variable in ["RUNPOD_AI_API_KEY", "RUNPOD_API_KEY"] {
@@ -42,14 +40,14 @@ pub fn redactor(settings: &Settings) -> Redactor {
     redactor
 }
 
-/// Where jobs are recorded, without any secret; none where nobody asked for it.
+/// Opens the folder for recordings, which contain no secret.
 pub fn recordings(settings: &Settings, folder: Option<&Path>) -> Result<Option<Arc<dyn JobRecorder>>, Ended> {
     let Some(folder) = folder else { return Ok(None) };
     let folder = RecordingFolder::open(folder, redactor(settings)).map_err(Ended::failed)?;
     Ok(Some(Arc::new(folder)))
 }
 
-/// Sends the log to stderr as lines of JSON, without any secret.
+/// Logs to stderr as lines of JSON, without secrets.
 pub fn start_log(settings: &Settings) {
     observe::install(redactor(settings));
     for note in &settings.notes {
@@ -57,33 +55,36 @@ pub fn start_log(settings: &Settings) {
     }
 }
 
-/// What this process was told of the platform that it works for.
+/// The endpoint on RunPod, from the variables that RunPod sets.
 pub fn endpoint() -> Result<Option<Endpoint>, Ended> {
     let variables = of_this_process();
     let process = |name: &str| std::env::var(name).ok().or_else(|| variables.get(name).cloned());
     Endpoint::from_variables(process).map_err(Ended::failed)
 }
 
-/// The settings; where they can't be used, that is told like everything else that makes a worker unfit.
-pub async fn fit_settings(arguments: &SettingsArgs, endpoint: Option<&Endpoint>) -> Result<Settings, Ended> {
+/// Loads the settings. On RunPod, wrong ones are a failed startup check.
+pub async fn load_settings(arguments: &SettingsArgs, endpoint: Option<&Endpoint>) -> Result<Settings, Ended> {
     match Settings::load(arguments.config.as_deref()) {
         Ok(settings) => Ok(settings),
         Err(error) => match endpoint {
             None => Err(Ended::failed(error)),
-            Some(endpoint) => Err(tell(endpoint, &Unfit { check: "settings", failure: error.into() }).await),
+            Some(endpoint) => {
+                let failed = FailedStartupCheck { check: "settings", failure: error.into() };
+                Err(report_unhealthy(endpoint, &failed).await)
+            }
         },
     }
 }
 
-async fn tell(endpoint: &Endpoint, unfit: &Unfit) -> Ended {
-    runpod::unhealthy(endpoint.clone(), unfit.check, &unfit.failure.to_string()).await;
-    Ended::unfit(unfit.check, &unfit.failure)
+async fn report_unhealthy(endpoint: &Endpoint, failed: &FailedStartupCheck) -> Ended {
+    runpod::unhealthy(endpoint.clone(), failed.check, &failed.failure.to_string()).await;
+    Ended::failed_startup_check(failed.check, &failed.failure)
 }
 
-/// A service that is fit for work; else the platform is told once, and the program ends with code 1, which makes the
-/// platform replace the worker.
-pub async fn fit(settings: &Settings, metrics: Metrics, endpoint: Option<&Endpoint>) -> Result<Assembled, Ended> {
-    let assembled = worker::assemble(settings, Parts { metrics }).await;
+/// Runs the startup checks. If one fails, it is reported to RunPod, and the program ends with code 1, so that RunPod
+/// replaces the worker.
+pub async fn start(settings: &Settings, metrics: Metrics, endpoint: Option<&Endpoint>) -> Result<Assembled, Ended> {
+    let assembled = worker::assemble(settings, metrics).await;
     match assembled {
         Ok(assembled) => {
             let service = &assembled.service;
@@ -100,39 +101,39 @@ pub async fn fit(settings: &Settings, metrics: Metrics, endpoint: Option<&Endpoi
                 gpu = service.host.tools.proof.gpu_missing.is_none(),
                 stores = service.host.stores.names().join(", "),
                 environment = %settings.environment,
-                "fit for work"
+                "startup checks passed"
             );
             Ok(assembled)
         }
-        Err(unfit) => {
-            let (check, failure) = (unfit.check, &unfit.failure);
-            tracing::error!(check, code = failure.code, "not fit for work: {}", failure.message);
+        Err(failed) => {
+            let (check, failure) = (failed.check, &failed.failure);
+            tracing::error!(check, code = failure.code, "startup check failed: {}", failure.message);
             match endpoint {
-                Some(endpoint) => Err(tell(endpoint, &unfit).await),
-                None => Err(Ended::unfit(check, failure)),
+                Some(endpoint) => Err(report_unhealthy(endpoint, &failed).await),
+                None => Err(Ended::failed_startup_check(check, failure)),
             }
         }
     }
 }
 
 /// Keeps the policies up to date until the program ends.
-pub fn watch(settings: &Settings, assembled: Assembled) -> Service {
+pub fn watch_policies(settings: &Settings, assembled: Assembled) -> Service {
     let Assembled { service, watcher } = assembled;
     let metrics = service.metrics.clone();
     let watching = tokio::spawn(watcher.run(settings.policy.poll, move |change| metrics.policy_change(change)));
     drop(tokio::spawn(async move {
         if let Err(lost) = watching.await {
-            tracing::error!(%lost, "policies are no longer watched; what is in force stays until the worker is replaced");
+            tracing::error!(%lost, "policies are no longer watched; the active ones stay until the worker is replaced");
         }
     }));
     service
 }
 
-/// Serves metrics and health where the settings say so, until the program ends.
-pub async fn observed(settings: &Settings, service: &Service) -> Result<(), Ended> {
+/// Serves metrics and health until the program ends, if the settings have an address for them.
+pub async fn serve_metrics(settings: &Settings, service: &Service) -> Result<(), Ended> {
     let Some(address) = settings.metrics_address else { return Ok(()) };
     let policies = service.policies.clone();
-    let health = move || Health { well: true, detail: health(&policies.standing()) };
+    let health = move || Health { healthy: true, detail: health(&policies.standing()) };
     let server = ObserveServer::bind(address, service.metrics.clone(), health).await.map_err(Ended::failed)?;
     tracing::info!(address = %server.address(), "metrics are served");
     drop(tokio::spawn(async move {
@@ -143,7 +144,7 @@ pub async fn observed(settings: &Settings, service: &Service) -> Result<(), Ende
     Ok(())
 }
 
-/// What is told of a worker that works. One that has refused a policy works all the same, under the last good one.
+/// The body of `/health`. A worker that refused a policy is healthy: it runs under the last good one.
 fn health(standing: &Standing) -> serde_json::Value {
     let current = &standing.current;
     let mut detail = serde_json::json!({

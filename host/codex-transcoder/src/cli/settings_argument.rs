@@ -1,4 +1,4 @@
-//! `--settings FILE|key=value` and its like, as often as needed; the last one wins.
+//! Repeatable arguments such as `--settings FILE|key=value`; the last one wins.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::exit::Ended;
 
-/// Puts all of them together. `flag` is what an error calls them.
+/// Merges all of them. Errors mention `flag`.
 pub fn merge(flag: &str, arguments: &[String]) -> Result<Map<String, Value>, Ended> {
     let mut settings = Map::new();
     for argument in arguments {
@@ -20,7 +20,7 @@ pub fn merge(flag: &str, arguments: &[String]) -> Result<Map<String, Value>, End
     Ok(settings)
 }
 
-/// A JSON value where it is one, else a text: `mezzanine=false`, `effort=fastest`, `rungs=["720p"]`.
+/// JSON if it parses as such, else a text: `mezzanine=false`, `effort=fastest`, `rungs=["720p"]`.
 fn value_of(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }

@@ -1,6 +1,5 @@
-//! Rows whose cells stand below each other.
+//! Tables with aligned columns.
 
-/// A line for each row, with two spaces between its columns.
 pub fn aligned<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
     let mut widths = [0; COLUMNS];
     for row in rows {

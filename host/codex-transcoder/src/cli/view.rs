@@ -1,4 +1,4 @@
-//! What a person, or a program, sees of a job.
+//! Shows a job: progress bars and a table, or lines of JSON.
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -14,13 +14,13 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::table::aligned;
 
-/// The bars of this process; log lines are written between them.
+/// The bars of this process. Log lines appear above them.
 fn bars() -> &'static MultiProgress {
     static BARS: OnceLock<MultiProgress> = OnceLock::new();
     BARS.get_or_init(MultiProgress::new)
 }
 
-/// Sends the log to stderr, above the progress bars.
+/// Logs to stderr, above the progress bars.
 pub fn log_to_stderr(verbose: u8) {
     let level = match verbose {
         0 => "warn",
@@ -28,7 +28,7 @@ pub fn log_to_stderr(verbose: u8) {
         _ => "debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    // A second call, as tests make it, keeps the first log.
+    // A second call, as in tests, does nothing.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(AboveBars)
@@ -37,8 +37,8 @@ pub fn log_to_stderr(verbose: u8) {
         .try_init();
 }
 
-/// A line above the bars, also where there are none because nobody looks at a terminal.
-fn say(line: &str) {
+/// Prints a line above the bars, also if there are none because stderr is not a terminal.
+fn print_above(line: &str) {
     bars().suspend(|| eprintln!("{line}"));
 }
 
@@ -62,31 +62,27 @@ impl MakeWriter<'_> for AboveBars {
     }
 }
 
-/// One of the two ways to look at a job.
 pub enum View {
-    /// Bars and a table.
-    Person(Arc<Bars>),
-    /// A line of JSON for each event.
-    Program,
+    /// Progress bars and a table.
+    Terminal(Arc<Bars>),
+    /// A line for each event.
+    Json,
 }
 
-/// The view that was asked for.
 pub fn new(json: bool) -> View {
-    if json { View::Program } else { View::Person(Arc::new(Bars::default())) }
+    if json { View::Json } else { View::Terminal(Arc::new(Bars::default())) }
 }
 
 impl View {
-    /// What the job reports to.
     pub fn observer(&self) -> Arc<dyn Observer> {
         match self {
-            Self::Person(bars) => Arc::clone(bars) as Arc<dyn Observer>,
-            Self::Program => Arc::new(JsonLines),
+            Self::Terminal(bars) => Arc::clone(bars) as Arc<dyn Observer>,
+            Self::Json => Arc::new(JsonLines),
         }
     }
 
-    /// After a job that is done.
-    pub fn finish(&self, outcome: &Outcome, out: &Path) {
-        if let Self::Person(steps) = self {
+    pub fn show_outcome(&self, outcome: &Outcome, out: &Path) {
+        if let Self::Terminal(steps) = self {
             steps.close();
             if let Some(report) = &outcome.report {
                 let _ = write!(std::io::stdout(), "{}", table(report, out));
@@ -94,9 +90,8 @@ impl View {
         }
     }
 
-    /// After a job that failed.
-    pub fn fail(&self, failure: &Failure) {
-        if let Self::Person(steps) = self {
+    pub fn show_failure(&self, failure: &Failure) {
+        if let Self::Terminal(steps) = self {
             steps.close();
             eprintln!("error: {failure}");
         }
@@ -108,7 +103,7 @@ struct JsonLines;
 impl Observer for JsonLines {
     fn on(&self, event: &Event) {
         if let Ok(line) = serde_json::to_string(event) {
-            // Whoever read it may be gone; the job goes on all the same.
+            // The reader may be gone, which doesn't stop the job.
             let _ = writeln!(std::io::stdout(), "{line}");
         }
     }
@@ -127,7 +122,7 @@ impl Bars {
         }
     }
 
-    /// The bar of a step; a new one when the step is new.
+    /// Changes the bar of a step. A new step gets a new bar.
     fn with_step(&self, step: &str, change: impl FnOnce(&ProgressBar)) {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.as_ref().is_none_or(|(name, _)| name != step) {
@@ -157,7 +152,7 @@ impl Observer for Bars {
     fn on(&self, event: &Event) {
         match event {
             Event::Probed { summary, .. } => {
-                say(&format!("{:>12} {summary}", "source"));
+                print_above(&format!("{:>12} {summary}", "source"));
             }
             Event::Step { step, .. } => self.with_step(step, |_| ()),
             Event::Encoding { percent, speed, seconds_left } => {
@@ -168,21 +163,21 @@ impl Observer for Bars {
                     bar.set_message(if *speed > 0.0 { format!("{speed:.2}x{left}") } else { String::new() });
                 });
             }
-            // The bar tells a person the same.
+            // The bar shows the same.
             Event::Webhook { kind: "progress", .. } => {}
             Event::Webhook { kind, delivered, attempts, status, kept } => {
-                let status = status.map_or("no answer".to_owned(), |status| format!("HTTP {status}"));
+                let status = status.map_or("no response".to_owned(), |status| format!("HTTP {status}"));
                 let word = if *delivered { "delivered" } else { "NOT delivered" };
-                say(&format!("{:>12} {kind} {word} ({status}, {attempts} attempt(s))", "webhook"));
+                print_above(&format!("{:>12} {kind} {word} ({status}, {attempts} attempt(s))", "webhook"));
                 if let Some(kept) = kept {
-                    say(&format!("{:>12} kept as {kept}; `codex-transcoder outbox deliver` sends it", ""));
+                    print_above(&format!("{:>12} kept as {kept}; `codex-transcoder outbox deliver` sends it", ""));
                 }
             }
             Event::Reused { publication } => {
-                say(&format!("{:>12} publication {publication} is whole; nothing is made again", "published"));
+                print_above(&format!("{:>12} publication {publication} is already complete", "published"));
             }
             Event::Again { failure, wait_ms, .. } => {
-                say(&format!("{:>12} in {:.1} s: {failure}", "again", *wait_ms as f64 / 1000.0));
+                print_above(&format!("{:>12} in {:.1} s: {failure}", "again", *wait_ms as f64 / 1000.0));
             }
             Event::Done { .. } | Event::Completed { .. } | Event::Failed { .. } => {}
         }
@@ -193,9 +188,9 @@ fn clock(seconds: u64) -> String {
     format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
-/// What was made, for a person.
+/// The outputs of a job.
 fn table(report: &Report, out: &Path) -> String {
-    let mut rows = vec![["made", "size", "measured", "key"].map(str::to_owned)];
+    let mut rows = vec![["output", "size", "measured", "key"].map(str::to_owned)];
     for rung in &report.rungs {
         let size =
             rung.width.zip(rung.height).map_or("sound".to_owned(), |(width, height)| format!("{width}x{height}"));
@@ -210,7 +205,7 @@ fn table(report: &Report, out: &Path) -> String {
         }
     }
     let mut text = format!("\n{}", aligned(&rows));
-    let fell_back = report.fell_back.as_ref().map_or(String::new(), |why| format!(" (the GPU was left: {why})"));
+    let fell_back = report.fell_back.as_ref().map_or(String::new(), |why| format!(" (the GPU failed: {why})"));
     let loudness = report.loudness_lufs.map_or(String::new(), |lufs| format!(", source at {lufs:.1} LUFS"));
     text.push_str(&format!(
         "\n{:.1} s, encoded on the {}{fell_back}{loudness}; in {}\n",

@@ -1,4 +1,4 @@
-//! `webhook verify`: whether a received request is ours.
+//! `webhook verify`: checks the signature of a received request.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -9,10 +9,8 @@ use webhook::{Claimed, Secret, verify};
 
 use super::exit::Ended;
 
-/// Largest request that is read.
 const MAX_REQUEST: u64 = 4 << 20;
 
-/// The arguments of `webhook`.
 #[derive(Clone, Debug, Args)]
 pub struct Webhook {
     #[command(subcommand)]
@@ -21,20 +19,19 @@ pub struct Webhook {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Action {
-    /// Checks the signature of a received request with the secret in WEBHOOK_SECRET.
+    /// Check the signature of a received request with the secret in WEBHOOK_SECRET.
     Verify(Verify),
 }
 
-/// The arguments of `webhook verify`.
 #[derive(Clone, Debug, Args)]
 struct Verify {
-    /// The body, byte for byte as it came [default: standard input].
+    /// The body, byte for byte as received [default: standard input].
     #[arg(value_name = "FILE")]
     body: Option<PathBuf>,
     /// The header X-Runpod-Signature.
     #[arg(long, value_name = "HEX")]
     signature: String,
-    /// The header X-Runpod-Timestamp, where there is one.
+    /// The header X-Runpod-Timestamp, if there is one.
     #[arg(long, value_name = "SECONDS")]
     timestamp: Option<String>,
     /// The time to check a timestamp against, in seconds since 1970 [default: now].
@@ -43,7 +40,6 @@ struct Verify {
 }
 
 impl Webhook {
-    /// Checks.
     pub fn run(self) -> Result<(), Ended> {
         let Action::Verify(verify) = self.action;
         verify.run()
@@ -75,7 +71,7 @@ impl Verify {
     }
 }
 
-/// An editor or a shell may have put a line break at the end; saying so saves an hour.
+/// Also notices a line break that an editor or a shell has added at the end.
 fn verify_body(secret: &Secret, claimed: Claimed<'_>, body: &str, now: u64) -> Result<(), String> {
     let verdict = verify(secret, claimed, body, now);
     let Err(rejection) = verdict else { return Ok(()) };

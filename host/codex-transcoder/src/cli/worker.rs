@@ -13,33 +13,31 @@ use super::service::{self, SettingsArgs};
 use crate::observe::Metrics;
 use crate::serve::one_job;
 
-/// The file that the platform's developers are used to have picked up.
+/// RunPod's convention for local tests.
 const TEST_INPUT: &str = "test_input.json";
 
-/// The arguments of `worker`.
 #[derive(Clone, Debug, Args)]
 pub struct Worker {
     #[command(flatten)]
     settings: SettingsArgs,
-    /// Runs one job from this file, `{"input": {...}}`, prints how it ends, and exits. Without RUNPOD_WEBHOOK_GET_JOB, a
-    /// test_input.json in the working folder is taken.
+    /// Run one job from this file, `{"input": {...}}`, print its result, and exit. Without RUNPOD_WEBHOOK_GET_JOB, the
+    /// default is a test_input.json in the working folder.
     #[arg(long, value_name = "FILE")]
     test_input: Option<PathBuf>,
-    /// Write down what every job saw and did, for `policy replay` and `policy diff`; the newest thousand are kept.
+    /// Record what every job saw and did, for `policy replay` and `policy diff`; the newest thousand are kept.
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
 }
 
 impl Worker {
-    /// Works until told to go.
     pub async fn run(self, drain: CancellationToken) -> Result<(), Ended> {
-        // Whatever an upload makes of ffmpeg, it must not read the secrets in our environment.
+        // Even an ffmpeg that an upload has taken over must not read the secrets in our environment.
         #[cfg(target_os = "linux")]
         if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
-            eprintln!("warning: this process can be looked into by others of the same user: {error}");
+            eprintln!("warning: other processes of the same user can read this one's memory: {error}");
         }
         let endpoint = service::endpoint()?;
-        let settings = service::fit_settings(&self.settings, endpoint.as_ref()).await?;
+        let settings = service::load_settings(&self.settings, endpoint.as_ref()).await?;
         service::start_log(&settings);
         let test_input = self.test_input.clone().or_else(|| {
             let implied = Path::new(TEST_INPUT);
@@ -47,30 +45,30 @@ impl Worker {
         });
         let recordings = service::recordings(&settings, self.record.as_deref())?;
         if let Some(file) = test_input {
-            return test(&settings, &file, recordings, drain).await;
+            return run_test_input(&settings, &file, recordings, drain).await;
         }
         let Some(endpoint) = endpoint else {
             return Err(Ended::usage(
-                "RUNPOD_WEBHOOK_GET_JOB is not set: this is no RunPod worker. `worker --test-input FILE` runs one job, \
+                "RUNPOD_WEBHOOK_GET_JOB is not set: this is not a RunPod worker. `worker --test-input FILE` runs one job, \
 `serve` takes jobs over HTTP",
             ));
         };
-        let mut assembled = service::fit(&settings, Metrics::new(), Some(&endpoint)).await?;
+        let mut assembled = service::start(&settings, Metrics::new(), Some(&endpoint)).await?;
         assembled.service.host.recordings = recordings;
-        let service = service::watch(&settings, assembled);
-        service::observed(&settings, &service).await?;
+        let service = service::watch_policies(&settings, assembled);
+        service::serve_metrics(&settings, &service).await?;
         let worker = RunpodWorker::new(endpoint, Arc::new(service))
             .with_concurrency(settings.job.concurrency)
             .with_grace(settings.job.grace);
         let summary = worker.run(drain).await.map_err(Ended::failed)?;
         let runpod::Summary { done, failed, stopped, abandoned, lost } = summary;
-        tracing::info!(done, failed, stopped, abandoned, lost, "worker ends");
+        tracing::info!(done, failed, stopped, abandoned, lost, "worker stopped");
         Ok(())
     }
 }
 
-/// One job, its end printed as the queue would show it.
-async fn test(
+/// Runs one job and prints its result as the queue would show it.
+async fn run_test_input(
     settings: &crate::settings::Settings,
     file: &Path,
     recordings: Option<Arc<dyn JobRecorder>>,
@@ -79,7 +77,7 @@ async fn test(
     let unreadable = |why: String| Ended::usage(format!("{} can't be used: {why}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
     let request = serde_json::from_str(&text).map_err(|error| unreadable(format!("it is not JSON ({error})")))?;
-    let mut service = service::fit(settings, Metrics::new(), None).await?.service;
+    let mut service = service::start(settings, Metrics::new(), None).await?.service;
     service.host.recordings = recordings;
     let ended = one_job(&service, request, cancel).await.map_err(|error| unreadable(error.to_string()))?;
     let (shown, result) = match ended {

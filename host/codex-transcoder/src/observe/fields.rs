@@ -1,4 +1,4 @@
-//! The fields of an event or of a span, as JSON values.
+//! The fields of an event or span, as JSON values.
 
 use std::error::Error;
 use std::fmt;
@@ -6,15 +6,15 @@ use std::fmt;
 use serde_json::{Number, Value};
 use tracing::field::{Field, Visit};
 
-/// The field that holds what the event says.
+/// The field with the event's message.
 pub const MESSAGE: &str = "message";
 
 /// Fields in the order in which they were recorded.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Fields(Vec<(&'static str, Value)>);
+pub struct LogFields(Vec<(&'static str, Value)>);
 
-impl Fields {
-    /// Adds one; a later value of the same name replaces the earlier one.
+impl LogFields {
+    /// Adds a field, or replaces the one of the same name.
     pub fn set(&mut self, name: &'static str, value: Value) {
         // Fields with raw identifiers keep the prefix in their name.
         let name = name.strip_prefix("r#").unwrap_or(name);
@@ -24,17 +24,15 @@ impl Fields {
         }
     }
 
-    /// A field's value.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
-    /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
         self.0.iter().map(|(name, value)| (*name, value))
     }
 
-    /// Adds those that are not there yet.
+    /// Adds the fields that are not set yet.
     pub fn add_missing(&mut self, others: &Self) {
         for (name, value) in others.iter() {
             if self.get(name).is_none() {
@@ -44,9 +42,9 @@ impl Fields {
     }
 }
 
-impl Visit for Fields {
+impl Visit for LogFields {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        // JSON knows neither infinity nor "not a number".
+        // JSON has neither infinity nor NaN.
         let value = Number::from_f64(value).map_or_else(|| Value::String(value.to_string()), Value::Number);
         self.set(field.name(), value);
     }

@@ -1,22 +1,20 @@
-//! How much is logged, as the environment says.
+//! The log level, from environment variables.
 
 use std::fmt;
 
 use tracing_subscriber::EnvFilter;
 
-/// The variables that are asked, in this order.
+/// In order of precedence, before `RUST_LOG`.
 const RUNPOD: [&str; 2] = ["RUNPOD_LOG_LEVEL", "RUNPOD_DEBUG_LEVEL"];
 const RUST: &str = "RUST_LOG";
 
-/// What is logged without a variable, or with one that is not understood.
-const USUAL: &str = "info";
+/// The level without a variable, or with one that can't be parsed.
+const DEFAULT: &str = "info";
 
-/// How much is logged, and what was wrong with the variable that should have said it.
 #[derive(Debug)]
 pub struct LogLevel {
-    /// What is let through.
     pub filter: EnvFilter,
-    /// A sentence for the log; none where all was well.
+    /// Why the variable was ignored, as a sentence for the log.
     pub problem: Option<String>,
 }
 
@@ -27,19 +25,19 @@ pub fn log_level(variable: impl Fn(&str) -> Option<String>) -> LogLevel {
     if let Some((name, text)) = RUNPOD.iter().find_map(|name| Some((*name, set(name)?))) {
         return match of_this_program(&text) {
             Some(filter) => LogLevel { filter, problem: None },
-            None => usual(name, &text, &"DEBUG, INFO, WARN or ERROR is expected"),
+            None => default_level(name, &text, &"DEBUG, INFO, WARN or ERROR is expected"),
         };
     }
-    let Some(text) = set(RUST) else { return LogLevel { filter: this_program(USUAL), problem: None } };
+    let Some(text) = set(RUST) else { return LogLevel { filter: this_program(DEFAULT), problem: None } };
     match EnvFilter::builder().parse(&text) {
         Ok(filter) => LogLevel { filter, problem: None },
-        Err(error) => usual(RUST, &text, &error),
+        Err(error) => default_level(RUST, &text, &error),
     }
 }
 
-fn usual(name: &str, text: &str, why: &dyn fmt::Display) -> LogLevel {
+fn default_level(name: &str, text: &str, why: &dyn fmt::Display) -> LogLevel {
     let problem = format!("{name} is `{text}`: {why}; logging at INFO");
-    LogLevel { filter: this_program(USUAL), problem: Some(problem) }
+    LogLevel { filter: this_program(DEFAULT), problem: Some(problem) }
 }
 
 fn of_this_program(text: &str) -> Option<EnvFilter> {
@@ -53,12 +51,12 @@ fn of_this_program(text: &str) -> Option<EnvFilter> {
     }
 }
 
-/// The packages of this program, as their log lines name them. `policy` is also what policies log as.
+/// The targets of this program's packages. `policy` is also the target of what policies log.
 const PACKAGES: [&str; 9] =
     [env!("CARGO_CRATE_NAME"), "authoring", "job", "media", "policy", "publish", "runpod", "storage", "webhook"];
 
-/// That level for this program and its policy. The libraries below it say warnings at most: their debug messages drown
-/// everything, and some of them hold what was sent over the network.
+/// This level for the program and its policy. Libraries log warnings only: their debug messages drown everything else,
+/// and some contain what was sent over the network.
 fn this_program(level: &str) -> EnvFilter {
     let ours = PACKAGES.iter().map(|package| format!(",{package}={level}"));
     EnvFilter::new(format!("warn{}", ours.collect::<String>()))
@@ -75,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn runpods_variables_come_before_rusts() {
+    fn runpods_variables_take_precedence() {
         for (variables, expected) in [
             (&[("RUNPOD_LOG_LEVEL", "debug"), ("RUNPOD_DEBUG_LEVEL", "ERROR")][..], "policy=debug"),
             (&[("RUNPOD_LOG_LEVEL", " "), ("RUNPOD_DEBUG_LEVEL", "ERROR"), ("RUST_LOG", "trace")][..], "error"),
@@ -94,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_that_is_not_understood_is_named_and_the_usual_one_taken() {
+    fn an_unknown_level_is_reported_and_the_default_used() {
         let (filter, problem) = level(&[("RUNPOD_LOG_LEVEL", "loud")]);
         assert!(filter.contains("policy=info"));
         assert_eq!(

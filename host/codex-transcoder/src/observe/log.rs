@@ -12,15 +12,14 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use super::fields::Fields;
+use super::fields::LogFields;
 use super::level::{LogLevel, log_level};
-use super::line::{Head, line};
+use super::line::{LineHeader, line};
 
-/// The span field that names the job.
 const JOB: &str = "job";
 
-/// Sends the log of this process to stderr, at the level that the environment asks for, and panics with it. A second
-/// call, as tests make it, keeps the first log.
+/// Logs this process, panics included, to stderr, at the level of its environment. A second call, as in tests, does
+/// nothing.
 pub fn install(redactor: Redactor) {
     let LogLevel { filter, problem } = log_level(|name| std::env::var(name).ok());
     let log = JsonLog::new(std::io::stderr, redactor);
@@ -28,7 +27,7 @@ pub fn install(redactor: Redactor) {
         return;
     }
     std::panic::set_hook(Box::new(|panic| {
-        let message = panic.payload_as_str().unwrap_or("without a text");
+        let message = panic.payload_as_str().unwrap_or("without a message");
         let place = panic.location().map(tracing::field::display);
         tracing::error!(target: env!("CARGO_CRATE_NAME"), place, "panic: {message}");
     }));
@@ -37,14 +36,13 @@ pub fn install(redactor: Redactor) {
     }
 }
 
-/// Writes each event as a line of JSON, with the fields of the spans around it.
+/// Writes each event as a line of JSON, with the fields of its spans.
 pub struct JsonLog<W> {
     writer: W,
     redactor: Redactor,
 }
 
 impl<W> JsonLog<W> {
-    /// Writes there.
     pub fn new(writer: W, redactor: Redactor) -> Self {
         Self { writer, redactor }
     }
@@ -63,7 +61,7 @@ where
 {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         if let Some(span) = context.span(id) {
-            let mut fields = Fields::default();
+            let mut fields = LogFields::default();
             attributes.record(&mut fields);
             span.extensions_mut().insert(fields);
         }
@@ -71,27 +69,28 @@ where
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         if let Some(span) = context.span(id)
-            && let Some(fields) = span.extensions_mut().get_mut::<Fields>()
+            && let Some(fields) = span.extensions_mut().get_mut::<LogFields>()
         {
             values.record(fields);
         }
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut fields = Fields::default();
+        let mut fields = LogFields::default();
         event.record(&mut fields);
         let mut job = None;
-        // From the innermost to the outermost.
+        // From the innermost span outwards.
         for span in context.event_scope(event).into_iter().flatten() {
-            if let Some(of_span) = span.extensions().get::<Fields>() {
+            if let Some(of_span) = span.extensions().get::<LogFields>() {
                 job = job.or_else(|| of_span.get(JOB).cloned());
                 fields.add_missing(of_span);
             }
         }
         let level = name(*event.metadata().level());
         fields.set("target", event.metadata().target().into());
-        let line = line(&Head { time: SystemTime::now(), level, job: job.as_ref() }, &fields, &self.redactor);
-        // At once, so that lines of several threads don't mix. There is nobody to tell where the log can't be written.
+        let line =
+            line(&LineHeader { time: SystemTime::now().into(), level, job: job.as_ref() }, &fields, &self.redactor);
+        // In one write, so that lines of several threads don't mix. A failed write can't be logged.
         let _ = self.writer.make_writer_for(event.metadata()).write_all(line.as_bytes());
     }
 }

@@ -1,4 +1,4 @@
-//! The lines of the log, as they are written.
+//! Tests of whole log lines.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -12,9 +12,9 @@ use super::line::MAX_LINE;
 use super::{JsonLog, Redactor};
 
 #[derive(Clone, Default)]
-struct Paper(Arc<Mutex<Vec<u8>>>);
+struct Buffer(Arc<Mutex<Vec<u8>>>);
 
-impl Write for Paper {
+impl Write for Buffer {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0.lock().unwrap().write(bytes)
     }
@@ -24,7 +24,7 @@ impl Write for Paper {
     }
 }
 
-impl MakeWriter<'_> for Paper {
+impl MakeWriter<'_> for Buffer {
     type Writer = Self;
 
     fn make_writer(&self) -> Self {
@@ -32,21 +32,21 @@ impl MakeWriter<'_> for Paper {
     }
 }
 
-/// What is logged meanwhile, line by line.
-fn written(secrets: &[&str], speak: impl FnOnce()) -> Vec<String> {
-    let (paper, redactor) = (Paper::default(), Redactor::default());
+/// The lines that `log_events` logs.
+fn written(secrets: &[&str], log_events: impl FnOnce()) -> Vec<String> {
+    let (buffer, redactor) = (Buffer::default(), Redactor::default());
     for secret in secrets {
         assert!(redactor.register(secret));
     }
-    let log = tracing_subscriber::registry().with(JsonLog::new(paper.clone(), redactor));
-    tracing::subscriber::with_default(log, speak);
-    let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
+    let log = tracing_subscriber::registry().with(JsonLog::new(buffer.clone(), redactor));
+    tracing::subscriber::with_default(log, log_events);
+    let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
     text.lines().map(str::to_owned).collect()
 }
 
-/// The only line that is logged meanwhile.
-fn line(speak: impl FnOnce()) -> Value {
-    let lines = written(&[], speak);
+/// The single line that `log_events` logs.
+fn line(log_events: impl FnOnce()) -> Value {
+    let lines = written(&[], log_events);
     assert_eq!(lines.len(), 1, "{lines:?}");
     serde_json::from_str(&lines[0]).unwrap()
 }
@@ -81,14 +81,14 @@ fn a_line_has_what_runpod_reads_and_typed_fields() {
 }
 
 #[test]
-fn an_event_outside_of_a_job_names_its_own_or_none() {
+fn an_event_outside_of_a_job_may_name_one() {
     assert_eq!(line(|| info!(job = "job-2", "x"))["requestId"], "job-2");
     assert_eq!(line(|| info!(job = "", "x"))["requestId"], Value::Null);
     assert_eq!(line(|| info!("x"))["requestId"], Value::Null);
 }
 
 #[test]
-fn the_span_decides_which_job_it_is() {
+fn the_job_of_the_span_takes_precedence() {
     let line = line(|| {
         let _job = info_span!("job", job = "job-1").entered();
         info!(job = "job-2", "another is spoken of");
@@ -97,7 +97,7 @@ fn the_span_decides_which_job_it_is() {
 }
 
 #[test]
-fn what_a_span_learns_later_is_told_and_the_event_knows_best() {
+fn later_fields_of_a_span_are_logged_and_those_of_the_event_take_precedence() {
     let line = line(|| {
         let span = info_span!("job", media = tracing::field::Empty, step = "outer");
         let _job = span.enter();
@@ -108,14 +108,14 @@ fn what_a_span_learns_later_is_told_and_the_event_knows_best() {
 }
 
 #[test]
-fn a_field_can_not_pass_itself_off_as_the_lines_own() {
+fn a_field_cannot_replace_the_lines_own() {
     let line = line(|| info!(level = "none", time = "never", requestId = "me", "x"));
     assert_eq!((&line["level"], &line["requestId"]), (&json!("INFO"), &Value::Null));
     assert_eq!((&line["level_"], &line["time_"], &line["requestId_"]), (&json!("none"), &json!("never"), &json!("me")));
 }
 
 #[test]
-fn control_characters_reach_no_terminal() {
+fn control_characters_are_escaped() {
     let text = "a\u{1b}[2J\nb\r\u{7f}\u{9b}31m\u{202e}\u{2028}\0";
     let lines = written(&[], || error!(name = text, "{text}"));
     assert_eq!(lines.len(), 1);
@@ -125,7 +125,7 @@ fn control_characters_reach_no_terminal() {
 }
 
 #[test]
-fn a_long_message_is_cut_with_a_mark_whatever_it_is_made_of() {
+fn a_long_text_of_any_characters_is_cut_and_marked() {
     for text in ["x", "ö", "\u{1}", "\"", "🎬"] {
         let long = text.repeat(100_000);
         let lines = written(&[], || {
@@ -155,7 +155,7 @@ fn secrets_are_replaced_in_messages_fields_spans_and_numbers() {
 }
 
 #[test]
-fn a_secret_at_the_place_of_the_cut_leaves_no_half() {
+fn no_half_of_a_secret_is_left_at_a_cut() {
     for before in 8_150..8_200 {
         let lines = written(&["hunter2-hunter2"], || info!("{}hunter2-hunter2", "x".repeat(before)));
         assert!(!lines[0].contains("hunter"), "{before}");
@@ -163,14 +163,14 @@ fn a_secret_at_the_place_of_the_cut_leaves_no_half() {
 }
 
 #[test]
-fn numbers_that_json_does_not_know_are_texts() {
+fn numbers_that_json_lacks_are_texts() {
     let line = line(|| info!(speed = f64::NAN, big = u128::MAX, small = 5_u128, "x"));
     assert_eq!((&line["speed"], &line["small"]), (&json!("NaN"), &json!(5)));
     assert_eq!(line["big"], u128::MAX.to_string());
 }
 
 #[test]
-fn an_error_is_told_with_its_causes() {
+fn an_error_is_logged_with_its_causes() {
     #[derive(Debug, thiserror::Error)]
     #[error("the outer")]
     struct Outer(#[source] std::io::Error);

@@ -1,4 +1,4 @@
-//! What is counted: every metric with its name, unit and meaning stands in [`Metrics::new`].
+//! The metrics. [`Metrics::new`] lists their names, units and meanings.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -18,17 +18,17 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry, Unit};
 use runpod::Ended;
 
-/// Most different values of a label whose values come from a policy; the rest is counted as [`OTHER`]. A policy that
-/// puts the time into the name of a step must not fill a monitoring system.
-const MOST_STEPS: usize = 32;
+/// Limit for the values of a label that a policy chooses; further ones count as [`OTHER`]. A policy that puts the time
+/// into the name of a step must not overload a monitoring system.
+const MAX_STEPS: usize = 32;
 
-/// The same for labels whose values are this program's own or come from its settings. Far above what there is.
-const MOST_NAMES: usize = 128;
+/// The same for labels whose values come from this program or its settings: far more than there are.
+const MAX_NAMES: usize = 128;
 
-/// Longest value of a label, in characters.
-const LONGEST_VALUE: usize = 64;
+/// In characters.
+const MAX_VALUE_LENGTH: usize = 64;
 
-/// What stands for the values that are too many.
+/// The value of a label beyond its limit.
 const OTHER: &str = "other";
 
 /// From a still image to a film on a slow machine.
@@ -47,7 +47,7 @@ type Counters<const N: usize> = Family<Labels<N>, Counter>;
 type Gauges<const N: usize> = Family<Labels<N>, Gauge>;
 type Histograms<const N: usize> = Family<Labels<N>, Histogram>;
 
-/// The metrics of this worker. Clones count into the same place.
+/// The metrics of this worker, shared by all clones.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
 
@@ -73,9 +73,9 @@ struct Inner {
     policy_refused: Gauge,
     policy_jobs: Counters<2>,
     host: Gauges<2>,
-    codes: Capped,
-    steps: Capped,
-    stores: Capped,
+    codes: LabelLimit,
+    steps: LabelLimit,
+    stores: LabelLimit,
 }
 
 impl Default for Metrics {
@@ -85,7 +85,6 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Nothing counted yet.
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("codex");
         let r = &mut registry;
@@ -93,35 +92,25 @@ impl Metrics {
         let bytes = || Some(Unit::Bytes);
         // Name, unit, meaning. The unit and, for what only grows, `_total` are appended to the name.
         let inner = Inner {
-            jobs: add(
-                r,
-                "jobs",
-                None,
-                "Jobs by how they ended (completed, failed, stopped) and, for failed ones, code",
-            ),
-            jobs_running: add(r, "jobs_running", None, "Jobs that run now"),
-            jobs_reused: add(r, "jobs_reused", None, "Jobs that an earlier attempt had published already"),
-            job_retries: add(r, "job_retries", None, "Failed attempts after which a job was tried again, by code"),
-            job_seconds: add_histogram(r, "job", seconds(), "Time of a job from taken to ended", &JOB_SECONDS),
+            jobs: add(r, "jobs", None, "Jobs by outcome (completed, failed, stopped) and, for failed ones, code"),
+            jobs_running: add(r, "jobs_running", None, "Running jobs"),
+            jobs_reused: add(r, "jobs_reused", None, "Jobs already published by an earlier attempt"),
+            job_retries: add(r, "job_retries", None, "Failed attempts that were retried, by code"),
+            job_seconds: add_histogram(r, "job", seconds(), "Time of a job from its start to its end", &JOB_SECONDS),
             part_seconds: add_family(r, "part", seconds(), "Time of a part of the host's work", step_histogram),
             step_seconds: add_family(
                 r,
                 "step",
                 seconds(),
-                "Time of a step of the policy, as it names it",
+                "Time of a step of the policy, by the policy's name for it",
                 step_histogram,
             ),
             downloaded: add(r, "downloaded", bytes(), "Bytes that jobs have read from stores"),
             uploaded: add(r, "uploaded", bytes(), "Bytes that jobs have written to stores"),
-            published: add(r, "published", bytes(), "Bytes of what completed jobs have published, by store"),
+            published: add(r, "published", bytes(), "Bytes published by completed jobs, by store"),
             webhooks: add(r, "webhooks", None, "Webhooks by kind and whether they were delivered, kept or lost"),
-            webhook_attempts: add(r, "webhook_attempts", None, "Requests that webhooks took, by kind"),
-            encodes: add(
-                r,
-                "encodes",
-                None,
-                "Encodes by processor (gpu, cpu) and whether the GPU was left for the CPU",
-            ),
+            webhook_attempts: add(r, "webhook_attempts", None, "Requests sent for webhooks, by kind"),
+            encodes: add(r, "encodes", None, "Encodes by processor (gpu, cpu) and whether they fell back from the GPU"),
             speed: add_family(
                 r,
                 "encode_speed",
@@ -129,30 +118,20 @@ impl Metrics {
                 "Media seconds per second of encoding",
                 speed_histogram,
             ),
-            policy: add(
-                r,
-                "policy_info",
-                None,
-                "The policies in force, by role (current, canary), name, version, sha256",
-            ),
-            policy_swaps: add(
-                r,
-                "policy_swaps",
-                None,
-                "Times that other policies came into force while the worker ran",
-            ),
-            policy_refusals: add(r, "policy_refusals", None, "Policies that were not taken, by code"),
-            policy_refused: add(r, "policy_refused", None, "Policies that the environment has and this worker not"),
+            policy: add(r, "policy_info", None, "Active policies by role (current, canary), name, version, sha256"),
+            policy_swaps: add(r, "policy_swaps", None, "Changes of the active policies while the worker ran"),
+            policy_refusals: add(r, "policy_refusals", None, "Policies that were refused, by code"),
+            policy_refused: add(r, "policy_refused", None, "Policies of the environment that this worker refuses"),
             policy_jobs: add(
                 r,
                 "policy_jobs",
                 None,
-                "Jobs by the role of their policy and how they ended (completed, failed, stopped)",
+                "Jobs by the role of their policy and outcome (completed, failed, stopped)",
             ),
-            host: add(r, "host_info", None, "This program's and ffmpeg's version"),
-            codes: Capped::new(MOST_NAMES),
-            steps: Capped::new(MOST_STEPS),
-            stores: Capped::new(MOST_NAMES),
+            host: add(r, "host_info", None, "Versions of this program and of ffmpeg"),
+            codes: LabelLimit::new(MAX_NAMES),
+            steps: LabelLimit::new(MAX_STEPS),
+            stores: LabelLimit::new(MAX_NAMES),
             registry,
         };
         Self(Arc::new(inner))
@@ -165,8 +144,8 @@ impl Metrics {
         Ok(out)
     }
 
-    /// Counts what an event tells. How long the steps of a policy take and how fast a job was encoded can't be told
-    /// from events of several jobs: [`JobRunning::on`] counts these besides.
+    /// Counts an event. [`JobMetrics::on`] also measures the steps and the encoding speed, for which it needs to know the
+    /// job.
     pub fn on(&self, event: &Event) {
         let inner = &self.0;
         match event {
@@ -199,34 +178,34 @@ impl Metrics {
         }
     }
 
-    /// A job runs until what this returns is dropped.
-    pub fn job_started(&self) -> JobRunning {
+    /// The job counts as running until the returned value is dropped.
+    pub fn job_started(&self) -> JobMetrics {
         self.0.jobs_running.inc();
-        JobRunning { metrics: self.clone(), since: Instant::now(), course: Mutex::default() }
+        JobMetrics { metrics: self.clone(), since: Instant::now(), timing: Mutex::default() }
     }
 
-    /// A job was called off, which no event tells.
+    /// A job was cancelled, for which there is no event.
     pub fn job_stopped(&self) {
         self.0.ended("stopped", Cow::Borrowed(""));
     }
 
-    /// What a job has read from stores and written to them, in bytes.
+    /// Bytes that a job has read from stores and written to them.
     pub fn traffic(&self, read: u64, written: u64) {
         self.0.downloaded.inc_by(read);
         self.0.uploaded.inc_by(written);
     }
 
-    /// These policies are in force from now on, and no others.
+    /// Replaces the active policies.
     pub fn policies(&self, standing: &Standing) {
         self.0.policy.clear();
         let canary = standing.canary.as_ref().map(|(_, policy)| (Role::Canary, policy));
         for (role, policy) in std::iter::once((Role::Current, &standing.current)).chain(canary) {
-            self.policy_in_force(role, policy.name(), policy.version(), policy.digest());
+            self.active_policy(role, policy.name(), policy.version(), policy.digest());
         }
         self.0.policy_refused.set(i64::try_from(standing.refused.len()).unwrap_or(i64::MAX));
     }
 
-    fn policy_in_force(&self, role: Role, name: &str, version: &str, digest: &str) {
+    fn active_policy(&self, role: Role, name: &str, version: &str, digest: &str) {
         let labels = [
             label("role", role.name()),
             ("name", short(name).into()),
@@ -236,7 +215,6 @@ impl Metrics {
         self.0.policy.get_or_create(&labels).set(1);
     }
 
-    /// Something changed about the policies in force.
     pub fn policy_change(&self, change: &Change) {
         self.policies(&change.standing);
         if change.swapped {
@@ -247,7 +225,6 @@ impl Metrics {
         }
     }
 
-    /// A policy was not taken.
     pub fn policy_refusal(&self, refusal: &Refusal) {
         self.0.policy_refusals.get_or_create(&[("code", self.0.codes.value(&refusal.code))]).inc();
     }
@@ -262,7 +239,7 @@ impl Metrics {
         self.0.policy_jobs.get_or_create(&[label("role", role.name()), label("outcome", outcome)]).inc();
     }
 
-    /// What runs here.
+    /// Versions of this program and of ffmpeg.
     pub fn host(&self, version: &str, ffmpeg: &str) {
         self.0.host.clear();
         let labels = [("version", short(version).into()), ("ffmpeg", short(ffmpeg).into())];
@@ -300,34 +277,34 @@ impl Inner {
     }
 }
 
-/// A job that runs. It is counted as running, and as so many seconds, until this is dropped.
-pub struct JobRunning {
+/// Measures one job from its creation to its drop.
+pub struct JobMetrics {
     metrics: Metrics,
     since: Instant,
-    course: Mutex<Course>,
+    timing: Mutex<JobTiming>,
 }
 
 #[derive(Default)]
-struct Course {
+struct JobTiming {
     step: Option<(String, Instant)>,
     encoding_ms: u64,
 }
 
-impl JobRunning {
-    /// Counts what an event of this job tells: what [`Metrics::on`] does, and how long steps and encoding take.
+impl JobMetrics {
+    /// Counts an event as [`Metrics::on`] does, and measures steps and encoding.
     pub fn on(&self, event: &Event) {
         self.metrics.on(event);
         let inner = &self.metrics.0;
-        let mut course = self.course.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut timing = self.timing.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
-            Event::Step { step, .. } if course.step.as_ref().is_none_or(|(name, _)| name != step) => {
-                if let Some((before, since)) = course.step.replace((step.clone(), Instant::now())) {
+            Event::Step { step, .. } if timing.step.as_ref().is_none_or(|(name, _)| name != step) => {
+                if let Some((before, since)) = timing.step.replace((step.clone(), Instant::now())) {
                     inner.step_took(&before, since.elapsed());
                 }
             }
-            Event::Done { part: "encode", ms } => course.encoding_ms += ms,
-            Event::Completed { report: Some(report), .. } if course.encoding_ms > 0 => {
-                let speed = report.duration_ms as f64 / course.encoding_ms as f64;
+            Event::Done { part: "encode", ms } => timing.encoding_ms += ms,
+            Event::Completed { report: Some(report), .. } if timing.encoding_ms > 0 => {
+                let speed = report.duration_ms as f64 / timing.encoding_ms as f64;
                 inner.speed.get_or_create(&[label("processor", report.processor)]).observe(speed);
             }
             _ => {}
@@ -335,16 +312,16 @@ impl JobRunning {
     }
 }
 
-impl Observer for JobRunning {
+impl Observer for JobMetrics {
     fn on(&self, event: &Event) {
-        JobRunning::on(self, event);
+        JobMetrics::on(self, event);
     }
 }
 
-impl Drop for JobRunning {
+impl Drop for JobMetrics {
     fn drop(&mut self) {
         let inner = &self.metrics.0;
-        if let Some((step, since)) = self.course.get_mut().unwrap_or_else(PoisonError::into_inner).step.take() {
+        if let Some((step, since)) = self.timing.get_mut().unwrap_or_else(PoisonError::into_inner).step.take() {
             inner.step_took(&step, since.elapsed());
         }
         inner.job_seconds.observe(self.since.elapsed().as_secs_f64());
@@ -352,21 +329,21 @@ impl Drop for JobRunning {
     }
 }
 
-/// The values of a label, as many as are let through.
-struct Capped {
+/// Limits the number of values of a label.
+struct LabelLimit {
     seen: Mutex<BTreeSet<String>>,
-    most: usize,
+    max: usize,
 }
 
-impl Capped {
-    fn new(most: usize) -> Self {
-        Self { seen: Mutex::default(), most }
+impl LabelLimit {
+    fn new(max: usize) -> Self {
+        Self { seen: Mutex::default(), max }
     }
 
     fn value(&self, value: &str) -> Cow<'static, str> {
         let value = short(value);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.contains(&value) || (seen.len() < self.most && seen.insert(value.clone())) {
+        if seen.contains(&value) || (seen.len() < self.max && seen.insert(value.clone())) {
             Cow::Owned(value)
         } else {
             Cow::Borrowed(OTHER)
@@ -375,7 +352,7 @@ impl Capped {
 }
 
 fn short(value: &str) -> String {
-    printable(value, LONGEST_VALUE)
+    printable(value, MAX_VALUE_LENGTH)
 }
 
 fn label(name: &'static str, value: &'static str) -> (&'static str, Cow<'static, str>) {

@@ -1,4 +1,4 @@
-//! What is counted, as it is read.
+//! Tests of the metrics as they are scraped.
 
 use fault::{Blame, Failure};
 use job::event::Event;

@@ -1,4 +1,4 @@
-//! What an operator sees of a running worker: a log of JSON lines, metrics, and whether it is well.
+//! What an operator sees of a running worker: a log of JSON lines, metrics, and its health.
 
 mod fields;
 mod level;
@@ -15,5 +15,5 @@ mod metrics_tests;
 pub use fault::redact::{MARK, Redactor};
 pub use level::{LogLevel, log_level};
 pub use log::{JsonLog, install};
-pub use metrics::{JobRunning, Metrics};
+pub use metrics::{JobMetrics, Metrics};
 pub use server::{Health, ObserveError, ObserveServer};

@@ -1,4 +1,4 @@
-//! The port that monitoring looks at.
+//! The HTTP server for monitoring.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,18 +18,10 @@ use super::Metrics;
 /// What the format's specification asks for; Prometheus goes by it.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Why nothing can be looked at.
 #[derive(Debug, thiserror::Error)]
 pub enum ObserveError {
-    /// The port is taken, or not ours to take.
     #[error("metrics can't be served on {address}; choose another address or port")]
-    Listen {
-        /// Where it was to be.
-        address: SocketAddr,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// The system took the port away.
+    Listen { address: SocketAddr, source: std::io::Error },
     #[error("metrics are no longer served")]
     Serve(#[source] std::io::Error),
 }
@@ -43,65 +35,62 @@ impl Fault for ObserveError {
     }
 }
 
-/// How the worker is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Health {
-    /// Whether it works: 200, else 503.
-    pub well: bool,
-    /// What is told besides.
+    /// 200, else 503.
+    pub healthy: bool,
+    /// The response body.
     pub detail: Value,
 }
 
-type Look = dyn Fn() -> Health + Send + Sync;
-
-struct Desk {
+struct ServerState {
     metrics: Metrics,
-    health: Box<Look>,
+    health: Box<dyn Fn() -> Health + Send + Sync>,
 }
 
 /// Serves `/metrics` and `/health`.
 pub struct ObserveServer {
     listener: TcpListener,
     address: SocketAddr,
-    desk: Arc<Desk>,
+    state: Arc<ServerState>,
 }
 
 impl ObserveServer {
-    /// Takes the port. `health` is called for each request and must not block.
+    /// Binds the port. `health` is called for each request and must not block.
     pub async fn bind(
         address: SocketAddr,
         metrics: Metrics,
         health: impl Fn() -> Health + Send + Sync + 'static,
     ) -> Result<Self, ObserveError> {
-        let refused = |source| ObserveError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(refused)?;
-        let address = listener.local_addr().map_err(refused)?;
-        Ok(Self { listener, address, desk: Arc::new(Desk { metrics, health: Box::new(health) }) })
+        let failed = |source| ObserveError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, address, state: Arc::new(ServerState { metrics, health: Box::new(health) }) })
     }
 
-    /// Where it listens, with the port that the system chose if none was asked for.
+    /// Has the port that the system chose if port 0 was asked for.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Answers until `drain` is cancelled. What is asked then is not waited for: it can be asked elsewhere.
+    /// Serves until `drain` is cancelled. Requests in progress are dropped.
     pub async fn run(self, drain: CancellationToken) -> Result<(), ObserveError> {
-        let router = Router::new().route("/metrics", get(metrics)).route("/health", get(health)).with_state(self.desk);
+        let router = Router::new().route("/metrics", get(metrics)).route("/health", get(health)).with_state(self.state);
         let server = axum::serve(self.listener, router);
         drain.run_until_cancelled(server.into_future()).await.unwrap_or(Ok(())).map_err(ObserveError::Serve)
     }
 }
 
-async fn metrics(State(desk): State<Arc<Desk>>) -> Response {
-    match desk.metrics.render() {
+async fn metrics(State(state): State<Arc<ServerState>>) -> Response {
+    match state.metrics.render() {
         Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
-async fn health(State(desk): State<Arc<Desk>>) -> Response {
-    let health = (desk.health)();
-    let status = if health.well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+async fn health(State(state): State<Arc<ServerState>>) -> Response {
+    let health = (state.health)();
+    let status = if health.healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, [(header::CONTENT_TYPE, "application/json")], health.detail.to_string()).into_response()
 }
 
@@ -124,11 +113,11 @@ mod tests {
 
     #[tokio::test]
     async fn metrics_and_health_are_served_until_the_end() {
-        let well = Arc::new(AtomicBool::new(true));
-        let seen = Arc::clone(&well);
+        let healthy = Arc::new(AtomicBool::new(true));
+        let seen = Arc::clone(&healthy);
         let health = move || {
-            let well = seen.load(Ordering::Relaxed);
-            Health { well, detail: json!({ "well": well }) }
+            let healthy = seen.load(Ordering::Relaxed);
+            Health { healthy, detail: json!({ "healthy": healthy }) }
         };
         let metrics = Metrics::new();
         let _running = metrics.job_started();
@@ -142,8 +131,8 @@ mod tests {
         assert!(text.contains("\ncodex_jobs_running 1\n") && text.ends_with("# EOF\n"), "{text}");
 
         let (status, kind, text) = ask(format!("{url}/health")).await;
-        assert_eq!((status, kind.as_str(), text.as_str()), (200, "application/json", r#"{"well":true}"#));
-        well.store(false, Ordering::Relaxed);
+        assert_eq!((status, kind.as_str(), text.as_str()), (200, "application/json", r#"{"healthy":true}"#));
+        healthy.store(false, Ordering::Relaxed);
         assert_eq!(ask(format!("{url}/health")).await.0, 503);
         assert_eq!(ask(format!("{url}/else")).await.0, 404);
 
@@ -152,8 +141,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_taken_port_is_named() {
-        let health = || Health { well: true, detail: Value::Null };
+    async fn an_error_names_the_taken_port() {
+        let health = || Health { healthy: true, detail: Value::Null };
         let first = ObserveServer::bind(ANY, Metrics::new(), health).await.unwrap();
         let error = ObserveServer::bind(first.address(), Metrics::new(), health).await.err().unwrap();
         assert_eq!(error.code(), "observe.listen");

@@ -1,4 +1,4 @@
-//! The routes, and the server below them.
+//! The routes and their server.
 
 use std::future::IntoFuture as _;
 use std::net::SocketAddr;
@@ -16,91 +16,74 @@ use axum::routing::{get, post};
 use runpod::Handler;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use webhook::UrlRules;
 
 use super::ServeError;
-use super::book::{Book, Refusal, Ticket};
-use super::entry::Status;
-use super::guard::only_this_machine;
-use super::request::Request;
-use super::run::{Runner, STOPPING};
-use super::tell::Teller;
+use super::guard::require_local_names;
+use super::jobs::{Jobs, JobsError};
+use super::record::Status;
+use super::request::JobRequest;
+use super::run::{Runner, STOP_TIMEOUT};
 
-/// Largest body, as in the cloud.
+/// The cloud's limit.
 const MAX_BODY: usize = 10 * 1024 * 1024;
 
-/// How long answers that are under way may take when the jobs have ended.
-const LAST_ANSWERS: Duration = Duration::from_secs(1);
+/// How long responses may take after the last job has ended.
+const LAST_RESPONSES: Duration = Duration::from_secs(1);
 
-const ROUTES: &str = "this API has POST /run, POST /runsync, GET /status/{id}, POST /stream/{id}, POST /cancel/{id}, \
-                      POST /retry/{id} and GET /health";
+const ROUTES: &str =
+    "this API has POST /run, POST /runsync, GET and POST /status/{id}, POST /cancel/{id} and GET /health";
 
-/// The local API, with its port taken.
+/// The local API, bound to its port.
 pub struct LocalApi {
     listener: TcpListener,
     address: SocketAddr,
-    desk: Arc<Desk>,
+    state: Arc<ApiState>,
 }
 
-/// What the routes share.
-struct Desk {
+struct ApiState {
     runner: Runner,
     concurrency: usize,
-    /// Calls everything off.
+    /// Cancels every job.
     stop: CancellationToken,
     tasks: Mutex<JoinSet<()>>,
 }
 
 impl LocalApi {
-    /// Takes the port and gets ready to run so many jobs at a time, one at least. On a loopback address, only programs of
-    /// this machine are answered, and a job's `webhook` may be an http address of this machine; else it must be https and
-    /// public, because others can ask for jobs then.
+    /// Binds the port and prepares to run up to `concurrency` jobs at a time, at least one. On a loopback address, only
+    /// requests that name this machine are answered.
     pub async fn bind(address: SocketAddr, handler: Arc<dyn Handler>, concurrency: usize) -> Result<Self, ServeError> {
-        let rules = if address.ip().is_loopback() { UrlRules::local() } else { UrlRules::production() };
-        Self::with_teller(address, handler, concurrency, Teller::new(rules)?).await
-    }
-
-    /// The same with another way to tell the end of a job.
-    pub(super) async fn with_teller(
-        address: SocketAddr,
-        handler: Arc<dyn Handler>,
-        concurrency: usize,
-        teller: Teller,
-    ) -> Result<Self, ServeError> {
-        let refused = |source| ServeError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(refused)?;
-        let address = listener.local_addr().map_err(refused)?;
+        let failed = |source| ServeError { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
         let concurrency = concurrency.clamp(1, Semaphore::MAX_PERMITS);
         let stop = CancellationToken::new();
-        let (book, slots) = (Book::new(stop.clone()), Arc::new(Semaphore::new(concurrency)));
-        let runner = Runner { book, handler, slots, teller };
-        Ok(Self { listener, address, desk: Arc::new(Desk { runner, concurrency, stop, tasks: Mutex::default() }) })
+        let runner = Runner { jobs: Jobs::new(stop.clone()), handler, slots: Arc::new(Semaphore::new(concurrency)) };
+        Ok(Self { listener, address, state: Arc::new(ApiState { runner, concurrency, stop, tasks: Mutex::default() }) })
     }
 
-    /// Where it listens, with the port that the system chose if none was asked for.
+    /// Has the port that the system chose if port 0 was asked for.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Answers until `drain` is cancelled. Then it accepts nothing more, calls off what waits and runs, gives these jobs
-    /// and their answers a moment to end, and returns.
+    /// Serves until `drain` is cancelled. Then it stops accepting requests, cancels queued and running jobs, gives them
+    /// and their responses a moment to end, and returns.
     pub async fn run(self, drain: CancellationToken) {
-        let Self { listener, address, desk } = self;
-        // Also where this future is dropped: a job must not outlive its server.
-        let _end = desk.stop.clone().drop_guard();
-        let alone = address.ip().is_loopback();
-        if !alone {
-            warn!(%address, "whoever reaches this address can have jobs run: there is no authorisation");
+        let Self { listener, address, state } = self;
+        // Also when this future is dropped: a job must not outlive its server.
+        let _stop_jobs = state.stop.clone().drop_guard();
+        let loopback = address.ip().is_loopback();
+        if !loopback {
+            warn!(%address, "anyone who can reach this address can run jobs: there is no authorisation");
         }
-        info!(%address, concurrency = desk.concurrency, "the local API is ready");
-        let told = drain.clone();
-        let server = axum::serve(listener, router(Arc::clone(&desk), alone))
-            .with_graceful_shutdown(async move { told.cancelled().await })
+        info!(%address, concurrency = state.concurrency, "the local API is ready");
+        let server = axum::serve(listener, router(Arc::clone(&state), loopback))
+            .with_graceful_shutdown(drain.clone().cancelled_owned())
             .into_future();
         let mut server = std::pin::pin!(server);
         tokio::select! {
@@ -110,179 +93,141 @@ impl LocalApi {
                 }
             }
             () = drain.cancelled() => {
-                desk.stop.cancel();
+                state.stop.cancel();
                 // Both at once: a request that waits for a job is answered when the job has stopped.
-                let jobs = desk.last_jobs();
+                let jobs = state.finish_jobs();
                 tokio::pin!(jobs);
                 tokio::select! {
                     () = &mut jobs => {
-                        let _ = timeout(LAST_ANSWERS, server).await;
+                        let _ = timeout(LAST_RESPONSES, server).await;
                     }
                     _ = &mut server => jobs.await,
                 }
             }
         }
-        info!("the local API has ended");
+        info!("the local API has stopped");
     }
 }
 
-fn router(desk: Arc<Desk>, alone: bool) -> Router {
+fn router(state: Arc<ApiState>, loopback: bool) -> Router {
     Router::new()
         .route("/run", post(run))
         .route("/runsync", post(runsync))
         .route("/status/{id}", get(status).post(status))
-        .route("/stream/{id}", get(stream).post(stream))
         .route("/cancel/{id}", post(cancel))
-        .route("/retry/{id}", post(retry))
         .route("/health", get(health))
-        .fallback(async || Denied(StatusCode::NOT_FOUND, ROUTES.to_owned()))
-        .method_not_allowed_fallback(async || Denied(StatusCode::METHOD_NOT_ALLOWED, ROUTES.to_owned()))
+        .fallback(async || ApiError(StatusCode::NOT_FOUND, ROUTES.to_owned()))
+        .method_not_allowed_fallback(async || ApiError(StatusCode::METHOD_NOT_ALLOWED, ROUTES.to_owned()))
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(from_fn_with_state(alone, only_this_machine))
-        .with_state(desk)
+        .layer(from_fn_with_state(loopback, require_local_names))
+        .with_state(state)
 }
 
-impl Desk {
-    /// A runner, if one is free at this moment.
-    fn slot(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.runner.slots).try_acquire_owned().ok()
-    }
-
-    /// Takes a job and begins it. Gives its id, and where it is at this moment.
-    fn submit(&self, body: Result<Bytes, BytesRejection>) -> Result<(String, Status), Denied> {
+impl ApiState {
+    /// Accepts a job and starts its task. Returns its id and its status at this moment.
+    fn submit(&self, body: Result<Bytes, BytesRejection>) -> Result<(String, Status), ApiError> {
         let body = body.map_err(|rejection| match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => {
-                let error = format!("the body has more than {MAX_BODY} bytes; put what is large into a store");
-                Denied(StatusCode::PAYLOAD_TOO_LARGE, error)
+                let error = format!("the body has more than {MAX_BODY} bytes; put large data into a store");
+                ApiError(StatusCode::PAYLOAD_TOO_LARGE, error)
             }
-            other => Denied(other, rejection.body_text()),
+            other => ApiError(other, rejection.body_text()),
         })?;
-        let bad = |error: String| Denied(StatusCode::BAD_REQUEST, error);
-        let request = Request::parse(&body).map_err(|error| bad(error.to_string()))?;
-        if let Some(url) = &request.webhook {
-            self.runner.teller.check(url).map_err(|error| bad(format!("`webhook`: {error}")))?;
-        }
-        let slot = self.slot();
-        let ticket = self.runner.book.enter(request, body.len(), slot.is_some())?;
-        Ok(self.begin(ticket, slot))
-    }
-
-    fn begin(&self, ticket: Ticket, slot: Option<OwnedSemaphorePermit>) -> (String, Status) {
-        let begun = (ticket.id.clone(), if slot.is_some() { Status::InProgress } else { Status::InQueue });
+        let request = JobRequest::parse(&body).map_err(|error| ApiError(StatusCode::BAD_REQUEST, error.to_string()))?;
+        let slot = Arc::clone(&self.runner.slots).try_acquire_owned().ok();
+        let status = if slot.is_some() { Status::InProgress } else { Status::InQueue };
+        let job = self.runner.jobs.accept(request, body.len(), slot.is_some())?;
+        let id = job.id.clone();
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
-        tasks.spawn(self.runner.clone().run(ticket, slot));
-        begun
+        tasks.spawn(self.runner.clone().run(job, slot));
+        Ok((id, status))
     }
 
-    /// Waits for what was called off; what does not end is left behind.
-    async fn last_jobs(&self) {
+    /// Waits for cancelled jobs, for a limited time.
+    async fn finish_jobs(&self) {
         let mut tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
-        // A moment longer than a job has to stop, for telling its end.
+        // Longer than a single job has.
         let all = async { while tasks.join_next().await.is_some() {} };
-        if timeout(STOPPING + LAST_ANSWERS, all).await.is_err() {
-            warn!("some jobs have not ended; leaving them behind");
+        if timeout(STOP_TIMEOUT + LAST_RESPONSES, all).await.is_err() {
+            warn!("some jobs did not stop; they are abandoned");
         }
     }
 }
 
-async fn run(State(desk): State<Arc<Desk>>, body: Result<Bytes, BytesRejection>) -> Response {
-    desk.submit(body).map_or_else(Denied::into_response, brief)
+async fn run(State(state): State<Arc<ApiState>>, body: Result<Bytes, BytesRejection>) -> Result<Response, ApiError> {
+    let (id, status) = state.submit(body)?;
+    Ok(json_response(StatusCode::OK, &json!({ "id": id, "status": status.name() })))
 }
 
 async fn runsync(
-    State(desk): State<Arc<Desk>>,
+    State(state): State<Arc<ApiState>>,
     RawQuery(query): RawQuery,
     body: Result<Bytes, BytesRejection>,
-) -> Response {
-    let wait = match wait(query.as_deref()) {
-        Ok(wait) => wait,
-        Err(denied) => return denied.into_response(),
-    };
-    let id = match desk.submit(body) {
-        Ok((id, _)) => id,
-        Err(denied) => return denied.into_response(),
-    };
-    if let Ok(mut watched) = desk.runner.book.watch(&id) {
-        let end = watched.wait_for(|status: &Status| status.is_final());
+) -> Result<Response, ApiError> {
+    let wait = wait_of(query.as_deref())?;
+    let (id, _) = state.submit(body)?;
+    if let Ok(mut status) = state.runner.jobs.watch(&id) {
+        let end = status.wait_for(|status| status.is_final());
+        // A job that takes longer, or was forgotten, is answered like `/status`.
         match wait {
-            // Neither a job that takes longer nor one that was forgotten needs an answer of its own.
             Some(wait) => drop(timeout(wait, end).await),
             None => drop(end.await),
         }
     }
-    shown(desk.runner.book.view(&id))
+    view(state.runner.jobs.view(&id))
 }
 
-/// How long to wait for a job's end: as long as it takes, or as the query says.
-fn wait(query: Option<&str>) -> Result<Option<Duration>, Denied> {
+/// The `wait` of the query. `None` waits until the job ends.
+fn wait_of(query: Option<&str>) -> Result<Option<Duration>, ApiError> {
     let mut pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
     let Some((_, ms)) = pairs.find(|(name, _)| *name == "wait") else { return Ok(None) };
-    let problem = |_| Denied(StatusCode::BAD_REQUEST, "`wait` is not a whole number of milliseconds".to_owned());
+    let problem = |_| ApiError(StatusCode::BAD_REQUEST, "`wait` is not a whole number of milliseconds".to_owned());
     let ms = ms.parse::<u32>().map_err(problem)?;
     Ok(Some(Duration::from_millis(u64::from(ms))))
 }
 
-async fn status(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
-    shown(desk.runner.book.view(&id))
+async fn status(State(state): State<Arc<ApiState>>, Path(id): Path<String>) -> Result<Response, ApiError> {
+    view(state.runner.jobs.view(&id))
 }
 
-async fn stream(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
-    shown(desk.runner.book.stream(&id))
+async fn cancel(State(state): State<Arc<ApiState>>, Path(id): Path<String>) -> Result<Response, ApiError> {
+    view(state.runner.jobs.cancel(&id))
 }
 
-async fn cancel(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
-    shown(desk.runner.book.cancel(&id))
-}
-
-async fn retry(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
-    let slot = desk.slot();
-    match desk.runner.book.retry(&id, slot.is_some()) {
-        Ok(ticket) => brief(desk.begin(ticket, slot)),
-        Err(refusal) => Denied::from(refusal).into_response(),
-    }
-}
-
-async fn health(State(desk): State<Arc<Desk>>) -> Response {
-    let idle = desk.runner.slots.available_permits();
-    let running = desk.concurrency.saturating_sub(idle);
+async fn health(State(state): State<Arc<ApiState>>) -> Response {
+    let idle = state.runner.slots.available_permits();
+    let running = state.concurrency.saturating_sub(idle);
     let workers =
         json!({ "idle": idle, "initializing": 0, "ready": idle, "running": running, "throttled": 0, "unhealthy": 0 });
-    answer(StatusCode::OK, &json!({ "jobs": desk.runner.book.counts(), "workers": workers }))
+    json_response(StatusCode::OK, &json!({ "jobs": state.runner.jobs.counts(), "workers": workers }))
 }
 
-/// What a job is called, and where it was when it was taken.
-fn brief((id, status): (String, Status)) -> Response {
-    answer(StatusCode::OK, &json!({ "id": id, "status": status.name() }))
+fn view(view: Result<Value, JobsError>) -> Result<Response, ApiError> {
+    Ok(json_response(StatusCode::OK, &view?))
 }
 
-fn shown(view: Result<Value, Refusal>) -> Response {
-    view.map_or_else(|refusal| Denied::from(refusal).into_response(), |view| answer(StatusCode::OK, &view))
-}
+/// `{"error": …}` with this status.
+struct ApiError(StatusCode, String);
 
-/// A request that is refused, with the sentence that says why.
-struct Denied(StatusCode, String);
-
-impl From<Refusal> for Denied {
-    fn from(refusal: Refusal) -> Self {
-        let status = match refusal {
-            Refusal::Full => StatusCode::TOO_MANY_REQUESTS,
-            Refusal::Stopping => StatusCode::SERVICE_UNAVAILABLE,
-            Refusal::Known => StatusCode::CONFLICT,
-            Refusal::Unknown => StatusCode::NOT_FOUND,
-            Refusal::NotRetryable(_) => StatusCode::BAD_REQUEST,
+impl From<JobsError> for ApiError {
+    fn from(error: JobsError) -> Self {
+        let status = match error {
+            JobsError::QueueFull => StatusCode::TOO_MANY_REQUESTS,
+            JobsError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            JobsError::IdInUse => StatusCode::CONFLICT,
+            JobsError::UnknownId => StatusCode::NOT_FOUND,
         };
-        Self(status, refusal.to_string())
+        Self(status, error.to_string())
     }
 }
 
-impl IntoResponse for Denied {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        answer(self.0, &json!({ "error": self.1 }))
+        json_response(self.0, &json!({ "error": self.1 }))
     }
 }
 
-/// JSON.
-pub(super) fn answer(status: StatusCode, body: &Value) -> Response {
+pub(super) fn json_response(status: StatusCode, body: &Value) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }

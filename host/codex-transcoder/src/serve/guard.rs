@@ -1,4 +1,4 @@
-//! Who may ask. Without authorisation, a local API must not listen to every web page that is open in a browser.
+//! Protects a local API without authorisation from web pages that are open in a browser.
 
 use axum::extract::{Request, State};
 use axum::http::uri::{Authority, Uri};
@@ -7,30 +7,26 @@ use axum::middleware::Next;
 use axum::response::Response;
 use serde_json::json;
 
-use super::api::answer;
+use super::api::json_response;
+use crate::settings::is_this_machine;
 
-/// Refuses what a web page from elsewhere sends, and names of this machine that only somebody else can have made up
-/// (DNS rebinding). Only for a server that is for this machine alone.
-pub async fn only_this_machine(State(alone): State<bool>, request: Request, next: Next) -> Response {
-    if alone && !is_local(request.headers()) {
+/// On a loopback address, refuses requests whose `Host` or `Origin` names another machine: cross-site requests and DNS
+/// rebinding.
+pub async fn require_local_names(State(loopback): State<bool>, request: Request, next: Next) -> Response {
+    if loopback && !is_local(request.headers()) {
         let error = "this API is for programs on this machine: the Host and Origin headers must name it";
-        return answer(StatusCode::FORBIDDEN, &json!({ "error": error }));
+        return json_response(StatusCode::FORBIDDEN, &json!({ "error": error }));
     }
     next.run(request).await
 }
 
 fn is_local(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    let host = text(header::HOST).is_none_or(|host| host.parse().is_ok_and(|host: Authority| names_us(host.host())));
+    let host =
+        text(header::HOST).is_none_or(|host| host.parse().is_ok_and(|host: Authority| is_this_machine(host.host())));
     let origin = text(header::ORIGIN)
-        .is_none_or(|origin| origin.parse().is_ok_and(|origin: Uri| origin.host().is_some_and(names_us)));
+        .is_none_or(|origin| origin.parse().is_ok_and(|origin: Uri| origin.host().is_some_and(is_this_machine)));
     host && origin
-}
-
-fn names_us(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    let host = host.to_ascii_lowercase();
-    address.map_or(host == "localhost" || host.ends_with(".localhost"), |address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -47,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_this_machine_pass_and_others_do_not() {
+    fn only_names_of_this_machine_are_accepted() {
         assert!(is_local(&HeaderMap::new()));
         for host in ["localhost:8000", "127.0.0.1:8000", "127.0.0.1", "[::1]:8000", "LocalHost", "api.localhost:1"] {
             assert!(local(host, None), "{host}");
@@ -58,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_from_elsewhere_are_refused() {
+    fn pages_of_other_sites_are_refused() {
         assert!(local("localhost:8000", Some("http://localhost:3000")));
         assert!(local("localhost:8000", Some("http://[::1]:3000")));
         for origin in ["https://evil.example", "null", "", "file://"] {

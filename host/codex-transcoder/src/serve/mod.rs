@@ -1,27 +1,26 @@
-//! The API of RunPod Serverless on one's own machine: what is written against `/run`, `/runsync` and `/status` works
-//! without the cloud.
+//! The job API of RunPod Serverless on your own machine: clients of `/run`, `/runsync`, `/status`, `/cancel` and
+//! `/health` work without the cloud.
 //!
-//! [`LocalApi`] answers requests; behind it, a book knows every job, a runner runs them, and a teller tells their ends.
+//! [`LocalApi`] answers requests, `jobs` holds the state of every job, and `run` runs them.
 //!
-//! What differs from the cloud: there is no authorisation, no default for `policy.executionTimeout`, and `/runsync` waits
-//! until the end unless it is told `?wait=` so many milliseconds. `/run` answers `IN_PROGRESS` where a runner is free, as
-//! the local server of RunPod's client does, and `IN_QUEUE` where none is, as the cloud does.
+//! Differences from the cloud: there is no authorisation, no default for `policy.executionTimeout`, and `/runsync` waits
+//! until the end unless `?wait=` gives a number of milliseconds. `/run` answers `IN_PROGRESS` when a slot is free, as the
+//! local server of RunPod's client does, and `IN_QUEUE` when none is, as the cloud does.
 
 mod api;
-mod book;
-mod entry;
 mod error;
 mod guard;
+mod jobs;
+mod record;
 mod request;
 mod run;
-mod tell;
 
 #[cfg(test)]
 mod api_tests;
 #[cfg(test)]
-mod stand;
+mod test_server;
 
 pub use api::LocalApi;
 pub use error::ServeError;
-pub use request::{BadRequest, Request};
+pub use request::{BadRequest, JobRequest};
 pub use run::one_job;

@@ -1,4 +1,4 @@
-//! What is asked for: the body of `/run` and `/runsync`, and the file that is given to a test run.
+//! The body of `/run` and `/runsync`, and the file of `--test-input`.
 
 use std::time::Duration;
 
@@ -6,26 +6,18 @@ use fault::{Code, Fault, codes};
 use job::is_plain_id;
 use serde_json::{Map, Value};
 
-/// Why a body is no job.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadRequest {
-    /// Not JSON.
     #[error("the body is not JSON: {0}; {{\"input\": {{...}}}} is expected")]
     NotJson(String),
-    /// JSON, but no object.
     #[error("the body is not an object; {{\"input\": {{...}}}} is expected")]
     NotAnObject,
-    /// Nothing to work on.
     #[error("`input` is missing; {{\"input\": {{...}}}} is expected")]
     NoInput,
-    /// A field of another type, or beyond its limits.
+    #[error("`webhook` is not supported here: ask /status, or set `webhookUrl` in `input`")]
+    Webhook,
     #[error("`{field}` is not {expected}")]
-    Field {
-        /// Which.
-        field: &'static str,
-        /// What it should be.
-        expected: &'static str,
-    },
+    Field { field: &'static str, expected: &'static str },
 }
 
 impl Fault for BadRequest {
@@ -34,74 +26,66 @@ impl Fault for BadRequest {
     }
 }
 
-/// How long a job may take, as its sender says.
+/// How long the sender lets a job take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
-    /// From its start: `policy.executionTimeout`.
+pub struct TimeLimits {
+    /// `policy.executionTimeout`, from the start.
     pub execution: Option<Duration>,
-    /// From its submission, the time in the queue included: `policy.ttl`.
-    pub life: Option<Duration>,
+    /// `policy.ttl`, from the submission: includes the time in the queue.
+    pub ttl: Option<Duration>,
 }
 
-/// A job that is asked for.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Request {
-    /// The id that it is given; one is made where there is none.
+pub struct JobRequest {
+    /// The server makes one where there is none.
     pub id: Option<String>,
-    /// What to work on.
     pub input: Value,
-    /// Whom to tell the end, not checked yet.
-    pub webhook: Option<String>,
-    /// How long it may take.
-    pub limits: Limits,
+    pub limits: TimeLimits,
 }
 
-impl Request {
-    /// Reads a body.
+impl JobRequest {
+    /// Reads the body of a request.
     pub fn parse(body: &[u8]) -> Result<Self, BadRequest> {
-        let body = serde_json::from_slice(body).map_err(|error| BadRequest::NotJson(error.to_string()))?;
+        let body: Value = serde_json::from_slice(body).map_err(|error| BadRequest::NotJson(error.to_string()))?;
+        // Silence would leave the sender waiting for a call that never comes.
+        if body.get("webhook").is_some_and(|url| !url.is_null()) {
+            return Err(BadRequest::Webhook);
+        }
         Self::read(body)
     }
 
-    /// The same from JSON. Fields that nobody knows are passed over, as the cloud does.
+    /// Reads a job. Unknown fields are ignored, as in the cloud.
     pub fn read(body: Value) -> Result<Self, BadRequest> {
         let Value::Object(mut body) = body else { return Err(BadRequest::NotAnObject) };
         let input = body.remove("input").filter(|input| !input.is_null()).ok_or(BadRequest::NoInput)?;
-        let id = text(&body, "id", "a text of 1 to 128 letters, digits, `_` and `-`", is_plain_id)?;
-        let webhook = text(&body, "webhook", "a URL", |_| true)?;
+        let id = match body.get("id") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(id)) if is_plain_id(id) => Some(id.clone()),
+            Some(_) => {
+                let expected = "a text of 1 to 128 letters, digits, `_` and `-`";
+                return Err(BadRequest::Field { field: "id", expected });
+            }
+        };
         let limits = match body.get("policy") {
-            None | Some(Value::Null) => Limits::default(),
-            Some(Value::Object(policy)) => Limits {
+            None | Some(Value::Null) => TimeLimits::default(),
+            Some(Value::Object(policy)) => TimeLimits {
                 execution: milliseconds(policy, "executionTimeout", "policy.executionTimeout")?,
-                life: milliseconds(policy, "ttl", "policy.ttl")?,
+                ttl: milliseconds(policy, "ttl", "policy.ttl")?,
             },
             Some(_) => return Err(BadRequest::Field { field: "policy", expected: "an object" }),
         };
-        Ok(Self { id, input, webhook, limits })
+        Ok(Self { id, input, limits })
     }
 }
 
-fn text(
-    body: &Map<String, Value>,
-    field: &'static str,
-    expected: &'static str,
-    good: fn(&str) -> bool,
-) -> Result<Option<String>, BadRequest> {
-    match body.get(field) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if good(text) => Ok(Some(text.clone())),
-        Some(_) => Err(BadRequest::Field { field, expected }),
-    }
-}
-
-/// The longest time that the cloud takes, a week.
-const MOST_MS: u64 = 7 * 24 * 3_600_000;
+/// A week, the cloud's limit.
+const MAX_MS: u64 = 7 * 24 * 3_600_000;
 
 fn milliseconds(policy: &Map<String, Value>, name: &str, field: &'static str) -> Result<Option<Duration>, BadRequest> {
     match policy.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => match value.as_u64() {
-            Some(ms @ 1..=MOST_MS) => Ok(Some(Duration::from_millis(ms))),
+            Some(ms @ 1..=MAX_MS) => Ok(Some(Duration::from_millis(ms))),
             _ => Err(BadRequest::Field { field, expected: "a whole number of milliseconds, 1 to 604800000" }),
         },
     }
@@ -114,18 +98,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_is_read_with_all_that_the_cloud_knows() {
-        let body = br#"{"input":{"a":1},"id":"job-1","webhook":"https://x.example/","s3Config":{},
+    fn a_body_may_have_every_field_of_the_cloud() {
+        let body = br#"{"input":{"a":1},"id":"job-1","s3Config":{},
             "policy":{"executionTimeout":5000,"ttl":60000,"lowPriority":true}}"#;
-        let request = Request::parse(body).unwrap();
+        let request = JobRequest::parse(body).unwrap();
         assert_eq!((request.id.as_deref(), &request.input), (Some("job-1"), &json!({"a": 1})));
-        assert_eq!(request.webhook.as_deref(), Some("https://x.example/"));
-        let (execution, life) = (Some(Duration::from_secs(5)), Some(Duration::from_secs(60)));
-        assert_eq!(request.limits, Limits { execution, life });
+        let (execution, ttl) = (Some(Duration::from_secs(5)), Some(Duration::from_secs(60)));
+        assert_eq!(request.limits, TimeLimits { execution, ttl });
     }
 
     #[test]
-    fn what_is_no_job_is_answered_with_a_sentence() {
+    fn a_bad_body_is_refused_with_the_reason() {
         for (body, expected) in [
             ("", "not JSON"),
             ("{\"input\":", "not JSON"),
@@ -134,16 +117,16 @@ mod tests {
             ("{\"input\":null}", "`input` is missing"),
             ("{\"input\":{},\"id\":7}", "`id` is not a text"),
             ("{\"input\":{},\"id\":\"../x\"}", "`id` is not a text of 1 to 128 letters"),
-            ("{\"input\":{},\"webhook\":{}}", "`webhook` is not a URL"),
+            ("{\"input\":{},\"webhook\":{}}", "`webhook` is not supported"),
             ("{\"input\":{},\"policy\":1}", "`policy` is not an object"),
             ("{\"input\":{},\"policy\":{\"ttl\":0}}", "`policy.ttl` is not a whole number"),
             ("{\"input\":{},\"policy\":{\"executionTimeout\":1.5}}", "`policy.executionTimeout` is not a whole number"),
             ("{\"input\":{},\"policy\":{\"ttl\":18446744073709551615}}", "`policy.ttl` is not a whole number"),
         ] {
-            let text = Request::parse(body.as_bytes()).unwrap_err().to_string();
+            let text = JobRequest::parse(body.as_bytes()).unwrap_err().to_string();
             assert!(text.contains(expected), "{body}: {text}");
         }
         let deep = "[".repeat(100_000);
-        assert!(matches!(Request::parse(deep.as_bytes()), Err(BadRequest::NotJson(_))));
+        assert!(matches!(JobRequest::parse(deep.as_bytes()), Err(BadRequest::NotJson(_))));
     }
 }

@@ -1,4 +1,4 @@
-//! Running jobs: those of the API, and a single one.
+//! Runs jobs: those of the API, and a single one from a file.
 
 use std::future::{Future, pending};
 use std::sync::Arc;
@@ -13,198 +13,180 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, error, info, info_span, warn};
 
-use super::book::{Book, Ticket, cancelled};
-use super::entry::{End, Status};
-use super::request::{BadRequest, Limits, Request};
-use super::tell::Teller;
+use super::jobs::{AcceptedJob, Jobs};
+use super::record::{JobResult, Status};
+use super::request::{BadRequest, JobRequest, TimeLimits};
 
-/// How long a job that was called off may take to stop. A handler promises one second.
-pub const STOPPING: Duration = Duration::from_secs(5);
+/// How long a cancelled job may take to stop. A handler promises one second.
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Runs one job from a body as `/run` takes it, and shows its progress in the log.
+/// Runs one job from a body as `/run` takes it, and logs its progress.
 pub async fn one_job(handler: &dyn Handler, body: Value, stop: CancellationToken) -> Result<Ended, BadRequest> {
-    let request = Request::read(body)?;
-    let deadline = Deadline::of(request.limits, Instant::now(), Some(Instant::now()));
+    let request = JobRequest::read(body)?;
+    let deadline = Deadline::first_of(request.limits, Instant::now(), Some(Instant::now()));
     let id = request.id.unwrap_or_else(|| format!("local-{}", uuid::Uuid::new_v4()));
-    let own = stop.child_token();
+    let job_stop = stop.child_token();
     let span = info_span!("job", job = id);
-    let job = handler.handle(Job { id, input: request.input }, Box::new(Log), own.clone()).instrument(span);
+    let job = Job { id, input: request.input };
+    let job = handler.handle(job, Box::new(LogProgress), job_stop.clone()).instrument(span);
     let mut job = std::pin::pin!(job);
     tokio::select! {
         biased;
         ended = &mut job => Ok(ended),
-        problem = Deadline::passed(deadline) => {
-            own.cancel();
-            let _ = timeout(STOPPING, job).await;
-            let error = json!({ "error_type": codes::job::TIMED_OUT.name, "error_message": problem, "retryable": false });
+        message = Deadline::passed(deadline) => {
+            job_stop.cancel();
+            let _ = timeout(STOP_TIMEOUT, job).await;
+            let error = json!({ "error_type": codes::job::TIMED_OUT.name, "error_message": message, "retryable": false });
             Ok(Ended::Failed { error, fresh_worker: false })
         }
     }
 }
 
-/// Shows progress to whoever reads the log.
-struct Log;
+struct LogProgress;
 
-impl Progress for Log {
+impl Progress for LogProgress {
     fn show(&self, output: Value) {
         info!(%output, "progress");
     }
 }
 
-/// When a job's time is over, and the sentence that says so.
+/// When a job times out, and the message that says so.
 #[derive(Clone, Debug)]
 struct Deadline {
     at: Instant,
-    problem: String,
+    message: String,
 }
 
 impl Deadline {
-    /// The first of a job's limits.
-    fn of(limits: Limits, submitted: Instant, started: Option<Instant>) -> Option<Self> {
-        let passed = |field: &str, from: Instant, time: Duration| Self {
+    fn first_of(limits: TimeLimits, submitted: Instant, started: Option<Instant>) -> Option<Self> {
+        let deadline = |field: &str, from: Instant, time: Duration| Self {
             at: from + time,
-            problem: format!("the job's time is over: policy.{field} is {} ms", time.as_millis()),
+            message: format!("the job timed out: policy.{field} is {} ms", time.as_millis()),
         };
-        let execution = limits.execution.zip(started).map(|(time, from)| passed("executionTimeout", from, time));
-        let life = limits.life.map(|time| passed("ttl", submitted, time));
-        execution.into_iter().chain(life).min_by_key(|deadline| deadline.at)
+        let execution = limits.execution.zip(started).map(|(time, from)| deadline("executionTimeout", from, time));
+        let ttl = limits.ttl.map(|time| deadline("ttl", submitted, time));
+        execution.into_iter().chain(ttl).min_by_key(|deadline| deadline.at)
     }
 
-    /// Waits for it, and forever where there is none.
+    /// Returns the message once the deadline has passed; never, where there is none.
     async fn passed(deadline: Option<Self>) -> String {
         match deadline {
             Some(deadline) => {
                 sleep_until(deadline.at).await;
-                deadline.problem
+                deadline.message
             }
             None => pending().await,
         }
     }
 }
 
-/// What runs the jobs of the API.
+/// Runs the jobs of the API, as many at a time as there are slots.
 #[derive(Clone)]
 pub struct Runner {
-    /// Knows them.
-    pub book: Book,
-    /// Does the work.
+    pub jobs: Jobs,
     pub handler: Arc<dyn Handler>,
-    /// How many at a time.
     pub slots: Arc<Semaphore>,
-    /// Tells their end.
-    pub teller: Teller,
 }
 
 impl Runner {
-    /// Runs a job to its end, at once in this slot or else when one is free, and tells whom it has to.
-    pub async fn run(self, ticket: Ticket, slot: Option<OwnedSemaphorePermit>) {
-        let Ticket { id, serial, webhook, stop, .. } = &ticket;
-        let end = self.end(&ticket, slot).await;
-        info!(job = id, status = end.status.name(), "ended");
-        // Left first: whoever sees that it has failed may try it again at once.
-        self.book.leave(id, *serial);
-        self.book.finish(id, *serial, end);
-        if let (Some(webhook), Ok(view)) = (webhook, self.book.view(id)) {
-            self.teller.tell(id, webhook, &view, stop).await;
-        }
+    /// Runs a job to its end: at once with `slot`, else when a slot is free.
+    pub async fn run(self, job: AcceptedJob, slot: Option<OwnedSemaphorePermit>) {
+        let id = job.id.clone();
+        let result = self.result(job, slot).await;
+        info!(job = id, status = result.status.name(), "ended");
+        self.jobs.task_ended(&id, result);
     }
 
-    async fn end(&self, ticket: &Ticket, slot: Option<OwnedSemaphorePermit>) -> End {
-        let Ticket { id, serial, input, limits, submitted, stop, .. } = ticket;
+    async fn result(&self, job: AcceptedJob, slot: Option<OwnedSemaphorePermit>) -> JobResult {
+        let AcceptedJob { id, input, limits, submitted, stop } = job;
         let _slot = match slot {
             Some(slot) => slot,
             None => tokio::select! {
                 biased;
-                () = stop.cancelled() => return cancelled(),
-                problem = Deadline::passed(Deadline::of(*limits, *submitted, None)) => return timed_out(problem),
+                () = stop.cancelled() => return JobResult::cancelled(),
+                message = Deadline::passed(Deadline::first_of(limits, submitted, None)) => return timed_out(message),
                 slot = Arc::clone(&self.slots).acquire_owned() => match slot {
                     Ok(slot) => slot,
-                    Err(_) => return cancelled(),
+                    Err(_) => return JobResult::cancelled(),
                 },
             },
         };
-        self.book.started(id, *serial);
-        let deadline = Deadline::of(*limits, *submitted, Some(Instant::now()));
-        let progress = Box::new(Show { book: self.book.clone(), id: id.clone(), serial: *serial });
-        let job = Job { id: id.clone(), input: input.clone() };
-        let (handler, own) = (Arc::clone(&self.handler), stop.child_token());
-        let (span, told) = (info_span!("job", job = id), own.clone());
-        // On a task of its own: a panic ends the job and not the server. The set ends the task with this one.
+        self.jobs.set_started(&id);
+        let deadline = Deadline::first_of(limits, submitted, Some(Instant::now()));
+        let progress = Box::new(RecordProgress { jobs: self.jobs.clone(), id: id.clone() });
+        let (handler, job_stop) = (Arc::clone(&self.handler), stop.child_token());
+        let (span, handler_stop) = (info_span!("job", job = id), job_stop.clone());
+        let job = Job { id: id.clone(), input };
+        // In a task of its own: a panic ends the job and not the server. Dropping the set aborts the task.
         let mut task = JoinSet::new();
-        task.spawn(async move { handler.handle(job, progress, told).await }.instrument(span));
-        let problem = tokio::select! {
+        task.spawn(async move { handler.handle(job, progress, handler_stop).await }.instrument(span));
+        let message = tokio::select! {
             biased;
-            ended = task.join_next() => return of(id, ended),
+            ended = task.join_next() => return result_of(&id, ended),
             () = stop.cancelled() => None,
-            problem = Deadline::passed(deadline) => Some(problem),
+            message = Deadline::passed(deadline) => Some(message),
         };
-        own.cancel();
-        let stopped = within(id, task.join_next()).await;
-        match problem {
-            Some(problem) => timed_out(problem),
-            None => stopped,
-        }
+        job_stop.cancel();
+        let stopped = wait_for_stop(&id, task.join_next()).await;
+        message.map_or(stopped, timed_out)
     }
 }
 
-/// The end of a job that has been told to stop. It may have been done at the same moment.
-async fn within(id: &str, ended: impl Future<Output = Option<Result<Ended, JoinError>>>) -> End {
-    match timeout(STOPPING, ended).await {
-        Ok(ended) => of(id, ended),
+/// The result of a job that was asked to stop. It may have completed at the same moment.
+async fn wait_for_stop(id: &str, ended: impl Future<Output = Option<Result<Ended, JoinError>>>) -> JobResult {
+    match timeout(STOP_TIMEOUT, ended).await {
+        Ok(ended) => result_of(id, ended),
         Err(_) => {
-            error!(job = id, "the job does not stop; leaving it behind");
-            cancelled()
+            error!(job = id, "the job did not stop; it is abandoned");
+            JobResult::cancelled()
         }
     }
 }
 
-/// What the sender sees of what the handler says.
-fn of(id: &str, ended: Option<Result<Ended, JoinError>>) -> End {
+fn result_of(id: &str, ended: Option<Result<Ended, JoinError>>) -> JobResult {
     match ended {
-        Some(Ok(Ended::Done(output))) => End { status: Status::Completed, output: Some(output), error: None },
+        Some(Ok(Ended::Done(output))) => JobResult { status: Status::Completed, output: Some(output), error: None },
         Some(Ok(Ended::Failed { error, fresh_worker })) => {
             if fresh_worker {
-                warn!(job = id, "in the cloud, this worker would be replaced now");
+                warn!(job = id, "RunPod would replace this worker now");
             }
-            failed(error)
+            failed(&error)
         }
-        Some(Ok(Ended::Stopped)) => cancelled(),
+        Some(Ok(Ended::Stopped)) => JobResult::cancelled(),
         Some(Err(reason)) => {
-            error!(job = id, %reason, "the job ended by a bug of this program");
-            failed(bug())
+            error!(job = id, %reason, "the job ended because of a bug in this program");
+            failed(&bug())
         }
-        None => failed(bug()),
+        None => failed(&bug()),
     }
 }
 
-/// The cloud shows an error as a text, also where it is an object.
-fn failed(error: Value) -> End {
+/// RunPod's `error` is a string, even when the handler returns an object.
+fn failed(error: &Value) -> JobResult {
     let error = error.as_str().map_or_else(|| error.to_string(), str::to_owned);
-    End { status: Status::Failed, output: None, error: Some(error) }
+    JobResult { status: Status::Failed, output: None, error: Some(error) }
 }
 
-fn timed_out(problem: String) -> End {
-    End { status: Status::TimedOut, output: None, error: Some(problem) }
+fn timed_out(message: String) -> JobResult {
+    JobResult { status: Status::TimedOut, output: None, error: Some(message) }
 }
 
-/// What the sender of a job hears of a panic. What it said is in the log: it may hold anything.
+/// The error of a job that panicked. The panic's message is only in the log, since it may contain anything.
 fn bug() -> Value {
     json!({
         "error_type": codes::host::BUG.name,
-        "error_message": "the job ended by a bug of the worker; its log says more",
+        "error_message": "the job ended because of a bug in the worker; see its log",
         "retryable": false,
     })
 }
 
-/// Shows a job's progress in the book.
-struct Show {
-    book: Book,
+struct RecordProgress {
+    jobs: Jobs,
     id: String,
-    serial: u64,
 }
 
-impl Progress for Show {
+impl Progress for RecordProgress {
     fn show(&self, output: Value) {
-        self.book.show(&self.id, self.serial, output);
+        self.jobs.set_progress(&self.id, output);
     }
 }

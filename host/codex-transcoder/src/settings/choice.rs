@@ -1,92 +1,58 @@
-//! Settings that are one of a few words.
+//! Settings whose value is one of a few words.
 
-/// One of a few words, each with a meaning.
+use std::fmt;
+
+use media::plan::Preference;
+use storage::s3::Dialect;
+use webhook::HttpRule;
+
 pub trait Choice: Copy + 'static {
-    /// The words, as they are written.
     const WORDS: &'static [&'static str];
-    /// The meanings, in the order of the words.
-    const ALL: &'static [Self];
+    /// In the order of the words.
+    const VALUES: &'static [Self];
 
-    /// What a word means.
-    fn of(word: &str) -> Option<Self> {
-        Self::WORDS.iter().zip(Self::ALL).find(|(known, _)| **known == word).map(|(_, &meaning)| meaning)
+    fn parse(word: &str) -> Option<Self> {
+        Self::WORDS.iter().zip(Self::VALUES).find(|(known, _)| **known == word).map(|(_, &value)| value)
     }
 }
 
-/// Declares an enum together with the words for it, so that each word is written once.
 macro_rules! choice {
-    ($(#[$about:meta])* $name:ident { $($(#[$meaning:meta])* $variant:ident = $word:literal,)+ }) => {
-        $(#[$about])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name { $($(#[$meaning])* $variant,)+ }
-
-        impl $crate::settings::choice::Choice for $name {
+    ($name:ident { $($word:literal => $variant:ident,)+ }) => {
+        impl Choice for $name {
             const WORDS: &'static [&'static str] = &[$($word,)+];
-            const ALL: &'static [Self] = &[$(Self::$variant,)+];
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(match self { $(Self::$variant => $word,)+ })
-            }
+            const VALUES: &'static [Self] = &[$(Self::$variant,)+];
         }
     };
 }
 
-choice! {
-    /// Which of the platform's environments a worker belongs to.
-    Environment {
-        /// The one that viewers use.
-        Production = "production",
-        /// The rehearsal of it.
-        Staging = "staging",
-        /// Work on one's own machine.
-        Dev = "dev",
+/// The platform's environment that a worker belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Environment {
+    Production,
+    Staging,
+    /// A developer's machine.
+    Dev,
+}
+
+impl fmt::Display for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Production => "production",
+            Self::Staging => "staging",
+            Self::Dev => "dev",
+        })
     }
 }
 
-choice! {
-    /// What to encode video on.
-    EncoderSetting {
-        /// As the policy prefers.
-        Auto = "auto",
-        /// The GPU, or fail.
-        Gpu = "gpu",
-        /// The CPU.
-        Cpu = "cpu",
-    }
+/// What a store is kept in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreKind {
+    S3,
+    Directory,
 }
 
-choice! {
-    /// Which webhooks may go out over plain http.
-    AllowHttp {
-        /// None.
-        Never = "never",
-        /// Those to this machine.
-        Loopback = "loopback",
-        /// All.
-        Everywhere = "everywhere",
-    }
-}
-
-choice! {
-    /// What stands behind the name of a store.
-    StoreKind {
-        /// A bucket that speaks S3.
-        S3 = "s3",
-        /// A folder of this machine.
-        Directory = "directory",
-    }
-}
-
-choice! {
-    /// Whose habits a bucket has.
-    DialectSetting {
-        /// Cloudflare R2.
-        R2 = "r2",
-        /// Backblaze B2.
-        B2 = "b2",
-        /// S3 as it is specified.
-        Plain = "plain",
-    }
-}
+choice! { Environment { "production" => Production, "staging" => Staging, "dev" => Dev, } }
+choice! { StoreKind { "s3" => S3, "directory" => Directory, } }
+choice! { Preference { "auto" => Auto, "gpu" => Gpu, "cpu" => Cpu, } }
+choice! { HttpRule { "never" => Never, "loopback" => Loopback, "everywhere" => Everywhere, } }
+choice! { Dialect { "r2" => R2, "b2" => B2, "plain" => Plain, } }

@@ -1,15 +1,16 @@
-//! Deployments that exist: their variables, unchanged and without a file.
+//! Existing deployments, which have variables and no file.
 
 use std::collections::BTreeMap;
 
 use policy::Place;
 use serde_json::json;
+use storage::s3::{Dialect, S3Settings, SecretKey};
 
 use super::*;
 
 const SECRET: &str = "0123456789abcdef01234567";
 
-/// The variables that every deployment has.
+/// The variables of every deployment.
 pub fn deployed() -> BTreeMap<String, String> {
     variables(&[
         ("R2_ENDPOINT", "https://acc0.r2.cloudflarestorage.com/"),
@@ -26,17 +27,17 @@ pub fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// The settings of a deployment with a few variables more.
+/// The settings of a deployment with more variables.
 fn with(more: &[(&str, &str)]) -> Settings {
     let mut all = deployed();
     all.extend(variables(more));
     Settings::read(None, &all).unwrap()
 }
 
-fn bucket<'a>(settings: &'a Settings, name: &str) -> &'a Bucket {
-    match &settings.stores.places[name] {
-        StorePlace::Bucket(bucket) => bucket,
-        StorePlace::Directory(folder) => panic!("{name} is {}", folder.display()),
+fn bucket<'a>(settings: &'a Settings, name: &str) -> &'a S3Settings {
+    match &settings.stores.by_name[name] {
+        StoreBackend::Bucket(bucket) => bucket,
+        StoreBackend::Directory(folder) => panic!("{name} is {}", folder.display()),
     }
 }
 
@@ -45,17 +46,17 @@ fn the_variables_of_existing_deployments_are_enough() {
     let settings = with(&[]);
     assert_eq!(settings.environment, Environment::Production);
     assert_eq!(settings.webhook.secret.expose(), SECRET);
-    assert_eq!(settings.stores.places.keys().collect::<Vec<_>>(), ["archive", "media"]);
+    assert_eq!(settings.stores.by_name.keys().collect::<Vec<_>>(), ["archive", "media"]);
     assert_eq!(settings.stores.originals, "media");
     let media = bucket(&settings, "media");
     assert_eq!(media.endpoint, "https://acc0.r2.cloudflarestorage.com");
-    assert_eq!((media.dialect, media.region.as_str()), (DialectSetting::R2, "auto"));
+    assert_eq!((media.dialect, media.region.as_deref()), (Dialect::R2, Some("auto")));
     assert_eq!((media.bucket.as_str(), media.access_key_id.as_str()), ("codex-media-production", "r2-id"));
-    assert_eq!(media.secret_access_key.expose(), "r2-geheimnis");
+    assert_eq!(media.secret_access_key, SecretKey::from("r2-geheimnis"));
     let archive = bucket(&settings, "archive");
-    assert_eq!((archive.dialect, archive.region.as_str()), (DialectSetting::B2, "us-west-004"));
+    assert_eq!((archive.dialect, archive.region.as_deref()), (Dialect::B2, Some("us-west-004")));
     assert_eq!((archive.bucket.as_str(), archive.access_key_id.as_str()), ("codex-mezzanine-production", "b2-id"));
-    assert_eq!(archive.secret_access_key.expose(), "b2-geheimnis");
+    assert_eq!(archive.secret_access_key, SecretKey::from("b2-geheimnis"));
     assert_eq!(settings.policy.json(), "{}");
 }
 
@@ -71,7 +72,7 @@ fn buckets_are_named_by_the_environment_unless_they_are_set() {
 #[test]
 fn assets_are_on_the_account_of_the_media() {
     let settings = with(&[("ASSETS_BUCKET_NAME", "codex-assets")]);
-    let expected = Bucket { bucket: "codex-assets".into(), ..bucket(&settings, "media").clone() };
+    let expected = S3Settings { bucket: "codex-assets".into(), ..bucket(&settings, "media").clone() };
     assert_eq!(bucket(&settings, "assets"), &expected);
 }
 
@@ -101,11 +102,11 @@ fn the_old_flags_become_settings_of_the_policy() {
 }
 
 #[test]
-fn a_flag_that_the_policy_built_in_does_not_know_breaks_nothing_and_reaches_other_policies() {
+fn a_flag_that_the_default_policy_lacks_breaks_nothing_and_reaches_other_policies() {
     let flag = ("ENABLE_THUMBNAIL_VARIANTS", "true");
     let settings = with(&[flag]);
     assert_eq!(settings.policy.json(), "{}");
-    assert_eq!(settings.notes, ["ENABLE_THUMBNAIL_VARIANTS has no effect: the policy built in has no such setting"]);
+    assert_eq!(settings.notes, ["ENABLE_THUMBNAIL_VARIANTS has no effect: the default policy has no such setting"]);
     let settings = with(&[flag, ("CODEX_POLICY", "/policies/lean.wasm")]);
     assert_eq!(settings.policy.json(), r#"{"thumbnailVariants":true}"#);
     assert!(settings.notes.is_empty());
@@ -121,8 +122,8 @@ fn the_variables_of_the_command_line_are_settings_too() {
     ]);
     assert_eq!(settings.policy.place, Place::Component("lean.wasm".into()));
     assert_eq!(settings.job.work_dir.unwrap().to_str(), Some("/scratch"));
-    assert_eq!(settings.job.ffmpeg.to_str(), Some("/opt/ffmpeg"));
-    assert_eq!(settings.job.ffprobe.unwrap().to_str(), Some("/opt/ffprobe"));
+    assert_eq!(settings.job.tools.ffmpeg.to_str(), Some("/opt/ffmpeg"));
+    assert_eq!(settings.job.tools.ffprobe.unwrap().to_str(), Some("/opt/ffprobe"));
 }
 
 #[test]
@@ -131,7 +132,7 @@ fn without_a_mezzanine_no_archive_is_needed() {
     all.retain(|name, _| !name.starts_with("B2_"));
     let error = Settings::read(None, &all).unwrap_err().to_string();
     assert!(
-        error.contains("`stores.archive` is not set up, and the policy built in keeps a mezzanine there"),
+        error.contains("`stores.archive` is not set up, and the default policy keeps a mezzanine there"),
         "{error}"
     );
     assert!(error.contains("`access_key_id` (CODEX_STORES_ARCHIVE_ACCESS_KEY_ID or B2_ACCESS_KEY_ID)"), "{error}");
@@ -139,7 +140,7 @@ fn without_a_mezzanine_no_archive_is_needed() {
         let mut all = all.clone();
         all.extend(variables(&[more]));
         let settings = Settings::read(None, &all).unwrap();
-        assert_eq!(settings.stores.places.keys().collect::<Vec<_>>(), ["media"]);
+        assert_eq!(settings.stores.by_name.keys().collect::<Vec<_>>(), ["media"]);
     }
 }
 
@@ -153,7 +154,7 @@ fn a_variable_that_is_empty_counts_as_not_set() {
 fn neither_debug_nor_json_shows_a_secret() {
     let settings = with(&[("ASSETS_BUCKET_NAME", "codex-assets")]);
     let shown = format!("{settings:?} {settings:#?} {}", settings.policy.json());
-    let secrets: Vec<&str> = settings.secrets().into_iter().map(SecretText::expose).collect();
+    let secrets: Vec<&str> = settings.secrets.iter().map(SecretText::expose).collect();
     assert_eq!(secrets, [SECRET, "b2-geheimnis", "r2-geheimnis"]);
     for secret in secrets {
         assert!(!shown.contains(secret), "{secret}");

@@ -1,4 +1,4 @@
-//! The settings file: TOML, with the line of every value.
+//! Reads the settings file and keeps the line of every value.
 
 use std::path::Path;
 
@@ -6,34 +6,33 @@ use fault::text::printable;
 use serde_json::{Map, Number, Value as Json};
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{self, KeyDoc, Kind, NAME, Place};
+use super::keys::{self, Kind, NAME, PathMatch, SettingSpec};
 use super::problem::{Origin, ProblemKind};
 use super::raw::Raw;
 use super::value;
 
-/// Reads the text of a file.
 pub fn read(path: &Path, text: &str, raw: &mut Raw) {
     let (root, errors) = DeTable::parse_recoverable(text);
-    let mut reader = Reader { path, text, raw };
+    let mut reader = TomlReader { path, text, raw };
     for error in &errors {
-        let origin = reader.at(error.span().map_or(0, |span| span.start));
+        let origin = reader.origin_at(error.span().map_or(0, |span| span.start));
         let message = format!("this is not TOML: {}", error.message());
         reader.raw.problem(ProblemKind::Syntax, "", Some(origin), message);
     }
-    // What is left of a broken file would be complained about for the wrong reasons.
+    // Problems in the rest of a broken file would be misleading.
     if errors.is_empty() {
         reader.table(&[], root.get_ref());
     }
 }
 
-struct Reader<'a> {
+struct TomlReader<'a> {
     path: &'a Path,
     text: &'a str,
     raw: &'a mut Raw,
 }
 
-impl Reader<'_> {
-    fn at(&self, offset: usize) -> Origin {
+impl TomlReader<'_> {
+    fn origin_at(&self, offset: usize) -> Origin {
         let before = self.text.bytes().take(offset).filter(|&byte| byte == b'\n').count();
         Origin::File { path: self.path.to_owned(), line: before + 1 }
     }
@@ -41,16 +40,18 @@ impl Reader<'_> {
     fn table(&mut self, above: &[&str], table: &DeTable<'_>) {
         for (name, value) in table.iter() {
             let parts: Vec<&str> = above.iter().copied().chain([name.get_ref().as_ref()]).collect();
-            let origin = self.at(name.span().start);
-            match (keys::place(&parts), value.get_ref()) {
-                (Place::Key(key, _), value) if key.kind == Kind::Object => self.policy(key, value, &origin),
-                (Place::Key(key, name), value) => self.raw.set(key, &name, value::from_toml(key.kind, value), origin),
-                (Place::Table, DeValue::Table(inner)) => self.table(&parts, inner),
-                (Place::Table, _) => {
+            let origin = self.origin_at(name.span().start);
+            match (keys::find(&parts), value.get_ref()) {
+                (PathMatch::Key(key, _), value) if key.kind == Kind::Object => self.policy(key, value, &origin),
+                (PathMatch::Key(key, name), value) => {
+                    self.raw.set(key, &name, value::from_toml(key.kind, value), origin)
+                }
+                (PathMatch::Table, DeValue::Table(inner)) => self.table(&parts, inner),
+                (PathMatch::Table, _) => {
                     let message = "is a table: its settings stand below it, each on a line of its own".to_owned();
                     self.raw.problem(ProblemKind::BadValue, &parts.join("."), Some(origin), message);
                 }
-                (Place::Unknown(known), _) => self.unknown(&parts, &known, origin),
+                (PathMatch::Unknown(known), _) => self.unknown(&parts, &known, origin),
             }
         }
     }
@@ -67,18 +68,19 @@ impl Reader<'_> {
         self.raw.problem(ProblemKind::Unknown, &printable(&parts.join("."), 100), Some(origin), message);
     }
 
-    fn policy(&mut self, key: &KeyDoc, value: &DeValue<'_>, origin: &Origin) {
+    fn policy(&mut self, key: &SettingSpec, value: &DeValue<'_>, origin: &Origin) {
         let DeValue::Table(table) = value else {
             let message = value::wrong_type(key.kind, value);
             return self.raw.problem(ProblemKind::BadValue, key.path, Some(origin.clone()), message);
         };
         for (name, value) in table.iter() {
-            let origin = self.at(name.span().start);
+            let origin = self.origin_at(name.span().start);
             match json(value.get_ref()) {
                 Some(value) => self.raw.set_policy(name.get_ref(), value, origin, false),
                 None => {
                     let path = printable(&format!("{}.{}", key.path, name.get_ref()), 100);
-                    let message = "has a number that JSON, which the policy is told in, can't hold".to_owned();
+                    let message =
+                        "has a number that JSON can't hold, and the policy gets its settings as JSON".to_owned();
                     self.raw.problem(ProblemKind::BadValue, &path, Some(origin), message);
                 }
             }
@@ -86,7 +88,7 @@ impl Reader<'_> {
     }
 }
 
-/// The same in JSON; a date becomes a text. None for a number beyond 64 bits and for infinity.
+/// Converts to JSON; a date becomes a text. `None` for infinity and for numbers beyond 64 bits.
 fn json(value: &DeValue<'_>) -> Option<Json> {
     Some(match value {
         DeValue::String(text) => Json::String(text.to_string()),

@@ -1,126 +1,105 @@
-//! What is known of a setting, and how one is found by its path.
+//! What a setting is, and how to find one by its path.
 
-use super::table::KEYS;
+use super::table::SETTINGS;
 
-/// Stands in a path for a name that the environment chooses.
+/// In a path: stands for the name of a store.
 pub const NAME: &str = "NAME";
 
-/// What all of our own variables begin with.
 pub const PREFIX: &str = "CODEX_";
 
-/// What a setting takes.
+/// The type of a setting's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// One of these words.
     Choice(&'static [&'static str]),
-    /// Yes or no.
     Flag,
-    /// A whole number within limits, which are allowed themselves.
+    /// A whole number, both limits included.
     Count {
-        /// The lowest.
         least: u64,
-        /// The highest.
         most: u64,
     },
     /// A word without spaces.
     Word,
-    /// A word that is never shown.
+    /// Never shown.
     Secret,
-    /// A file, a folder or a program.
     Path,
-    /// Where an S3 service answers.
+    /// The URL of an S3 service.
     Endpoint,
-    /// The name of a bucket.
     Bucket,
-    /// An address of this machine with a port.
+    /// An IP address with a port.
     Address,
-    /// Names of hosts.
     Hosts,
-    /// Where a policy is.
     PolicyPlace,
-    /// Keys that signatures are checked with.
+    /// minisign keys.
     PublicKeys,
     /// The value of an HTTP header.
     Header,
     /// The first part of an object's key.
     KeyPrefix,
-    /// The name of a store.
     Store,
-    /// Settings of the policy, which alone knows what they mean.
+    /// Settings of the policy; the host doesn't know what they mean.
     Object,
 }
 
-/// What holds where nothing is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fallback {
-    /// This, as a variable would have it.
+pub enum DefaultValue {
+    /// As written in a variable.
     Value(&'static str),
-    /// What these words say.
+    /// Computed; the text describes it.
     Words(&'static str),
-    /// Nothing: it must be set.
     Required,
 }
 
-/// One setting.
+/// One row of the table of settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyDoc {
-    /// Where it stands in the file, the parts separated by dots. [`NAME`] stands for any name.
+pub struct SettingSpec {
+    /// Its dotted path in the file. [`NAME`] stands for any store.
     pub path: &'static str,
-    /// Other variables that set it, each with the name that it is about; empty in a path without one.
-    pub old: &'static [(&'static str, &'static str)],
-    /// What it takes.
+    /// Older variables, each with its store, or for `policy.settings` its setting; else with an empty text.
+    pub older: &'static [(&'static str, &'static str)],
     pub kind: Kind,
-    /// What holds where nothing is set.
-    pub default: Fallback,
-    /// What it does, in a sentence.
+    pub default: DefaultValue,
     pub doc: &'static str,
 }
 
-impl KeyDoc {
-    /// One that has no other variables.
-    pub const fn new(path: &'static str, kind: Kind, default: Fallback, doc: &'static str) -> Self {
-        Self { path, old: &[], kind, default, doc }
+impl SettingSpec {
+    pub const fn new(path: &'static str, kind: Kind, default: DefaultValue, doc: &'static str) -> Self {
+        Self { path, older: &[], kind, default, doc }
     }
 
-    /// The same with other variables.
-    pub const fn or(mut self, old: &'static [(&'static str, &'static str)]) -> Self {
-        self.old = old;
+    /// Adds older variables.
+    pub const fn older(mut self, older: &'static [(&'static str, &'static str)]) -> Self {
+        self.older = older;
         self
     }
 
-    /// Whether its value is never shown.
-    pub fn is_secret(&self) -> bool {
-        self.kind == Kind::Secret
-    }
-
-    /// The variables that set it, the one that wins first.
+    /// Its variables, in order of precedence.
     pub fn variables(&self, name: &str) -> Vec<String> {
         let own = variable_of(&self.path.replace(NAME, name));
-        let old = self.old.iter().filter(|(_, about)| about.is_empty() || *about == name);
-        std::iter::once(own).chain(old.map(|(variable, _)| (*variable).to_owned())).collect()
+        let older = self.older.iter().filter(|(_, about)| about.is_empty() || *about == name);
+        std::iter::once(own).chain(older.map(|(variable, _)| (*variable).to_owned())).collect()
     }
 }
 
-/// Our variable for a path: `job.work_dir` is `CODEX_JOB_WORK_DIR`.
+/// `CODEX_JOB_WORK_DIR` for `job.work_dir`.
 pub fn variable_of(path: &str) -> String {
     format!("{PREFIX}{}", path.replace('.', "_").to_ascii_uppercase())
 }
 
-/// What a path in the file is.
+/// What a path in the file refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// A setting, with the name that stands for [`NAME`] in its path; empty where there is none.
-    Key(&'static KeyDoc, String),
-    /// A table that settings stand in.
+pub enum PathMatch {
+    /// A setting, with the store in its path, or an empty text.
+    Key(&'static SettingSpec, String),
+    /// A table of settings.
     Table,
-    /// Nothing; these are known there.
+    /// Nothing; the known names at this place.
     Unknown(Vec<&'static str>),
 }
 
-/// What a name of the environment's own choosing must be, so that a variable can be made of it.
+/// The rule for names of stores, which are parts of names of variables.
 pub const NAME_RULE: &str = "1 to 32 lower-case letters, digits and `_`, a letter first, and not `originals`";
 
-/// Whether a text keeps to [`NAME_RULE`].
 fn is_name(text: &str) -> bool {
     text.len() <= 32
         && text.starts_with(|first: char| first.is_ascii_lowercase())
@@ -128,17 +107,16 @@ fn is_name(text: &str) -> bool {
         && text != "originals"
 }
 
-/// What a path is, given as its parts.
-pub fn place(parts: &[&str]) -> Place {
+pub fn find(parts: &[&str]) -> PathMatch {
     let matches = |part: &str, known: &str| part == known || (known == NAME && is_name(part));
     let mut known = Vec::new();
     let mut table = false;
-    for key in KEYS {
+    for key in SETTINGS {
         let path: Vec<&'static str> = key.path.split('.').collect();
         let agreeing = path.iter().zip(parts).take_while(|(known, part)| matches(part, known)).count();
         if agreeing == parts.len() && agreeing == path.len() {
             let name = path.iter().zip(parts).find(|(known, _)| **known == NAME).map(|(_, &part)| part);
-            return Place::Key(key, name.unwrap_or_default().to_owned());
+            return PathMatch::Key(key, name.unwrap_or_default().to_owned());
         }
         table |= agreeing == parts.len();
         if agreeing + 1 == parts.len()
@@ -148,18 +126,17 @@ pub fn place(parts: &[&str]) -> Place {
             known.push(*next);
         }
     }
-    if table { Place::Table } else { Place::Unknown(known) }
+    if table { PathMatch::Table } else { PathMatch::Unknown(known) }
 }
 
-/// The setting at a path.
-pub fn key(path: &str) -> Option<(&'static KeyDoc, String)> {
-    match place(&path.split('.').collect::<Vec<_>>()) {
-        Place::Key(key, name) => Some((key, name)),
-        Place::Table | Place::Unknown(_) => None,
+pub fn key(path: &str) -> Option<(&'static SettingSpec, String)> {
+    match find(&path.split('.').collect::<Vec<_>>()) {
+        PathMatch::Key(key, name) => Some((key, name)),
+        PathMatch::Table | PathMatch::Unknown(_) => None,
     }
 }
 
-/// The known name that was probably meant.
+/// The known name closest to a misspelt one, if it is close enough.
 pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A quarter of the letters may be wrong, three at most: two in `endpoint`, one in `path`.
     let close = |name: &&str| strsim::damerau_levenshtein(typed, name) <= name.len().div_ceil(4).min(3);
@@ -173,10 +150,10 @@ mod tests {
     #[test]
     fn no_path_and_no_variable_is_used_twice() {
         let mut seen = std::collections::BTreeSet::new();
-        for key in KEYS {
+        for key in SETTINGS {
             assert!(seen.insert(key.path.to_owned()), "{}", key.path);
             assert!(seen.insert(variable_of(key.path)), "{}", key.path);
-            for (variable, _) in key.old {
+            for (variable, _) in key.older {
                 assert!(seen.insert((*variable).to_owned()), "{variable}");
             }
         }
@@ -184,14 +161,14 @@ mod tests {
 
     #[test]
     fn a_path_is_a_setting_a_table_or_unknown() {
-        assert!(matches!(place(&["stores", "media", "bucket"]), Place::Key(key, name)
+        assert!(matches!(find(&["stores", "media", "bucket"]), PathMatch::Key(key, name)
             if key.path == "stores.NAME.bucket" && name == "media"));
-        assert!(matches!(place(&["stores", "originals"]), Place::Key(_, name) if name.is_empty()));
-        assert_eq!(place(&["stores", "media"]), Place::Table);
-        assert_eq!(place(&["stores"]), Place::Table);
+        assert!(matches!(find(&["stores", "originals"]), PathMatch::Key(_, name) if name.is_empty()));
+        assert_eq!(find(&["stores", "media"]), PathMatch::Table);
+        assert_eq!(find(&["stores"]), PathMatch::Table);
         assert_eq!(
-            place(&["policy", "pth"]),
-            Place::Unknown(vec![
+            find(&["policy", "pth"]),
+            PathMatch::Unknown(vec![
                 "path",
                 "place",
                 "poll_seconds",
@@ -202,20 +179,20 @@ mod tests {
             ])
         );
         for name in ["originals", "Media", "me-dia", ""] {
-            assert!(matches!(place(&["stores", name, "bucket"]), Place::Unknown(_)), "{name}");
+            assert!(matches!(find(&["stores", name, "bucket"]), PathMatch::Unknown(_)), "{name}");
         }
-        assert!(matches!(place(&["nonsense"]), Place::Unknown(known) if known.contains(&"webhook")));
+        assert!(matches!(find(&["nonsense"]), PathMatch::Unknown(known) if known.contains(&"webhook")));
     }
 
     #[test]
-    fn what_was_meant_is_guessed_only_when_it_is_close() {
+    fn only_a_close_name_is_suggested() {
         assert_eq!(nearest("webhok", ["webhook", "policy"]), Some("webhook"));
         assert_eq!(nearest("endpiont", ["endpoint", "bucket"]), Some("endpoint"));
         assert_eq!(nearest("colour", ["webhook", "policy"]), None);
     }
 
     #[test]
-    fn a_setting_lists_its_variables_for_the_name_at_hand() {
+    fn a_setting_lists_the_variables_of_its_store() {
         let (key, name) = key("stores.archive.endpoint").unwrap();
         assert_eq!(key.variables(&name), ["CODEX_STORES_ARCHIVE_ENDPOINT", "B2_ENDPOINT"]);
         assert_eq!(key.variables("elsewhere"), ["CODEX_STORES_ELSEWHERE_ENDPOINT"]);

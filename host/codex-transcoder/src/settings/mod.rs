@@ -1,8 +1,9 @@
-//! The settings of a worker: one TOML file, and every key also as a variable.
+//! The settings of a worker: one TOML file, and a variable for each of its keys.
 //!
-//! Reading goes in two steps. First everything that was set is collected with the place where it was set; then it
-//! becomes [`Settings`], plain data in which nothing is left to check. Problems are collected on the way and told
-//! together.
+//! `raw` collects every value with its origin, `resolve` checks them together and makes [`Settings`] of them. Problems
+//! are collected along the way and reported at once.
+//!
+//! serde stops at the first error and doesn't know variables, so it can't report all problems of both with their places.
 
 mod choice;
 mod file;
@@ -27,18 +28,17 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub use choice::{AllowHttp, DialectSetting, EncoderSetting, Environment, StoreKind};
+pub use choice::{Environment, StoreKind};
 pub use fault::secret::SecretText;
-pub use keys::{Fallback, KeyDoc, Kind};
+pub use keys::{DefaultValue, Kind, SettingSpec};
 pub use problem::{Origin, Problem, ProblemKind, SettingsError};
-pub use table::KEYS;
-pub use types::{
-    Bucket, CacheSettings, JobSettings, PolicySettings, Settings, StorePlace, StoreSettings, WebhookSettings,
-};
+pub use stores::is_this_machine;
+pub use table::SETTINGS;
+pub use types::{CacheSettings, JobSettings, PolicySettings, Settings, StoreBackend, StoreSettings, WebhookSettings};
 pub use variables::of_this_process;
 
 impl Settings {
-    /// Reads the file at this path, where there is one, and the variables of this process.
+    /// Reads the file, if there is one, and the variables of this process.
     pub fn load(path: Option<&Path>) -> Result<Self, SettingsError> {
         let unreadable = |path: &Path| {
             let path = path.to_owned();
@@ -51,8 +51,7 @@ impl Settings {
         Self::read(file.as_ref().map(|(path, text)| (*path, text.as_str())), &of_this_process())
     }
 
-    /// Makes settings of the text of a file, where there is one, and of variables, which win over it. The error holds
-    /// everything that is wrong.
+    /// Reads the text of a file, if there is one, and variables, which override it. The error has every problem.
     pub fn read(file: Option<(&Path, &str)>, variables: &BTreeMap<String, String>) -> Result<Self, SettingsError> {
         let mut raw = raw::Raw::default();
         if let Some((path, text)) = file {
@@ -62,7 +61,7 @@ impl Settings {
         resolve::resolve(raw)
     }
 
-    /// The rows of every setting, as docs/settings.md has them.
+    /// The table in docs/settings.md.
     pub fn reference_markdown() -> String {
         reference::markdown()
     }

@@ -1,5 +1,6 @@
-//! What is wrong with the settings, all of it together.
+//! Problems with the settings, reported all at once.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -10,14 +11,9 @@ use fault::{Code, Fault, codes};
 /// Where a value was set.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
-    /// In the settings file.
-    File {
-        /// Which.
-        path: PathBuf,
-        /// The line, counted from one.
-        line: usize,
-    },
-    /// In a variable of this name.
+    /// `line` counts from one.
+    File { path: PathBuf, line: usize },
+    /// The name of an environment variable.
     Variable(String),
 }
 
@@ -30,27 +26,22 @@ impl fmt::Display for Origin {
     }
 }
 
-/// What kind of problem it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProblemKind {
     /// The file is not TOML, or a variable is not JSON.
     Syntax,
-    /// There is no such setting.
     Unknown,
-    /// It must be set and isn't.
     Missing,
-    /// It is not what the setting takes.
     BadValue,
-    /// It is fine by itself and forbidden here.
+    /// Valid, but forbidden in this environment.
     Unsafe,
-    /// It doesn't go together with another one.
+    /// It conflicts with another setting.
     Contradiction,
-    /// A secret stands where a policy can read it.
+    /// A policy could read a secret.
     SecretExposed,
 }
 
 impl ProblemKind {
-    /// Stable and meant for programs.
     pub fn code(self) -> &'static Code {
         match self {
             Self::Syntax => &codes::settings::SYNTAX,
@@ -64,18 +55,16 @@ impl ProblemKind {
     }
 }
 
-/// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// What kind it is.
     pub kind: ProblemKind,
-    /// The setting's path; empty for what belongs to none.
+    /// The setting's path; empty if the problem belongs to none.
     pub key: String,
-    /// The variables that the setting can come from.
+    /// All variables of the setting.
     pub variables: Vec<String>,
-    /// Where the value was set; none for one that is missing.
+    /// `None` for a missing value.
     pub origin: Option<Origin>,
-    /// What is wrong and what to do, in words that follow the setting's name.
+    /// What is wrong and what to do; follows the setting's name.
     pub message: String,
 }
 
@@ -97,30 +86,21 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Why there are no settings.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// The file can't be read.
     #[error("the settings file {} can't be read", path.display())]
-    Unreadable {
-        /// Which.
-        path: PathBuf,
-        /// The system's answer.
-        source: std::io::Error,
-    },
-    /// They are wrong.
+    Unreadable { path: PathBuf, source: std::io::Error },
     #[error("{}", listed(.0))]
     Invalid(Vec<Problem>),
 }
 
 impl SettingsError {
-    /// All problems, those of the file first, as they stand in it. No text keeps one of the secrets, wherever somebody
-    /// may have put it.
-    pub(super) fn invalid(mut problems: Vec<Problem>, secrets: &[SecretText]) -> Self {
-        // Shorter ones are words that stand in any sentence.
+    /// Sorts the problems, those of the file first, and removes the secrets from their texts.
+    pub(super) fn invalid(mut problems: Vec<Problem>, secrets: &BTreeSet<SecretText>) -> Self {
+        // A shorter one could be a word of the message itself.
         let secrets = secrets.iter().map(SecretText::expose).filter(|secret| secret.len() >= 6);
         for secret in secrets {
-            // A message repeats a text as it can be printed.
+            // Messages quote values in printable form.
             for secret in [secret, &printable(secret, usize::MAX)] {
                 for problem in &mut problems {
                     problem.message = without(&problem.message, secret);
@@ -132,7 +112,6 @@ impl SettingsError {
         Self::Invalid(problems)
     }
 
-    /// The problems one by one.
     pub fn problems(&self) -> &[Problem] {
         match self {
             Self::Unreadable { .. } => &[],
@@ -141,7 +120,7 @@ impl SettingsError {
     }
 }
 
-/// The text without the secret, also where it was cut: of a longer one, the first letters are enough to find it by.
+/// Replaces the secret. Its first twelve characters are enough to find it, since a message may have cut the rest off.
 fn without(text: &str, secret: &str) -> String {
     let beginning: String = secret.chars().take(12).collect();
     let mut clean = String::new();

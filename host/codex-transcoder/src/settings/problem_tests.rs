@@ -1,4 +1,4 @@
-//! What is said about settings that are wrong.
+//! Messages about wrong settings.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ fn problem(file: &str, more: &[(&str, &str)]) -> (&'static str, String) {
 }
 
 #[test]
-fn each_kind_of_problem_in_the_file_tells_the_line_and_what_to_do() {
+fn each_kind_of_problem_in_the_file_is_reported_with_its_line_and_a_remedy() {
     for (file, code, text) in [
         (
             "environment = 'dev'\n[webhok]\nsecret = 'x'",
@@ -74,7 +74,7 @@ allow every public host (as a variable: CODEX_WEBHOOK_ALLOWED_HOSTS)",
         (
             "[policy.settings]\nlimit = inf",
             "settings.bad-value",
-            "codex.toml:2: `policy.settings.limit` has a number that JSON, which the policy is told in, can't hold",
+            "codex.toml:2: `policy.settings.limit` has a number that JSON can't hold, and the policy gets its settings as JSON",
         ),
         (
             "policy.settings = 1",
@@ -112,7 +112,7 @@ CODEX_STORES_MEDIA_REGION)",
 }
 
 #[test]
-fn each_kind_of_problem_in_a_variable_tells_its_name_and_what_to_do() {
+fn each_kind_of_problem_in_a_variable_is_reported_with_its_name_and_a_remedy() {
     for (variable, value, code, text) in [
         (
             "ENVIRONMENT",
@@ -138,8 +138,8 @@ this is not a URL",
             "CODEX_STORES_ARCHIVE_ENDPOINT",
             "https://b2.example.backblazeb2.com",
             "settings.missing",
-            "`stores.archive.region` is missing, and the endpoint's host doesn't tell it as \
-`s3.REGION.backblazeb2.com` does: set it in the settings file, or as the variable \
+            "`stores.archive.region` is missing, and the endpoint's host is not of the form \
+`s3.REGION.backblazeb2.com`: set it in the settings file, or as the variable \
 CODEX_STORES_ARCHIVE_REGION",
         ),
         (
@@ -208,27 +208,27 @@ fn a_misspelt_variable_of_a_store_is_recognised() {
 }
 
 #[test]
-fn an_unknown_variable_of_no_group_is_answered_with_the_groups() {
+fn an_unknown_variable_of_no_group_is_reported_with_the_groups() {
     let (_, text) = problem("", &[("CODEX_COLOUR", "blue")]);
     assert!(text.contains("known are CODEX_ENVIRONMENT, CODEX_POLICY_…, CODEX_JOB_…, CODEX_WEBHOOK_…"), "{text}");
 }
 
 #[test]
-fn variables_that_are_no_settings_are_left_alone() {
+fn variables_that_are_not_settings_are_ignored() {
     let mut all = deployed();
     all.extend(variables(&[("CODEX_CONFIG", "codex.toml"), ("CODEX_SHARED", "x"), ("HOME", "/root")]));
     assert!(Settings::read(None, &all).is_ok());
 }
 
 #[test]
-fn everything_that_is_wrong_is_told_at_once_and_the_file_in_its_order() {
+fn all_problems_are_reported_at_once_those_of_the_file_in_its_order() {
     let file = "job.attempts = 99\n[webhok]\n[job]\nencoder = 'tpu'\n";
-    // A broken file is told alone; this one repeats a table.
+    // A syntax error is reported alone; this file repeats a table.
     assert_eq!(error(file, &[]).problems().len(), 1);
     let file = "serve.address = 1\n[webhok]\n[job]\nencoder = 'tpu'\nattempts = 99\n";
     let found = Settings::read(Some((Path::new("codex.toml"), file)), &variables(&[("R2_ENDPOINT", "x")]));
     let error = found.unwrap_err();
-    let told: Vec<String> = error
+    let reported: Vec<String> = error
         .problems()
         .iter()
         .map(|problem| {
@@ -237,7 +237,7 @@ fn everything_that_is_wrong_is_told_at_once_and_the_file_in_its_order() {
         })
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             "codex.toml:1 serve.address settings.bad-value",
             "codex.toml:2 webhok settings.unknown",
@@ -256,7 +256,7 @@ fn everything_that_is_wrong_is_told_at_once_and_the_file_in_its_order() {
 }
 
 #[test]
-fn a_missing_credential_is_told_with_every_name_that_it_has() {
+fn a_missing_credential_is_reported_with_all_of_its_names() {
     let mut all = deployed();
     all.remove("R2_SECRET_ACCESS_KEY");
     assert_eq!(
@@ -264,13 +264,13 @@ fn a_missing_credential_is_told_with_every_name_that_it_has() {
         "the settings can't be used: `stores.media.secret_access_key` is missing: set it in the settings file, or as \
 the variable CODEX_STORES_MEDIA_SECRET_ACCESS_KEY or R2_SECRET_ACCESS_KEY"
     );
-    // Missing for two stores is still one thing to do.
+    // Missing for two stores is still one problem.
     all.insert("ASSETS_BUCKET_NAME".to_owned(), "codex-assets".to_owned());
     assert_eq!(Settings::read(None, &all).unwrap_err().problems().len(), 1);
 }
 
 #[test]
-fn a_short_secret_is_counted_and_not_told() {
+fn a_short_secret_is_reported_with_its_length_alone() {
     let (code, text) = problem("", &[("WEBHOOK_SECRET", "hunter2-hunter2")]);
     assert_eq!(code, "settings.unsafe");
     assert!(text.starts_with("WEBHOOK_SECRET: `webhook.secret` has 15 bytes and needs at least 24"), "{text}");
@@ -278,7 +278,7 @@ fn a_short_secret_is_counted_and_not_told() {
 }
 
 #[test]
-fn a_policy_is_never_told_a_secret() {
+fn a_policy_never_gets_a_secret() {
     for (file, at) in [
         ("[policy.settings]\nkey = 'r2-geheimnis'", "policy.settings.key"),
         ("[policy.settings]\na = [1, {b = 'r2-geheimnis'}]", "policy.settings.a[1].b"),
@@ -295,7 +295,7 @@ fn a_policy_is_never_told_a_secret() {
 }
 
 #[test]
-fn no_error_tells_a_secret_wherever_it_was_put() {
+fn no_error_shows_a_secret_wherever_it_was_set() {
     // The last is longer than what an error repeats of a wrong value.
     let long = "fedcba9876543210".repeat(6);
     for secret in ["r2-geheimnis", "b2-geheimnis", "0123456789abcdef01234567", &long] {
@@ -303,10 +303,10 @@ fn no_error_tells_a_secret_wherever_it_was_put() {
         if secret == long {
             base.insert("WEBHOOK_SECRET".to_owned(), long.clone());
         }
-        // What is shown may be cut, so that a part of it is looked for.
+        // The message may cut the secret, so look for a part of it.
         let part: String = secret.chars().take(12).collect();
         let quoted = format!("'{secret}'");
-        for key in KEYS {
+        for key in SETTINGS {
             let path = key.path.replace("NAME", "media");
             let variable = key.variables("media").remove(0);
             let mut outcomes = vec![
@@ -330,14 +330,14 @@ fn no_error_tells_a_secret_wherever_it_was_put() {
 }
 
 #[test]
-fn a_secret_that_was_copied_with_a_line_break_is_refused_without_being_told() {
+fn a_secret_with_a_line_break_is_refused_without_being_shown() {
     let (code, text) = problem("", &[("R2_SECRET_ACCESS_KEY", "r2-geheimnis\n")]);
     assert_eq!(code, "settings.bad-value");
     assert!(text.contains("line break") && !text.contains("geheimnis"), "{text}");
 }
 
 #[test]
-fn a_value_can_not_steer_a_terminal() {
+fn control_characters_of_a_value_are_escaped() {
     let (_, text) = problem("", &[("CODEX_JOB_ENCODER", "\u{1b}[2J")]);
     assert!(text.ends_with(r"not `\u{1b}[2J`"), "{text}");
 }

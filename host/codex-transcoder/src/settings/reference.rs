@@ -1,13 +1,12 @@
-//! The settings as a table for people, made of the table that they are read by.
+//! Generates the table of settings in docs/settings.md.
 
-use super::keys::{Fallback, KeyDoc, NAME};
-use super::table::KEYS;
+use super::keys::{DefaultValue, NAME, SettingSpec};
+use super::table::SETTINGS;
 use super::value::described;
 
-/// One row per setting.
 pub fn markdown() -> String {
     let mut table = "| key | variables | values | default | meaning |\n|---|---|---|---|---|\n".to_owned();
-    for key in KEYS {
+    for key in SETTINGS {
         let cells = [format!("`{}`", key.path), variables(key), described(key.kind), default(key), key.doc.to_owned()];
         let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
         table.push_str(&format!("| {} |\n", cells.join(" | ")));
@@ -15,10 +14,10 @@ pub fn markdown() -> String {
     table
 }
 
-/// The variables of a setting, with the name that an older one is about.
-fn variables(key: &KeyDoc) -> String {
+/// Adds to an older variable the store or the policy setting that it sets.
+fn variables(key: &SettingSpec) -> String {
     let own = format!("`{}`", super::keys::variable_of(key.path));
-    let old = key.old.iter().map(|(variable, name)| match *name {
+    let old = key.older.iter().map(|(variable, name)| match *name {
         "" => format!("`{variable}`"),
         name if key.path.contains(NAME) => format!("`{variable}` ({name})"),
         setting => format!("`{variable}` (`{setting}`)"),
@@ -26,11 +25,11 @@ fn variables(key: &KeyDoc) -> String {
     std::iter::once(own).chain(old).collect::<Vec<_>>().join(", ")
 }
 
-fn default(key: &KeyDoc) -> String {
+fn default(key: &SettingSpec) -> String {
     match key.default {
-        Fallback::Value(text) => format!("`{text}`"),
-        Fallback::Words(words) => words.to_owned(),
-        Fallback::Required => "required".to_owned(),
+        DefaultValue::Value(text) => format!("`{text}`"),
+        DefaultValue::Words(words) => words.to_owned(),
+        DefaultValue::Required => "required".to_owned(),
     }
 }
 
@@ -41,7 +40,7 @@ mod tests {
     #[test]
     fn every_setting_has_one_row_of_five_cells() {
         let table = markdown();
-        assert_eq!(table.lines().count(), KEYS.len() + 2);
+        assert_eq!(table.lines().count(), SETTINGS.len() + 2);
         for line in table.lines() {
             assert_eq!(line.matches('|').count() - line.matches("\\|").count(), 6, "{line}");
         }

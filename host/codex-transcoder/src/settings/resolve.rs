@@ -1,4 +1,4 @@
-//! From what was set to what holds.
+//! Makes [`Settings`] of the values that were set, and checks them against each other.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -6,32 +6,30 @@ use std::time::Duration;
 
 use fault::secret::SecretText;
 use fault::text::printable;
+use media::plan::Preference;
 use policy::Place;
 use serde_json::{Map, Value as Json};
-use webhook::Secret;
+use webhook::{HttpRule, Secret};
 
-use super::choice::{AllowHttp, Choice, Environment};
-use super::problem::{Problem, ProblemKind, SettingsError};
+use super::choice::{Choice, Environment};
+use super::problem::{ProblemKind, SettingsError};
 use super::raw::Raw;
 use super::stores;
-use super::table::NOT_BUILT_IN;
+use super::table::UNKNOWN_TO_DEFAULT_POLICY;
 use super::types::{CacheSettings, JobSettings, PolicySettings, Settings, WebhookSettings};
-use super::value::{self, Value};
+use super::value::{self, SettingValue};
+use crate::tools::ToolOptions;
 
-/// Makes settings, or tells everything that is wrong.
 pub fn resolve(raw: Raw) -> Result<Settings, SettingsError> {
     let mut resolver = Resolver { raw, notes: Vec::new() };
     let settings = resolver.settings();
-    let Raw { problems, secrets, .. } = resolver.raw;
-    if problems.is_empty() {
-        Ok(settings)
-    } else {
-        Err(SettingsError::invalid(problems, &secrets.into_iter().collect::<Vec<_>>()))
+    match resolver.raw.problems {
+        problems if problems.is_empty() => Ok(settings),
+        problems => Err(SettingsError::invalid(problems, &settings.secrets)),
     }
 }
 
-/// Where something is missing or wrong, a problem is noted and any value goes on in its place: with a problem, no
-/// settings are given out.
+/// Records a problem for a missing or wrong value and goes on with any other: after a problem, no settings are returned.
 pub(super) struct Resolver {
     pub(super) raw: Raw,
     notes: Vec<String>,
@@ -42,7 +40,7 @@ impl Resolver {
         let environment = self.choice("environment").unwrap_or(Environment::Production);
         let stores = stores::resolve(self, environment);
         let state_store = self.text("state.store");
-        stores::must_exist(self, "state.store", &state_store);
+        stores::check_exists(self, "state.store", &state_store);
         Settings {
             environment,
             webhook: self.webhook(environment),
@@ -59,6 +57,7 @@ impl Resolver {
             serve_address: self.address("serve.address").unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             policy: self.policy(environment),
             notes: std::mem::take(&mut self.notes),
+            secrets: self.raw.secrets.clone(),
         }
     }
 
@@ -68,10 +67,12 @@ impl Resolver {
             concurrency: self.size("job.concurrency"),
             grace: Duration::from_secs(self.count("job.grace_seconds")),
             report: self.flag("job.report"),
-            encoder: self.choice("job.encoder").unwrap_or(super::EncoderSetting::Auto),
+            tools: ToolOptions {
+                ffmpeg: self.path("job.ffmpeg").unwrap_or_default(),
+                ffprobe: self.path("job.ffprobe"),
+                encoder: self.choice("job.encoder").unwrap_or(Preference::Auto),
+            },
             work_dir: self.path("job.work_dir"),
-            ffmpeg: self.path("job.ffmpeg").unwrap_or_default(),
-            ffprobe: self.path("job.ffprobe"),
             max_input_bytes: self.size("job.max_input_bytes"),
             max_original_bytes: self.count("job.max_original_gib") << 30,
         }
@@ -90,17 +91,17 @@ receiver too; for local work, `webhook.allow_short_secret` allows it",
             );
             self.problem(ProblemKind::Unsafe, path, message);
         }
-        let allow_http = self.choice("webhook.allow_http").unwrap_or(AllowHttp::Never);
+        let allow_http = self.choice("webhook.allow_http").unwrap_or(HttpRule::Never);
         let allow_private = self.flag("webhook.allow_private");
         if allow_private && environment == Environment::Production {
             let message = "must not be true in `production`: a job could make this worker call its own network; set \
 `environment` to `dev` for local work";
-            self.problem(ProblemKind::Unsafe, "webhook.allow_private", message.to_owned());
+            self.problem(ProblemKind::Unsafe, "webhook.allow_private", message);
         }
-        if allow_http == AllowHttp::Loopback && !allow_private {
+        if allow_http == HttpRule::Loopback && !allow_private {
             let message =
                 "is `loopback`, but no webhook may go to this machine: set `webhook.allow_private` to true too";
-            self.problem(ProblemKind::Contradiction, "webhook.allow_http", message.to_owned());
+            self.problem(ProblemKind::Contradiction, "webhook.allow_http", message);
         }
         WebhookSettings {
             secret,
@@ -111,7 +112,7 @@ receiver too; for local work, `webhook.allow_short_secret` allows it",
         }
     }
 
-    /// Where the policy is: one of two settings says it, the older one for components alone.
+    /// From `policy.place`, or the older `policy.path`.
     fn place(&mut self, environment: Environment) -> Place {
         let (path, place) = (self.path("policy.path"), self.optional_text("policy.place"));
         let place = match (path, place) {
@@ -119,7 +120,7 @@ receiver too; for local work, `webhook.allow_short_secret` allows it",
             (Some(path), None) => return Place::local(&path),
             (Some(_), Some(_)) => {
                 let message = "says where the policy is, and so does `policy.path`: set one of them";
-                self.problem(ProblemKind::Contradiction, "policy.place", message.to_owned());
+                self.problem(ProblemKind::Contradiction, "policy.place", message);
                 return Place::BuiltIn;
             }
             (None, Some(text)) => value::place(&text, &environment.to_string()).unwrap_or(Place::BuiltIn),
@@ -129,17 +130,17 @@ receiver too; for local work, `webhook.allow_short_secret` allows it",
         {
             let message = "is http, so that anybody on the way could send another policy: use https (http is for this \
 machine where `environment` is `dev`)";
-            self.problem(ProblemKind::Unsafe, "policy.place", message.to_owned());
+            self.problem(ProblemKind::Unsafe, "policy.place", message);
         }
         if let Place::Object { store, .. } = &place {
-            stores::must_exist(self, "policy.place", store);
+            stores::check_exists(self, "policy.place", store);
         }
         place
     }
 
     fn list(&self, path: &str) -> Option<Vec<String>> {
         match self.raw.value(path) {
-            Some(Value::List(items)) => Some(items),
+            Some(SettingValue::List(items)) => Some(items),
             _ => None,
         }
     }
@@ -151,7 +152,7 @@ machine where `environment` is `dev`)";
             poll: Duration::from_secs(self.count("policy.poll_seconds")),
             public_keys: self.list("policy.public_keys").unwrap_or_default(),
             require_signature: match required {
-                Some(Value::Flag(required)) => required,
+                Some(SettingValue::Flag(required)) => required,
                 _ => environment == Environment::Production,
             },
             cache_dir: self.path("policy.cache_dir"),
@@ -161,20 +162,15 @@ machine where `environment` is `dev`)";
         for (name, entry) in std::mem::take(&mut self.raw.policy) {
             let at = format!("policy.settings.{name}");
             if let Some(within) = exposed(&entry.value, &self.raw.secrets, &at) {
-                self.raw.problems.push(Problem {
-                    kind: ProblemKind::SecretExposed,
-                    key: printable(&within, 100),
-                    variables: Vec::new(),
-                    origin: Some(entry.origin),
-                    message: "holds one of the secrets, and a policy must never see one: remove it; the host signs \
-and signs in by itself"
-                        .to_owned(),
-                });
+                let message = "holds one of the secrets, and a policy must never see one: remove it; the host signs \
+webhooks and requests itself";
+                let (key, origin) = (printable(&within, 100), Some(entry.origin));
+                self.raw.problem(ProblemKind::SecretExposed, &key, origin, message);
                 continue;
             }
-            if entry.flag {
-                if policy.place == Place::BuiltIn && NOT_BUILT_IN.contains(&name.as_str()) {
-                    self.notes.push(format!("{} has no effect: the policy built in has no such setting", entry.origin));
+            if entry.from_flag {
+                if policy.place == Place::BuiltIn && UNKNOWN_TO_DEFAULT_POLICY.contains(&name.as_str()) {
+                    self.notes.push(format!("{} has no effect: the default policy has no such setting", entry.origin));
                     continue;
                 }
                 policy.optional.insert(name.clone());
@@ -184,23 +180,22 @@ and signs in by itself"
         policy
     }
 
-    /// Notes what is wrong with a setting, at the place where it was set.
-    pub(super) fn problem(&mut self, kind: ProblemKind, path: &str, message: String) {
+    /// Records a problem at the place where the setting was set.
+    pub(super) fn problem(&mut self, kind: ProblemKind, path: &str, message: impl Into<String>) {
         let origin = self.raw.origin(path);
         self.raw.problem(kind, path, origin, message);
     }
 
-    /// Notes that a setting is missing, unless it was set and is wrong.
+    /// Records that a setting is missing, unless it was set to a wrong value.
     pub(super) fn missing(&mut self, path: &str) {
         if !self.raw.has(path) {
-            let message = "is missing: set it in the settings file".to_owned();
-            self.raw.problem(ProblemKind::Missing, path, None, message);
+            self.raw.problem(ProblemKind::Missing, path, None, "is missing: set it in the settings file");
         }
     }
 
     pub(super) fn optional_text(&self, path: &str) -> Option<String> {
         match self.raw.value(path) {
-            Some(Value::Text(text)) => Some(text),
+            Some(SettingValue::Text(text)) => Some(text),
             _ => None,
         }
     }
@@ -209,17 +204,26 @@ and signs in by itself"
         self.optional_text(path).unwrap_or_default()
     }
 
-    pub(super) fn path(&self, path: &str) -> Option<PathBuf> {
+    /// Records a problem if the text is missing.
+    pub(super) fn required(&mut self, path: &str) -> String {
+        let text = self.optional_text(path);
+        if text.is_none() {
+            self.missing(path);
+        }
+        text.unwrap_or_default()
+    }
+
+    fn path(&self, path: &str) -> Option<PathBuf> {
         self.optional_text(path).map(PathBuf::from)
     }
 
     pub(super) fn choice<T: Choice>(&self, path: &str) -> Option<T> {
-        self.optional_text(path).and_then(|word| T::of(&word))
+        self.optional_text(path).and_then(|word| T::parse(&word))
     }
 
     pub(super) fn count(&self, path: &str) -> u64 {
         match self.raw.value(path) {
-            Some(Value::Count(count)) => count,
+            Some(SettingValue::Count(count)) => count,
             _ => 0,
         }
     }
@@ -230,7 +234,7 @@ and signs in by itself"
 
     pub(super) fn secret(&mut self, path: &str) -> SecretText {
         match self.raw.value(path) {
-            Some(Value::Secret(secret)) => secret,
+            Some(SettingValue::Secret(secret)) => secret,
             _ => {
                 self.missing(path);
                 SecretText::new("")
@@ -239,23 +243,22 @@ and signs in by itself"
     }
 
     fn flag(&self, path: &str) -> bool {
-        self.raw.value(path) == Some(Value::Flag(true))
+        self.raw.value(path) == Some(SettingValue::Flag(true))
     }
 
     fn address(&self, path: &str) -> Option<SocketAddr> {
         self.optional_text(path)?.parse().ok()
     }
 
-    /// Whether the policy built in will write to the archive. It is part of this program, so its needs are known.
-    pub(super) fn archives(&self) -> bool {
+    /// Whether the default policy is used and will write to the archive.
+    pub(super) fn needs_archive(&self) -> bool {
         let mezzanine = self.raw.policy.get("mezzanine").map(|entry| &entry.value);
-        let own = self.raw.has("policy.path") || self.raw.has("policy.place");
-        !own && mezzanine != Some(&Json::Bool(false))
+        let other_policy = self.raw.has("policy.path") || self.raw.has("policy.place");
+        !other_policy && mezzanine != Some(&Json::Bool(false))
     }
 }
 
-/// Where in a value a secret stands. Long ones are also found as a part of a text; a short one would be found there by
-/// chance.
+/// The path to a secret in a value. Only a long one is looked for inside of texts: a short one may be there by chance.
 fn exposed<'a>(value: &Json, secrets: impl IntoIterator<Item = &'a SecretText> + Copy, at: &str) -> Option<String> {
     let leaks = |text: &str| {
         secrets

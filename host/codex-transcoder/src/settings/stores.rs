@@ -1,158 +1,132 @@
-//! The stores among the settings.
+//! Resolves the settings of stores.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use fault::secret::SecretText;
 use reqwest::Url;
+use storage::s3::{Dialect, S3Settings};
 
-use super::choice::{DialectSetting, Environment, StoreKind};
+use super::choice::{Environment, StoreKind};
 use super::keys;
 use super::problem::ProblemKind;
 use super::resolve::Resolver;
-use super::types::{Bucket, StorePlace, StoreSettings};
+use super::table::SETTINGS;
+use super::types::{StoreBackend, StoreSettings};
 
-/// What only a bucket has.
-const OF_BUCKETS: [&str; 9] = [
-    "endpoint",
-    "dialect",
-    "region",
-    "bucket",
-    "access_key_id",
-    "secret_access_key",
-    "part_mib",
-    "multipart_above_mib",
-    "at_once",
-];
+/// What a bucket has no default for.
+const REQUIRED: [&str; 3] = ["endpoint", "access_key_id", "secret_access_key"];
 
-/// What a bucket of the archive can't be without.
-const NEEDED: [&str; 3] = ["endpoint", "access_key_id", "secret_access_key"];
+const MIB: u64 = 1 << 20;
 
-/// The stores that were set, and those that are needed.
+/// Resolves the stores that were set and those that are required.
 pub fn resolve(resolver: &mut Resolver, environment: Environment) -> StoreSettings {
-    let mut places = BTreeMap::new();
+    let mut by_name = BTreeMap::new();
     let mut names = mentioned(resolver);
-    if resolver.archives() && names.insert("archive".to_owned()) {
-        let needed = NEEDED.map(|name| {
+    if resolver.needs_archive() && !names.contains("archive") {
+        let required = REQUIRED.map(|name| {
             let variables = keys::key(&format!("stores.archive.{name}")).map(|(key, store)| key.variables(&store));
             format!("`{name}` ({})", variables.unwrap_or_default().join(" or "))
         });
         let message = format!(
-            "is not set up, and the policy built in keeps a mezzanine there: set its {}; or, for a folder, its `path`; \
-or `policy.settings.mezzanine` to false",
-            needed.join(", ")
+            "is not set up, and the default policy keeps a mezzanine there: set its {}; or, for a folder, its `path`; or \
+`policy.settings.mezzanine` to false",
+            required.join(", ")
         );
         resolver.raw.problem(ProblemKind::Missing, "stores.archive", None, message);
-        names.remove("archive");
     }
     names.insert("media".to_owned());
     for name in names {
-        let store = Reader { resolver: &mut *resolver, name: &name, environment };
-        places.insert(name.clone(), store.place());
+        let store = StoreResolver { resolver: &mut *resolver, name: &name, environment };
+        by_name.insert(name.clone(), store.backend());
     }
     let originals = resolver.text("stores.originals");
-    must_exist(resolver, "stores.originals", &originals);
-    StoreSettings { places, originals }
+    check_exists(resolver, "stores.originals", &originals);
+    StoreSettings { by_name, originals }
 }
 
-/// Notes a problem where a setting names a store that nothing else mentions.
-pub fn must_exist(resolver: &mut Resolver, path: &str, name: &str) {
+/// Records a problem if the setting at `path` names a store that is not set up.
+pub fn check_exists(resolver: &mut Resolver, path: &str, name: &str) {
     let mut names = mentioned(resolver);
     names.insert("media".to_owned());
     if !name.is_empty() && !names.contains(name) {
         let known = names.into_iter().collect::<Vec<_>>().join(", ");
-        resolver.problem(ProblemKind::Contradiction, path, format!("names no store that is set up; there are {known}"));
+        let message = format!("names no store that is set up; there are {known}");
+        resolver.problem(ProblemKind::Contradiction, path, message);
     }
 }
 
-/// The names of the stores that something was set for.
+/// The names of stores with at least one setting.
 fn mentioned(resolver: &Resolver) -> BTreeSet<String> {
     let name = |path: &String| Some(path.strip_prefix("stores.")?.split_once('.')?.0.to_owned());
-    resolver.raw.entries.keys().filter_map(name).collect()
+    resolver.raw.values.keys().filter_map(name).collect()
 }
 
-struct Reader<'a> {
+struct StoreResolver<'a> {
     resolver: &'a mut Resolver,
     name: &'a str,
     environment: Environment,
 }
 
-impl Reader<'_> {
-    fn at(&self, key: &str) -> String {
+impl StoreResolver<'_> {
+    fn path(&self, key: &str) -> String {
         format!("stores.{}.{key}", self.name)
     }
 
-    /// Where a part of the account is set: `assets` is on the account of `media` unless it has an endpoint of its own.
-    fn account(&self, key: &str) -> String {
-        let own = self.at(key);
-        let shared = self.name == "assets" && !self.resolver.raw.has(&self.at("endpoint"));
+    /// The path of a setting of the account: `assets` shares that of `media` unless it has an endpoint of its own.
+    fn account_path(&self, key: &str) -> String {
+        let own = self.path(key);
+        let shared = self.name == "assets" && !self.resolver.raw.has(&self.path("endpoint"));
         if shared && !self.resolver.raw.has(&own) { format!("stores.media.{key}") } else { own }
     }
 
-    fn place(mut self) -> StorePlace {
-        let path = self.at("path");
+    fn backend(mut self) -> StoreBackend {
+        let path = self.path("path");
         let has_path = self.resolver.raw.has(&path);
-        let kind = self.resolver.choice(&self.at("kind"));
-        let kind = kind.unwrap_or(if has_path { StoreKind::Directory } else { StoreKind::S3 });
-        match kind {
+        let kind = self.resolver.choice(&self.path("kind"));
+        match kind.unwrap_or(if has_path { StoreKind::Directory } else { StoreKind::S3 }) {
             StoreKind::S3 => {
                 if has_path {
-                    self.contradicts("path", "belongs to a store of kind `directory`, and this one is of kind `s3`");
+                    self.contradiction("path", "belongs to a store of kind `directory`, and this one is of kind `s3`");
                 }
-                StorePlace::Bucket(self.bucket())
+                StoreBackend::Bucket(self.bucket())
             }
             StoreKind::Directory => {
-                for key in OF_BUCKETS {
-                    if self.resolver.raw.has(&self.at(key)) {
-                        self.contradicts(key, "belongs to a store of kind `s3`, and this one is a directory");
+                let keys = SETTINGS.iter().filter_map(|setting| setting.path.strip_prefix("stores.NAME."));
+                for key in keys.filter(|key| !["kind", "path"].contains(key)) {
+                    if self.resolver.raw.has(&self.path(key)) {
+                        self.contradiction(key, "belongs to a store of kind `s3`, and this one is a directory");
                     }
                 }
-                let folder = self.resolver.path(&path);
-                if folder.is_none() {
-                    self.resolver.missing(&path);
-                }
-                StorePlace::Directory(folder.unwrap_or_default())
+                StoreBackend::Directory(self.resolver.required(&path).into())
             }
         }
     }
 
-    fn contradicts(&mut self, key: &str, why: &str) {
-        let path = self.at(key);
-        self.resolver.problem(ProblemKind::Contradiction, &path, why.to_owned());
+    fn contradiction(&mut self, key: &str, message: &str) {
+        let path = self.path(key);
+        self.resolver.problem(ProblemKind::Contradiction, &path, message);
     }
 
-    fn bucket(&mut self) -> Bucket {
-        let (endpoint, host) = self.endpoint();
-        let dialect = self.resolver.choice(&self.account("dialect")).unwrap_or_else(|| dialect_of(&host));
-        let access_key_id = self.required(&self.account("access_key_id"));
-        const MIB: u64 = 1 << 20;
-        Bucket {
-            region: self.region(dialect, &host),
-            endpoint,
-            dialect,
-            bucket: self.bucket_name(),
-            access_key_id,
-            secret_access_key: self.secret_access_key(),
-            part_bytes: self.resolver.count(&self.at("part_mib")) * MIB,
-            multipart_above_bytes: self.resolver.count(&self.at("multipart_above_mib")) * MIB,
-            at_once: self.resolver.size(&self.at("at_once")),
+    fn bucket(&mut self) -> S3Settings {
+        let endpoint = self.endpoint();
+        let access_key_id = self.resolver.required(&self.account_path("access_key_id"));
+        let (secret, bucket) = (self.secret_access_key(), self.bucket_name());
+        let mut settings = S3Settings::new(endpoint, bucket, access_key_id, secret.expose());
+        if let Some(dialect) = self.resolver.choice(&self.account_path("dialect")) {
+            settings.dialect = dialect;
         }
+        settings.region = Some(self.region(settings.dialect, &settings.endpoint));
+        settings.part_size = self.resolver.count(&self.path("part_mib")) * MIB;
+        settings.multipart_above = self.resolver.count(&self.path("multipart_above_mib")) * MIB;
+        settings.at_once = self.resolver.size(&self.path("at_once"));
+        settings
     }
 
-    fn required(&mut self, path: &str) -> String {
-        let text = self.resolver.optional_text(path);
-        if text.is_none() {
-            self.resolver.missing(path);
-        }
-        text.unwrap_or_default()
-    }
-
-    fn endpoint(&mut self) -> (String, String) {
-        let path = self.account("endpoint");
-        let endpoint = self.required(&path);
-        let url = Url::parse(&endpoint).ok();
-        let host = url.as_ref().and_then(Url::host_str).unwrap_or_default().to_owned();
-        let plain = url.is_some_and(|url| url.scheme() == "http");
-        if plain && self.environment != Environment::Dev && !is_this_machine(&host) {
+    fn endpoint(&mut self) -> String {
+        let path = self.account_path("endpoint");
+        let endpoint = self.resolver.required(&path);
+        let plain_http = endpoint.starts_with("http:");
+        if plain_http && self.environment != Environment::Dev && !is_this_machine(&host_of(&endpoint)) {
             let message = format!(
                 "is http, so that anybody on the way can read what is sent: use https (http is for this machine, and \
 for `environment` `dev`; here it is `{}`)",
@@ -160,73 +134,61 @@ for `environment` `dev`; here it is `{}`)",
             );
             self.resolver.problem(ProblemKind::Unsafe, &path, message);
         }
-        (endpoint, host)
+        endpoint
     }
 
-    fn region(&mut self, dialect: DialectSetting, host: &str) -> String {
-        let path = self.account("region");
-        if let Some(region) = self.resolver.optional_text(&path) {
-            return region;
+    fn region(&mut self, dialect: Dialect, endpoint: &str) -> String {
+        let path = self.account_path("region");
+        let known = self.resolver.optional_text(&path).or_else(|| match dialect {
+            Dialect::R2 => Some("auto".to_owned()),
+            Dialect::Plain => Some("us-east-1".to_owned()),
+            Dialect::B2 => b2_region(&host_of(endpoint)),
+        });
+        // Without an endpoint there is no host to take it from, and the missing endpoint is a problem of its own.
+        if known.is_none() && !endpoint.is_empty() && !self.resolver.raw.has(&path) {
+            let message = "is missing, and the endpoint's host is not of the form `s3.REGION.backblazeb2.com`: set it in \
+the settings file";
+            self.resolver.raw.problem(ProblemKind::Missing, &path, None, message);
         }
-        match dialect {
-            DialectSetting::R2 => "auto".to_owned(),
-            DialectSetting::Plain => "us-east-1".to_owned(),
-            DialectSetting::B2 => match b2_region(host) {
-                Some(region) => region.to_owned(),
-                None => {
-                    // Without an endpoint there is nothing to read it from, and the endpoint is complained about.
-                    if !host.is_empty() && !self.resolver.raw.has(&path) {
-                        let message = "is missing, and the endpoint's host doesn't tell it as \
-`s3.REGION.backblazeb2.com` does: set it in the settings file";
-                        self.resolver.raw.problem(ProblemKind::Missing, &path, None, message.to_owned());
-                    }
-                    String::new()
-                }
-            },
-        }
+        known.unwrap_or_default()
     }
 
     fn bucket_name(&mut self) -> String {
-        let path = self.at("bucket");
+        let path = self.path("bucket");
         match (self.resolver.optional_text(&path), self.name) {
             (Some(bucket), _) => bucket,
             (None, "media") => format!("codex-media-{}", self.environment),
             (None, "archive") => format!("codex-mezzanine-{}", self.environment),
-            (None, _) => self.required(&path),
+            (None, _) => self.resolver.required(&path),
         }
     }
 
     fn secret_access_key(&mut self) -> SecretText {
-        let path = self.account("secret_access_key");
+        let path = self.account_path("secret_access_key");
         let secret = self.resolver.secret(&path);
-        // Seen in practice: a line break that came along when the key was copied. The service's answer would be a wrong
-        // signature, which says nothing of the cause.
+        // Seen in practice: a line break that was copied along with the key. The store's answer would be "wrong
+        // signature", which doesn't point to the cause.
         if !secret.expose().chars().all(|c| c.is_ascii_graphic()) {
             let message = "has a character that no key has, such as a blank or a line break; copy it again";
-            self.resolver.problem(ProblemKind::BadValue, &path, message.to_owned());
+            self.resolver.problem(ProblemKind::BadValue, &path, message);
         }
         secret
     }
 }
 
-/// Whether a host is the one that this program runs on.
 pub fn is_this_machine(host: &str) -> bool {
-    let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    literal.map_or(host == "localhost" || host.ends_with(".localhost"), |address| address.is_loopback())
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    let host = host.to_ascii_lowercase();
+    address.map_or(host == "localhost" || host.ends_with(".localhost"), |address| address.is_loopback())
 }
 
-fn dialect_of(host: &str) -> DialectSetting {
-    if host.ends_with(".r2.cloudflarestorage.com") {
-        DialectSetting::R2
-    } else if host.ends_with(".backblazeb2.com") {
-        DialectSetting::B2
-    } else {
-        DialectSetting::Plain
-    }
+fn host_of(endpoint: &str) -> String {
+    let url = Url::parse(endpoint).ok();
+    url.as_ref().and_then(Url::host_str).unwrap_or_default().to_owned()
 }
 
-/// The region in the host of a B2 endpoint: `s3.us-west-004.backblazeb2.com`.
-fn b2_region(host: &str) -> Option<&str> {
+/// `us-west-004` from `s3.us-west-004.backblazeb2.com`.
+fn b2_region(host: &str) -> Option<String> {
     let region = host.strip_prefix("s3.")?.strip_suffix(".backblazeb2.com")?;
-    (!region.is_empty() && !region.contains('.')).then_some(region)
+    (!region.is_empty() && !region.contains('.')).then(|| region.to_owned())
 }

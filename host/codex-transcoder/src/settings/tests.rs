@@ -1,4 +1,4 @@
-//! The file, the variables, and which of them wins.
+//! The file, the variables, and which of them takes precedence.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -73,9 +73,9 @@ fn as_variable(value: &str) -> String {
 
 #[test]
 fn every_setting_can_be_set_in_the_file_and_by_its_variable() {
-    for key in KEYS {
+    for key in SETTINGS {
         let (_, value) = SAMPLES.iter().find(|(path, _)| *path == key.path).unwrap_or_else(|| panic!("{}", key.path));
-        // What stands in the way of some: a store of both kinds, a production that may call itself.
+        // Some settings conflict with the base: a store of both kinds, private webhooks in production.
         let mut base = deployed();
         if key.path == "stores.NAME.path" {
             base.retain(|name, _| !name.starts_with("R2_"));
@@ -85,7 +85,7 @@ fn every_setting_can_be_set_in_the_file_and_by_its_variable() {
         }
         let path = key.path.replace("NAME", "media");
         let variable = key.variables("media").remove(0);
-        for (old, name) in key.old.iter().filter(|_| key.kind != Kind::Object) {
+        for (old, name) in key.older.iter().filter(|_| key.kind != Kind::Object) {
             if name.is_empty() || *name == "media" {
                 base.remove(*old);
             }
@@ -98,7 +98,7 @@ fn every_setting_can_be_set_in_the_file_and_by_its_variable() {
         let by_file = Settings::read(Some((Path::new("codex.toml"), &line)), &base)
             .unwrap_or_else(|error| panic!("{line}: {error}"));
         assert_eq!(by_file, by_variable, "{path}");
-        // `s3` and a switch that makes room for a short secret change nothing alone.
+        // `s3` is the default already.
         if key.path != "stores.NAME.kind" {
             assert_ne!(Some(by_file), Settings::read(None, &base).ok(), "{path}");
         }
@@ -106,32 +106,32 @@ fn every_setting_can_be_set_in_the_file_and_by_its_variable() {
 }
 
 #[test]
-fn what_is_not_set_is_as_the_reference_says() {
+fn defaults_are_those_of_the_reference() {
     let settings = from_file("");
     assert_eq!(settings.job.attempts, 3);
     assert_eq!(settings.job.concurrency, 1);
     assert_eq!(settings.job.grace, Duration::from_secs(25));
     assert_eq!(settings.job.max_input_bytes, 1 << 20);
     assert_eq!(settings.job.max_original_bytes, 100 << 30);
-    assert_eq!(settings.job.ffmpeg, Path::new("ffmpeg"));
+    assert_eq!(settings.job.tools.ffmpeg, Path::new("ffmpeg"));
     assert_eq!(settings.cache.segments, "public, max-age=31536000, immutable");
     assert_eq!(settings.webhook.allowed_hosts, None);
-    assert_eq!(settings.webhook.allow_http, AllowHttp::Never);
+    assert_eq!(settings.webhook.allow_http, webhook::HttpRule::Never);
     assert_eq!((settings.state_store.as_str(), settings.outbox_prefix.as_str()), ("media", ".codex/outbox"));
     assert_eq!(settings.serve_address.to_string(), "127.0.0.1:8000");
     assert_eq!(settings.metrics_address, None);
 }
 
 #[test]
-fn our_variables_win_over_old_ones_and_both_over_the_file() {
+fn our_variables_override_older_ones_and_both_override_the_file() {
     let file = "environment = 'dev'\n[stores.media]\nbucket = 'file'\n";
     let read = |more: &[(&str, &str)]| {
         let mut all = deployed();
         all.extend(variables(more));
         let settings = Settings::read(Some((Path::new("codex.toml"), file)), &all).unwrap();
-        match &settings.stores.places["media"] {
-            StorePlace::Bucket(bucket) => (settings.environment, bucket.bucket.clone()),
-            StorePlace::Directory(_) => panic!("a directory"),
+        match &settings.stores.by_name["media"] {
+            StoreBackend::Bucket(bucket) => (settings.environment, bucket.bucket.clone()),
+            StoreBackend::Directory(_) => panic!("a directory"),
         }
     };
     assert_eq!(read(&[]), (Environment::Dev, "file".to_owned()));
@@ -142,7 +142,7 @@ fn our_variables_win_over_old_ones_and_both_over_the_file() {
 }
 
 #[test]
-fn settings_of_the_policy_are_put_together_name_by_name() {
+fn settings_of_the_policy_are_merged_name_by_name() {
     let file = "[policy.settings]\nmezzanine = true\neffort = 'slow'\nrungs = ['720p']\nlimit = {a = 1, b = 0.5}\n";
     let mut all = deployed();
     all.extend(variables(&[
@@ -165,25 +165,25 @@ fn stores_of_other_names_may_be_directories_or_buckets() {
 [stores.assets]\nbucket = 'pictures'\n",
     );
     assert_eq!(settings.stores.originals, "up_loads");
-    assert_eq!(settings.stores.places["up_loads"], StorePlace::Directory("/srv/uploads".into()));
+    assert_eq!(settings.stores.by_name["up_loads"], StoreBackend::Directory("/srv/uploads".into()));
     let settings = from_variables(&[("CODEX_STORES_UP_LOADS_PATH", "/srv"), ("CODEX_STATE_STORE", "up_loads")]);
-    assert_eq!(settings.stores.places["up_loads"], StorePlace::Directory("/srv".into()));
+    assert_eq!(settings.stores.by_name["up_loads"], StoreBackend::Directory("/srv".into()));
     assert_eq!(settings.state_store, "up_loads");
 }
 
 #[test]
-fn a_worker_can_be_set_up_by_a_file_of_directories_alone() {
+fn a_file_of_directories_alone_is_enough() {
     let mut file = "environment = 'dev'\nwebhook = {secret = 'short', allow_short_secret = true}\n".to_owned();
     for name in ["media", "archive", "assets"] {
         writeln!(file, "[stores.{name}]\nkind = 'directory'\npath = 'out/{name}'").unwrap();
     }
     let settings = Settings::read(Some((Path::new("codex.toml"), &file)), &BTreeMap::new()).unwrap();
-    assert_eq!(settings.stores.places.len(), 3);
-    assert_eq!(settings.secrets().len(), 1);
+    assert_eq!(settings.stores.by_name.len(), 3);
+    assert_eq!(settings.secrets.len(), 1);
 }
 
 #[test]
-fn http_is_for_this_machine_and_for_dev() {
+fn http_is_allowed_for_this_machine_and_in_dev() {
     for (environment, endpoint) in [
         ("production", "http://127.0.0.1:9000"),
         ("production", "http://localhost:9000"),
@@ -191,14 +191,14 @@ fn http_is_for_this_machine_and_for_dev() {
         ("dev", "http://minio:9000"),
     ] {
         let settings = from_variables(&[("ENVIRONMENT", environment), ("R2_ENDPOINT", endpoint)]);
-        let StorePlace::Bucket(media) = &settings.stores.places["media"] else { panic!("a directory") };
-        assert_eq!((media.endpoint.as_str(), media.dialect), (endpoint, DialectSetting::Plain));
-        assert_eq!(media.region, "us-east-1");
+        let StoreBackend::Bucket(media) = &settings.stores.by_name["media"] else { panic!("a directory") };
+        assert_eq!((media.endpoint.as_str(), media.dialect), (endpoint, storage::s3::Dialect::Plain));
+        assert_eq!(media.region.as_deref(), Some("us-east-1"));
     }
 }
 
 #[test]
-fn the_file_is_read_from_the_disk() {
+fn load_reads_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("codex.toml");
     let error = Settings::load(Some(&path)).unwrap_err();

@@ -1,117 +1,105 @@
-//! The variables of the environment.
+//! Reads environment variables.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::keys::{self, KeyDoc, Kind, NAME, PREFIX};
+use super::keys::{self, Kind, NAME, PREFIX, SettingSpec};
 use super::problem::{Origin, ProblemKind};
 use super::raw::Raw;
-use super::table::{ELSEWHERE, KEYS};
-use super::value::{self, Value};
+use super::table::{ELSEWHERE, SETTINGS};
+use super::value::{self, SettingValue};
 
-/// Reads the variables, over what the file has set. An empty one counts as not set, since platforms pass on every
-/// variable of a form, but for the old flags, which an empty text has always switched off.
+/// Reads the variables, which override the file. An empty variable counts as not set, since platforms pass on every field
+/// of a form. For an `ENABLE_` variable it has always meant "no".
 pub fn read(variables: &BTreeMap<String, String>, raw: &mut Raw) {
-    for key in KEYS {
-        if key.kind == Kind::Object {
-            policy(key, variables, raw);
-            continue;
-        }
-        // First the old ones, so that our own win.
-        for (variable, name) in key.old {
-            set(key, name, variable, variables, raw);
-        }
-        if key.path.contains(NAME) {
-            for (variable, name) in named(key, variables) {
-                set(key, &name, variable, variables, raw);
+    let set: Vec<_> = variables.iter().map(|(variable, text)| (variable, text, find(variable))).collect();
+    // Older ones first: the later value wins.
+    for from_older in [true, false] {
+        for (variable, text, target) in &set {
+            if let Some(target) = target.as_ref().filter(|target| target.older == from_older) {
+                target.set(variable, text, raw);
             }
-        } else {
-            set(key, "", &keys::variable_of(key.path), variables, raw);
         }
     }
-    for name in variables.keys().filter(|name| name.starts_with(PREFIX)) {
-        if !is_known(name, variables) {
-            unknown(name, raw);
+    for (variable, _, target) in set {
+        if target.is_none() && variable.starts_with(PREFIX) && !ELSEWHERE.contains(&variable.as_str()) {
+            unknown(variable, raw);
         }
     }
 }
 
-/// The variables of this process, but for those that are not UTF-8, which none of ours has a use for.
+/// The variables of this process. Those that aren't UTF-8 are left out: no setting takes one.
 pub fn of_this_process() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
 }
 
-fn set(key: &KeyDoc, name: &str, variable: &str, variables: &BTreeMap<String, String>, raw: &mut Raw) {
-    if let Some(text) = variables.get(variable).filter(|text| !text.is_empty()) {
-        let read = value::from_text(key.kind, text);
-        raw.set(key, name, read, Origin::Variable(variable.to_owned()));
-    }
+/// What a variable sets.
+struct Target {
+    setting: &'static SettingSpec,
+    /// The store in the setting's path; of an `ENABLE_` variable, the policy's setting.
+    name: String,
+    older: bool,
 }
 
-/// Our variables for a path with a name in it, with that name: what stands between the rest of the path.
-fn named<'a>(key: &KeyDoc, variables: &'a BTreeMap<String, String>) -> Vec<(&'a String, String)> {
-    let pattern = keys::variable_of(key.path);
-    let Some((before, after)) = pattern.split_once(NAME) else {
-        return Vec::new();
-    };
-    variables
-        .keys()
-        .filter_map(|variable| {
-            let name = variable.strip_prefix(before)?.strip_suffix(after)?.to_ascii_lowercase();
-            // One with a name that breaks the rule is left to the complaint about unknown variables.
-            let path = key.path.replace(NAME, &name);
-            keys::key(&path).filter(|(found, _)| found.path == key.path).map(|_| (variable, name))
-        })
-        .collect()
-}
-
-fn policy(key: &KeyDoc, variables: &BTreeMap<String, String>, raw: &mut Raw) {
-    for (variable, name) in key.old {
-        let Some(text) = variables.get(*variable) else { continue };
-        let origin = Origin::Variable((*variable).to_owned());
-        match value::from_text(Kind::Flag, if text.is_empty() { "off" } else { text }) {
-            Ok(Value::Flag(on)) => raw.set_policy(name, Json::Bool(on), origin, true),
-            Ok(_) => {}
-            Err(message) => raw.problem(ProblemKind::BadValue, key.path, Some(origin), message),
+fn find(variable: &str) -> Option<Target> {
+    SETTINGS.iter().find_map(|setting| {
+        if let Some((_, name)) = setting.older.iter().find(|(older, _)| *older == variable) {
+            return Some(Target { setting, name: (*name).to_owned(), older: true });
         }
-    }
-    let variable = keys::variable_of(key.path);
-    let Some(text) = variables.get(&variable).filter(|text| !text.trim().is_empty()) else { return };
-    let origin = Origin::Variable(variable);
-    match serde_json::from_str(text) {
-        Ok(Json::Object(members)) => {
-            for (name, value) in members {
-                raw.set_policy(&name, value, origin.clone(), false);
+        let own = keys::variable_of(setting.path);
+        let name = match own.split_once(NAME) {
+            Some((before, after)) => variable.strip_prefix(before)?.strip_suffix(after)?.to_ascii_lowercase(),
+            None => (own == variable).then(String::new)?,
+        };
+        // A store's name that breaks the rule makes the variable unknown.
+        keys::key(&setting.path.replace(NAME, &name))?;
+        Some(Target { setting, name, older: false })
+    })
+}
+
+impl Target {
+    fn set(&self, variable: &str, text: &str, raw: &mut Raw) {
+        let origin = Origin::Variable(variable.to_owned());
+        match (self.setting.kind, self.older) {
+            (Kind::Object, true) => self.set_flag(text, origin, raw),
+            (Kind::Object, false) if !text.trim().is_empty() => self.set_object(text, &origin, raw),
+            (kind, _) if kind != Kind::Object && !text.is_empty() => {
+                raw.set(self.setting, &self.name, value::from_text(kind, text), origin);
             }
-        }
-        Ok(_) => {
-            let message = "must be a JSON object such as `{\"mezzanine\": false}`".to_owned();
-            raw.problem(ProblemKind::BadValue, key.path, Some(origin), message);
-        }
-        // The parser's own words tell the position and never the text.
-        Err(error) => {
-            let message =
-                format!("must be a JSON object such as `{{\"mezzanine\": false}}`; this is not JSON: {error}");
-            raw.problem(ProblemKind::Syntax, key.path, Some(origin), message);
+            _ => {}
         }
     }
-}
 
-fn is_known(variable: &str, variables: &BTreeMap<String, String>) -> bool {
-    ELSEWHERE.contains(&variable)
-        || KEYS.iter().any(|key| {
-            key.old.iter().any(|(old, _)| *old == variable)
-                || (!key.path.contains(NAME) && keys::variable_of(key.path) == variable)
-                || named(key, variables).iter().any(|(known, _)| *known == variable)
-        })
+    fn set_flag(&self, text: &str, origin: Origin, raw: &mut Raw) {
+        match value::from_text(Kind::Flag, if text.is_empty() { "off" } else { text }) {
+            Ok(on) => raw.set_policy(&self.name, Json::Bool(on == SettingValue::Flag(true)), origin, true),
+            Err(message) => raw.problem(ProblemKind::BadValue, self.setting.path, Some(origin), message),
+        }
+    }
+
+    fn set_object(&self, text: &str, origin: &Origin, raw: &mut Raw) {
+        let expected = "must be a JSON object such as `{\"mezzanine\": false}`";
+        let (kind, message) = match serde_json::from_str(text) {
+            Ok(Json::Object(members)) => {
+                for (name, value) in members {
+                    raw.set_policy(&name, value, origin.clone(), false);
+                }
+                return;
+            }
+            Ok(_) => (ProblemKind::BadValue, expected.to_owned()),
+            // The parser's message has the position and not the text.
+            Err(error) => (ProblemKind::Syntax, format!("{expected}; this is not JSON: {error}")),
+        };
+        raw.problem(kind, self.setting.path, Some(origin.clone()), message);
+    }
 }
 
 fn unknown(variable: &str, raw: &mut Raw) {
-    let all: Vec<String> = KEYS.iter().map(|key| keys::variable_of(key.path)).collect();
-    // Of the group that was meant, all are listed; of the others only where they begin.
+    let all: Vec<String> = SETTINGS.iter().map(|key| keys::variable_of(key.path)).collect();
+    // Lists the whole group of the variable, or else the groups.
     let group = |name: &str| name.splitn(3, '_').take(2).collect::<Vec<_>>().join("_");
     let siblings: Vec<&str> = all.iter().map(String::as_str).filter(|name| group(name) == group(variable)).collect();
     let list = if siblings.is_empty() {
@@ -127,7 +115,7 @@ fn unknown(variable: &str, raw: &mut Raw) {
         siblings.join(", ")
     };
     let mut message = format!("there is no setting for this variable; known are {list}");
-    let usual = KEYS.iter().flat_map(|key| ["media", "archive", "assets"].map(|name| key.variables(name)));
+    let usual = SETTINGS.iter().flat_map(|key| ["media", "archive", "assets"].map(|name| key.variables(name)));
     let usual: Vec<String> = usual.flatten().collect();
     if let Some(nearest) = keys::nearest(variable, usual.iter().map(String::as_str)) {
         message.push_str(&format!("; did you mean {nearest}?"));

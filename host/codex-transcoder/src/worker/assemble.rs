@@ -1,4 +1,4 @@
-//! From settings to a service that is fit for work: every part of it is made and tried before the first job is taken.
+//! Makes a [`Service`] of the settings and checks every part of it before the first job.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,79 +10,61 @@ use policy::signature::{PublicKey, SignatureError};
 use policy::{Compiler, Gate, LastGood, Place, PolicyError, Rules, Watcher, fetch};
 use publish::CacheRules;
 use storage::ORIGINALS;
-use storage::s3::{Dialect, Patience, S3Settings, S3Store};
+use storage::s3::S3Store;
 use storage::{LocalDirectory, Records, Stores};
-use webhook::{Deliverer, HttpRule, Outbox, Secret, UrlRules, http_client};
+use webhook::{Deliverer, Outbox, Secret, UrlRules, http_client};
 
 use super::Service;
-use crate::cli::environment::{EncoderChoice, EnvironmentArgs};
 use crate::observe::Metrics;
-use crate::settings::{
-    AllowHttp, Bucket, DialectSetting, EncoderSetting, Environment, PolicySettings, Settings, StorePlace,
-};
+use crate::settings::{Environment, PolicySettings, Settings, StoreBackend};
 
-/// Before the second attempt of a job. A store that asks for patience, or a neighbour that has filled the disk, needs
-/// some seconds.
-const PAUSE: Duration = Duration::from_secs(5);
+/// Before the second attempt of a job: a store that throttles, or a full disk, needs some seconds.
+const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
-/// Longest wait for a store's first answer. A worker that waits longer is no use yet.
-const STORE_CHECK: Duration = Duration::from_secs(10);
+/// For a store's first response.
+const STORE_CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A worker that can't work, and which part of it.
+/// Why a worker can't start.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unfit {
-    /// The check, as it is told to the platform: `settings`, `ffmpeg`, `policy`, `webhook`, `stores`, `work-directory`.
+pub struct FailedStartupCheck {
+    /// As reported to the platform: `settings`, `ffmpeg`, `policy`, `webhook`, `stores`, `work-directory`.
     pub check: &'static str,
-    /// Why.
     pub failure: Failure,
 }
 
-/// A service that is fit for work, and who keeps its policies up to date for as long as it works.
+/// A service that passed every check.
 pub struct Assembled {
-    /// The service.
     pub service: Service,
-    /// Its policies' watcher.
+    /// Keeps the service's policies up to date while it runs.
     pub watcher: Watcher,
 }
 
-impl Unfit {
+impl FailedStartupCheck {
     fn of(check: &'static str) -> impl Fn(Failure) -> Self {
         move |failure| Self { check, failure }
     }
 }
 
-/// What the service is made of besides the settings.
-#[derive(Debug)]
-pub struct Parts {
-    /// What is counted.
-    pub metrics: Metrics,
-}
-
-/// Makes and tries everything, at the same time where it can.
-pub async fn assemble(settings: &Settings, parts: Parts) -> Result<Assembled, Unfit> {
-    let environment = environment(settings);
-    // First of all: it waits for ffmpeg, which takes as long as everything else together.
-    let tools = {
-        let environment = environment.clone();
-        tokio::spawn(
-            async move { environment.toolbox().await.map_err(|ended| ended.into_failure(&codes::host::FFMPEG)) },
-        )
-    };
+/// Runs the checks, concurrently where possible.
+pub async fn assemble(settings: &Settings, metrics: Metrics) -> Result<Assembled, FailedStartupCheck> {
+    // First, since the test encodes take as long as everything else together.
+    let tools = settings.job.tools.clone();
+    let tools = tokio::spawn(async move { tools.prove().await.map_err(Failure::from) });
     let rules = url_rules(settings);
-    let deliverer = deliverer(settings, &rules).map_err(Unfit::of("webhook"))?;
-    let stores = stores(settings).map_err(Unfit::of("stores"))?;
-    let outbox = outbox(settings, &stores).map_err(Unfit::of("stores"))?;
-    let records = records(settings, &stores).map_err(Unfit::of("stores"))?;
-    let work_root = environment.work_root();
-    let (tools, watcher, tried, swept) =
-        tokio::join!(tools, policies(settings, &stores), try_stores(settings, &stores), clean(work_root.clone()),);
+    let deliverer = deliverer(settings, &rules).map_err(FailedStartupCheck::of("webhook"))?;
+    let stores = stores(settings).map_err(FailedStartupCheck::of("stores"))?;
+    let outbox = outbox(settings, &stores).map_err(FailedStartupCheck::of("stores"))?;
+    let records = records(settings, &stores).map_err(FailedStartupCheck::of("stores"))?;
+    let work_root = settings.job.work_dir.clone().unwrap_or_else(std::env::temp_dir);
+    let (tools, watcher, checked, cleaned) =
+        tokio::join!(tools, policies(settings, &stores), check_stores(settings, &stores), clean(work_root.clone()));
     let tools = tools.unwrap_or_else(|lost| {
-        Err(Failure::new(&codes::host::BUG, format!("looking at ffmpeg was not finished: {lost}")))
+        Err(Failure::new(&codes::host::BUG, format!("the check of ffmpeg did not finish: {lost}")))
     });
-    let tools = tools.map_err(Unfit::of("ffmpeg"))?;
-    let watcher = watcher.map_err(Unfit::of("policy"))?;
-    tried.map_err(Unfit::of("stores"))?;
-    swept.map_err(Unfit::of("work-directory"))?;
+    let tools = tools.map_err(FailedStartupCheck::of("ffmpeg"))?;
+    let watcher = watcher.map_err(FailedStartupCheck::of("policy"))?;
+    checked.map_err(FailedStartupCheck::of("stores"))?;
+    cleaned.map_err(FailedStartupCheck::of("work-directory"))?;
     let host = Host {
         tools: Arc::new(tools),
         stores,
@@ -94,7 +76,7 @@ pub async fn assemble(settings: &Settings, parts: Parts) -> Result<Assembled, Un
             objects: Some(settings.cache.objects.clone()),
         },
         attempts: settings.job.attempts,
-        pause: PAUSE,
+        pause: RETRY_PAUSE,
         max_original: settings.job.max_original_bytes,
         report_beside: settings.job.report,
         recordings: None,
@@ -107,7 +89,7 @@ pub async fn assemble(settings: &Settings, parts: Parts) -> Result<Assembled, Un
         outbox,
         webhook_required: settings.environment != Environment::Dev,
         max_input: settings.job.max_input_bytes,
-        metrics: parts.metrics,
+        metrics,
     };
     Ok(Assembled { service, watcher })
 }
@@ -116,43 +98,38 @@ pub async fn assemble(settings: &Settings, parts: Parts) -> Result<Assembled, Un
 pub fn url_rules(settings: &Settings) -> UrlRules {
     let webhook = &settings.webhook;
     let rules = if webhook.allow_private { UrlRules::local() } else { UrlRules::production() };
-    let rules = rules.with_http(match webhook.allow_http {
-        AllowHttp::Never => HttpRule::Never,
-        AllowHttp::Loopback => HttpRule::Loopback,
-        AllowHttp::Everywhere => HttpRule::Everywhere,
-    });
+    let rules = rules.with_http(webhook.allow_http);
     match &webhook.allowed_hosts {
         Some(hosts) => rules.with_hosts(hosts),
         None => rules,
     }
 }
 
-/// Who signs and sends webhooks.
 pub fn deliverer(settings: &Settings, rules: &UrlRules) -> Result<Deliverer, Failure> {
     let secret = settings.webhook.secret.expose();
     let secret = if settings.webhook.allow_short_secret { Secret::allowing_short(secret) } else { Secret::new(secret) };
     Ok(Deliverer::new(http_client(rules.reach())?, secret?))
 }
 
-/// The host's own records, which only a host with the same webhook secret can write.
+/// The host's own records. Only a host with the same webhook secret can write them.
 fn records(settings: &Settings, stores: &Stores) -> Result<Records, Failure> {
     Ok(Records::new(stores.get(&settings.state_store)?, settings.webhook.secret.expose().as_bytes()))
 }
 
-/// Where undelivered webhooks lie.
+/// Undelivered webhooks.
 pub fn outbox(settings: &Settings, stores: &Stores) -> Result<Outbox, Failure> {
     Ok(Outbox::new(records(settings, stores)?, &settings.outbox_prefix))
 }
 
-/// The stores by name, the originals' among them. Nobody is contacted.
+/// Opens the stores without contacting them. The one of the originals is also there as [`ORIGINALS`].
 pub fn stores(settings: &Settings) -> Result<Stores, Failure> {
     let mut stores = Stores::default();
-    for (name, place) in &settings.stores.places {
-        stores = match place {
-            StorePlace::Bucket(bucket) => stores.with(name, S3Store::new(s3_settings(bucket))?),
-            StorePlace::Directory(folder) => stores.with(
+    for (name, backend) in &settings.stores.by_name {
+        stores = match backend {
+            StoreBackend::Bucket(bucket) => stores.with(name, S3Store::new(bucket.clone())?),
+            StoreBackend::Directory(folder) => stores.with(
                 name,
-                LocalDirectory::open(folder).map_err(|source| NoFolder { folder: folder.clone(), source })?,
+                LocalDirectory::open(folder).map_err(|source| UnusableFolder { folder: folder.clone(), source })?,
             ),
         };
     }
@@ -160,54 +137,20 @@ pub fn stores(settings: &Settings) -> Result<Stores, Failure> {
     Ok(stores.with_shared(ORIGINALS, originals))
 }
 
-fn s3_settings(bucket: &Bucket) -> S3Settings {
-    S3Settings {
-        endpoint: bucket.endpoint.clone(),
-        region: Some(bucket.region.clone()),
-        bucket: bucket.bucket.clone(),
-        access_key_id: bucket.access_key_id.clone(),
-        secret_access_key: bucket.secret_access_key.expose().into(),
-        dialect: match bucket.dialect {
-            DialectSetting::R2 => Dialect::R2,
-            DialectSetting::B2 => Dialect::B2,
-            DialectSetting::Plain => Dialect::Plain,
-        },
-        part_size: bucket.part_bytes,
-        multipart_above: bucket.multipart_above_bytes,
-        at_once: bucket.at_once,
-        patience: Patience::default(),
-    }
-}
-
-/// A folder that is to be a store and can't be used.
 #[derive(Debug, thiserror::Error)]
 #[error("the folder {} of a store can't be used", folder.display())]
-struct NoFolder {
+struct UnusableFolder {
     folder: PathBuf,
     source: std::io::Error,
 }
 
-impl Fault for NoFolder {
+impl Fault for UnusableFolder {
     fn code(&self) -> &'static Code {
         &codes::storage::IO
     }
 }
 
-fn environment(settings: &Settings) -> EnvironmentArgs {
-    let job = &settings.job;
-    EnvironmentArgs {
-        ffmpeg: job.ffmpeg.clone(),
-        ffprobe: job.ffprobe.clone(),
-        work_dir: job.work_dir.clone(),
-        encoder: match job.encoder {
-            EncoderSetting::Auto => EncoderChoice::Auto,
-            EncoderSetting::Gpu => EncoderChoice::Gpu,
-            EncoderSetting::Cpu => EncoderChoice::Cpu,
-        },
-    }
-}
-
-/// The way in for this environment's policies.
+/// Compiles and admits policies by this environment's rules.
 pub fn gate(settings: &PolicySettings) -> Result<Gate, Failure> {
     let engine = policy::engine::new().map_err(PolicyError::Engine)?;
     let keys: Result<Vec<PublicKey>, SignatureError> =
@@ -218,15 +161,15 @@ pub fn gate(settings: &PolicySettings) -> Result<Gate, Failure> {
         settings: settings.settings.clone(),
         optional: settings.optional.clone(),
     };
-    Ok(Gate::new(Compiler::new(engine).with_cache(&cache_of(settings)), rules))
+    Ok(Gate::new(Compiler::new(engine).with_cache(&cache_dir(settings)), rules))
 }
 
-/// Where compiled policies are kept, and the last good one of this environment.
-fn cache_of(settings: &PolicySettings) -> PathBuf {
+/// The folder for compiled policies and for the last good one.
+fn cache_dir(settings: &PolicySettings) -> PathBuf {
     settings.cache_dir.clone().unwrap_or_else(|| std::env::temp_dir().join("codex-transcoder-policies"))
 }
 
-/// The policies of this environment, taken as they are now.
+/// Loads the policies of this environment.
 async fn policies(settings: &Settings, stores: &Stores) -> Result<Watcher, Failure> {
     let place = &settings.policy.place;
     let gate = gate(&settings.policy)?;
@@ -234,53 +177,54 @@ async fn policies(settings: &Settings, stores: &Stores) -> Result<Watcher, Failu
     Ok(Watcher::open(fetch::source(place, stores)?, gate, kept).await?)
 }
 
-/// What tells this environment's place for policies from every other on the same disk; none for what is built in.
+/// Distinguishes this environment's place of policies from others with the same cache. `None` for the default policy.
 fn identity(settings: &Settings) -> Option<String> {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
     let place = match &settings.policy.place {
         Place::BuiltIn => return None,
         Place::Component(path) | Place::File(path) => absolute(path),
         Place::Url(url) => url.to_string(),
-        Place::Object { store, key } => match settings.stores.places.get(store) {
-            Some(StorePlace::Bucket(bucket)) => format!("{}/{}/{key}", bucket.endpoint, bucket.bucket),
-            Some(StorePlace::Directory(folder)) => absolute(&folder.join(key.as_str())),
+        Place::Object { store, key } => match settings.stores.by_name.get(store) {
+            Some(StoreBackend::Bucket(bucket)) => format!("{}/{}/{key}", bucket.endpoint, bucket.bucket),
+            Some(StoreBackend::Directory(folder)) => absolute(&folder.join(key.as_str())),
             None => format!("{store}:{key}"),
         },
     };
     Some(format!("{} {place}", settings.environment))
 }
 
-/// Asks every store, at the same time, whether it is there and lets us in.
-async fn try_stores(settings: &Settings, stores: &Stores) -> Result<(), Failure> {
-    let mut asking = tokio::task::JoinSet::new();
-    for name in settings.stores.places.keys() {
+/// Checks that every store can be reached and accepts our credentials.
+async fn check_stores(settings: &Settings, stores: &Stores) -> Result<(), Failure> {
+    let mut checks = tokio::task::JoinSet::new();
+    for name in settings.stores.by_name.keys() {
         let (store, name) = (stores.get(name)?, name.clone());
-        asking.spawn(async move {
-            let answer = tokio::time::timeout(STORE_CHECK, store.check()).await;
+        checks.spawn(async move {
+            let answer = tokio::time::timeout(STORE_CHECK_TIMEOUT, store.check()).await;
             let mut failure: Failure = match answer {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(error)) => error.into(),
-                Err(_) => {
-                    Failure::new(&codes::storage::UNAVAILABLE, format!("no answer within {} s", STORE_CHECK.as_secs()))
-                }
+                Err(_) => Failure::new(
+                    &codes::storage::UNAVAILABLE,
+                    format!("no answer within {} s", STORE_CHECK_TIMEOUT.as_secs()),
+                ),
             };
             failure.message = format!("the store `{name}`: {}", failure.message);
             Err(failure)
         });
     }
-    while let Some(answer) = asking.join_next().await {
+    while let Some(answer) = checks.join_next().await {
         answer.unwrap_or(Ok(()))?;
     }
     Ok(())
 }
 
-/// What a killed worker left on this disk.
+/// Removes what a killed worker left on this disk.
 async fn clean(root: PathBuf) -> Result<(), Failure> {
     job::work::WorkDirectory::make(&root)?;
     match tokio::task::spawn_blocking(move || job::work::sweep(&root)).await {
         Ok(Ok(0)) | Err(_) => {}
-        Ok(Ok(removed)) => tracing::info!(removed, "work directories of a killed worker are removed"),
-        Ok(Err(error)) => tracing::warn!(%error, "work directories of a killed worker could not be removed"),
+        Ok(Ok(removed)) => tracing::info!(removed, "removed work directories of a killed worker"),
+        Ok(Err(error)) => tracing::warn!(%error, "can't remove work directories of a killed worker"),
     }
     Ok(())
 }

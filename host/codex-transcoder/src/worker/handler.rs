@@ -1,4 +1,4 @@
-//! One job from a queue: read, run under the policy, and handed back as what the queue shows.
+//! Runs one job from a queue and returns what the queue shows.
 
 use std::sync::Arc;
 
@@ -14,26 +14,23 @@ use tracing::Instrument;
 use webhook::{Courier, Deliverer, Outbox, UrlRules};
 
 use super::input::Input;
-use super::watch::JobWatch;
+use super::observer::QueueObserver;
 use crate::observe::Metrics;
 
-/// Everything that jobs need, made once.
+/// What all jobs share.
 pub struct Service {
-    /// Machine and stores.
     pub host: Host,
-    /// Who decides. Each job takes its policy at its beginning and keeps it.
+    /// A job keeps the policy that it starts with.
     pub policies: Roster,
-    /// How webhooks are signed and sent.
     pub deliverer: Deliverer,
-    /// Where they may go.
+    /// Where webhooks may go.
     pub rules: UrlRules,
-    /// What becomes of those that nobody takes.
+    /// For undelivered webhooks.
     pub outbox: Outbox,
-    /// Whether a job must say whom to tell. Without that, the platform never learns that it is done.
+    /// Whether `webhookUrl` is required. Without one, the platform isn't notified.
     pub webhook_required: bool,
     /// Largest description of a job, in bytes.
     pub max_input: usize,
-    /// What is counted.
     pub metrics: Metrics,
 }
 
@@ -57,7 +54,7 @@ impl Service {
         progress: Box<dyn Progress>,
         stop: CancellationToken,
     ) -> Ended {
-        let observer: Arc<dyn Observer> = Arc::new(JobWatch::new(progress, self.metrics.clone()));
+        let observer: Arc<dyn Observer> = Arc::new(QueueObserver::new(progress, self.metrics.clone()));
         let input = Input::read(&job.id, &job.input);
         let role = chosen.role.name();
         tracing::info!(media = input.media_id, policy = chosen.policy.name(), role, "job taken");
@@ -68,7 +65,7 @@ impl Service {
         let request = match self.request(&input, &job.input) {
             Ok(request) => request,
             Err(failure) => {
-                tell_refusal(chosen, &job.id, &input, &failure, courier, &*observer).await;
+                send_failed_webhook(chosen, &job.id, &input, &failure, courier, &*observer).await;
                 return refuse(chosen, &job.id, failure, &observer);
             }
         };
@@ -77,7 +74,7 @@ impl Service {
         self.metrics.traffic(account.bytes_read, account.bytes_written);
         match &ended {
             Err(_) if stop.is_cancelled() => {
-                tracing::info!(ms = account.total_ms, "job stopped; nothing was published and nobody is told");
+                tracing::info!(ms = account.total_ms, "job stopped; nothing was published and no webhook is sent");
                 Ended::Stopped
             }
             Err(failure) if failure.is(&codes::job::TAKEN_OVER) => Ended::Stopped,
@@ -99,14 +96,14 @@ impl Service {
         }
         let request = input.request.clone()?;
         if input.webhook.is_none() && self.webhook_required {
-            return Err(bad_input("`webhookUrl` is missing: without it nobody learns how the job ends".to_owned()));
+            return Err(bad_input("`webhookUrl` is missing: this environment requires it".to_owned()));
         }
         Ok(request)
     }
 }
 
-/// A refused job is a failed one, where its media item is known and there is somebody to tell.
-async fn tell_refusal(
+/// Reports a refused job as failed, if its media item and its webhook are known.
+async fn send_failed_webhook(
     chosen: &Chosen,
     job: &str,
     input: &Input,
@@ -124,21 +121,21 @@ fn refuse(chosen: &Chosen, job: &str, failure: Failure, observer: &Arc<dyn Obser
     finished(Err(failure), &Account { job: job.to_owned(), ..Account::under(chosen) })
 }
 
-/// Failures of this machine, after which another one may do better. ffmpeg that fails is not among them: it fails the
-/// same way everywhere.
-const OF_THE_MACHINE: [&Code; 4] =
+/// Failures of this machine, after which RunPod should start another worker. A failing ffmpeg is not among them: it
+/// would fail the same way elsewhere.
+const NEEDS_FRESH_WORKER: [&Code; 4] =
     [&codes::host::DISK_FULL, &codes::host::WORK_DIRECTORY, &codes::host::FFMPEG_MISSING, &codes::host::NO_GPU];
 
 fn bad_input(problem: String) -> Failure {
     super::input::BadInput { problems: vec![problem] }.into()
 }
 
-/// What the queue shows of a job that has come to its end.
+/// What the queue shows of a job that has ended.
 fn finished(ended: Result<Outcome, Failure>, account: &Account) -> Ended {
     match ended {
         Ok(outcome) => Ended::Done(json!({ "result": outcome.output, "report": account })),
         Err(failure) => {
-            let fresh_worker = OF_THE_MACHINE.iter().any(|code| failure.is(code));
+            let fresh_worker = NEEDS_FRESH_WORKER.iter().any(|code| failure.is(code));
             let error = json!({
                 "error_type": failure.code,
                 "error_message": failure.message,

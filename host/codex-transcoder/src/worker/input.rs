@@ -1,4 +1,4 @@
-//! What the sender of a job asked for, read without trusting any of it.
+//! Parses the untrusted input of a job.
 
 use fault::text::printable;
 use fault::{Code, Fault, codes};
@@ -9,11 +9,10 @@ use storage::Destination;
 use storage::Key;
 use storage::ORIGINALS;
 
-/// A job that can't be run as it was asked for, with everything that is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the job's input can't be used: {}", problems.join("; "))]
 pub struct BadInput {
-    /// Sentences, one for each field.
+    /// One sentence for each.
     pub problems: Vec<String>,
 }
 
@@ -23,24 +22,22 @@ impl Fault for BadInput {
     }
 }
 
-/// What is good of an input, and what is wrong.
+/// The input of a job. A bad input keeps what its `failed` webhook needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Input {
-    /// Whom to tell, if the field is there. Not checked yet.
+    /// `webhookUrl`, not checked yet.
     pub webhook: Option<String>,
-    /// The media item, if it can be told.
     pub media_id: Option<String>,
-    /// The job, or why it can't be one.
     pub request: Result<Request, BadInput>,
 }
 
-/// Collects what is wrong.
-struct Fields<'a> {
+/// Reads fields and collects the problems.
+struct FieldReader<'a> {
     object: &'a Map<String, Value>,
     problems: Vec<String>,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> FieldReader<'a> {
     fn text(&mut self, name: &str, expected: &str) -> Option<&'a str> {
         match self.object.get(name) {
             Some(Value::String(text)) => return Some(text),
@@ -62,13 +59,13 @@ impl<'a> Fields<'a> {
 }
 
 impl Input {
-    /// Reads an input. Fields that nobody knows are passed over.
+    /// Unknown fields are ignored.
     pub fn read(job: &str, input: &Value) -> Self {
         let Value::Object(object) = input else {
             let problems = vec![format!("it is {}: an object is expected", kind(input))];
             return Self { webhook: None, media_id: None, request: Err(BadInput { problems }) };
         };
-        let mut fields = Fields { object, problems: Vec::new() };
+        let mut fields = FieldReader { object, problems: Vec::new() };
         if !is_plain_id(job) {
             let shown = printable(job, 128);
             fields.problems.push(format!("the job's id is `{shown}`: letters, digits, `_` and `-` are allowed"));
@@ -113,7 +110,7 @@ impl Input {
     }
 }
 
-/// The original's key, which must be this creator's and this item's.
+/// Parses the key of the original and checks that it belongs to this creator and media item.
 fn original(text: &str, creator: Option<&str>, media: Option<&str>) -> Result<Key, String> {
     let shown = printable(text, 200);
     let wrong = |why: &str| format!("`inputKey` is `{shown}`: {why}");
@@ -166,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_input_becomes_a_request_and_unknown_fields_are_passed_over() {
+    fn a_good_input_becomes_a_request_and_unknown_fields_are_ignored() {
         let input = Input::read("job-1", &with("priority", json!({"a": 1})));
         let request = input.request.unwrap();
         assert_eq!(request.source.key.as_str(), "c_1/originals/m-1/My film.mov");
@@ -177,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_is_told_at_once() {
+    fn all_problems_are_reported_at_once() {
         let text = problems(&json!({"mediaId": 7, "type": "film", "webhookUrl": []}));
         for expected in [
             "`mediaId` is a number",
@@ -216,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_told_of_a_bad_input_is_kept_for_the_failed_message() {
+    fn a_bad_input_keeps_what_the_failed_webhook_needs() {
         let input = Input::read("job-1", &with("type", json!(null)));
         assert_eq!((input.media_id.as_deref(), input.webhook.is_some()), (Some("m-1"), true));
         assert!(

@@ -1,10 +1,10 @@
-//! The worker's own part: from settings to something that runs jobs, and every job from a queue to what is run.
+//! Makes a service of the settings, and runs the jobs of a queue with it.
 
 mod assemble;
 mod handler;
 mod input;
-mod watch;
+mod observer;
 
-pub use assemble::{Assembled, Parts, Unfit, assemble, deliverer, gate, outbox, stores, url_rules};
+pub use assemble::{Assembled, FailedStartupCheck, assemble, deliverer, gate, outbox, stores, url_rules};
 pub use handler::Service;
 pub use input::{BadInput, Input};

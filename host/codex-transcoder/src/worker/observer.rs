@@ -1,4 +1,4 @@
-//! What is told of a running job: to the log, to the metrics, and to the queue.
+//! Reports a running job to the log, the metrics and the queue.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,29 +7,28 @@ use job::event::{Event, Observer};
 use runpod::Progress;
 use serde_json::json;
 
-use crate::observe::{JobRunning, Metrics};
+use crate::observe::{JobMetrics, Metrics};
 
-/// Percent between two messages to the queue while encoding. Each is a request; a sender looks now and then.
+/// Percent of encoding between two progress messages to the queue, each of which is a request.
 const PROGRESS_STEP: u32 = 5;
 
-/// The observer of a job from a queue.
-pub struct JobWatch {
+/// Observes one job from a queue.
+pub struct QueueObserver {
     progress: Box<dyn Progress>,
-    running: JobRunning,
+    job_metrics: JobMetrics,
     metrics: Metrics,
-    shown: Mutex<Shown>,
+    sent: Mutex<SentProgress>,
 }
 
 #[derive(Default)]
-struct Shown {
+struct SentProgress {
     step: String,
     encoded: u32,
 }
 
-impl JobWatch {
-    /// Watches one job.
+impl QueueObserver {
     pub fn new(progress: Box<dyn Progress>, metrics: Metrics) -> Self {
-        Self { progress, running: metrics.job_started(), metrics, shown: Mutex::new(Shown::default()) }
+        Self { progress, job_metrics: metrics.job_started(), metrics, sent: Mutex::default() }
     }
 
     fn log(event: &Event) {
@@ -39,9 +38,9 @@ impl JobWatch {
             Event::Encoding { percent, speed, .. } => tracing::debug!(percent, speed, "encoding"),
             Event::Done { part, ms } => tracing::info!(part, ms, "done: {part}"),
             Event::Reused { publication } => {
-                tracing::info!(publication, "an earlier attempt published all of it; nothing is made again");
+                tracing::info!(publication, "already published by an earlier attempt");
             }
-            // The courier and the deliverer have told each attempt.
+            // The courier and the deliverer log each attempt.
             Event::Webhook { .. } => {}
             Event::Again { failure, attempt, wait_ms } => {
                 let (code, blame) = (failure.code.as_str(), failure.blame.to_string());
@@ -53,7 +52,7 @@ impl JobWatch {
                 let fell_back = report.and_then(|report| report.fell_back.as_deref());
                 tracing::info!(processor, fell_back, policy_us, "job completed");
             }
-            Event::Failed { failure } if failure.is(&codes::job::CANCELLED) => tracing::info!("job called off"),
+            Event::Failed { failure } if failure.is(&codes::job::CANCELLED) => tracing::info!("job cancelled"),
             Event::Failed { failure } => {
                 let (code, blame, retryable) = (failure.code.as_str(), failure.blame.to_string(), failure.retryable);
                 tracing::error!(code, blame, retryable, "job failed: {}", failure.message);
@@ -61,31 +60,31 @@ impl JobWatch {
         }
     }
 
-    /// What the queue should show now, if it is worth a message.
-    fn to_show(&self, event: &Event) -> Option<serde_json::Value> {
-        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The progress message for an event, if it is worth one.
+    fn progress_message(&self, event: &Event) -> Option<serde_json::Value> {
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Step { step, percent } => {
-                shown.step.clone_from(step);
+                sent.step.clone_from(step);
                 Some(json!({ "step": step, "percent": percent }))
             }
-            Event::Encoding { percent, .. } if *percent >= shown.encoded + PROGRESS_STEP => {
-                shown.encoded = *percent;
-                Some(json!({ "step": shown.step, "encoded": percent }))
+            Event::Encoding { percent, .. } if *percent >= sent.encoded + PROGRESS_STEP => {
+                sent.encoded = *percent;
+                Some(json!({ "step": sent.step, "encoded": percent }))
             }
             _ => None,
         }
     }
 }
 
-impl Observer for JobWatch {
+impl Observer for QueueObserver {
     fn on(&self, event: &Event) {
         Self::log(event);
         match event {
             Event::Failed { failure } if failure.is(&codes::job::CANCELLED) => self.metrics.job_stopped(),
-            event => self.running.on(event),
+            event => self.job_metrics.on(event),
         }
-        if let Some(output) = self.to_show(event) {
+        if let Some(output) = self.progress_message(event) {
             self.progress.show(output);
         }
     }

@@ -1,0 +1,91 @@
+//! Finds ffmpeg and ffprobe, and proves which encoders work.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use fault::{Code, Fault, codes};
+use media::encode::Toolbox;
+use media::encoder;
+use media::plan::Preference;
+use media::process::Tool;
+
+/// How long ffmpeg may go without progress. A slow encoder takes a second for a frame of 8K film; a network file system
+/// can hang for a minute.
+const STALL: Duration = Duration::from_secs(120);
+
+/// What the command line and the settings say about ffmpeg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolOptions {
+    pub ffmpeg: PathBuf,
+    /// `None` for the one beside ffmpeg, else the one on the `PATH`: static builds of ffmpeg often come without one.
+    pub ffprobe: Option<PathBuf>,
+    /// With [`Preference::Auto`] the policy decides.
+    pub encoder: Preference,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ToolError {
+    #[error(
+        "`{}` was not found: install ffmpeg (Debian, Ubuntu: apt-get install ffmpeg; macOS: brew install ffmpeg), or name \
+it with --ffmpeg and --ffprobe",
+        .0.display()
+    )]
+    NotFound(PathBuf),
+    #[error(
+        "no encoder works: libx264: {0}. Install an ffmpeg with libx264, or name one with --ffmpeg; `codex-transcoder \
+doctor` says more"
+    )]
+    NoEncoder(String),
+}
+
+impl Fault for ToolError {
+    fn code(&self) -> &'static Code {
+        &codes::host::FFMPEG
+    }
+}
+
+impl ToolOptions {
+    pub fn ffmpeg(&self) -> Result<Tool, ToolError> {
+        Ok(Tool::new(absolute(&self.ffmpeg)?, STALL))
+    }
+
+    pub fn ffprobe(&self) -> Result<Tool, ToolError> {
+        let beside = || absolute(&self.ffmpeg).ok().map(|path| path.with_file_name("ffprobe"));
+        let path = match &self.ffprobe {
+            Some(path) => absolute(path)?,
+            None => match beside().filter(|path| path.is_file()) {
+                Some(path) => path,
+                None => absolute(Path::new("ffprobe"))?,
+            },
+        };
+        Ok(Tool::new(path, STALL))
+    }
+
+    /// Finds both programs and runs the test encodes.
+    pub async fn prove(&self) -> Result<Toolbox, ToolError> {
+        let ffmpeg = self.ffmpeg()?;
+        let ((proof, version), devices) = tokio::join!(encoder::prove(&ffmpeg), encoder::devices());
+        if proof.processors().is_empty() {
+            return Err(ToolError::NoEncoder(proof.cpu_missing.unwrap_or_default()));
+        }
+        Ok(Toolbox {
+            ffprobe: self.ffprobe()?,
+            version,
+            ffmpeg,
+            proof,
+            devices,
+            threads: std::thread::available_parallelism().map_or(2, usize::from).min(16),
+            insists: Some(self.encoder).filter(|&encoder| encoder != Preference::Auto),
+        })
+    }
+}
+
+/// Processes run in a work directory, where a relative path leads nowhere.
+fn absolute(program: &Path) -> Result<PathBuf, ToolError> {
+    let not_found = || ToolError::NotFound(program.to_owned());
+    if program.components().count() > 1 {
+        return std::fs::canonicalize(program).map_err(|_| not_found());
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file()).ok_or_else(not_found)
+}
