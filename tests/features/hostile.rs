@@ -78,7 +78,7 @@ impl Bench {
             declared: Declared::Video,
             writable: Arc::new(["media".to_owned()]),
             settings: "{}".into(),
-            courier: None,
+            webhooks: None,
             report: Arc::new(Mutex::new(None)),
             recorder: None,
             rehearsal: None,

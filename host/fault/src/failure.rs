@@ -1,5 +1,6 @@
 //! What errors have in common, and what they become at the edge of the program.
 
+use std::error::Error;
 use std::fmt;
 
 use crate::{Blame, Code, codes};
@@ -41,7 +42,7 @@ use crate::{Blame, Code, codes};
 ///
 /// There is no method for blame or retryable that could be overridden: a wrapper would have to forward it too, and one
 /// that forgot would give the wrong answer.
-pub trait Fault: std::error::Error {
+pub trait Fault: Error {
     /// What kind of failure it is.
     fn code(&self) -> &'static Code;
 }
@@ -82,18 +83,24 @@ impl Failure {
 impl<F: Fault> From<F> for Failure {
     /// Keeps the whole chain of causes in the message: a failure has no other place for it.
     fn from(error: F) -> Self {
-        let mut message = error.to_string();
-        let mut cause = error.source();
-        while let Some(inner) = cause {
-            let text = inner.to_string();
-            if !message.contains(&text) {
-                message.push_str(": ");
-                message.push_str(&text);
-            }
-            cause = inner.source();
-        }
-        Self::new(error.code(), message)
+        Self::new(error.code(), chain(&error))
     }
+}
+
+/// The messages of an error and its causes, joined by `: `. A cause that the text already contains is left out.
+#[must_use]
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text.push_str(": ");
+            text.push_str(&inner_text);
+        }
+        cause = inner.source();
+    }
+    text
 }
 
 impl fmt::Display for Failure {

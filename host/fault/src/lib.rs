@@ -14,5 +14,5 @@ pub mod text;
 
 pub use blame::Blame;
 pub use code::Code;
-pub use failure::{Failure, Fault};
+pub use failure::{Failure, Fault, chain};
 pub use page::page;

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 
 use ::media::probe::Declared;
 use ::storage::{Destination, OutOfScope, Scope};
-use ::webhook::Courier;
+use ::webhook::JobWebhooks;
 use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
 
 pub use self::media::{Source, Transcode};
@@ -43,7 +43,7 @@ pub struct Powers {
     /// The policy's settings: a JSON object.
     pub settings: Arc<str>,
     /// Who is told; none where the job has nowhere to send to.
-    pub courier: Option<Arc<Courier>>,
+    pub webhooks: Option<Arc<JobWebhooks>>,
     /// What the last transcode made, for the job's own report.
     pub report: Arc<Mutex<Option<Report>>>,
     /// Who writes down what the job does; nobody where nothing is recorded.

@@ -40,16 +40,16 @@ impl Host for State {
             Event::Completed => EventKind::Completed,
             Event::Progress => EventKind::Progress,
         };
-        let sent = match (&powers.courier, event) {
-            (Some(courier), Event::Progress) => {
+        let sent = match (&powers.webhooks, event) {
+            (Some(webhooks), Event::Progress) => {
                 let observer: Arc<dyn DeliveryObserver> = Arc::new(DeliveryEvents(Arc::clone(observer)));
-                courier.mention(job, body, scheme, &observer).map(|()| ::webhook::Delivery::default())
+                webhooks.send_progress(job, body, scheme, &observer).map(|()| ::webhook::Delivery::default())
             }
             // Retries can take minutes; whoever calls a job off does not wait for them.
-            (Some(courier), Event::Completed) => {
+            (Some(webhooks), Event::Completed) => {
                 let observed = DeliveryEvents(observer);
                 tokio::select! {
-                    sent = courier.send(job, kind, body, scheme, &observed) => sent,
+                    sent = webhooks.send_outcome(job, kind, body, scheme, &observed) => sent,
                     () = powers.means.cancel.cancelled() => Ok(::webhook::Delivery::default()),
                 }
             }

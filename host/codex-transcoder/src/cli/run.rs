@@ -9,7 +9,7 @@ use media::probe::Declared;
 use storage::Destination;
 use storage::{Key, LocalDirectory, SingleFile, Stores};
 use tokio_util::sync::CancellationToken;
-use webhook::{Courier, Deliverer, Secret, UrlRules, http_client};
+use webhook::{JobWebhooks, Deliverer, Secret, UrlRules, http_client};
 
 use super::environment::EnvironmentArgs;
 use super::exit::Ended;
@@ -109,12 +109,12 @@ impl Run {
         cancel: CancellationToken,
     ) -> Result<Result<Outcome, Failure>, Ended> {
         let request = self.request()?;
-        let courier = self.courier(secret)?;
+        let webhooks = self.webhooks(secret)?;
         let policy = self.policy().await?;
         let tools = Arc::new(self.environment.toolbox().await?);
         let recordings = self.record.as_deref().map(|folder| recordings(folder, secret)).transpose()?;
         let host = Host { recordings, ..Host::plain(tools, self.stores()?, self.environment.work_root()) };
-        let job = Job { host: &host, chosen: &Chosen::only(policy), request: &request, courier, observer, cancel };
+        let job = Job { host: &host, chosen: &Chosen::only(policy), request: &request, webhooks, observer, cancel };
         Ok(job.run().await.0)
     }
 
@@ -159,14 +159,14 @@ impl Run {
         Ok(stores)
     }
 
-    fn courier(&self, secret: &str) -> Result<Option<Arc<Courier>>, Ended> {
+    fn webhooks(&self, secret: &str) -> Result<Option<Arc<JobWebhooks>>, Ended> {
         let Some(url) = &self.webhook else { return Ok(None) };
         // On a person's own machine: plain http to this machine is fine, and so is a short secret.
         let secret = Secret::allowing_short(secret).map_err(Ended::failed)?;
         let rules = UrlRules::local();
         let url = rules.check(url).map_err(Ended::failed)?;
-        let client = http_client(rules.reach()).map_err(Ended::failed)?;
-        Ok(Some(Arc::new(Courier::new(Deliverer::new(client, secret), url))))
+        let client = http_client(rules.allowed_addresses()).map_err(Ended::failed)?;
+        Ok(Some(Arc::new(JobWebhooks::new(Deliverer::new(client, secret), url))))
     }
 }
 

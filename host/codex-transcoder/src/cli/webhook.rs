@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::{Args, Subcommand};
-use webhook::{Claimed, Secret, verify};
+use webhook::{SignatureHeaders, Secret, verify};
 
 use super::exit::Ended;
 
@@ -64,25 +64,25 @@ impl Verify {
         };
         read.map_err(|error| Ended::usage(format!("the body can't be read: {error}")))?;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-        let claimed = Claimed { signature: Some(self.signature.trim()), timestamp: self.timestamp.as_deref() };
-        match verify_body(&secret, claimed, &body, self.at.unwrap_or(now)) {
+        let headers = SignatureHeaders { signature: Some(self.signature.trim()), timestamp: self.timestamp.as_deref() };
+        match verify_body(&secret, headers, &body, self.at.unwrap_or(now)) {
             Ok(()) => {
                 println!("the signature is right");
                 Ok(())
             }
-            Err(rejection) => Err(Ended::usage(format!("not to be trusted: {rejection}"))),
+            Err(error) => Err(Ended::usage(format!("not to be trusted: {error}"))),
         }
     }
 }
 
 /// An editor or a shell may have put a line break at the end; saying so saves an hour.
-fn verify_body(secret: &Secret, claimed: Claimed<'_>, body: &str, now: u64) -> Result<(), String> {
-    let verdict = verify(secret, claimed, body, now);
-    let Err(rejection) = verdict else { return Ok(()) };
+fn verify_body(secret: &Secret, headers: SignatureHeaders<'_>, body: &str, now: u64) -> Result<(), String> {
+    let verdict = verify(secret, headers, body, now);
+    let Err(error) = verdict else { return Ok(()) };
     match body.strip_suffix('\n') {
-        Some(trimmed) if verify(secret, claimed, trimmed, now).is_ok() => {
+        Some(trimmed) if verify(secret, headers, trimmed, now).is_ok() => {
             Err("it would be right without the line break at the end, which did not come with the request".to_owned())
         }
-        _ => Err(rejection.to_string()),
+        _ => Err(error.to_string()),
     }
 }

@@ -204,7 +204,7 @@ async fn run(
         declared: scene.declared(),
         writable: scene.stores.clone().into(),
         settings: policy.settings().into(),
-        courier: None,
+        webhooks: None,
         report: Arc::new(Mutex::new(None)),
         recorder: Some(Arc::clone(recorder)),
         rehearsal: Some(Arc::new(rehearsal)),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use webhook::{Reach, UrlRules, http_client};
+use webhook::{AllowedAddresses, UrlRules, http_client};
 
 use super::LocalApi;
 use super::tell::Teller;
@@ -67,7 +67,7 @@ impl Stand {
         let url = format!("http://{}", api.address());
         let drain = CancellationToken::new();
         let server = tokio::spawn(api.run(drain.clone()));
-        Self { url, client: http_client(Reach::Anywhere).unwrap(), drain, server, begun }
+        Self { url, client: http_client(AllowedAddresses::All).unwrap(), drain, server, begun }
     }
 
     /// A request that isn't sent yet.

@@ -26,7 +26,7 @@ pub struct Teller {
 impl Teller {
     /// Sends to what these rules allow.
     pub fn new(rules: UrlRules) -> Result<Self, ClientError> {
-        Ok(Self { client: http_client(rules.reach())?, rules, waits: WAITS })
+        Ok(Self { client: http_client(rules.allowed_addresses())?, rules, waits: WAITS })
     }
 
     /// The same with other waits.

@@ -130,7 +130,7 @@ pub fn url_rules(settings: &Settings) -> UrlRules {
 pub fn deliverer(settings: &Settings, rules: &UrlRules) -> Result<Deliverer, Failure> {
     let secret = settings.webhook.secret.expose();
     let secret = if settings.webhook.allow_short_secret { Secret::allowing_short(secret) } else { Secret::new(secret) };
-    Ok(Deliverer::new(http_client(rules.reach())?, secret?))
+    Ok(Deliverer::new(http_client(rules.allowed_addresses())?, secret?))
 }
 
 /// The host's own records, which only a host with the same webhook secret can write.

@@ -7,7 +7,7 @@ use runpod::{self, Ended, Progress};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
-use webhook::{Courier, Deliverer, Outbox, UrlRules};
+use webhook::{JobWebhooks, Deliverer, Outbox, UrlRules};
 
 use super::input::Input;
 use super::watch::JobWatch;
@@ -61,19 +61,19 @@ impl Service {
         let input = Input::read(&job.id, &job.input);
         let role = chosen.role.name();
         tracing::info!(media = input.media_id, policy = chosen.policy.name(), role, "job taken");
-        let courier = match self.courier(&input) {
-            Ok(courier) => courier,
+        let webhooks = match self.webhooks(&input) {
+            Ok(webhooks) => webhooks,
             Err(failure) => return refuse(chosen, &job.id, failure, &observer),
         };
         let request = match self.request(&input, &job.input) {
             Ok(request) => request,
             Err(failure) => {
-                tell_refusal(chosen, &job.id, &input, &failure, courier, &*observer).await;
+                tell_refusal(chosen, &job.id, &input, &failure, webhooks, &*observer).await;
                 return refuse(chosen, &job.id, failure, &observer);
             }
         };
         let (ended, account) =
-            Job { host: &self.host, chosen, request: &request, courier, observer, cancel: stop.clone() }.run().await;
+            Job { host: &self.host, chosen, request: &request, webhooks, observer, cancel: stop.clone() }.run().await;
         self.metrics.traffic(account.bytes_read, account.bytes_written);
         match &ended {
             Err(_) if stop.is_cancelled() => {
@@ -85,11 +85,11 @@ impl Service {
         }
     }
 
-    fn courier(&self, input: &Input) -> Result<Option<Arc<Courier>>, Failure> {
+    fn webhooks(&self, input: &Input) -> Result<Option<Arc<JobWebhooks>>, Failure> {
         let Some(url) = &input.webhook else { return Ok(None) };
         let url = self.rules.check(url)?;
-        let courier = Courier::new(self.deliverer.clone(), url).with_outbox(self.outbox.clone());
-        Ok(Some(Arc::new(courier)))
+        let webhooks = JobWebhooks::new(self.deliverer.clone(), url).with_outbox(self.outbox.clone());
+        Ok(Some(Arc::new(webhooks)))
     }
 
     fn request(&self, input: &Input, raw: &Value) -> Result<Request, Failure> {
@@ -111,11 +111,11 @@ async fn tell_refusal(
     job: &str,
     input: &Input,
     failure: &Failure,
-    courier: Option<Arc<Courier>>,
+    webhooks: Option<Arc<JobWebhooks>>,
     observer: &dyn Observer,
 ) {
-    if let (Some(media_id), Some(courier)) = (&input.media_id, courier) {
-        job::tell_refusal(&chosen.policy, job, media_id, failure, &courier, observer).await;
+    if let (Some(media_id), Some(webhooks)) = (&input.media_id, webhooks) {
+        job::tell_refusal(&chosen.policy, job, media_id, failure, &webhooks, observer).await;
     }
 }
 

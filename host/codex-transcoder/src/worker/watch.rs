@@ -41,7 +41,7 @@ impl JobWatch {
             Event::Reused { publication } => {
                 tracing::info!(publication, "an earlier attempt published all of it; nothing is made again");
             }
-            // The courier and the deliverer have told each attempt.
+            // `JobWebhooks` and `Deliverer` have logged each attempt.
             Event::Webhook { .. } => {}
             Event::Again { failure, attempt, wait_ms } => {
                 let (code, blame) = (failure.code.as_str(), failure.blame.to_string());

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use reqwest::header::{DATE, ETAG, HeaderMap, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use reqwest::{Client, StatusCode, Url};
-use webhook::{Reach, http_client};
+use webhook::{AllowedAddresses, http_client};
 
-use super::error::told;
+use super::error::http_error_text;
 use super::{FetchError, Look, MAX_MODULE, Source, Tag, read, too_large};
 use crate::policy::manifest::{self, Manifest};
 
@@ -30,7 +30,7 @@ impl ManifestUrl {
     /// This one. Nobody is contacted.
     pub fn new(url: Url) -> Result<Self, FetchError> {
         // The operator chose the address, and it may well be in the platform's own network.
-        Ok(Self { url, client: http_client(Reach::Anywhere).map_err(FetchError::Client)? })
+        Ok(Self { url, client: http_client(AllowedAddresses::All).map_err(FetchError::Client)? })
     }
 
     /// A file beside the manifest, or below it, and never anywhere else, whatever its name looks like. A query stays: it may
@@ -62,7 +62,7 @@ impl Source for ManifestUrl {
                 None => request.header(IF_NONE_MATCH, tag),
             },
         };
-        let answer = request.send().await.map_err(|error| unreachable(&what, told(error)))?;
+        let answer = request.send().await.map_err(|error| unreachable(&what, http_error_text(error)))?;
         if known.is_some() && answer.status() == StatusCode::NOT_MODIFIED {
             return Ok(Look::Same);
         }
@@ -75,7 +75,7 @@ impl Source for ManifestUrl {
         let url = self.beside(&manifest.module);
         let what = format!("module {}", self.told(&url));
         let answer = self.client.get(url).timeout(MODULE_TIME).send().await;
-        body(answer.map_err(|error| unreachable(&what, told(error)))?, &what, MAX_MODULE).await
+        body(answer.map_err(|error| unreachable(&what, http_error_text(error)))?, &what, MAX_MODULE).await
     }
 }
 
@@ -100,7 +100,7 @@ async fn body(mut answer: reqwest::Response, what: &str, limit: usize) -> Result
         status => return Err(unreachable(what, format!("the server answers {status}"))),
     }
     let mut bytes = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| unreachable(what, told(error)))? {
+    while let Some(chunk) = answer.chunk().await.map_err(|error| unreachable(what, http_error_text(error)))? {
         if bytes.len() + chunk.len() > limit {
             return Err(too_large(what, limit));
         }
