@@ -15,7 +15,7 @@ use publish::{CacheRules, Labels};
 use storage::{Body, Destination, Key, ObjectMeta, Records, Scope, Stores, Traffic};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use webhook::{JobWebhooks, EventKind};
+use webhook::{EventKind, JobWebhooks};
 
 use crate::account::{Account, Ledger};
 use crate::capability::{Powers, scheme};
@@ -420,7 +420,13 @@ pub async fn tell_refusal(
 }
 
 /// Sends `failed`. A policy that can't even say that it failed has nothing sent for it, and the log says so.
-async fn send_failed(policy: &Policy, job: &types::Job, failure: &Failure, webhooks: &JobWebhooks, observer: &dyn Observer) {
+async fn send_failed(
+    policy: &Policy,
+    job: &types::Job,
+    failure: &Failure,
+    webhooks: &JobWebhooks,
+    observer: &dyn Observer,
+) {
     let message = Call::pure(policy).failed_message(job, &failure.clone().into()).await;
     match message {
         Ok(message) => {

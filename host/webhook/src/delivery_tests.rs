@@ -316,7 +316,8 @@ fn send_progress(webhooks: &JobWebhooks, numbers: std::ops::RangeInclusive<u32>)
 }
 
 async fn send_outcome(webhooks: &JobWebhooks) {
-    let delivery = webhooks.send_outcome("job-1", EventKind::Completed, BODY.to_owned(), Scheme::Body, &NoObserver).await.unwrap();
+    let delivery =
+        webhooks.send_outcome("job-1", EventKind::Completed, BODY.to_owned(), Scheme::Body, &NoObserver).await.unwrap();
     assert!(delivery.delivered);
 }
 

@@ -9,7 +9,7 @@ use media::probe::Declared;
 use storage::Destination;
 use storage::{Key, LocalDirectory, SingleFile, Stores};
 use tokio_util::sync::CancellationToken;
-use webhook::{JobWebhooks, Deliverer, Secret, UrlRules, http_client};
+use webhook::{Deliverer, JobWebhooks, Secret, UrlRules, http_client};
 
 use super::environment::EnvironmentArgs;
 use super::exit::Ended;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::{Args, Subcommand};
-use webhook::{SignatureHeaders, Secret, verify};
+use webhook::{Secret, SignatureHeaders, verify};
 
 use super::exit::Ended;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::post;
-use runpod::Ended;
+use runpod::JobResult;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -248,15 +248,15 @@ async fn one_job_is_run_from_a_body() {
     let (handler, mut begun) = Obedient::new();
     let stop = CancellationToken::new;
     let ended = one_job(&handler, json!({ "input": { "a": 1 } }), stop()).await.unwrap();
-    assert_eq!(ended, Ended::Done(json!({ "a": 1 })));
+    assert_eq!(ended, JobResult::Done(json!({ "a": 1 })));
     assert!(begun.recv().await.unwrap().starts_with("local-"));
     let refused = one_job(&handler, json!({ "output": 1 }), stop()).await.unwrap_err();
     assert_eq!(refused, BadRequest::NoInput);
 
     let stopped = stop();
     stopped.cancel();
-    assert_eq!(one_job(&handler, json!({ "input": { "do": "wait" } }), stopped).await.unwrap(), Ended::Stopped);
+    assert_eq!(one_job(&handler, json!({ "input": { "do": "wait" } }), stopped).await.unwrap(), JobResult::Stopped);
     let slow = json!({ "input": { "do": "wait" }, "policy": { "executionTimeout": 5 } });
-    let Ended::Failed { error, .. } = one_job(&handler, slow, stop()).await.unwrap() else { panic!("it went on") };
+    let JobResult::Failed { error, .. } = one_job(&handler, slow, stop()).await.unwrap() else { panic!("it went on") };
     assert_eq!(error["error_type"], "job.timed-out");
 }

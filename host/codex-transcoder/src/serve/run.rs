@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fault::codes;
-use runpod::{Ended, Handler, Job, Progress};
+use runpod::{Handler, Job, JobResult, Progress};
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
@@ -22,7 +22,7 @@ use super::tell::Teller;
 pub const STOPPING: Duration = Duration::from_secs(5);
 
 /// Runs one job from a body as `/run` takes it, and shows its progress in the log.
-pub async fn one_job(handler: &dyn Handler, body: Value, stop: CancellationToken) -> Result<Ended, BadRequest> {
+pub async fn one_job(handler: &dyn Handler, body: Value, stop: CancellationToken) -> Result<JobResult, BadRequest> {
     let request = Request::read(body)?;
     let deadline = Deadline::of(request.limits, Instant::now(), Some(Instant::now()));
     let id = request.id.unwrap_or_else(|| format!("local-{}", uuid::Uuid::new_v4()));
@@ -37,7 +37,7 @@ pub async fn one_job(handler: &dyn Handler, body: Value, stop: CancellationToken
             own.cancel();
             let _ = timeout(STOPPING, job).await;
             let error = json!({ "error_type": codes::job::TIMED_OUT.name, "error_message": problem, "retryable": false });
-            Ok(Ended::Failed { error, fresh_worker: false })
+            Ok(JobResult::Failed { error, fresh_worker: false })
         }
     }
 }
@@ -46,7 +46,7 @@ pub async fn one_job(handler: &dyn Handler, body: Value, stop: CancellationToken
 struct Log;
 
 impl Progress for Log {
-    fn show(&self, output: Value) {
+    fn report(&self, output: Value) {
         info!(%output, "progress");
     }
 }
@@ -148,7 +148,7 @@ impl Runner {
 }
 
 /// The end of a job that has been told to stop. It may have been done at the same moment.
-async fn within(id: &str, ended: impl Future<Output = Option<Result<Ended, JoinError>>>) -> End {
+async fn within(id: &str, ended: impl Future<Output = Option<Result<JobResult, JoinError>>>) -> End {
     match timeout(STOPPING, ended).await {
         Ok(ended) => of(id, ended),
         Err(_) => {
@@ -159,16 +159,16 @@ async fn within(id: &str, ended: impl Future<Output = Option<Result<Ended, JoinE
 }
 
 /// What the sender sees of what the handler says.
-fn of(id: &str, ended: Option<Result<Ended, JoinError>>) -> End {
+fn of(id: &str, ended: Option<Result<JobResult, JoinError>>) -> End {
     match ended {
-        Some(Ok(Ended::Done(output))) => End { status: Status::Completed, output: Some(output), error: None },
-        Some(Ok(Ended::Failed { error, fresh_worker })) => {
+        Some(Ok(JobResult::Done(output))) => End { status: Status::Completed, output: Some(output), error: None },
+        Some(Ok(JobResult::Failed { error, fresh_worker })) => {
             if fresh_worker {
                 warn!(job = id, "in the cloud, this worker would be replaced now");
             }
             failed(error)
         }
-        Some(Ok(Ended::Stopped)) => cancelled(),
+        Some(Ok(JobResult::Stopped)) => cancelled(),
         Some(Err(reason)) => {
             error!(job = id, %reason, "the job ended by a bug of this program");
             failed(bug())
@@ -204,7 +204,7 @@ struct Show {
 }
 
 impl Progress for Show {
-    fn show(&self, output: Value) {
+    fn report(&self, output: Value) {
         self.book.show(&self.id, self.serial, output);
     }
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use runpod::{Ended, Handler, Job, Progress};
+use runpod::{Handler, Job, JobResult, Progress};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -32,18 +32,18 @@ impl Obedient {
 
 #[async_trait::async_trait]
 impl Handler for Obedient {
-    async fn handle(&self, job: Job, progress: Box<dyn Progress>, stop: CancellationToken) -> Ended {
-        progress.show(json!({ "percent": 10 }));
-        progress.show(json!({ "percent": 20 }));
+    async fn handle(&self, job: Job, progress: Box<dyn Progress>, stop: CancellationToken) -> JobResult {
+        progress.report(json!({ "percent": 10 }));
+        progress.report(json!({ "percent": 20 }));
         let _ = self.begun.send(job.id);
         match job.input["do"].as_str() {
             Some("wait") => {
                 stop.cancelled().await;
-                Ended::Stopped
+                JobResult::Stopped
             }
-            Some("fail") => Ended::Failed { error: json!({ "error_type": "media.damaged" }), fresh_worker: false },
+            Some("fail") => JobResult::Failed { error: json!({ "error_type": "media.damaged" }), fresh_worker: false },
             Some("panic") => panic!("as asked"),
-            _ => Ended::Done(job.input),
+            _ => JobResult::Done(job.input),
         }
     }
 }

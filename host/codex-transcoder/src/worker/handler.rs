@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use fault::{Code, Failure, codes};
-use runpod::{self, Ended, Progress};
+use runpod::{self, JobResult, Progress};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
-use webhook::{JobWebhooks, Deliverer, Outbox, UrlRules};
+use webhook::{Deliverer, JobWebhooks, Outbox, UrlRules};
 
 use super::input::Input;
 use super::watch::JobWatch;
@@ -39,7 +39,7 @@ pub struct Service {
 
 #[async_trait::async_trait]
 impl runpod::Handler for Service {
-    async fn handle(&self, job: runpod::Job, progress: Box<dyn Progress>, stop: CancellationToken) -> Ended {
+    async fn handle(&self, job: runpod::Job, progress: Box<dyn Progress>, stop: CancellationToken) -> JobResult {
         let chosen = self.policies.choose(&job.id);
         let digest = chosen.policy.digest().get(..12).unwrap_or_default();
         let span = tracing::info_span!("job", job = job.id, policy_sha256 = digest);
@@ -56,7 +56,7 @@ impl Service {
         job: runpod::Job,
         progress: Box<dyn Progress>,
         stop: CancellationToken,
-    ) -> Ended {
+    ) -> JobResult {
         let observer: Arc<dyn Observer> = Arc::new(JobWatch::new(progress, self.metrics.clone()));
         let input = Input::read(&job.id, &job.input);
         let role = chosen.role.name();
@@ -78,9 +78,9 @@ impl Service {
         match &ended {
             Err(_) if stop.is_cancelled() => {
                 tracing::info!(ms = account.total_ms, "job stopped; nothing was published and nobody is told");
-                Ended::Stopped
+                JobResult::Stopped
             }
-            Err(failure) if failure.is(&codes::job::TAKEN_OVER) => Ended::Stopped,
+            Err(failure) if failure.is(&codes::job::TAKEN_OVER) => JobResult::Stopped,
             _ => finished(ended, &account),
         }
     }
@@ -119,7 +119,7 @@ async fn tell_refusal(
     }
 }
 
-fn refuse(chosen: &Chosen, job: &str, failure: Failure, observer: &Arc<dyn Observer>) -> Ended {
+fn refuse(chosen: &Chosen, job: &str, failure: Failure, observer: &Arc<dyn Observer>) -> JobResult {
     observer.on(&crate::event::Event::Failed { failure: failure.clone() });
     finished(Err(failure), &Account { job: job.to_owned(), ..Account::under(chosen) })
 }
@@ -134,9 +134,9 @@ fn bad_input(problem: String) -> Failure {
 }
 
 /// What the queue shows of a job that has come to its end.
-fn finished(ended: Result<Outcome, Failure>, account: &Account) -> Ended {
+fn finished(ended: Result<Outcome, Failure>, account: &Account) -> JobResult {
     match ended {
-        Ok(outcome) => Ended::Done(json!({ "result": outcome.output, "report": account })),
+        Ok(outcome) => JobResult::Done(json!({ "result": outcome.output, "report": account })),
         Err(failure) => {
             let fresh_worker = OF_THE_MACHINE.iter().any(|code| failure.is(code));
             let error = json!({
@@ -146,7 +146,7 @@ fn finished(ended: Result<Outcome, Failure>, account: &Account) -> Ended {
                 "retryable": failure.retryable,
                 "report": account,
             });
-            Ended::Failed { error, fresh_worker }
+            JobResult::Failed { error, fresh_worker }
         }
     }
 }

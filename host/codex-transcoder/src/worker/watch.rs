@@ -86,7 +86,7 @@ impl Observer for JobWatch {
             event => self.running.on(event),
         }
         if let Some(output) = self.to_show(event) {
-            self.progress.show(output);
+            self.progress.report(output);
         }
     }
 }
