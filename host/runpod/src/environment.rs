@@ -203,6 +203,8 @@ fn encoded(id: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const USUAL: [(&str, &str); 6] = [
@@ -305,5 +307,15 @@ mod tests {
         let endpoint = endpoint(&[]).unwrap().unwrap();
         let printed = format!("{endpoint:?} {:?}", endpoint.key().unwrap().header());
         assert!(printed.contains("***") && !printed.contains("geheim"), "{printed}");
+    }
+
+    proptest! {
+        #[test]
+        fn an_encoded_id_is_one_segment_that_decodes_to_itself(id in "(\\.{1,3}|\\PC{1,12}|[ -~]{1,12})") {
+            let text = encoded(&id);
+            prop_assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_~.%".contains(&byte)));
+            prop_assert!(text.bytes().any(|byte| byte != b'.'));
+            prop_assert_eq!(percent_encoding::percent_decode_str(&text).decode_utf8().unwrap(), id);
+        }
     }
 }

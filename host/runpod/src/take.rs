@@ -154,6 +154,7 @@ fn taken_job(job: Value) -> TakenJob {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -200,6 +201,35 @@ mod tests {
             let [TakenJob::Invalid { id, problem }] = &jobs[..] else { panic!("{jobs:?}") };
             assert_eq!(id.as_deref(), expected, "{body}");
             assert!(!problem.is_empty());
+        }
+    }
+
+    /// Bytes that often are JSON, and often a job.
+    fn body_like() -> impl Strategy<Value = Vec<u8>> {
+        let value = r#"(null|7|"\PC{0,8}"|\{\}|\[1\]|"a\\n")"#;
+        let job = (value, value).prop_map(|(id, input)| format!(r#"{{"id":{id},"input":{input}}}"#));
+        let jobs = prop::collection::vec(job, 0..3).prop_map(|jobs| format!("[{}]", jobs.join(",")).into_bytes());
+        prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..80),
+            "[\\[\\]{}\":,idnput0-9]{0,40}".prop_map(String::into_bytes),
+            jobs
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_responses_never_panic_and_every_id_fits_into_a_header(
+            body in body_like(),
+            is_json: bool,
+            status in prop_oneof![Just(200_u16), Just(204), 200..300_u16],
+        ) {
+            let status = StatusCode::from_u16(status).unwrap();
+            for job in taken_jobs(&PlatformResponse { status, is_json, body }).unwrap_or_default() {
+                if let TakenJob::Valid(Job { id, .. }) | TakenJob::Invalid { id: Some(id), .. } = job {
+                    prop_assert!(reqwest::header::HeaderValue::from_str(&id).is_ok());
+                    prop_assert!(!id.trim().is_empty());
+                }
+            }
         }
     }
 }

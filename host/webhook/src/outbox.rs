@@ -155,6 +155,7 @@ impl Outbox {
 mod tests {
     use std::sync::Arc;
 
+    use proptest::prelude::*;
     use storage::LocalDirectory;
 
     use super::*;
@@ -223,5 +224,41 @@ mod tests {
         let error = outbox.read(&key).await.unwrap_err();
         assert!(matches!(error, OutboxError::NotAuthentic { .. }), "{error}");
         assert_eq!(outbox.read_unauthenticated(&key).await.unwrap().unwrap().job, "job-1");
+    }
+
+    /// Bytes that often are a stored message with a few changes.
+    fn object_like() -> impl Strategy<Value = Vec<u8>> {
+        let stored = serde_json::to_vec(&pending("http://127.0.0.1:9/hook")).unwrap();
+        let changes = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4);
+        let changed = changes.prop_map(move |changes| {
+            let mut bytes = stored.clone();
+            for (place, byte) in changes {
+                let index = place.index(bytes.len());
+                bytes[index] = byte;
+            }
+            bytes
+        });
+        prop_oneof![prop::collection::vec(any::<u8>(), 0..200), changed]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn arbitrary_objects_are_read_without_a_panic_and_never_as_authentic(bytes in object_like()) {
+            let folder = tempfile::tempdir().unwrap();
+            let outbox = outbox(folder.path());
+            std::fs::create_dir_all(folder.path().join(".codex/outbox")).unwrap();
+            std::fs::write(folder.path().join(".codex/outbox/x.json"), bytes).unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let key = outbox.keys().await.unwrap().remove(0);
+                prop_assert!(outbox.read(&key).await.is_err());
+                if let Ok(Some(pending)) = outbox.read_unauthenticated(&key).await {
+                    let _ = pending.check(&UrlRules::production());
+                    let _ = pending.check(&UrlRules::local());
+                }
+                Ok::<(), TestCaseError>(())
+            })?;
+        }
     }
 }

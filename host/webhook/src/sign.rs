@@ -117,6 +117,8 @@ pub fn verify(secret: &Secret, headers: SignatureHeaders<'_>, body: &str, now: u
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     // The expected values were computed with Python's hmac, hashlib and base64.
@@ -204,5 +206,49 @@ mod tests {
         let at = |now| check(OF_TIME_AND_BODY, Some("1700000000"), now);
         assert_eq!((at(NOW + 300), at(NOW + 301)), (Ok(()), Err(VerifyError::TooOld)));
         assert_eq!((at(NOW - 60), at(NOW - 61)), (Ok(()), Err(VerifyError::TooEarly)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_signature_is_verified_and_any_changed_byte_is_refused(
+            body in ".{0,60}",
+            time in 0_u64..4_000_000_000,
+            timestamped: bool,
+            place: prop::sample::Index,
+            bit in 0_u32..8,
+        ) {
+            let scheme = if timestamped { Scheme::TimestampedBody } else { Scheme::Body };
+            let hex = signature(&secret(), scheme, time, &body);
+            let text = time.to_string();
+            let timestamp = timestamped.then_some(text.as_str());
+            let verified = |signature: &str, timestamp, body: &str| {
+                verify(&secret(), SignatureHeaders { signature: Some(signature), timestamp }, body, time)
+            };
+            prop_assert_eq!(verified(&hex, timestamp, &body), Ok(()));
+
+            let flipped = |text: &str| {
+                let mut bytes = text.as_bytes().to_vec();
+                let index = place.index(bytes.len());
+                bytes[index] ^= 1 << bit;
+                String::from_utf8(bytes).ok()
+            };
+            if let Some(changed) = flipped(&hex) {
+                // Upper-case digits mean the same.
+                prop_assume!(!changed.eq_ignore_ascii_case(&hex));
+                prop_assert_eq!(verified(&changed, timestamp, &body), Err(VerifyError::Mismatch));
+            }
+            if let Some(changed) = (!body.is_empty()).then(|| flipped(&body)).flatten() {
+                prop_assert_eq!(verified(&hex, timestamp, &changed), Err(VerifyError::Mismatch));
+            }
+            if let Some(changed) = timestamp.and_then(flipped) {
+                prop_assert!(verified(&hex, Some(&changed), &body).is_err());
+            }
+        }
+
+        #[test]
+        fn arbitrary_headers_are_never_trusted(signature in "\\PC{0,80}", timestamp in prop::option::of("\\PC{0,20}")) {
+            let headers = SignatureHeaders { signature: Some(&signature), timestamp: timestamp.as_deref() };
+            prop_assert!(verify(&secret(), headers, BODY, NOW).is_err());
+        }
     }
 }

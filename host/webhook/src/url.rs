@@ -148,6 +148,8 @@ impl UrlRules {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn verdict(rules: &UrlRules, url: &str) -> &'static str {
@@ -227,5 +229,58 @@ mod tests {
         assert_eq!(format!("{url:?}"), "WebhookUrl(https://h.example/***)");
         let error = UrlRules::local().check("https://me:geheim@h.example/").unwrap_err();
         assert!(!format!("{error} {error:?}").contains("geheim"));
+    }
+
+    /// Text that often is a URL, and often nearly one.
+    fn url_like() -> impl Strategy<Value = String> {
+        let scheme = prop_oneof![4 => "https", 2 => "http", 1 => "HTTPS", 1 => "ftp", 1 => "[a-z]{1,8}"];
+        let credentials = prop_oneof![4 => Just(String::new()), 1 => "[a-z%:]{0,6}@"];
+        let ip = any::<IpAddr>().prop_map(|ip| if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() });
+        let number = any::<u32>();
+        let host = prop_oneof![
+            "[a-z0-9.-]{1,20}",
+            "(0x)?[0-9a-f]{1,8}(\\.(0x)?[0-7]{1,3}){0,3}\\.?",
+            ip,
+            number.prop_map(|n| n.to_string()),
+            number.prop_map(|n| format!("{n:#x}")),
+            number.prop_map(|n| format!("{n:#o}").replace('o', "")),
+            Just("LOCALHOST.".to_owned()),
+            "\\PC{1,12}",
+        ];
+        let text = (scheme, prop_oneof!["://", ":/", ":"], credentials, host, "(:[0-9]{1,5})?", "\\PC{0,12}");
+        prop_oneof![
+            9 => text.prop_map(|(scheme, slashes, credentials, host, port, rest)| {
+                format!("{scheme}{slashes}{credentials}{host}{port}/{rest}")
+            }),
+            1 => "\\PC{0,40}",
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn production_accepts_only_https_to_a_name_without_credentials(text in url_like()) {
+            if let Ok(accepted) = UrlRules::production().check(&text) {
+                let url = accepted.as_url();
+                prop_assert_eq!(url.scheme(), "https");
+                prop_assert!(url.username().is_empty() && url.password().is_none());
+                let host = url.host_str().unwrap();
+                prop_assert!(!host.is_empty() && !host.starts_with('['));
+                prop_assert!(host.trim_end_matches('.').parse::<IpAddr>().is_err());
+                let name = host.trim_end_matches('.');
+                prop_assert!(name != "localhost" && !name.ends_with(".localhost"));
+            }
+        }
+
+        #[test]
+        fn local_rules_accept_http_only_to_this_machine(text in url_like()) {
+            if let Ok(accepted) = UrlRules::local().check(&text)
+                && accepted.as_url().scheme() != "https"
+            {
+                prop_assert_eq!(accepted.as_url().scheme(), "http");
+                let host = accepted.host().trim_matches(['[', ']', '.']);
+                let loopback = host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+                prop_assert!(loopback || host.ends_with("localhost"));
+            }
+        }
     }
 }
