@@ -6,23 +6,22 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Blame {
-    /// The uploaded file is not media, damaged, or beyond the limits. Also a job that was sent with unusable input.
+    /// The uploaded file is not media, is damaged, or exceeds the limits. Also a job with unusable input.
     Upload,
     /// The policy trapped, hit a limit, or asked for something impossible.
     Policy,
     /// A store failed.
     Storage,
-    /// The receiver of a webhook, or its address.
+    /// The receiver of a webhook failed, or its address is wrong.
     Receiver,
     /// The machine, its settings, ffmpeg, or a bug of this program.
     Host,
 }
 
 impl Blame {
-    /// All of them.
     pub const ALL: [Self; 5] = [Self::Upload, Self::Policy, Self::Storage, Self::Receiver, Self::Host];
 
-    /// The exit code of a failure whose code has none of its own.
+    /// The exit code, unless the failure's code has one of its own.
     #[must_use]
     pub const fn exit_code(self) -> u8 {
         match self {
@@ -33,7 +32,7 @@ impl Blame {
         }
     }
 
-    /// Who can do something about it, as docs/errors.md says it.
+    /// Who can fix it, for docs/errors.md.
     pub(crate) const fn who(self) -> &'static str {
         match self {
             Self::Upload => "whoever uploaded the file or sent the job",

@@ -1,13 +1,12 @@
-//! One entry of the table of codes.
+//! An entry of the table of codes.
 
 use std::fmt;
 
 use crate::Blame;
 
-/// One kind of failure: its stable name, and what is known of every failure of that kind.
+/// One kind of failure: its stable name, and what applies to every failure of that kind.
 ///
-/// All of them are in [`codes`](crate::codes), and only that module makes new ones. Two codes are equal if their names
-/// are.
+/// Only the module [`codes`](crate::codes) defines codes. Two codes are equal if their names are.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Code {
@@ -17,7 +16,7 @@ pub struct Code {
     pub blame: Blame,
     /// Whether the same job, unchanged, may succeed when it is tried again.
     pub retryable: bool,
-    /// The exit code where it is not the one of [`blame`](Self::blame).
+    /// The exit code, if it differs from that of [`blame`](Self::blame).
     pub exit: Option<u8>,
     /// What happened, in one or more sentences.
     pub meaning: &'static str,
@@ -32,19 +31,18 @@ impl Code {
         self.name.split_once('.').map_or(self.name, |(area, _)| area)
     }
 
-    /// The same code for a case in which somebody else is to blame.
+    /// The same code for a case with another blame.
     #[must_use]
     pub const fn with_blame(self, blame: Blame) -> Self {
         Self { blame, ..self }
     }
 
-    /// The same code for a case in which a retry helps, or doesn't, against the rule.
+    /// The same code for a case that is retryable although the code isn't, or the other way round.
     #[must_use]
     pub const fn with_retryable(self, retryable: bool) -> Self {
         Self { retryable, ..self }
     }
 
-    /// How the program ends after a failure of this kind.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         self.exit.unwrap_or(self.blame.exit_code())
@@ -57,7 +55,7 @@ impl fmt::Display for Code {
     }
 }
 
-/// The name alone: a failed assertion is easier to read without meaning and advice.
+/// Prints only the name: a failed assertion is easier to read without meaning and advice.
 impl fmt::Debug for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Code").field(&self.name).finish()
@@ -78,7 +76,7 @@ impl PartialEq<str> for Code {
     }
 }
 
-/// Makes a static [`Code`] of each entry, and `ALL` of them in their order.
+/// Defines a static [`Code`] for each entry, and `ALL`, which lists them in order.
 macro_rules! codes {
     (@exit) => { None };
     (@exit $exit:literal) => { Some($exit) };

@@ -1,13 +1,14 @@
-//! What errors have in common, and what they become at the edge of the program.
+//! The trait of all errors, and the form in which the program reports them.
 
+use std::error::Error;
 use std::fmt;
 
 use crate::{Blame, Code, codes};
 
 /// An error with a [`Code`].
 ///
-/// `code` is all there is to implement. A variant that wraps another fault forwards to it, and blame and retryable come
-/// along, because they are part of the code. Where one case of a code differs from the rule, return a changed copy:
+/// Only `code` needs an implementation. A variant that wraps another fault forwards to it; blame and retryable come with
+/// the code. If one case differs from its code, return a changed copy:
 ///
 /// ```
 /// use fault::{Blame, Code, Failure, Fault, codes};
@@ -39,40 +40,38 @@ use crate::{Blame, Code, codes};
 /// assert!(LoadError::from(FetchError).code().retryable);
 /// ```
 ///
-/// There is no method for blame or retryable that could be overridden: a wrapper would have to forward it too, and one
-/// that forgot would give the wrong answer.
-pub trait Fault: std::error::Error {
-    /// What kind of failure it is.
+/// There are deliberately no methods for blame and retryable: a wrapper that forgot to forward them would give the wrong
+/// answer.
+pub trait Fault: Error {
     fn code(&self) -> &'static Code;
 }
 
-/// A failure as the operator, the platform and the policy see it.
+/// A failure as reported to the operator, the platform and the policy.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Failure {
     /// Stable and meant for programs: `area.reason`. Text, because policies have codes of their own.
     pub code: String,
     /// Whose fault it is.
     pub blame: Blame,
-    /// A sentence that a support person can send on.
+    /// A sentence that a support person can forward.
     pub message: String,
     /// Whether the same job, unchanged, may succeed when it is tried again.
     pub retryable: bool,
 }
 
 impl Failure {
-    /// For a failure that is noticed where no error was returned.
+    /// A failure without an error value.
     pub fn new(code: &Code, message: impl Into<String>) -> Self {
         let Code { name, blame, retryable, .. } = *code;
         Self { code: name.to_owned(), blame, message: message.into(), retryable }
     }
 
-    /// Whether it is of this kind.
+    /// Whether this failure has this code.
     #[must_use]
     pub fn is(&self, code: &Code) -> bool {
         *code == *self.code
     }
 
-    /// How the program ends after it.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         codes::find(&self.code).and_then(|code| code.exit).unwrap_or(self.blame.exit_code())
@@ -80,20 +79,26 @@ impl Failure {
 }
 
 impl<F: Fault> From<F> for Failure {
-    /// Keeps the whole chain of causes in the message: a failure has no other place for it.
+    /// The message contains the whole [`chain`] of causes.
     fn from(error: F) -> Self {
-        let mut message = error.to_string();
-        let mut cause = error.source();
-        while let Some(inner) = cause {
-            let text = inner.to_string();
-            if !message.contains(&text) {
-                message.push_str(": ");
-                message.push_str(&text);
-            }
-            cause = inner.source();
-        }
-        Self::new(error.code(), message)
+        Self::new(error.code(), chain(&error))
     }
+}
+
+/// The messages of an error and its causes, joined by `: `. A cause that the text already contains is left out.
+#[must_use]
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text.push_str(": ");
+            text.push_str(&inner_text);
+        }
+        cause = inner.source();
+    }
+    text
 }
 
 impl fmt::Display for Failure {

@@ -1,8 +1,9 @@
 //! Every failure of the program: its code, whose fault it is, and whether a retry can help.
 //!
-//! [`codes`] is the table of all codes. An error type implements [`Fault`] by naming its entry there, and becomes a
-//! [`Failure`] at the edge of the program. docs/errors.md is [`page`], written by `make docs`.
+//! [`codes`] is the table of all codes. An error type implements [`Fault`] by naming its code, and is reported as a
+//! [`Failure`]. `make docs` writes [`page`] to docs/errors.md.
 
+#![allow(missing_docs, reason = "items of the host say what they are by their names")]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may fail"))]
 
 mod blame;
@@ -16,5 +17,5 @@ pub mod text;
 
 pub use blame::Blame;
 pub use code::Code;
-pub use failure::{Failure, Fault};
+pub use failure::{Failure, Fault, chain};
 pub use page::page;

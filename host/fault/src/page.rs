@@ -1,4 +1,4 @@
-//! docs/errors.md.
+//! Builds docs/errors.md.
 
 use crate::codes::{AREAS, Area};
 use crate::{Blame, Code};
@@ -12,7 +12,7 @@ Every failure has four parts: a stable **code** (`area.reason`), a **blame** tha
 for people, and whether it is **retryable**: whether the same job, unchanged, may succeed when it is tried again. This
 is where they appear:
 
-| where | what is there |
+| where | what it shows |
 |---|---|
 | on a terminal | the message, then the code in brackets |
 | with `--json` | all four, in the event `failed` |
@@ -41,7 +41,7 @@ Some problems are found before there is a job. They have no code, only a message
 #[must_use]
 pub fn page() -> String {
     let mut page = BEGINNING.to_owned();
-    table(&mut page, &["blame", "exit code", "who can do something"], Blame::ALL.map(of_blame));
+    table(&mut page, &["blame", "exit code", "who can fix it"], Blame::ALL.map(of_blame));
     page.push_str("\nSome codes have an exit code of their own:\n");
     table(&mut page, &["exit code", "codes"], own_exit_codes());
     page.push_str(AFTER_EXIT_CODES);
@@ -55,7 +55,7 @@ fn of_blame(blame: Blame) -> Vec<String> {
     vec![format!("`{blame}`"), blame.exit_code().to_string(), blame.who().to_owned()]
 }
 
-/// A row for each exit code. An area is named as a whole where all of its codes have it.
+/// One row per exit code. If all codes of an area have it, the row names the area.
 fn own_exit_codes() -> Vec<Vec<String>> {
     let mut exits: Vec<u8> = crate::codes::all().filter_map(|code| code.exit).collect();
     exits.sort_unstable();
@@ -72,10 +72,10 @@ fn own_exit_codes() -> Vec<Vec<String>> {
     exits.into_iter().map(row).collect()
 }
 
-/// Its name, and what it has of a code.
+/// A column's name, and its cell for a code.
 type Column = (&'static str, fn(&Code) -> String);
 
-/// What all codes of an area have in common is said once, above the table; what differs is a column.
+/// What all codes of an area share is printed once above the table. What differs is a column.
 fn section(page: &mut String, area: &'static Area) {
     let blame = shared(area, |code| code.blame);
     let retryable = shared(area, |code| code.retryable);
@@ -121,7 +121,7 @@ fn meaning_and_exit_code(code: &Code) -> String {
     }
 }
 
-/// What every code of the area has, if they all have the same.
+/// The value that all codes of the area share, if they do.
 fn shared<T: PartialEq>(area: &Area, of: impl Fn(&Code) -> T) -> Option<T> {
     let (first, others) = area.codes.split_first()?;
     let first = of(first);

@@ -1,7 +1,7 @@
-//! Text from outside, made fit for a log and a terminal.
+//! Makes text from outside safe for logs and terminals.
 
-/// At most `limit` characters, with control characters escaped: a message can't move the cursor, hide a line or start
-/// a new one.
+/// Escapes control characters, so that the text can't move the cursor, hide a line or start a new one. Keeps at most
+/// `limit` characters.
 pub fn printable(text: &str, limit: usize) -> String {
     let mut shown = String::new();
     for (count, character) in text.chars().enumerate() {
@@ -9,7 +9,7 @@ pub fn printable(text: &str, limit: usize) -> String {
             shown.push('…');
             break;
         }
-        // Besides control characters, those that turn the direction of writing.
+        // Also those that change the writing direction.
         if character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
             shown.extend(character.escape_default());
         } else {
@@ -24,12 +24,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_can_not_steer_a_terminal() {
+    fn a_message_can_not_control_a_terminal() {
         assert_eq!(printable("a\u{1b}[2Jb\nc\u{202e}d", 100), r"a\u{1b}[2Jb\nc\u{202e}d");
     }
 
     #[test]
-    fn a_long_message_is_cut_and_says_so() {
+    fn a_long_message_is_cut_and_marked() {
         assert_eq!(printable("äöüß", 3), "äöü…");
     }
 }

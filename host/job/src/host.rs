@@ -16,7 +16,7 @@ use media::probe::Declared;
 use policy::HostCalls;
 use publish::Stage;
 use storage::{Body, Destination, ObjectMeta};
-use webhook::{Courier, DeliveryObserver, EventKind, Scheme};
+use webhook::{DeliveryObserver, EventKind, JobWebhooks, Scheme};
 
 use crate::event::{DeliveryEvents, Event};
 use crate::production::{Means, Original, Production};
@@ -30,7 +30,7 @@ const PROGRESS_STEP: u32 = 10;
 pub struct JobHost {
     means: Means,
     declared: Declared,
-    courier: Option<Arc<Courier>>,
+    webhooks: Option<Arc<JobWebhooks>>,
     /// What the last transcode made, for the job's own report.
     report: Arc<Mutex<Option<Report>>>,
     original: Option<Arc<Original>>,
@@ -44,10 +44,10 @@ impl JobHost {
     pub fn new(
         means: Means,
         declared: Declared,
-        courier: Option<Arc<Courier>>,
+        webhooks: Option<Arc<JobWebhooks>>,
         report: Arc<Mutex<Option<Report>>>,
     ) -> Self {
-        Self { means, declared, courier, report, original: None, production: None, reported: None }
+        Self { means, declared, webhooks, report, original: None, production: None, reported: None }
     }
 }
 
@@ -134,16 +134,16 @@ impl HostCalls for JobHost {
     async fn deliver(&mut self, event: MessageEvent, message: Message) -> Result<Delivery, Failure> {
         let (job, observer) = (self.means.job_id.as_str(), &self.means.observer);
         let (body, scheme) = (message.body, scheme(message.signature));
-        let sent = match (&self.courier, event) {
-            (Some(courier), MessageEvent::Progress) => {
+        let sent = match (&self.webhooks, event) {
+            (Some(webhooks), MessageEvent::Progress) => {
                 let observer: Arc<dyn DeliveryObserver> = Arc::new(DeliveryEvents(Arc::clone(observer)));
-                courier.mention(job, body, scheme, &observer).map(|()| webhook::Delivery::default())
+                webhooks.send_progress(job, body, scheme, &observer).map(|()| webhook::Delivery::default())
             }
             // Retries can take minutes; a cancelled job does not wait for them.
-            (Some(courier), MessageEvent::Completed) => {
+            (Some(webhooks), MessageEvent::Completed) => {
                 let observed = DeliveryEvents(observer);
                 tokio::select! {
-                    sent = courier.send(job, EventKind::Completed, body, scheme, &observed) => sent,
+                    sent = webhooks.send_outcome(job, EventKind::Completed, body, scheme, &observed) => sent,
                     () = self.means.cancel.cancelled() => Ok(webhook::Delivery::default()),
                 }
             }

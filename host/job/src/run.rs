@@ -18,7 +18,7 @@ use publish::{CacheRules, Labels};
 use storage::{Body, Destination, Key, ORIGINALS, ObjectMeta, Records, Scope, Stores, Traffic};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use webhook::{Courier, EventKind};
+use webhook::{EventKind, JobWebhooks};
 
 use crate::account::{Account, Ledger};
 use crate::event::{DeliveryEvents, Event, Observer};
@@ -151,7 +151,7 @@ pub struct Job<'a> {
     /// What is asked for.
     pub request: &'a Request,
     /// Who tells the platform; none where it has nowhere to be told.
-    pub courier: Option<Arc<Courier>>,
+    pub webhooks: Option<Arc<JobWebhooks>>,
     /// Who watches.
     pub observer: Arc<dyn Observer>,
     /// Calls it off.
@@ -172,11 +172,11 @@ impl Job<'_> {
         if let Err(failure) = &ended
             && !self.cancel.is_cancelled()
             && !failure.is(&codes::job::TAKEN_OVER)
-            && let Some(courier) = &self.courier
+            && let Some(webhooks) = &self.webhooks
         {
             let job = self.request.as_policy_sees_it();
             tokio::select! {
-                () = send_failed(self.policy(), &job, failure, courier, &*ledger) => {}
+                () = send_failed(self.policy(), &job, failure, webhooks, &*ledger) => {}
                 () = self.cancel.cancelled() => {}
             }
         }
@@ -282,7 +282,7 @@ impl Job<'_> {
             max_original: host.max_original,
         };
         let readable = means.stores.names().into();
-        let calls = JobHost::new(means, request.declared, self.courier.clone(), Arc::clone(&report));
+        let calls = JobHost::new(means, request.declared, self.webhooks.clone(), Arc::clone(&report));
         let context = HostContext {
             job: request.id.clone(),
             creator: request.creator_id.clone(),
@@ -400,7 +400,7 @@ pub async fn tell_refusal(
     id: &str,
     media_id: &str,
     failure: &Failure,
-    courier: &Courier,
+    webhooks: &JobWebhooks,
     observer: &dyn Observer,
 ) {
     let job = types::Job {
@@ -411,17 +411,23 @@ pub async fn tell_refusal(
         source: types::Destination { store: ORIGINALS.to_owned(), key: String::new() },
         attributes: Vec::new(),
     };
-    send_failed(policy, &job, failure, courier, observer).await;
+    send_failed(policy, &job, failure, webhooks, observer).await;
 }
 
 /// Sends `failed`. A policy that can't even say that it failed has nothing sent for it, and the log says so.
-async fn send_failed(policy: &Policy, job: &types::Job, failure: &Failure, courier: &Courier, observer: &dyn Observer) {
+async fn send_failed(
+    policy: &Policy,
+    job: &types::Job,
+    failure: &Failure,
+    webhooks: &JobWebhooks,
+    observer: &dyn Observer,
+) {
     let message = Call::pure(policy).failed_message(job, &failure.clone().into()).await;
     match message {
         Ok(message) => {
             let scheme = scheme(message.signature);
             if let Err(error) =
-                courier.send(&job.id, EventKind::Failed, message.body, scheme, &DeliveryEvents(observer)).await
+                webhooks.send_outcome(&job.id, EventKind::Failed, message.body, scheme, &DeliveryEvents(observer)).await
             {
                 tracing::error!(job = job.id, %error, "the policy's message for a failed job can't be sent");
             }

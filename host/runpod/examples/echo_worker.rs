@@ -1,13 +1,13 @@
-//! A worker whose jobs do nothing but answer: for a first try of an endpoint, and to compare this worker with the
-//! vendor's. Takes everything from the environment, as on RunPod.
+//! A worker whose jobs return their input: to try an endpoint, and to compare this worker with the vendor's. It reads
+//! everything from the environment, as on RunPod.
 //!
-//! A job's output is its input. With `{"fail": "why"}` it fails instead, with `{"progress": 50}` it shows that first, and
-//! with `{"seconds": 3}` it takes so long.
+//! With `{"fail": "why"}` a job fails instead. With `{"progress": 50}` it reports that first. With `{"seconds": 3}` it
+//! takes that long.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use runpod::{Ended, Endpoint, Handler, Job, Progress, Worker};
+use runpod::{Endpoint, Handler, Job, JobResult, Progress, Worker};
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -16,17 +16,19 @@ struct Echo;
 
 #[async_trait::async_trait]
 impl Handler for Echo {
-    async fn handle(&self, job: Job, progress: Box<dyn Progress>, stop: CancellationToken) -> Ended {
-        if let Some(shown) = job.input.get("progress") {
-            progress.show(shown.clone());
+    async fn handle(&self, job: Job, progress: Box<dyn Progress>, stop: CancellationToken) -> JobResult {
+        if let Some(output) = job.input.get("progress") {
+            progress.report(output.clone());
         }
         let seconds = job.input.get("seconds").and_then(Value::as_u64).unwrap_or_default();
         if stop.run_until_cancelled(tokio::time::sleep(Duration::from_secs(seconds))).await.is_none() {
-            return Ended::Stopped;
+            return JobResult::Stopped;
         }
         match job.input.get("fail") {
-            Some(why) => Ended::Failed { error: json!({ "code": "echo.asked", "message": why }), fresh_worker: false },
-            None => Ended::Done(job.input),
+            Some(why) => {
+                JobResult::Failed { error: json!({ "code": "echo.asked", "message": why }), fresh_worker: false }
+            }
+            None => JobResult::Done(job.input),
         }
     }
 }
@@ -35,15 +37,15 @@ impl Handler for Echo {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let Some(endpoint) = Endpoint::from_variables(|name| std::env::var(name).ok())? else {
-        return Err("RUNPOD_WEBHOOK_GET_JOB is not set: this is no worker of RunPod".into());
+        return Err("RUNPOD_WEBHOOK_GET_JOB is not set: this is not a RunPod worker".into());
     };
     let slots = std::env::var("ECHO_CONCURRENCY").ok().map(|slots| slots.parse()).transpose()?.unwrap_or(1);
     let drain = CancellationToken::new();
-    let told = drain.clone();
+    let shutdown = drain.clone();
     let mut terminated = signal(SignalKind::terminate())?;
     tokio::spawn(async move {
         terminated.recv().await;
-        told.cancel();
+        shutdown.cancel();
     });
     Worker::new(endpoint, Arc::new(Echo)).with_concurrency(slots).run(drain).await?;
     Ok(())

@@ -1,11 +1,14 @@
-//! Waits between attempts that failed.
+//! Waits between failed attempts.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use super::Timing;
 
-/// How long to wait after the next failure: twice as long as after the last one, and a little at random.
+/// Exponential back-off with jitter: each wait is twice the one before, up to a limit.
+///
+/// The crate `backon` would need as many lines: its jitter lengthens a wait beyond the limit unless every delay is
+/// halved first, and it counts no failures and has no reset.
 #[derive(Debug)]
 pub struct Backoff {
     first: Duration,
@@ -14,22 +17,21 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Without any failure yet.
     pub fn new(timing: &Timing) -> Self {
         Self { first: timing.first_retry, last: timing.last_retry, failures: 0 }
     }
 
-    /// Forgets the failures.
+    /// Starts over after a success.
     pub fn reset(&mut self) {
         self.failures = 0;
     }
 
-    /// How many failures there were in a row.
+    /// Failures since the last success.
     pub fn failures(&self) -> u32 {
         self.failures
     }
 
-    /// The wait after one more failure.
+    /// Counts one more failure and returns the wait after it.
     pub fn next(&mut self) -> Duration {
         let doubled = self.first.saturating_mul(2_u32.saturating_pow(self.failures));
         self.failures = self.failures.saturating_add(1);
@@ -37,9 +39,9 @@ impl Backoff {
     }
 }
 
-/// 0.5 to 1.0, so that the workers of an endpoint that fail together don't come back together.
+/// 0.5 to 1.0, so that workers of an endpoint that fail together don't retry together.
 fn jitter() -> f64 {
-    // Every state is keyed anew; nobody has to be unable to guess it.
+    // Every `RandomState` has new keys. They need not be unpredictable.
     let hash = RandomState::new().hash_one(0_u8).to_le_bytes();
     0.5 + 0.5 * f64::from(hash.first().copied().unwrap_or_default()) / 255.0
 }

@@ -1,4 +1,4 @@
-//! Requests to the platform, and what came of them.
+//! HTTP requests to the platform and their errors.
 
 use std::time::Duration;
 
@@ -8,22 +8,21 @@ use reqwest::{Method, StatusCode, Url, redirect};
 
 use super::{Endpoint, EndpointError, Timing};
 
-/// What the platform takes for the version of its own client: the one whose protocol this worker speaks.
-pub const SPOKEN_VERSION: &str = "1.12.0";
+/// The version of the vendor's client whose protocol this worker speaks.
+pub const PROTOCOL_VERSION: &str = "1.12.0";
 
-/// How much of an answer is read, in bytes. The platform takes inputs of up to 20 MB, and a batch has some of them.
-const MAX_ANSWER: usize = 256 * 1024 * 1024;
+/// Bytes of a response that are read. The platform accepts inputs of up to 20 MB, and a batch has several of them.
+const MAX_RESPONSE: usize = 256 * 1024 * 1024;
 
-/// How much of an answer to a result is read, in bytes: enough to see what it complains of.
+/// Bytes of an error message, or of the response to a result, that are read.
 const MAX_COMPLAINT: usize = 300;
 
-/// How often a request is sent on to another address before that is an error.
+/// Redirects that are followed before the request fails.
 const MAX_REDIRECTS: usize = 3;
 
-/// The kind of body that the platform expects a result to be. It is JSON all the same.
+/// The content type that the platform expects of a result, although the body is JSON.
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
-/// Why there is no client.
 #[derive(Debug, thiserror::Error)]
 #[error("the HTTP client for RunPod can't be set up; are the system's root certificates (ca-certificates) installed?")]
 pub struct ClientError(#[source] reqwest::Error);
@@ -34,42 +33,37 @@ impl Fault for ClientError {
     }
 }
 
-/// Why a request brought nothing.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
-    /// There was no answer. The address is left out: it may hold a token.
+    /// The text leaves the URL out: it may contain a token.
     #[error("{0}")]
     NoAnswer(String),
-    /// There was none in time, from a platform that can be reached: the usual end of a request that is held open.
+    /// The platform is reachable but did not answer in time: the usual end of a long poll.
     #[error("no answer in time")]
     Late,
-    /// There was one that says so.
     #[error("RunPod answered {status}{}", if .complaint.is_empty() { String::new() } else { format!(": {complaint}") })]
     Refused {
-        /// How.
         status: StatusCode,
-        /// The beginning of what it said besides.
+        /// The beginning of the response's body.
         complaint: String,
     },
-    /// More than anybody should say.
-    #[error("RunPod's answer has more than {} MiB", MAX_ANSWER >> 20)]
+    #[error("RunPod's answer has more than {} MiB", MAX_RESPONSE >> 20)]
     TooLong,
-    /// An answer that was to be JSON.
     #[error("RunPod's answer is not the JSON that it should be: {0}")]
     NotJson(String),
-    /// There is nowhere to send it.
     #[error(transparent)]
     Address(#[from] EndpointError),
 }
 
 impl RequestError {
-    /// Whether the platform only wants fewer requests.
+    /// Whether the platform asks for fewer requests.
     pub fn is_busy(&self) -> bool {
         matches!(self, Self::Refused { status, .. } if *status == StatusCode::TOO_MANY_REQUESTS)
     }
 
-    /// Whether the same request will be refused every time. A redirect that was not followed is none of these: it is
-    /// what is in front of the platform that is wrong, and that gets mended.
+    /// Whether the same request would be refused every time. A redirect that was not followed does not count: it comes
+    /// from something in front of the platform, and that gets repaired.
     pub fn is_final(&self) -> bool {
         match self {
             Self::Refused { status, .. } => {
@@ -82,14 +76,12 @@ impl RequestError {
     }
 }
 
-/// An answer with status 2xx.
+/// A response with status 2xx.
 #[derive(Debug)]
-pub struct Answer {
-    /// Its status.
+pub struct PlatformResponse {
     pub status: StatusCode,
-    /// Whether it says that its body is JSON.
+    /// Whether the content type is JSON.
     pub is_json: bool,
-    /// Its body.
     pub body: Vec<u8>,
 }
 
@@ -102,9 +94,9 @@ pub struct Client {
 }
 
 impl Client {
-    /// With connections of its own. They belong to the runtime that they are first used on.
+    /// Opens connections of its own. They belong to the runtime that first uses them.
     pub fn new(endpoint: Endpoint, timing: Timing) -> Result<Self, ClientError> {
-        // For the whole process. An error says that somebody was first, which is as good.
+        // Process-wide. `Err` means a provider is already installed, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .no_proxy()
@@ -117,28 +109,26 @@ impl Client {
         Ok(Self { http, endpoint, timing })
     }
 
-    /// Who it speaks as.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// How long it waits.
     pub fn timing(&self) -> &Timing {
         &self.timing
     }
 
     /// Asks for jobs. The platform holds the request open until there is one.
-    pub async fn take(&self, jobs: usize, busy: bool) -> Result<Answer, RequestError> {
+    pub async fn take(&self, jobs: usize, busy: bool) -> Result<PlatformResponse, RequestError> {
         self.poll(self.endpoint.take_url(jobs, busy)).await
     }
 
-    /// Asks which jobs to stop, at an address from [`Endpoint::stop_url`]. Held open alike.
-    pub async fn stops(&self, url: Url) -> Result<Answer, RequestError> {
+    /// Asks which jobs to stop, at the URL from [`Endpoint::stop_url`]. The platform holds this request open too.
+    pub async fn stops(&self, url: Url) -> Result<PlatformResponse, RequestError> {
         self.poll(url).await
     }
 
-    /// Says that this worker is alive and runs these jobs.
-    pub async fn ping(&self, url: &Url, jobs: &[String], timeout: Duration) -> Result<Answer, RequestError> {
+    /// Reports that this worker is alive and runs these jobs.
+    pub async fn ping(&self, url: &Url, jobs: &[String], timeout: Duration) -> Result<PlatformResponse, RequestError> {
         let mut url = url.clone();
         if !jobs.is_empty() {
             url.query_pairs_mut().append_pair("job_id", &jobs.join(","));
@@ -146,8 +136,8 @@ impl Client {
         self.ping_with(url, timeout).await
     }
 
-    /// Says that this worker can't work, and why not.
-    pub async fn unhealthy(&self, url: &Url, check: &str, reason: &str) -> Result<Answer, RequestError> {
+    /// Reports that this worker failed a fitness check.
+    pub async fn unhealthy(&self, url: &Url, check: &str, reason: &str) -> Result<PlatformResponse, RequestError> {
         let mut url = url.clone();
         url.query_pairs_mut()
             .append_pair("status", "unhealthy")
@@ -157,19 +147,19 @@ impl Client {
     }
 
     /// Posts a job's progress or result.
-    pub async fn post(&self, job: &str, body: String, timeout: Duration) -> Result<Answer, RequestError> {
+    pub async fn post(&self, job: &str, body: String, timeout: Duration) -> Result<PlatformResponse, RequestError> {
         let request = self.request(Method::POST, self.endpoint.result_url(job)?, timeout);
         let request = request.header(CONTENT_TYPE, FORM).header("X-Request-ID", job).body(body);
-        answer(request, MAX_COMPLAINT).await
+        send(request, MAX_COMPLAINT).await
     }
 
-    async fn ping_with(&self, mut url: Url, timeout: Duration) -> Result<Answer, RequestError> {
-        url.query_pairs_mut().append_pair("runpod_version", SPOKEN_VERSION);
-        answer(self.request(Method::GET, url, timeout), MAX_COMPLAINT).await
+    async fn ping_with(&self, mut url: Url, timeout: Duration) -> Result<PlatformResponse, RequestError> {
+        url.query_pairs_mut().append_pair("runpod_version", PROTOCOL_VERSION);
+        send(self.request(Method::GET, url, timeout), MAX_COMPLAINT).await
     }
 
-    async fn poll(&self, url: Url) -> Result<Answer, RequestError> {
-        answer(self.request(Method::GET, url, self.timing.poll), MAX_ANSWER).await
+    async fn poll(&self, url: Url) -> Result<PlatformResponse, RequestError> {
+        send(self.request(Method::GET, url, self.timing.poll), MAX_RESPONSE).await
     }
 
     fn request(&self, method: Method, url: Url, timeout: Duration) -> reqwest::RequestBuilder {
@@ -181,8 +171,8 @@ impl Client {
     }
 }
 
-/// Only redirects that keep method and body are followed: after the others a result would arrive as a `GET` that the
-/// platform answers kindly, and be lost. The client itself keeps the key from other hosts.
+/// Follows only redirects that keep method and body. After any other, a result would arrive as a `GET`, which the
+/// platform answers with success, and would be lost. reqwest itself doesn't send the key to other hosts.
 fn redirected(attempt: redirect::Attempt<'_>) -> redirect::Action {
     let keeps = matches!(attempt.status(), StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
     if !keeps {
@@ -194,14 +184,14 @@ fn redirected(attempt: redirect::Attempt<'_>) -> redirect::Action {
     }
 }
 
-/// Sends it, and reads the whole answer; of one that is not 2xx, only the beginning.
-async fn answer(request: reqwest::RequestBuilder, limit: usize) -> Result<Answer, RequestError> {
+/// Sends a request and reads the whole response, or only the beginning if the status is not 2xx.
+async fn send(request: reqwest::RequestBuilder, limit: usize) -> Result<PlatformResponse, RequestError> {
     let mut response = request.send().await.map_err(no_answer)?;
     let status = response.status();
     let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let is_json = header(CONTENT_TYPE).is_some_and(is_json);
     let announced = header(CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok()).unwrap_or_default();
-    if status.is_success() && limit == MAX_ANSWER && announced > limit {
+    if status.is_success() && limit == MAX_RESPONSE && announced > limit {
         return Err(RequestError::TooLong);
     }
     let limit = if status.is_success() { limit } else { MAX_COMPLAINT };
@@ -210,7 +200,7 @@ async fn answer(request: reqwest::RequestBuilder, limit: usize) -> Result<Answer
         match response.chunk().await {
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             Ok(None) => break,
-            // Where only the status matters, it has been said.
+            // Only the status matters here, and it has arrived.
             Err(_) if limit == MAX_COMPLAINT => break,
             Err(error) => return Err(no_answer(error)),
         }
@@ -219,30 +209,22 @@ async fn answer(request: reqwest::RequestBuilder, limit: usize) -> Result<Answer
         let complaint = String::from_utf8_lossy(&body);
         return Err(RequestError::Refused { status, complaint: fault::text::printable(&complaint, MAX_COMPLAINT) });
     }
-    if limit == MAX_ANSWER && body.len() > limit {
+    if limit == MAX_RESPONSE && body.len() > limit {
         return Err(RequestError::TooLong);
     }
-    Ok(Answer { status, is_json, body })
+    Ok(PlatformResponse { status, is_json, body })
 }
 
 fn is_json(content_type: &str) -> bool {
     content_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
 }
 
-/// With the causes, where a refused connection is told from a name that doesn't resolve, and without the address.
+/// With the causes, which distinguish a refused connection from a name that doesn't resolve, and without the URL.
 fn no_answer(error: reqwest::Error) -> RequestError {
     if error.is_timeout() && !error.is_connect() {
         return RequestError::Late;
     }
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    RequestError::NoAnswer(text)
+    RequestError::NoAnswer(fault::chain(&error.without_url()))
 }
 
 #[cfg(test)]
@@ -273,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_told_by_its_type_whatever_follows() {
+    fn json_is_recognised_by_its_content_type() {
         for (text, expected) in [
             ("application/json", true),
             ("Application/JSON; charset=utf-8", true),

@@ -1,13 +1,14 @@
-//! What the platform tells a worker in its environment.
+//! The environment variables that the platform sets for a worker.
 
 use std::fmt;
 use std::time::Duration;
 
 use fault::{Code, Fault, codes};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
 use reqwest::header::HeaderValue;
 
-/// The variable whose presence says that this is a worker of the platform.
+/// If this variable is set, the process is a worker of the platform.
 const TAKE: &str = "RUNPOD_WEBHOOK_GET_JOB";
 const RESULT: &str = "RUNPOD_WEBHOOK_POST_OUTPUT";
 const PING: &str = "RUNPOD_WEBHOOK_PING";
@@ -16,42 +17,30 @@ const KEY: &str = "RUNPOD_AI_API_KEY";
 const WORKER: &str = "RUNPOD_POD_ID";
 const HOSTNAME: &str = "RUNPOD_POD_HOSTNAME";
 
-/// How often a worker says that it is alive, unless the platform wants it otherwise.
+/// The interval between heartbeats if the platform sets none.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Where a job's id goes in an address; in the address for jobs it is where the worker's id goes.
+/// The placeholder for the job's id. In the URL for taking jobs, it stands for the worker's id.
 const ID: &str = "$ID";
-/// Where the worker's id goes in the other addresses.
+/// The placeholder for the worker's id in the other URLs.
 const POD_ID: &str = "$RUNPOD_POD_ID";
 
-/// The part of the address for jobs that the other addresses of the same kind replace.
+/// The part of the URL for taking jobs that is replaced to get the URLs for batches and for stopped jobs.
 const TAKE_PART: &str = "/job-take/";
 
-/// Why a worker can't work with its environment.
+/// Why the environment can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum EndpointError {
-    /// A variable that goes with the others is not there.
     #[error("{TAKE} is set but {variable} is not; the platform sets both")]
-    Missing {
-        /// Its name.
-        variable: &'static str,
-    },
-    /// Not an address that requests can go to. Its value may hold a token, so it is not shown.
+    Missing { variable: &'static str },
+    /// The value may contain a token, so it is not printed.
     #[error("{variable} is not an http or https URL")]
-    Url {
-        /// Its name.
-        variable: &'static str,
-    },
-    /// Every result would overwrite the one before.
-    #[error("{RESULT} has no {ID} in it, so results of different jobs can't be told apart")]
+    Url { variable: &'static str },
+    #[error("{RESULT} has no {ID} in it, so results of different jobs can't be distinguished")]
     NoJobId,
-    /// Not a time between two pings.
     #[error("{INTERVAL} is {value:?}; it takes milliseconds, 1 or more")]
-    Interval {
-        /// What it is.
-        value: String,
-    },
-    /// Would break the request that it is sent with. Its value is not shown.
+    Interval { value: String },
+    /// The value is not printed.
     #[error("{KEY} has characters that no header can carry")]
     Key,
 }
@@ -68,7 +57,7 @@ impl Fault for EndpointError {
     }
 }
 
-/// What every request is authorised with. It is sent, and never printed.
+/// The API key that every request carries. It is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey(HeaderValue);
 
@@ -90,11 +79,11 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// A queue of the platform, and which of its workers this is.
+/// One of the platform's queues, and this worker's identity in it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint {
     take: Url,
-    /// With `$ID` in it.
+    /// Contains `$ID`.
     result: String,
     ping: Option<Url>,
     ping_interval: Duration,
@@ -104,8 +93,8 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// From environment variables, by name; none where this is no worker of the platform. An empty variable counts as
-    /// one that is not there.
+    /// Reads the environment variables. `None` if this is not a worker of the platform. An empty variable counts as
+    /// not set.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, EndpointError> {
         let variable = |name| variable(name).filter(|value: &String| !value.is_empty());
         let Some(take) = variable(TAKE) else { return Ok(None) };
@@ -130,17 +119,16 @@ impl Endpoint {
         Ok(Some(Self { take, result, ping, ping_interval, key, worker, hostname: variable(HOSTNAME) }))
     }
 
-    /// The id of this worker.
+    /// This worker's id.
     pub fn worker(&self) -> &str {
         &self.worker
     }
 
-    /// The name of the machine, for errors.
+    /// The machine's name, for error reports.
     pub fn hostname(&self) -> &str {
         self.hostname.as_deref().unwrap_or("unknown")
     }
 
-    /// How often the platform wants to hear that this worker is alive.
     pub fn ping_interval(&self) -> Duration {
         self.ping_interval
     }
@@ -149,12 +137,12 @@ impl Endpoint {
         self.key.as_ref()
     }
 
-    /// Whether several jobs can be asked for at once.
+    /// Whether the worker can ask for several jobs at once.
     pub(super) fn has_batches(&self) -> bool {
         self.take.path().contains(TAKE_PART)
     }
 
-    /// Where to ask for this many jobs. The order of the parameters is that of the vendor's client.
+    /// The URL for taking this many jobs. The parameters are in the order of the vendor's client.
     pub(super) fn take_url(&self, jobs: usize, busy: bool) -> Url {
         let mut url = self.take.clone();
         if jobs > 1 && self.has_batches() {
@@ -165,27 +153,27 @@ impl Endpoint {
         url
     }
 
-    /// Where to ask which jobs to stop; none where the address for jobs is of another kind.
+    /// The URL that lists jobs to stop. `None` if it can't be derived from the URL for taking jobs.
     pub(super) fn stop_url(&self) -> Option<Url> {
         let mut url = self.take.clone();
         url.set_path(&self.take.path().replace(TAKE_PART, "/job-stop/"));
         self.has_batches().then_some(url)
     }
 
-    /// Where a job's progress and result go.
+    /// The URL for a job's progress and result.
     pub(super) fn result_url(&self, job: &str) -> Result<Url, EndpointError> {
         let mut url = url(RESULT, &self.result.replace(ID, &encoded(job)))?;
         url.query_pairs_mut().append_pair("isStream", "false");
         Ok(url)
     }
 
-    /// Where to say that this worker is alive.
+    /// The URL for heartbeats.
     pub(super) fn ping_url(&self) -> Option<&Url> {
         self.ping.as_ref()
     }
 }
 
-/// Addresses and the key stay out: some platforms put tokens into a query.
+/// Prints neither URLs nor the key: a query may contain a token.
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint")
@@ -203,23 +191,20 @@ fn url(variable: &'static str, text: &str) -> Result<Url, EndpointError> {
     if usable { Ok(url) } else { Err(EndpointError::Url { variable }) }
 }
 
-/// A job's id as one part of a path. The platform's own ids are left as they are.
+/// A job's id as one segment of a path. The platform's own ids stay as they are.
 fn encoded(id: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~');
-    // A dot is plain except where the id has nothing else: `..` would climb.
-    let dots = id.bytes().all(|byte| byte == b'.');
-    id.bytes().fold(String::new(), |mut text, byte| {
-        if plain(byte) || (byte == b'.' && !dots) {
-            text.push(char::from(byte));
-        } else {
-            text.push_str(&format!("%{byte:02X}"));
-        }
-        text
-    })
+    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'~').remove(b'.');
+    // An id of nothing but dots would name a parent folder.
+    if id.bytes().all(|byte| byte == b'.') {
+        return "%2E".repeat(id.len());
+    }
+    utf8_percent_encode(id, ENCODED).to_string()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const USUAL: [(&str, &str); 6] = [
@@ -231,7 +216,7 @@ mod tests {
         (HOSTNAME, "w1-host"),
     ];
 
-    /// The usual environment with some variables changed; an empty one is as good as none.
+    /// The usual environment with some variables changed.
     fn endpoint(changes: &[(&str, &str)]) -> Result<Option<Endpoint>, EndpointError> {
         Endpoint::from_variables(|name| {
             let found = changes.iter().chain(&USUAL).find(|(key, _)| *key == name)?;
@@ -240,13 +225,13 @@ mod tests {
     }
 
     #[test]
-    fn without_the_address_for_jobs_this_is_no_worker_of_the_platform() {
+    fn without_the_url_for_jobs_this_is_not_a_worker_of_the_platform() {
         assert_eq!(endpoint(&[(TAKE, "")]).unwrap(), None);
         assert_eq!(Endpoint::from_variables(|_| None).unwrap(), None);
     }
 
     #[test]
-    fn addresses_are_made_as_the_vendor_makes_them() {
+    fn urls_are_those_of_the_vendors_client() {
         let endpoint = endpoint(&[]).unwrap().unwrap();
         let base = "https://api.runpod.example/v2/ep";
         assert_eq!(endpoint.take_url(1, false).as_str(), format!("{base}/job-take/w1?gpu=NVIDIA+L4&job_in_progress=0"));
@@ -265,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_without_a_query_gets_one() {
+    fn a_url_without_a_query_gets_one() {
         let endpoint = endpoint(&[(RESULT, "http://127.0.0.1:1/done/$ID"), (TAKE, "http://127.0.0.1:1/take/$ID")]);
         let endpoint = endpoint.unwrap().unwrap();
         assert_eq!(endpoint.result_url("a").unwrap().as_str(), "http://127.0.0.1:1/done/a?isStream=false");
@@ -274,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_can_not_lead_a_result_elsewhere() {
+    fn an_id_can_not_change_the_path_of_a_result() {
         let endpoint = endpoint(&[]).unwrap().unwrap();
         for (id, path) in [
             ("sync-0a.b_c~1-e1", "sync-0a.b_c~1-e1"),
@@ -289,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_without_an_id_makes_one_up() {
+    fn a_worker_without_an_id_generates_one() {
         let first = endpoint(&[(WORKER, "")]).unwrap().unwrap();
         let second = endpoint(&[(WORKER, "")]).unwrap().unwrap();
         assert_ne!(first.worker(), second.worker());
@@ -297,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_by_the_name_of_the_variable() {
+    fn an_error_names_the_variable() {
         for (name, value, code) in [
             (RESULT, "", "runpod.variable-missing"),
             (TAKE, "api.runpod.example", "runpod.bad-url"),
@@ -322,5 +307,15 @@ mod tests {
         let endpoint = endpoint(&[]).unwrap().unwrap();
         let printed = format!("{endpoint:?} {:?}", endpoint.key().unwrap().header());
         assert!(printed.contains("***") && !printed.contains("geheim"), "{printed}");
+    }
+
+    proptest! {
+        #[test]
+        fn an_encoded_id_is_one_segment_that_decodes_to_itself(id in "(\\.{1,3}|\\PC{1,12}|[ -~]{1,12})") {
+            let text = encoded(&id);
+            prop_assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_~.%".contains(&byte)));
+            prop_assert!(text.bytes().any(|byte| byte != b'.'));
+            prop_assert_eq!(percent_encoding::percent_decode_str(&text).decode_utf8().unwrap(), id);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Saying that the worker is alive, whatever its jobs do to it.
+//! Heartbeats to the platform, independent of what the jobs do.
 
 use std::io;
 
@@ -8,52 +8,49 @@ use tracing::{debug, info, warn};
 
 use super::backoff::Backoff;
 use super::client::{Client, ClientError};
-use super::running::Running;
+use super::running_jobs::RunningJobs;
 use super::{Endpoint, Timing};
 
-/// Why there is no heartbeat. Without one the platform would give every job to somebody else.
+/// Why there is no heartbeat. Without one, the platform would give every job to another worker.
 #[derive(Debug, thiserror::Error)]
 pub enum HeartbeatError {
-    /// No client.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// No thread, or no runtime on it.
     #[error("the heartbeat has no thread to run on")]
     Thread(#[from] io::Error),
 }
 
 /// Pings until it is dropped.
 ///
-/// It has a thread, a runtime and connections of its own: a job that blocks every thread of the worker's runtime, or
-/// keeps every core busy, doesn't stop it. A worker that stops pinging is declared dead, and its job is given away.
+/// It has a thread, a runtime and connections of its own, so a job that blocks every thread of the worker's runtime, or
+/// uses every core, doesn't stop it. The platform declares a worker without heartbeats dead and gives its job away.
 #[derive(Debug)]
 pub struct Heartbeat {
     _end: DropGuard,
 }
 
 impl Heartbeat {
-    /// Starts pinging, at once and then at the interval that the platform wants. Without an address there is nothing
-    /// to do.
-    pub fn start(endpoint: Endpoint, timing: Timing, running: Running) -> Result<Self, HeartbeatError> {
+    /// Pings at once and then at the platform's interval. Does nothing if there is no URL for heartbeats.
+    pub fn start(endpoint: Endpoint, timing: Timing, running: RunningJobs) -> Result<Self, HeartbeatError> {
         let end = CancellationToken::new();
         let this = Self { _end: end.clone().drop_guard() };
         let Some(url) = endpoint.ping_url().cloned() else {
-            warn!("RunPod has no address for heartbeats in the environment: it may take this worker for dead");
+            warn!("RUNPOD_WEBHOOK_PING is not set: without heartbeats RunPod may declare this worker dead");
             return Ok(this);
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let client = Client::new(endpoint, timing)?;
         std::thread::Builder::new().name("runpod-heartbeat".to_owned()).spawn(move || {
             runtime.block_on(end.run_until_cancelled(beat(&client, &url, &running)));
-            // A name that is being resolved would be waited for otherwise.
+            // Otherwise the shutdown would wait for a name that is being resolved.
             runtime.shutdown_background();
         })?;
         Ok(this)
     }
 }
 
-/// Pings for ever. One that fails is followed by the next one sooner than at the interval, with the jobs of then.
-async fn beat(client: &Client, url: &reqwest::Url, running: &Running) {
+/// Pings forever. After a failure, the next ping comes sooner than at the interval, with the jobs that run by then.
+async fn beat(client: &Client, url: &reqwest::Url, running: &RunningJobs) {
     let interval = client.endpoint().ping_interval();
     let mut backoff = Backoff::new(client.timing());
     loop {
@@ -72,7 +69,7 @@ async fn beat(client: &Client, url: &reqwest::Url, running: &Running) {
             }
             Err(failed) => {
                 let wait = backoff.next().min(interval);
-                // One that fails is nothing; several are an outage.
+                // A single failure is harmless; several in a row are an outage.
                 if backoff.failures() > 1 {
                     warn!(reason = %failed, in_a_row = backoff.failures(), "heartbeats fail");
                 } else {

@@ -1,8 +1,9 @@
-//! Taking jobs from RunPod Serverless, and telling it how they end.
+//! The worker protocol of RunPod Serverless: takes jobs from a queue and reports their results.
 //!
-//! [`Endpoint`] is what the platform says of itself in the environment, [`Worker`] takes its jobs to a [`Handler`]. The
-//! handler knows nothing of the platform.
+//! [`Endpoint`] is read from the environment that the platform sets. [`Worker`] passes the endpoint's jobs to a
+//! [`Handler`], which knows nothing of the platform.
 
+#![allow(missing_docs, reason = "items of the host say what they are by their names")]
 #![cfg_attr(
     test,
     allow(
@@ -22,7 +23,7 @@ mod handler;
 mod heartbeat;
 mod result;
 mod run;
-mod running;
+mod running_jobs;
 mod stop;
 mod take;
 mod timing;
@@ -33,13 +34,13 @@ mod fault_tests;
 #[cfg(test)]
 mod heartbeat_tests;
 #[cfg(test)]
-mod stand;
+mod test_worker;
 #[cfg(test)]
 mod worker_tests;
 
 pub use client::ClientError;
 pub use environment::{ApiKey, Endpoint, EndpointError};
 pub use fitness::unhealthy;
-pub use handler::{Ended, Handler, Job, Progress};
+pub use handler::{Handler, Job, JobResult, Progress};
 pub use timing::Timing;
-pub use worker::{Summary, Worker, WorkerError};
+pub use worker::{Worker, WorkerError, WorkerSummary};

@@ -1,4 +1,4 @@
-//! Telling the platform how a job goes on, and how it ended.
+//! Posts a job's progress and result to the platform.
 
 use std::future::Future;
 use std::pin::pin;
@@ -14,22 +14,21 @@ use super::backoff::Backoff;
 use super::client::Client;
 use super::handler::Progress;
 
-/// The largest result that the platform takes, in bytes of its JSON.
+/// The largest result that the platform accepts, in bytes of its JSON.
 const MAX_RESULT: usize = 20_000_000;
 
-/// A job's result, as it is posted.
+/// A job's result as it is posted.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Outcome {
+pub struct ResultBody {
     body: Map<String, Value>,
 }
 
-impl Outcome {
-    /// The job is done.
+impl ResultBody {
     pub fn done(output: Value) -> Self {
         Self { body: Map::from_iter([("output".to_owned(), output)]) }
     }
 
-    /// The job failed on this worker. The error is an object, or becomes one, and says besides where it was.
+    /// An error that is not an object becomes one. The machine and the worker are added to it.
     pub fn failed(error: Value, client: &Client, fresh_worker: bool) -> Self {
         let mut error = match error {
             Value::Object(error) => error,
@@ -39,7 +38,7 @@ impl Outcome {
         for (name, value) in [("hostname", client.endpoint().hostname()), ("worker_id", client.endpoint().worker())] {
             error.entry(name).or_insert_with(|| value.into());
         }
-        // The platform takes nothing but a string here.
+        // The platform accepts only a string here.
         let mut body = Map::from_iter([("error".to_owned(), Value::String(Value::Object(error).to_string()))]);
         if fresh_worker {
             body.insert("stopPod".to_owned(), Value::Bool(true));
@@ -47,14 +46,14 @@ impl Outcome {
         Self { body }
     }
 
-    /// As text. One that is too large for the platform is replaced by an error: it would be refused, and the job
-    /// would seem to run until its time is over.
+    /// Replaces a result that is too large by an error. The platform would refuse it, and the job would seem to run
+    /// until its timeout.
     fn into_text(self, job: &str, client: &Client) -> String {
         let text = Value::Object(self.body).to_string();
         if text.len() <= MAX_RESULT {
             return text;
         }
-        error!(job, bytes = text.len(), limit = MAX_RESULT, "the result is larger than RunPod takes");
+        error!(job, bytes = text.len(), limit = MAX_RESULT, "the result is larger than RunPod accepts");
         let message =
             format!("the job's result has {} bytes; RunPod takes {MAX_RESULT} at most, so it was dropped", text.len());
         let error =
@@ -63,51 +62,50 @@ impl Outcome {
     }
 }
 
-/// What came of a result.
+/// What happened to a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sent {
-    /// The platform has it.
+pub enum PostResult {
     Delivered,
-    /// The platform doesn't want it, or could not be reached for too long.
+    /// The platform refused it, or could not be reached for too long.
     Lost,
-    /// The job was called off meanwhile.
-    CalledOff,
+    /// The job was cancelled meanwhile.
+    Cancelled,
 }
 
-/// Shows a job's progress.
-struct Latest(watch::Sender<Option<Value>>);
+/// Holds the progress that has not been posted yet.
+struct LatestProgress(watch::Sender<Option<Value>>);
 
-impl Progress for Latest {
-    fn show(&self, output: Value) {
-        // Replaces what was not posted yet. Nobody listens any more after the job's end, which is as it should be.
+impl Progress for LatestProgress {
+    fn report(&self, output: Value) {
+        // After the job's end there is no receiver any more, which is fine.
         self.0.send_replace(Some(output));
     }
 }
 
-/// Sends everything that the platform hears of one job, one post after the other: progress that landed after the result
-/// would make a finished job look unfinished.
-pub struct Sender {
+/// Sends all posts about one job, one after the other: progress that arrived after the result would make a finished job
+/// look unfinished.
+pub struct ResultSender {
     client: Client,
     job: String,
     latest: watch::Receiver<Option<Value>>,
 }
 
-impl Sender {
-    /// For one job, with what its handler shows progress with.
+impl ResultSender {
+    /// Returns the sender and the `Progress` for the job's handler.
     pub fn new(client: Client, job: String) -> (Box<dyn Progress>, Self) {
-        let (show, latest) = watch::channel(None);
-        (Box::new(Latest(show)), Self { client, job, latest })
+        let (sender, latest) = watch::channel(None);
+        (Box::new(LatestProgress(sender)), Self { client, job, latest })
     }
 
-    /// Posts progress until the job has ended. `job` must run on a task of its own: it is not polled while a post is
-    /// under way, because that has to end before anything else is said.
+    /// Posts progress until the job has ended. `job` must run on a task of its own: it is not polled during a post,
+    /// because a post must finish before the next one starts.
     pub async fn progress_until<T>(&mut self, job: impl Future<Output = T>) -> T {
         let mut job = pin!(job);
         let mut not_before = Instant::now();
         loop {
             let due = async {
                 tokio::time::sleep_until(not_before).await;
-                // Without anybody left to show progress, there is only the end to wait for.
+                // If the handler has dropped its `Progress`, only the job's end is left to wait for.
                 if self.latest.changed().await.is_err() {
                     std::future::pending::<()>().await;
                 }
@@ -125,28 +123,28 @@ impl Sender {
         }
     }
 
-    /// Tried once: the next one says more. Without its status the platform would take it for the result.
+    /// Tries once: the next progress replaces this one anyway. Without `status`, the platform would take it for the
+    /// result.
     async fn post_progress(&self, output: &Value) {
         let body = json!({ "status": "IN_PROGRESS", "output": output }).to_string();
         let job = &self.job;
         if body.len() > MAX_RESULT {
-            warn!(job, bytes = body.len(), "progress that is larger than RunPod takes is not shown");
+            warn!(job, bytes = body.len(), "progress not posted: it is larger than RunPod accepts");
             return;
         }
         match self.client.post(job, body, self.client.timing().progress).await {
-            Ok(_) => debug!(job, "progress shown"),
-            Err(failed) => warn!(job, reason = %failed, "progress could not be shown"),
+            Ok(_) => debug!(job, "progress posted"),
+            Err(failed) => warn!(job, reason = %failed, "progress not posted"),
         }
     }
 
-    /// Posts the result, and ends. Tried for a long time, unless the platform refuses it for good or the job is
-    /// called off.
-    pub async fn finish(self, outcome: Outcome, called_off: &CancellationToken) -> Sent {
-        let body = outcome.into_text(&self.job, &self.client);
-        called_off.run_until_cancelled(self.post_result(body)).await.unwrap_or(Sent::CalledOff)
+    /// Posts the result. Retries for a long time, unless the platform refuses it permanently or the job is cancelled.
+    pub async fn finish(self, result: ResultBody, cancelled: &CancellationToken) -> PostResult {
+        let body = result.into_text(&self.job, &self.client);
+        cancelled.run_until_cancelled(self.post_result(body)).await.unwrap_or(PostResult::Cancelled)
     }
 
-    async fn post_result(&self, body: String) -> Sent {
+    async fn post_result(&self, body: String) -> PostResult {
         let timing = *self.client.timing();
         let job = &self.job;
         let started = Instant::now();
@@ -155,20 +153,20 @@ impl Sender {
             let failed = match self.client.post(job, body.clone(), timing.result).await {
                 Ok(_) => {
                     info!(job, bytes = body.len(), attempt = backoff.failures() + 1, "result delivered");
-                    return Sent::Delivered;
+                    return PostResult::Delivered;
                 }
                 Err(failed) => failed,
             };
             if failed.is_final() {
                 error!(job, reason = %failed, "RunPod refuses the result for good; it is lost");
-                return Sent::Lost;
+                return PostResult::Lost;
             }
             let next = backoff.next();
             let wait = if failed.is_busy() { next.max(timing.busy) } else { next };
             let attempt = backoff.failures();
-            if started.elapsed() + wait > timing.result_patience {
+            if started.elapsed() + wait > timing.result_deadline {
                 error!(job, reason = %failed, attempt, "the result could not be delivered for too long; it is lost");
-                return Sent::Lost;
+                return PostResult::Lost;
             }
             warn!(job, reason = %failed, attempt, wait_ms = wait.as_millis(), "result not delivered, trying again");
             tokio::time::sleep(wait).await;
@@ -198,7 +196,7 @@ mod tests {
             (json!("no video"), "no video"),
             (json!([1]), "[1]"),
         ] {
-            let body = Outcome::failed(error.clone(), &client(), false).body;
+            let body = ResultBody::failed(error.clone(), &client(), false).body;
             assert_eq!(body.keys().collect::<Vec<_>>(), ["error"]);
             let said: Value = serde_json::from_str(body["error"].as_str().unwrap()).unwrap();
             assert_eq!((&said["error_message"], &said["hostname"]), (&json!(message), &json!("unknown")));
@@ -208,17 +206,17 @@ mod tests {
 
     #[test]
     fn a_fresh_worker_is_asked_for_beside_the_error() {
-        let body = Outcome::failed(json!({}), &client(), true).body;
+        let body = ResultBody::failed(json!({}), &client(), true).body;
         assert_eq!(body["stopPod"], json!(true));
-        assert_eq!(Outcome::done(json!(1)).body, Map::from_iter([("output".to_owned(), json!(1))]));
+        assert_eq!(ResultBody::done(json!(1)).body, Map::from_iter([("output".to_owned(), json!(1))]));
     }
 
     #[test]
     fn a_result_that_is_too_large_becomes_an_error_that_says_so() {
         // Two quotation marks and {"output":} are 13 bytes.
-        let fits = Outcome::done("x".repeat(MAX_RESULT - 13).into()).into_text("a", &client());
+        let fits = ResultBody::done("x".repeat(MAX_RESULT - 13).into()).into_text("a", &client());
         assert_eq!(fits.len(), MAX_RESULT);
-        let too_large = Outcome::done("x".repeat(MAX_RESULT - 12).into()).into_text("a", &client());
+        let too_large = ResultBody::done("x".repeat(MAX_RESULT - 12).into()).into_text("a", &client());
         let said: Value = serde_json::from_str(&too_large).unwrap();
         let error: Value = serde_json::from_str(said["error"].as_str().unwrap()).unwrap();
         assert_eq!(error["error_type"], "runpod.result-too-large");

@@ -1,4 +1,4 @@
-//! One job from its slot to its result.
+//! Runs one job, from its slot to its result.
 
 use std::sync::Arc;
 
@@ -10,22 +10,22 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, error, info, info_span, warn};
 
 use super::client::Client;
-use super::handler::{Ended, Handler, Job};
-use super::result::{Outcome, Sender, Sent};
-use super::running::Entry;
+use super::handler::{Handler, Job, JobResult};
+use super::result::{PostResult, ResultBody, ResultSender};
+use super::running_jobs::RunningJob;
 
-/// How a job ended, as far as the platform is concerned.
+/// How a job ended, as the platform knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// Its output is delivered.
+pub enum Completion {
+    /// The output is delivered.
     Done,
-    /// Its error is delivered.
+    /// The error is delivered.
     Failed,
-    /// It was called off; nobody is told.
+    /// The job was cancelled. Nothing is reported.
     Stopped,
-    /// It was given up because the worker goes; nobody is told.
+    /// The worker shut down before the job finished. Nothing is reported.
     Abandoned,
-    /// The platform does not know how it ended.
+    /// The result could not be delivered.
     Lost,
 }
 
@@ -35,29 +35,28 @@ pub struct Runner {
     client: Client,
     handler: Arc<dyn Handler>,
     slots: Arc<Semaphore>,
-    /// Tells the worker to go.
+    /// Tells the worker to shut down.
     drain: CancellationToken,
-    /// Whether nothing is reported any more.
+    /// Cancelled once the ends of jobs are no longer reported.
     silent: CancellationToken,
 }
 
 impl Runner {
-    /// With so many slots. A job that shows that the worker is broken cancels `drain`.
+    /// Cancels `drain` when a job shows that the worker is broken.
     pub fn new(client: Client, handler: Arc<dyn Handler>, slots: usize, drain: CancellationToken) -> Self {
         let slots = Arc::new(Semaphore::new(slots));
         Self { client, handler, slots, drain, silent: CancellationToken::new() }
     }
 
-    /// From now on, no job's end is reported: it ends because the worker goes, not because of what it is.
+    /// From now on, no job's end is reported: jobs end because the worker shuts down, not because of what they are.
     pub fn silence(&self) {
         self.silent.cancel();
     }
 
-    /// Runs a job once there is a slot, and reports how it ended. The job stays entered as running until the platform
-    /// has heard of its end, so that it isn't given to somebody else before.
-    pub fn run(self, job: Job, entry: Entry) -> impl Future<Output = End> + Send + 'static {
-        // A free slot is taken here and not when the future is first polled, so that the first to come is the first to
-        // run.
+    /// Runs a job once a slot is free, and reports its result. The job stays registered as running until the platform
+    /// has its result, so that it isn't given to another worker first.
+    pub fn run(self, job: Job, entry: RunningJob) -> impl Future<Output = Completion> + Send + 'static {
+        // Takes a free slot now and not at the first poll, so that jobs run in the order in which they arrive.
         let slot = Arc::clone(&self.slots).try_acquire_owned().ok();
         async move {
             let later = Arc::clone(&self.slots).acquire_owned();
@@ -72,72 +71,79 @@ impl Runner {
         }
     }
 
-    async fn run_in_slot(self, job: Job, entry: Entry) -> End {
+    async fn run_in_slot(self, job: Job, entry: RunningJob) -> Completion {
         info!(job = entry.id(), "started");
-        let (progress, mut sender) = Sender::new(self.client.clone(), job.id.clone());
+        let (progress, mut sender) = ResultSender::new(self.client.clone(), job.id.clone());
         let span = info_span!("job", job = entry.id());
         let (handler, stop) = (Arc::clone(&self.handler), entry.stop().clone());
-        // On a task of its own: a panic ends the job and not the worker. The set ends the task with this one.
+        // In a task of its own, so that a panic ends the job and not the worker. The set aborts the task when it is
+        // dropped.
         let mut task = JoinSet::new();
         task.spawn(async move { handler.handle(job, progress, stop).await }.instrument(span));
-        let ended = match sender.progress_until(task.join_next()).await {
-            Some(Ok(ended)) => ended,
+        let result = match sender.progress_until(task.join_next()).await {
+            Some(Ok(result)) => result,
             Some(Err(reason)) => {
                 error!(job = entry.id(), %reason, "the job ended by a bug of this program");
-                Ended::Failed { error: bug(), fresh_worker: false }
+                JobResult::Failed { error: bug(), fresh_worker: false }
             }
-            None => Ended::Failed { error: bug(), fresh_worker: false },
+            None => JobResult::Failed { error: bug(), fresh_worker: false },
         };
         if entry.stop().is_cancelled() {
             return self.unreported(&entry);
         }
-        let (outcome, end) = match ended {
-            Ended::Done(output) => (Outcome::done(output), End::Done),
-            Ended::Failed { error, fresh_worker } => {
+        let (body, completion) = match result {
+            JobResult::Done(output) => (ResultBody::done(output), Completion::Done),
+            JobResult::Failed { error, fresh_worker } => {
                 if fresh_worker {
                     warn!(job = entry.id(), "asking for a fresh worker");
-                    // Before the result: the platform may hand out the next job as soon as it has that.
+                    // Before the result: the platform may hand out the next job as soon as it has the result.
                     self.drain.cancel();
                 }
-                (Outcome::failed(error, &self.client, fresh_worker), End::Failed)
+                (ResultBody::failed(error, &self.client, fresh_worker), Completion::Failed)
             }
-            Ended::Stopped => {
-                warn!(job = entry.id(), "the job stopped by itself; nothing is reported");
-                return End::Abandoned;
+            JobResult::Stopped => {
+                warn!(job = entry.id(), "the job stopped without being cancelled; nothing is reported");
+                return Completion::Abandoned;
             }
         };
-        self.report(sender, outcome, end, &entry).await
+        self.report(sender, body, completion, &entry).await
     }
 
-    /// Reports something that was handed out as a job and is none.
-    pub async fn refuse(self, problem: &'static str, entry: Entry) -> End {
-        error!(job = entry.id(), problem, "what RunPod handed out is no job");
-        let (_, sender) = Sender::new(self.client.clone(), entry.id().to_owned());
+    /// Reports an invalid job as failed.
+    pub async fn refuse(self, problem: &'static str, entry: RunningJob) -> Completion {
+        error!(job = entry.id(), problem, "RunPod handed out an invalid job");
+        let (_, sender) = ResultSender::new(self.client.clone(), entry.id().to_owned());
         let error = json!({ "error_type": "job.bad-request", "error_message": problem, "retryable": false });
-        let outcome = Outcome::failed(error, &self.client, false);
-        self.report(sender, outcome, End::Failed, &entry).await
+        let body = ResultBody::failed(error, &self.client, false);
+        self.report(sender, body, Completion::Failed, &entry).await
     }
 
-    async fn report(&self, sender: Sender, outcome: Outcome, end: End, entry: &Entry) -> End {
-        match sender.finish(outcome, entry.stop()).await {
-            Sent::Delivered => end,
-            Sent::Lost => End::Lost,
-            Sent::CalledOff => self.unreported(entry),
+    async fn report(
+        &self,
+        sender: ResultSender,
+        body: ResultBody,
+        completion: Completion,
+        entry: &RunningJob,
+    ) -> Completion {
+        match sender.finish(body, entry.stop()).await {
+            PostResult::Delivered => completion,
+            PostResult::Lost => Completion::Lost,
+            PostResult::Cancelled => self.unreported(entry),
         }
     }
 
-    fn unreported(&self, entry: &Entry) -> End {
+    fn unreported(&self, entry: &RunningJob) -> Completion {
         if self.silent.is_cancelled() {
-            warn!(job = entry.id(), "given up; nothing is reported");
-            End::Abandoned
+            warn!(job = entry.id(), "abandoned; nothing is reported");
+            Completion::Abandoned
         } else {
-            info!(job = entry.id(), "stopped; nothing is reported");
-            End::Stopped
+            info!(job = entry.id(), "cancelled; nothing is reported");
+            Completion::Stopped
         }
     }
 }
 
-/// What the sender of a job hears of a panic. What it said is in the log: it may hold anything.
+/// The error that is reported for a panic. The panic's message is only in the log: it may contain anything.
 fn bug() -> Value {
     json!({ "error_type": codes::host::BUG.name, "error_message": "the job ended by a bug of the worker; its log says more", "retryable": false })
 }

@@ -1,4 +1,4 @@
-//! Asking the platform for jobs.
+//! Takes jobs from the platform.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,71 +10,67 @@ use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
 use super::backoff::Backoff;
-use super::client::{Answer, Client, RequestError};
+use super::client::{Client, PlatformResponse, RequestError};
 use super::handler::Job;
 
 /// What the platform hands out.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Offer {
-    /// A job.
-    Job(Job),
-    /// Something that should be a job.
-    Broken {
-        /// Who has to be told, where it says so.
+pub enum TakenJob {
+    Valid(Job),
+    Invalid {
+        /// The id under which to report the failure, if there is one.
         id: Option<String>,
-        /// What is wrong with it.
         problem: &'static str,
     },
 }
 
-/// What came of one request for jobs.
-type Polled = Result<Vec<Offer>, RequestError>;
+/// The result of one request for jobs.
+type Polled = Result<Vec<TakenJob>, RequestError>;
 
 /// Asks for jobs, one request at a time.
-pub struct Taker {
+pub struct JobTaker {
     client: Client,
-    /// The request that is open. It outlives the call that opened it: whoever drops it may drop the job that the
-    /// platform is just answering with, and the platform takes that job for running.
+    /// The open request. It outlives the call that opened it: dropping it could drop a job that the platform is just
+    /// sending, and that the platform already counts as running.
     open: Option<Pin<Box<dyn Future<Output = Polled> + Send>>>,
     opened: Instant,
     not_before: Instant,
     backoff: Backoff,
 }
 
-impl Taker {
-    /// Has asked for nothing yet.
+impl JobTaker {
     pub fn new(client: Client) -> Self {
         let backoff = Backoff::new(client.timing());
         let now = Instant::now();
         Self { client, open: None, opened: now, not_before: now, backoff }
     }
 
-    /// The next jobs for so many free slots, one at least. `busy` says whether others are running. A call that is
-    /// dropped loses nothing: the next one goes on where it was.
-    pub async fn next(&mut self, free: usize, busy: bool) -> Vec<Offer> {
+    /// The next jobs for `free` slots, at least one. `busy` says whether other jobs are running. Dropping the future
+    /// loses nothing: the next call continues with the same request.
+    pub async fn next(&mut self, free: usize, busy: bool) -> Vec<TakenJob> {
         loop {
             let Some(open) = &mut self.open else {
                 tokio::time::sleep_until(self.not_before).await;
                 let client = self.client.clone();
                 self.opened = Instant::now();
-                self.open = Some(Box::pin(async move { offers(&client.take(free, busy).await?) }));
+                self.open = Some(Box::pin(async move { taken_jobs(&client.take(free, busy).await?) }));
                 continue;
             };
             let polled = open.await;
             self.open = None;
-            let offers = self.settle(polled);
-            if !offers.is_empty() {
-                return offers;
+            let jobs = self.settle(polled);
+            if !jobs.is_empty() {
+                return jobs;
             }
         }
     }
 
-    /// Ends taking, with what the open request still brings.
+    /// Stops taking, and returns the jobs that the open request still brings.
     ///
-    /// The platform counts a job as ours from the moment it writes the answer. So the request is not dropped where it
-    /// stands: it may go on for as long as an answer is on its way at most, and what it brings is run like any other
-    /// job. Only then is the connection closed, which tells the platform not to answer it any more.
-    pub async fn last(mut self, limit: Duration) -> Vec<Offer> {
+    /// The platform counts a job as ours from the moment it writes the response. So the open request may continue for
+    /// `limit`, long enough for a response that is on its way, and its jobs are run like any others. Only then is the
+    /// connection closed, which tells the platform not to answer it any more.
+    pub async fn last(mut self, limit: Duration) -> Vec<TakenJob> {
         let Some(open) = self.open.take() else { return Vec::new() };
         match tokio::time::timeout(limit, open).await {
             Ok(polled) => self.settle(polled),
@@ -82,22 +78,22 @@ impl Taker {
         }
     }
 
-    /// Decides when the next request is due.
-    fn settle(&mut self, polled: Polled) -> Vec<Offer> {
+    /// Decides when the next request is due, and returns the jobs.
+    fn settle(&mut self, polled: Polled) -> Vec<TakenJob> {
         let timing = *self.client.timing();
         let now = Instant::now();
         match polled {
-            Ok(offers) => {
+            Ok(jobs) => {
                 if self.backoff.failures() > 0 {
                     info!("RunPod hands out jobs again");
                 }
                 self.backoff.reset();
-                // An answer that was held open for a while needs no pause.
-                self.not_before = if offers.is_empty() { self.opened + timing.between_polls } else { now };
-                offers
+                // Counted from when the request was opened, so no pause follows a request that was held open.
+                self.not_before = if jobs.is_empty() { self.opened + timing.between_polls } else { now };
+                jobs
             }
             Err(RequestError::Refused { status: StatusCode::BAD_REQUEST, complaint }) => {
-                // Usual while a worker is being woken up or put to sleep.
+                // Normal while the platform wakes a worker up or puts it to sleep.
                 debug!(complaint, "RunPod has no job for this worker");
                 self.backoff.reset();
                 self.not_before = self.opened + timing.between_polls;
@@ -112,7 +108,7 @@ impl Taker {
                 let wait = if failed.is_busy() { timing.busy } else { self.backoff.next() };
                 let wait_ms = wait.as_millis();
                 match &failed {
-                    _ if failed.is_busy() => debug!(wait_ms, "RunPod wants fewer requests for jobs"),
+                    _ if failed.is_busy() => debug!(wait_ms, "RunPod asks for fewer requests for jobs"),
                     RequestError::NotJson(_) => error!(reason = %failed, wait_ms, "a job may be lost"),
                     _ => warn!(reason = %failed, wait_ms, "RunPod hands out no jobs"),
                 }
@@ -123,75 +119,76 @@ impl Taker {
     }
 }
 
-/// What an answer offers. Without a body, or with one of another kind than JSON, it offers nothing.
-fn offers(answer: &Answer) -> Polled {
-    let blank = answer.body.iter().all(u8::is_ascii_whitespace);
-    if answer.status == StatusCode::NO_CONTENT || blank {
+/// The jobs in a response. A response without a body, or with one that is not JSON, has none.
+fn taken_jobs(response: &PlatformResponse) -> Polled {
+    let blank = response.body.iter().all(u8::is_ascii_whitespace);
+    if response.status == StatusCode::NO_CONTENT || blank {
         return Ok(Vec::new());
     }
-    if !answer.is_json {
-        warn!(bytes = answer.body.len(), "RunPod answered a request for jobs with something other than JSON");
+    if !response.is_json {
+        warn!(bytes = response.body.len(), "RunPod answered a request for jobs with something other than JSON");
         return Ok(Vec::new());
     }
-    match serde_json::from_slice(&answer.body).map_err(|error| RequestError::NotJson(error.to_string()))? {
+    match serde_json::from_slice(&response.body).map_err(|error| RequestError::NotJson(error.to_string()))? {
         Value::Null => Ok(Vec::new()),
-        Value::Array(jobs) => Ok(jobs.into_iter().map(offer).collect()),
-        job => Ok(vec![offer(job)]),
+        Value::Array(jobs) => Ok(jobs.into_iter().map(taken_job).collect()),
+        job => Ok(vec![taken_job(job)]),
     }
 }
 
-fn offer(job: Value) -> Offer {
-    let Value::Object(mut job) = job else { return Offer::Broken { id: None, problem: "it is no JSON object" } };
+fn taken_job(job: Value) -> TakenJob {
+    let Value::Object(mut job) = job else { return TakenJob::Invalid { id: None, problem: "it is no JSON object" } };
     let id = match job.remove("id") {
         Some(Value::String(id)) if !id.trim().is_empty() => id,
-        _ => return Offer::Broken { id: None, problem: "it has no id" },
+        _ => return TakenJob::Invalid { id: None, problem: "it has no id" },
     };
-    // An id goes into a header and an address; one that can't can't be told of its end either.
+    // The id goes into a header and a URL. If it doesn't fit there, its failure can't be reported either.
     if id.bytes().any(|byte| !(b' '..=b'~').contains(&byte)) {
-        return Offer::Broken { id: None, problem: "its id has characters that no id has" };
+        return TakenJob::Invalid { id: None, problem: "its id has characters that no id has" };
     }
     match job.remove("input") {
-        None | Some(Value::Null) => Offer::Broken { id: Some(id), problem: "the job has no input" },
-        Some(input) => Offer::Job(Job { id, input }),
+        None | Some(Value::Null) => TakenJob::Invalid { id: Some(id), problem: "the job has no input" },
+        Some(input) => TakenJob::Valid(Job { id, input }),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
 
-    fn offered(body: &str) -> Polled {
-        offers(&Answer { status: StatusCode::OK, is_json: true, body: body.as_bytes().to_vec() })
+    fn taken(body: &str) -> Polled {
+        taken_jobs(&PlatformResponse { status: StatusCode::OK, is_json: true, body: body.as_bytes().to_vec() })
     }
 
     #[test]
-    fn an_answer_without_a_job_offers_none() {
+    fn a_response_without_a_job_has_none() {
         for body in ["", " \n", "null", "[]"] {
-            assert_eq!(offered(body).unwrap(), [], "{body:?}");
+            assert_eq!(taken(body).unwrap(), [], "{body:?}");
         }
-        let page = Answer { status: StatusCode::OK, is_json: false, body: b"<html>".to_vec() };
-        assert_eq!(offers(&page).unwrap(), []);
-        assert!(matches!(offered("{\"id\":"), Err(RequestError::NotJson(_))));
+        let page = PlatformResponse { status: StatusCode::OK, is_json: false, body: b"<html>".to_vec() };
+        assert_eq!(taken_jobs(&page).unwrap(), []);
+        assert!(matches!(taken("{\"id\":"), Err(RequestError::NotJson(_))));
     }
 
     #[test]
-    fn a_job_is_its_id_and_its_input_whatever_comes_with_them() {
-        let job = |id: &str, input| Offer::Job(Job { id: id.to_owned(), input });
+    fn other_fields_of_a_job_are_ignored() {
+        let job = |id: &str, input| TakenJob::Valid(Job { id: id.to_owned(), input });
         assert_eq!(
-            offered(r#"{"id":"a","input":{"x":1},"webhook":"https://x","delayTime":3}"#).unwrap(),
+            taken(r#"{"id":"a","input":{"x":1},"webhook":"https://x","delayTime":3}"#).unwrap(),
             [job("a", json!({"x": 1}))]
         );
         assert_eq!(
-            offered(r#"[{"id":"a","input":1},{"id":"b","input":[]}]"#).unwrap(),
+            taken(r#"[{"id":"a","input":1},{"id":"b","input":[]}]"#).unwrap(),
             [job("a", json!(1)), job("b", json!([]))]
         );
     }
 
     #[test]
-    fn what_is_no_job_is_told_apart_by_whether_anybody_can_be_told() {
-        for (body, told) in [
+    fn an_invalid_job_keeps_its_id_if_it_has_one() {
+        for (body, expected) in [
             (r#"{"id":"a"}"#, Some("a")),
             (r#"{"id":"a","input":null}"#, Some("a")),
             (r#"{"input":{}}"#, None),
@@ -200,10 +197,39 @@ mod tests {
             (r#"{"id":"a\nb","input":{}}"#, None),
             ("7", None),
         ] {
-            let offers = offered(body).unwrap();
-            let [Offer::Broken { id, problem }] = &offers[..] else { panic!("{offers:?}") };
-            assert_eq!(id.as_deref(), told, "{body}");
+            let jobs = taken(body).unwrap();
+            let [TakenJob::Invalid { id, problem }] = &jobs[..] else { panic!("{jobs:?}") };
+            assert_eq!(id.as_deref(), expected, "{body}");
             assert!(!problem.is_empty());
+        }
+    }
+
+    /// Bytes that often are JSON, and often a job.
+    fn body_like() -> impl Strategy<Value = Vec<u8>> {
+        let value = r#"(null|7|"\PC{0,8}"|\{\}|\[1\]|"a\\n")"#;
+        let job = (value, value).prop_map(|(id, input)| format!(r#"{{"id":{id},"input":{input}}}"#));
+        let jobs = prop::collection::vec(job, 0..3).prop_map(|jobs| format!("[{}]", jobs.join(",")).into_bytes());
+        prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..80),
+            "[\\[\\]{}\":,idnput0-9]{0,40}".prop_map(String::into_bytes),
+            jobs
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_responses_never_panic_and_every_id_fits_into_a_header(
+            body in body_like(),
+            is_json: bool,
+            status in prop_oneof![Just(200_u16), Just(204), 200..300_u16],
+        ) {
+            let status = StatusCode::from_u16(status).unwrap();
+            for job in taken_jobs(&PlatformResponse { status, is_json, body }).unwrap_or_default() {
+                if let TakenJob::Valid(Job { id, .. }) | TakenJob::Invalid { id: Some(id), .. } = job {
+                    prop_assert!(reqwest::header::HeaderValue::from_str(&id).is_ok());
+                    prop_assert!(!id.trim().is_empty());
+                }
+            }
         }
     }
 }

@@ -1,36 +1,37 @@
-//! How long the worker waits, for what.
+//! How long the worker waits for what.
 
 use std::time::Duration;
 
-/// Every wait of the worker. The default is for the platform; a test shortens what it waits for.
+/// The worker's timeouts and pauses. The defaults suit the platform; tests shorten them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// The longest wait for a connection.
+    /// Timeout of a connection attempt.
     pub connect: Duration,
-    /// The longest that a request for jobs, or for jobs to stop, is held open. The platform ends them sooner.
+    /// Timeout of a long poll, for jobs or for jobs to stop. The platform usually ends it sooner.
     pub poll: Duration,
-    /// From the start of one such request to the next at least, where the platform answers at once that there is none.
+    /// The least time from the start of one poll to the start of the next if the platform answers at once that there
+    /// is nothing.
     pub between_polls: Duration,
-    /// The wait after 429.
+    /// The wait after a 429.
     pub busy: Duration,
-    /// The first wait after another error; it doubles from one error to the next.
+    /// The wait after the first of several errors. It doubles with every error.
     pub first_retry: Duration,
-    /// Where it stops doubling.
+    /// The longest wait after an error.
     pub last_retry: Duration,
-    /// The longest that one attempt to post a result may take. A result may have 20 MB.
+    /// Timeout of one attempt to post a result. A result may have 20 MB.
     pub result: Duration,
-    /// How long a result is tried, from the first attempt on. Longer than the platform's usual outages: the result of
-    /// hours of work must not be lost to a short one.
-    pub result_patience: Duration,
-    /// The longest that one progress post may take, and so the longest that it may hold up the result behind it.
+    /// How long the worker retries to post a result. Longer than the platform's usual outages: the result of hours of
+    /// work must survive a short one.
+    pub result_deadline: Duration,
+    /// Timeout of one progress post, and so the longest time that it may delay the result behind it.
     pub progress: Duration,
-    /// From the start of one progress post to the next at least.
+    /// The least time from the start of one progress post to the start of the next.
     pub between_progress: Duration,
-    /// How long an open request for jobs may go on after the worker was told to go.
+    /// How long an open request for jobs may continue once the worker shuts down.
     pub last_poll: Duration,
-    /// How long a job that was called off may take to return. It is due within a second.
+    /// How long a cancelled job may take to return. It should take less than a second.
     pub stopping: Duration,
-    /// The longest that the ping of a failed fitness check may take. The worker dies after it either way.
+    /// Timeout of the ping that reports a failed fitness check. The worker exits after it either way.
     pub unhealthy: Duration,
 }
 
@@ -45,7 +46,7 @@ impl Default for Timing {
             first_retry: Duration::from_millis(500),
             last_retry: seconds(30),
             result: seconds(60),
-            result_patience: seconds(15 * 60),
+            result_deadline: seconds(15 * 60),
             progress: seconds(10),
             between_progress: seconds(1),
             last_poll: seconds(1),

@@ -1,4 +1,4 @@
-//! The worker: takes jobs while it has room, runs them, and goes when it is told to.
+//! The worker: takes jobs while it has free slots, runs them, and shuts down on request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,18 +12,16 @@ use tracing::{error, info, warn};
 use super::client::{Client, ClientError};
 use super::handler::Handler;
 use super::heartbeat::{Heartbeat, HeartbeatError};
-use super::run::{End, Runner};
-use super::running::Running;
-use super::take::{Offer, Taker};
+use super::run::{Completion, Runner};
+use super::running_jobs::RunningJobs;
+use super::take::{JobTaker, TakenJob};
 use super::{Endpoint, Timing, stop};
 
-/// Why a worker can't work.
+/// Why a worker can't run.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
-    /// No client.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// No heartbeat.
     #[error(transparent)]
     Heartbeat(#[from] HeartbeatError),
 }
@@ -37,18 +35,18 @@ impl Fault for WorkerError {
     }
 }
 
-/// What a worker did until it went.
+/// How many jobs of a worker ended in which way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Jobs whose output the platform has.
+pub struct WorkerSummary {
+    /// The platform has the output.
     pub done: usize,
-    /// Jobs whose error the platform has.
+    /// The platform has the error.
     pub failed: usize,
-    /// Jobs that were called off by their sender, or because their time was over.
+    /// Cancelled by the sender, or timed out.
     pub stopped: usize,
-    /// Jobs that were still running when the time to go was over. The platform gives them to somebody else.
+    /// Still running when the grace period was over. The platform gives them to another worker.
     pub abandoned: usize,
-    /// Jobs whose end the platform could not be told, or did not want to hear.
+    /// The result could not be delivered, or was refused.
     pub lost: usize,
 }
 
@@ -62,42 +60,41 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// One job at a time, and half a minute to finish it when told to go.
+    /// Runs one job at a time. At shutdown, a job has half a minute to finish.
     pub fn new(endpoint: Endpoint, handler: Arc<dyn Handler>) -> Self {
         Self { endpoint, handler, concurrency: 1, grace: Duration::from_secs(30), timing: Timing::default() }
     }
 
-    /// The same with so many jobs at a time, one at least.
+    /// Sets how many jobs run at a time, at least one.
     #[must_use]
     pub fn with_concurrency(mut self, concurrency: usize) -> Self {
         self.concurrency = concurrency.max(1);
         self
     }
 
-    /// The same with so much time to finish what is running when told to go. Shorter than the time that the platform
-    /// leaves between telling and killing.
+    /// Sets how long running jobs may take to finish at shutdown. Choose less than the time between the platform's
+    /// SIGTERM and SIGKILL.
     #[must_use]
     pub fn with_grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }
 
-    /// The same with other waits.
     #[must_use]
     pub fn with_timing(mut self, timing: Timing) -> Self {
         self.timing = timing;
         self
     }
 
-    /// Works until `drain` is cancelled, or until a job has shown that a fresh worker is needed. Then it takes no more,
-    /// gives the running jobs their grace, and returns; what is not finished is given up without a word, so that the
-    /// platform gives it to somebody else.
-    pub async fn run(self, drain: CancellationToken) -> Result<Summary, WorkerError> {
-        let running = Running::default();
+    /// Works until `drain` is cancelled, or until a job asks for a fresh worker. Then it takes no more jobs, waits for
+    /// the running ones for the grace period, and returns. Unfinished jobs are abandoned without a report, so that the
+    /// platform gives them to another worker.
+    pub async fn run(self, drain: CancellationToken) -> Result<WorkerSummary, WorkerError> {
+        let running = RunningJobs::default();
         let client = Client::new(self.endpoint.clone(), self.timing)?;
-        // Until the last result is posted: a job without a heartbeat would be given away just before its end.
+        // Lives until the last result is posted: without it, a job would be given away just before its end.
         let _heartbeat = Heartbeat::start(self.endpoint.clone(), self.timing, running.clone())?;
-        // A child, so that a worker that is broken can tell itself to go without telling its owner.
+        // A child token, so that a broken worker can shut itself down without cancelling the caller's token.
         let drain = drain.child_token();
         let runner = Runner::new(client.clone(), self.handler, self.concurrency, drain.clone());
         let mut listeners = JoinSet::new();
@@ -105,105 +102,105 @@ impl Worker {
 
         info!(worker = client.endpoint().worker(), concurrency = self.concurrency, "ready for jobs");
         if client.endpoint().key().is_none() {
-            warn!("RUNPOD_AI_API_KEY is not set: requests go out without authorisation");
+            warn!("RUNPOD_AI_API_KEY is not set: requests are sent without authorisation");
         }
-        let mut shift = Shift { runner, running, jobs: JoinSet::new(), summary: Summary::default() };
-        shift.take_until(&drain, Taker::new(client), self.concurrency, self.timing.last_poll).await;
-        shift.finish(self.grace, self.timing.stopping).await;
-        info!(summary = ?shift.summary, "the worker goes");
-        Ok(shift.summary)
+        let mut jobs = JobSet { runner, running, tasks: JoinSet::new(), summary: WorkerSummary::default() };
+        jobs.take_until(&drain, JobTaker::new(client), self.concurrency, self.timing.last_poll).await;
+        jobs.finish(self.grace, self.timing.stopping).await;
+        info!(summary = ?jobs.summary, "the worker shuts down");
+        Ok(jobs.summary)
     }
 }
 
 /// The jobs of one worker and how they ended.
-struct Shift {
+struct JobSet {
     runner: Runner,
-    running: Running,
-    jobs: JoinSet<End>,
-    summary: Summary,
+    running: RunningJobs,
+    tasks: JoinSet<Completion>,
+    summary: WorkerSummary,
 }
 
-impl Shift {
-    /// Takes jobs for free slots until it is time to go.
+impl JobSet {
+    /// Takes jobs for free slots until `drain` is cancelled.
     async fn take_until(
         &mut self,
         drain: &CancellationToken,
-        mut taker: Taker,
+        mut taker: JobTaker,
         concurrency: usize,
         last_poll: Duration,
     ) {
         loop {
-            let (free, busy) = (concurrency.saturating_sub(self.jobs.len()), !self.jobs.is_empty());
+            let (free, busy) = (concurrency.saturating_sub(self.tasks.len()), !self.tasks.is_empty());
             tokio::select! {
                 biased;
                 () = drain.cancelled() => break,
-                Some(ended) = self.jobs.join_next() => self.count(ended),
-                offers = taker.next(free, busy), if free > 0 => self.start(offers),
+                Some(completion) = self.tasks.join_next() => self.count(completion),
+                taken = taker.next(free, busy), if free > 0 => self.start(taken),
             }
         }
-        info!(running = self.jobs.len(), "taking no more jobs");
-        let offers = taker.last(last_poll).await;
-        self.start(offers);
+        info!(running = self.tasks.len(), "taking no more jobs");
+        let taken = taker.last(last_poll).await;
+        self.start(taken);
     }
 
-    /// Starts what was offered. More than there are slots for is kept as well, and waits for one: the platform counts
-    /// on this worker for them, and nobody else will run them.
-    fn start(&mut self, offers: Vec<Offer>) {
-        for offer in offers {
-            let id = match &offer {
-                Offer::Job(job) => &job.id,
-                Offer::Broken { id: Some(id), .. } => id,
-                Offer::Broken { id: None, problem } => {
-                    error!(problem, "what RunPod handed out is no job, and nobody can be told");
+    /// Starts the taken jobs. If there are more than free slots, the others wait for a slot: the platform counts on
+    /// this worker for them, and no other worker will run them.
+    fn start(&mut self, taken: Vec<TakenJob>) {
+        for job in taken {
+            let id = match &job {
+                TakenJob::Valid(job) => &job.id,
+                TakenJob::Invalid { id: Some(id), .. } => id,
+                TakenJob::Invalid { id: None, problem } => {
+                    error!(problem, "RunPod handed out an invalid job without a usable id; it can't be reported");
                     continue;
                 }
             };
-            let Some(entry) = self.running.enter(id) else {
-                warn!(job = id, "handed out again while it runs; it goes on as it is");
+            let Some(entry) = self.running.register(id) else {
+                warn!(job = id, "RunPod handed the job out again while it runs here; ignored");
                 continue;
             };
-            match offer {
-                Offer::Job(job) => self.jobs.spawn(self.runner.clone().run(job, entry)),
-                Offer::Broken { problem, .. } => self.jobs.spawn(self.runner.clone().refuse(problem, entry)),
+            match job {
+                TakenJob::Valid(job) => self.tasks.spawn(self.runner.clone().run(job, entry)),
+                TakenJob::Invalid { problem, .. } => self.tasks.spawn(self.runner.clone().refuse(problem, entry)),
             };
         }
     }
 
-    /// Gives what is running its grace, and gives up the rest.
+    /// Waits for the running jobs for the grace period, then cancels the others.
     async fn finish(&mut self, grace: Duration, stopping: Duration) {
         self.join_until(Instant::now() + grace).await;
-        if self.jobs.is_empty() {
+        if self.tasks.is_empty() {
             return;
         }
-        warn!(jobs = ?self.running.ids(), "time to go; what still runs is left to another worker");
+        warn!(jobs = ?self.running.ids(), "the grace period is over; cancelling what still runs, for another worker to take");
         self.runner.silence();
         self.running.stop_all();
         self.join_until(Instant::now() + stopping).await;
-        if !self.jobs.is_empty() {
-            error!(jobs = ?self.running.ids(), "some jobs don't stop; leaving them behind");
-            self.summary.abandoned += self.jobs.len();
-            self.jobs.abort_all();
+        if !self.tasks.is_empty() {
+            error!(jobs = ?self.running.ids(), "some jobs don't stop; aborting them");
+            self.summary.abandoned += self.tasks.len();
+            self.tasks.abort_all();
         }
     }
 
     async fn join_until(&mut self, deadline: Instant) {
-        while let Ok(Some(ended)) = tokio::time::timeout_at(deadline, self.jobs.join_next()).await {
-            self.count(ended);
+        while let Ok(Some(completion)) = tokio::time::timeout_at(deadline, self.tasks.join_next()).await {
+            self.count(completion);
         }
     }
 
-    fn count(&mut self, ended: Result<End, JoinError>) {
-        let counted = match ended {
-            Ok(End::Done) => &mut self.summary.done,
-            Ok(End::Failed) => &mut self.summary.failed,
-            Ok(End::Stopped) => &mut self.summary.stopped,
-            Ok(End::Abandoned) => &mut self.summary.abandoned,
-            Ok(End::Lost) => &mut self.summary.lost,
+    fn count(&mut self, completion: Result<Completion, JoinError>) {
+        let counter = match completion {
+            Ok(Completion::Done) => &mut self.summary.done,
+            Ok(Completion::Failed) => &mut self.summary.failed,
+            Ok(Completion::Stopped) => &mut self.summary.stopped,
+            Ok(Completion::Abandoned) => &mut self.summary.abandoned,
+            Ok(Completion::Lost) => &mut self.summary.lost,
             Err(reason) => {
                 error!(%reason, "a job's result could not be posted; this is a bug");
                 &mut self.summary.lost
             }
         };
-        *counted += 1;
+        *counter += 1;
     }
 }

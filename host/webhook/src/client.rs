@@ -1,4 +1,4 @@
-//! The HTTP client for webhooks: no proxy, no redirects, and where it matters no private addresses.
+//! The HTTP client for webhooks: no proxy, no redirects and, outside of local work, no private addresses.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -8,10 +8,9 @@ use fault::{Code, Fault, codes};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect;
 
-/// Longest wait for a connection. Shorter than any attempt, so that an unreachable receiver is told from a slow one.
+/// Shorter than any attempt, so that the log distinguishes an unreachable receiver from a slow one.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Why there is no client.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the HTTP client for webhooks can't be set up; are the system's root certificates (ca-certificates) installed?"
@@ -24,19 +23,19 @@ impl Fault for ClientError {
     }
 }
 
-/// What a client may connect to.
+/// Which addresses a client may connect to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// Everything: for local work.
-    Anywhere,
-    /// Names that resolve to public addresses. The check sits between resolving and connecting, so a name that
-    /// resolves differently a moment later gains nothing. Addresses in a URL are not resolved and so not checked here.
+pub enum AllowedAddresses {
+    /// All, for local work.
+    All,
+    /// Only public ones. The check runs between resolving and connecting, so a name that resolves differently a moment
+    /// later can't bypass it. An IP address in a URL is never resolved and therefore not checked here.
     PublicOnly,
 }
 
-/// A client for webhooks. Takes nothing from the environment, follows no redirect, and trusts the system's roots.
-pub fn http_client(reach: Reach) -> Result<reqwest::Client, ClientError> {
-    // For the whole process. An error says that somebody was first, which is as good.
+/// A client that ignores proxy variables, follows no redirect and trusts the system's roots.
+pub fn http_client(allowed: AllowedAddresses) -> Result<reqwest::Client, ClientError> {
+    // Process-wide. `Err` means a provider is already installed, which is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder()
         .no_proxy()
@@ -44,14 +43,13 @@ pub fn http_client(reach: Reach) -> Result<reqwest::Client, ClientError> {
         .referer(false)
         .connect_timeout(CONNECT_TIMEOUT)
         .user_agent(concat!("codex-transcoder/", env!("CARGO_PKG_VERSION")));
-    let builder = match reach {
-        Reach::Anywhere => builder,
-        Reach::PublicOnly => builder.dns_resolver(Arc::new(PublicOnly)),
+    let builder = match allowed {
+        AllowedAddresses::All => builder,
+        AllowedAddresses::PublicOnly => builder.dns_resolver(Arc::new(PublicOnly)),
     };
     builder.build().map_err(ClientError)
 }
 
-/// A name behind which there is no public address.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} resolves to no public address")]
 struct NotPublic(String);
@@ -63,7 +61,7 @@ impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let host = name.as_str().to_owned();
-            // The port is the connector's business.
+            // The connector replaces the port.
             let found = tokio::net::lookup_host((host.as_str(), 0)).await?;
             let public: Vec<SocketAddr> = found.filter(|address| is_public(address.ip())).collect();
             if public.is_empty() {
@@ -74,7 +72,7 @@ impl Resolve for PublicOnly {
     }
 }
 
-/// Whether an address belongs to the public internet (IANA's special-purpose registries).
+/// By IANA's registries of special-purpose addresses.
 fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => is_public_v4(ip),
@@ -97,8 +95,8 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
         return is_public_v4(v4);
     }
     let [a, b, ..] = ip.segments();
-    // Only 2000::/3 is in use, without protocol assignments (Teredo among them), documentation, and 6to4, whose
-    // addresses are IPv4 ones in disguise.
+    // Only 2000::/3 is assigned. Within it, exclude protocol assignments (Teredo among them), documentation, and 6to4,
+    // which embeds IPv4 addresses.
     let special = (a == 0x2001 && (b < 0x200 || b == 0xdb8)) || a == 0x2002 || (a == 0x3fff && b < 0x1000);
     a & 0xe000 == 0x2000 && !special
 }
@@ -108,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn private_addresses_are_told_from_public_ones() {
+    fn private_addresses_are_not_public() {
         for public in ["1.1.1.1", "100.128.0.1", "172.32.0.1", "2606:4700::1111", "2a00:1450::1", "::ffff:8.8.8.8"] {
             assert!(is_public(public.parse().unwrap()), "{public}");
         }
@@ -145,7 +143,7 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let url = format!("http://localhost:{}/", listener.local_addr().unwrap().port());
-        let error = http_client(Reach::PublicOnly).unwrap().get(url).send().await.unwrap_err();
+        let error = http_client(AllowedAddresses::PublicOnly).unwrap().get(url).send().await.unwrap_err();
         assert!(error.is_connect());
         assert!(format!("{error:?}").contains("NotPublic(\"localhost\")"), "{error:?}");
         assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);

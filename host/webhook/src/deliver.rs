@@ -1,5 +1,6 @@
-//! Getting a message to its receiver.
+//! Sends a message to its receiver, with retries.
 
+use std::error::Error as _;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -12,22 +13,20 @@ use tracing::{info, warn};
 
 use super::{EventKind, Message, Schedule, Secret, WebhookUrl, sign};
 
-/// How much of an answer is read, in bytes. A receiver has little to say, and a hostile one must not fill our memory.
-const MAX_ANSWER: usize = 64 * 1024;
+/// Bytes of a response that are read. Receivers answer briefly, and a hostile one must not fill the memory.
+const MAX_RESPONSE: usize = 64 * 1024;
 
-/// How much of a receiver's complaint is kept, in characters.
+/// Characters of a receiver's error message that are kept.
 const MAX_COMPLAINT: usize = 300;
 
-/// Time, so that a test need not wait for it.
+/// The time and sleeping, replaced in tests.
 #[async_trait]
 pub trait Clock: Send + Sync {
     /// Seconds since 1970.
     fn unix_seconds(&self) -> u64;
-    /// Returns after this long.
     async fn sleep(&self, duration: Duration);
 }
 
-/// The machine's clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -42,20 +41,19 @@ impl Clock for SystemClock {
     }
 }
 
-/// What came of a message.
+/// The result of sending one message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Delivery {
-    /// Whether a receiver answered with a 2xx status.
+    /// Whether the receiver answered with a 2xx status.
     pub delivered: bool,
-    /// How often it was tried.
     pub attempts: u32,
-    /// The last HTTP status; absent where no receiver answered the last attempt.
+    /// The HTTP status of the last attempt, if there was a response.
     pub status: Option<u16>,
-    /// For people: why it was not delivered, or what the receiver complained of all the same.
+    /// For people: why the message was not delivered, or the error that the receiver reported with a 2xx status.
     pub note: Option<String>,
 }
 
-/// Signs messages and brings them to receivers.
+/// Signs messages and sends them to receivers.
 #[derive(Clone)]
 pub struct Deliverer {
     client: reqwest::Client,
@@ -75,7 +73,7 @@ impl fmt::Debug for Deliverer {
 }
 
 impl Deliverer {
-    /// On a client from [`super::http_client`], with the usual schedules.
+    /// Takes a client from [`super::http_client`]. Uses the default schedules and the system clock.
     pub fn new(client: reqwest::Client, secret: Secret) -> Self {
         Self {
             client,
@@ -86,24 +84,23 @@ impl Deliverer {
         }
     }
 
-    /// The same with another schedule for `completed` and `failed`.
+    /// Sets the schedule for `completed` and `failed`.
     #[must_use]
     pub fn with_schedule(mut self, schedule: Schedule) -> Self {
         self.outcome = schedule;
         self
     }
 
-    /// The same on another clock.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Sends a message until it is delivered, refused for good, or tried often enough.
+    /// Sends a message until it is delivered, permanently refused, or out of attempts.
     ///
-    /// Every attempt is signed anew, because a receiver refuses an old timestamp; the id stays. Dropping the future
-    /// ends it between or within attempts; then nobody knows whether the last one arrived.
+    /// Every attempt is signed anew, because receivers refuse old timestamps; the id stays the same. Dropping the
+    /// future stops between or within attempts. Whether the last attempt arrived is then unknown.
     pub async fn deliver(&self, to: &WebhookUrl, message: &Message) -> Delivery {
         let schedule = match message.kind() {
             EventKind::Completed | EventKind::Failed => &self.outcome,
@@ -114,9 +111,9 @@ impl Deliverer {
             attempts += 1;
             let started = Instant::now();
             let attempt = self.attempt(to, message, schedule.timeout).await;
-            let pause = match attempt.verdict {
-                Verdict::Delivered | Verdict::Final => None,
-                Verdict::Again { after } => schedule.wait(message.id(), attempts, started.elapsed(), after),
+            let pause = match attempt.result {
+                AttemptResult::Delivered | AttemptResult::Refused => None,
+                AttemptResult::Retry { after } => schedule.wait(message.id(), attempts, started.elapsed(), after),
             };
             attempt.log(to, message, attempts, pause);
             match pause {
@@ -140,46 +137,46 @@ impl Deliverer {
         match request.send().await {
             Ok(response) => {
                 let status = response.status();
-                let verdict = judge(status, response.headers());
-                Attempt { verdict, status: Some(status), complaint: complaint(response).await }
+                let result = classify(status, response.headers());
+                Attempt { result, status: Some(status), complaint: complaint(response).await }
             }
-            Err(error) => {
-                Attempt { verdict: Verdict::Again { after: None }, status: None, complaint: Some(why(error)) }
-            }
+            Err(error) => Attempt {
+                result: AttemptResult::Retry { after: None },
+                status: None,
+                complaint: Some(send_error(error)),
+            },
         }
     }
 }
 
-/// What an answer means for the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+enum AttemptResult {
     Delivered,
-    /// May go better another time; the receiver may have said when.
-    Again {
+    /// May succeed later. `after` is the receiver's `Retry-After`.
+    Retry {
         after: Option<Duration>,
     },
-    /// Will go the same way every time.
-    Final,
+    /// Would fail the same way every time.
+    Refused,
 }
 
-/// A redirect is final: it is the receiver's set-up that is wrong, and following it would take a signed message to
-/// a host that nobody has checked.
-fn judge(status: StatusCode, headers: &HeaderMap) -> Verdict {
-    // Seconds only; a date would bring in the difference between two clocks.
+/// A redirect counts as refused: the receiver is misconfigured, and following it would send a signed message to a host
+/// that nobody has checked.
+fn classify(status: StatusCode, headers: &HeaderMap) -> AttemptResult {
+    // Only seconds: a date would depend on the difference between two clocks.
     let after = || headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs);
     match status {
-        _ if status.is_success() => Verdict::Delivered,
+        _ if status.is_success() => AttemptResult::Delivered,
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
-            Verdict::Again { after: after() }
+            AttemptResult::Retry { after: after() }
         }
-        _ if status.is_server_error() => Verdict::Again { after: after() },
-        _ => Verdict::Final,
+        _ if status.is_server_error() => AttemptResult::Retry { after: after() },
+        _ => AttemptResult::Refused,
     }
 }
 
-/// One attempt and its end.
 struct Attempt {
-    verdict: Verdict,
+    result: AttemptResult,
     status: Option<StatusCode>,
     complaint: Option<String>,
 }
@@ -189,11 +186,11 @@ impl Attempt {
         let (event, id, host) = (message.kind().as_str(), message.id(), to.host());
         let status = self.status.map(|status| status.as_u16());
         let complaint = self.complaint.as_deref();
-        match (self.verdict, pause) {
-            (Verdict::Delivered, _) if complaint.is_none() => {
+        match (self.result, pause) {
+            (AttemptResult::Delivered, _) if complaint.is_none() => {
                 info!(event, id, host, attempt, status, "webhook delivered");
             }
-            (Verdict::Delivered, _) => {
+            (AttemptResult::Delivered, _) => {
                 warn!(event, id, host, attempt, status, complaint, "webhook delivered, but the receiver complains");
             }
             (_, Some(pause)) => {
@@ -205,7 +202,7 @@ impl Attempt {
     }
 
     fn delivery(self, attempts: u32) -> Delivery {
-        let delivered = self.verdict == Verdict::Delivered;
+        let delivered = self.result == AttemptResult::Delivered;
         let note = match (delivered, self.status, self.complaint) {
             (true, _, complaint) | (false, None, complaint) => complaint,
             (false, Some(status), None) => Some(format!("the receiver answered {status}")),
@@ -215,23 +212,23 @@ impl Attempt {
     }
 }
 
-/// What the body of an answer complains of, in JSON's `error`. Nothing else of it is passed on: a message that was
-/// sent to the wrong place must not become a way to read what is there.
+/// The field `error` of a JSON response. Nothing else of the body is passed on: otherwise a job with a wrong address
+/// could read what another server answers.
 async fn complaint(mut response: reqwest::Response) -> Option<String> {
     #[derive(Deserialize)]
-    struct Answer {
+    struct ErrorBody {
         error: Option<serde_json::Value>,
     }
     let mut body = Vec::new();
-    // An answer that breaks off has still said its status.
+    // If the body breaks off, the status still counts.
     while let Ok(Some(chunk)) = response.chunk().await {
-        let room = MAX_ANSWER.saturating_sub(body.len());
+        let room = MAX_RESPONSE.saturating_sub(body.len());
         body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
-        if body.len() >= MAX_ANSWER {
+        if body.len() >= MAX_RESPONSE {
             break;
         }
     }
-    let text = match serde_json::from_slice::<Answer>(&body).ok()?.error? {
+    let text = match serde_json::from_slice::<ErrorBody>(&body).ok()?.error? {
         serde_json::Value::Null | serde_json::Value::Bool(false) => return None,
         serde_json::Value::String(text) => text,
         other => other.to_string(),
@@ -239,17 +236,14 @@ async fn complaint(mut response: reqwest::Response) -> Option<String> {
     Some(text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_COMPLAINT).collect())
 }
 
-/// Why there was no answer, with its causes and without the URL, which may hold a token.
-fn why(error: reqwest::Error) -> String {
+/// Why there was no response, with the causes and without the URL, which may contain a token.
+fn send_error(error: reqwest::Error) -> String {
     let error = error.without_url();
-    let mut text = if error.is_timeout() { "no answer in time".to_owned() } else { error.to_string() };
-    let mut cause = std::error::Error::source(&error);
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
+    match error.source() {
+        Some(cause) if error.is_timeout() => format!("no answer in time: {}", fault::chain(cause)),
+        None if error.is_timeout() => "no answer in time".to_owned(),
+        _ => fault::chain(&error),
     }
-    text
 }
 
 #[cfg(test)]
@@ -258,24 +252,24 @@ mod tests {
 
     #[test]
     fn only_what_may_change_is_tried_again() {
-        let again = Verdict::Again { after: None };
+        let again = AttemptResult::Retry { after: None };
         for (status, expected) in [
-            (200, Verdict::Delivered),
-            (204, Verdict::Delivered),
-            (301, Verdict::Final),
-            (307, Verdict::Final),
-            (400, Verdict::Final),
-            (401, Verdict::Final),
-            (404, Verdict::Final),
+            (200, AttemptResult::Delivered),
+            (204, AttemptResult::Delivered),
+            (301, AttemptResult::Refused),
+            (307, AttemptResult::Refused),
+            (400, AttemptResult::Refused),
+            (401, AttemptResult::Refused),
+            (404, AttemptResult::Refused),
             (408, again),
-            (410, Verdict::Final),
+            (410, AttemptResult::Refused),
             (425, again),
             (429, again),
             (500, again),
             (503, again),
             (522, again),
         ] {
-            assert_eq!(judge(StatusCode::from_u16(status).unwrap(), &HeaderMap::new()), expected, "{status}");
+            assert_eq!(classify(StatusCode::from_u16(status).unwrap(), &HeaderMap::new()), expected, "{status}");
         }
     }
 
@@ -287,7 +281,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(RETRY_AFTER, value.parse().unwrap());
             let after = expected.map(Duration::from_secs);
-            assert_eq!(judge(StatusCode::SERVICE_UNAVAILABLE, &headers), Verdict::Again { after }, "{value}");
+            assert_eq!(classify(StatusCode::SERVICE_UNAVAILABLE, &headers), AttemptResult::Retry { after }, "{value}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Deliveries over real HTTP on the loopback interface, to receivers that behave and to ones that don't.
+//! Deliveries over real HTTP on the loopback interface, to receivers that behave and to receivers that don't.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -25,7 +25,7 @@ fn message(kind: EventKind, scheme: Scheme) -> Message {
     Message::new("job-1", kind, BODY.to_owned(), scheme).unwrap()
 }
 
-/// A clock that stands still until somebody sleeps, and then jumps.
+/// A clock that stands still, and jumps on `sleep`.
 struct JumpingClock {
     now: AtomicU64,
     slept: Mutex<Vec<Duration>>,
@@ -49,31 +49,28 @@ impl Clock for JumpingClock {
     }
 }
 
-/// What a scripted receiver answers.
-type Answer = Response<Body>;
-
-fn status(status: u16) -> Answer {
+fn status(status: u16) -> Response {
     Response::builder().status(status).body(Body::empty()).unwrap()
 }
 
-fn text(status: u16, body: &str) -> Answer {
+fn text(status: u16, body: &str) -> Response {
     Response::builder().status(status).body(Body::from(body.to_owned())).unwrap()
 }
 
-fn header(status: u16, name: &str, value: &str) -> Answer {
+fn header(status: u16, name: &str, value: &str) -> Response {
     Response::builder().status(status).header(name, value).body(Body::empty()).unwrap()
 }
 
-/// A receiver that answers by a script and writes down what it was sent; past the script's end it answers 200.
+/// A receiver that answers by a script and records the requests. After the script's end it answers 200.
 #[derive(Clone, Default)]
 struct Scripted {
-    answers: Arc<Mutex<std::collections::VecDeque<Answer>>>,
+    responses: Arc<Mutex<std::collections::VecDeque<Response>>>,
     requests: Arc<Mutex<Vec<(HeaderMap, String)>>>,
 }
 
 impl Scripted {
-    async fn start(answers: impl IntoIterator<Item = Answer>) -> (Self, WebhookUrl) {
-        let this = Self { answers: Arc::new(Mutex::new(answers.into_iter().collect())), ..Self::default() };
+    async fn start(responses: impl IntoIterator<Item = Response>) -> (Self, WebhookUrl) {
+        let this = Self { responses: Arc::new(Mutex::new(responses.into_iter().collect())), ..Self::default() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook?token=geheim", listener.local_addr().unwrap());
         let router = Router::new().fallback(Self::receive).with_state(this.clone());
@@ -81,9 +78,9 @@ impl Scripted {
         (this, UrlRules::local().check(&url).unwrap())
     }
 
-    async fn receive(State(this): State<Self>, headers: HeaderMap, body: String) -> Answer {
+    async fn receive(State(this): State<Self>, headers: HeaderMap, body: String) -> Response {
         this.requests.lock().unwrap().push((headers, body));
-        this.answers.lock().unwrap().pop_front().unwrap_or_else(|| status(200))
+        this.responses.lock().unwrap().pop_front().unwrap_or_else(|| status(200))
     }
 
     fn count(&self) -> usize {
@@ -97,11 +94,11 @@ impl Scripted {
 }
 
 fn deliverer(clock: Arc<JumpingClock>) -> Deliverer {
-    Deliverer::new(http_client(Reach::Anywhere).unwrap(), secret()).with_clock(clock)
+    Deliverer::new(http_client(AllowedAddresses::All).unwrap(), secret()).with_clock(clock)
 }
 
-async fn delivered(answers: impl IntoIterator<Item = Answer>) -> (Delivery, usize) {
-    let (receiver, url) = Scripted::start(answers).await;
+async fn delivered(responses: impl IntoIterator<Item = Response>) -> (Delivery, usize) {
+    let (receiver, url) = Scripted::start(responses).await;
     let delivery = deliverer(JumpingClock::new()).deliver(&url, &message(EventKind::Completed, Scheme::Body)).await;
     (delivery, receiver.count())
 }
@@ -162,7 +159,7 @@ async fn refusals_are_not_tried_again() {
 }
 
 #[tokio::test]
-async fn refusals_for_now_are_tried_again() {
+async fn temporary_refusals_are_tried_again() {
     for refusal in [408, 425, 429, 500, 502, 503] {
         let (delivery, requests) = delivered([status(refusal)]).await;
         assert_eq!((delivery.delivered, delivery.attempts, requests), (true, 2, 2), "{refusal}");
@@ -195,10 +192,10 @@ async fn retry_after_is_honoured_and_bounded() {
 }
 
 #[tokio::test]
-async fn an_endless_answer_is_cut_off() {
+async fn an_endless_response_is_cut_off() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = UrlRules::local().check(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
-    // Writes until the other side hangs up, and tells how much that was.
+    // Writes until the other side hangs up, and returns how much that was.
     let sender = tokio::spawn(async move {
         let (mut connection, _) = listener.accept().await.unwrap();
         let mut request = Vec::new();
@@ -215,13 +212,13 @@ async fn an_endless_answer_is_cut_off() {
     });
     let delivery = deliverer(JumpingClock::new()).deliver(&url, &message(EventKind::Completed, Scheme::Body)).await;
     assert_eq!((delivery.delivered, delivery.attempts), (true, 1));
-    // What the system's buffers hold comes on top of what is read.
+    // The system's buffers accept more than is read.
     let written = sender.await.unwrap();
     assert!(written < 32 * 1024 * 1024, "{written} bytes");
 }
 
 #[tokio::test]
-async fn a_complaint_in_a_friendly_answer_is_noted_and_the_message_counts_as_delivered() {
+async fn an_error_in_a_2xx_response_is_noted_and_the_message_counts_as_delivered() {
     let (delivery, requests) = delivered([text(200, "{\"received\":true,\"error\":\"unknown media\"}")]).await;
     assert_eq!((delivery.delivered, requests), (true, 1));
     assert_eq!(delivery.note.as_deref(), Some("unknown media"));
@@ -234,8 +231,8 @@ async fn pages_of_other_servers_are_not_passed_on() {
 }
 
 #[tokio::test]
-async fn an_absent_receiver_uses_up_all_attempts_and_is_not_named_with_its_token() {
-    // A port that was free a moment ago and that nobody listens on.
+async fn an_absent_receiver_uses_up_all_attempts_and_its_token_is_not_printed() {
+    // A port that was free a moment ago, so no process listens on it.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let absent = UrlRules::local().check(&format!("http://{free}/hook?token=geheim")).unwrap();
     let delivery = deliverer(JumpingClock::new()).deliver(&absent, &message(EventKind::Failed, Scheme::Body)).await;
@@ -252,8 +249,8 @@ async fn progress_is_tried_once() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_never_answers_is_left_after_the_timeout() {
-    // Connections are accepted by the system and never by anybody else.
+async fn a_receiver_that_never_answers_is_given_up_after_the_timeout() {
+    // The system accepts the connection; the test never does.
     let deaf = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = UrlRules::local().check(&format!("http://{}/", deaf.local_addr().unwrap())).unwrap();
     let schedule = Schedule { gaps: vec![Duration::ZERO], timeout: Duration::from_millis(50), ..Schedule::outcome() };
@@ -263,7 +260,7 @@ async fn a_receiver_that_never_answers_is_left_after_the_timeout() {
     assert!(delivery.note.unwrap().starts_with("no answer in time"));
 }
 
-/// A receiver that answers the end at once, and each progress message when the test says so.
+/// A receiver that answers the outcome at once, and each progress message when the test allows it.
 #[derive(Clone)]
 struct Gated {
     bodies: Arc<Mutex<Vec<String>>>,
@@ -271,16 +268,16 @@ struct Gated {
 }
 
 impl Gated {
-    async fn start() -> (Self, Courier) {
+    async fn start() -> (Self, JobWebhooks) {
         let this = Self { bodies: Arc::default(), gate: Arc::new(tokio::sync::Semaphore::new(0)) };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = UrlRules::local().check(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
         let router = Router::new().fallback(Self::receive).with_state(this.clone());
         tokio::spawn(axum::serve(listener, router).into_future());
-        (this, Courier::new(deliverer(JumpingClock::new()), url))
+        (this, JobWebhooks::new(deliverer(JumpingClock::new()), url))
     }
 
-    async fn receive(State(this): State<Self>, body: String) -> Answer {
+    async fn receive(State(this): State<Self>, body: String) -> Response {
         let is_progress = body != BODY;
         this.bodies.lock().unwrap().push(body);
         if is_progress {
@@ -293,7 +290,7 @@ impl Gated {
         self.bodies.lock().unwrap().clone()
     }
 
-    /// Returns when so many messages are there.
+    /// Returns once `count` messages have arrived.
     async fn until_received(&self, count: usize) {
         let wait = async {
             while self.received().len() < count {
@@ -304,69 +301,70 @@ impl Gated {
     }
 }
 
-struct Nobody;
+struct NoObserver;
 
-impl DeliveryObserver for Nobody {
+impl DeliveryObserver for NoObserver {
     fn delivered(&self, _: EventKind, _: &Delivery, _: Option<String>) {}
 }
 
-/// Has these numbers told as progress.
-fn mention(courier: &Courier, numbers: std::ops::RangeInclusive<u32>) {
-    let nobody: Arc<dyn DeliveryObserver> = Arc::new(Nobody);
+/// Sends these numbers as progress.
+fn send_progress(webhooks: &JobWebhooks, numbers: std::ops::RangeInclusive<u32>) {
+    let observer: Arc<dyn DeliveryObserver> = Arc::new(NoObserver);
     for number in numbers {
-        courier.mention("job-1", number.to_string(), Scheme::Body, &nobody).unwrap();
+        webhooks.send_progress("job-1", number.to_string(), Scheme::Body, &observer).unwrap();
     }
 }
 
-async fn end(courier: &Courier) {
-    let delivery = courier.send("job-1", EventKind::Completed, BODY.to_owned(), Scheme::Body, &Nobody).await.unwrap();
+async fn send_outcome(webhooks: &JobWebhooks) {
+    let delivery =
+        webhooks.send_outcome("job-1", EventKind::Completed, BODY.to_owned(), Scheme::Body, &NoObserver).await.unwrap();
     assert!(delivery.delivered);
 }
 
 #[tokio::test]
-async fn progress_arrives_in_its_order_and_all_of_it_before_the_end() {
-    let (receiver, courier) = Gated::start().await;
+async fn progress_arrives_in_order_and_before_the_outcome() {
+    let (receiver, webhooks) = Gated::start().await;
     receiver.gate.add_permits(9);
-    mention(&courier, 1..=9);
-    end(&courier).await;
+    send_progress(&webhooks, 1..=9);
+    send_outcome(&webhooks).await;
     let expected: Vec<String> = (1..=9).map(|number| number.to_string()).chain([BODY.to_owned()]).collect();
     assert_eq!(receiver.received(), expected);
 }
 
 #[tokio::test]
 async fn a_receiver_that_is_slower_than_the_job_gets_the_newest_progress() {
-    let (receiver, courier) = Gated::start().await;
-    mention(&courier, 1..=1);
+    let (receiver, webhooks) = Gated::start().await;
+    send_progress(&webhooks, 1..=1);
     receiver.until_received(1).await;
-    mention(&courier, 2..=100);
+    send_progress(&webhooks, 2..=100);
     receiver.gate.add_permits(100);
     receiver.until_received(17).await;
-    end(&courier).await;
+    send_outcome(&webhooks).await;
     let expected: Vec<String> = [1].into_iter().chain(85..=100).map(|number| number.to_string()).collect();
     assert_eq!(receiver.received()[..17], expected);
     assert_eq!(receiver.received()[17..], [BODY]);
 }
 
 #[tokio::test]
-async fn a_receiver_that_hangs_holds_the_end_up_for_a_moment_and_hears_of_no_progress_after_it() {
-    let (receiver, courier) = Gated::start().await;
-    mention(&courier, 1..=5);
+async fn a_receiver_that_hangs_delays_the_outcome_briefly_and_gets_no_progress_after_it() {
+    let (receiver, webhooks) = Gated::start().await;
+    send_progress(&webhooks, 1..=5);
     receiver.until_received(1).await;
     let began = std::time::Instant::now();
-    end(&courier).await;
+    send_outcome(&webhooks).await;
     // Well below the 5 s that one attempt may take.
     assert!(began.elapsed() < Duration::from_millis(4500), "{:?}", began.elapsed());
     receiver.gate.add_permits(100);
-    mention(&courier, 6..=9);
-    end(&courier).await;
+    send_progress(&webhooks, 6..=9);
+    send_outcome(&webhooks).await;
     assert_eq!(receiver.received(), ["1", BODY, BODY]);
 }
 
 #[test]
-fn progress_that_is_not_json_is_the_policys_fault() {
+fn progress_that_is_not_json_is_blamed_on_the_policy() {
     let url = UrlRules::local().check("http://127.0.0.1:1/").unwrap();
-    let courier = Courier::new(deliverer(JumpingClock::new()), url);
-    let nobody: Arc<dyn DeliveryObserver> = Arc::new(Nobody);
-    let error = courier.mention("job-1", "{".to_owned(), Scheme::Body, &nobody).unwrap_err();
+    let webhooks = JobWebhooks::new(deliverer(JumpingClock::new()), url);
+    let observer: Arc<dyn DeliveryObserver> = Arc::new(NoObserver);
+    let error = webhooks.send_progress("job-1", "{".to_owned(), Scheme::Body, &observer).unwrap_err();
     assert_eq!(fault::Fault::code(&error), "webhook.body-not-json");
 }

@@ -1,7 +1,9 @@
-//! Telling the platform: what is said, how it is signed, and how it gets there.
+//! Signed webhooks: messages, delivery with retries, the outbox, and verification.
 //!
-//! A webhook that can't be delivered never undoes a job: the outcome is a [`Delivery`] that says so. Only an unusable message, secret or address is an error.
+//! A webhook that can't be delivered never fails a job: [`Delivery`] says what happened. Only an unusable message,
+//! secret or address is an error.
 
+#![allow(missing_docs, reason = "items of the host say what they are by their names")]
 #![cfg_attr(
     test,
     allow(
@@ -13,13 +15,13 @@
     )
 )]
 
-mod background;
 mod client;
-mod courier;
 mod deliver;
+mod job_webhooks;
 mod listen;
 mod message;
 mod outbox;
+mod progress;
 mod schedule;
 mod secret;
 mod sign;
@@ -28,13 +30,13 @@ mod url;
 #[cfg(test)]
 mod delivery_tests;
 
-pub use client::{ClientError, Reach, http_client};
-pub use courier::{Courier, DeliveryObserver};
+pub use client::{AllowedAddresses, ClientError, http_client};
 pub use deliver::{Clock, Deliverer, Delivery, SystemClock};
+pub use job_webhooks::{DeliveryObserver, JobWebhooks};
 pub use listen::{ListenError, ReceivedEvent, Receiver};
 pub use message::{EventKind, Message, MessageError, event_id};
-pub use outbox::{Letter, Outbox, OutboxError};
+pub use outbox::{Outbox, OutboxError, PendingMessage};
 pub use schedule::Schedule;
 pub use secret::{Secret, SecretError};
-pub use sign::{Claimed, Rejection, Scheme, headers, signature, standard_signature, verify};
+pub use sign::{Scheme, SignatureHeaders, VerifyError, headers, signature, standard_signature, verify};
 pub use url::{HttpRule, UrlError, UrlRules, WebhookUrl};

@@ -1,4 +1,4 @@
-//! A small receiver for local work and for tests: it checks what it gets and shows it.
+//! A small receiver for `demo` and for tests: it verifies what arrives and hands it on.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,12 +15,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::deliver::{Clock, SystemClock};
-use super::{Claimed, Message, Rejection, Secret, sign};
+use super::{Message, Secret, SignatureHeaders, VerifyError, sign};
 
-/// How many events wait for whoever reads them; more are answered with 503, and a sender tries those again.
-const WAITING: usize = 256;
+/// Events that may wait to be read. Beyond that the receiver answers 503, and senders try again.
+const QUEUE_CAPACITY: usize = 256;
 
-/// Why a receiver does not listen.
 #[derive(Debug, thiserror::Error)]
 #[error("the webhook receiver can't listen there")]
 pub struct ListenError(#[from] std::io::Error);
@@ -31,38 +30,38 @@ impl Fault for ListenError {
     }
 }
 
-/// A message that came in, believed or not.
+/// A message that arrived, verified or not.
 #[derive(Clone, Debug)]
 pub struct ReceivedEvent {
-    /// Whether its signature is right and, where it has a timestamp, recent.
+    /// Whether the signature is right and the timestamp, if any, recent.
     pub verified: bool,
     /// Why it is not verified.
-    pub reason: Option<Rejection>,
-    /// Its headers; those that are not text are left out.
+    pub reason: Option<VerifyError>,
+    /// The headers, without those that are not text.
     pub headers: Vec<(String, String)>,
-    /// Its body; what is not UTF-8 is shown as replacement characters.
+    /// The body. Bytes that are not UTF-8 become replacement characters.
     pub body: String,
 }
 
 impl ReceivedEvent {
-    /// A header by its lower-case name.
+    /// Looks a header up by its lower-case name.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
 }
 
-/// A receiver at work. It ends when it is dropped; [`Receiver::stop`] waits for its last answer.
+/// A running receiver. Dropping it stops it; [`Receiver::stop`] also waits for its last response.
 #[derive(Debug)]
 pub struct Receiver {
-    /// Where it listens, with the port that the system chose if none was asked for.
+    /// Where it listens. If port 0 was asked for, this has the port that the system chose.
     pub addr: SocketAddr,
-    /// What came in, in its order.
+    /// What arrived, in order.
     pub events: mpsc::Receiver<ReceivedEvent>,
     stop: oneshot::Sender<()>,
     server: JoinHandle<std::io::Result<()>>,
 }
 
-struct Desk {
+struct ReceiverState {
     secret: Secret,
     events: mpsc::Sender<ReceivedEvent>,
 }
@@ -73,26 +72,25 @@ impl Receiver {
     pub async fn start(addr: impl ToSocketAddrs, secret: Secret) -> Result<Self, ListenError> {
         let listener = TcpListener::bind(addr).await?;
         let addr = listener.local_addr()?;
-        let (sender, events) = mpsc::channel(WAITING);
+        let (sender, events) = mpsc::channel(QUEUE_CAPACITY);
         let router = Router::new()
             .fallback(receive)
             .layer(DefaultBodyLimit::max(Message::MAX_BYTES))
-            .with_state(Arc::new(Desk { secret, events: sender }));
+            .with_state(Arc::new(ReceiverState { secret, events: sender }));
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(async move {
-            // Ends on a message and on the loss of its sender alike.
+            // Resolves on a message and when the sender is dropped.
             let stopped = async { drop(stopped.await) };
             axum::serve(listener, router).with_graceful_shutdown(stopped).await
         });
         Ok(Self { addr, events, stop, server })
     }
 
-    /// The URL of its root.
     pub fn url(&self) -> String {
         format!("http://{}/", self.addr)
     }
 
-    /// Takes no more connections, answers what has begun, and returns what nobody has read yet.
+    /// Closes the port, answers the requests in flight, and returns the events that have not been read.
     pub async fn stop(mut self) -> Vec<ReceivedEvent> {
         let _ = self.stop.send(());
         let _ = self.server.await;
@@ -105,40 +103,40 @@ impl Receiver {
 }
 
 async fn receive(
-    State(desk): State<Arc<Desk>>,
+    State(state): State<Arc<ReceiverState>>,
     method: Method,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     if method != Method::POST {
-        return answer(StatusCode::METHOD_NOT_ALLOWED, Err("webhooks are sent by POST"));
+        return response(StatusCode::METHOD_NOT_ALLOWED, Err("webhooks are sent by POST"));
     }
     let body = match body {
         Ok(body) => body,
-        Err(rejection) => return answer(rejection.status(), Err(&rejection.body_text())),
+        Err(rejection) => return response(rejection.status(), Err(&rejection.body_text())),
     };
-    let event = examined(&desk.secret, &headers, &body);
+    let event = verified(&state.secret, &headers, &body);
     let reason = event.reason;
-    if desk.events.try_send(event).is_err() {
-        return answer(StatusCode::SERVICE_UNAVAILABLE, Err("nobody reads the events that came before"));
+    if state.events.try_send(event).is_err() {
+        return response(StatusCode::SERVICE_UNAVAILABLE, Err("too many events are waiting to be read"));
     }
     match reason {
-        None => answer(StatusCode::OK, Ok(())),
-        Some(reason) => answer(StatusCode::UNAUTHORIZED, Err(&reason.to_string())),
+        None => response(StatusCode::OK, Ok(())),
+        Some(reason) => response(StatusCode::UNAUTHORIZED, Err(&reason.to_string())),
     }
 }
 
-fn examined(secret: &Secret, headers: &HeaderMap, body: &[u8]) -> ReceivedEvent {
+fn verified(secret: &Secret, headers: &HeaderMap, body: &[u8]) -> ReceivedEvent {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let claimed = Claimed { signature: text(sign::SIGNATURE), timestamp: text(sign::TIMESTAMP) };
-    // The signature covers bytes; ours are always UTF-8, so others can't be signed by us.
-    let checked = match std::str::from_utf8(body) {
-        Ok(body) => sign::verify(secret, claimed, body, SystemClock.unix_seconds()),
-        Err(_) => Err(Rejection::Mismatch),
+    let signed = SignatureHeaders { signature: text(sign::SIGNATURE), timestamp: text(sign::TIMESTAMP) };
+    // Messages of this program are always UTF-8, so anything else can't have been signed by it.
+    let result = match std::str::from_utf8(body) {
+        Ok(body) => sign::verify(secret, signed, body, SystemClock.unix_seconds()),
+        Err(_) => Err(VerifyError::Mismatch),
     };
     ReceivedEvent {
-        verified: checked.is_ok(),
-        reason: checked.err(),
+        verified: result.is_ok(),
+        reason: result.err(),
         headers: headers
             .iter()
             .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
@@ -147,8 +145,8 @@ fn examined(secret: &Secret, headers: &HeaderMap, body: &[u8]) -> ReceivedEvent 
     }
 }
 
-fn answer(status: StatusCode, outcome: Result<(), &str>) -> Response {
-    let body = match outcome {
+fn response(status: StatusCode, result: Result<(), &str>) -> Response {
+    let body = match result {
         Ok(()) => serde_json::json!({ "received": true }),
         Err(reason) => serde_json::json!({ "received": false, "error": reason }),
     };
@@ -158,7 +156,7 @@ fn answer(status: StatusCode, outcome: Result<(), &str>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Reach, Scheme, http_client, signature};
+    use crate::{AllowedAddresses, Scheme, http_client, signature};
 
     const BODY: &str = "{\"status\":\"failed\"}";
 
@@ -167,7 +165,7 @@ mod tests {
     }
 
     async fn post(receiver: &Receiver, headers: &[(&str, String)], body: impl Into<reqwest::Body>) -> (u16, String) {
-        let mut request = http_client(Reach::Anywhere).unwrap().post(receiver.url() + "any/path").body(body);
+        let mut request = http_client(AllowedAddresses::All).unwrap().post(receiver.url() + "any/path").body(body);
         for (name, value) in headers {
             request = request.header(*name, value);
         }
@@ -208,7 +206,7 @@ mod tests {
         let receiver = Receiver::start("127.0.0.1:0", secret()).await.unwrap();
         assert_eq!(post(&receiver, &[], vec![b'x'; Message::MAX_BYTES + 1]).await.0, 413);
         assert_eq!(post(&receiver, &[], vec![0xff, 0xfe]).await.0, 401);
-        let got = http_client(Reach::Anywhere).unwrap().get(receiver.url()).send().await.unwrap();
+        let got = http_client(AllowedAddresses::All).unwrap().get(receiver.url()).send().await.unwrap();
         assert_eq!(got.status(), 405);
         assert_eq!(receiver.stop().await.len(), 1);
     }

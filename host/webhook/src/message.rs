@@ -1,4 +1,4 @@
-//! What is told, and the id by which a receiver knows it again.
+//! A webhook's content, and the id by which receivers recognise it.
 
 use std::fmt;
 
@@ -9,23 +9,22 @@ use uuid::Uuid;
 
 use super::Scheme;
 
-/// The namespace of our event ids. Drawn once; another one would give every event a new id.
+/// The namespace of the event ids. A random value that must not change: it would change every id.
 const NAMESPACE: Uuid = Uuid::from_u128(0xff59_558d_e1be_45e8_acc4_5fa5_5db8_a620);
 
-/// What a message is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EventKind {
     /// The job is done and published.
     Completed,
-    /// The job is given up for good.
+    /// The job failed permanently.
     Failed,
-    /// The job has come this far.
+    /// The job reached another step.
     Progress,
 }
 
 impl EventKind {
-    /// Its name, as in logs and ids.
+    /// The name in logs and ids.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Completed => "completed",
@@ -41,26 +40,13 @@ impl fmt::Display for EventKind {
     }
 }
 
-/// Why a message is not sent.
+/// Why a message can't be sent.
 #[derive(Debug, thiserror::Error)]
 pub enum MessageError {
-    /// Larger than receivers take.
     #[error("the body of the {kind} webhook has {bytes} bytes; {} are allowed", Message::MAX_BYTES)]
-    TooLarge {
-        /// Which message.
-        kind: EventKind,
-        /// How large it is.
-        bytes: usize,
-    },
-    /// No receiver could read it.
+    TooLarge { kind: EventKind, bytes: usize },
     #[error("the body of the {kind} webhook is not JSON")]
-    NotJson {
-        /// Which message.
-        kind: EventKind,
-        /// Where it goes wrong.
-        #[source]
-        source: serde_json::Error,
-    },
+    NotJson { kind: EventKind, source: serde_json::Error },
 }
 
 impl Fault for MessageError {
@@ -72,7 +58,7 @@ impl Fault for MessageError {
     }
 }
 
-/// A message that can be sent, now or later.
+/// A message that has been checked and can be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     id: String,
@@ -82,10 +68,10 @@ pub struct Message {
 }
 
 impl Message {
-    /// The largest body in bytes.
+    /// The largest body that is sent.
     pub const MAX_BYTES: usize = 1024 * 1024;
 
-    /// The message of a job. The body is sent byte for byte as it is.
+    /// The body is sent byte for byte as it is.
     pub fn new(job_id: &str, kind: EventKind, body: String, scheme: Scheme) -> Result<Self, MessageError> {
         if body.len() > Self::MAX_BYTES {
             return Err(MessageError::TooLarge { kind, bytes: body.len() });
@@ -94,32 +80,29 @@ impl Message {
         Ok(Self { id: event_id(job_id, kind, &body), kind, body, scheme })
     }
 
-    /// Its [`event_id`].
+    /// The [`event_id`].
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// What it is about.
     pub fn kind(&self) -> EventKind {
         self.kind
     }
 
-    /// The exact bytes to send.
     pub fn body(&self) -> &str {
         &self.body
     }
 
-    /// How it is signed.
     pub fn scheme(&self) -> Scheme {
         self.scheme
     }
 }
 
-/// The id of an event: a UUIDv5 of job, kind and digest of the body. A job that is repeated with the same outcome, and
-/// a message that is delivered late, have the id of the first attempt, so that a receiver can drop what it has seen.
+/// The id of an event: a UUIDv5 of job, kind and digest of the body. A job that is repeated with the same outcome sends
+/// the same id, and so does a late delivery, so receivers can drop duplicates.
 pub fn event_id(job_id: &str, kind: EventKind, body: &str) -> String {
     let digest = hex::encode(Sha256::digest(body));
-    // The job's id may contain anything, so it comes last.
+    // The job's id comes last, because it may contain anything.
     let name = format!("{kind}:{digest}:{job_id}");
     Uuid::new_v5(&NAMESPACE, name.as_bytes()).to_string()
 }

@@ -1,7 +1,7 @@
-//! Messages that no receiver took, kept in a store until they are sent again.
+//! Undelivered messages, kept in a store until they are sent again.
 //!
-//! A letter is signed with the webhook secret when it is sent. So letters are authenticated records: whoever can write to
-//! the bucket must not be able to have a text of their own signed.
+//! The worker signs a message when it sends it. So the stored messages are authenticated: whoever can write to the
+//! bucket must not be able to have a message of their own signed.
 
 use std::time::SystemTime;
 
@@ -11,40 +11,37 @@ use storage::{BadKey, Key, Record, Records, StoreError};
 
 use super::{Delivery, EventKind, Message, MessageError, Scheme, UrlError, UrlRules, WebhookUrl};
 
-/// A letter holds a message of at most [`Message::MAX_BYTES`], escaped once more, and a few words.
-const MAX_LETTER: usize = 3 * Message::MAX_BYTES;
+/// The largest object that is read: a message of at most [`Message::MAX_BYTES`], escaped once more, and a few fields.
+const MAX_OBJECT: usize = 3 * Message::MAX_BYTES;
 
-/// The form of a letter.
+/// The version of the stored format.
 const VERSION: u32 = 1;
 
-/// A message with its receiver, as it lies in the outbox.
+/// A message and its receiver, as stored in the outbox.
 #[derive(Clone, Serialize, Deserialize)]
-pub struct Letter {
+pub struct PendingMessage {
     version: u32,
     /// The message's id, the same for every attempt.
     pub id: String,
-    /// The job that it is about.
     pub job: String,
-    /// What is told.
     pub kind: EventKind,
-    /// The receiver's address. It may hold a token.
+    /// The receiver's address. May contain a token.
     url: String,
     scheme: Scheme,
     body: String,
-    /// When it was put here, in seconds since 1970.
+    /// Seconds since 1970.
     pub kept_at: u64,
     /// Why it was not delivered.
     pub reason: Option<String>,
 }
 
-impl std::fmt::Debug for Letter {
+impl std::fmt::Debug for PendingMessage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Letter").field("id", &self.id).field("job", &self.job).finish_non_exhaustive()
+        f.debug_struct("PendingMessage").field("id", &self.id).field("job", &self.job).finish_non_exhaustive()
     }
 }
 
-impl Letter {
-    /// From what could not be delivered.
+impl PendingMessage {
     pub(super) fn new(job: &str, to: &WebhookUrl, message: &Message, delivery: &Delivery) -> Self {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Self {
@@ -60,49 +57,35 @@ impl Letter {
         }
     }
 
-    /// What was to be said.
     pub fn body(&self) -> &str {
         &self.body
     }
 
-    /// The message, to be sent under today's rules: an address that was allowed when it was kept may not be any more.
-    pub fn open(&self, rules: &UrlRules) -> Result<(WebhookUrl, Message), OutboxError> {
+    /// The receiver and the message, checked again: an address that was allowed when the message was stored may be
+    /// forbidden now.
+    pub fn check(&self, rules: &UrlRules) -> Result<(WebhookUrl, Message), OutboxError> {
         let to = rules.check(&self.url)?;
         Ok((to, Message::new(&self.job, self.kind, self.body.clone(), self.scheme)?))
     }
 }
 
-/// Why a letter could not be kept, read or sent.
+/// Why a message can't be stored, read or sent.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
-    /// Its store failed.
     #[error("the outbox can't be used")]
     Store(#[from] StoreError),
-    /// Something else lies there.
-    #[error("`{key}` in the outbox is not a letter of ours")]
-    NotALetter {
-        /// The object.
-        key: Key,
-        /// Where it goes wrong.
-        source: serde_json::Error,
-    },
-    /// Something that was not put there by a host with the same secret.
+    #[error("`{key}` in the outbox is not a message of this program")]
+    NotAMessage { key: Key, source: serde_json::Error },
     #[error(
         "`{key}` in the outbox was not written by a host with this webhook secret; if it was kept before 0.2, or before \
 the secret was changed, look at it and send it with `outbox deliver --unauthenticated`"
     )]
-    NotAuthentic {
-        /// The object.
-        key: Key,
-    },
-    /// The prefix or the id can't be in a key.
+    NotAuthentic { key: Key },
     #[error("the outbox's prefix can't be used")]
     BadKey(#[from] BadKey),
-    /// The receiver's address is not allowed.
-    #[error("the letter's address is not allowed here")]
+    #[error("the message's address is not allowed here")]
     Url(#[from] UrlError),
-    /// The message can't be sent.
-    #[error("the letter's message can't be sent")]
+    #[error("the stored message can't be sent")]
     Message(#[from] MessageError),
 }
 
@@ -110,14 +93,14 @@ impl Fault for OutboxError {
     fn code(&self) -> &'static Code {
         match self {
             Self::Store(error) => error.code(),
-            Self::NotALetter { .. } | Self::NotAuthentic { .. } | Self::BadKey(_) => &codes::webhook::BAD_OUTBOX,
+            Self::NotAMessage { .. } | Self::NotAuthentic { .. } | Self::BadKey(_) => &codes::webhook::BAD_OUTBOX,
             Self::Url(error) => error.code(),
             Self::Message(error) => error.code(),
         }
     }
 }
 
-/// Where letters lie: objects under a prefix, named by the message's id, so that a repeated job adds none.
+/// Undelivered messages in a store: objects under a prefix, named by the message's id, so a repeated job adds none.
 #[derive(Clone, Debug)]
 pub struct Outbox {
     records: Records,
@@ -125,46 +108,44 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Among the host's records, under `prefix/`.
     pub fn new(records: Records, prefix: &str) -> Self {
         Self { records, prefix: prefix.trim_matches('/').to_owned() }
     }
 
-    /// Puts a letter in; gives back where it lies.
-    pub async fn keep(&self, letter: &Letter) -> Result<Key, OutboxError> {
-        let key = Key::parse(&format!("{}/{}.json", self.prefix, letter.id))?;
-        let text = serde_json::to_vec(letter).unwrap_or_default();
+    /// Returns the key of the stored message.
+    pub async fn store(&self, pending: &PendingMessage) -> Result<Key, OutboxError> {
+        let key = Key::parse(&format!("{}/{}.json", self.prefix, pending.id))?;
+        let text = serde_json::to_vec(pending).unwrap_or_default();
         self.records.write(&key, &text).await?;
         Ok(key)
     }
 
-    /// What lies here, in the order of the ids.
+    /// The keys of all stored messages, in the order of their ids.
     pub async fn keys(&self) -> Result<Vec<Key>, OutboxError> {
         Ok(self.records.store().list(&format!("{}/", self.prefix)).await?)
     }
 
-    /// Reads a letter; `None` if another process has removed it meanwhile.
-    pub async fn read(&self, key: &Key) -> Result<Option<Letter>, OutboxError> {
+    /// `None` if another process has removed the message meanwhile.
+    pub async fn read(&self, key: &Key) -> Result<Option<PendingMessage>, OutboxError> {
         self.read_record(key, false).await
     }
 
-    /// Reads a letter even if it is not authentic, for an operator who has looked at it.
-    pub async fn read_unauthenticated(&self, key: &Key) -> Result<Option<Letter>, OutboxError> {
+    /// Also reads a message that is not authentic, for an operator who has looked at it.
+    pub async fn read_unauthenticated(&self, key: &Key) -> Result<Option<PendingMessage>, OutboxError> {
         self.read_record(key, true).await
     }
 
-    async fn read_record(&self, key: &Key, unauthenticated: bool) -> Result<Option<Letter>, OutboxError> {
-        let text = match self.records.read(key, MAX_LETTER).await? {
+    async fn read_record(&self, key: &Key, unauthenticated: bool) -> Result<Option<PendingMessage>, OutboxError> {
+        let text = match self.records.read(key, MAX_OBJECT).await? {
             Record::Missing => return Ok(None),
             Record::Authentic(text) => text,
             Record::Foreign(text) if unauthenticated => text,
             Record::Foreign(_) => return Err(OutboxError::NotAuthentic { key: key.clone() }),
         };
-        let letter = serde_json::from_slice(&text);
-        letter.map(Some).map_err(|source| OutboxError::NotALetter { key: key.clone(), source })
+        let pending = serde_json::from_slice(&text);
+        pending.map(Some).map_err(|source| OutboxError::NotAMessage { key: key.clone(), source })
     }
 
-    /// Removes a letter that was delivered.
     pub async fn remove(&self, key: &Key) -> Result<(), OutboxError> {
         Ok(self.records.store().delete(key).await?)
     }
@@ -174,14 +155,15 @@ impl Outbox {
 mod tests {
     use std::sync::Arc;
 
+    use proptest::prelude::*;
     use storage::LocalDirectory;
 
     use super::*;
 
-    fn letter(url: &str) -> Letter {
+    fn pending(url: &str) -> PendingMessage {
         let to = UrlRules::local().check(url).unwrap();
         let message = Message::new("job-1", EventKind::Completed, r#"{"a":1}"#.into(), Scheme::Body).unwrap();
-        Letter::new("job-1", &to, &message, &Delivery { note: Some("no answer".into()), ..Delivery::default() })
+        PendingMessage::new("job-1", &to, &message, &Delivery { note: Some("no answer".into()), ..Delivery::default() })
     }
 
     fn outbox(folder: &std::path::Path) -> Outbox {
@@ -190,37 +172,37 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_letter_comes_out_as_the_message_that_went_in() {
+    async fn a_stored_message_is_read_back_unchanged() {
         let folder = tempfile::tempdir().unwrap();
         let outbox = outbox(folder.path());
-        let letter = letter("http://127.0.0.1:9/hook?token=t");
-        let key = outbox.keep(&letter).await.unwrap();
+        let pending = pending("http://127.0.0.1:9/hook?token=t");
+        let key = outbox.store(&pending).await.unwrap();
         assert_eq!(outbox.keys().await.unwrap(), std::slice::from_ref(&key));
-        let (to, message) = outbox.read(&key).await.unwrap().unwrap().open(&UrlRules::local()).unwrap();
+        let (to, message) = outbox.read(&key).await.unwrap().unwrap().check(&UrlRules::local()).unwrap();
         assert_eq!((to.as_url().query(), message.body()), (Some("token=t"), r#"{"a":1}"#));
-        assert_eq!(message.id(), letter.id, "a receiver would take it for another message");
+        assert_eq!(message.id(), pending.id, "a receiver would treat it as another message");
         outbox.remove(&key).await.unwrap();
         assert!(outbox.keys().await.unwrap().is_empty());
     }
 
     #[tokio::test]
-    async fn the_same_message_lies_there_once() {
+    async fn the_same_message_is_stored_once() {
         let folder = tempfile::tempdir().unwrap();
         let outbox = outbox(folder.path());
         for _ in 0..2 {
-            outbox.keep(&letter("http://127.0.0.1:9/")).await.unwrap();
+            outbox.store(&pending("http://127.0.0.1:9/")).await.unwrap();
         }
         assert_eq!(outbox.keys().await.unwrap().len(), 1);
     }
 
     #[test]
-    fn an_address_is_checked_again_when_the_letter_is_sent() {
-        let error = letter("http://127.0.0.1:9/").open(&UrlRules::production()).unwrap_err();
+    fn an_address_is_checked_again_before_sending() {
+        let error = pending("http://127.0.0.1:9/").check(&UrlRules::production()).unwrap_err();
         assert_eq!(error.code(), "webhook.url-insecure");
     }
 
     #[tokio::test]
-    async fn something_else_in_the_outbox_is_named() {
+    async fn a_foreign_object_in_the_outbox_is_named_in_the_error() {
         let folder = tempfile::tempdir().unwrap();
         let outbox = outbox(folder.path());
         std::fs::create_dir_all(folder.path().join(".codex/outbox")).unwrap();
@@ -228,19 +210,55 @@ mod tests {
         let key = outbox.keys().await.unwrap().remove(0);
         assert!(outbox.read(&key).await.unwrap_err().to_string().contains("x.json"));
         let error = outbox.read_unauthenticated(&key).await.unwrap_err();
-        assert!(error.to_string().contains("not a letter"), "{error}");
+        assert!(error.to_string().contains("not a message"), "{error}");
     }
 
     #[tokio::test]
-    async fn a_letter_that_no_host_wrote_is_read_only_on_request() {
+    async fn a_forged_message_is_read_only_on_request() {
         let folder = tempfile::tempdir().unwrap();
         let outbox = outbox(folder.path());
-        let forged = serde_json::to_vec(&letter("http://127.0.0.1:9/")).unwrap();
+        let forged = serde_json::to_vec(&pending("http://127.0.0.1:9/")).unwrap();
         std::fs::create_dir_all(folder.path().join(".codex/outbox")).unwrap();
         std::fs::write(folder.path().join(".codex/outbox/x.json"), forged).unwrap();
         let key = outbox.keys().await.unwrap().remove(0);
         let error = outbox.read(&key).await.unwrap_err();
         assert!(matches!(error, OutboxError::NotAuthentic { .. }), "{error}");
         assert_eq!(outbox.read_unauthenticated(&key).await.unwrap().unwrap().job, "job-1");
+    }
+
+    /// Bytes that often are a stored message with a few changes.
+    fn object_like() -> impl Strategy<Value = Vec<u8>> {
+        let stored = serde_json::to_vec(&pending("http://127.0.0.1:9/hook")).unwrap();
+        let changes = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4);
+        let changed = changes.prop_map(move |changes| {
+            let mut bytes = stored.clone();
+            for (place, byte) in changes {
+                let index = place.index(bytes.len());
+                bytes[index] = byte;
+            }
+            bytes
+        });
+        prop_oneof![prop::collection::vec(any::<u8>(), 0..200), changed]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn arbitrary_objects_are_read_without_a_panic_and_never_as_authentic(bytes in object_like()) {
+            let folder = tempfile::tempdir().unwrap();
+            let outbox = outbox(folder.path());
+            std::fs::create_dir_all(folder.path().join(".codex/outbox")).unwrap();
+            std::fs::write(folder.path().join(".codex/outbox/x.json"), bytes).unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let key = outbox.keys().await.unwrap().remove(0);
+                prop_assert!(outbox.read(&key).await.is_err());
+                if let Ok(Some(pending)) = outbox.read_unauthenticated(&key).await {
+                    let _ = pending.check(&UrlRules::production());
+                    let _ = pending.check(&UrlRules::local());
+                }
+                Ok::<(), TestCaseError>(())
+            })?;
+        }
     }
 }

@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-/// When attempts are made. The machine is paid for meanwhile, so all of them together are short.
+/// When attempts are made. The machine is billed meanwhile, so the whole schedule is short.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    /// From the start of one attempt to the start of the next, at most; one more attempt is made than there are gaps.
+    /// The longest time from the start of one attempt to the start of the next. There is one more attempt than gaps.
     pub gaps: Vec<Duration>,
-    /// The longest that one attempt may take, with its answer.
+    /// The longest time that one attempt may take, its response included.
     pub timeout: Duration,
-    /// The longest wait that a receiver may ask for with `Retry-After`.
+    /// The longest `Retry-After` that is honoured.
     pub longest_wait: Duration,
 }
 
 impl Schedule {
-    /// For news that must arrive: five attempts in 68 to 95 s.
+    /// For `completed` and `failed`, which must arrive: five attempts in 68 to 95 s.
     pub fn outcome() -> Self {
         Self {
             gaps: [6, 14, 25, 40].map(Duration::from_secs).to_vec(),
@@ -25,12 +25,12 @@ impl Schedule {
         }
     }
 
-    /// For news that are old a moment later: one attempt of 5 s.
+    /// For progress, which is soon out of date: one attempt of 5 s.
     pub fn progress() -> Self {
         Self { gaps: Vec::new(), timeout: Duration::from_secs(5), longest_wait: Duration::ZERO }
     }
 
-    /// How long to wait after attempt `attempt` (1 is the first), which took `spent`; none after the last one.
+    /// How long to wait after attempt `attempt` (the first is 1), which took `spent`. `None` after the last attempt.
     pub(super) fn wait(
         &self,
         event_id: &str,
@@ -40,15 +40,15 @@ impl Schedule {
     ) -> Option<Duration> {
         let index = usize::try_from(attempt).ok()?.checked_sub(1)?;
         let gap = self.gaps.get(index)?.mul_f64(jitter(event_id, attempt));
-        // An attempt that took all of its gap is still followed by a pause: the receiver is busy.
+        // Pause even if the attempt took the whole gap: the receiver is busy.
         let own = gap.saturating_sub(spent).max(gap / 4);
         let asked = retry_after.unwrap_or_default().min(self.longest_wait);
         Some(own.max(asked))
     }
 }
 
-/// 0.8 to 1.0. Taken from the event's id, not from a generator: jobs that fail together still spread, and one event's
-/// attempts can be foretold.
+/// 0.8 to 1.0, derived from the event's id instead of a random generator: jobs that fail together are spread, and the
+/// attempts of one event are reproducible.
 fn jitter(event_id: &str, attempt: u32) -> f64 {
     let digest = Sha256::new().chain_update(event_id).chain_update(attempt.to_le_bytes()).finalize();
     let byte = digest.first().copied().unwrap_or_default();
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn different_events_wait_differently_and_one_event_always_alike() {
+    fn different_events_wait_differently_and_one_event_always_the_same() {
         assert_ne!(waits("a", Duration::ZERO), waits("b", Duration::ZERO));
         assert_eq!(waits("a", Duration::ZERO), waits("a", Duration::ZERO));
     }

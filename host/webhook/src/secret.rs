@@ -8,19 +8,14 @@ use fault::{Code, Fault, codes};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-/// What marks a secret whose rest is the key in base64, by the Standard Webhooks specification.
+/// In the Standard Webhooks specification, the prefix of a secret whose rest is the key in base64.
 const STANDARD_PREFIX: &str = "whsec_";
 
-/// Why a secret is not used.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// Too easy to guess.
+    /// Only the length is printed, never the secret.
     #[error("the webhook secret has {bytes} bytes; it needs at least {} of them", Secret::MIN_BYTES)]
-    TooShort {
-        /// How many it has; the secret itself is not told.
-        bytes: usize,
-    },
-    /// The signing code doesn't take it.
+    TooShort { bytes: usize },
     #[error("the webhook secret can't be used as a key")]
     Unusable,
 }
@@ -38,15 +33,15 @@ impl Fault for SecretError {
 #[derive(Clone)]
 pub struct Secret {
     keyed: Hmac<Sha256>,
-    /// The same, but for a `whsec_` secret, where receivers decode the key before they use it.
+    /// Keyed by the Standard Webhooks specification: the key of a `whsec_` secret is decoded from base64.
     standard: Hmac<Sha256>,
 }
 
 impl Secret {
-    /// The shortest secret outside of local work, in bytes: 192 bits, as the Standard Webhooks specification asks for.
+    /// The shortest secret outside of local work: 192 bits, as the Standard Webhooks specification demands.
     pub const MIN_BYTES: usize = 24;
 
-    /// A secret of at least [`Self::MIN_BYTES`] bytes.
+    /// Takes a secret of at least [`Self::MIN_BYTES`] bytes.
     pub fn new(text: &str) -> Result<Self, SecretError> {
         if text.len() < Self::MIN_BYTES {
             return Err(SecretError::TooShort { bytes: text.len() });
@@ -54,7 +49,7 @@ impl Secret {
         Self::allowing_short(text)
     }
 
-    /// A secret of at least one byte, for local work.
+    /// Takes a secret of at least one byte, for local work.
     pub fn allowing_short(text: &str) -> Result<Self, SecretError> {
         if text.is_empty() {
             return Err(SecretError::TooShort { bytes: 0 });
@@ -64,18 +59,18 @@ impl Secret {
         Ok(Self { keyed: keyed(text.as_bytes())?, standard: keyed(decoded.as_deref().unwrap_or(text.as_bytes()))? })
     }
 
-    /// HMAC-SHA256 over the parts one after the other, keyed with the bytes of the secret as they are.
+    /// HMAC-SHA256 over the concatenated parts, keyed with the bytes of the secret as they are.
     pub(super) fn mac(&self, parts: &[&str]) -> Hmac<Sha256> {
-        over(&self.keyed, parts)
+        mac_of(&self.keyed, parts)
     }
 
-    /// The same, keyed as the Standard Webhooks specification has it.
+    /// HMAC-SHA256 over the concatenated parts, keyed by the Standard Webhooks specification.
     pub(super) fn standard_mac(&self, parts: &[&str]) -> Hmac<Sha256> {
-        over(&self.standard, parts)
+        mac_of(&self.standard, parts)
     }
 }
 
-fn over(keyed: &Hmac<Sha256>, parts: &[&str]) -> Hmac<Sha256> {
+fn mac_of(keyed: &Hmac<Sha256>, parts: &[&str]) -> Hmac<Sha256> {
     let mut mac = keyed.clone();
     parts.iter().for_each(|part| mac.update(part.as_bytes()));
     mac
@@ -99,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_secret_is_refused_without_being_told() {
+    fn a_short_secret_is_refused_and_not_printed() {
         let error = Secret::new("hunter2-hunter2-hunter2").unwrap_err();
         assert_eq!(error.code(), "webhook.secret-too-short");
         assert!(error.to_string().contains("23 bytes"), "{error}");
@@ -108,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn local_work_may_use_a_short_secret_but_not_none() {
+    fn local_work_may_use_a_short_secret_but_not_an_empty_one() {
         assert!(Secret::allowing_short("x").is_ok());
         assert!(Secret::allowing_short("").is_err());
     }

@@ -1,4 +1,4 @@
-//! Signing a webhook and checking a signature: pure functions of secret, time and bytes.
+//! Signs webhooks and verifies signatures. Pure functions of secret, time and bytes.
 
 use std::fmt;
 
@@ -10,12 +10,12 @@ use super::Secret;
 
 /// The header with the platform's signature.
 pub(super) const SIGNATURE: &str = "x-runpod-signature";
-/// The header with the time that the platform's signature covers.
+/// The header with the timestamp that the platform's signature covers.
 pub(super) const TIMESTAMP: &str = "x-runpod-timestamp";
 
 /// How old a timestamp may be, in seconds.
 const MAX_AGE: u64 = 300;
-/// How far ahead a timestamp may be, in seconds.
+/// How far a timestamp may lie in the future, in seconds.
 const MAX_AHEAD: u64 = 60;
 
 /// What the platform's signature covers.
@@ -24,12 +24,12 @@ const MAX_AHEAD: u64 = 60;
 pub enum Scheme {
     /// The body.
     Body,
-    /// `timestamp.body`, so that a copy of the message is worthless minutes later.
+    /// `timestamp.body`, so that a copied message soon becomes worthless.
     TimestampedBody,
 }
 
 /// The headers of one attempt at time `timestamp` (Unix seconds): the platform's own, and those of the Standard
-/// Webhooks specification for everybody else. `id` is the same in all attempts.
+/// Webhooks specification for other receivers. `id` is the same in all attempts.
 pub fn headers(secret: &Secret, scheme: Scheme, id: &str, timestamp: u64, body: &str) -> Vec<(&'static str, String)> {
     let mut headers = vec![
         (SIGNATURE, signature(secret, scheme, timestamp, body)),
@@ -43,7 +43,7 @@ pub fn headers(secret: &Secret, scheme: Scheme, id: &str, timestamp: u64, body: 
     headers
 }
 
-/// The platform's signature: HMAC-SHA256 in lower-case hex. `timestamp` (Unix seconds) counts only where the scheme
+/// The platform's signature: HMAC-SHA256 in lower-case hex. `timestamp` (Unix seconds) is used only if the scheme
 /// covers it.
 pub fn signature(secret: &Secret, scheme: Scheme, timestamp: u64, body: &str) -> String {
     let mac = match scheme {
@@ -59,31 +59,27 @@ pub fn standard_signature(secret: &Secret, id: &str, timestamp: u64, body: &str)
     format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
 }
 
-/// What a message says of itself in its headers.
+/// The headers of a received message that [`verify`] checks.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Claimed<'a> {
+pub struct SignatureHeaders<'a> {
     /// `X-Runpod-Signature`.
     pub signature: Option<&'a str>,
     /// `X-Runpod-Timestamp`.
     pub timestamp: Option<&'a str>,
 }
 
-/// Why a message is not believed.
+/// Why a message is not trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rejection {
-    /// No signature.
+pub enum VerifyError {
     Unsigned,
-    /// A timestamp that is not a number of seconds.
     BadTimestamp,
-    /// More than 300 s old.
     TooOld,
-    /// More than 60 s ahead.
     TooEarly,
-    /// Another secret, or another body.
+    /// The signature was made with another secret or of another body.
     Mismatch,
 }
 
-impl fmt::Display for Rejection {
+impl fmt::Display for VerifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unsigned => "no signature",
@@ -95,32 +91,34 @@ impl fmt::Display for Rejection {
     }
 }
 
-impl std::error::Error for Rejection {}
+impl std::error::Error for VerifyError {}
 
-/// Checks the platform's signature as a receiver does at time `now` (Unix seconds). A message with a timestamp must
-/// have it signed and recent. The time that the check takes does not depend on how much of the signature is right.
-pub fn verify(secret: &Secret, claimed: Claimed<'_>, body: &str, now: u64) -> Result<(), Rejection> {
-    let signature = claimed.signature.ok_or(Rejection::Unsigned)?;
-    let mac = match claimed.timestamp {
+/// Checks the platform's signature as a receiver does at time `now` (Unix seconds). If the message has a timestamp, the
+/// signature must cover it, and it must be recent. The comparison takes constant time.
+pub fn verify(secret: &Secret, headers: SignatureHeaders<'_>, body: &str, now: u64) -> Result<(), VerifyError> {
+    let signature = headers.signature.ok_or(VerifyError::Unsigned)?;
+    let mac = match headers.timestamp {
         None => secret.mac(&[body]),
         Some(timestamp) => {
-            let seconds: u64 = timestamp.parse().map_err(|_| Rejection::BadTimestamp)?;
+            let seconds: u64 = timestamp.parse().map_err(|_| VerifyError::BadTimestamp)?;
             if now.saturating_sub(seconds) > MAX_AGE {
-                return Err(Rejection::TooOld);
+                return Err(VerifyError::TooOld);
             }
             if seconds.saturating_sub(now) > MAX_AHEAD {
-                return Err(Rejection::TooEarly);
+                return Err(VerifyError::TooEarly);
             }
-            // The text as it came: `007` and `7` are the same second and not the same message.
+            // The text as received: `007` and `7` are the same second but different signed text.
             secret.mac(&[timestamp, ".", body])
         }
     };
-    let signature = hex::decode(signature).map_err(|_| Rejection::Mismatch)?;
-    mac.verify_slice(&signature).map_err(|_| Rejection::Mismatch)
+    let signature = hex::decode(signature).map_err(|_| VerifyError::Mismatch)?;
+    mac.verify_slice(&signature).map_err(|_| VerifyError::Mismatch)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     // The expected values were computed with Python's hmac, hashlib and base64.
@@ -134,8 +132,8 @@ mod tests {
         Secret::new(KEY).unwrap()
     }
 
-    fn check(signature: &str, timestamp: Option<&str>, now: u64) -> Result<(), Rejection> {
-        verify(&secret(), Claimed { signature: Some(signature), timestamp }, BODY, now)
+    fn check(signature: &str, timestamp: Option<&str>, now: u64) -> Result<(), VerifyError> {
+        verify(&secret(), SignatureHeaders { signature: Some(signature), timestamp }, BODY, now)
     }
 
     #[test]
@@ -186,27 +184,71 @@ mod tests {
     #[test]
     fn wrong_signatures_are_refused() {
         for wrong in ["", "zz", &OF_BODY[..62], &format!("{OF_BODY}00"), OF_TIME_AND_BODY] {
-            assert_eq!(check(wrong, None, NOW), Err(Rejection::Mismatch), "{wrong}");
+            assert_eq!(check(wrong, None, NOW), Err(VerifyError::Mismatch), "{wrong}");
         }
-        assert_eq!(verify(&secret(), Claimed::default(), BODY, NOW), Err(Rejection::Unsigned));
+        assert_eq!(verify(&secret(), SignatureHeaders::default(), BODY, NOW), Err(VerifyError::Unsigned));
         let other = Secret::new("another secret of 24 bytes").unwrap();
-        let claimed = Claimed { signature: Some(OF_BODY), timestamp: None };
-        assert_eq!(verify(&other, claimed, BODY, NOW), Err(Rejection::Mismatch));
-        assert_eq!(verify(&secret(), claimed, &BODY.replace(':', ": "), NOW), Err(Rejection::Mismatch));
+        let headers = SignatureHeaders { signature: Some(OF_BODY), timestamp: None };
+        assert_eq!(verify(&other, headers, BODY, NOW), Err(VerifyError::Mismatch));
+        assert_eq!(verify(&secret(), headers, &BODY.replace(':', ": "), NOW), Err(VerifyError::Mismatch));
     }
 
     #[test]
     fn a_timestamp_can_be_neither_taken_away_nor_changed() {
-        assert_eq!(check(OF_TIME_AND_BODY, None, NOW), Err(Rejection::Mismatch));
-        assert_eq!(check(OF_TIME_AND_BODY, Some("1700000001"), NOW), Err(Rejection::Mismatch));
-        assert_eq!(check(OF_TIME_AND_BODY, Some("01700000000"), NOW), Err(Rejection::Mismatch));
-        assert_eq!(check(OF_TIME_AND_BODY, Some("soon"), NOW), Err(Rejection::BadTimestamp));
+        assert_eq!(check(OF_TIME_AND_BODY, None, NOW), Err(VerifyError::Mismatch));
+        assert_eq!(check(OF_TIME_AND_BODY, Some("1700000001"), NOW), Err(VerifyError::Mismatch));
+        assert_eq!(check(OF_TIME_AND_BODY, Some("01700000000"), NOW), Err(VerifyError::Mismatch));
+        assert_eq!(check(OF_TIME_AND_BODY, Some("soon"), NOW), Err(VerifyError::BadTimestamp));
     }
 
     #[test]
     fn a_timestamp_holds_for_300_s_back_and_60_s_ahead() {
         let at = |now| check(OF_TIME_AND_BODY, Some("1700000000"), now);
-        assert_eq!((at(NOW + 300), at(NOW + 301)), (Ok(()), Err(Rejection::TooOld)));
-        assert_eq!((at(NOW - 60), at(NOW - 61)), (Ok(()), Err(Rejection::TooEarly)));
+        assert_eq!((at(NOW + 300), at(NOW + 301)), (Ok(()), Err(VerifyError::TooOld)));
+        assert_eq!((at(NOW - 60), at(NOW - 61)), (Ok(()), Err(VerifyError::TooEarly)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_signature_is_verified_and_any_changed_byte_is_refused(
+            body in ".{0,60}",
+            time in 0_u64..4_000_000_000,
+            timestamped: bool,
+            place: prop::sample::Index,
+            bit in 0_u32..8,
+        ) {
+            let scheme = if timestamped { Scheme::TimestampedBody } else { Scheme::Body };
+            let hex = signature(&secret(), scheme, time, &body);
+            let text = time.to_string();
+            let timestamp = timestamped.then_some(text.as_str());
+            let verified = |signature: &str, timestamp, body: &str| {
+                verify(&secret(), SignatureHeaders { signature: Some(signature), timestamp }, body, time)
+            };
+            prop_assert_eq!(verified(&hex, timestamp, &body), Ok(()));
+
+            let flipped = |text: &str| {
+                let mut bytes = text.as_bytes().to_vec();
+                let index = place.index(bytes.len());
+                bytes[index] ^= 1 << bit;
+                String::from_utf8(bytes).ok()
+            };
+            if let Some(changed) = flipped(&hex) {
+                // Upper-case digits mean the same.
+                prop_assume!(!changed.eq_ignore_ascii_case(&hex));
+                prop_assert_eq!(verified(&changed, timestamp, &body), Err(VerifyError::Mismatch));
+            }
+            if let Some(changed) = (!body.is_empty()).then(|| flipped(&body)).flatten() {
+                prop_assert_eq!(verified(&hex, timestamp, &changed), Err(VerifyError::Mismatch));
+            }
+            if let Some(changed) = timestamp.and_then(flipped) {
+                prop_assert!(verified(&hex, Some(&changed), &body).is_err());
+            }
+        }
+
+        #[test]
+        fn arbitrary_headers_are_never_trusted(signature in "\\PC{0,80}", timestamp in prop::option::of("\\PC{0,20}")) {
+            let headers = SignatureHeaders { signature: Some(&signature), timestamp: timestamp.as_deref() };
+            prop_assert!(verify(&secret(), headers, BODY, NOW).is_err());
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Where webhooks may go. The address comes with the job, so it is checked before anything is sent there.
+//! Where webhooks may be sent. The address comes with the job, so it is checked before anything is sent to it.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,38 +6,23 @@ use std::net::IpAddr;
 use fault::{Code, Fault, codes};
 use reqwest::Url;
 
-use super::Reach;
+use super::AllowedAddresses;
 
-/// Why nothing is sent to an address.
+/// Why an address is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum UrlError {
-    /// Not a URL of the web.
     #[error("the webhook address is not an http or https URL")]
     Malformed,
-    /// Names and passwords end up in logs.
+    /// Names and passwords would end up in logs.
     #[error("the webhook address for {host} has credentials in it; use the signature instead")]
-    Credentials {
-        /// Where it points.
-        host: String,
-    },
-    /// Anybody on the way could read it.
+    Credentials { host: String },
     #[error("the webhook address for {host} is http; this environment allows only https")]
-    Insecure {
-        /// Where it points.
-        host: String,
-    },
-    /// An address that no certificate vouches for and that may be inside of our own network.
+    Insecure { host: String },
+    /// The host is an IP address, which no certificate vouches for and which may lie inside our own network.
     #[error("the webhook address names the host by its address ({host}); use a public name")]
-    Literal {
-        /// Where it points.
-        host: String,
-    },
-    /// Not a host of the platform.
+    Literal { host: String },
     #[error("webhooks may not be sent to {host}: it is not on this environment's list of hosts")]
-    Unlisted {
-        /// Where it points.
-        host: String,
-    },
+    Unlisted { host: String },
 }
 
 impl Fault for UrlError {
@@ -52,12 +37,12 @@ impl Fault for UrlError {
     }
 }
 
-/// An address that has passed the rules. Its path and query may be a secret, so only the host is ever printed.
+/// An address that has passed [`UrlRules::check`]. Path and query may contain a secret, so only the host is printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebhookUrl(Url);
 
 impl WebhookUrl {
-    /// The host, as a name or an address, for logs.
+    /// The host for logs: a name or an IP address.
     pub fn host(&self) -> &str {
         self.0.host_str().unwrap_or_default()
     }
@@ -76,44 +61,42 @@ impl fmt::Debug for WebhookUrl {
 /// Where plain http is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HttpRule {
-    /// Nowhere.
     Never,
-    /// On this machine.
+    /// Only on this machine.
     Loopback,
-    /// Everywhere: for an environment whose receivers have no certificate.
+    /// For an environment whose receivers have no certificate.
     Everywhere,
 }
 
-/// What an environment accepts as the address of a receiver.
+/// Which receivers an environment accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UrlRules {
     http: HttpRule,
-    /// Whether a host may be an address or this machine, and whether a name may resolve to a private address.
+    /// Whether a host may be an IP address or this machine, and whether a name may resolve to a private address.
     private: bool,
-    /// Lower-case names; one that begins with a dot stands for everything under it. None: all hosts.
+    /// Lower-case names. A name that begins with a dot stands for everything under it. `None` allows all hosts.
     hosts: Option<Vec<String>>,
 }
 
 impl UrlRules {
-    /// For work on one's own machine: https anywhere, http on the loopback interface.
+    /// For local work: https anywhere, http on the loopback interface.
     pub fn local() -> Self {
         Self { http: HttpRule::Loopback, private: true, hosts: None }
     }
 
-    /// For everything else: https to public hosts by name.
+    /// For everything else: only https, and only public hosts by name.
     pub fn production() -> Self {
         Self { http: HttpRule::Never, private: false, hosts: None }
     }
 
-    /// The same with another rule for plain http.
     #[must_use]
     pub fn with_http(mut self, http: HttpRule) -> Self {
         self.http = http;
         self
     }
 
-    /// The same for these hosts only: `hooks.example.com`, or `*.example.com` for every name under it. An empty list
-    /// allows none.
+    /// Allows only these hosts: `hooks.example.com`, or `*.example.com` for every name under it. An empty list allows
+    /// none.
     #[must_use]
     pub fn with_hosts<S: AsRef<str>>(mut self, hosts: impl IntoIterator<Item = S>) -> Self {
         let plain = |host: S| host.as_ref().trim().trim_start_matches('*').trim_end_matches('.').to_ascii_lowercase();
@@ -121,16 +104,15 @@ impl UrlRules {
         self
     }
 
-    /// What a client for these rules may connect to, after names are resolved.
-    pub fn reach(&self) -> Reach {
-        if self.private { Reach::Anywhere } else { Reach::PublicOnly }
+    /// What the client for these rules may connect to, once a name is resolved.
+    pub fn allowed_addresses(&self) -> AllowedAddresses {
+        if self.private { AllowedAddresses::All } else { AllowedAddresses::PublicOnly }
     }
 
-    /// The address, if it passes.
     pub fn check(&self, text: &str) -> Result<WebhookUrl, UrlError> {
         let url = Url::parse(text).map_err(|_| UrlError::Malformed)?;
         let host = url.host_str().unwrap_or_default().to_owned();
-        // The parser has already turned every spelling of an address (decimal, hexadecimal) into the usual one.
+        // The parser has already converted every notation of an IP address (decimal, hexadecimal) to the usual one.
         let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
         let name = host.trim_end_matches('.');
         let this_machine = literal.map_or(name == "localhost" || name.ends_with(".localhost"), |ip| ip.is_loopback());
@@ -166,6 +148,8 @@ impl UrlRules {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn verdict(rules: &UrlRules, url: &str) -> &'static str {
@@ -236,7 +220,7 @@ mod tests {
         let rules = UrlRules::production().with_http(HttpRule::Everywhere);
         assert_eq!(verdict(&rules, "http://hooks.example.com/"), "ok");
         assert_eq!(verdict(&rules, "http://10.0.0.1/"), "webhook.url-literal");
-        assert_eq!(rules.reach(), Reach::PublicOnly);
+        assert_eq!(rules.allowed_addresses(), AllowedAddresses::PublicOnly);
     }
 
     #[test]
@@ -245,5 +229,58 @@ mod tests {
         assert_eq!(format!("{url:?}"), "WebhookUrl(https://h.example/***)");
         let error = UrlRules::local().check("https://me:geheim@h.example/").unwrap_err();
         assert!(!format!("{error} {error:?}").contains("geheim"));
+    }
+
+    /// Text that often is a URL, and often nearly one.
+    fn url_like() -> impl Strategy<Value = String> {
+        let scheme = prop_oneof![4 => "https", 2 => "http", 1 => "HTTPS", 1 => "ftp", 1 => "[a-z]{1,8}"];
+        let credentials = prop_oneof![4 => Just(String::new()), 1 => "[a-z%:]{0,6}@"];
+        let ip = any::<IpAddr>().prop_map(|ip| if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() });
+        let number = any::<u32>();
+        let host = prop_oneof![
+            "[a-z0-9.-]{1,20}",
+            "(0x)?[0-9a-f]{1,8}(\\.(0x)?[0-7]{1,3}){0,3}\\.?",
+            ip,
+            number.prop_map(|n| n.to_string()),
+            number.prop_map(|n| format!("{n:#x}")),
+            number.prop_map(|n| format!("{n:#o}").replace('o', "")),
+            Just("LOCALHOST.".to_owned()),
+            "\\PC{1,12}",
+        ];
+        let text = (scheme, prop_oneof!["://", ":/", ":"], credentials, host, "(:[0-9]{1,5})?", "\\PC{0,12}");
+        prop_oneof![
+            9 => text.prop_map(|(scheme, slashes, credentials, host, port, rest)| {
+                format!("{scheme}{slashes}{credentials}{host}{port}/{rest}")
+            }),
+            1 => "\\PC{0,40}",
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn production_accepts_only_https_to_a_name_without_credentials(text in url_like()) {
+            if let Ok(accepted) = UrlRules::production().check(&text) {
+                let url = accepted.as_url();
+                prop_assert_eq!(url.scheme(), "https");
+                prop_assert!(url.username().is_empty() && url.password().is_none());
+                let host = url.host_str().unwrap();
+                prop_assert!(!host.is_empty() && !host.starts_with('['));
+                prop_assert!(host.trim_end_matches('.').parse::<IpAddr>().is_err());
+                let name = host.trim_end_matches('.');
+                prop_assert!(name != "localhost" && !name.ends_with(".localhost"));
+            }
+        }
+
+        #[test]
+        fn local_rules_accept_http_only_to_this_machine(text in url_like()) {
+            if let Ok(accepted) = UrlRules::local().check(&text)
+                && accepted.as_url().scheme() != "https"
+            {
+                prop_assert_eq!(accepted.as_url().scheme(), "http");
+                let host = accepted.host().trim_matches(['[', ']', '.']);
+                let loopback = host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+                prop_assert!(loopback || host.ends_with("localhost"));
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use fault::text::printable;
 use fault::{Failure, codes};
 use tokio_util::sync::CancellationToken;
-use webhook::{Deliverer, Outbox as Letters, UrlRules};
+use webhook::{Deliverer, Outbox as MessageStore, UrlRules};
 
 use super::exit::Ended;
 use super::service::SettingsArgs;
@@ -44,15 +44,15 @@ impl Outbox {
             Action::Deliver { settings, id, unauthenticated } => (settings.load()?, true, id, unauthenticated),
         };
         let stores = worker::stores(&settings).map_err(Ended::of_failure)?;
-        let letters = worker::outbox(&settings, &stores).map_err(Ended::of_failure)?;
+        let messages = worker::outbox(&settings, &stores).map_err(Ended::of_failure)?;
         let rules = worker::url_rules(&settings);
         let deliverer = worker::deliverer(&settings, &rules).map_err(Ended::of_failure)?;
         let mut undelivered = 0;
-        for key in letters.keys().await.map_err(Ended::failed)? {
-            let letter =
-                if unauthenticated { letters.read_unauthenticated(&key).await } else { letters.read(&key).await };
-            let letter = match letter {
-                Ok(Some(letter)) => letter,
+        for key in messages.keys().await.map_err(Ended::failed)? {
+            let pending =
+                if unauthenticated { messages.read_unauthenticated(&key).await } else { messages.read(&key).await };
+            let pending = match pending {
+                Ok(Some(pending)) => pending,
                 Ok(None) => continue,
                 Err(error) => {
                     eprintln!("{}", Failure::from(error));
@@ -60,21 +60,21 @@ impl Outbox {
                     continue;
                 }
             };
-            if only.as_ref().is_some_and(|only| *only != letter.id) {
+            if only.as_ref().is_some_and(|only| *only != pending.id) {
                 continue;
             }
             let outcome = if deliver {
                 tokio::select! {
-                    sent = send(&letters, &key, &letter, &rules, &deliverer) => sent.unwrap_or_else(|failure| {
+                    sent = send(&messages, &key, &pending, &rules, &deliverer) => sent.unwrap_or_else(|failure| {
                         undelivered += 1;
                         format!("NOT delivered: {failure}")
                     }),
                     () = cancel.cancelled() => return Err(Ended::cancelled()),
                 }
             } else {
-                printable(letter.reason.as_deref().unwrap_or_default(), 200)
+                printable(pending.reason.as_deref().unwrap_or_default(), 200)
             };
-            println!("{}  {}  {}  {}  {outcome}", letter.id, letter.job, letter.kind, letter.kept_at);
+            println!("{}  {}  {}  {}  {outcome}", pending.id, pending.job, pending.kind, pending.kept_at);
         }
         match undelivered {
             0 => Ok(()),
@@ -85,19 +85,19 @@ impl Outbox {
 
 /// Sends one, removes it, and returns what to print about it.
 async fn send(
-    letters: &Letters,
+    messages: &MessageStore,
     key: &storage::Key,
-    letter: &webhook::Letter,
+    pending: &webhook::PendingMessage,
     rules: &UrlRules,
     deliverer: &Deliverer,
 ) -> Result<String, Failure> {
-    let (to, message) = letter.open(rules)?;
+    let (to, message) = pending.check(rules)?;
     let delivery = deliverer.deliver(&to, &message).await;
     if !delivery.delivered {
         let message = delivery.note.unwrap_or_else(|| "no reason was given".to_owned());
         return Err(Failure::new(&codes::webhook::UNDELIVERED, message));
     }
-    letters.remove(key).await?;
+    messages.remove(key).await?;
     Ok(match delivery.note {
         Some(note) => format!("delivered; the receiver says: {note}"),
         None => "delivered".to_owned(),

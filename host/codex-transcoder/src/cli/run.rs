@@ -15,7 +15,7 @@ use storage::Destination;
 use storage::ORIGINALS;
 use storage::{Key, LocalDirectory, SingleFile, Stores};
 use tokio_util::sync::CancellationToken;
-use webhook::{Courier, Deliverer, Secret, UrlRules, http_client};
+use webhook::{Deliverer, JobWebhooks, Secret, UrlRules, http_client};
 
 use super::environment::EnvironmentArgs;
 use super::exit::Ended;
@@ -108,12 +108,12 @@ impl Run {
         cancel: CancellationToken,
     ) -> Result<Result<Outcome, Failure>, Ended> {
         let request = self.request()?;
-        let courier = self.courier(secret)?;
+        let webhooks = self.webhooks(secret)?;
         let policy = self.policy().await?;
         let tools = Arc::new(self.environment.toolbox().await?);
         let recordings = self.record.as_deref().map(|folder| recordings(folder, secret)).transpose()?;
         let host = Host { recordings, ..Host::plain(tools, self.stores()?, self.environment.work_root()) };
-        let job = Job { host: &host, chosen: &Chosen::only(policy), request: &request, courier, observer, cancel };
+        let job = Job { host: &host, chosen: &Chosen::only(policy), request: &request, webhooks, observer, cancel };
         Ok(job.run().await.0)
     }
 
@@ -158,14 +158,14 @@ impl Run {
         Ok(stores)
     }
 
-    fn courier(&self, secret: &str) -> Result<Option<Arc<Courier>>, Ended> {
+    fn webhooks(&self, secret: &str) -> Result<Option<Arc<JobWebhooks>>, Ended> {
         let Some(url) = &self.webhook else { return Ok(None) };
         // On a developer's machine, plain http to this machine and a short secret are fine.
         let secret = Secret::allowing_short(secret).map_err(Ended::failed)?;
         let rules = UrlRules::local();
         let url = rules.check(url).map_err(Ended::failed)?;
-        let client = http_client(rules.reach()).map_err(Ended::failed)?;
-        Ok(Some(Arc::new(Courier::new(Deliverer::new(client, secret), url))))
+        let client = http_client(rules.allowed_addresses()).map_err(Ended::failed)?;
+        Ok(Some(Arc::new(JobWebhooks::new(Deliverer::new(client, secret), url))))
     }
 }
 

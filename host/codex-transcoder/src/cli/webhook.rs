@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::{Args, Subcommand};
-use webhook::{Claimed, Secret, verify};
+use webhook::{Secret, SignatureHeaders, verify};
 
 use super::exit::Ended;
 
@@ -60,7 +60,7 @@ impl Verify {
         };
         read.map_err(|error| Ended::usage(format!("the body can't be read: {error}")))?;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-        let claimed = Claimed { signature: Some(self.signature.trim()), timestamp: self.timestamp.as_deref() };
+        let claimed = SignatureHeaders { signature: Some(self.signature.trim()), timestamp: self.timestamp.as_deref() };
         match verify_body(&secret, claimed, &body, self.at.unwrap_or(now)) {
             Ok(()) => {
                 println!("the signature is right");
@@ -72,7 +72,7 @@ impl Verify {
 }
 
 /// Also notices a line break that an editor or a shell has added at the end.
-fn verify_body(secret: &Secret, claimed: Claimed<'_>, body: &str, now: u64) -> Result<(), String> {
+fn verify_body(secret: &Secret, claimed: SignatureHeaders<'_>, body: &str, now: u64) -> Result<(), String> {
     let verdict = verify(secret, claimed, body, now);
     let Err(rejection) = verdict else { return Ok(()) };
     match body.strip_suffix('\n') {

@@ -61,7 +61,7 @@ impl Worker {
             .with_concurrency(settings.job.concurrency)
             .with_grace(settings.job.grace);
         let summary = worker.run(drain).await.map_err(Ended::failed)?;
-        let runpod::Summary { done, failed, stopped, abandoned, lost } = summary;
+        let runpod::WorkerSummary { done, failed, stopped, abandoned, lost } = summary;
         tracing::info!(done, failed, stopped, abandoned, lost, "worker stopped");
         Ok(())
     }
@@ -81,12 +81,12 @@ async fn run_test_input(
     service.host.recordings = recordings;
     let ended = one_job(&service, request, cancel).await.map_err(|error| unreadable(error.to_string()))?;
     let (shown, result) = match ended {
-        runpod::Ended::Done(output) => (serde_json::json!({ "output": output }), Ok(())),
-        runpod::Ended::Failed { error, .. } => {
+        runpod::JobResult::Done(output) => (serde_json::json!({ "output": output }), Ok(())),
+        runpod::JobResult::Failed { error, .. } => {
             let ended = Ended::of_job(&error);
             (serde_json::json!({ "error": error }), Err(ended))
         }
-        runpod::Ended::Stopped => (serde_json::json!({ "stopped": true }), Err(Ended::cancelled())),
+        runpod::JobResult::Stopped => (serde_json::json!({ "stopped": true }), Err(Ended::cancelled())),
     };
     println!("{}", serde_json::to_string_pretty(&shown).unwrap_or_default());
     result

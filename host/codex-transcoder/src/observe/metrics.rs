@@ -16,7 +16,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry, Unit};
-use runpod::Ended;
+use runpod::JobResult;
 
 /// Limit for the values of a label that a policy chooses; further ones count as [`OTHER`]. A policy that puts the time
 /// into the name of a step must not overload a monitoring system.
@@ -230,11 +230,11 @@ impl Metrics {
     }
 
     /// A job under a policy of this role has ended.
-    pub fn job_under(&self, role: Role, ended: &Ended) {
+    pub fn job_under(&self, role: Role, ended: &JobResult) {
         let outcome = match ended {
-            Ended::Done(_) => "completed",
-            Ended::Failed { .. } => "failed",
-            Ended::Stopped => "stopped",
+            JobResult::Done(_) => "completed",
+            JobResult::Failed { .. } => "failed",
+            JobResult::Stopped => "stopped",
         };
         self.0.policy_jobs.get_or_create(&[label("role", role.name()), label("outcome", outcome)]).inc();
     }

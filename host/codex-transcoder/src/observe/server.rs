@@ -99,14 +99,14 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use serde_json::json;
-    use webhook::{Reach, http_client};
+    use webhook::{AllowedAddresses, http_client};
 
     use super::*;
 
     const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
     async fn ask(url: String) -> (u16, String, String) {
-        let answer = http_client(Reach::Anywhere).unwrap().get(url).send().await.unwrap();
+        let answer = http_client(AllowedAddresses::All).unwrap().get(url).send().await.unwrap();
         let kind = answer.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
         (answer.status().as_u16(), kind.unwrap_or_default(), answer.text().await.unwrap())
     }

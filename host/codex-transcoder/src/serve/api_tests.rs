@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use runpod::Ended;
+use runpod::JobResult;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -186,15 +186,15 @@ async fn one_job_runs_from_a_body() {
     let (handler, mut started) = ScriptedHandler::new();
     let stop = CancellationToken::new;
     let ended = one_job(&handler, json!({ "input": { "a": 1 } }), stop()).await.unwrap();
-    assert_eq!(ended, Ended::Done(json!({ "a": 1 })));
+    assert_eq!(ended, JobResult::Done(json!({ "a": 1 })));
     assert!(started.recv().await.unwrap().starts_with("local-"));
     let refused = one_job(&handler, json!({ "output": 1 }), stop()).await.unwrap_err();
     assert_eq!(refused, BadRequest::NoInput);
 
     let stopped = stop();
     stopped.cancel();
-    assert_eq!(one_job(&handler, json!({ "input": { "do": "wait" } }), stopped).await.unwrap(), Ended::Stopped);
+    assert_eq!(one_job(&handler, json!({ "input": { "do": "wait" } }), stopped).await.unwrap(), JobResult::Stopped);
     let slow = json!({ "input": { "do": "wait" }, "policy": { "executionTimeout": 5 } });
-    let Ended::Failed { error, .. } = one_job(&handler, slow, stop()).await.unwrap() else { panic!("it went on") };
+    let JobResult::Failed { error, .. } = one_job(&handler, slow, stop()).await.unwrap() else { panic!("it went on") };
     assert_eq!(error["error_type"], "job.timed-out");
 }

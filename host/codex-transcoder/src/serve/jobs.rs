@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::record::{JobRecord, JobResult, Status};
+use super::record::{FinishedJob, JobRecord, Status};
 use super::request::{JobRequest, TimeLimits};
 
 /// Most jobs in the queue.
@@ -123,7 +123,7 @@ impl Jobs {
     }
 
     /// Called by the job's task when it ends. A job that was cancelled before stays cancelled.
-    pub fn task_ended(&self, id: &str, result: JobResult) {
+    pub fn task_ended(&self, id: &str, result: FinishedJob) {
         let mut inner = self.lock();
         inner.set_result(id, result);
         if let Some(record) = inner.records.get_mut(id) {
@@ -137,7 +137,7 @@ impl Jobs {
     pub fn cancel(&self, id: &str) -> Result<Value, JobsError> {
         let mut inner = self.lock();
         inner.records.get(id).ok_or(JobsError::UnknownId)?.stop.cancel();
-        inner.set_result(id, JobResult::cancelled());
+        inner.set_result(id, FinishedJob::cancelled());
         inner.view(id)
     }
 
@@ -183,7 +183,7 @@ impl Inner {
     }
 
     /// The first result counts.
-    fn set_result(&mut self, id: &str, result: JobResult) {
+    fn set_result(&mut self, id: &str, result: FinishedJob) {
         let Some(record) = self.records.get_mut(id).filter(|record| record.result.is_none()) else { return };
         let (before, status) = (record.bytes, result.status);
         record.bytes = result.bytes();
@@ -227,8 +227,8 @@ mod tests {
         JobRequest::read(json!({ "id": id, "input": {} })).unwrap()
     }
 
-    fn completed() -> JobResult {
-        JobResult { status: Status::Completed, output: Some(json!("x")), error: None }
+    fn completed() -> FinishedJob {
+        FinishedJob { status: Status::Completed, output: Some(json!("x")), error: None }
     }
 
     fn run(jobs: &Jobs, id: &str, bytes: usize) {
@@ -264,7 +264,7 @@ mod tests {
         let jobs = Jobs::new(CancellationToken::new());
         jobs.accept(request("failed"), 10, true).unwrap();
         let error = Some("x".repeat(100));
-        jobs.task_ended("failed", JobResult { status: Status::Failed, output: None, error });
+        jobs.task_ended("failed", FinishedJob { status: Status::Failed, output: None, error });
         jobs.accept(request("a"), MAX_BYTES / 2, false).unwrap();
         jobs.accept(request("b"), MAX_BYTES / 2, false).unwrap();
         assert_eq!(jobs.view("failed"), Err(JobsError::UnknownId));

@@ -37,13 +37,13 @@ impl Status {
 
 /// How a job ended. `status` is final.
 #[derive(Clone, Debug, PartialEq)]
-pub struct JobResult {
+pub struct FinishedJob {
     pub status: Status,
     pub output: Option<Value>,
     pub error: Option<String>,
 }
 
-impl JobResult {
+impl FinishedJob {
     pub fn cancelled() -> Self {
         Self { status: Status::Cancelled, output: None, error: None }
     }
@@ -64,7 +64,7 @@ pub struct JobRecord {
     pub submitted: Instant,
     pub started: Option<Instant>,
     pub ended: Option<Instant>,
-    pub result: Option<JobResult>,
+    pub result: Option<FinishedJob>,
     /// The latest only.
     pub progress: Option<Value>,
     /// Size of its input, later of its result, as JSON.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fault::codes;
-use runpod::{Ended, Handler, Job, Progress};
+use runpod::{Handler, Job, JobResult, Progress};
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
@@ -14,14 +14,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, error, info, info_span, warn};
 
 use super::jobs::{AcceptedJob, Jobs};
-use super::record::{JobResult, Status};
+use super::record::{FinishedJob, Status};
 use super::request::{BadRequest, JobRequest, TimeLimits};
 
 /// How long a cancelled job may take to stop. A handler promises one second.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs one job from a body as `/run` takes it, and logs its progress.
-pub async fn one_job(handler: &dyn Handler, body: Value, stop: CancellationToken) -> Result<Ended, BadRequest> {
+pub async fn one_job(handler: &dyn Handler, body: Value, stop: CancellationToken) -> Result<JobResult, BadRequest> {
     let request = JobRequest::read(body)?;
     let deadline = Deadline::first_of(request.limits, Instant::now(), Some(Instant::now()));
     let id = request.id.unwrap_or_else(|| format!("local-{}", uuid::Uuid::new_v4()));
@@ -37,7 +37,7 @@ pub async fn one_job(handler: &dyn Handler, body: Value, stop: CancellationToken
             job_stop.cancel();
             let _ = timeout(STOP_TIMEOUT, job).await;
             let error = json!({ "error_type": codes::job::TIMED_OUT.name, "error_message": message, "retryable": false });
-            Ok(Ended::Failed { error, fresh_worker: false })
+            Ok(JobResult::Failed { error, fresh_worker: false })
         }
     }
 }
@@ -45,7 +45,7 @@ pub async fn one_job(handler: &dyn Handler, body: Value, stop: CancellationToken
 struct LogProgress;
 
 impl Progress for LogProgress {
-    fn show(&self, output: Value) {
+    fn report(&self, output: Value) {
         info!(%output, "progress");
     }
 }
@@ -97,17 +97,17 @@ impl Runner {
         self.jobs.task_ended(&id, result);
     }
 
-    async fn result(&self, job: AcceptedJob, slot: Option<OwnedSemaphorePermit>) -> JobResult {
+    async fn result(&self, job: AcceptedJob, slot: Option<OwnedSemaphorePermit>) -> FinishedJob {
         let AcceptedJob { id, input, limits, submitted, stop } = job;
         let _slot = match slot {
             Some(slot) => slot,
             None => tokio::select! {
                 biased;
-                () = stop.cancelled() => return JobResult::cancelled(),
+                () = stop.cancelled() => return FinishedJob::cancelled(),
                 message = Deadline::passed(Deadline::first_of(limits, submitted, None)) => return timed_out(message),
                 slot = Arc::clone(&self.slots).acquire_owned() => match slot {
                     Ok(slot) => slot,
-                    Err(_) => return JobResult::cancelled(),
+                    Err(_) => return FinishedJob::cancelled(),
                 },
             },
         };
@@ -133,26 +133,28 @@ impl Runner {
 }
 
 /// The result of a job that was asked to stop. It may have completed at the same moment.
-async fn wait_for_stop(id: &str, ended: impl Future<Output = Option<Result<Ended, JoinError>>>) -> JobResult {
+async fn wait_for_stop(id: &str, ended: impl Future<Output = Option<Result<JobResult, JoinError>>>) -> FinishedJob {
     match timeout(STOP_TIMEOUT, ended).await {
         Ok(ended) => result_of(id, ended),
         Err(_) => {
             error!(job = id, "the job did not stop; it is abandoned");
-            JobResult::cancelled()
+            FinishedJob::cancelled()
         }
     }
 }
 
-fn result_of(id: &str, ended: Option<Result<Ended, JoinError>>) -> JobResult {
+fn result_of(id: &str, ended: Option<Result<JobResult, JoinError>>) -> FinishedJob {
     match ended {
-        Some(Ok(Ended::Done(output))) => JobResult { status: Status::Completed, output: Some(output), error: None },
-        Some(Ok(Ended::Failed { error, fresh_worker })) => {
+        Some(Ok(JobResult::Done(output))) => {
+            FinishedJob { status: Status::Completed, output: Some(output), error: None }
+        }
+        Some(Ok(JobResult::Failed { error, fresh_worker })) => {
             if fresh_worker {
                 warn!(job = id, "RunPod would replace this worker now");
             }
             failed(&error)
         }
-        Some(Ok(Ended::Stopped)) => JobResult::cancelled(),
+        Some(Ok(JobResult::Stopped)) => FinishedJob::cancelled(),
         Some(Err(reason)) => {
             error!(job = id, %reason, "the job ended because of a bug in this program");
             failed(&bug())
@@ -162,13 +164,13 @@ fn result_of(id: &str, ended: Option<Result<Ended, JoinError>>) -> JobResult {
 }
 
 /// RunPod's `error` is a string, even when the handler returns an object.
-fn failed(error: &Value) -> JobResult {
+fn failed(error: &Value) -> FinishedJob {
     let error = error.as_str().map_or_else(|| error.to_string(), str::to_owned);
-    JobResult { status: Status::Failed, output: None, error: Some(error) }
+    FinishedJob { status: Status::Failed, output: None, error: Some(error) }
 }
 
-fn timed_out(message: String) -> JobResult {
-    JobResult { status: Status::TimedOut, output: None, error: Some(message) }
+fn timed_out(message: String) -> FinishedJob {
+    FinishedJob { status: Status::TimedOut, output: None, error: Some(message) }
 }
 
 /// The error of a job that panicked. The panic's message is only in the log, since it may contain anything.
@@ -186,7 +188,7 @@ struct RecordProgress {
 }
 
 impl Progress for RecordProgress {
-    fn show(&self, output: Value) {
+    fn report(&self, output: Value) {
         self.jobs.set_progress(&self.id, output);
     }
 }

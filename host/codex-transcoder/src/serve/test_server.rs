@@ -3,12 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use runpod::{Ended, Handler, Job, Progress};
+use runpod::{Handler, Job, JobResult, Progress};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use webhook::{Reach, http_client};
+use webhook::{AllowedAddresses, http_client};
 
 use super::LocalApi;
 
@@ -29,18 +29,18 @@ impl ScriptedHandler {
 
 #[async_trait::async_trait]
 impl Handler for ScriptedHandler {
-    async fn handle(&self, job: Job, progress: Box<dyn Progress>, stop: CancellationToken) -> Ended {
-        progress.show(json!({ "percent": 10 }));
-        progress.show(json!({ "percent": 20 }));
+    async fn handle(&self, job: Job, progress: Box<dyn Progress>, stop: CancellationToken) -> JobResult {
+        progress.report(json!({ "percent": 10 }));
+        progress.report(json!({ "percent": 20 }));
         let _ = self.started.send(job.id);
         match job.input["do"].as_str() {
             Some("wait") => {
                 stop.cancelled().await;
-                Ended::Stopped
+                JobResult::Stopped
             }
-            Some("fail") => Ended::Failed { error: json!({ "error_type": "media.damaged" }), fresh_worker: false },
+            Some("fail") => JobResult::Failed { error: json!({ "error_type": "media.damaged" }), fresh_worker: false },
             Some("panic") => panic!("as asked"),
-            _ => Ended::Done(job.input),
+            _ => JobResult::Done(job.input),
         }
     }
 }
@@ -61,7 +61,7 @@ impl TestServer {
         let url = format!("http://{}", api.address());
         let drain = CancellationToken::new();
         let server = tokio::spawn(api.run(drain.clone()));
-        Self { url, client: http_client(Reach::Anywhere).unwrap(), drain, server, started }
+        Self { url, client: http_client(AllowedAddresses::All).unwrap(), drain, server, started }
     }
 
     /// A request that isn't sent yet.

@@ -108,7 +108,7 @@ pub fn url_rules(settings: &Settings) -> UrlRules {
 pub fn deliverer(settings: &Settings, rules: &UrlRules) -> Result<Deliverer, Failure> {
     let secret = settings.webhook.secret.expose();
     let secret = if settings.webhook.allow_short_secret { Secret::allowing_short(secret) } else { Secret::new(secret) };
-    Ok(Deliverer::new(http_client(rules.reach())?, secret?))
+    Ok(Deliverer::new(http_client(rules.allowed_addresses())?, secret?))
 }
 
 /// The host's own records. Only a host with the same webhook secret can write them.

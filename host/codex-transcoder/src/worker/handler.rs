@@ -7,11 +7,11 @@ use job::account::Account;
 use job::event::Observer;
 use job::{self, Host, Job, Outcome, Request};
 use policy::{Chosen, Roster};
-use runpod::{self, Ended, Progress};
+use runpod::{self, JobResult, Progress};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
-use webhook::{Courier, Deliverer, Outbox, UrlRules};
+use webhook::{Deliverer, JobWebhooks, Outbox, UrlRules};
 
 use super::input::Input;
 use super::observer::QueueObserver;
@@ -36,7 +36,7 @@ pub struct Service {
 
 #[async_trait::async_trait]
 impl runpod::Handler for Service {
-    async fn handle(&self, job: runpod::Job, progress: Box<dyn Progress>, stop: CancellationToken) -> Ended {
+    async fn handle(&self, job: runpod::Job, progress: Box<dyn Progress>, stop: CancellationToken) -> JobResult {
         let chosen = self.policies.choose(&job.id);
         let digest = chosen.policy.digest().get(..12).unwrap_or_default();
         let span = tracing::info_span!("job", job = job.id, policy_sha256 = digest);
@@ -53,40 +53,40 @@ impl Service {
         job: runpod::Job,
         progress: Box<dyn Progress>,
         stop: CancellationToken,
-    ) -> Ended {
+    ) -> JobResult {
         let observer: Arc<dyn Observer> = Arc::new(QueueObserver::new(progress, self.metrics.clone()));
         let input = Input::read(&job.id, &job.input);
         let role = chosen.role.name();
         tracing::info!(media = input.media_id, policy = chosen.policy.name(), role, "job taken");
-        let courier = match self.courier(&input) {
-            Ok(courier) => courier,
+        let webhooks = match self.webhooks(&input) {
+            Ok(webhooks) => webhooks,
             Err(failure) => return refuse(chosen, &job.id, failure, &observer),
         };
         let request = match self.request(&input, &job.input) {
             Ok(request) => request,
             Err(failure) => {
-                send_failed_webhook(chosen, &job.id, &input, &failure, courier, &*observer).await;
+                send_failed_webhook(chosen, &job.id, &input, &failure, webhooks, &*observer).await;
                 return refuse(chosen, &job.id, failure, &observer);
             }
         };
         let (ended, account) =
-            Job { host: &self.host, chosen, request: &request, courier, observer, cancel: stop.clone() }.run().await;
+            Job { host: &self.host, chosen, request: &request, webhooks, observer, cancel: stop.clone() }.run().await;
         self.metrics.traffic(account.bytes_read, account.bytes_written);
         match &ended {
             Err(_) if stop.is_cancelled() => {
                 tracing::info!(ms = account.total_ms, "job stopped; nothing was published and no webhook is sent");
-                Ended::Stopped
+                JobResult::Stopped
             }
-            Err(failure) if failure.is(&codes::job::TAKEN_OVER) => Ended::Stopped,
+            Err(failure) if failure.is(&codes::job::TAKEN_OVER) => JobResult::Stopped,
             _ => finished(ended, &account),
         }
     }
 
-    fn courier(&self, input: &Input) -> Result<Option<Arc<Courier>>, Failure> {
+    fn webhooks(&self, input: &Input) -> Result<Option<Arc<JobWebhooks>>, Failure> {
         let Some(url) = &input.webhook else { return Ok(None) };
         let url = self.rules.check(url)?;
-        let courier = Courier::new(self.deliverer.clone(), url).with_outbox(self.outbox.clone());
-        Ok(Some(Arc::new(courier)))
+        let webhooks = JobWebhooks::new(self.deliverer.clone(), url).with_outbox(self.outbox.clone());
+        Ok(Some(Arc::new(webhooks)))
     }
 
     fn request(&self, input: &Input, raw: &Value) -> Result<Request, Failure> {
@@ -108,15 +108,15 @@ async fn send_failed_webhook(
     job: &str,
     input: &Input,
     failure: &Failure,
-    courier: Option<Arc<Courier>>,
+    webhooks: Option<Arc<JobWebhooks>>,
     observer: &dyn Observer,
 ) {
-    if let (Some(media_id), Some(courier)) = (&input.media_id, courier) {
-        job::tell_refusal(&chosen.policy, job, media_id, failure, &courier, observer).await;
+    if let (Some(media_id), Some(webhooks)) = (&input.media_id, webhooks) {
+        job::tell_refusal(&chosen.policy, job, media_id, failure, &webhooks, observer).await;
     }
 }
 
-fn refuse(chosen: &Chosen, job: &str, failure: Failure, observer: &Arc<dyn Observer>) -> Ended {
+fn refuse(chosen: &Chosen, job: &str, failure: Failure, observer: &Arc<dyn Observer>) -> JobResult {
     observer.on(&job::event::Event::Failed { failure: failure.clone() });
     finished(Err(failure), &Account { job: job.to_owned(), ..Account::under(chosen) })
 }
@@ -131,9 +131,9 @@ fn bad_input(problem: String) -> Failure {
 }
 
 /// What the queue shows of a job that has ended.
-fn finished(ended: Result<Outcome, Failure>, account: &Account) -> Ended {
+fn finished(ended: Result<Outcome, Failure>, account: &Account) -> JobResult {
     match ended {
-        Ok(outcome) => Ended::Done(json!({ "result": outcome.output, "report": account })),
+        Ok(outcome) => JobResult::Done(json!({ "result": outcome.output, "report": account })),
         Err(failure) => {
             let fresh_worker = NEEDS_FRESH_WORKER.iter().any(|code| failure.is(code));
             let error = json!({
@@ -143,7 +143,7 @@ fn finished(ended: Result<Outcome, Failure>, account: &Account) -> Ended {
                 "retryable": failure.retryable,
                 "report": account,
             });
-            Ended::Failed { error, fresh_worker }
+            JobResult::Failed { error, fresh_worker }
         }
     }
 }

@@ -40,7 +40,7 @@ impl QueueObserver {
             Event::Reused { publication } => {
                 tracing::info!(publication, "already published by an earlier attempt");
             }
-            // The courier and the deliverer log each attempt.
+            // The webhooks and the deliverer log each attempt.
             Event::Webhook { .. } => {}
             Event::Again { failure, attempt, wait_ms } => {
                 let (code, blame) = (failure.code.as_str(), failure.blame.to_string());
@@ -85,7 +85,7 @@ impl Observer for QueueObserver {
             event => self.job_metrics.on(event),
         }
         if let Some(output) = self.progress_message(event) {
-            self.progress.show(output);
+            self.progress.report(output);
         }
     }
 }

@@ -52,7 +52,7 @@ codes! {
     pub PROBE = "host.probe" {
         blame: Host,
         retryable: false,
-        meaning: "The answer of ffprobe can't be read.",
+        meaning: "The output of ffprobe can't be read.",
         advice: "Report it with the version of ffprobe.",
     }
     pub BUG = "host.bug" {

@@ -18,7 +18,7 @@ codes! {
         blame: Upload,
         retryable: false,
         exit: 2,
-        meaning: "The job's input can't be used. The message has everything that is wrong with it. The platform is \
+        meaning: "The job's input can't be used. The message lists every problem. The platform is \
                   notified if `mediaId` and `webhookUrl` can be read.",
         advice: "Correct the input.",
     }
@@ -33,7 +33,7 @@ codes! {
     pub TAKEN_OVER = "job.taken-over" {
         blame: Host,
         retryable: false,
-        meaning: "The queue gave the job to another worker too, and that one has begun. Nothing of this attempt is \
+        meaning: "The queue also gave the job to another worker, which has started it. Nothing of this attempt is \
                   published.",
         advice: "Nothing to do: the other worker finishes the job.",
     }

@@ -28,7 +28,7 @@ pub(crate) struct Area {
     pub codes: &'static [&'static Code],
 }
 
-/// In the order of the page.
+/// In the order of docs/errors.md.
 pub(crate) static AREAS: [&Area; 15] = [
     &upload::AREA,
     &policy::AREA,
@@ -52,7 +52,7 @@ pub fn all() -> impl Iterator<Item = &'static Code> {
     AREAS.iter().flat_map(|area| area.codes).copied()
 }
 
-/// The code of this name. None for one that a policy made up.
+/// Looks a code up by name. `None` for a code of a policy's own.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Code> {
     all().find(|code| code.name == name)

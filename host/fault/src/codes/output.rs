@@ -1,17 +1,17 @@
-//! Files of ffmpeg that are not whole.
+//! Incomplete files of ffmpeg.
 
 use super::Area;
 use crate::code::codes;
 
 pub(super) static AREA: Area = Area {
     name: "output",
-    title: "ffmpeg's files are not whole",
+    title: "incomplete files of ffmpeg",
     about: "\
 ffmpeg reported success, but its files did not pass the check. Nothing was published. Another machine may succeed.",
     codes: ALL,
 };
 
-/// They have the same few causes.
+/// The codes share a few causes, and so the advice.
 const MACHINE: &str = "If it repeats, check disk and GPU, and run the job with `-vv`.";
 
 codes! {

@@ -20,7 +20,7 @@ codes! {
     pub IMPOSSIBLE = "plan.impossible" {
         blame: Policy,
         retryable: false,
-        meaning: "Some outputs don't go together, or don't go with the source.",
+        meaning: "Some outputs contradict each other or the source.",
         advice: "Correct the policy. The message has the reason.",
     }
     pub SAME_DESTINATION = "plan.same-destination" {

@@ -1,4 +1,4 @@
-//! Policies: finding, loading and running them.
+//! Finding, loading and running policies.
 
 use super::Area;
 use crate::code::codes;
@@ -24,7 +24,7 @@ codes! {
     pub MISSING = "policy.missing" {
         blame: Policy,
         retryable: true,
-        meaning: "There is no manifest at the policy's place, or no module beside the manifest.",
+        meaning: "There is no manifest at the policy's location, or no module beside the manifest.",
         advice: "Check `policy.place`. Put the module there before the manifest, as `policy activate` does.",
     }
     pub CLIENT = "policy.client" {
@@ -73,13 +73,13 @@ codes! {
         blame: Policy,
         retryable: false,
         meaning: "The policy failed its trial with made-up media: it returned a key, a ladder or a message that no job \
-                  could use, or needed more than 30 s. After too long a trial, a worker tries it four more times.",
-        advice: "Correct the policy. The message has the function.",
+                  could use, or needed more than 30 s. If the trial took too long, a worker tries it four more times.",
+        advice: "Correct the policy. The message names the function.",
     }
     pub READ_ONLY = "policy.read-only" {
         blame: Host,
         retryable: false,
-        meaning: "Policies can't be written to this place: it is a component, an https address, or the built-in \
+        meaning: "Policies can't be written to this location: it is a component, an https address, or the built-in \
                   policy.",
         advice: "Name a folder or `STORE:PREFIX`.",
     }
@@ -105,8 +105,8 @@ codes! {
     pub COMPILE = "policy.compile" {
         blame: Policy,
         retryable: false,
-        meaning: "The module does not compile. Or it was not compiled, because two others that take too long are still \
-                  being compiled: then the blame is `host`, and a worker tries it again at the next poll.",
+        meaning: "The module does not compile. Or it was not compiled because two slow ones are still being compiled: \
+                  then the blame is `host`, and a worker tries it again at the next poll.",
         advice: "Build it again. The message has the compiler's reason.",
     }
     pub IMPORT = "policy.import" {
@@ -280,7 +280,7 @@ codes! {
         blame: Policy,
         retryable: false,
         meaning: "A pure function called the host, the output is not JSON, or a value can't be read: a string or list \
-                  that reaches outside of the policy's memory, or text that is not UTF-8.",
+                  that extends beyond the policy's memory, or text that is not UTF-8.",
         advice: "Correct the policy.",
     }
 }

@@ -10,7 +10,7 @@ codes! {
     pub FAILED = "scenario.failed" {
         blame: Policy,
         retryable: false,
-        meaning: "A scenario did not come out as expected. The differences of each are printed.",
+        meaning: "The result of a scenario differs from what was expected. The differences are printed.",
         advice: "Correct the policy, or the scenario.",
     }
     pub UNREADABLE = "scenario.unreadable" {

@@ -52,16 +52,16 @@ codes! {
         blame: Host,
         retryable: false,
         exit: 2,
-        meaning: "The value is possible and forbidden here: a short secret, http to another machine, private addresses \
+        meaning: "The value is valid but forbidden here: a short secret, http to another machine, private addresses \
                   in `production`.",
-        advice: "Do as the message says.",
+        advice: "Follow the instructions in the message.",
     }
     pub CONTRADICTION = "settings.contradiction" {
         blame: Host,
         retryable: false,
         exit: 2,
-        meaning: "Two settings don't go together.",
-        advice: "Do as the message says.",
+        meaning: "Two settings contradict each other.",
+        advice: "Follow the instructions in the message.",
     }
     pub SECRET_EXPOSED = "settings.secret-exposed" {
         blame: Host,

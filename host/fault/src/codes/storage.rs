@@ -15,8 +15,8 @@ codes! {
     pub UNAVAILABLE = "storage.unavailable" {
         blame: Storage,
         retryable: true,
-        meaning: "The store did not answer, or answered 408, 429 or 5xx, however often the request was tried. When a \
-                  worker starts: it did not answer within 10 s.",
+        meaning: "The store did not answer, or answered 408, 429 or 5xx, on every attempt. When a worker starts: it did \
+                  not answer within 10 s.",
         advice: "Wait for the store, or check the endpoint.",
     }
     pub TOO_SLOW = "storage.too-slow" {
@@ -41,14 +41,15 @@ codes! {
     pub REJECTED = "storage.rejected" {
         blame: Storage,
         retryable: false,
-        meaning: "The store refuses the request itself. The message has its answer.",
+        meaning: "The store rejected the request as invalid. The message has its answer.",
         advice: "Report it with the name of the store.",
     }
     pub DAMAGED = "storage.damaged" {
         blame: Storage,
         retryable: true,
-        meaning: "What arrived is not what was sent, or the object (the original, for example) changed on the way.",
-        advice: "If it repeats, check whether something else writes the same keys.",
+        meaning: "The received bytes differ from those that were sent, or the object (the original, for example) changed \
+                  during the transfer.",
+        advice: "If it repeats, check whether another program writes the same keys.",
     }
     pub SETTINGS = "storage.settings" {
         blame: Host,

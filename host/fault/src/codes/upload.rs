@@ -75,13 +75,13 @@ codes! {
     pub DAMAGED = "upload.damaged" {
         blame: Upload,
         retryable: false,
-        meaning: "The packets of the file are there and can't be decoded.",
+        meaning: "The file is complete but can't be decoded.",
         advice: "Export it again.",
     }
     pub NO_MEDIA = "upload.no-media" {
         blame: Upload,
         retryable: false,
-        meaning: "From the policies: the file has neither a picture nor sound.",
+        meaning: "Reported by the policies: the file has neither a picture nor sound.",
         advice: "Upload another file.",
     }
 }

@@ -1,4 +1,4 @@
-//! Webhooks: their address, their body, their delivery.
+//! Addresses, bodies and delivery of webhooks.
 
 use super::Area;
 use crate::code::codes;
@@ -65,7 +65,7 @@ codes! {
     pub SECRET_UNUSABLE = "webhook.secret-unusable" {
         blame: Host,
         retryable: false,
-        meaning: "The signing secret can't be a key.",
+        meaning: "The signing secret can't be used as a key.",
         advice: "Use another secret.",
     }
     pub CLIENT = "webhook.client" {

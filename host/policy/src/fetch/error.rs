@@ -86,18 +86,7 @@ impl Fault for FetchError {
     }
 }
 
-/// What a person is told of an HTTP client's error: its causes, without the address, which may hold a token.
-pub(super) fn told(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(inner) = cause {
-        let inner_text = inner.to_string();
-        if !text.contains(&inner_text) {
-            text.push_str(": ");
-            text.push_str(&inner_text);
-        }
-        cause = inner.source();
-    }
-    text
+/// The text of an HTTP client's error and its causes, without the URL, which may contain a token.
+pub(super) fn http_error_text(error: reqwest::Error) -> String {
+    fault::chain(&error.without_url())
 }

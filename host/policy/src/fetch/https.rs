@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::header::{DATE, ETAG, HeaderMap, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use reqwest::{Client, StatusCode, Url};
 
-use super::error::told;
+use super::error::http_error_text;
 use super::{FetchError, Look, MAX_MODULE, Source, Tag, read, too_large};
 use crate::manifest::{self, Manifest};
 
@@ -61,7 +61,7 @@ impl Source for ManifestUrl {
                 None => request.header(IF_NONE_MATCH, tag),
             },
         };
-        let answer = request.send().await.map_err(|error| unreachable(&what, told(error)))?;
+        let answer = request.send().await.map_err(|error| unreachable(&what, http_error_text(error)))?;
         if known.is_some() && answer.status() == StatusCode::NOT_MODIFIED {
             return Ok(Look::Same);
         }
@@ -74,7 +74,7 @@ impl Source for ManifestUrl {
         let url = self.beside(&manifest.module);
         let what = format!("module {}", self.told(&url));
         let answer = self.client.get(url).timeout(MODULE_TIME).send().await;
-        body(answer.map_err(|error| unreachable(&what, told(error)))?, &what, MAX_MODULE).await
+        body(answer.map_err(|error| unreachable(&what, http_error_text(error)))?, &what, MAX_MODULE).await
     }
 }
 
@@ -115,7 +115,7 @@ async fn body(mut answer: reqwest::Response, what: &str, limit: usize) -> Result
         status => return Err(unreachable(what, format!("the server answers {status}"))),
     }
     let mut bytes = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| unreachable(what, told(error)))? {
+    while let Some(chunk) = answer.chunk().await.map_err(|error| unreachable(what, http_error_text(error)))? {
         if bytes.len() + chunk.len() > limit {
             return Err(too_large(what, limit));
         }

@@ -1,0 +1,88 @@
+//! The webhooks of one job: progress, the outcome, and the outbox for an outcome that is not delivered.
+
+use std::sync::Arc;
+
+use fault::Failure;
+
+use super::outbox::{Outbox, PendingMessage};
+use super::progress::ProgressSender;
+use super::{Deliverer, Delivery, EventKind, Message, MessageError, Scheme, WebhookUrl};
+
+/// Is notified of the result of every message.
+pub trait DeliveryObserver: Send + Sync {
+    /// A message was delivered or given up. `kept` is its key in the outbox if it was stored there for later.
+    fn delivered(&self, kind: EventKind, delivery: &Delivery, kept: Option<String>);
+}
+
+/// Sends the webhooks of one job.
+pub struct JobWebhooks {
+    deliverer: Deliverer,
+    url: WebhookUrl,
+    outbox: Option<Outbox>,
+    progress: ProgressSender,
+}
+
+impl JobWebhooks {
+    pub fn new(deliverer: Deliverer, url: WebhookUrl) -> Self {
+        Self { deliverer, url, outbox: None, progress: ProgressSender::default() }
+    }
+
+    /// Stores an outcome that is not delivered in this outbox.
+    #[must_use]
+    pub fn with_outbox(mut self, outbox: Outbox) -> Self {
+        self.outbox = Some(outbox);
+        self
+    }
+
+    /// Queues a progress message and returns at once. Messages are sent in order and tried once. A message is dropped
+    /// if the receiver is slower than the job, or if the outcome has been sent. Fails only for an unusable message.
+    pub fn send_progress(
+        &self,
+        job_id: &str,
+        body: String,
+        scheme: Scheme,
+        observer: &Arc<dyn DeliveryObserver>,
+    ) -> Result<(), MessageError> {
+        let message = Message::new(job_id, EventKind::Progress, body, scheme)?;
+        self.progress.send(&self.deliverer, &self.url, message, observer);
+        Ok(())
+    }
+
+    /// Closes the progress queue, then signs and sends the job's outcome and notifies the observer. Fails only for an
+    /// unusable message.
+    pub async fn send_outcome(
+        &self,
+        job_id: &str,
+        kind: EventKind,
+        body: String,
+        scheme: Scheme,
+        observer: &dyn DeliveryObserver,
+    ) -> Result<Delivery, MessageError> {
+        let message = Message::new(job_id, kind, body, scheme)?;
+        self.progress.close().await;
+        let delivery = self.deliverer.deliver(&self.url, &message).await;
+        let kept = match &self.outbox {
+            Some(outbox) if !delivery.delivered => {
+                store(outbox, &PendingMessage::new(job_id, &self.url, &message, &delivery)).await
+            }
+            _ => None,
+        };
+        observer.delivered(kind, &delivery, kept);
+        Ok(delivery)
+    }
+}
+
+/// If the outbox fails, the body goes to the log: it contains no secret.
+async fn store(outbox: &Outbox, pending: &PendingMessage) -> Option<String> {
+    match outbox.store(pending).await {
+        Ok(key) => {
+            tracing::warn!(job = pending.job, id = pending.id, %key, "webhook kept in the outbox");
+            Some(key.to_string())
+        }
+        Err(error) => {
+            let failure = Failure::from(error);
+            tracing::error!(job = pending.job, id = pending.id, %failure, body = pending.body(), "webhook lost: the outbox can't be used");
+            None
+        }
+    }
+}
