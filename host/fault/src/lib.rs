@@ -10,6 +10,7 @@ mod code;
 pub mod codes;
 mod failure;
 mod page;
+pub mod secret;
 pub mod text;
 
 pub use blame::Blame;

@@ -1,4 +1,4 @@
-//! Names of objects, checked once.
+//! Object keys, validated when they are made.
 
 use std::fmt;
 
@@ -7,31 +7,29 @@ use icu_properties::CodePointMapData;
 use icu_properties::props::GeneralCategory;
 use serde::{Deserialize, Serialize};
 
+use super::escaped;
 use super::local::UNFINISHED;
 
-/// Longest key in bytes: receivers store keys of up to 500 characters.
+/// In bytes. Webhook receivers store keys of up to 500 characters.
 const MAX_BYTES: usize = 512;
 
-/// What the first segment of the host's own records begins with. A creator id has no dot, so no creator's prefix is one.
+/// Begins the first segment of the host's own records. Creator ids have no dot, so no creator's prefix collides with it.
 pub const RESERVED: &str = ".codex";
 
-/// The name of an object: segments parted by `/`, safe as a path below a folder and in a URL.
+/// An object's name: segments separated by `/`. Safe as a path below a folder and in a URL.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Key(String);
 
-/// Why a text is not a key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{shown}` can't be the name of an object: {reason}")]
 pub struct BadKey {
-    /// The text, escaped and shortened.
+    /// Escaped and shortened.
     pub shown: String,
-    /// What is wrong with it.
     pub reason: &'static str,
 }
 
 impl Key {
-    /// Checks a text.
     pub fn parse(text: &str) -> Result<Self, BadKey> {
         let reason = if text.is_empty() {
             Some("it is empty")
@@ -40,7 +38,7 @@ impl Key {
         } else if text.chars().any(char::is_control) {
             Some("it has a control character")
         } else if text.chars().any(is_invisible) {
-            Some("it has an invisible character that changes how text is shown")
+            Some("it has an invisible character that changes how text is displayed")
         } else if text.contains(['\\', '?', '#', '%']) {
             Some(r"it has one of \ ? # %")
         } else if text.split('/').any(|part| matches!(part, "" | "." | "..")) {
@@ -50,32 +48,28 @@ impl Key {
         };
         match reason {
             None => Ok(Self(text.to_owned())),
-            Some(reason) => {
-                let shown = text.chars().take(80).flat_map(char::escape_default).collect();
-                Err(BadKey { shown, reason })
-            }
+            Some(reason) => Err(BadKey { shown: escaped(text, 80), reason }),
         }
     }
 
-    /// The key without differences of case, of normal form and of compatibility forms. Two keys with the same folded
-    /// form are one object on a file system that ignores such differences, and look alike to a person everywhere.
+    /// The key with case, Unicode normal form and compatibility forms folded away. Keys with the same folded form look
+    /// alike to a person, and are the same file on a case-insensitive or normalising file system.
     pub fn folded(&self) -> String {
         fold(&self.0)
     }
 
-    /// Whether the key belongs to the host's own records: a segment begins with [`RESERVED`] in any case or normal form,
-    /// or with the mark of files that a directory store is still writing.
+    /// Whether the key is reserved for the host: a segment begins with [`RESERVED`], or with [`UNFINISHED`] as the
+    /// temporary files of a directory store do, in any case or normal form.
     pub fn is_reserved(&self) -> bool {
         let folded = self.folded();
         folded.split('/').any(|segment| segment.starts_with(RESERVED) || segment.starts_with(UNFINISHED))
     }
 
-    /// As text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The key of an object in the same folder.
+    /// The key of the object `name` in the same folder.
     pub fn sibling(&self, name: &str) -> Result<Self, BadKey> {
         match self.0.rsplit_once('/') {
             Some((folder, _)) => Self::parse(&format!("{folder}/{name}")),
@@ -83,13 +77,13 @@ impl Key {
         }
     }
 
-    /// Whether another object is in the same folder.
+    /// Whether both objects are in the same folder.
     pub fn is_beside(&self, other: &Key) -> bool {
         let folder = |key: &Key| key.0.rsplit_once('/').map_or(0, |(folder, _)| folder.len());
         self.0.get(..folder(self)) == other.0.get(..folder(other))
     }
 
-    /// What a playlist at this key writes to name `other`, relative to itself.
+    /// The relative path by which a playlist at this key refers to `other`.
     pub fn relative(&self, other: &Key) -> String {
         let mine: Vec<&str> = self.0.split('/').collect();
         let theirs: Vec<&str> = other.0.split('/').collect();
@@ -102,7 +96,7 @@ impl Key {
         up.chain(down).collect::<Vec<_>>().join("/")
     }
 
-    /// The media type that players and browsers expect, by the key's ending.
+    /// By file extension.
     pub fn content_type(&self) -> &'static str {
         match self.0.rsplit_once('.').map(|(_, ending)| ending) {
             Some("m3u8") => "application/vnd.apple.mpegurl",
@@ -117,8 +111,8 @@ impl Key {
     }
 }
 
-/// Format characters (bidirectional overrides and kin) and line separators. The two joiners stay: emoji and several
-/// scripts need them, and [`fold`] ignores them.
+/// Format characters (such as bidirectional overrides) and line separators. The two joiners are allowed because emoji and
+/// several scripts need them; [`fold`] ignores them.
 fn is_invisible(c: char) -> bool {
     let category = CodePointMapData::<GeneralCategory>::new().get(c);
     let breaks = matches!(
@@ -131,11 +125,11 @@ fn is_invisible(c: char) -> bool {
 /// Zero width non-joiner and joiner.
 const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
 
-/// Compatibility decomposition, full case folding by way of upper case (`ß` and `SS`, `ς` and `Σ`), decomposition again.
+/// NFKD, then full case folding by way of upper case (`ß` equals `SS`, `ς` equals `Σ`), then NFKD again.
 fn fold(text: &str) -> String {
     let nfkd = DecomposingNormalizerBorrowed::new_nfkd();
-    let shown = nfkd.normalize_iter(text.chars().filter(|c| !JOINERS.contains(c)));
-    let cased = shown.flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+    let decomposed = nfkd.normalize_iter(text.chars().filter(|c| !JOINERS.contains(c)));
+    let cased = decomposed.flat_map(char::to_uppercase).flat_map(char::to_lowercase);
     nfkd.normalize_iter(cased).collect()
 }
 

@@ -6,9 +6,8 @@ use std::io::Cursor;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use fault::secret::SecretText;
 use fault::{Code, Fault, codes};
-
-use crate::settings::SecretText;
 
 /// Longest text of a signature: comments of 1024 and 8192 bytes, as the minisign program takes them, and the rest.
 const MAX_TEXT: usize = 10 << 10;

@@ -11,7 +11,6 @@ mod problem;
 mod raw;
 mod reference;
 mod resolve;
-mod secret_text;
 mod stores;
 mod table;
 mod types;
@@ -28,10 +27,9 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub use choice::{AllowHttp, DialectSetting, EncoderSetting, Environment, StoreKind};
+pub use choice::{AllowHttp, EncoderSetting, Environment, StoreKind};
 pub use keys::{Fallback, KeyDoc, Kind};
 pub use problem::{Origin, Problem, ProblemKind, SettingsError};
-pub use secret_text::SecretText;
 pub use table::KEYS;
 pub use types::{
     Bucket, CacheSettings, JobSettings, PolicySettings, Settings, StorePlace, StoreSettings, WebhookSettings,

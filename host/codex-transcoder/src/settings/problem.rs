@@ -3,10 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use fault::secret::SecretText;
+
 use fault::text::printable;
 use fault::{Code, Fault, codes};
 
-use super::secret_text::SecretText;
 
 /// Where a value was set.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fault::secret::SecretText;
+
 use serde_json::Value as Json;
 
 use super::keys::{self, KeyDoc, Kind};
 use super::problem::{Origin, Problem, ProblemKind};
-use super::secret_text::SecretText;
 use super::value::Value;
 
 /// One value that was set.

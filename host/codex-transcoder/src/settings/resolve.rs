@@ -4,6 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fault::secret::SecretText;
+
 use fault::text::printable;
 use serde_json::{Map, Value as Json};
 use webhook::Secret;
@@ -11,7 +13,6 @@ use webhook::Secret;
 use super::choice::{AllowHttp, Choice, Environment};
 use super::problem::{Problem, ProblemKind, SettingsError};
 use super::raw::Raw;
-use super::secret_text::SecretText;
 use super::stores;
 use super::table::NOT_BUILT_IN;
 use super::types::{CacheSettings, JobSettings, PolicySettings, Settings, WebhookSettings};

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fault::secret::SecretText;
+
 use reqwest::Url;
 
 use super::choice::{DialectSetting, Environment, StoreKind};
 use super::keys;
 use super::problem::ProblemKind;
 use super::resolve::Resolver;
-use super::secret_text::SecretText;
 use super::types::{Bucket, StorePlace, StoreSettings};
 
 /// What only a bucket has.

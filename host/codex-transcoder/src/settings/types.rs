@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fault::secret::SecretText;
+
 use serde_json::{Map, Value};
 
 use super::choice::{AllowHttp, DialectSetting, EncoderSetting, Environment};
-use super::secret_text::SecretText;
 use crate::policy::Place;
 
 /// Everything that a worker is told.

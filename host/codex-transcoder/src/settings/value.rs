@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 
+use fault::secret::SecretText;
+
 use fault::text::printable;
 use reqwest::Url;
 use storage::RESERVED;
 use toml::de::DeValue;
 
 use super::keys::{Kind, NAME_RULE};
-use super::secret_text::SecretText;
 use crate::policy::Place;
 use crate::policy::signature::PublicKey;
 

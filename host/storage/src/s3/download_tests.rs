@@ -5,7 +5,7 @@ use std::time::Duration;
 use testkit::s3::{Asked, Fault, Personality, S3Server};
 
 use super::fixture::{PART, key, noise, pair, settings};
-use super::{Patience, S3Settings, S3Store};
+use super::{Timeouts, S3Settings, S3Store};
 use crate::{Store, StoreError};
 
 /// First and last byte that a request asks for.
@@ -75,8 +75,8 @@ async fn a_line_that_brings_nothing_is_given_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_stops_coming_is_asked_for_again() {
     let server = S3Server::start(Personality::Plain);
-    let brief = Patience { idle: Duration::from_millis(300), ..settings(&server).patience };
-    let store = S3Store::new(S3Settings { patience: brief, ..settings(&server) }).unwrap();
+    let brief = Timeouts { idle: Duration::from_millis(300), ..settings(&server).timeouts };
+    let store = S3Store::new(S3Settings { timeouts: brief, ..settings(&server) }).unwrap();
     server.put_object("o", noise(PART));
     server.fail(Fault::SilenceMidBody(1_000_000), "GET", 1);
     let folder = tempfile::tempdir().unwrap();
@@ -94,7 +94,7 @@ async fn an_object_that_is_written_again_on_the_way_is_not_mixed() {
         let folder = tempfile::tempdir().unwrap();
         let error = store.fetch(&key("o"), &folder.path().join("copy")).await.unwrap_err();
         assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
-        assert!(error.to_string().contains("it was written again while it was read"), "{error}");
+        assert!(error.to_string().contains("it was overwritten while it was being read"), "{error}");
         assert_eq!(server.injected(), 1);
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use testkit::s3::{ACCESS_KEY_ID, BUCKET, Personality, S3Server, SECRET_ACCESS_KEY};
 
-use super::{Dialect, Patience, S3Settings, S3Store, SMALLEST_PART};
+use super::{Dialect, Timeouts, S3Settings, S3Store, SMALLEST_PART};
 use crate::{Key, ObjectMeta};
 
 /// Every personality there is.
@@ -19,7 +19,7 @@ pub(super) fn settings(server: &S3Server) -> S3Settings {
         part_size: SMALLEST_PART,
         multipart_above: SMALLEST_PART,
         at_once: 3,
-        patience: Patience { attempts: 4, first_wait: Duration::from_millis(10), ..Patience::default() },
+        timeouts: Timeouts { attempts: 4, initial_backoff: Duration::from_millis(10), ..Timeouts::default() },
         ..S3Settings::new(server.url(), BUCKET, ACCESS_KEY_ID, SECRET_ACCESS_KEY)
     }
 }

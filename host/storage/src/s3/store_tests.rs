@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use testkit::s3::{ACCESS_KEY_ID, BUCKET, Fault, Personality, S3Server, SECRET_ACCESS_KEY};
 
 use super::fixture::{ALL, PART, key, meta, noise, pair, settings};
-use super::{Patience, S3Settings, S3Store};
+use super::{Timeouts, S3Settings, S3Store};
 use crate::{Body, ObjectMeta, Store, StoreError};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,16 +151,16 @@ async fn a_list_goes_on_past_the_first_page_and_leaves_out_what_no_key_names() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_asks_for_patience_gets_it() {
     let server = S3Server::start(Personality::B2);
-    let hasty = Patience { first_wait: Duration::from_millis(1), ..settings(&server).patience };
-    let store = S3Store::new(S3Settings { patience: hasty, ..settings(&server) }).unwrap();
+    let hasty = Timeouts { initial_backoff: Duration::from_millis(1), ..settings(&server).timeouts };
+    let store = S3Store::new(S3Settings { timeouts: hasty, ..settings(&server) }).unwrap();
     server.fail(Fault::SlowDown { retry_after: 1 }, "PUT", 1);
     let began = Instant::now();
     store.put(&key("o"), Body::Bytes(noise(10)), &meta()).await.unwrap();
     assert!(began.elapsed() >= Duration::from_secs(1), "it was asked to wait a second: {:?}", began.elapsed());
     assert_eq!(server.injected(), 1);
 
-    let hasty = Patience { longest_wait: Duration::from_millis(5), ..hasty };
-    let store = S3Store::new(S3Settings { patience: hasty, ..settings(&server) }).unwrap();
+    let hasty = Timeouts { max_backoff: Duration::from_millis(5), ..hasty };
+    let store = S3Store::new(S3Settings { timeouts: hasty, ..settings(&server) }).unwrap();
     server.fail(Fault::SlowDown { retry_after: 3600 }, "PUT", 1);
     store.put(&key("o"), Body::Bytes(noise(10)), &meta()).await.unwrap();
     assert_eq!(server.injected(), 2);
@@ -208,7 +208,7 @@ async fn a_store_that_is_gone_is_unavailable_and_back_when_it_is_back() {
 
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let away = S3Settings::new(format!("http://{nobody}"), BUCKET, ACCESS_KEY_ID, SECRET_ACCESS_KEY);
-    let away = S3Store::new(S3Settings { patience: settings(&server).patience, ..away }).unwrap();
+    let away = S3Store::new(S3Settings { timeouts: settings(&server).timeouts, ..away }).unwrap();
     let error = away.check().await.unwrap_err();
     assert!(error.to_string().contains("refused"), "{error}");
 }
@@ -216,8 +216,8 @@ async fn a_store_that_is_gone_is_unavailable_and_back_when_it_is_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_says_nothing_is_not_waited_for_without_end() {
     let server = S3Server::start(Personality::Plain);
-    let brief = Patience { answer: Duration::from_millis(500), attempts: 2, ..settings(&server).patience };
-    let store = S3Store::new(S3Settings { patience: brief, ..settings(&server) }).unwrap();
+    let brief = Timeouts { response: Duration::from_millis(500), attempts: 2, ..settings(&server).timeouts };
+    let store = S3Store::new(S3Settings { timeouts: brief, ..settings(&server) }).unwrap();
     server.fail(Fault::Silence, "HEAD", 2);
     let error = store.head(&key("o")).await.unwrap_err();
     assert!(matches!(&error, StoreError::Unavailable { reason, .. } if reason == "no answer in time"), "{error}");

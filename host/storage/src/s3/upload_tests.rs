@@ -3,7 +3,7 @@
 use testkit::s3::{Fault, Personality, S3Server};
 
 use super::fixture::{ALL, PART, key, meta, noise, pair, settings, wait_until};
-use super::{Patience, S3Settings, S3Store};
+use super::{Timeouts, S3Settings, S3Store};
 use crate::{Body, Store, StoreError};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,15 +134,15 @@ async fn an_upload_that_was_removed_underneath_is_damaged_and_may_be_tried_again
 async fn r2_takes_a_key_again_once_its_second_is_over() {
     let server = S3Server::start(Personality::R2);
     // Waits are random; so many of them outlast the server's window.
-    let steady = Patience { attempts: 12, ..settings(&server).patience };
-    let store = S3Store::new(S3Settings { patience: steady, ..settings(&server) }).unwrap();
+    let steady = Timeouts { attempts: 12, ..settings(&server).timeouts };
+    let store = S3Store::new(S3Settings { timeouts: steady, ..settings(&server) }).unwrap();
     for text in ["first", "second"] {
         store.put(&key("o"), Body::Bytes(text.into()), &meta()).await.unwrap();
     }
     assert_eq!(server.object("o").unwrap(), b"second");
     // The clock decides whether the second write came too soon, so this one is sure to.
-    let hurried = Patience { attempts: 1, ..settings(&server).patience };
-    let hurried = S3Store::new(S3Settings { patience: hurried, ..settings(&server) }).unwrap();
+    let hurried = Timeouts { attempts: 1, ..settings(&server).timeouts };
+    let hurried = S3Store::new(S3Settings { timeouts: hurried, ..settings(&server) }).unwrap();
     server.rewrite_window(std::time::Duration::from_secs(3600));
     let error = hurried.put(&key("o"), Body::Bytes(noise(10)), &meta()).await.unwrap_err();
     assert!(matches!(&error, StoreError::Unavailable { reason, .. } if reason.contains("10058")), "{error}");

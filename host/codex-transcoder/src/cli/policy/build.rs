@@ -15,7 +15,6 @@ use crate::cli::exit::Ended;
 use crate::cli::settings_argument;
 use crate::policy::signature::{SecretKey, Signature, SignatureError};
 use crate::policy::{Compiler, Deployment, Manifest, Place, Policy, PolicyError, fetch};
-use crate::settings::SecretText;
 
 /// Where it goes in the crate's folder.
 const OUT: &str = "dist";

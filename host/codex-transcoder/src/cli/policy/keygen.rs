@@ -8,7 +8,6 @@ use clap::Args;
 
 use crate::cli::exit::Ended;
 use crate::policy::signature;
-use crate::settings::SecretText;
 
 /// The variable with the password of a secret key. Not an argument: those can be read by every user of the machine.
 const PASSWORD: &str = "CODEX_POLICY_KEY_PASSWORD";
