@@ -12,7 +12,7 @@ use media::plan::PlanError;
 use media::probe::Declared;
 use publish::journal::Journal;
 use publish::{CacheRules, Labels};
-use storage::{Body, Destination, Key, ObjectMeta, Records, Scope, Stores, Traffic};
+use storage::{Body, Destination, Key, ORIGINALS, ObjectMeta, Records, Scope, Stores, Traffic};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use webhook::{Courier, EventKind};
@@ -27,10 +27,6 @@ use crate::production::Means;
 use crate::recording::{Circumstances, Recorder, Recording, Recordings};
 use crate::report::Report;
 use crate::work::WorkDirectory;
-
-/// The store that originals come from. A policy reads it and never writes to it.
-pub const ORIGINALS: &str = "originals";
-
 /// What a host has for its jobs.
 #[derive(Clone, Debug)]
 pub struct Host {
@@ -321,7 +317,7 @@ impl Job<'_> {
 
     /// The stores that the policy may write to.
     fn writable(&self) -> Vec<String> {
-        self.host.stores.names().into_iter().filter(|name| name != ORIGINALS).collect()
+        self.host.stores.writable_names()
     }
 
     /// Who listens to the job.

@@ -25,10 +25,10 @@ impl Stores {
     }
 
     pub fn get(&self, name: &str) -> Result<Arc<dyn Store>, StoreError> {
-        self.0.get(name).cloned().ok_or_else(|| StoreError::UnknownStore {
-            store: escaped(name, 64),
-            known: self.names().join(", "),
-        })
+        self.0
+            .get(name)
+            .cloned()
+            .ok_or_else(|| StoreError::UnknownStore { store: escaped(name, 64), known: self.names().join(", ") })
     }
 
     /// The same stores, with every byte that passes through them added to `traffic`.

@@ -3,7 +3,7 @@
 use ::storage::{Body, ObjectMeta};
 use fault::codes;
 use fault::text::printable;
-use publish::Stage;
+use publish::PieceKind;
 use serde_json::json;
 
 use super::State;
@@ -56,7 +56,7 @@ impl Host for State {
             }
             let meta = ObjectMeta {
                 content_type: printable(&content_type, 128),
-                ..powers.means.labels.of(&to.key, Stage::Object)
+                ..powers.means.labels.of(&to.key, PieceKind::Object)
             };
             let store = powers.means.stores.get(&to.store).map_err(refused)?;
             store.put(&to.key, Body::Bytes(content), &meta).await.map_err(refused)?;

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use fault::Failure;
 use media::probe::Declared;
-use storage::Destination;
-use storage::{Key, LocalDirectory, SingleFile, Stores};
+use storage::{Destination, Key, LocalDirectory, ORIGINALS, SingleFile, Stores};
 use tokio_util::sync::CancellationToken;
 use webhook::{Courier, Deliverer, Secret, UrlRules, http_client};
 
@@ -16,7 +15,7 @@ use super::exit::Ended;
 use super::policy::Loaded;
 use super::{settings_argument, view};
 use crate::event::Observer;
-use crate::job::{Host, Job, ORIGINALS, Outcome, Request};
+use crate::job::{Host, Job, Outcome, Request};
 use crate::observe::Redactor;
 use crate::policy::{Chosen, Policy};
 use crate::recording::Recordings;

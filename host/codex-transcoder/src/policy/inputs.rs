@@ -32,7 +32,7 @@ impl Inputs {
                 media_id: "media-1".to_owned(),
                 creator_id: "creator-1".to_owned(),
                 kind: MediaKind::Video,
-                source: to(crate::job::ORIGINALS, "originals/media-1/upload.mov"),
+                source: to(storage::ORIGINALS, "originals/media-1/upload.mov"),
                 attributes: Vec::new(),
             },
             info: info(),

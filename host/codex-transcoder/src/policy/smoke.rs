@@ -169,7 +169,7 @@ fn job(info: &MediaInfo) -> Job {
         creator_id: CREATOR.to_owned(),
         kind: if info.video.is_some() { MediaKind::Video } else { MediaKind::Audio },
         source: Destination {
-            store: crate::job::ORIGINALS.to_owned(),
+            store: storage::ORIGINALS.to_owned(),
             key: format!("{CREATOR}/originals/{MEDIA}/trial.mp4"),
         },
         attributes: Vec::new(),

@@ -58,7 +58,7 @@ pub fn described_job(mut job: Value, media: Option<&MediaInfo>) -> Result<Job, J
         with_defaults(job, json!({ "id": "job-1", "media-id": "media-1", "creator-id": "creator-1", "kind": kind }));
         let text = |name: &str| job.get(name).and_then(Value::as_str).unwrap_or_default();
         let key = format!("{}/originals/{}/input", text("creator-id"), text("media-id"));
-        with_defaults(job, json!({ "source": { "store": crate::job::ORIGINALS, "key": key } }));
+        with_defaults(job, json!({ "source": { "store": storage::ORIGINALS, "key": key } }));
     }
     from_value("job", job)
 }

@@ -15,7 +15,7 @@ use media::process::Tool;
 use publish::Labels;
 use serde_json::Value;
 use storage::Destination;
-use storage::{Key, Stores};
+use storage::{Key, ORIGINALS, Stores};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +23,7 @@ use super::shelf::Shelf;
 use super::{Answer, Decisions, Inputs, NOMINAL_LOUDNESS, Rehearsal, stage};
 use crate::capability::{Powers, convert};
 use crate::event::{Event, Observer};
-use crate::job::{ORIGINALS, output_of};
+use crate::job::output_of;
 use crate::policy::bindings::codex::transcode::media::Report;
 use crate::policy::bindings::codex::transcode::types::{
     Job, MediaInfo as WitMediaInfo, MediaKind, Processor as WitProcessor, VideoCodec, VideoEncoder,

@@ -1,5 +1,7 @@
 //! Settings that are one of a few words.
 
+use storage::s3::Dialect;
+
 /// One of a few words, each with a meaning.
 pub trait Choice: Copy + 'static {
     /// The words, as they are written.
@@ -79,14 +81,7 @@ choice! {
     }
 }
 
-choice! {
-    /// Whose habits a bucket has.
-    DialectSetting {
-        /// Cloudflare R2.
-        R2 = "r2",
-        /// Backblaze B2.
-        B2 = "b2",
-        /// S3 as it is specified.
-        Plain = "plain",
-    }
+impl Choice for Dialect {
+    const WORDS: &'static [&'static str] = &["r2", "b2", "plain"];
+    const ALL: &'static [Self] = &[Self::R2, Self::B2, Self::Plain];
 }

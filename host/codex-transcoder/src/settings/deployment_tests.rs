@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use fault::secret::SecretText;
 use serde_json::json;
+use storage::s3::Dialect;
 
 use super::*;
 use crate::policy::Place;
@@ -49,11 +51,11 @@ fn the_variables_of_existing_deployments_are_enough() {
     assert_eq!(settings.stores.originals, "media");
     let media = bucket(&settings, "media");
     assert_eq!(media.endpoint, "https://acc0.r2.cloudflarestorage.com");
-    assert_eq!((media.dialect, media.region.as_str()), (DialectSetting::R2, "auto"));
+    assert_eq!((media.dialect, media.region.as_str()), (Dialect::R2, "auto"));
     assert_eq!((media.bucket.as_str(), media.access_key_id.as_str()), ("codex-media-production", "r2-id"));
     assert_eq!(media.secret_access_key.expose(), "r2-geheimnis");
     let archive = bucket(&settings, "archive");
-    assert_eq!((archive.dialect, archive.region.as_str()), (DialectSetting::B2, "us-west-004"));
+    assert_eq!((archive.dialect, archive.region.as_str()), (Dialect::B2, "us-west-004"));
     assert_eq!((archive.bucket.as_str(), archive.access_key_id.as_str()), ("codex-mezzanine-production", "b2-id"));
     assert_eq!(archive.secret_access_key.expose(), "b2-geheimnis");
     assert_eq!(settings.policy.json(), "{}");

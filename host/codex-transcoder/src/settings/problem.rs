@@ -4,10 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use fault::secret::SecretText;
-
 use fault::text::printable;
 use fault::{Code, Fault, codes};
-
 
 /// Where a value was set.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fault::secret::SecretText;
-
 use serde_json::Value as Json;
 
 use super::keys::{self, KeyDoc, Kind};

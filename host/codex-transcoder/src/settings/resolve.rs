@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fault::secret::SecretText;
-
 use fault::text::printable;
 use serde_json::{Map, Value as Json};
 use webhook::Secret;

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fault::secret::SecretText;
-
 use reqwest::Url;
+use storage::s3::{Dialect, is_key_text};
 
-use super::choice::{DialectSetting, Environment, StoreKind};
+use super::choice::{Environment, StoreKind};
 use super::keys;
 use super::problem::ProblemKind;
 use super::resolve::Resolver;
@@ -123,7 +123,7 @@ impl Reader<'_> {
 
     fn bucket(&mut self) -> Bucket {
         let (endpoint, host) = self.endpoint();
-        let dialect = self.resolver.choice(&self.account("dialect")).unwrap_or_else(|| dialect_of(&host));
+        let dialect = self.resolver.choice(&self.account("dialect")).unwrap_or_else(|| Dialect::of_host(&host));
         let access_key_id = self.required(&self.account("access_key_id"));
         const MIB: u64 = 1 << 20;
         Bucket {
@@ -164,27 +164,21 @@ for `environment` `dev`; here it is `{}`)",
         (endpoint, host)
     }
 
-    fn region(&mut self, dialect: DialectSetting, host: &str) -> String {
+    fn region(&mut self, dialect: Dialect, host: &str) -> String {
         let path = self.account("region");
         if let Some(region) = self.resolver.optional_text(&path) {
             return region;
         }
-        match dialect {
-            DialectSetting::R2 => "auto".to_owned(),
-            DialectSetting::Plain => "us-east-1".to_owned(),
-            DialectSetting::B2 => match b2_region(host) {
-                Some(region) => region.to_owned(),
-                None => {
-                    // Without an endpoint there is nothing to read it from, and the endpoint is complained about.
-                    if !host.is_empty() && !self.resolver.raw.has(&path) {
-                        let message = "is missing, and the endpoint's host doesn't tell it as \
-`s3.REGION.backblazeb2.com` does: set it in the settings file";
-                        self.resolver.raw.problem(ProblemKind::Missing, &path, None, message.to_owned());
-                    }
-                    String::new()
-                }
-            },
+        if let Some(region) = dialect.default_region(host) {
+            return region.to_owned();
         }
+        // Without an endpoint there is nothing to read it from, and that the endpoint is missing is a problem already.
+        if !host.is_empty() && !self.resolver.raw.has(&path) {
+            let message = "is missing, and the endpoint's host doesn't tell it as \
+`s3.REGION.backblazeb2.com` does: set it in the settings file";
+            self.resolver.raw.problem(ProblemKind::Missing, &path, None, message.to_owned());
+        }
+        String::new()
     }
 
     fn bucket_name(&mut self) -> String {
@@ -202,7 +196,7 @@ for `environment` `dev`; here it is `{}`)",
         let secret = self.resolver.secret(&path);
         // Seen in practice: a line break that came along when the key was copied. The service's answer would be a wrong
         // signature, which says nothing of the cause.
-        if !secret.expose().chars().all(|c| c.is_ascii_graphic()) {
+        if !is_key_text(secret.expose()) {
             let message = "has a character that no key has, such as a blank or a line break; copy it again";
             self.resolver.problem(ProblemKind::BadValue, &path, message.to_owned());
         }
@@ -214,20 +208,4 @@ for `environment` `dev`; here it is `{}`)",
 pub fn is_this_machine(host: &str) -> bool {
     let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
     literal.map_or(host == "localhost" || host.ends_with(".localhost"), |address| address.is_loopback())
-}
-
-fn dialect_of(host: &str) -> DialectSetting {
-    if host.ends_with(".r2.cloudflarestorage.com") {
-        DialectSetting::R2
-    } else if host.ends_with(".backblazeb2.com") {
-        DialectSetting::B2
-    } else {
-        DialectSetting::Plain
-    }
-}
-
-/// The region in the host of a B2 endpoint: `s3.us-west-004.backblazeb2.com`.
-fn b2_region(host: &str) -> Option<&str> {
-    let region = host.strip_prefix("s3.")?.strip_suffix(".backblazeb2.com")?;
-    (!region.is_empty() && !region.contains('.')).then_some(region)
 }

@@ -1,6 +1,8 @@
 //! Every setting there is. The readers, the errors and the reference all go by this one table.
 
-use super::choice::{AllowHttp, Choice, DialectSetting, EncoderSetting, Environment, StoreKind};
+use storage::s3::Dialect;
+
+use super::choice::{AllowHttp, Choice, EncoderSetting, Environment, StoreKind};
 use super::keys::Fallback::{Required, Value, Words};
 use super::keys::{KeyDoc, Kind};
 
@@ -165,7 +167,7 @@ orchestrators usually kill.",
     .or(&[("R2_ENDPOINT", "media"), ("B2_ENDPOINT", "archive")]),
     KeyDoc::new(
         "stores.NAME.dialect",
-        Kind::Choice(DialectSetting::WORDS),
+        Kind::Choice(Dialect::WORDS),
         Words("by the endpoint's host"),
         "Whose habits the service has: Cloudflare's, Backblaze's, or those of S3 as it is specified.",
     ),

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
+use storage::s3::Dialect;
 
 use super::deployment_tests::{deployed, variables};
 use super::*;
@@ -192,7 +193,7 @@ fn http_is_for_this_machine_and_for_dev() {
     ] {
         let settings = from_variables(&[("ENVIRONMENT", environment), ("R2_ENDPOINT", endpoint)]);
         let StorePlace::Bucket(media) = &settings.stores.places["media"] else { panic!("a directory") };
-        assert_eq!((media.endpoint.as_str(), media.dialect), (endpoint, DialectSetting::Plain));
+        assert_eq!((media.endpoint.as_str(), media.dialect), (endpoint, Dialect::Plain));
         assert_eq!(media.region, "us-east-1");
     }
 }

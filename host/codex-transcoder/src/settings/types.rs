@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fault::secret::SecretText;
-
 use serde_json::{Map, Value};
+use storage::s3::Dialect;
 
-use super::choice::{AllowHttp, DialectSetting, EncoderSetting, Environment};
+use super::choice::{AllowHttp, EncoderSetting, Environment};
 use crate::policy::Place;
 
 /// Everything that a worker is told.
@@ -143,7 +143,7 @@ pub struct Bucket {
     /// Where the service answers, without a slash at the end.
     pub endpoint: String,
     /// Whose habits it has.
-    pub dialect: DialectSetting,
+    pub dialect: Dialect,
     /// The region that requests are signed for.
     pub region: String,
     /// The bucket.

@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 
 use fault::secret::SecretText;
-
 use fault::text::printable;
 use reqwest::Url;
 use storage::RESERVED;
+use storage::s3::is_bucket_name;
 use toml::de::DeValue;
 
 use super::keys::{Kind, NAME_RULE};
@@ -55,7 +55,7 @@ pub fn from_text(kind: Kind, text: &str) -> Result<Value, String> {
         Kind::Secret => Ok(Value::Secret(SecretText::new(text))),
         Kind::Word => taken(is_word(trimmed)),
         Kind::Path => taken(!trimmed.is_empty() && !trimmed.contains('\0')),
-        Kind::Bucket => taken(is_bucket(trimmed)),
+        Kind::Bucket => taken(is_bucket_name(trimmed)),
         Kind::Address => taken(trimmed.parse::<SocketAddr>().is_ok()),
         Kind::Header => taken(is_header(trimmed)),
         Kind::KeyPrefix => taken(is_key(trimmed) && trimmed.starts_with(&format!("{RESERVED}/"))),
@@ -150,12 +150,6 @@ fn refusal(kind: Kind, text: &str, reason: &str) -> String {
 
 fn is_word(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic())
-}
-
-fn is_bucket(text: &str) -> bool {
-    (3..=63).contains(&text.len())
-        && !text.contains("..")
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
 }
 
 /// Nothing that could end the header and begin another one.

@@ -6,19 +6,17 @@ use std::time::Duration;
 
 use fault::{Code, Failure, Fault, codes};
 use publish::CacheRules;
-use storage::s3::{Dialect, Patience, S3Settings, S3Store};
-use storage::{LocalDirectory, Records, Stores};
+use storage::s3::{S3Settings, S3Store, Timeouts};
+use storage::{LocalDirectory, ORIGINALS, Records, Stores};
 use webhook::{Deliverer, HttpRule, Outbox, Secret, UrlRules, http_client};
 
 use super::Service;
 use crate::cli::environment::{EncoderChoice, EnvironmentArgs};
-use crate::job::{Host, ORIGINALS};
+use crate::job::Host;
 use crate::observe::Metrics;
 use crate::policy::signature::{PublicKey, SignatureError};
 use crate::policy::{Compiler, Gate, LastGood, Place, PolicyError, Rules, Watcher, fetch};
-use crate::settings::{
-    AllowHttp, Bucket, DialectSetting, EncoderSetting, Environment, PolicySettings, Settings, StorePlace,
-};
+use crate::settings::{AllowHttp, Bucket, EncoderSetting, Environment, PolicySettings, Settings, StorePlace};
 
 /// Before the second attempt of a job. A store that asks for patience, or a neighbour that has filled the disk, needs
 /// some seconds.
@@ -165,16 +163,12 @@ fn s3_settings(bucket: &Bucket) -> S3Settings {
         region: Some(bucket.region.clone()),
         bucket: bucket.bucket.clone(),
         access_key_id: bucket.access_key_id.clone(),
-        secret_access_key: bucket.secret_access_key.expose().into(),
-        dialect: match bucket.dialect {
-            DialectSetting::R2 => Dialect::R2,
-            DialectSetting::B2 => Dialect::B2,
-            DialectSetting::Plain => Dialect::Plain,
-        },
+        secret_access_key: bucket.secret_access_key.clone(),
+        dialect: bucket.dialect,
         part_size: bucket.part_bytes,
         multipart_above: bucket.multipart_above_bytes,
         at_once: bucket.at_once,
-        patience: Patience::default(),
+        timeouts: Timeouts::default(),
     }
 }
 

@@ -4,10 +4,9 @@ use fault::text::printable;
 use fault::{Code, Fault, codes};
 use media::probe::Declared;
 use serde_json::{Map, Value};
-use storage::Destination;
-use storage::Key;
+use storage::{Destination, Key, ORIGINALS};
 
-use crate::job::{ORIGINALS, Request, is_plain_id};
+use crate::job::{Request, is_plain_id};
 
 /// A job that can't be run as it was asked for, with everything that is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

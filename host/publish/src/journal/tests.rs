@@ -5,7 +5,6 @@ use storage::LocalDirectory;
 
 use super::*;
 
-/// A store with a record in it, and what the tests look at.
 struct Scene {
     folder: tempfile::TempDir,
     stores: Stores,
@@ -37,7 +36,7 @@ impl Scene {
         std::fs::write(path, text).unwrap();
     }
 
-    /// Everything but the record.
+    /// Everything but the journal.
     fn objects(&self) -> Vec<String> {
         fn walk(root: &Path, folder: &Path, found: &mut Vec<String>) {
             for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
@@ -65,11 +64,13 @@ fn source() -> SourceVersion {
 }
 
 /// Two rungs, a still and a master.
-fn begun(publication: &str) -> Begun {
-    let rung =
-        |name: &str| Rung { playlist: to(&format!("u/{name}/index.m3u8")), prefix: format!("{name}-{publication}") };
+fn attempt(publication: &str) -> Attempt {
+    let rung = |name: &str| RungRecord {
+        playlist: to(&format!("u/{name}/index.m3u8")),
+        prefix: format!("{name}-{publication}"),
+    };
     let objects = ["u/master.m3u8", "u/720p/index.m3u8", "u/480p/index.m3u8", "u/thumb.jpg"].map(to).into();
-    Begun { publication: publication.into(), rungs: vec![rung("720p"), rung("480p")], objects, ..Begun::default() }
+    Attempt { publication: publication.into(), rungs: vec![rung("720p"), rung("480p")], objects, ..Attempt::default() }
 }
 
 fn published(publication: &str, pieces: &[(&str, u64)]) -> Published {
@@ -92,20 +93,20 @@ const LABELS: fn() -> Labels = Labels::default;
 #[tokio::test]
 async fn segments_that_no_playlist_names_are_removed_and_others_stay() {
     let scene = Scene::new();
-    scene.journal().await.begin(begun(AAA)).await.unwrap();
+    scene.journal().await.begin(attempt(AAA)).await.unwrap();
     scene.write("u/720p/720p-aaaaaaaaaaaa-00000.ts", "left by a killed worker");
     scene.write("u/480p/.unfinished-1234-index.m3u8", "left by a killed worker");
     scene.write("u/720p/720p-bbbbbbbbbbbb-00000.ts", "of an earlier publication");
     scene.write("u/720p/index.m3u8", "720p-bbbbbbbbbbbb-00000.ts");
     scene.journal().await.recover(&scene.stores, &LABELS()).await.unwrap();
     assert_eq!(scene.objects(), ["u/720p/720p-bbbbbbbbbbbb-00000.ts", "u/720p/index.m3u8"]);
-    assert!(scene.journal().await.record.lock().await.begun.is_empty());
+    assert!(scene.journal().await.record.lock().await.attempts.is_empty());
 }
 
 #[tokio::test]
-async fn a_publication_that_can_be_read_in_part_keeps_what_its_playlists_name_until_they_are_replaced() {
+async fn a_partly_committed_publication_keeps_what_its_playlists_name_until_they_are_replaced() {
     let scene = Scene::new();
-    scene.journal().await.begin(begun(AAA)).await.unwrap();
+    scene.journal().await.begin(attempt(AAA)).await.unwrap();
     scene.write("u/720p/720p-aaaaaaaaaaaa-00000.ts", "s");
     scene.write("u/480p/480p-aaaaaaaaaaaa-00000.ts", "s");
     scene.write("u/720p/index.m3u8", "720p-aaaaaaaaaaaa-00000.ts");
@@ -113,7 +114,7 @@ async fn a_publication_that_can_be_read_in_part_keeps_what_its_playlists_name_un
     journal.recover(&scene.stores, &LABELS()).await.unwrap();
     assert_eq!(scene.objects(), ["u/720p/720p-aaaaaaaaaaaa-00000.ts", "u/720p/index.m3u8"]);
     // The next attempt replaces the playlist.
-    journal.begin(begun(BBB)).await.unwrap();
+    journal.begin(attempt(BBB)).await.unwrap();
     scene.write("u/720p/index.m3u8", "720p-bbbbbbbbbbbb-00000.ts");
     scene.write("u/720p/720p-bbbbbbbbbbbb-00000.ts", "s");
     journal.finish(&scene.stores, &LABELS(), BBB).await.unwrap();
@@ -131,11 +132,11 @@ async fn a_publication_that_lacks_only_its_master_is_finished() {
         ("u/master.m3u8", 10),
     ];
     let journal = scene.journal().await;
-    journal.begin(begun(AAA)).await.unwrap();
+    journal.begin(attempt(AAA)).await.unwrap();
     journal.staged(published(AAA, &pieces), vec![(to("u/master.m3u8"), "the master".into())]).await.unwrap();
     // As if the worker had been killed a while ago.
     let mut record = journal.record.lock().await;
-    record.begun[0].staged_at -= 60;
+    record.attempts[0].staged_at -= 60;
     journal.save(&record).await.unwrap();
     drop(record);
     for rung in ["720p", "480p"] {
@@ -153,7 +154,7 @@ async fn a_publication_that_lacks_only_its_master_is_finished() {
 async fn only_the_same_plan_of_the_same_original_that_is_all_there_counts_as_published() {
     let scene = Scene::new();
     let journal = scene.journal().await;
-    journal.begin(begun(AAA)).await.unwrap();
+    journal.begin(attempt(AAA)).await.unwrap();
     journal.staged(published(AAA, &[("u/thumb.jpg", 3)]), Vec::new()).await.unwrap();
     scene.write("u/thumb.jpg", "jpg");
     journal.finish(&scene.stores, &LABELS(), AAA).await.unwrap();
@@ -169,10 +170,10 @@ async fn only_the_same_plan_of_the_same_original_that_is_all_there_counts_as_pub
 }
 
 #[tokio::test]
-async fn a_worker_whose_job_was_taken_over_shows_nothing() {
+async fn a_worker_whose_job_was_taken_over_publishes_nothing() {
     let scene = Scene::new();
     let slow = scene.journal().await;
-    slow.begin(begun(AAA)).await.unwrap();
+    slow.begin(attempt(AAA)).await.unwrap();
     scene.journal().await.recover(&scene.stores, &LABELS()).await.unwrap();
     let error = slow.staged(published(AAA, &[]), Vec::new()).await.unwrap_err();
     assert_eq!((error.code().name, error.code().retryable), ("job.taken-over", false));
@@ -187,9 +188,9 @@ async fn a_record_that_can_not_be_read_counts_as_none() {
         br#"{"version":99,"creator":"u","job":"job-1","probed":null,"published":null,"begun":[]}"#,
     ] {
         journal.records.write(&journal.key, text).await.unwrap();
-        assert!(scene.journal().await.record.lock().await.begun.is_empty());
+        assert!(scene.journal().await.record.lock().await.attempts.is_empty());
     }
-    scene.journal().await.begin(begun(AAA)).await.unwrap();
+    scene.journal().await.begin(attempt(AAA)).await.unwrap();
 }
 
 /// Objects that no record may touch: another creator's, and one of this creator's own that is no segment.
@@ -197,11 +198,11 @@ const VICTIMS: [&str; 4] =
     ["v/hls/m/master.m3u8", "v/hls/m/720p-aaaaaaaaaaaa-00000.ts", "u/thumb.jpg", "u/other/720p-aaaaaaaaaaaa.txt"];
 
 /// What a hostile record may say: each would remove or overwrite a victim if it was believed.
-fn forgeries() -> Vec<(&'static str, Begun)> {
-    let rung = |playlist: &str, prefix: &str| Rung { playlist: to(playlist), prefix: prefix.into() };
-    let with = |rungs: Vec<Rung>, objects: Vec<Destination>, masters: Vec<(Destination, String)>| {
+fn forgeries() -> Vec<(&'static str, Attempt)> {
+    let rung = |playlist: &str, prefix: &str| RungRecord { playlist: to(playlist), prefix: prefix.into() };
+    let with = |rungs: Vec<RungRecord>, objects: Vec<Destination>, masters: Vec<(Destination, String)>| {
         let staged = Some(published(AAA, &[]));
-        Begun { publication: AAA.into(), rungs, objects, staged, staged_at: 1, masters }
+        Attempt { publication: AAA.into(), rungs, objects, staged, staged_at: 1, masters }
     };
     let whole = || rung("u/720p/index.m3u8", "720p-aaaaaaaaaaaa");
     let other_store = Destination { store: "originals".into(), key: Key::parse("u/originals/m/in.mp4").unwrap() };
@@ -217,7 +218,7 @@ fn forgeries() -> Vec<(&'static str, Begun)> {
         ("a host's own record", with(vec![whole()], vec![to("u/.codex/jobs/job-1.json")], vec![])),
         (
             "a short publication",
-            Begun { publication: "a".into(), ..with(vec![rung("u/x.m3u8", "u-a")], vec![], vec![]) },
+            Attempt { publication: "a".into(), ..with(vec![rung("u/x.m3u8", "u-a")], vec![], vec![]) },
         ),
     ]
 }
@@ -230,7 +231,7 @@ async fn assert_untouched(scene: &Scene, what: &str) {
     }
     let before = scene.objects();
     let journal = scene.journal().await;
-    assert!(journal.record.lock().await.begun.is_empty(), "{what}: believed");
+    assert!(journal.record.lock().await.attempts.is_empty(), "{what}: believed");
     journal.recover(&scene.stores, &LABELS()).await.unwrap();
     assert_eq!(scene.objects(), before, "{what}");
     for victim in VICTIMS {
@@ -243,7 +244,7 @@ async fn an_authentic_record_that_names_what_is_not_the_jobs_is_not_followed() {
     for (what, forged) in forgeries() {
         let scene = Scene::new();
         let journal = scene.journal().await;
-        journal.record.lock().await.begun.push(forged);
+        journal.record.lock().await.attempts.push(forged);
         journal.save(&*journal.record.lock().await).await.unwrap();
         assert_untouched(&scene, what).await;
     }
@@ -252,7 +253,7 @@ async fn an_authentic_record_that_names_what_is_not_the_jobs_is_not_followed() {
 #[tokio::test]
 async fn a_record_without_the_hosts_seal_is_not_followed_wherever_it_lies() {
     for at in [".codex/jobs/u/job-1.json", "u/.codex/jobs/job-1.json"] {
-        for (what, forged) in forgeries().into_iter().chain([("a plain one", begun(AAA))]) {
+        for (what, forged) in forgeries().into_iter().chain([("a plain one", attempt(AAA))]) {
             for version in [1, 2] {
                 let scene = Scene::new();
                 let record = serde_json::json!({
@@ -270,7 +271,7 @@ async fn a_sealed_record_of_another_job_or_creator_is_not_followed() {
     for (creator, job) in [("u", "job-2"), ("v", "job-1")] {
         let scene = Scene::new();
         let journal = scene.journal_of(creator, job).await;
-        journal.begin(begun(AAA)).await.unwrap();
+        journal.begin(attempt(AAA)).await.unwrap();
         let sealed = scene.records().store().read(&journal.key, MAX_RECORD).await.unwrap().unwrap();
         scene.write(".codex/jobs/u/job-1.json", &String::from_utf8(sealed).unwrap());
         assert_untouched(&scene, job).await;
@@ -283,13 +284,13 @@ async fn a_record_of_an_earlier_version_counts_for_what_is_published_alone() {
     scene.write("u/thumb.jpg", "jpg");
     let record = |published: &Published| {
         serde_json::json!({
-            "version": 1, "job": "job-1", "probed": null, "published": published, "begun": [begun(BBB)],
+            "version": 1, "job": "job-1", "probed": null, "published": published, "begun": [attempt(BBB)],
         })
     };
     let at = "u/.codex/jobs/job-1.json";
     scene.write(at, &record(&published(AAA, &[("u/thumb.jpg", 3)])).to_string());
     let journal = scene.journal().await;
-    assert!(journal.record.lock().await.begun.is_empty());
+    assert!(journal.record.lock().await.attempts.is_empty());
     assert!(journal.published(&scene.stores, &source(), "plan").await.unwrap().is_some());
     scene.write("v/thumb.jpg", "jpg");
     scene.write(at, &record(&published(AAA, &[("v/thumb.jpg", 3)])).to_string());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use testkit::s3::{Asked, Fault, Personality, S3Server};
 
 use super::fixture::{PART, key, noise, pair, settings};
-use super::{Timeouts, S3Settings, S3Store};
+use super::{S3Settings, S3Store, Timeouts};
 use crate::{Store, StoreError};
 
 /// First and last byte that a request asks for.

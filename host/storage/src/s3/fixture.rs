@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use testkit::s3::{ACCESS_KEY_ID, BUCKET, Personality, S3Server, SECRET_ACCESS_KEY};
 
-use super::{Dialect, Timeouts, S3Settings, S3Store, SMALLEST_PART};
+use super::{Dialect, S3Settings, S3Store, SMALLEST_PART, Timeouts};
 use crate::{Key, ObjectMeta};
 
 /// Every personality there is.

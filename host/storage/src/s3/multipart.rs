@@ -88,7 +88,9 @@ impl OpenUpload {
             match parts.join_next().await {
                 None => break,
                 Some(Ok(part)) => sent.push(part?),
-                Some(Err(panicked)) => return Err(StoreError::io(Operation::Write, &self.key)(std::io::Error::other(panicked))),
+                Some(Err(panicked)) => {
+                    return Err(StoreError::io(Operation::Write, &self.key)(std::io::Error::other(panicked)));
+                }
             }
         }
         sent.sort_by_key(|part| part.part_number);

@@ -9,7 +9,7 @@ use testkit::s3::{BUCKET, Personality, S3Server};
 use super::client::client;
 use super::fixture::{PART, key, meta, noise, pair, settings};
 use super::request_error::RequestError;
-use super::{Timeouts, S3Settings};
+use super::{S3Settings, Timeouts};
 use crate::{Body, Operation, Store};
 
 /// The SDK's client without our precautions and without retries.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use testkit::s3::{ACCESS_KEY_ID, BUCKET, Fault, Personality, S3Server, SECRET_ACCESS_KEY};
 
 use super::fixture::{ALL, PART, key, meta, noise, pair, settings};
-use super::{Timeouts, S3Settings, S3Store};
+use super::{S3Settings, S3Store, Timeouts};
 use crate::{Body, ObjectMeta, Store, StoreError};
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use testkit::s3::{Fault, Personality, S3Server};
 
 use super::fixture::{ALL, PART, key, meta, noise, pair, settings, wait_until};
-use super::{Timeouts, S3Settings, S3Store};
+use super::{S3Settings, S3Store, Timeouts};
 use crate::{Body, Store, StoreError};
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
+use fault::secret::SecretText;
 use fault::{Failure, codes};
 use policy_builder::Member;
 use sha2::{Digest as _, Sha256};

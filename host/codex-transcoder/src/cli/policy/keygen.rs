@@ -5,6 +5,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use fault::secret::SecretText;
 
 use crate::cli::exit::Ended;
 use crate::policy::signature;

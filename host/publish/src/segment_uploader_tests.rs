@@ -1,4 +1,4 @@
-use storage::{Faults, Faulty, Key, LocalDirectory};
+use storage::{FailingStore, FailurePlan, Key, LocalDirectory};
 
 use super::*;
 
@@ -19,10 +19,13 @@ impl Scene {
         Destination { store: "media".into(), key: Key::parse("u/720p/index.m3u8").unwrap() }
     }
 
-    fn start(&self) -> Early {
-        let family =
-            Family { folder: self.folder.path().to_owned(), playlist: Self::playlist(), prefix: "720p-abc".to_owned() };
-        Early::start(&self.stores, vec![family], &Labels::default())
+    fn start(&self) -> SegmentUploader {
+        let rung = RungUpload {
+            folder: self.folder.path().to_owned(),
+            playlist: Self::playlist(),
+            prefix: "720p-abc".to_owned(),
+        };
+        SegmentUploader::start(&self.stores, vec![rung], &Labels::default())
     }
 
     fn write(&self, file: &str, text: &str) -> PathBuf {
@@ -33,7 +36,7 @@ impl Scene {
 
     fn piece(file: &str, path: PathBuf) -> Piece {
         let key = Self::playlist().key.sibling(&format!("720p-abc-{file}")).unwrap();
-        Piece { to: Destination { store: "media".into(), key }, body: Body::File(path), stage: Stage::Segment }
+        Piece { to: Destination { store: "media".into(), key }, body: Body::File(path), kind: PieceKind::Segment }
     }
 
     fn stored(&self) -> Vec<String> {
@@ -44,93 +47,97 @@ impl Scene {
         names
     }
 
-    /// Returns when so many segments are there.
+    /// Waits for this many segments.
     async fn until_stored(&self, count: usize) {
         let wait = async {
             while self.stored().len() < count {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), wait).await.expect("segments do not go ahead");
+        tokio::time::timeout(Duration::from_secs(20), wait).await.expect("segments are not uploaded");
     }
 }
 
 #[tokio::test]
-async fn a_segment_goes_ahead_once_the_next_one_is_begun() {
+async fn a_segment_is_uploaded_once_the_next_one_is_begun() {
     let scene = Scene::new();
-    let early = scene.start();
+    let uploader = scene.start();
     let first = scene.write("00000.ts", "first");
     let second = scene.write("00001.ts", "second");
     scene.write("00002.ts.tmp", "not a segment");
     scene.until_stored(1).await;
-    let uploaded = early.finish(&CancellationToken::new()).await;
+    let uploaded = uploader.finish(&CancellationToken::new()).await;
     assert_eq!(scene.stored(), ["720p-abc-00000.ts"]);
-    assert_eq!(uploaded.still_good(&Scene::piece("00000.ts", first)), Some(5));
-    assert_eq!(uploaded.still_good(&Scene::piece("00001.ts", second)), None);
+    assert_eq!(uploaded.length_if_current(&Scene::piece("00000.ts", first)), Some(5));
+    assert_eq!(uploaded.length_if_current(&Scene::piece("00001.ts", second)), None);
 }
 
 #[tokio::test]
 async fn a_segment_that_is_written_again_is_sent_again() {
     let scene = Scene::new();
-    let early = scene.start();
+    let uploader = scene.start();
     let first = scene.write("00000.ts", "by the GPU");
     scene.write("00001.ts", "second");
     scene.until_stored(1).await;
-    let uploaded = early.finish(&CancellationToken::new()).await;
+    let uploaded = uploader.finish(&CancellationToken::new()).await;
     scene.write("00000.ts", "by the CPU");
     let later = SystemTime::now() + Duration::from_secs(5);
     std::fs::File::options().write(true).open(&first).unwrap().set_modified(later).unwrap();
-    assert_eq!(uploaded.still_good(&Scene::piece("00000.ts", first)), None);
+    assert_eq!(uploaded.length_if_current(&Scene::piece("00000.ts", first)), None);
 }
 
 #[tokio::test]
-async fn what_went_ahead_of_a_job_that_came_to_nothing_is_removed() {
+async fn segments_of_a_failed_job_are_deleted() {
     let scene = Scene::new();
-    let early = scene.start();
+    let uploader = scene.start();
     scene.write("00000.ts", "first");
     scene.write("00001.ts", "second");
     scene.until_stored(1).await;
-    early.finish(&CancellationToken::new()).await.discard().await;
+    uploader.finish(&CancellationToken::new()).await.discard().await;
     assert!(scene.stored().is_empty());
 }
 
-/// A store whose writes take until they are let on; one segment is on its way there.
-async fn half_way(scene: &Scene) -> (Early, Arc<Faults>, PathBuf) {
-    let faults = Arc::new(Faults::holding());
-    let store = Faulty::new(LocalDirectory::open(scene.store.path()).unwrap(), Arc::clone(&faults));
-    let family =
-        Family { folder: scene.folder.path().to_owned(), playlist: Scene::playlist(), prefix: "720p-abc".to_owned() };
+/// A store whose writes block, with one segment in flight.
+async fn blocked_upload(scene: &Scene) -> (SegmentUploader, Arc<FailurePlan>, PathBuf) {
+    let plan = Arc::new(FailurePlan::blocking_prepares());
+    let store = FailingStore::new(LocalDirectory::open(scene.store.path()).unwrap(), Arc::clone(&plan));
+    let rung = RungUpload {
+        folder: scene.folder.path().to_owned(),
+        playlist: Scene::playlist(),
+        prefix: "720p-abc".to_owned(),
+    };
     let stores = Stores::default().with("media", store);
-    let early = Early::start(&stores, vec![family], &Labels::default());
+    let uploader = SegmentUploader::start(&stores, vec![rung], &Labels::default());
     let first = scene.write("00000.ts", "first");
     scene.write("00001.ts", "second");
     let begun = async {
-        while faults.prepared() == 0 {
+        while plan.prepares() == 0 {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), begun).await.expect("nothing is sent");
-    (early, faults, first)
+    tokio::time::timeout(Duration::from_secs(20), begun).await.expect("nothing is uploaded");
+    (uploader, plan, first)
 }
 
 #[tokio::test]
-async fn what_is_on_its_way_at_the_end_arrives() {
+async fn an_upload_in_flight_at_the_end_is_finished() {
     let scene = Scene::new();
-    let (early, faults, first) = half_way(&scene).await;
+    let (uploader, plan, first) = blocked_upload(&scene).await;
     let cancel = CancellationToken::new();
-    let (uploaded, ()) = tokio::join!(early.finish(&cancel), async { faults.let_on() });
-    assert_eq!(uploaded.still_good(&Scene::piece("00000.ts", first)), Some(5));
+    let (uploaded, ()) = tokio::join!(uploader.finish(&cancel), async { plan.unblock() });
+    assert_eq!(uploaded.length_if_current(&Scene::piece("00000.ts", first)), Some(5));
     assert_eq!(scene.stored(), ["720p-abc-00000.ts"]);
 }
 
 #[tokio::test]
-async fn a_job_that_is_called_off_waits_for_nothing_that_is_on_its_way() {
+async fn a_cancelled_job_does_not_wait_for_uploads_in_flight() {
     let scene = Scene::new();
-    let (early, _faults, _) = half_way(&scene).await;
+    let (uploader, _plan, _) = blocked_upload(&scene).await;
     let cancel = CancellationToken::new();
     cancel.cancel();
-    let uploaded = tokio::time::timeout(Duration::from_secs(20), early.finish(&cancel)).await.expect("it waits");
-    assert_eq!(uploaded.begun().len(), 1);
+    let uploaded =
+        tokio::time::timeout(Duration::from_secs(20), uploader.finish(&cancel)).await.expect("it waits for the upload");
+    assert_eq!(uploaded.destinations().len(), 1);
     assert!(scene.stored().is_empty());
 }
 
@@ -140,5 +147,5 @@ fn segments_beyond_five_digits_stay_in_order() {
     for name in ["100000.ts", "99999.ts", "00002.m4s", "init.mp4", "index.m3u8", "x1.ts"] {
         std::fs::write(folder.path().join(name), "").unwrap();
     }
-    assert_eq!(numbered(folder.path()), ["00002.m4s", "99999.ts", "100000.ts"]);
+    assert_eq!(segment_files(folder.path()).unwrap(), ["00002.m4s", "99999.ts", "100000.ts"]);
 }
