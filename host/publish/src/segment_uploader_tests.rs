@@ -130,6 +130,23 @@ async fn an_upload_in_flight_at_the_end_is_finished() {
 }
 
 #[tokio::test]
+async fn a_segment_that_is_rewritten_during_its_upload_is_uploaded_again() {
+    let scene = Scene::new();
+    let (uploader, plan, first) = blocked_upload(&scene).await;
+    scene.write("00000.ts", "again");
+    let later = SystemTime::now() + Duration::from_secs(5);
+    std::fs::File::options().write(true).open(&first).unwrap().set_modified(later).unwrap();
+    let cancel = CancellationToken::new();
+    let (uploaded, ()) = tokio::join!(uploader.finish(&cancel), async { plan.unblock() });
+    // As if the store had read the file before it was rewritten.
+    let stored = scene.store.path().join("u/720p/720p-abc-00000.ts");
+    std::fs::write(&stored, "first").unwrap();
+    let pieces = vec![Scene::piece("00000.ts", first)];
+    crate::stage(&scene.stores, pieces, uploaded, &Labels::default(), &cancel).await.unwrap();
+    assert_eq!(std::fs::read_to_string(stored).unwrap(), "again");
+}
+
+#[tokio::test]
 async fn a_cancelled_job_does_not_wait_for_uploads_in_flight() {
     let scene = Scene::new();
     let (uploader, _plan, _) = blocked_upload(&scene).await;

@@ -22,10 +22,10 @@ pub const RESERVED: &str = ".codex";
 pub struct Key(String);
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{shown}` can't be the name of an object: {reason}")]
+#[error("`{text}` can't be the name of an object: {reason}")]
 pub struct BadKey {
     /// Escaped and shortened.
-    pub shown: String,
+    pub text: String,
     pub reason: &'static str,
 }
 
@@ -48,7 +48,7 @@ impl Key {
         };
         match reason {
             None => Ok(Self(text.to_owned())),
-            Some(reason) => Err(BadKey { shown: escaped(text, 80), reason }),
+            Some(reason) => Err(BadKey { text: escaped(text, 80), reason }),
         }
     }
 
@@ -125,11 +125,12 @@ fn is_invisible(c: char) -> bool {
 /// Zero width non-joiner and joiner.
 const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
 
-/// NFKD, then full case folding by way of upper case (`ß` equals `SS`, `ς` equals `Σ`), then NFKD again.
+/// NFKD, then full case folding by way of upper case (`ß` and `ẞ` equal `SS`, `ς` equals `Σ`), then NFKD again.
 fn fold(text: &str) -> String {
     let nfkd = DecomposingNormalizerBorrowed::new_nfkd();
     let decomposed = nfkd.normalize_iter(text.chars().filter(|c| !JOINERS.contains(c)));
-    let cased = decomposed.flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+    // Upper case alone would leave `ẞ` as it is.
+    let cased = decomposed.flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase);
     nfkd.normalize_iter(cased).collect()
 }
 
@@ -149,6 +150,8 @@ impl fmt::Display for Key {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -162,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_that_change_how_a_name_is_shown_are_refused() {
+    fn characters_that_change_how_a_name_is_displayed_are_refused() {
         for bad in ["a/\u{202e}gpj.exe", "a/\u{200b}b", "a/\u{feff}b", "a/\u{2066}b", "a/\u{2028}b", "a/\u{ad}b"] {
             assert!(Key::parse(bad).is_err(), "{bad:?} was taken");
         }
@@ -203,6 +206,7 @@ mod tests {
             ("u/\u{e9}", "u/e\u{301}"),
             ("u/\u{fb01}", "u/fi"),
             ("u/STRASSE", "u/stra\u{df}e"),
+            ("u/STRASSE", "u/STRA\u{1e9e}E"),
             ("u/\u{3c3}\u{3c2}", "u/\u{3a3}\u{3a3}"),
             ("u/a\u{200d}b", "u/ab"),
         ] {
@@ -212,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_shows_control_characters_escaped() {
+    fn a_refusal_escapes_control_characters() {
         assert!(Key::parse("a\u{1b}[2Jb").unwrap_err().to_string().contains(r"\u{1b}[2J"));
     }
 
@@ -231,5 +235,97 @@ mod tests {
         assert_eq!(relative("u/a/master.m3u8", "u/b/index.m3u8"), "../b/index.m3u8");
         assert_eq!(relative("master.m3u8", "index.m3u8"), "index.m3u8");
         assert_eq!(relative("a/b", "a"), "../a");
+    }
+
+    #[test]
+    fn folding_a_second_time_changes_nothing() {
+        for c in '\0'..=char::MAX {
+            let once = fold(c.encode_utf8(&mut [0; 4]));
+            assert_eq!(fold(&once), once, "{c:?}");
+        }
+    }
+
+    fn arbitrary_key() -> impl Strategy<Value = Key> {
+        let segment = prop_oneof![
+            "[a-zA-Z0-9._-]{1,8}",
+            "\\PC{1,6}",
+            "(?i)\\.codex[a-z-]{0,3}",
+            "(?i)\\.unfinished-[0-9]{0,3}",
+            Just("a".to_owned()),
+        ];
+        let text = proptest::collection::vec(segment, 1..5).prop_map(|segments| segments.join("/"));
+        text.prop_filter_map("not a key", |text| Key::parse(&text).ok())
+    }
+
+    /// What a URL parser makes of a relative reference.
+    fn resolve(base: &Key, reference: &str) -> String {
+        let mut segments: Vec<&str> = base.as_str().split('/').collect();
+        segments.pop();
+        for segment in reference.split('/') {
+            if segment == ".." {
+                segments.pop().expect("it leaves the store");
+            } else {
+                segments.push(segment);
+            }
+        }
+        segments.join("/")
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn any_text_is_refused_or_kept_as_it_is(text in any::<String>()) {
+            match Key::parse(&text) {
+                Ok(key) => prop_assert_eq!(key.as_str(), text),
+                Err(error) => prop_assert!(!error.to_string().chars().any(char::is_control)),
+            }
+        }
+
+        #[test]
+        fn relative_references_lead_back_to_the_key(from in arbitrary_key(), to in arbitrary_key()) {
+            prop_assert_eq!(resolve(&from, &from.relative(&to)), to.as_str());
+        }
+
+        #[test]
+        fn a_key_stays_below_the_folder_that_it_is_joined_to(key in arbitrary_key()) {
+            let path = std::path::Path::new("/root").join(key.as_str());
+            let is_plain = |part| matches!(part, std::path::Component::Normal(_));
+            prop_assert!(path.strip_prefix("/root").unwrap().components().all(is_plain));
+            prop_assert_eq!(path.strip_prefix("/root").unwrap().to_str(), Some(key.as_str()));
+        }
+
+        #[test]
+        fn siblings_are_in_the_same_folder(key in arbitrary_key(), name in "[a-z0-9.-]{1,8}") {
+            if let Ok(sibling) = key.sibling(&name) {
+                prop_assert!(sibling.is_beside(&key));
+            }
+        }
+
+        #[test]
+        fn folding_is_idempotent_and_ignores_case(key in arbitrary_key()) {
+            let folded = key.folded();
+            prop_assert_eq!(&fold(&folded), &folded);
+            prop_assert_eq!(&fold(&key.as_str().to_uppercase()), &folded);
+            prop_assert_eq!(&fold(&key.as_str().to_lowercase()), &folded);
+        }
+
+        #[test]
+        fn reserved_keys_are_reserved_in_any_case(key in arbitrary_key()) {
+            for other in [key.as_str().to_uppercase(), key.as_str().to_lowercase()] {
+                if let Ok(other) = Key::parse(&other) {
+                    prop_assert_eq!(other.is_reserved(), key.is_reserved(), "{} and {}", other, key);
+                }
+            }
+        }
+
+        #[test]
+        fn a_reserved_segment_reserves_the_key_wherever_it_is(
+            before in arbitrary_key(), segment in "(?i)(\\.codex|\\.unfinished-)[a-z]{0,3}", after in arbitrary_key(),
+        ) {
+            for text in [format!("{before}/{segment}"), format!("{segment}/{after}"), format!("{before}/{segment}/{after}")] {
+                prop_assert!(Key::parse(&text).unwrap().is_reserved(), "{}", text);
+            }
+        }
     }
 }

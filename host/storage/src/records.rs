@@ -70,16 +70,24 @@ impl Records {
 
     /// Writes a record atomically.
     pub async fn write(&self, key: &Key, content: &[u8]) -> Result<(), StoreError> {
+        self.store
+            .put(key, Body::Bytes(self.sealed(key, content)), &ObjectMeta::of_type("application/octet-stream"))
+            .await
+            .map(drop)
+    }
+
+    fn sealed(&self, key: &Key, content: &[u8]) -> Vec<u8> {
         let seal = hex::encode(self.mac_of(key, content).finalize().into_bytes());
-        let bytes = [HEADER, seal.as_bytes(), b"\n", content].concat();
-        self.store.put(key, Body::Bytes(bytes), &ObjectMeta::of_type("application/octet-stream")).await.map(drop)
+        [HEADER, seal.as_bytes(), b"\n", content].concat()
     }
 
     fn verified<'a>(&self, key: &Key, bytes: &'a [u8]) -> Option<&'a [u8]> {
         let (seal, content) = bytes.strip_prefix(HEADER)?.split_at_checked(SEAL_LENGTH)?;
-        let seal = hex::decode(seal.strip_suffix(b"\n")?).ok()?;
-        self.mac_of(key, content).verify_slice(&seal).ok()?;
-        Some(content)
+        let seal = seal.strip_suffix(b"\n")?;
+        let mac = hex::decode(seal).ok()?;
+        self.mac_of(key, content).verify_slice(&mac).ok()?;
+        // Decoding accepts upper case, which we never write.
+        (!seal.iter().any(u8::is_ascii_uppercase)).then_some(content)
     }
 
     fn mac_of(&self, key: &Key, content: &[u8]) -> Hmac<Sha256> {
@@ -95,6 +103,8 @@ fn keyed(secret: &[u8]) -> Hmac<Sha256> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::LocalDirectory;
 
@@ -149,5 +159,33 @@ mod tests {
         records.write(&key("a"), &[b'x'; 101]).await.unwrap();
         assert!(records.read(&key("a"), 100).await.is_err());
         assert!(records.read(&key("a"), 101).await.is_ok());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn any_change_of_a_byte_makes_a_record_foreign(
+            content in proptest::collection::vec(any::<u8>(), 0..64),
+            at in any::<proptest::sample::Index>(),
+            change in 1..=u8::MAX,
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let records = records(folder.path(), b"secret");
+            let mut bytes = records.sealed(&key("a"), &content);
+            prop_assert_eq!(records.verified(&key("a"), &bytes), Some(&content[..]));
+            let at = at.index(bytes.len());
+            bytes[at] ^= change;
+            prop_assert_eq!(records.verified(&key("a"), &bytes), None);
+        }
+
+        #[test]
+        fn arbitrary_bytes_are_foreign(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
+            let folder = tempfile::tempdir().unwrap();
+            let records = records(folder.path(), b"secret");
+            prop_assert_eq!(records.verified(&key("a"), &bytes), None);
+            let headed = [HEADER, &bytes].concat();
+            prop_assert_eq!(records.verified(&key("a"), &headed), None);
+        }
     }
 }

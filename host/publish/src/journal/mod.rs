@@ -8,10 +8,12 @@
 //! A record is untrusted data. It lies where no policy can write, it carries an HMAC, and every object that it names is
 //! checked against the creator and the writable stores before anything is deleted, written or aborted.
 
+mod clock;
 mod record;
 mod recover;
 
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::Duration;
 
 use fault::{Code, Fault, codes};
 pub use record::{Attempt, Objects, Published, RungRecord, SourceVersion};
@@ -21,6 +23,7 @@ use storage::{Destination, Key, RESERVED, Record, Records, Scope, StoreError, St
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
+use self::clock::{SystemClock, WallClock};
 use self::record::JournalRecord;
 use crate::Labels;
 
@@ -57,6 +60,7 @@ pub struct Journal {
     records: Records,
     key: Key,
     record: Mutex<JournalRecord>,
+    clock: Arc<dyn WallClock>,
 }
 
 impl Journal {
@@ -78,7 +82,7 @@ impl Journal {
                 JournalRecord::new(scope.creator, job)
             }
         };
-        Ok(Self { records, key, record: Mutex::new(record) })
+        Ok(Self { records, key, record: Mutex::new(record), clock: Arc::new(SystemClock) })
     }
 
     /// Until 0.1 a journal lay under the creator's prefix, unauthenticated, where a policy could write. Only its complete
@@ -145,7 +149,7 @@ impl Journal {
             return Err(JournalError::TakenOver);
         }
         if let Some(attempt) = record.attempts.iter_mut().find(|attempt| ours(attempt)) {
-            (attempt.staged, attempt.staged_at, attempt.masters) = (Some(staged), unix_seconds(), masters);
+            (attempt.staged, attempt.staged_at, attempt.masters) = (Some(staged), self.clock.unix_seconds(), masters);
         }
         Ok(self.save(&record).await?)
     }
@@ -173,12 +177,12 @@ impl Journal {
         let lease = {
             let record = self.record.lock().await;
             let Some(newest) = record.attempts.iter().map(|attempt| attempt.staged_at).max() else { return Ok(()) };
-            let age = Duration::from_secs(unix_seconds().saturating_sub(newest));
+            let age = Duration::from_secs(self.clock.unix_seconds().saturating_sub(newest));
             COMMIT_LEASE.saturating_sub(age)
         };
         if !lease.is_zero() {
             tracing::info!(wait_ms = lease.as_millis(), "another worker may be committing this publication; waiting");
-            tokio::time::sleep(lease).await;
+            self.clock.sleep(lease).await;
         }
         let mut record = self.record.lock().await;
         recover::clean_up(&mut record, stores, labels).await?;
@@ -194,10 +198,6 @@ impl Journal {
 /// Ids have only plain characters, so this doesn't fail.
 fn key_of(name: &str) -> Result<Key, StoreError> {
     Key::parse(name).map_err(|_| StoreError::UnknownStore { store: name.to_owned(), known: String::new() })
-}
-
-fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// Whether every object exists with its recorded length.

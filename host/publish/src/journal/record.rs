@@ -169,3 +169,7 @@ impl Attempt {
 fn check_publication(name: &str) -> Result<(), BadRecord> {
     if is_publication_name(name) { Ok(()) } else { Err(BadRecord::Prefix(printable(name, 64))) }
 }
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;

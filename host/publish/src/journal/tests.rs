@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use fault::Fault;
 use storage::LocalDirectory;
@@ -121,33 +122,188 @@ async fn a_partly_committed_publication_keeps_what_its_playlists_name_until_they
     assert_eq!(scene.objects(), ["u/720p/720p-bbbbbbbbbbbb-00000.ts", "u/720p/index.m3u8"]);
 }
 
-#[tokio::test]
-async fn a_publication_that_lacks_only_its_master_is_finished() {
-    let scene = Scene::new();
-    let pieces = [
-        ("u/720p/720p-aaaaaaaaaaaa-00000.ts", 1),
-        ("u/480p/480p-aaaaaaaaaaaa-00000.ts", 1),
-        ("u/720p/index.m3u8", 26),
-        ("u/480p/index.m3u8", 26),
-        ("u/master.m3u8", 10),
-    ];
-    let journal = scene.journal().await;
+/// Everything but the master, with lengths.
+const BEFORE_MASTER: [(&str, u64); 4] = [
+    ("u/720p/720p-aaaaaaaaaaaa-00000.ts", 1),
+    ("u/480p/480p-aaaaaaaaaaaa-00000.ts", 1),
+    ("u/720p/index.m3u8", 26),
+    ("u/480p/index.m3u8", 26),
+];
+
+/// A publication whose worker was killed before it committed the master, long enough ago.
+async fn killed_before_the_master(scene: &Scene) {
+    let mut journal = scene.journal().await;
+    journal.clock = Arc::new(FakeClock::at(1000));
     journal.begin(attempt(AAA)).await.unwrap();
-    journal.staged(published(AAA, &pieces), vec![(to("u/master.m3u8"), "the master".into())]).await.unwrap();
-    // As if the worker had been killed a while ago.
-    let mut record = journal.record.lock().await;
-    record.attempts[0].staged_at -= 60;
-    journal.save(&record).await.unwrap();
-    drop(record);
+    stage_all(&journal).await;
     for rung in ["720p", "480p"] {
         scene.write(&format!("u/{rung}/{rung}-aaaaaaaaaaaa-00000.ts"), "s");
         scene.write(&format!("u/{rung}/index.m3u8"), &format!("{rung}-aaaaaaaaaaaa-00000.ts"));
     }
+}
+
+async fn stage_all(journal: &Journal) {
+    let pieces: Vec<_> = BEFORE_MASTER.into_iter().chain([("u/master.m3u8", 10)]).collect();
+    journal.staged(published(AAA, &pieces), vec![(to("u/master.m3u8"), "the master".into())]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_publication_that_lacks_only_its_master_is_finished() {
+    let scene = Scene::new();
+    killed_before_the_master(&scene).await;
     let journal = scene.journal().await;
     journal.recover(&scene.stores, &LABELS()).await.unwrap();
     assert_eq!(std::fs::read_to_string(scene.folder.path().join("u/master.m3u8")).unwrap(), "the master");
     let known = journal.published(&scene.stores, &source(), "plan").await.unwrap();
     assert_eq!(known.map(|known| known.publication), Some(AAA.to_owned()));
+    assert!(journal.record.lock().await.attempts.is_empty());
+}
+
+#[tokio::test]
+async fn a_publication_is_not_finished_unless_every_piece_exists_in_its_length() {
+    for (piece, _) in BEFORE_MASTER {
+        for change in [None, Some("another length 720p-aaaaaaaaaaaa 480p-aaaaaaaaaaaa")] {
+            let scene = Scene::new();
+            killed_before_the_master(&scene).await;
+            match change {
+                None => std::fs::remove_file(scene.folder.path().join(piece)).unwrap(),
+                Some(text) => scene.write(piece, text),
+            }
+            let journal = scene.journal().await;
+            journal.recover(&scene.stores, &LABELS()).await.unwrap();
+            assert!(!scene.objects().contains(&"u/master.m3u8".to_owned()), "published without {piece}");
+            assert!(journal.published(&scene.stores, &source(), "plan").await.unwrap().is_none(), "{piece}");
+            assert_eq!(journal.record.lock().await.attempts.len(), 1, "{piece}: what is readable was forgotten");
+        }
+    }
+}
+
+/// A clock that stands still. Sleeping runs a hook and moves it on.
+struct FakeClock {
+    now: AtomicU64,
+    on_sleep: std::sync::Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl FakeClock {
+    fn at(now: u64) -> Self {
+        Self { now: now.into(), on_sleep: std::sync::Mutex::default() }
+    }
+}
+
+impl std::fmt::Debug for FakeClock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FakeClock")
+    }
+}
+
+#[async_trait::async_trait]
+impl WallClock for FakeClock {
+    fn unix_seconds(&self) -> u64 {
+        self.now.load(Ordering::Relaxed)
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        if let Some(hook) = self.on_sleep.lock().unwrap().take() {
+            hook();
+        }
+        self.now.fetch_add(duration.as_secs(), Ordering::Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn recovery_waits_for_the_commit_lease_of_a_live_worker() {
+    let scene = Scene::new();
+    let mut live = scene.journal().await;
+    live.clock = Arc::new(FakeClock::at(1000));
+    live.begin(attempt(AAA)).await.unwrap();
+    stage_all(&live).await;
+    let root = scene.folder.path().to_owned();
+    for rung in ["720p", "480p"] {
+        scene.write(&format!("u/{rung}/{rung}-aaaaaaaaaaaa-00000.ts"), "s");
+    }
+    // The live worker commits its playlists while the other one waits.
+    let commit = move || {
+        for rung in ["720p", "480p"] {
+            assert!(root.join(format!("u/{rung}/{rung}-aaaaaaaaaaaa-00000.ts")).exists(), "deleted before the wait");
+            std::fs::write(root.join(format!("u/{rung}/index.m3u8")), format!("{rung}-aaaaaaaaaaaa-00000.ts")).unwrap();
+        }
+    };
+    let clock = Arc::new(FakeClock::at(1003));
+    *clock.on_sleep.lock().unwrap() = Some(Box::new(commit));
+    let mut next = scene.journal().await;
+    next.clock = clock.clone();
+    next.recover(&scene.stores, &LABELS()).await.unwrap();
+    assert_eq!(clock.unix_seconds(), 1000 + COMMIT_LEASE.as_secs());
+    let pieces = BEFORE_MASTER.map(|(key, _)| key);
+    assert!(pieces.iter().all(|key| scene.objects().iter().any(|found| found == key)), "{:?}", scene.objects());
+    assert!(next.published(&scene.stores, &source(), "plan").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn recovery_does_not_wait_for_a_lease_that_is_over() {
+    let scene = Scene::new();
+    killed_before_the_master(&scene).await;
+    let clock = Arc::new(FakeClock::at(1000 + COMMIT_LEASE.as_secs()));
+    *clock.on_sleep.lock().unwrap() = Some(Box::new(|| panic!("it waits")));
+    let mut next = scene.journal().await;
+    next.clock = clock;
+    next.recover(&scene.stores, &LABELS()).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_journal_can_be_used_while_recovery_waits() {
+    let scene = Scene::new();
+    let mut live = scene.journal().await;
+    live.clock = Arc::new(FakeClock::at(1000));
+    live.begin(attempt(AAA)).await.unwrap();
+    stage_all(&live).await;
+    let clock = Arc::new(FakeClock::at(1000));
+    let mut next = scene.journal().await;
+    next.clock = clock.clone();
+    let next = Arc::new(next);
+    let during = Arc::clone(&next);
+    *clock.on_sleep.lock().unwrap() = Some(Box::new(move || drop(during.record.try_lock().expect("it is locked"))));
+    next.recover(&scene.stores, &LABELS()).await.unwrap();
+    assert!(clock.on_sleep.lock().unwrap().is_none(), "it did not wait");
+}
+
+#[tokio::test]
+async fn recovery_deletes_all_segments_of_a_film() {
+    let scene = Scene::new();
+    scene.journal().await.begin(attempt(AAA)).await.unwrap();
+    for number in 0..100 {
+        scene.write(&format!("u/720p/720p-aaaaaaaaaaaa-{number:05}.ts"), "s");
+    }
+    scene.journal().await.recover(&scene.stores, &LABELS()).await.unwrap();
+    assert!(scene.objects().is_empty(), "{:?}", scene.objects());
+}
+
+#[tokio::test]
+async fn the_probe_of_an_original_without_a_tag_is_never_reused() {
+    let scene = Scene::new();
+    let journal = scene.journal().await;
+    for (tag, reused) in [(Some("v1".to_owned()), true), (None, false)] {
+        let version = SourceVersion { tag, ..source() };
+        journal.keep_probed(version.clone(), &serde_json::json!({"width": 1})).await;
+        let info: Option<serde_json::Value> = journal.probed(&version).await;
+        assert_eq!(info.is_some(), reused, "{version:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_publication_of_an_original_without_a_tag_is_never_reused() {
+    let scene = Scene::new();
+    scene.write("u/thumb.jpg", "jpg");
+    for (tag, reused) in [(Some("v1".to_owned()), true), (None, false)] {
+        let journal = scene.journal().await;
+        let version = SourceVersion { tag, ..source() };
+        journal.begin(attempt(AAA)).await.unwrap();
+        let published = Published { source: version.clone(), ..published(AAA, &[("u/thumb.jpg", 3)]) };
+        journal.staged(published, Vec::new()).await.unwrap();
+        journal.finish(&scene.stores, &LABELS(), AAA).await.unwrap();
+        let known = journal.published(&scene.stores, &version, "plan").await.unwrap();
+        assert_eq!(known.is_some(), reused, "{version:?}");
+    }
 }
 
 #[tokio::test]

@@ -47,13 +47,13 @@ async fn r2_refuses_parts_of_unequal_size_and_others_take_them() {
         let answer = in_parts(&server, &[PART, PART + 1, 10]).await;
         assert_eq!(answer.is_ok(), taken, "{personality:?}: {answer:?}");
         assert!(answer.is_ok() || answer.unwrap_err().contains("10048"));
-        // All of them refuse small ones.
+        // All of them refuse small parts.
         assert!(in_parts(&server, &[PART - 1, 10]).await.unwrap_err().contains("EntityTooSmall"));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b2_knows_no_conditions_and_the_others_keep_them() {
+async fn b2_has_no_conditional_writes_and_the_others_do() {
     for (personality, code) in [
         (Personality::R2, "PreconditionFailed"),
         (Personality::B2, "not possible"),
@@ -69,7 +69,7 @@ async fn b2_knows_no_conditions_and_the_others_keep_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn checksums_that_the_sdk_likes_to_add_are_refused() {
+async fn checksums_that_the_sdk_adds_by_default_are_refused() {
     for personality in [Personality::R2, Personality::B2] {
         let server = S3Server::start(personality);
         let put = bare(&server).put_object().bucket(BUCKET).key("o").checksum_algorithm(ChecksumAlgorithm::Crc32);
@@ -80,7 +80,7 @@ async fn checksums_that_the_sdk_likes_to_add_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_throttled_link_takes_its_time_both_ways() {
+async fn a_throttled_link_is_slow_both_ways() {
     let (server, store) = pair(Personality::Plain);
     server.throttle(Some(400_000));
     let folder = tempfile::tempdir().unwrap();
