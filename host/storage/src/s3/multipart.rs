@@ -29,7 +29,7 @@ impl Upload {
         }
         let open = open(&upload).await?;
         match open.send(&upload).await {
-            Ok(parts) => Ok(Box::new(CompleteUpload { upload, open, parts })),
+            Ok(parts) => Ok(Box::new(SentUpload { upload, open, parts })),
             Err(error) => {
                 open.abort().await;
                 Err(error)
@@ -172,14 +172,14 @@ impl Part {
 }
 
 /// An open upload with all its parts sent.
-struct CompleteUpload {
+struct SentUpload {
     upload: Arc<Upload>,
     open: OpenUpload,
     parts: Vec<CompletedPart>,
 }
 
 #[async_trait::async_trait]
-impl Prepared for CompleteUpload {
+impl Prepared for SentUpload {
     fn length(&self) -> u64 {
         self.upload.length()
     }
