@@ -141,10 +141,13 @@ mod tests {
         std::fs::write(folder.path().join("b"), &sealed).unwrap();
         assert!(foreign(&ours, "b").await, "copied");
         for at in 0..sealed.len() {
-            let mut changed = sealed.clone();
-            changed[at] ^= 1;
-            std::fs::write(&path, &changed).unwrap();
-            assert!(foreign(&ours, "a").await, "byte {at} changed");
+            // The second turns a lower-case hex digit into an upper-case one.
+            for change in [1, 0x20] {
+                let mut changed = sealed.clone();
+                changed[at] ^= change;
+                std::fs::write(&path, &changed).unwrap();
+                assert!(foreign(&ours, "a").await, "byte {at} changed by {change}");
+            }
             std::fs::write(&path, &sealed[..at]).unwrap();
             assert!(foreign(&ours, "a").await, "cut off at {at}");
         }
