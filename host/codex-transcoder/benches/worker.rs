@@ -16,7 +16,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use sha2::Digest;
-use storage::s3::{Dialect, Patience, S3Settings, S3Store};
+use storage::s3::{Dialect, S3Settings, S3Store, Timeouts};
 use storage::{Body, Key, ObjectMeta, Store};
 use testkit::platform::{PATIENCE, Platform, Worker};
 use testkit::{fixtures, s3};
@@ -251,7 +251,7 @@ fn upload_large(endpoint: &str) {
         part_size: 16 << 20,
         multipart_above: 64 << 20,
         at_once: 4,
-        patience: Patience::default(),
+        timeouts: Timeouts::default(),
     });
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {

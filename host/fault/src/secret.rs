@@ -1,18 +1,32 @@
-//! A text that is never shown.
+//! Secrets that can't end up in a message or a log by accident.
 
 use std::fmt;
 
-/// Neither `Debug` nor `Display` shows it. [`Self::expose`] is the only access, so every use can be found.
+/// A secret. `Debug` and `Display` print `***`; only [`Self::expose`] returns it, so every use is easy to find.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SecretText(String);
 
 impl SecretText {
+    /// Wraps a secret.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
+    /// The secret itself.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<String> for SecretText {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl From<&str> for SecretText {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
     }
 }
 
@@ -33,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_not_shown_unless_it_is_asked_for() {
+    fn a_secret_is_printed_only_when_it_is_exposed() {
         let secret = SecretText::new("geheim");
         assert_eq!(format!("{secret} {secret:?} {:?}", Some(&secret)), "*** SecretText(***) Some(SecretText(***))");
         assert_eq!(secret.expose(), "geheim");

@@ -14,7 +14,7 @@ use media::info::MediaInfo;
 use media::plan::{Plan, PlanError};
 use media::probe::Declared;
 use policy::HostCalls;
-use publish::Stage;
+use publish::PieceKind;
 use storage::{Body, Destination, ObjectMeta};
 use webhook::{DeliveryObserver, EventKind, JobWebhooks, Scheme};
 
@@ -121,7 +121,7 @@ impl HostCalls for JobHost {
     async fn put(&mut self, object: Destination, content_type: String, content: Vec<u8>) -> Result<(), Failure> {
         let meta = ObjectMeta {
             content_type: printable(&content_type, 128),
-            ..self.means.labels.of(&object.key, Stage::Object)
+            ..self.means.labels.of(&object.key, PieceKind::Object)
         };
         let store = self.means.stores.get(&object.store).map_err(refused)?;
         store.put(&object.key, Body::Bytes(content), &meta).await.map(drop).map_err(refused)

@@ -319,7 +319,7 @@ impl Job<'_> {
 
     /// The stores that the policy may write to.
     fn writable(&self) -> Vec<String> {
-        self.host.stores.names().into_iter().filter(|name| name != ORIGINALS).collect()
+        self.host.stores.writable_names()
     }
 
     fn recorder(&self) -> Option<Arc<dyn JobRecording>> {

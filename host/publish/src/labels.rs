@@ -1,38 +1,36 @@
-//! How published objects are served and what is noted with them.
+//! HTTP headers and user metadata of published objects.
 
 use std::collections::BTreeMap;
 
 use storage::{Key, ObjectMeta};
 
-use super::Stage;
+use crate::PieceKind;
 
-/// Values of the HTTP header Cache-Control; none leaves it to the store.
+/// Values of `Cache-Control`; `None` leaves it to the store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CacheRules {
-    /// Of segments. Their names are never used twice, so they may be kept for good.
+    /// Segment names are never reused, so caches may keep segments for ever.
     pub segments: Option<String>,
-    /// Of playlists, which a later publication replaces.
+    /// A later publication replaces the playlists.
     pub playlists: Option<String>,
-    /// Of everything else.
+    /// Everything else.
     pub objects: Option<String>,
 }
 
-/// What all objects of a job carry.
+/// What all objects of a job have in common.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Labels {
-    /// How long they may be kept.
     pub cache: CacheRules,
-    /// Kept by the store with every object.
+    /// User metadata, stored with every object.
     pub notes: BTreeMap<String, String>,
 }
 
 impl Labels {
-    /// Of one object.
-    pub fn of(&self, key: &Key, stage: Stage) -> ObjectMeta {
-        let cache_control = match stage {
-            Stage::Segment => &self.cache.segments,
-            Stage::Object => &self.cache.objects,
-            Stage::MediaPlaylist | Stage::Master => &self.cache.playlists,
+    pub fn of(&self, key: &Key, kind: PieceKind) -> ObjectMeta {
+        let cache_control = match kind {
+            PieceKind::Segment => &self.cache.segments,
+            PieceKind::Object => &self.cache.objects,
+            PieceKind::MediaPlaylist | PieceKind::Master => &self.cache.playlists,
         };
         ObjectMeta {
             content_type: key.content_type().to_owned(),

@@ -1,10 +1,11 @@
-//! Publishing what a job made: everything that is named before whatever names it.
+//! Publishes the files of a job, so that viewers never see a playlist that names a missing object.
 //!
-//! Everything is brought to its store before any name changes. Segments have names that no publication used before, so
-//! they may be seen at once, the first of them while later ones are encoded. Then the objects that stand alone are shown,
-//! then the media playlists, and the master last. At every moment a viewer who can read a playlist can read all that it
-//! names: of this publication or of the one before.
+//! First everything is uploaded without changing anything that viewers can see. Segments are visible at once, some even
+//! while later ones are being encoded, because their names are new and nothing names them yet. Then the rest is committed
+//! in order: standalone objects, media playlists, master playlists. At every moment a viewer who can read a playlist can
+//! read everything that it names, whether of this publication or of the previous one.
 
+#![allow(missing_docs, reason = "items of the host say what they are by their names")]
 #![cfg_attr(
     test,
     allow(
@@ -16,61 +17,49 @@
     )
 )]
 
-mod early;
+mod concurrent;
 pub mod journal;
 mod labels;
+mod segment_uploader;
 mod stage;
 
-pub use early::{Early, Family, Uploaded};
 use fault::{Code, Fault, codes};
 pub use labels::{CacheRules, Labels};
+pub use segment_uploader::{RungUpload, SegmentUploader, UploadedSegments};
 pub use stage::{Staged, stage};
 use storage::{Body, Destination, StoreError};
 
-/// When a piece is written, the earliest first.
+/// What a piece is. Pieces are committed in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
-    /// Named only by a playlist, under a name of its own.
+pub enum PieceKind {
+    /// Has a name of its own, which only a media playlist names.
     Segment,
     /// Stands alone: a file, a picture, a sidecar.
     Object,
-    /// Names segments.
     MediaPlaylist,
-    /// Names media playlists.
     Master,
 }
 
-/// Something to write.
+/// One object of a publication.
 #[derive(Clone, Debug)]
 pub struct Piece {
-    /// Where it goes.
     pub to: Destination,
-    /// What it is.
     pub body: Body,
-    /// When it is written.
-    pub stage: Stage,
+    pub kind: PieceKind,
 }
 
-/// Why a publication did not come about.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
-    /// A store failed.
     #[error("publishing to the store `{store}` failed")]
-    Store {
-        /// Its name.
-        store: String,
-        /// What it said.
-        source: StoreError,
-    },
-    /// The job was called off.
-    #[error("the job was called off before it was published")]
+    Store { store: String, source: StoreError },
+    #[error("the job was cancelled before it was published")]
     Cancelled,
-    /// Showing it took too long, so that another worker may have begun to clean up.
-    #[error("the stores took too long to show what they have; nothing that plays was replaced")]
+    /// The commit lease expired, so another worker may have begun to clean up.
+    #[error("the stores took too long to commit the publication; no playlist was replaced")]
     TooLate,
-    /// A fault of ours.
-    #[error("a write was lost: {0}")]
-    Lost(#[from] tokio::task::JoinError),
+    /// A bug of ours.
+    #[error("an upload task panicked: {0}")]
+    Panicked(#[from] tokio::task::JoinError),
 }
 
 impl Fault for PublishError {
@@ -79,7 +68,7 @@ impl Fault for PublishError {
             Self::Store { source, .. } => source.code(),
             Self::Cancelled => &codes::job::CANCELLED,
             Self::TooLate => &codes::storage::TOO_SLOW,
-            Self::Lost(_) => &codes::host::BUG,
+            Self::Panicked(_) => &codes::host::BUG,
         }
     }
 }
@@ -87,14 +76,14 @@ impl Fault for PublishError {
 /// Hex digits of a publication's name: 48 random bits.
 const NAME_LENGTH: usize = 12;
 
-/// A name for one publication, never used before: it is in the names of its segments.
+/// A new name for a publication. The names of its segments contain it.
 pub fn fresh_name() -> String {
     let mut name = uuid::Uuid::new_v4().simple().to_string();
     name.truncate(NAME_LENGTH);
     name
 }
 
-/// Whether a text can be what [`fresh_name`] made.
+/// Whether [`fresh_name`] could have made this name.
 pub fn is_publication_name(name: &str) -> bool {
     name.len() == NAME_LENGTH && name.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'))
 }

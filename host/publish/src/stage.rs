@@ -1,6 +1,6 @@
-//! From files in the work directory to objects that can be read: brought first, shown afterwards.
+//! Two-phase publication: [`stage`] uploads every piece, [`Staged::commit`] makes them visible.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,46 +8,54 @@ use storage::{Body, Destination, Key, ObjectMeta, Prepared, Store, StoreError, S
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::early::Uploaded;
-use super::{Labels, Piece, PublishError, Stage};
+use crate::concurrent::delete_unreferenced;
+use crate::segment_uploader::UploadedSegments;
+use crate::{Labels, Piece, PieceKind, PublishError};
 
-/// Writes at the same time. Arbitrary, above one: enough to hide a store's latency, few enough for a small disk.
-pub(super) const AT_ONCE: usize = 8;
+/// Arbitrary, above one: enough to hide a store's latency, few enough for a small disk.
+const CONCURRENT_UPLOADS: usize = 8;
 
-/// A publication that is in its stores, whole, and that nobody can find yet.
+/// A complete publication in its stores. Nothing that viewers can see has changed yet.
 pub struct Staged {
     stores: Stores,
-    ready: Vec<Ready>,
+    pieces: Vec<StagedPiece>,
 }
 
-/// A piece that is in its store and not shown yet.
-struct Ready {
+struct StagedPiece {
     to: Destination,
-    stage: Stage,
+    kind: PieceKind,
     object: Box<dyn Prepared>,
 }
 
-/// Brings all pieces to their stores; all of them, or none. Nothing of an earlier publication has changed after it,
-/// whether it succeeds, fails or is called off.
+struct WaitingPiece {
+    piece: Piece,
+    /// The length of the segment, if an early upload of it is still current.
+    uploaded: Option<u64>,
+}
+
+/// Uploads every piece, or none. On success, error or cancellation the previous publication is untouched.
 pub async fn stage(
     stores: &Stores,
     pieces: Vec<Piece>,
-    uploaded: Uploaded,
+    uploaded: UploadedSegments,
     labels: &Labels,
     cancel: &CancellationToken,
 ) -> Result<Staged, PublishError> {
-    let mut waiting = pieces;
-    // Taken from the end: the largest first, so that the longest upload is not the last to begin.
-    waiting.sort_by_cached_key(|piece| length(&piece.body));
-    let mut segments: BTreeSet<Destination> = uploaded.begun();
-    let unneeded = segments.clone();
-    let unneeded = unneeded.into_iter().filter(|to| !waiting.iter().any(|piece| piece.to == *to)).collect::<Vec<_>>();
-    let mut running: JoinSet<Result<Ready, PublishError>> = JoinSet::new();
-    let mut ready = Vec::new();
+    let mut segments: BTreeSet<Destination> = uploaded.destinations();
+    let unneeded: Vec<Destination> = {
+        let needed: HashSet<&Destination> = pieces.iter().map(|piece| &piece.to).collect();
+        segments.iter().filter(|to| !needed.contains(to)).cloned().collect()
+    };
     let mut outcome = Ok(());
+    let mut waiting = in_upload_order(pieces, uploaded).await.unwrap_or_else(|panicked| {
+        outcome = Err(panicked.into());
+        Vec::new()
+    });
+    let mut running: JoinSet<Result<StagedPiece, PublishError>> = JoinSet::new();
+    let mut staged = Vec::new();
     loop {
-        while outcome.is_ok() && running.len() < AT_ONCE {
-            let Some(piece) = waiting.pop() else { break };
+        while outcome.is_ok() && running.len() < CONCURRENT_UPLOADS {
+            let Some(WaitingPiece { piece, uploaded }) = waiting.pop() else { break };
             let store = match stores.get(&piece.to.store) {
                 Ok(store) => store,
                 Err(source) => {
@@ -55,23 +63,23 @@ pub async fn stage(
                     break;
                 }
             };
-            if piece.stage == Stage::Segment {
+            if piece.kind == PieceKind::Segment {
                 segments.insert(piece.to.clone());
-                if let Some(length) = uploaded.still_good(&piece) {
-                    let object = Box::new(Shown { store, key: piece.to.key.clone(), length });
-                    ready.push(Ready { to: piece.to, stage: piece.stage, object });
+                if let Some(length) = uploaded {
+                    let object = Box::new(StoredSegment { store, key: piece.to.key.clone(), length });
+                    staged.push(StagedPiece { to: piece.to, kind: piece.kind, object });
                     continue;
                 }
             }
-            let meta = labels.of(&piece.to.key, piece.stage);
-            running.spawn(prepare(store, piece, meta));
+            let meta = labels.of(&piece.to.key, piece.kind);
+            running.spawn(upload(store, piece, meta));
         }
         tokio::select! {
             joined = running.join_next() => match joined {
                 None => break,
-                Some(Ok(Ok(one))) => ready.push(one),
+                Some(Ok(Ok(piece))) => staged.push(piece),
                 Some(Ok(Err(error))) => outcome = outcome.and(Err(error)),
-                Some(Err(lost)) => outcome = outcome.and(Err(lost.into())),
+                Some(Err(panicked)) => outcome = outcome.and(Err(panicked.into())),
             },
             () = cancel.cancelled(), if outcome.is_ok() => {
                 outcome = Err(PublishError::Cancelled);
@@ -84,80 +92,122 @@ pub async fn stage(
     }
     match outcome {
         Ok(()) => {
-            remove(stores, unneeded).await;
-            // They became ready in any order.
-            ready.sort_by_key(|piece| piece.stage);
-            Ok(Staged { stores: stores.clone(), ready })
+            delete_unreferenced(stores, unneeded).await;
+            // Uploads finish in any order.
+            staged.sort_by_key(|piece| piece.kind);
+            Ok(Staged { stores: stores.clone(), pieces: staged })
         }
         Err(error) => {
-            for piece in ready.into_iter().filter(|piece| piece.stage != Stage::Segment) {
+            for piece in staged.into_iter().filter(|piece| piece.kind != PieceKind::Segment) {
                 piece.object.discard().await;
             }
-            remove(stores, segments).await;
+            delete_unreferenced(stores, segments).await;
             Err(error)
         }
     }
 }
 
+/// Sorts the smallest piece to the front. Uploads take from the end: the largest must not be the last to begin.
+async fn in_upload_order(
+    pieces: Vec<Piece>,
+    uploaded: UploadedSegments,
+) -> Result<Vec<WaitingPiece>, tokio::task::JoinError> {
+    let sort = move || {
+        let mut waiting: Vec<WaitingPiece> = pieces
+            .into_iter()
+            .map(|piece| WaitingPiece { uploaded: uploaded.length_if_current(&piece), piece })
+            .collect();
+        waiting.sort_by_cached_key(|waiting| length(&waiting.piece.body));
+        waiting
+    };
+    tokio::task::spawn_blocking(sort).await
+}
+
+/// Only for the order, so an unreadable file counts as empty. Its upload fails later, with a reason.
+fn length(body: &Body) -> u64 {
+    match body {
+        Body::Bytes(bytes) => bytes.len() as u64,
+        Body::File(path) => std::fs::metadata(path).map_or(0, |found| found.len()),
+    }
+}
+
+async fn upload(store: Arc<dyn Store>, piece: Piece, meta: ObjectMeta) -> Result<StagedPiece, PublishError> {
+    let object = if piece.kind == PieceKind::Segment {
+        let put = store.put(&piece.to.key, piece.body, &meta).await;
+        put.map(|length| Box::new(StoredSegment { store, key: piece.to.key.clone(), length }) as Box<dyn Prepared>)
+    } else {
+        store.prepare(&piece.to.key, piece.body, &meta).await
+    };
+    match object {
+        Ok(object) => Ok(StagedPiece { to: piece.to, kind: piece.kind, object }),
+        Err(source) => Err(PublishError::Store { store: piece.to.store, source }),
+    }
+}
+
 impl Staged {
-    /// Every object of it with its length in bytes, segments first, the master last.
+    /// Every object with its length in bytes, in the order of the commits.
     pub fn objects(&self) -> Vec<(Destination, u64)> {
-        self.ready.iter().map(|piece| (piece.to.clone(), piece.object.length())).collect()
+        self.pieces.iter().map(|piece| (piece.to.clone(), piece.object.length())).collect()
     }
 
-    /// Shows everything, in the order of the stages. That needs no room and next to no time, and is carried through
-    /// because stopping half-way helps nobody. Should a store fail even then, the order keeps every playlist true.
+    /// Makes every piece visible, in the order of [`PieceKind`]. That needs no space and little time, and can't be
+    /// cancelled: half a publication helps nobody. If a store fails all the same, the order guarantees that every
+    /// visible playlist is complete.
     ///
-    /// The first playlist is shown by `deadline` or not at all: whoever takes the job over cleans up after that.
+    /// After `deadline` no first playlist is committed, because another worker may have taken over the job and be
+    /// cleaning up.
     pub async fn commit(self, deadline: Instant) -> Result<(), PublishError> {
-        let mut shown_segments = Vec::new();
-        let mut shown = Stage::Segment;
+        let mut segments = Vec::new();
+        let mut committed = PieceKind::Segment;
         let mut failed = None;
-        for piece in self.ready {
+        for piece in self.pieces {
             if failed.is_some() {
                 piece.object.discard().await;
                 continue;
             }
-            if piece.stage > Stage::Object && shown < Stage::MediaPlaylist && Instant::now() > deadline {
+            if piece.kind > PieceKind::Object && committed < PieceKind::MediaPlaylist && Instant::now() > deadline {
                 piece.object.discard().await;
-                failed = Some((Stage::Object, PublishError::TooLate));
+                failed = Some((PieceKind::Object, PublishError::TooLate));
                 continue;
             }
-            shown = shown.max(piece.stage);
+            committed = committed.max(piece.kind);
             match piece.object.commit().await {
-                Ok(()) if piece.stage == Stage::Segment => shown_segments.push(piece.to),
+                Ok(()) if piece.kind == PieceKind::Segment => segments.push(piece.to),
                 Ok(()) => {}
-                Err(source) => failed = Some((piece.stage, PublishError::Store { store: piece.to.store, source })),
+                Err(source) => failed = Some((piece.kind, PublishError::Store { store: piece.to.store, source })),
             }
         }
         match failed {
             None => Ok(()),
-            Some((stage, error)) => {
-                if stage <= Stage::Object {
-                    remove(&self.stores, shown_segments).await;
+            Some((kind, error)) => {
+                if kind <= PieceKind::Object {
+                    delete_unreferenced(&self.stores, segments).await;
                 }
                 Err(error)
             }
         }
     }
 
-    /// Removes everything again.
+    /// Deletes every piece.
     pub async fn discard(self) {
-        for piece in self.ready {
+        let (segments, others): (Vec<_>, Vec<_>) =
+            self.pieces.into_iter().partition(|piece| piece.kind == PieceKind::Segment);
+        for piece in others {
             piece.object.discard().await;
         }
+        delete_unreferenced(&self.stores, segments.into_iter().map(|piece| piece.to)).await;
     }
 }
 
-/// A segment: under its own name at once, because nobody knows the name yet.
-struct Shown {
+/// A segment that is in its store under its final name.
+struct StoredSegment {
     store: Arc<dyn Store>,
     key: Key,
     length: u64,
 }
 
 #[async_trait::async_trait]
-impl Prepared for Shown {
+impl Prepared for StoredSegment {
     fn length(&self) -> u64 {
         self.length
     }
@@ -167,49 +217,9 @@ impl Prepared for Shown {
     }
 
     async fn discard(self: Box<Self>) {
-        remove_one(&self.store, &self.key).await;
-    }
-}
-
-async fn prepare(store: Arc<dyn Store>, piece: Piece, meta: ObjectMeta) -> Result<Ready, PublishError> {
-    let object = if piece.stage == Stage::Segment {
-        let put = store.put(&piece.to.key, piece.body, &meta).await;
-        put.map(|length| Box::new(Shown { store, key: piece.to.key.clone(), length }) as Box<dyn Prepared>)
-    } else {
-        store.prepare(&piece.to.key, piece.body, &meta).await
-    };
-    match object {
-        Ok(object) => Ok(Ready { to: piece.to, stage: piece.stage, object }),
-        Err(source) => Err(PublishError::Store { store: piece.to.store, source }),
-    }
-}
-
-/// Removes objects, some at a time.
-pub(super) async fn remove(stores: &Stores, objects: impl IntoIterator<Item = Destination>) {
-    let mut running = JoinSet::new();
-    for to in objects {
-        if running.len() >= AT_ONCE {
-            running.join_next().await;
+        if let Err(error) = self.store.delete(&self.key).await {
+            tracing::warn!(key = %self.key, %error, "an unreferenced segment could not be deleted");
         }
-        if let Ok(store) = stores.get(&to.store) {
-            running.spawn(async move { remove_one(&store, &to.key).await });
-        }
-    }
-    while running.join_next().await.is_some() {}
-}
-
-/// What can't be removed is only clutter, so it is logged and left.
-async fn remove_one(store: &Arc<dyn Store>, key: &Key) {
-    if let Err(error) = store.delete(key).await {
-        tracing::warn!(%key, %error, "a segment that nothing names could not be removed");
-    }
-}
-
-/// For the order alone: a file that can't be looked at fails later, with a reason.
-fn length(body: &Body) -> u64 {
-    match body {
-        Body::Bytes(bytes) => bytes.len() as u64,
-        Body::File(path) => std::fs::metadata(path).map_or(0, |found| found.len()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! A store that counts what goes through it, for one job's report.
+//! A store that counts the bytes that pass through it, for one job's report.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Body, Key, ObjectInfo, ObjectMeta, Prepared, Store, StoreError};
 
-/// Bytes that a job moved.
+/// Bytes that a job transferred.
 #[derive(Debug, Default)]
 pub struct Traffic {
     read: AtomicU64,
@@ -14,18 +14,17 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Bytes brought here.
+    /// Bytes downloaded.
     pub fn read(&self) -> u64 {
         self.read.load(Ordering::Relaxed)
     }
 
-    /// Bytes brought to a store, those that were discarded afterwards among them.
+    /// Bytes uploaded, including uploads that were discarded afterwards.
     pub fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
     }
 }
 
-/// Counts for another store.
 #[derive(Debug)]
 pub struct Counted {
     inner: Arc<dyn Store>,
@@ -33,7 +32,6 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// Adds to `traffic`.
     pub fn new(inner: Arc<dyn Store>, traffic: Arc<Traffic>) -> Self {
         Self { inner, traffic }
     }
@@ -96,7 +94,7 @@ mod tests {
     use crate::LocalDirectory;
 
     #[tokio::test]
-    async fn bytes_are_counted_both_ways() {
+    async fn uploaded_and_downloaded_bytes_are_counted_apart() {
         let folder = tempfile::tempdir().unwrap();
         let traffic = Arc::new(Traffic::default());
         let store = Counted::new(Arc::new(LocalDirectory::open(folder.path()).unwrap()), Arc::clone(&traffic));

@@ -1,4 +1,4 @@
-//! Names of objects, checked once.
+//! Object keys, validated when they are made.
 
 use std::fmt;
 
@@ -7,31 +7,29 @@ use icu_properties::CodePointMapData;
 use icu_properties::props::GeneralCategory;
 use serde::{Deserialize, Serialize};
 
+use super::escaped;
 use super::local::UNFINISHED;
 
-/// Longest key in bytes: receivers store keys of up to 500 characters.
+/// In bytes. Webhook receivers store keys of up to 500 characters.
 const MAX_BYTES: usize = 512;
 
-/// What the first segment of the host's own records begins with. A creator id has no dot, so no creator's prefix is one.
+/// Begins the first segment of the host's own records. Creator ids have no dot, so no creator's prefix collides with it.
 pub const RESERVED: &str = ".codex";
 
-/// The name of an object: segments parted by `/`, safe as a path below a folder and in a URL.
+/// An object's name: segments separated by `/`. Safe as a path below a folder and in a URL.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Key(String);
 
-/// Why a text is not a key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{shown}` can't be the name of an object: {reason}")]
+#[error("`{text}` can't be the name of an object: {reason}")]
 pub struct BadKey {
-    /// The text, escaped and shortened.
-    pub shown: String,
-    /// What is wrong with it.
+    /// Escaped and shortened.
+    pub text: String,
     pub reason: &'static str,
 }
 
 impl Key {
-    /// Checks a text.
     pub fn parse(text: &str) -> Result<Self, BadKey> {
         let reason = if text.is_empty() {
             Some("it is empty")
@@ -40,7 +38,7 @@ impl Key {
         } else if text.chars().any(char::is_control) {
             Some("it has a control character")
         } else if text.chars().any(is_invisible) {
-            Some("it has an invisible character that changes how text is shown")
+            Some("it has an invisible character that changes how text is displayed")
         } else if text.contains(['\\', '?', '#', '%']) {
             Some(r"it has one of \ ? # %")
         } else if text.split('/').any(|part| matches!(part, "" | "." | "..")) {
@@ -50,32 +48,28 @@ impl Key {
         };
         match reason {
             None => Ok(Self(text.to_owned())),
-            Some(reason) => {
-                let shown = text.chars().take(80).flat_map(char::escape_default).collect();
-                Err(BadKey { shown, reason })
-            }
+            Some(reason) => Err(BadKey { text: escaped(text, 80), reason }),
         }
     }
 
-    /// The key without differences of case, of normal form and of compatibility forms. Two keys with the same folded
-    /// form are one object on a file system that ignores such differences, and look alike to a person everywhere.
+    /// The key with case, Unicode normal form and compatibility forms folded away. Keys with the same folded form look
+    /// alike to a person, and are the same file on a case-insensitive or normalising file system.
     pub fn folded(&self) -> String {
         fold(&self.0)
     }
 
-    /// Whether the key belongs to the host's own records: a segment begins with [`RESERVED`] in any case or normal form,
-    /// or with the mark of files that a directory store is still writing.
+    /// Whether the key is reserved for the host: a segment begins with [`RESERVED`], or with [`UNFINISHED`] as the
+    /// temporary files of a directory store do, in any case or normal form.
     pub fn is_reserved(&self) -> bool {
         let folded = self.folded();
         folded.split('/').any(|segment| segment.starts_with(RESERVED) || segment.starts_with(UNFINISHED))
     }
 
-    /// As text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The key of an object in the same folder.
+    /// The key of the object `name` in the same folder.
     pub fn sibling(&self, name: &str) -> Result<Self, BadKey> {
         match self.0.rsplit_once('/') {
             Some((folder, _)) => Self::parse(&format!("{folder}/{name}")),
@@ -83,13 +77,13 @@ impl Key {
         }
     }
 
-    /// Whether another object is in the same folder.
+    /// Whether both objects are in the same folder.
     pub fn is_beside(&self, other: &Key) -> bool {
         let folder = |key: &Key| key.0.rsplit_once('/').map_or(0, |(folder, _)| folder.len());
         self.0.get(..folder(self)) == other.0.get(..folder(other))
     }
 
-    /// What a playlist at this key writes to name `other`, relative to itself.
+    /// The relative path by which a playlist at this key refers to `other`.
     pub fn relative(&self, other: &Key) -> String {
         let mine: Vec<&str> = self.0.split('/').collect();
         let theirs: Vec<&str> = other.0.split('/').collect();
@@ -102,7 +96,7 @@ impl Key {
         up.chain(down).collect::<Vec<_>>().join("/")
     }
 
-    /// The media type that players and browsers expect, by the key's ending.
+    /// By file extension.
     pub fn content_type(&self) -> &'static str {
         match self.0.rsplit_once('.').map(|(_, ending)| ending) {
             Some("m3u8") => "application/vnd.apple.mpegurl",
@@ -117,8 +111,8 @@ impl Key {
     }
 }
 
-/// Format characters (bidirectional overrides and kin) and line separators. The two joiners stay: emoji and several
-/// scripts need them, and [`fold`] ignores them.
+/// Format characters (such as bidirectional overrides) and line separators. The two joiners are allowed because emoji and
+/// several scripts need them; [`fold`] ignores them.
 fn is_invisible(c: char) -> bool {
     let category = CodePointMapData::<GeneralCategory>::new().get(c);
     let breaks = matches!(
@@ -131,11 +125,12 @@ fn is_invisible(c: char) -> bool {
 /// Zero width non-joiner and joiner.
 const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
 
-/// Compatibility decomposition, full case folding by way of upper case (`ß` and `SS`, `ς` and `Σ`), decomposition again.
+/// NFKD, then full case folding by way of upper case (`ß` and `ẞ` equal `SS`, `ς` equals `Σ`), then NFKD again.
 fn fold(text: &str) -> String {
     let nfkd = DecomposingNormalizerBorrowed::new_nfkd();
-    let shown = nfkd.normalize_iter(text.chars().filter(|c| !JOINERS.contains(c)));
-    let cased = shown.flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+    let decomposed = nfkd.normalize_iter(text.chars().filter(|c| !JOINERS.contains(c)));
+    // Upper case alone would leave `ẞ` as it is.
+    let cased = decomposed.flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase);
     nfkd.normalize_iter(cased).collect()
 }
 
@@ -155,6 +150,8 @@ impl fmt::Display for Key {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -168,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_that_change_how_a_name_is_shown_are_refused() {
+    fn characters_that_change_how_a_name_is_displayed_are_refused() {
         for bad in ["a/\u{202e}gpj.exe", "a/\u{200b}b", "a/\u{feff}b", "a/\u{2066}b", "a/\u{2028}b", "a/\u{ad}b"] {
             assert!(Key::parse(bad).is_err(), "{bad:?} was taken");
         }
@@ -209,6 +206,7 @@ mod tests {
             ("u/\u{e9}", "u/e\u{301}"),
             ("u/\u{fb01}", "u/fi"),
             ("u/STRASSE", "u/stra\u{df}e"),
+            ("u/STRASSE", "u/STRA\u{1e9e}E"),
             ("u/\u{3c3}\u{3c2}", "u/\u{3a3}\u{3a3}"),
             ("u/a\u{200d}b", "u/ab"),
         ] {
@@ -218,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_shows_control_characters_escaped() {
+    fn a_refusal_escapes_control_characters() {
         assert!(Key::parse("a\u{1b}[2Jb").unwrap_err().to_string().contains(r"\u{1b}[2J"));
     }
 
@@ -237,5 +235,97 @@ mod tests {
         assert_eq!(relative("u/a/master.m3u8", "u/b/index.m3u8"), "../b/index.m3u8");
         assert_eq!(relative("master.m3u8", "index.m3u8"), "index.m3u8");
         assert_eq!(relative("a/b", "a"), "../a");
+    }
+
+    #[test]
+    fn folding_a_second_time_changes_nothing() {
+        for c in '\0'..=char::MAX {
+            let once = fold(c.encode_utf8(&mut [0; 4]));
+            assert_eq!(fold(&once), once, "{c:?}");
+        }
+    }
+
+    fn arbitrary_key() -> impl Strategy<Value = Key> {
+        let segment = prop_oneof![
+            "[a-zA-Z0-9._-]{1,8}",
+            "\\PC{1,6}",
+            "(?i)\\.codex[a-z-]{0,3}",
+            "(?i)\\.unfinished-[0-9]{0,3}",
+            Just("a".to_owned()),
+        ];
+        let text = proptest::collection::vec(segment, 1..5).prop_map(|segments| segments.join("/"));
+        text.prop_filter_map("not a key", |text| Key::parse(&text).ok())
+    }
+
+    /// What a URL parser makes of a relative reference.
+    fn resolve(base: &Key, reference: &str) -> String {
+        let mut segments: Vec<&str> = base.as_str().split('/').collect();
+        segments.pop();
+        for segment in reference.split('/') {
+            if segment == ".." {
+                segments.pop().expect("it leaves the store");
+            } else {
+                segments.push(segment);
+            }
+        }
+        segments.join("/")
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn any_text_is_refused_or_kept_as_it_is(text in any::<String>()) {
+            match Key::parse(&text) {
+                Ok(key) => prop_assert_eq!(key.as_str(), text),
+                Err(error) => prop_assert!(!error.to_string().chars().any(char::is_control)),
+            }
+        }
+
+        #[test]
+        fn relative_references_lead_back_to_the_key(from in arbitrary_key(), to in arbitrary_key()) {
+            prop_assert_eq!(resolve(&from, &from.relative(&to)), to.as_str());
+        }
+
+        #[test]
+        fn a_key_stays_below_the_folder_that_it_is_joined_to(key in arbitrary_key()) {
+            let path = std::path::Path::new("/root").join(key.as_str());
+            let is_plain = |part| matches!(part, std::path::Component::Normal(_));
+            prop_assert!(path.strip_prefix("/root").unwrap().components().all(is_plain));
+            prop_assert_eq!(path.strip_prefix("/root").unwrap().to_str(), Some(key.as_str()));
+        }
+
+        #[test]
+        fn siblings_are_in_the_same_folder(key in arbitrary_key(), name in "[a-z0-9.-]{1,8}") {
+            if let Ok(sibling) = key.sibling(&name) {
+                prop_assert!(sibling.is_beside(&key));
+            }
+        }
+
+        #[test]
+        fn folding_is_idempotent_and_ignores_case(key in arbitrary_key()) {
+            let folded = key.folded();
+            prop_assert_eq!(&fold(&folded), &folded);
+            prop_assert_eq!(&fold(&key.as_str().to_uppercase()), &folded);
+            prop_assert_eq!(&fold(&key.as_str().to_lowercase()), &folded);
+        }
+
+        #[test]
+        fn reserved_keys_are_reserved_in_any_case(key in arbitrary_key()) {
+            for other in [key.as_str().to_uppercase(), key.as_str().to_lowercase()] {
+                if let Ok(other) = Key::parse(&other) {
+                    prop_assert_eq!(other.is_reserved(), key.is_reserved(), "{} and {}", other, key);
+                }
+            }
+        }
+
+        #[test]
+        fn a_reserved_segment_reserves_the_key_wherever_it_is(
+            before in arbitrary_key(), segment in "(?i)(\\.codex|\\.unfinished-)[a-z]{0,3}", after in arbitrary_key(),
+        ) {
+            for text in [format!("{before}/{segment}"), format!("{segment}/{after}"), format!("{before}/{segment}/{after}")] {
+                prop_assert!(Key::parse(&text).unwrap().is_reserved(), "{}", text);
+            }
+        }
     }
 }

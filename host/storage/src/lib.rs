@@ -1,9 +1,10 @@
-//! Places for objects. One trait; what stands behind a store's name is the environment's business.
+//! Object storage behind one trait, [`Store`]: S3-compatible buckets, a local directory, and a single local file.
 //!
-//! The trait is shaped by the largest user: a worker that uploads segments while later ones are encoded. So bodies are
-//! files or bytes of known length (a remote store can send them in parts and again after a fault), every call stands
-//! alone, and calls may run at the same time.
+//! A policy names stores; the environment decides what each name stands for. A body is a file or a byte buffer of known
+//! length, so that a remote store can send it in parts and resend a part after a failure. Calls are independent and may
+//! run concurrently.
 
+#![allow(missing_docs, reason = "items of the host say what they are by their names")]
 #![cfg_attr(
     test,
     allow(
@@ -16,85 +17,82 @@
 )]
 
 mod counted;
-mod faulty;
+mod error;
+#[cfg(any(test, feature = "failing-store"))]
+mod failing;
 mod key;
 mod local;
 mod records;
 pub mod s3;
 mod scope;
+mod single_file;
+mod stores;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 
 pub use counted::{Counted, Traffic};
-use fault::{Code, Fault, codes};
-pub use faulty::{Faults, Faulty};
+pub use error::{Operation, StoreError};
+#[cfg(any(test, feature = "failing-store"))]
+pub use failing::{FailingStore, FailurePlan};
 pub use key::{BadKey, Key, RESERVED};
-pub use local::{LocalDirectory, SingleFile, UNFINISHED, folder_of};
+pub use local::{LocalDirectory, UNFINISHED, folder_of};
 pub use records::{Record, Records};
 pub use scope::{Destination, OutOfScope, Scope};
+pub use single_file::SingleFile;
+pub use stores::{ORIGINALS, Stores};
 
-/// The store that originals come from. A policy reads it and never writes to it.
-pub const ORIGINALS: &str = "originals";
-
-/// What is written.
+/// The content of an object to write.
 #[derive(Clone, Debug)]
 pub enum Body {
-    /// A small object.
     Bytes(Vec<u8>),
-    /// A whole file, which doesn't change while it is sent.
+    /// The file must not change while it is being sent.
     File(PathBuf),
 }
 
-/// How an object is served, and what is written beside it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ObjectMeta {
-    /// The media type.
     pub content_type: String,
-    /// The HTTP header of that name; none leaves it to the store.
+    /// `None` sends no `Cache-Control`, which leaves it to the store.
     pub cache_control: Option<String>,
-    /// Notes of ours that the store keeps with the object, by plain lower-case names. A directory keeps none.
+    /// User metadata (`x-amz-meta-*`). Names are plain lower case. A directory keeps none.
     pub notes: BTreeMap<String, String>,
 }
 
 impl ObjectMeta {
-    /// Of a media type, and nothing else.
     pub fn of_type(content_type: &str) -> Self {
         Self { content_type: content_type.to_owned(), ..Self::default() }
     }
 }
 
-/// What is known of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectInfo {
     /// Bytes.
     pub size: u64,
-    /// What the store calls this content: another one means that the object was written again.
+    /// Identifies this version of the content, like an ETag. It changes whenever the object is written.
     pub tag: Option<String>,
 }
 
-/// A place for objects.
 #[async_trait::async_trait]
 pub trait Store: Send + Sync + std::fmt::Debug {
-    /// Whether an object is there.
+    /// `None` if there is no such object.
     async fn head(&self, key: &Key) -> Result<Option<ObjectInfo>, StoreError>;
 
-    /// Brings an object to a file that does not exist yet, and says what it was. Either all of one version of the
-    /// object is in the file, or there is an error; then the file may be there in part.
-    async fn fetch(&self, key: &Key, to: &std::path::Path) -> Result<ObjectInfo, StoreError>;
+    /// Downloads an object to a file that must not exist yet. On success the file holds one version of the object, never
+    /// a mixture of two. After an error a partial file may remain.
+    async fn fetch(&self, key: &Key, to: &Path) -> Result<ObjectInfo, StoreError>;
 
-    /// A small object of ours; none where it is not there. One of more than `limit` bytes is an error.
+    /// Reads a small object into memory. `None` if there is no such object; an error if it is larger than `limit` bytes.
     async fn read(&self, key: &Key, limit: usize) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// The objects whose names begin with this text, in order.
+    /// The keys that begin with `prefix`, sorted.
     async fn list(&self, prefix: &str) -> Result<Vec<Key>, StoreError>;
 
-    /// Brings an object to the store without showing it: what was there stays until it is committed. A directory
-    /// writes beside the final name; a remote store leaves its multipart upload open.
+    /// Uploads an object without making it visible: readers see the previous version until [`Prepared::commit`]. A
+    /// directory writes to a temporary name; S3 leaves a multipart upload open.
     async fn prepare(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<Box<dyn Prepared>, StoreError>;
 
-    /// Writes an object, whole or not at all, in place of what was there; gives back its length.
+    /// Writes an object atomically, replacing the previous version. Returns its length.
     async fn put(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<u64, StoreError> {
         let prepared = self.prepare(key, body, meta).await?;
         let length = prepared.length();
@@ -102,231 +100,32 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         Ok(length)
     }
 
-    /// Removes an object. One that is not there is no error.
+    /// Deleting an object that does not exist succeeds.
     async fn delete(&self, key: &Key) -> Result<(), StoreError>;
 
-    /// Removes what a process that was killed had prepared for this object and neither shown nor discarded; gives back
-    /// how much that was.
+    /// Removes what a killed process left behind for this key: uploads that it prepared and neither committed nor
+    /// discarded. Returns how many there were.
     async fn sweep(&self, key: &Key) -> Result<usize, StoreError>;
 
-    /// Whether the store is there and lets us in.
+    /// Checks that the store is reachable and accepts the credentials.
     async fn check(&self) -> Result<(), StoreError>;
 }
 
-/// An object that is in its store, whole, and not shown yet.
+/// An object that is completely uploaded but not visible yet.
 #[async_trait::async_trait]
 pub trait Prepared: Send + Sync {
     /// Bytes.
     fn length(&self) -> u64;
 
-    /// Shows it, in place of what was there; removes it where that fails.
+    /// Makes the object visible, replacing the previous version. On failure the upload is removed.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
 
-    /// Removes it again. What can't be removed is only clutter, so there is no error to tell.
+    /// Removes the upload. A failure to remove it is only logged: leftovers are invisible, and [`Store::sweep`] finds
+    /// them later.
     async fn discard(self: Box<Self>);
 }
 
-/// What was being done when a store failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Doing {
-    /// `head`.
-    Looking,
-    /// `fetch`.
-    Reading,
-    /// `put`.
-    Writing,
-    /// `delete`, `sweep`.
-    Removing,
-    /// `list`.
-    Listing,
-}
-
-impl std::fmt::Display for Doing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Looking => "looking for",
-            Self::Reading => "reading",
-            Self::Writing => "writing",
-            Self::Removing => "removing",
-            Self::Listing => "listing",
-        })
-    }
-}
-
-/// Why a store did not do what it should.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// There is no such object.
-    #[error("there is no object `{key}` in the store")]
-    NotFound {
-        /// The object.
-        key: Key,
-    },
-    /// There is no such store.
-    #[error("there is no store `{store}` here; there are {known}")]
-    UnknownStore {
-        /// The name, escaped.
-        store: String,
-        /// The names there are.
-        known: String,
-    },
-    /// The disk of this machine has no room for an object that is read.
-    #[error("the disk of this worker is full while reading `{key}`; it needs about three times the size of an upload")]
-    DiskFull {
-        /// The object.
-        key: Key,
-    },
-    /// The store is full.
-    #[error("the store is full while {doing} `{key}`")]
-    Full {
-        /// What was being done.
-        doing: Doing,
-        /// The object.
-        key: Key,
-    },
-    /// The system said no.
-    #[error("{doing} `{key}` failed")]
-    Io {
-        /// What was being done.
-        doing: Doing,
-        /// The object.
-        key: Key,
-        /// The system's answer.
-        source: std::io::Error,
-    },
-    /// The store does not let us.
-    #[error("{doing} `{key}` was refused ({reason}): check the credentials of the store and what they may do")]
-    Denied {
-        /// What was being done.
-        doing: Doing,
-        /// The object.
-        key: Key,
-        /// The store's own code.
-        reason: String,
-    },
-    /// There is no such bucket.
-    #[error("there is no bucket `{bucket}`: check the store's settings")]
-    NoBucket {
-        /// Its name.
-        bucket: String,
-    },
-    /// The store did not answer, or asked us to wait, and that for longer than we try.
-    #[error("{doing} `{key}` failed after all tries: {reason}")]
-    Unavailable {
-        /// What was being done.
-        doing: Doing,
-        /// The object.
-        key: Key,
-        /// The last answer, or what came instead of one.
-        reason: String,
-    },
-    /// The store refused the request itself.
-    #[error("{doing} `{key}` was refused: {reason}")]
-    Rejected {
-        /// What was being done.
-        doing: Doing,
-        /// The object.
-        key: Key,
-        /// The store's answer.
-        reason: String,
-    },
-    /// What came, or what arrived, is not what was sent.
-    #[error("{doing} `{key}`: {detail}")]
-    Damaged {
-        /// What was being done.
-        doing: Doing,
-        /// The object.
-        key: Key,
-        /// What is wrong with it.
-        detail: String,
-    },
-    /// The store can't do this.
-    #[error("{doing} `{key}` is not possible in this store")]
-    Unsupported {
-        /// What was asked for.
-        doing: Doing,
-        /// The object.
-        key: Key,
-    },
-    /// A fault that a test asked for.
-    #[error("{doing} `{key}` failed because a fault was injected")]
-    Injected {
-        /// What was being done.
-        doing: Doing,
-        /// The object.
-        key: Key,
-    },
-}
-
-impl StoreError {
-    /// From the system's answer.
-    pub fn io(doing: Doing, key: &Key) -> impl Fn(std::io::Error) -> Self {
-        let key = key.clone();
-        move |source| match source.kind() {
-            std::io::ErrorKind::NotFound if doing == Doing::Reading => Self::NotFound { key: key.clone() },
-            std::io::ErrorKind::StorageFull if doing == Doing::Reading => Self::DiskFull { key: key.clone() },
-            std::io::ErrorKind::StorageFull => Self::Full { doing, key: key.clone() },
-            _ => Self::Io { doing, key: key.clone(), source },
-        }
-    }
-}
-
-impl Fault for StoreError {
-    fn code(&self) -> &'static Code {
-        match self {
-            Self::NotFound { .. } => &codes::storage::NOT_FOUND,
-            Self::UnknownStore { .. } => &codes::storage::UNKNOWN_STORE,
-            Self::DiskFull { .. } => &codes::host::DISK_FULL,
-            Self::Full { .. } => &codes::storage::FULL,
-            Self::Denied { .. } => &codes::storage::DENIED,
-            Self::NoBucket { .. } => &codes::storage::NO_BUCKET,
-            Self::Unavailable { .. } => &codes::storage::UNAVAILABLE,
-            Self::Rejected { .. } => &codes::storage::REJECTED,
-            Self::Damaged { .. } => &codes::storage::DAMAGED,
-            Self::Io { .. } => &codes::storage::IO,
-            Self::Unsupported { .. } => &codes::storage::UNSUPPORTED,
-            Self::Injected { .. } => &codes::storage::INJECTED,
-        }
-    }
-}
-
-/// The stores of an environment by name.
-#[derive(Clone, Debug, Default)]
-pub struct Stores(BTreeMap<String, Arc<dyn Store>>);
-
-impl Stores {
-    /// Adds one.
-    #[must_use]
-    pub fn with(self, name: &str, store: impl Store + 'static) -> Self {
-        self.with_shared(name, Arc::new(store))
-    }
-
-    /// Adds one that may have other names as well.
-    #[must_use]
-    pub fn with_shared(mut self, name: &str, store: Arc<dyn Store>) -> Self {
-        self.0.insert(name.to_owned(), store);
-        self
-    }
-
-    /// Finds one.
-    pub fn get(&self, name: &str) -> Result<Arc<dyn Store>, StoreError> {
-        self.0.get(name).cloned().ok_or_else(|| StoreError::UnknownStore {
-            store: name.chars().take(64).flat_map(char::escape_default).collect(),
-            known: self.names().join(", "),
-        })
-    }
-
-    /// The same stores, with what goes through them counted.
-    #[must_use]
-    pub fn counted(&self, traffic: &Arc<Traffic>) -> Self {
-        let counted = |inner: &Arc<dyn Store>| -> Arc<dyn Store> {
-            Arc::new(Counted::new(Arc::clone(inner), Arc::clone(traffic)))
-        };
-        Self(self.0.iter().map(|(name, store)| (name.clone(), counted(store))).collect())
-    }
-
-    /// Their names.
-    pub fn names(&self) -> Vec<String> {
-        self.0.keys().cloned().collect()
-    }
+/// A name from outside, escaped and shortened for an error message.
+fn escaped(text: &str, limit: usize) -> String {
+    text.chars().take(limit).flat_map(char::escape_default).collect()
 }

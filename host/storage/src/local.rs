@@ -1,81 +1,82 @@
-//! A directory as a store: the embedded default, on a laptop and in tests.
+//! A local directory as a store.
 
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::sync::Arc;
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, OpenOptions};
+use cap_std::fs::{Dir, Metadata, OpenOptions};
+use rustix::fs::{Mode, OFlags};
+use tokio::runtime::Handle;
 
-use super::{Body, Doing, Key, ObjectInfo, ObjectMeta, Prepared, Store, StoreError};
+use super::{Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError};
 
-/// A directory. Held as a capability: whatever a key says, nothing outside is reached, not even through a link.
+/// Access goes through a capability (`Dir`): no key and no symlink reaches anything outside the directory.
 #[derive(Debug)]
 pub struct LocalDirectory {
-    dir: Dir,
+    dir: Arc<Dir>,
 }
 
-/// Marks files that are being written; a name that `Key` would take, but that no layout has.
+/// Begins the names of temporary files. [`Key`] accepts such names, but no policy may use them.
 pub const UNFINISHED: &str = ".unfinished-";
 
 impl LocalDirectory {
-    /// Opens a directory and makes it first where it is missing.
-    pub fn open(path: &Path) -> std::io::Result<Self> {
+    /// Opens a directory, creating it if necessary.
+    pub fn open(path: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(path)?;
-        Ok(Self { dir: Dir::open_ambient_dir(path, ambient_authority())? })
+        Ok(Self { dir: Arc::new(Dir::open_ambient_dir(path, ambient_authority())?) })
     }
 
-    /// Runs file work where it may block.
-    async fn blocking<T: Send + 'static>(
+    async fn with_dir<T: Send + 'static>(
         &self,
-        doing: Doing,
+        operation: Operation,
         key: &Key,
-        work: impl FnOnce(&Dir, &Key) -> std::io::Result<T> + Send + 'static,
+        work: impl FnOnce(&Dir, &Key) -> io::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let failed = StoreError::io(doing, key);
-        let dir = self.dir.try_clone().map_err(&failed)?;
-        let owned = key.clone();
-        tokio::task::spawn_blocking(move || work(&dir, &owned))
-            .await
-            .map_err(|lost| failed(std::io::Error::other(lost)))?
-            .map_err(&failed)
+        let (dir, owned) = (Arc::clone(&self.dir), key.clone());
+        blocking(operation, key, move || work(&dir, &owned)).await
     }
+}
+
+/// Runs file I/O on the blocking pool.
+async fn blocking<T: Send + 'static>(
+    operation: Operation,
+    key: &Key,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, StoreError> {
+    let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|panicked| Err(io::Error::other(panicked)));
+    done.map_err(StoreError::io(operation, key))
 }
 
 #[async_trait::async_trait]
 impl Store for LocalDirectory {
     async fn head(&self, key: &Key) -> Result<Option<ObjectInfo>, StoreError> {
-        self.blocking(Doing::Looking, key, |dir, key| match dir.metadata(key.as_str()) {
-            Ok(found) if found.is_file() => Ok(Some(describe(&found))),
-            Ok(_) => Ok(None),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+        self.with_dir(Operation::Head, key, |dir, key| {
+            let found = if_exists(dir.metadata(key.as_str()))?;
+            Ok(found.filter(Metadata::is_file).as_ref().map(describe))
         })
         .await
     }
 
     async fn fetch(&self, key: &Key, to: &Path) -> Result<ObjectInfo, StoreError> {
         let to = to.to_owned();
-        self.blocking(Doing::Reading, key, move |dir, key| {
+        self.with_dir(Operation::Read, key, move |dir, key| {
             let mut from = dir.open(key.as_str())?;
             let found = describe(&from.metadata()?);
             let mut file = std::fs::File::create_new(to)?;
-            std::io::copy(&mut from, &mut file)?;
+            io::copy(&mut from, &mut file)?;
             Ok(found)
         })
         .await
     }
 
     async fn read(&self, key: &Key, limit: usize) -> Result<Option<Vec<u8>>, StoreError> {
-        self.blocking(Doing::Reading, key, move |dir, key| {
-            let file = match dir.open(key.as_str()) {
-                Ok(file) => file,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-                Err(error) => return Err(error),
-            };
+        self.with_dir(Operation::Read, key, move |dir, key| {
+            let Some(file) = if_exists(dir.open(key.as_str()))? else { return Ok(None) };
             let mut bytes = Vec::new();
             file.take(limit as u64 + 1).read_to_end(&mut bytes)?;
             if bytes.len() > limit {
-                return Err(std::io::Error::other(format!("it has more than {limit} bytes")));
+                return Err(io::Error::other(format!("it has more than {limit} bytes")));
             }
             Ok(Some(bytes))
         })
@@ -83,16 +84,15 @@ impl Store for LocalDirectory {
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Key>, StoreError> {
-        // The folder that all of them are in; what is listed in it need not begin with the rest.
+        // A prefix may end within a file name, so its folder is listed and the result filtered.
         let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
         let Ok(key) = Key::parse(if folder.is_empty() { "all" } else { &folder }) else { return Ok(Vec::new()) };
         let prefix = prefix.to_owned();
-        self.blocking(Doing::Listing, &key, move |dir, _| {
+        self.with_dir(Operation::List, &key, move |dir, _| {
             let mut found = Vec::new();
-            match if folder.is_empty() { dir.try_clone() } else { dir.open_dir(&folder) } {
-                Ok(top) => walk(&top, &folder, &mut found)?,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+            let top = if folder.is_empty() { dir.try_clone() } else { dir.open_dir(&folder) };
+            if let Some(top) = if_exists(top)? {
+                collect_keys(&top, &folder, &mut found)?;
             }
             found.retain(|key| key.as_str().starts_with(&prefix));
             found.sort();
@@ -102,18 +102,15 @@ impl Store for LocalDirectory {
     }
 
     async fn prepare(&self, key: &Key, body: Body, _: &ObjectMeta) -> Result<Box<dyn Prepared>, StoreError> {
-        let written = self.blocking(Doing::Writing, key, move |dir, key| {
-            let (folder, name) = key.as_str().rsplit_once('/').unwrap_or((".", key.as_str()));
-            dir.create_dir_all(folder)?;
-            let folder = dir.open_dir(folder)?;
+        let written = self.with_dir(Operation::Write, key, move |dir, key| {
+            let (folder, name) = split(key);
+            let folder = open_or_create(dir, folder)?;
             let unfinished = format!("{UNFINISHED}{}-{name}", uuid::Uuid::new_v4().simple());
-            match write_whole(&folder, &unfinished, body) {
-                Ok(length) => {
-                    let name = name.to_owned();
-                    Ok(Unfinished { key: key.clone(), folder, unfinished, name, length })
-                }
+            let file = TemporaryFile { folder, unfinished, name: name.to_owned() };
+            match file.write(body) {
+                Ok(length) => Ok(UnfinishedFile { key: key.clone(), length, file: Some(file) }),
                 Err(error) => {
-                    let _ = folder.remove_file(&unfinished);
+                    file.remove();
                     Err(error)
                 }
             }
@@ -122,29 +119,18 @@ impl Store for LocalDirectory {
     }
 
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
-        self.blocking(Doing::Removing, key, |dir, key| match dir.remove_file(key.as_str()) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        })
-        .await
+        self.with_dir(Operation::Delete, key, |dir, key| if_exists(dir.remove_file(key.as_str())).map(drop)).await
     }
 
     async fn sweep(&self, key: &Key) -> Result<usize, StoreError> {
-        self.blocking(Doing::Removing, key, |dir, key| {
-            let (folder, name) = key.as_str().rsplit_once('/').unwrap_or((".", key.as_str()));
-            let folder = match dir.open_dir(folder) {
-                Ok(folder) => folder,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
-                Err(error) => return Err(error),
-            };
+        self.with_dir(Operation::Delete, key, |dir, key| {
+            let (folder, name) = split(key);
+            let Some(folder) = if_exists(dir.open_dir(folder))? else { return Ok(0) };
             let mut removed = 0;
             for entry in folder.entries()? {
                 let found = entry?.file_name().to_string_lossy().into_owned();
-                if found
-                    .strip_prefix(UNFINISHED)
-                    .and_then(|rest| rest.split_once('-'))
-                    .is_some_and(|(_, of)| of == name)
-                {
+                let unfinished = found.strip_prefix(UNFINISHED).and_then(|rest| rest.split_once('-'));
+                if unfinished.is_some_and(|(_, of)| of == name) {
                     folder.remove_file(&found)?;
                     removed += 1;
                 }
@@ -159,27 +145,65 @@ impl Store for LocalDirectory {
     }
 }
 
-/// What is known of a file. It changes whenever it is written: a new file takes the old one's place.
-fn describe(found: &cap_std::fs::Metadata) -> ObjectInfo {
+fn if_exists<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The tag is made of modification time and length. A commit always installs a new file, so both are of that version.
+fn describe(found: &Metadata) -> ObjectInfo {
     let changed = found.modified().ok().map(cap_std::time::SystemTime::into_std);
     let changed = changed.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
     ObjectInfo { size: found.len(), tag: changed.map(|at| format!("{}-{}", at.as_nanos(), found.len())) }
 }
 
-/// The folder that a file is in; a bare name is in the current one.
+/// The parent folder of a path; `.` for a bare file name.
 pub fn folder_of(file: &Path) -> &Path {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// The objects below a folder, unfinished ones left out.
-fn walk(folder: &Dir, path: &str, found: &mut Vec<Key>) -> std::io::Result<()> {
+/// Folder and file name.
+fn split(key: &Key) -> (&str, &str) {
+    key.as_str().rsplit_once('/').unwrap_or((".", key.as_str()))
+}
+
+/// New folders are synced into their parents, so that they survive a power failure.
+fn open_or_create(dir: &Dir, folder: &str) -> io::Result<Dir> {
+    if let Some(found) = if_exists(dir.open_dir(folder))? {
+        return Ok(found);
+    }
+    dir.create_dir_all(folder)?;
+    for parent in Path::new(folder).ancestors().skip(1) {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        sync_folder(&dir.open_dir(parent)?)?;
+    }
+    dir.open_dir(folder)
+}
+
+/// Makes created and renamed files in this folder survive a power failure.
+fn sync_folder(folder: &Dir) -> io::Result<()> {
+    // A `Dir` may be an O_PATH descriptor, which can't be synced.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let readable = rustix::fs::openat(folder, ".", flags, Mode::empty())?;
+    match rustix::fs::fsync(readable) {
+        // Some network file systems can't sync folders.
+        Ok(()) | Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOTSUP) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Collects the objects below a folder, without temporary files.
+fn collect_keys(folder: &Dir, path: &str, found: &mut Vec<Key>) -> io::Result<()> {
     for entry in folder.entries()? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
         let kind = entry.file_type()?;
         if kind.is_dir() {
-            walk(&entry.open_dir()?, &path, found)?;
+            collect_keys(&entry.open_dir()?, &path, found)?;
         } else if kind.is_file()
             && !name.starts_with(UNFINISHED)
             && let Ok(key) = Key::parse(&path)
@@ -190,102 +214,77 @@ fn walk(folder: &Dir, path: &str, found: &mut Vec<Key>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// A file that is whole and doesn't have its name yet.
-struct Unfinished {
-    key: Key,
+/// A file under its temporary name, beside its final one.
+struct TemporaryFile {
     folder: Dir,
     unfinished: String,
     name: String,
-    length: u64,
 }
 
-#[async_trait::async_trait]
-impl Prepared for Unfinished {
-    fn length(&self) -> u64 {
-        self.length
+impl TemporaryFile {
+    /// Writes and syncs the content, so that it is on disk before the file gets its final name.
+    fn write(&self, body: Body) -> io::Result<u64> {
+        let mut to = self.folder.open_with(&self.unfinished, OpenOptions::new().write(true).create_new(true))?;
+        let length = match body {
+            Body::Bytes(bytes) => {
+                to.write_all(&bytes)?;
+                bytes.len() as u64
+            }
+            Body::File(path) => io::copy(&mut std::fs::File::open(path)?, &mut to)?,
+        };
+        to.sync_all()?;
+        Ok(length)
     }
 
-    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
-        let renamed = self.folder.rename(&self.unfinished, &self.folder, &self.name);
-        renamed.map_err(StoreError::io(Doing::Writing, &self.key))
+    fn rename(self) -> io::Result<()> {
+        if let Err(error) = self.folder.rename(&self.unfinished, &self.folder, &self.name) {
+            self.remove();
+            return Err(error);
+        }
+        sync_folder(&self.folder)
     }
 
-    async fn discard(self: Box<Self>) {}
-}
-
-impl Drop for Unfinished {
-    /// However it ends. After a commit there is no file of this name any more.
-    fn drop(&mut self) {
+    /// A file that can't be removed stays for `sweep`.
+    fn remove(&self) {
         let _ = self.folder.remove_file(&self.unfinished);
     }
 }
 
-/// Writes to a new file and makes sure that the disk has it: an object that is named must survive a power cut.
-fn write_whole(folder: &Dir, name: &str, body: Body) -> std::io::Result<u64> {
-    let mut to = folder.open_with(name, OpenOptions::new().write(true).create_new(true))?;
-    let length = match body {
-        Body::Bytes(bytes) => {
-            to.write_all(&bytes)?;
-            bytes.len() as u64
-        }
-        Body::File(path) => std::io::copy(&mut std::fs::File::open(path)?, &mut to)?,
-    };
-    to.sync_all()?;
-    Ok(length)
-}
-
-/// One file on this machine, as the store that originals come from when there is no other.
-#[derive(Debug)]
-pub struct SingleFile {
-    path: PathBuf,
-}
-
-impl SingleFile {
-    /// The file, whatever the key that asks for it.
-    pub fn new(path: PathBuf) -> Self {
-        Self { path }
-    }
+struct UnfinishedFile {
+    key: Key,
+    length: u64,
+    /// `None` once it is committed or discarded.
+    file: Option<TemporaryFile>,
 }
 
 #[async_trait::async_trait]
-impl Store for SingleFile {
-    async fn head(&self, key: &Key) -> Result<Option<ObjectInfo>, StoreError> {
-        let found = tokio::fs::metadata(&self.path).await.map_err(StoreError::io(Doing::Looking, key))?;
-        Ok(Some(ObjectInfo { size: found.len(), tag: None }))
+impl Prepared for UnfinishedFile {
+    fn length(&self) -> u64 {
+        self.length
     }
 
-    /// A second name for the same file where the disk allows it, so that a large original is not copied.
-    async fn fetch(&self, key: &Key, to: &Path) -> Result<ObjectInfo, StoreError> {
-        let failed = StoreError::io(Doing::Reading, key);
-        let path = tokio::fs::canonicalize(&self.path).await.map_err(&failed)?;
-        if tokio::fs::hard_link(&path, to).await.is_err() {
-            tokio::fs::copy(&path, to).await.map_err(&failed)?;
+    async fn commit(mut self: Box<Self>) -> Result<(), StoreError> {
+        match self.file.take() {
+            Some(file) => blocking(Operation::Write, &self.key, move || file.rename()).await,
+            None => Ok(()),
         }
-        Ok(ObjectInfo { size: tokio::fs::metadata(to).await.map_err(&failed)?.len(), tag: None })
     }
 
-    async fn read(&self, key: &Key, _: usize) -> Result<Option<Vec<u8>>, StoreError> {
-        Err(StoreError::Unsupported { doing: Doing::Reading, key: key.clone() })
+    async fn discard(mut self: Box<Self>) {
+        if let Some(file) = self.file.take() {
+            let _ = tokio::task::spawn_blocking(move || file.remove()).await;
+        }
     }
+}
 
-    async fn list(&self, _: &str) -> Result<Vec<Key>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn prepare(&self, key: &Key, _: Body, _: &ObjectMeta) -> Result<Box<dyn Prepared>, StoreError> {
-        Err(StoreError::Unsupported { doing: Doing::Writing, key: key.clone() })
-    }
-
-    async fn delete(&self, key: &Key) -> Result<(), StoreError> {
-        Err(StoreError::Unsupported { doing: Doing::Removing, key: key.clone() })
-    }
-
-    async fn sweep(&self, _: &Key) -> Result<usize, StoreError> {
-        Ok(0)
-    }
-
-    async fn check(&self) -> Result<(), StoreError> {
-        Ok(())
+impl Drop for UnfinishedFile {
+    /// Covers callers that were cancelled.
+    fn drop(&mut self) {
+        let Some(file) = self.file.take() else { return };
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(move || file.remove())),
+            Err(_) => file.remove(),
+        }
     }
 }
 
@@ -344,5 +343,37 @@ mod tests {
         let error = store.fetch(&key("a/b"), &folder.path().join("copy")).await.unwrap_err();
         assert!(matches!(error, StoreError::NotFound { .. }), "{error}");
         store.delete(&key("a/b")).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_upload_that_is_dropped_or_discarded_leaves_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = LocalDirectory::open(folder.path()).unwrap();
+        let files = || std::fs::read_dir(folder.path().join("a")).unwrap().count();
+        for discard in [true, false] {
+            let prepared = store.prepare(&key("a/c.txt"), Body::Bytes("x".into()), &meta()).await.unwrap();
+            assert_eq!(files(), 1);
+            if discard {
+                prepared.discard().await;
+            } else {
+                drop(prepared);
+            }
+            let gone = async {
+                while files() > 0 {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::time::timeout(std::time::Duration::from_secs(20), gone).await.expect("a temporary file was left");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_fails_leaves_no_temporary_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = LocalDirectory::open(folder.path()).unwrap();
+        let prepared = store.prepare(&key("a/taken"), Body::Bytes("x".into()), &meta()).await.unwrap();
+        std::fs::create_dir(folder.path().join("a/taken")).unwrap();
+        assert!(prepared.commit().await.is_err());
+        assert_eq!(std::fs::read_dir(folder.path().join("a")).unwrap().count(), 1);
     }
 }

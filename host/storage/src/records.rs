@@ -1,5 +1,5 @@
-//! Records of the host's own: under a reserved prefix, and authenticated, because whoever can write to a bucket can put
-//! anything there.
+//! The host's own records, such as job journals. They lie under a reserved prefix and carry an HMAC, because anyone with
+//! write access to the bucket could put a forged record there.
 
 use std::sync::Arc;
 
@@ -8,18 +8,18 @@ use sha2::Sha256;
 
 use super::{Body, Counted, Key, ObjectMeta, Store, StoreError, Traffic};
 
-/// Separates the key of records from every other use of the same secret, and names the format.
+/// Domain separation: derives a key that differs from every other use of the same secret. Also names the format.
 const DOMAIN: &[u8] = b"codex-transcoder records 1";
 
-/// Begins the first line of a record; the hex digits of its HMAC-SHA256 follow.
+/// Begins a record. The HMAC-SHA256 in hex and a line feed follow, then the content.
 const HEADER: &[u8] = b"codex-record-1 ";
 
-/// HMAC-SHA256 in hex digits, and the line's end.
+/// The HMAC in hex, and the line feed.
 const SEAL_LENGTH: usize = 64 + 1;
 
-/// A store of records that only a host with the same secret can write.
+/// Reads and writes records that only a host with the same secret can produce.
 ///
-/// A record's HMAC covers its key as well as its content: a record that was copied to another key is not authentic.
+/// The HMAC covers key and content, so a record copied to another key is not authentic.
 #[derive(Clone)]
 pub struct Records {
     store: Arc<dyn Store>,
@@ -32,58 +32,62 @@ impl std::fmt::Debug for Records {
     }
 }
 
-/// What lies at a record's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
-    /// Nothing.
     Missing,
-    /// A record of a host with the same secret.
+    /// Written by a host with the same secret.
     Authentic(Vec<u8>),
-    /// Something else: forged, copied from another key, cut off, or written with another secret.
+    /// Forged, copied from another key, truncated, or written with another secret.
     Foreign(Vec<u8>),
 }
 
 impl Records {
-    /// Records in a store. Their key is derived from a secret of the host.
     pub fn new(store: Arc<dyn Store>, secret: &[u8]) -> Self {
         let derived = keyed(secret).chain_update(DOMAIN).finalize().into_bytes();
         Self { store, mac: keyed(&derived) }
     }
 
-    /// The same records, with what goes through their store counted.
+    /// The same records, with transferred bytes added to `traffic`.
     #[must_use]
     pub fn counted(&self, traffic: &Arc<Traffic>) -> Self {
         let store = Arc::new(Counted::new(Arc::clone(&self.store), Arc::clone(traffic)));
         Self { store, mac: self.mac.clone() }
     }
 
-    /// The store that the records are in.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
     }
 
-    /// Reads a record of at most `limit` bytes; a larger one is an error of the store.
+    /// A record of more than `limit` bytes is an error.
     pub async fn read(&self, key: &Key, limit: usize) -> Result<Record, StoreError> {
         let limit = limit.saturating_add(HEADER.len() + SEAL_LENGTH);
         let Some(bytes) = self.store.read(key, limit).await? else { return Ok(Record::Missing) };
-        Ok(match self.opened(key, &bytes) {
+        Ok(match self.verified(key, &bytes) {
             Some(content) => Record::Authentic(content.to_vec()),
             None => Record::Foreign(bytes),
         })
     }
 
-    /// Writes a record, whole or not at all.
+    /// Writes a record atomically.
     pub async fn write(&self, key: &Key, content: &[u8]) -> Result<(), StoreError> {
-        let seal = hex::encode(self.mac_of(key, content).finalize().into_bytes());
-        let bytes = [HEADER, seal.as_bytes(), b"\n", content].concat();
-        self.store.put(key, Body::Bytes(bytes), &ObjectMeta::of_type("application/octet-stream")).await.map(drop)
+        self.store
+            .put(key, Body::Bytes(self.sealed(key, content)), &ObjectMeta::of_type("application/octet-stream"))
+            .await
+            .map(drop)
     }
 
-    fn opened<'a>(&self, key: &Key, bytes: &'a [u8]) -> Option<&'a [u8]> {
+    fn sealed(&self, key: &Key, content: &[u8]) -> Vec<u8> {
+        let seal = hex::encode(self.mac_of(key, content).finalize().into_bytes());
+        [HEADER, seal.as_bytes(), b"\n", content].concat()
+    }
+
+    fn verified<'a>(&self, key: &Key, bytes: &'a [u8]) -> Option<&'a [u8]> {
         let (seal, content) = bytes.strip_prefix(HEADER)?.split_at_checked(SEAL_LENGTH)?;
-        let seal = hex::decode(seal.strip_suffix(b"\n")?).ok()?;
-        self.mac_of(key, content).verify_slice(&seal).ok()?;
-        Some(content)
+        let seal = seal.strip_suffix(b"\n")?;
+        let mac = hex::decode(seal).ok()?;
+        self.mac_of(key, content).verify_slice(&mac).ok()?;
+        // Decoding accepts upper case, which we never write.
+        (!seal.iter().any(u8::is_ascii_uppercase)).then_some(content)
     }
 
     fn mac_of(&self, key: &Key, content: &[u8]) -> Hmac<Sha256> {
@@ -93,12 +97,14 @@ impl Records {
 }
 
 fn keyed(secret: &[u8]) -> Hmac<Sha256> {
-    // HMAC takes keys of any length, so the other arm can't happen; an empty key would be a weaker one, never a panic.
+    // HMAC accepts keys of any length, so the fallback is unreachable.
     Hmac::new_from_slice(secret).unwrap_or_else(|_| Hmac::new(&Default::default()))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::LocalDirectory;
 
@@ -135,10 +141,13 @@ mod tests {
         std::fs::write(folder.path().join("b"), &sealed).unwrap();
         assert!(foreign(&ours, "b").await, "copied");
         for at in 0..sealed.len() {
-            let mut changed = sealed.clone();
-            changed[at] ^= 1;
-            std::fs::write(&path, &changed).unwrap();
-            assert!(foreign(&ours, "a").await, "byte {at} changed");
+            // The second turns a lower-case hex digit into an upper-case one.
+            for change in [1, 0x20] {
+                let mut changed = sealed.clone();
+                changed[at] ^= change;
+                std::fs::write(&path, &changed).unwrap();
+                assert!(foreign(&ours, "a").await, "byte {at} changed by {change}");
+            }
             std::fs::write(&path, &sealed[..at]).unwrap();
             assert!(foreign(&ours, "a").await, "cut off at {at}");
         }
@@ -153,5 +162,33 @@ mod tests {
         records.write(&key("a"), &[b'x'; 101]).await.unwrap();
         assert!(records.read(&key("a"), 100).await.is_err());
         assert!(records.read(&key("a"), 101).await.is_ok());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn any_change_of_a_byte_makes_a_record_foreign(
+            content in proptest::collection::vec(any::<u8>(), 0..64),
+            at in any::<proptest::sample::Index>(),
+            change in 1..=u8::MAX,
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let records = records(folder.path(), b"secret");
+            let mut bytes = records.sealed(&key("a"), &content);
+            prop_assert_eq!(records.verified(&key("a"), &bytes), Some(&content[..]));
+            let at = at.index(bytes.len());
+            bytes[at] ^= change;
+            prop_assert_eq!(records.verified(&key("a"), &bytes), None);
+        }
+
+        #[test]
+        fn arbitrary_bytes_are_foreign(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
+            let folder = tempfile::tempdir().unwrap();
+            let records = records(folder.path(), b"secret");
+            prop_assert_eq!(records.verified(&key("a"), &bytes), None);
+            let headed = [HEADER, &bytes].concat();
+            prop_assert_eq!(records.verified(&key("a"), &headed), None);
+        }
     }
 }

@@ -1,21 +1,19 @@
-//! Which objects a job may name, whoever names them: a policy's plan, a call of a policy, or a record that was read back.
+//! Which objects a job may name. The same check serves policies' plans and calls, and records read back from a store.
 
 use fault::{Code, Fault, codes};
 use serde::{Deserialize, Serialize};
 
-use super::Key;
+use super::{Key, escaped};
 
 /// An object in a store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Destination {
-    /// The store's name.
     pub store: String,
-    /// The object's.
     pub key: Key,
 }
 
 impl Destination {
-    /// What two destinations share that can't be told apart by a person or by a file system that ignores case.
+    /// Equal for two destinations that a person or a case-insensitive file system can't tell apart.
     pub fn folded(&self) -> (&str, String) {
         (&self.store, self.key.folded())
     }
@@ -27,40 +25,23 @@ impl std::fmt::Display for Destination {
     }
 }
 
-/// The objects of one creator in some stores, without the host's own records.
+/// One creator's objects in the given stores, except the host's own records.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope<'a> {
     /// The first segment of every key.
     pub creator: &'a str,
-    /// The stores.
     pub stores: &'a [String],
 }
 
-/// An object that a job may not name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OutOfScope {
-    /// Outside the creator's own folder.
     #[error("the policy names `{key}`, which is not under the creator's own prefix `{prefix}/`")]
-    ForeignPrefix {
-        /// The key.
-        key: Key,
-        /// The creator.
-        prefix: String,
-    },
-    /// Among the host's own records.
+    ForeignPrefix { key: Key, prefix: String },
     #[error("the policy names `{key}`; segments that begin with `.codex` or `.unfinished-` are reserved for the host")]
-    Reserved {
-        /// The key.
-        key: Key,
-    },
-    /// In a store that this environment does not have, or that is not to be written to.
+    Reserved { key: Key },
+    /// The store does not exist here, or is read-only.
     #[error("the policy names the store `{store}`; this environment has {known}")]
-    UnknownStore {
-        /// The name.
-        store: String,
-        /// The names there are.
-        known: String,
-    },
+    UnknownStore { store: String, known: String },
 }
 
 impl Fault for OutOfScope {
@@ -74,11 +55,10 @@ impl Fault for OutOfScope {
 }
 
 impl Scope<'_> {
-    /// Whether an object is one of these.
     pub fn check(&self, destination: &Destination) -> Result<(), OutOfScope> {
         let Destination { store, key } = destination;
         if !self.stores.contains(store) {
-            let store = store.chars().take(64).flat_map(char::escape_default).collect();
+            let store = escaped(store, 64);
             return Err(OutOfScope::UnknownStore { store, known: self.stores.join(", ") });
         }
         if key.as_str().split_once('/').map(|(first, _)| first) != Some(self.creator) {

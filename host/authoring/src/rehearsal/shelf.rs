@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use storage::{Body, Doing, Key, ObjectInfo, ObjectMeta, Prepared, Store, StoreError};
+use storage::{Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError};
 
 /// The objects with their lengths. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -28,11 +28,11 @@ impl Store for Shelf {
     }
 
     async fn fetch(&self, key: &Key, _: &Path) -> Result<ObjectInfo, StoreError> {
-        Err(StoreError::Unsupported { doing: Doing::Reading, key: key.clone() })
+        Err(StoreError::Unsupported { operation: Operation::Read, key: key.clone() })
     }
 
     async fn read(&self, key: &Key, _: usize) -> Result<Option<Vec<u8>>, StoreError> {
-        Err(StoreError::Unsupported { doing: Doing::Reading, key: key.clone() })
+        Err(StoreError::Unsupported { operation: Operation::Read, key: key.clone() })
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Key>, StoreError> {
@@ -42,7 +42,7 @@ impl Store for Shelf {
     async fn prepare(&self, key: &Key, body: Body, _: &ObjectMeta) -> Result<Box<dyn Prepared>, StoreError> {
         let length = match body {
             Body::Bytes(bytes) => bytes.len() as u64,
-            Body::File(file) => tokio::fs::metadata(file).await.map_err(StoreError::io(Doing::Writing, key))?.len(),
+            Body::File(file) => tokio::fs::metadata(file).await.map_err(StoreError::io(Operation::Write, key))?.len(),
         };
         Ok(Box::new(Placed { shelf: self.clone(), key: key.clone(), length }))
     }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use fault::secret::SecretText;
 use policy::Place;
 use serde_json::json;
-use storage::s3::{Dialect, S3Settings, SecretKey};
+use storage::s3::{Dialect, S3Settings};
 
 use super::*;
 
@@ -52,11 +53,11 @@ fn the_variables_of_existing_deployments_are_enough() {
     assert_eq!(media.endpoint, "https://acc0.r2.cloudflarestorage.com");
     assert_eq!((media.dialect, media.region.as_deref()), (Dialect::R2, Some("auto")));
     assert_eq!((media.bucket.as_str(), media.access_key_id.as_str()), ("codex-media-production", "r2-id"));
-    assert_eq!(media.secret_access_key, SecretKey::from("r2-geheimnis"));
+    assert_eq!(media.secret_access_key, SecretText::from("r2-geheimnis"));
     let archive = bucket(&settings, "archive");
     assert_eq!((archive.dialect, archive.region.as_deref()), (Dialect::B2, Some("us-west-004")));
     assert_eq!((archive.bucket.as_str(), archive.access_key_id.as_str()), ("codex-mezzanine-production", "b2-id"));
-    assert_eq!(archive.secret_access_key, SecretKey::from("b2-geheimnis"));
+    assert_eq!(archive.secret_access_key, SecretText::from("b2-geheimnis"));
     assert_eq!(settings.policy.json(), "{}");
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fault::secret::SecretText;
 use reqwest::Url;
-use storage::s3::{Dialect, S3Settings};
+use storage::s3::{Dialect, S3Settings, is_key_text};
 
 use super::choice::{Environment, StoreKind};
 use super::keys;
@@ -139,11 +139,10 @@ for `environment` `dev`; here it is `{}`)",
 
     fn region(&mut self, dialect: Dialect, endpoint: &str) -> String {
         let path = self.account_path("region");
-        let known = self.resolver.optional_text(&path).or_else(|| match dialect {
-            Dialect::R2 => Some("auto".to_owned()),
-            Dialect::Plain => Some("us-east-1".to_owned()),
-            Dialect::B2 => b2_region(&host_of(endpoint)),
-        });
+        let known = self
+            .resolver
+            .optional_text(&path)
+            .or_else(|| dialect.default_region(&host_of(endpoint)).map(str::to_owned));
         // Without an endpoint there is no host to take it from, and the missing endpoint is a problem of its own.
         if known.is_none() && !endpoint.is_empty() && !self.resolver.raw.has(&path) {
             let message = "is missing, and the endpoint's host is not of the form `s3.REGION.backblazeb2.com`: set it in \
@@ -168,7 +167,7 @@ the settings file";
         let secret = self.resolver.secret(&path);
         // Seen in practice: a line break that was copied along with the key. The store's answer would be "wrong
         // signature", which doesn't point to the cause.
-        if !secret.expose().chars().all(|c| c.is_ascii_graphic()) {
+        if !is_key_text(secret.expose()) {
             let message = "has a character that no key has, such as a blank or a line break; copy it again";
             self.resolver.problem(ProblemKind::BadValue, &path, message);
         }
@@ -185,10 +184,4 @@ pub fn is_this_machine(host: &str) -> bool {
 fn host_of(endpoint: &str) -> String {
     let url = Url::parse(endpoint).ok();
     url.as_ref().and_then(Url::host_str).unwrap_or_default().to_owned()
-}
-
-/// `us-west-004` from `s3.us-west-004.backblazeb2.com`.
-fn b2_region(host: &str) -> Option<String> {
-    let region = host.strip_prefix("s3.")?.strip_suffix(".backblazeb2.com")?;
-    (!region.is_empty() && !region.contains('.')).then(|| region.to_owned())
 }

@@ -8,6 +8,7 @@ use policy::Place;
 use policy::signature::PublicKey;
 use reqwest::Url;
 use storage::RESERVED;
+use storage::s3::is_bucket_name;
 use toml::de::DeValue;
 
 use super::keys::{Kind, NAME_RULE};
@@ -49,7 +50,7 @@ pub fn from_text(kind: Kind, text: &str) -> Result<SettingValue, String> {
         Kind::Secret => Ok(SettingValue::Secret(SecretText::new(text))),
         Kind::Word => text_if(is_word(trimmed)),
         Kind::Path => text_if(!trimmed.is_empty() && !trimmed.contains('\0')),
-        Kind::Bucket => text_if(is_bucket(trimmed)),
+        Kind::Bucket => text_if(is_bucket_name(trimmed)),
         Kind::Address => text_if(trimmed.parse::<SocketAddr>().is_ok()),
         Kind::Header => text_if(is_header(trimmed)),
         Kind::KeyPrefix => text_if(is_key(trimmed) && trimmed.starts_with(&format!("{RESERVED}/"))),
@@ -161,12 +162,6 @@ fn refusal(kind: Kind, text: &str, reason: &str) -> String {
 
 fn is_word(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic())
-}
-
-fn is_bucket(text: &str) -> bool {
-    (3..=63).contains(&text.len())
-        && !text.contains("..")
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
 }
 
 /// Excludes line breaks, which would start another header.

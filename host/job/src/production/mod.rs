@@ -15,8 +15,8 @@ use media::plan::{Ladder, Output, Plan};
 use media::transcode::{self, Advance, Made, Summary};
 use media::{Role, segment_prefix};
 pub use original::Original;
-use publish::journal::{self, Begun, Journal, JournalError, Objects, Published, Rung};
-use publish::{Early, Family, Labels, Piece, PublishError, Stage, Uploaded, fresh_name};
+use publish::journal::{self, Attempt, Journal, JournalError, Objects, Published, RungRecord};
+use publish::{Labels, Piece, PieceKind, PublishError, RungUpload, SegmentUploader, UploadedSegments, fresh_name};
 use serde::Deserialize as _;
 use sha2::{Digest as _, Sha256};
 use storage::{Body, Destination, StoreError, Stores};
@@ -93,7 +93,7 @@ impl Fault for ProductionError {
 /// What a plan came to, ready to be published.
 enum Product {
     /// Made now.
-    New { made: Made, uploaded: Uploaded, publication: String },
+    New { made: Made, uploaded: UploadedSegments, publication: String },
     /// Published by an earlier attempt, and still there.
     Old { summary: Summary, objects: Objects },
 }
@@ -161,7 +161,7 @@ impl Production {
     async fn show(
         &self,
         made: Made,
-        uploaded: Uploaded,
+        uploaded: UploadedSegments,
         publication: String,
     ) -> Result<(Summary, Objects), ProductionError> {
         let means = &self.means;
@@ -170,10 +170,10 @@ impl Production {
         let pieces: Vec<Piece> = made
             .files
             .into_iter()
-            .map(|file| Piece { to: file.to, body: file.body, stage: stage_of(file.role) })
+            .map(|file| Piece { to: file.to, body: file.body, kind: kind_of(file.role) })
             .collect();
         let masters =
-            pieces.iter().filter(|piece| piece.stage == Stage::Master).filter_map(|piece| match &piece.body {
+            pieces.iter().filter(|piece| piece.kind == PieceKind::Master).filter_map(|piece| match &piece.body {
                 Body::Bytes(text) => Some((piece.to.clone(), String::from_utf8_lossy(text).into_owned())),
                 Body::File(_) => None,
             });
@@ -207,7 +207,7 @@ impl Production {
             }
         }
         // Less than others leave us, so that a slow last request is within it.
-        staged.commit(began + journal::SHOWING.mul_f64(0.75)).await?;
+        staged.commit(began + journal::COMMIT_LEASE.mul_f64(0.75)).await?;
         means.observer.on(&Event::done("show", began));
         if let Some(journal) = &means.journal
             && let Err(error) = journal.finish(&means.stores, &means.labels, &publication).await
@@ -231,13 +231,12 @@ impl Production {
     }
 }
 
-/// When a file of a publication is written.
-fn stage_of(role: Role) -> Stage {
+fn kind_of(role: Role) -> PieceKind {
     match role {
-        Role::Segment => Stage::Segment,
-        Role::Object => Stage::Object,
-        Role::MediaPlaylist => Stage::MediaPlaylist,
-        Role::Master => Stage::Master,
+        Role::Segment => PieceKind::Segment,
+        Role::Object => PieceKind::Object,
+        Role::MediaPlaylist => PieceKind::MediaPlaylist,
+        Role::Master => PieceKind::Master,
     }
 }
 
@@ -266,10 +265,10 @@ async fn make(
     original.bring(means).await?;
     let publication = fresh_name();
     if let Some(journal) = &means.journal {
-        journal.begin(begun(plan, &publication)).await.map_err(JournalError::from)?;
+        journal.begin(attempt(plan, &publication)).await.map_err(JournalError::from)?;
     }
-    let families = plan.ladder().map(|ladder| families(means, ladder, &publication)).unwrap_or_default();
-    let early = Early::start(&means.stores, families, &means.labels);
+    let rungs = plan.ladder().map(|ladder| rung_uploads(means, ladder, &publication)).unwrap_or_default();
+    let uploader = SegmentUploader::start(&means.stores, rungs, &means.labels);
     let info = &original.info;
     let length = info.ladder_length();
     let watch = |advance: Advance| {
@@ -284,7 +283,7 @@ async fn make(
     let made = transcode::make(&means.tools, &means.work, info, plan, &publication, &means.cancel, watch).await;
     match made {
         Ok(made) => {
-            let uploaded = early.finish(&means.cancel).await;
+            let uploaded = uploader.finish(&means.cancel).await;
             for (part, took) in &made.parts {
                 let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
                 means.observer.on(&Event::Done { part, ms });
@@ -292,45 +291,45 @@ async fn make(
             Ok(Product::New { made, uploaded, publication })
         }
         Err(error) => {
-            abandon(means, early.abandon().await, &publication).await;
+            abandon(means, uploader.abandon().await, &publication).await;
             Err(error.into())
         }
     }
 }
 
 /// What will be written, as the journal keeps it.
-fn begun(plan: &Plan, publication: &str) -> Begun {
+fn attempt(plan: &Plan, publication: &str) -> Attempt {
     let mut rungs = Vec::new();
     for (index, output) in plan.outputs.iter().enumerate() {
         match output {
-            Output::Ladder(ladder) => rungs.extend(ladder.rungs.iter().map(|rung| Rung {
+            Output::Ladder(ladder) => rungs.extend(ladder.rungs.iter().map(|rung| RungRecord {
                 playlist: Destination { store: ladder.store.clone(), key: rung.playlist.clone() },
                 prefix: segment_prefix(transcode::rung_stem(ladder, rung), publication),
             })),
-            Output::Clip(clip) => rungs.push(Rung {
+            Output::Clip(clip) => rungs.push(RungRecord {
                 playlist: Destination { store: clip.store.clone(), key: clip.playlist.clone() },
                 prefix: segment_prefix(&transcode::clip_stem(index), publication),
             }),
             _ => {}
         }
     }
-    Begun { publication: publication.to_owned(), rungs, objects: plan.destinations(), ..Begun::default() }
+    Attempt { publication: publication.to_owned(), rungs, objects: plan.destinations(), ..Attempt::default() }
 }
 
 /// The rungs whose segments are objects of their own. One file for all of them is whole only at the end.
-fn families(means: &Means, ladder: &Ladder, publication: &str) -> Vec<Family> {
+fn rung_uploads(means: &Means, ladder: &Ladder, publication: &str) -> Vec<RungUpload> {
     if ladder.single_file {
         return Vec::new();
     }
-    let family = |(number, rung): (usize, &media::plan::Rung)| Family {
+    let upload = |(number, rung): (usize, &media::plan::Rung)| RungUpload {
         folder: means.work.join(rung_folder(number)),
         playlist: Destination { store: ladder.store.clone(), key: rung.playlist.clone() },
         prefix: segment_prefix(&rung.name, publication),
     };
-    ladder.rungs.iter().enumerate().map(family).collect()
+    ladder.rungs.iter().enumerate().map(upload).collect()
 }
 
-async fn abandon(means: &Means, uploaded: Uploaded, publication: &str) {
+async fn abandon(means: &Means, uploaded: UploadedSegments, publication: &str) {
     uploaded.discard().await;
     forget(means, publication).await;
 }

@@ -73,7 +73,7 @@ async fn fetch(means: &Means, version: &SourceVersion) -> Result<(), ProductionE
     if (fetched.size, &fetched.tag) != (version.size, &version.tag) {
         let detail = "the original was replaced while the job began; it is tried again".to_owned();
         return Err(
-            StoreError::Damaged { doing: storage::Doing::Reading, key: version.from.key.clone(), detail }.into()
+            StoreError::Damaged { operation: storage::Operation::Read, key: version.from.key.clone(), detail }.into()
         );
     }
     means.observer.on(&Event::done("download", began));

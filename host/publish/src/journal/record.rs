@@ -1,4 +1,4 @@
-//! What is written down about a job, between one delivery of it and the next.
+//! The journal's record, as it is stored between two deliveries of a job.
 
 use fault::text::printable;
 use serde::{Deserialize, Serialize};
@@ -7,85 +7,81 @@ use storage::{Destination, OutOfScope, Scope};
 
 use crate::is_publication_name;
 
-/// The form of the record. Another one is not understood, and the job begins anew.
+/// Of the format. A record of another version is ignored, and the job starts over.
 const VERSION: u32 = 2;
 
-/// The form until 0.1, which named no creator.
+/// The format until 0.1, which had no creator.
 const UNAUTHENTICATED_VERSION: u32 = 1;
 
-/// One version of an original.
+/// Identifies the content of an original.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceVersion {
-    /// Where it is.
     pub from: Destination,
     /// Bytes.
     pub size: u64,
-    /// What its store calls this content.
+    /// [`storage::ObjectInfo::tag`]
     pub tag: Option<String>,
 }
 
 /// Objects of a publication with their lengths in bytes.
 pub type Objects = Vec<(Destination, u64)>;
 
-/// A publication, as it can be told again.
+/// A publication, with everything that is needed to report it again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Published {
-    /// In the names of its segments.
+    /// The name of the publication, which is part of its segments' names.
     pub publication: String,
-    /// The original that it was made from.
     pub source: SourceVersion,
-    /// What was asked for, as a digest.
+    /// A digest of the plan.
     pub plan: String,
-    /// What came of it, as whoever published it reads it.
+    /// The caller's summary. The journal doesn't look into it.
     pub summary: Value,
-    /// The objects of the plan, each with all that belongs to it.
+    /// The objects of the plan. Each length includes everything that belongs to the object.
     pub objects: Objects,
     /// Every single object.
     pub pieces: Objects,
 }
 
-/// A media playlist, and what the names of its segments begin with.
+/// A media playlist and its segments.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rung {
-    /// The playlist.
+pub struct RungRecord {
     pub playlist: Destination,
-    /// Of the segments' file names.
+    /// Begins the file names of the segments.
     pub prefix: String,
 }
 
-/// A publication that was begun.
+/// An attempt to publish that has begun and isn't known to be complete.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Begun {
-    /// In the names of its segments.
+pub struct Attempt {
+    /// The name of the publication, which is part of its segments' names.
     pub publication: String,
-    /// Whose segments may be in a store.
-    pub rungs: Vec<Rung>,
-    /// What may have been prepared, playlists among them.
+    /// Their segments may be in a store.
+    pub rungs: Vec<RungRecord>,
+    /// Everything that may have been prepared, including playlists.
     pub objects: Vec<Destination>,
-    /// Once everything was in its stores: what it would be when it is shown.
+    /// Once everything is staged: the publication that the commit makes of it.
     pub staged: Option<Published>,
-    /// When that was, in seconds since 1970.
+    /// Unix time in seconds. The commit lease begins here.
     pub staged_at: u64,
-    /// The master playlists with their text, so that a publication that was all but shown can be finished.
+    /// The master playlists with their text, so that another worker can finish the commit.
     pub masters: Vec<(Destination, String)>,
 }
 
-/// All that is remembered of a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Remembered {
+pub(super) struct JournalRecord {
     version: u32,
     #[serde(default)]
     creator: String,
     job: String,
-    /// The original that was probed last, and what it is, as whoever probed it reads it.
+    /// The original that was probed last, and the caller's result of it.
     pub probed: Option<(SourceVersion, Value)>,
-    /// The last publication that is whole.
+    /// The last complete publication.
     pub published: Option<Published>,
-    /// Publications that did not come to their end.
-    pub begun: Vec<Begun>,
+    /// Attempts in progress, or left by killed workers.
+    #[serde(rename = "begun")]
+    pub attempts: Vec<Attempt>,
 }
 
-/// Why a record can't be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BadRecord {
     #[error("it can't be read: {0}")]
@@ -100,13 +96,13 @@ pub(super) enum BadRecord {
     Prefix(String),
 }
 
-impl Remembered {
+impl JournalRecord {
     pub(super) fn new(creator: &str, job: &str) -> Self {
         let (creator, job) = (creator.to_owned(), job.to_owned());
-        Self { version: VERSION, creator, job, probed: None, published: None, begun: Vec::new() }
+        Self { version: VERSION, creator, job, probed: None, published: None, attempts: Vec::new() }
     }
 
-    /// Reads a record of this creator's job and checks everything that it names.
+    /// Reads the record of this creator's job and checks every name in it.
     pub(super) fn read(text: &[u8], scope: Scope<'_>, job: &str) -> Result<Self, BadRecord> {
         let record: Self = serde_json::from_slice(text)?;
         if record.version != VERSION {
@@ -118,7 +114,7 @@ impl Remembered {
         record.checked(scope, job)
     }
 
-    /// The same of a record from before records were authenticated.
+    /// The same for a record of the format until 0.1.
     pub(super) fn read_unauthenticated(text: &[u8], scope: Scope<'_>, job: &str) -> Result<Self, BadRecord> {
         let record: Self = serde_json::from_slice(text)?;
         if record.version != UNAUTHENTICATED_VERSION {
@@ -131,8 +127,8 @@ impl Remembered {
         if self.job != job {
             return Err(BadRecord::OtherJob);
         }
-        for begun in &self.begun {
-            begun.check(scope)?;
+        for attempt in &self.attempts {
+            attempt.check(scope)?;
         }
         if let Some(published) = &self.published {
             published.check(scope)?;
@@ -142,7 +138,6 @@ impl Remembered {
 }
 
 impl Published {
-    /// Every object that it names, or that is removed or written in its name.
     fn check(&self, scope: Scope<'_>) -> Result<(), BadRecord> {
         check_publication(&self.publication)?;
         for (to, _) in self.objects.iter().chain(&self.pieces) {
@@ -152,12 +147,12 @@ impl Published {
     }
 }
 
-impl Begun {
+impl Attempt {
     fn check(&self, scope: Scope<'_>) -> Result<(), BadRecord> {
         check_publication(&self.publication)?;
         for rung in &self.rungs {
             scope.check(&rung.playlist)?;
-            // Everything that begins with it is removed: it must be of one rung in one publication.
+            // Recovery deletes everything that begins with the prefix, so it must be that of one rung of one publication.
             let stem = rung.prefix.strip_suffix(&self.publication).and_then(|rest| rest.strip_suffix('-'));
             if stem.is_none_or(|stem| stem.is_empty() || stem.contains('/')) {
                 return Err(BadRecord::Prefix(printable(&rung.prefix, 64)));
@@ -170,7 +165,11 @@ impl Begun {
     }
 }
 
-/// The names of segments hold a publication's name, so a short one could be in the names of others'.
+/// Recovery looks for the name in the names of segments. A short one could match other publications.
 fn check_publication(name: &str) -> Result<(), BadRecord> {
     if is_publication_name(name) { Ok(()) } else { Err(BadRecord::Prefix(printable(name, 64))) }
 }
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;

@@ -1,68 +1,77 @@
-//! What a killed worker left: removed where nobody can see it, finished where it was all but shown.
+//! Cleaning up after killed workers.
 
-use storage::{Body, StoreError, Stores};
+use storage::{Body, Destination, StoreError, Stores};
 
-use super::all_there;
-use super::record::{Begun, Remembered};
-use crate::{Labels, Stage};
+use super::all_exist;
+use super::record::{Attempt, JournalRecord};
+use crate::concurrent::{delete, try_for_each};
+use crate::{Labels, PieceKind};
 
-/// The largest playlist that is read: ten hours of two-second segments.
+/// In bytes: ten hours of two-second segments.
 const MAX_PLAYLIST: usize = 16 << 20;
 
-/// Goes through everything that was begun. What some playlist still names stays, and stays written down.
-pub(super) async fn tidy(record: &mut Remembered, stores: &Stores, labels: &Labels) -> Result<(), StoreError> {
+/// Requests in flight.
+const CONCURRENT_SWEEPS: usize = 8;
+
+/// Goes through all unfinished attempts. One that a playlist still names keeps its segments and stays in the journal,
+/// unless it can be finished.
+pub(super) async fn clean_up(record: &mut JournalRecord, stores: &Stores, labels: &Labels) -> Result<(), StoreError> {
     let mut kept = Vec::new();
-    for begun in std::mem::take(&mut record.begun) {
-        let named = remove_unnamed(&begun, stores).await?;
-        for object in &begun.objects {
-            stores.get(&object.store)?.sweep(&object.key).await?;
-        }
-        if named == 0 {
+    for attempt in std::mem::take(&mut record.attempts) {
+        let published_rungs = delete_unpublished_rungs(&attempt, stores).await?;
+        sweep(&attempt, stores).await?;
+        if published_rungs == 0 {
             continue;
         }
-        if named == begun.rungs.len() && complete(&begun, stores, labels).await? {
-            tracing::info!(
-                publication = begun.publication,
-                "a publication that a killed worker had all but shown is finished"
-            );
-            record.published = begun.staged;
+        if published_rungs == attempt.rungs.len() && finish(&attempt, stores, labels).await? {
+            tracing::info!(publication = attempt.publication, "finished a publication that a killed worker had begun");
+            record.published = attempt.staged;
         } else {
-            kept.push(begun);
+            kept.push(attempt);
         }
     }
-    record.begun = kept;
+    record.attempts = kept;
     Ok(())
 }
 
-/// Removes the segments of every rung whose playlist, as it can be read now, is of another publication. Gives back how
-/// many rungs are of this one.
-async fn remove_unnamed(begun: &Begun, stores: &Stores) -> Result<usize, StoreError> {
-    let mut named = 0;
-    for rung in &begun.rungs {
+/// Deletes the segments of every rung whose current playlist is that of another publication. Returns the number of the
+/// other rungs, whose playlists are of this publication.
+async fn delete_unpublished_rungs(attempt: &Attempt, stores: &Stores) -> Result<usize, StoreError> {
+    let mut published = 0;
+    for rung in &attempt.rungs {
         let store = stores.get(&rung.playlist.store)?;
         let playlist = store.read(&rung.playlist.key, MAX_PLAYLIST).await?.unwrap_or_default();
         if String::from_utf8_lossy(&playlist).contains(&rung.prefix) {
-            named += 1;
+            published += 1;
             continue;
         }
         let folder = rung.playlist.key.as_str().rsplit_once('/').map_or("", |(folder, _)| folder);
-        for segment in store.list(&format!("{folder}/{}", rung.prefix)).await? {
-            store.delete(&segment).await?;
-        }
+        let segments = store.list(&format!("{folder}/{}", rung.prefix)).await?;
+        let in_store = |key| Destination { store: rung.playlist.store.clone(), key };
+        delete(stores, segments.into_iter().map(in_store)).await?;
     }
-    Ok(named)
+    Ok(published)
 }
 
-/// All playlists are shown, so everything before them is: only the master may be missing, and it is written again.
-async fn complete(begun: &Begun, stores: &Stores, labels: &Labels) -> Result<bool, StoreError> {
-    let Some(staged) = &begun.staged else { return Ok(false) };
-    let is_master = |to| begun.masters.iter().any(|(master, _)| master == to);
-    let before = staged.pieces.iter().filter(|(to, _)| !is_master(to)).cloned().collect();
-    if !all_there(stores, &before).await? {
+/// Aborts the uploads that the attempt left open.
+async fn sweep(attempt: &Attempt, stores: &Stores) -> Result<(), StoreError> {
+    let sweep = |object: Destination| {
+        let store = stores.get(&object.store);
+        async move { store?.sweep(&object.key).await.map(drop) }
+    };
+    try_for_each(attempt.objects.iter().cloned(), CONCURRENT_SWEEPS, sweep).await
+}
+
+/// Writes the master playlists if every other piece exists. Returns whether the publication is complete now.
+async fn finish(attempt: &Attempt, stores: &Stores, labels: &Labels) -> Result<bool, StoreError> {
+    let Some(staged) = &attempt.staged else { return Ok(false) };
+    let is_master = |to| attempt.masters.iter().any(|(master, _)| master == to);
+    let before_masters = staged.pieces.iter().filter(|(to, _)| !is_master(to)).cloned().collect();
+    if !all_exist(stores, &before_masters).await? {
         return Ok(false);
     }
-    for (to, text) in &begun.masters {
-        let meta = labels.of(&to.key, Stage::Master);
+    for (to, text) in &attempt.masters {
+        let meta = labels.of(&to.key, PieceKind::Master);
         stores.get(&to.store)?.put(&to.key, Body::Bytes(text.clone().into_bytes()), &meta).await?;
     }
     Ok(true)

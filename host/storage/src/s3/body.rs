@@ -1,4 +1,4 @@
-//! What is sent: its length, its digest, and any piece of it as often as it takes.
+//! A body to upload: its length, its digest, and any range of it, as often as retries need it.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,23 +9,22 @@ use sha2::{Digest, Sha256};
 
 use crate::Body;
 
-/// Bytes that are read at once.
-const READ: usize = 1024 * 1024;
-/// Bytes of a file that a request body takes at once; the SDK's own 4 KiB cost a system call each.
+/// Bytes hashed at a time.
+const BLOCK: usize = 1024 * 1024;
+/// Read buffer of a request body. The SDK's default of 4 KiB costs too many system calls.
 const BUFFER: usize = 128 * 1024;
 
-/// A body that was looked through once.
-pub(super) struct Source {
+pub(super) struct UploadBody {
     body: Body,
     /// Bytes.
     pub length: u64,
-    /// SHA-256 of all of it, in hexadecimal.
+    /// Of the whole body, in hex.
     pub sha256: String,
 }
 
-impl Source {
-    /// Looks through it. Stops within a block when nobody waits for it any more.
-    pub(super) async fn read(body: Body) -> std::io::Result<Self> {
+impl UploadBody {
+    /// Reads the body once to hash it. Stops after the current block if the caller is cancelled.
+    pub(super) async fn hash(body: Body) -> std::io::Result<Self> {
         let path = match &body {
             Body::Bytes(bytes) => {
                 let (length, sha256) = (bytes.len() as u64, hex::encode(Sha256::digest(bytes)));
@@ -33,49 +32,49 @@ impl Source {
             }
             Body::File(path) => path.clone(),
         };
-        let mut pass = blocking(move || Pass::open(path)).await?;
+        let mut file = blocking(move || HashedFile::open(path)).await?;
         loop {
-            let (next, over) = blocking(move || pass.step()).await?;
-            pass = next;
-            if over {
-                return Ok(Self { body, length: pass.length, sha256: hex::encode(pass.digest.finalize()) });
+            let (next, is_last) = blocking(move || file.hash_block()).await?;
+            file = next;
+            if is_last {
+                return Ok(Self { body, length: file.length, sha256: hex::encode(file.digest.finalize()) });
             }
         }
     }
 
-    /// A piece, as the body of a request that may be sent again.
-    pub(super) async fn piece(&self, at: u64, length: u64) -> std::io::Result<ByteStream> {
+    /// A range of it, as a request body that can be resent.
+    pub(super) async fn range(&self, at: u64, length: u64) -> std::io::Result<ByteStream> {
         match &self.body {
             Body::Bytes(bytes) => {
                 let skipped = usize::try_from(at).unwrap_or(usize::MAX);
                 let length = usize::try_from(length).unwrap_or(usize::MAX);
                 Ok(ByteStream::from(bytes.iter().skip(skipped).take(length).copied().collect::<Vec<u8>>()))
             }
-            // The SDK asks for a body to be read from a file that isn't empty.
+            // The SDK refuses to read a body from an empty file.
             Body::File(_) if length == 0 => Ok(ByteStream::from_static(b"")),
             Body::File(path) => {
-                let piece = ByteStream::read_from().path(path).offset(at).length(Length::Exact(length));
-                piece.buffer_size(BUFFER).build().await.map_err(std::io::Error::other)
+                let range = ByteStream::read_from().path(path).offset(at).length(Length::Exact(length));
+                range.buffer_size(BUFFER).build().await.map_err(std::io::Error::other)
             }
         }
     }
 }
 
-/// A file on its way through the digest.
-struct Pass {
+/// A file that is being hashed.
+struct HashedFile {
     file: File,
     digest: Sha256,
     length: u64,
     block: Vec<u8>,
 }
 
-impl Pass {
+impl HashedFile {
     fn open(path: PathBuf) -> std::io::Result<Self> {
-        Ok(Self { file: File::open(path)?, digest: Sha256::new(), length: 0, block: vec![0; READ] })
+        Ok(Self { file: File::open(path)?, digest: Sha256::new(), length: 0, block: vec![0; BLOCK] })
     }
 
-    /// One block; and whether that was the last one.
-    fn step(mut self) -> std::io::Result<(Self, bool)> {
+    /// Hashes one block. Also says whether the end was reached.
+    fn hash_block(mut self) -> std::io::Result<(Self, bool)> {
         let read = self.file.read(&mut self.block)?;
         self.digest.update(self.block.get(..read).unwrap_or_default());
         self.length = self.length.saturating_add(read as u64);

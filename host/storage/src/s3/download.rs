@@ -1,4 +1,4 @@
-//! Objects that come here: in ranges, each of which goes on where it broke off.
+//! Downloads in concurrent ranges. A range that breaks off resumes where it stopped.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -11,23 +11,23 @@ use aws_sdk_s3::primitives::ByteStream;
 use rustix::fs::FallocateFlags;
 use tokio::task::JoinSet;
 
-use super::answer::{Failed, changed};
+use super::request_error::{RequestError, changed_while_reading};
 use super::{Bucket, describe};
-use crate::{Doing, Key, ObjectInfo, StoreError};
+use crate::{Key, ObjectInfo, Operation, StoreError};
 
-/// Bytes that are collected before they are written.
-const WRITE: usize = 1024 * 1024;
+/// Bytes buffered before a write.
+const BUFFER: usize = 1024 * 1024;
 
-/// Brings an object to a new file.
+/// Downloads an object to a new file.
 pub(super) async fn to_file(bucket: &Arc<Bucket>, key: &Key, to: &Path) -> Result<ObjectInfo, StoreError> {
-    let Some(found) = bucket.look(key).await.map_err(bucket.failed(Doing::Reading, key))? else {
-        // The answer to HEAD has no body that could tell which of the two is missing.
+    let Some(found) = bucket.head(key).await.map_err(bucket.store_error(Operation::Read, key))? else {
+        // A response to HEAD has no body, so it doesn't say whether the object or the bucket is missing.
         bucket.check().await?;
         return Err(StoreError::NotFound { key: key.clone() });
     };
     if found.content_length().is_none() {
         let detail = "the store doesn't say how long it is".to_owned();
-        return Err(StoreError::Damaged { doing: Doing::Reading, key: key.clone(), detail });
+        return Err(StoreError::Damaged { operation: Operation::Read, key: key.clone(), detail });
     }
     let info = describe(&found);
     let (path, size) = (to.to_owned(), info.size);
@@ -47,12 +47,12 @@ pub(super) async fn to_file(bucket: &Arc<Bucket>, key: &Key, to: &Path) -> Resul
         match ranges.join_next().await {
             None => return Ok(info),
             Some(Ok(fetched)) => fetched?,
-            Some(Err(lost)) => return Err(StoreError::io(Doing::Reading, key)(std::io::Error::other(lost))),
+            Some(Err(panicked)) => return Err(StoreError::io(Operation::Read, key)(std::io::Error::other(panicked))),
         }
     }
 }
 
-/// A new file that has its room already, where the disk can say so: better no download than most of one.
+/// Creates a file and reserves its space where the file system can, so that a full disk fails the download early.
 fn create(path: &Path, size: u64) -> std::io::Result<File> {
     let file = File::create_new(path)?;
     if size > 0
@@ -63,23 +63,24 @@ fn create(path: &Path, size: u64) -> std::io::Result<File> {
     Ok(file)
 }
 
-/// Runs file work where it may block. A file that is missing here is no missing object.
+/// Runs file I/O on the blocking pool. Unlike [`StoreError::io`], a missing local file is no missing object.
 async fn blocking<T: Send + 'static>(
     key: &Key,
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> Result<T, StoreError> {
-    let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|lost| Err(std::io::Error::other(lost)));
+    let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|panicked| Err(std::io::Error::other(panicked)));
     done.map_err(|source| match source.kind() {
         std::io::ErrorKind::StorageFull => StoreError::DiskFull { key: key.clone() },
-        _ => StoreError::Io { doing: Doing::Reading, key: key.clone(), source },
+        _ => StoreError::Io { operation: Operation::Read, key: key.clone(), source },
     })
 }
 
-/// The part of an object that is still to come.
+/// The rest of a range.
 struct Range {
     key: Key,
     tag: Option<String>,
     size: u64,
+    /// The next byte to download.
     at: u64,
     end: u64,
 }
@@ -89,67 +90,69 @@ impl Range {
         let mut fruitless = 0;
         while self.at < self.end {
             let before = self.at;
-            let answer = self.ask(&bucket).await?;
-            let Err(failed) = self.take(answer.body, bucket.settings.patience.idle, &file).await? else { continue };
-            tracing::debug!(key = %self.key, at = self.at, end = self.end, "a download broke off");
+            let response = self.request(&bucket).await?;
+            let received = self.receive(response.body, bucket.settings.timeouts.idle, &file).await?;
+            let Err(error) = received else { continue };
+            tracing::debug!(key = %self.key, at = self.at, end = self.end, "a download was interrupted");
             fruitless = if self.at > before { 0 } else { fruitless + 1 };
-            again(&bucket, &self.key, fruitless, failed).await?;
+            back_off(&bucket, &self.key, fruitless, error).await?;
         }
         Ok(())
     }
 
-    /// Asks for what is missing, and makes sure that the answer is it.
-    async fn ask(&self, bucket: &Bucket) -> Result<GetObjectOutput, StoreError> {
+    /// Requests the rest, and checks that the response is that range of the same version.
+    async fn request(&self, bucket: &Bucket) -> Result<GetObjectOutput, StoreError> {
         let (first, last) = (self.at, self.end - 1);
-        let asked = bucket.client.get_object().bucket(bucket.name()).key(self.key.as_str());
-        let asked = asked.range(format!("bytes={first}-{last}")).set_if_match(self.tag.clone());
-        let answer = asked.send().await.map_err(Failed::from).map_err(bucket.failed(Doing::Reading, &self.key))?;
-        if self.tag.is_some() && answer.e_tag != self.tag {
-            return Err(changed(&self.key));
+        let request = bucket.client.get_object().bucket(bucket.name()).key(self.key.as_str());
+        let request = request.range(format!("bytes={first}-{last}")).set_if_match(self.tag.clone());
+        let response = request.send().await.map_err(RequestError::from);
+        let response = response.map_err(bucket.store_error(Operation::Read, &self.key))?;
+        if self.tag.is_some() && response.e_tag != self.tag {
+            return Err(changed_while_reading(&self.key));
         }
         let expected = format!("bytes {first}-{last}/{}", self.size);
-        let came = answer.content_range().unwrap_or("the whole object");
-        if came != expected {
-            let detail = format!("the store was asked for {expected} and sent {came}");
-            return Err(StoreError::Damaged { doing: Doing::Reading, key: self.key.clone(), detail });
+        let range = response.content_range().unwrap_or("the whole object");
+        if range != expected {
+            let detail = format!("the store was asked for {expected} and sent {range}");
+            return Err(StoreError::Damaged { operation: Operation::Read, key: self.key.clone(), detail });
         }
-        Ok(answer)
+        Ok(response)
     }
 
-    /// Writes what comes. What breaks is told apart from what can't go on.
-    async fn take(
+    /// Writes the body to the file. The inner error is an interruption, after which the range can be resumed.
+    async fn receive(
         &mut self,
         mut body: ByteStream,
         idle: Duration,
         file: &Arc<File>,
-    ) -> Result<Result<(), Failed>, StoreError> {
-        let mut kept = Vec::new();
+    ) -> Result<Result<(), RequestError>, StoreError> {
+        let mut buffer = Vec::new();
         let ended = loop {
-            let came = next(&mut body, idle).await;
-            if let Ok(Some(bytes)) = &came {
-                kept.extend_from_slice(bytes.as_ref());
+            let received = next(&mut body, idle).await;
+            if let Ok(Some(bytes)) = &received {
+                buffer.extend_from_slice(bytes.as_ref());
             }
-            let over = !matches!(came, Ok(Some(_)));
-            if kept.len() >= WRITE || over && !kept.is_empty() {
-                kept = self.write(kept, file).await?;
+            let is_over = !matches!(received, Ok(Some(_)));
+            if buffer.len() >= BUFFER || is_over && !buffer.is_empty() {
+                buffer = self.write(buffer, file).await?;
             }
-            match came {
+            match received {
                 Ok(Some(_)) => {}
-                // A length that was announced is checked below the SDK already.
-                Ok(None) if self.at < self.end => break Err(Failed::silent()),
+                // Without a Content-Length nothing below us notices a body that ends early.
+                Ok(None) if self.at < self.end => break Err(RequestError::stalled()),
                 Ok(None) => break Ok(()),
-                Err(failed) => break Err(failed),
+                Err(error) => break Err(error),
             }
         };
         Ok(ended)
     }
 
-    /// Writes bytes to their place and gives back the empty buffer.
+    /// Writes the buffer at its offset and returns it empty.
     async fn write(&mut self, mut bytes: Vec<u8>, file: &Arc<File>) -> Result<Vec<u8>, StoreError> {
         let (at, after) = (self.at, self.at.saturating_add(bytes.len() as u64));
         if after > self.end {
             let detail = "the store sent more than it was asked for".to_owned();
-            return Err(StoreError::Damaged { doing: Doing::Reading, key: self.key.clone(), detail });
+            return Err(StoreError::Damaged { operation: Operation::Read, key: self.key.clone(), detail });
         }
         let file = Arc::clone(file);
         let bytes = blocking(&self.key, move || {
@@ -163,58 +166,57 @@ impl Range {
     }
 }
 
-/// The next bytes of a body.
-async fn next(body: &mut ByteStream, idle: Duration) -> Result<Option<impl AsRef<[u8]> + use<>>, Failed> {
+async fn next(body: &mut ByteStream, idle: Duration) -> Result<Option<impl AsRef<[u8]> + use<>>, RequestError> {
     match tokio::time::timeout(idle, body.next()).await {
-        Err(_) => Err(Failed::silent()),
+        Err(_) => Err(RequestError::stalled()),
         Ok(None) => Ok(None),
-        Ok(Some(Err(error))) => Err(Failed::broken(&error)),
+        Ok(Some(Err(error))) => Err(RequestError::disconnected(&error)),
         Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
     }
 }
 
-/// Waits before an answer that broke off is asked for again, or gives up. An answer that brought something costs no
-/// try: on a bad line a large object arrives in many pieces.
-async fn again(bucket: &Bucket, key: &Key, fruitless: u32, failed: Failed) -> Result<(), StoreError> {
-    let patience = bucket.settings.patience;
-    if fruitless >= patience.attempts {
-        return Err(bucket.failed(Doing::Reading, key)(failed));
+/// Waits before an interrupted response is requested again, or gives up after `attempts` fruitless ones. A response that
+/// delivered anything doesn't count, so a large object gets through a bad connection in many small steps.
+async fn back_off(bucket: &Bucket, key: &Key, fruitless: u32, error: RequestError) -> Result<(), StoreError> {
+    let timeouts = bucket.settings.timeouts;
+    if fruitless >= timeouts.attempts {
+        return Err(bucket.store_error(Operation::Read, key)(error));
     }
     if fruitless > 0 {
-        let wait = patience.first_wait.saturating_mul(1 << (fruitless - 1).min(16));
-        tokio::time::sleep(wait.min(patience.longest_wait)).await;
+        let wait = timeouts.initial_backoff.saturating_mul(1 << (fruitless - 1).min(16));
+        tokio::time::sleep(wait.min(timeouts.max_backoff)).await;
     }
     Ok(())
 }
 
-/// Brings a small object to memory.
+/// Reads a small object. `None` if there is no such object.
 pub(super) async fn to_memory(bucket: &Bucket, key: &Key, limit: usize) -> Result<Option<Vec<u8>>, StoreError> {
-    let mut fruitless = 0;
+    let mut interrupted = 0;
     loop {
-        let asked = bucket.client.get_object().bucket(bucket.name()).key(key.as_str());
-        let answer = match asked.send().await.map_err(Failed::from) {
-            Ok(answer) => answer,
-            Err(failed) if failed.is_missing() => return Ok(None),
-            Err(failed) => return Err(bucket.failed(Doing::Reading, key)(failed)),
+        let request = bucket.client.get_object().bucket(bucket.name()).key(key.as_str());
+        let response = match request.send().await.map_err(RequestError::from) {
+            Ok(response) => response,
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(bucket.store_error(Operation::Read, key)(error)),
         };
-        match collect(answer, bucket.settings.patience.idle, limit).await {
+        match collect(response, bucket.settings.timeouts.idle, limit).await {
             Ok(Some(bytes)) => return Ok(Some(bytes)),
             Ok(None) => {
                 let reason = format!("it has more than {limit} bytes");
-                return Err(StoreError::Rejected { doing: Doing::Reading, key: key.clone(), reason });
+                return Err(StoreError::Rejected { operation: Operation::Read, key: key.clone(), reason });
             }
-            Err(failed) => {
-                fruitless += 1;
-                again(bucket, key, fruitless, failed).await?;
+            Err(error) => {
+                interrupted += 1;
+                back_off(bucket, key, interrupted, error).await?;
             }
         }
     }
 }
 
-/// All of a body, unless that is too much.
-async fn collect(answer: GetObjectOutput, idle: Duration, limit: usize) -> Result<Option<Vec<u8>>, Failed> {
-    let length = answer.content_length();
-    let mut body = answer.body;
+/// `None` if the body is longer than `limit`.
+async fn collect(response: GetObjectOutput, idle: Duration, limit: usize) -> Result<Option<Vec<u8>>, RequestError> {
+    let length = response.content_length();
+    let mut body = response.body;
     let mut all = Vec::new();
     while let Some(bytes) = next(&mut body, idle).await? {
         all.extend_from_slice(bytes.as_ref());
@@ -223,7 +225,7 @@ async fn collect(answer: GetObjectOutput, idle: Duration, limit: usize) -> Resul
         }
     }
     match length {
-        Some(length) if length != i64::try_from(all.len()).unwrap_or(i64::MAX) => Err(Failed::silent()),
+        Some(length) if length != i64::try_from(all.len()).unwrap_or(i64::MAX) => Err(RequestError::stalled()),
         _ => Ok(Some(all)),
     }
 }

@@ -1,14 +1,14 @@
-//! Reading, whole or not at all.
+//! Tests of downloads.
 
 use std::time::Duration;
 
 use testkit::s3::{Asked, Fault, Personality, S3Server};
 
 use super::fixture::{PART, key, noise, pair, settings};
-use super::{Patience, S3Settings, S3Store};
+use super::{S3Settings, S3Store, Timeouts};
 use crate::{Store, StoreError};
 
-/// First and last byte that a request asks for.
+/// The first and last byte of a request.
 fn range(asked: &Asked) -> (u64, u64) {
     let text = asked.header("range").and_then(|text| text.strip_prefix("bytes=")).unwrap();
     let (first, last) = text.split_once('-').unwrap();
@@ -16,7 +16,7 @@ fn range(asked: &Asked) -> (u64, u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_large_object_comes_in_ranges_of_one_version() {
+async fn a_large_object_is_downloaded_in_ranges_of_one_version() {
     let (server, store) = pair(Personality::Plain);
     server.put_object("o", noise(2 * PART + 9));
     let folder = tempfile::tempdir().unwrap();
@@ -30,7 +30,7 @@ async fn a_large_object_comes_in_ranges_of_one_version() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_range_that_breaks_off_goes_on_where_it_was() {
+async fn an_interrupted_range_resumes_where_it_stopped() {
     let (server, store) = pair(Personality::Plain);
     server.put_object("o", noise(2 * PART));
     let cut = 3_000_000;
@@ -50,7 +50,7 @@ async fn a_range_that_breaks_off_goes_on_where_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_line_may_break_off_more_often_than_there_are_tries() {
+async fn a_bad_connection_may_break_more_often_than_there_are_attempts() {
     let (server, store) = pair(Personality::Plain);
     server.put_object("o", noise(PART));
     server.fail(Fault::ResetMidBody(400_000), "GET", 8);
@@ -61,22 +61,22 @@ async fn a_bad_line_may_break_off_more_often_than_there_are_tries() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_line_that_brings_nothing_is_given_up() {
+async fn a_connection_that_delivers_nothing_is_given_up() {
     let (server, store) = pair(Personality::Plain);
     server.put_object("o", noise(1000));
     server.fail(Fault::ResetMidBody(0), "GET", usize::MAX);
     let folder = tempfile::tempdir().unwrap();
     let error = store.fetch(&key("o"), &folder.path().join("copy")).await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
-    // Whether a reset comes before or after the answer's head decides who tries again, so this is only bounded.
+    // Whether a reset comes before or after the response headers decides who retries, so this is only bounded.
     assert!((4..=16).contains(&server.injected()), "{}", server.injected());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_stops_coming_is_asked_for_again() {
+async fn a_stalled_body_is_requested_again() {
     let server = S3Server::start(Personality::Plain);
-    let brief = Patience { idle: Duration::from_millis(300), ..settings(&server).patience };
-    let store = S3Store::new(S3Settings { patience: brief, ..settings(&server) }).unwrap();
+    let brief = Timeouts { idle: Duration::from_millis(300), ..settings(&server).timeouts };
+    let store = S3Store::new(S3Settings { timeouts: brief, ..settings(&server) }).unwrap();
     server.put_object("o", noise(PART));
     server.fail(Fault::SilenceMidBody(1_000_000), "GET", 1);
     let folder = tempfile::tempdir().unwrap();
@@ -86,7 +86,7 @@ async fn a_body_that_stops_coming_is_asked_for_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_object_that_is_written_again_on_the_way_is_not_mixed() {
+async fn an_object_overwritten_during_its_download_is_an_error() {
     for length in [2 * PART, 10] {
         let (server, store) = pair(Personality::Plain);
         server.put_object("o", noise(2 * PART));
@@ -94,13 +94,13 @@ async fn an_object_that_is_written_again_on_the_way_is_not_mixed() {
         let folder = tempfile::tempdir().unwrap();
         let error = store.fetch(&key("o"), &folder.path().join("copy")).await.unwrap_err();
         assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
-        assert!(error.to_string().contains("it was written again while it was read"), "{error}");
+        assert!(error.to_string().contains("it was overwritten while it was being read"), "{error}");
         assert_eq!(server.injected(), 1);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_is_there_already_is_not_written_over() {
+async fn an_existing_file_is_not_overwritten() {
     let (server, store) = pair(Personality::Plain);
     server.put_object("o", noise(10));
     let folder = tempfile::tempdir().unwrap();
@@ -112,7 +112,7 @@ async fn a_file_that_is_there_already_is_not_written_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_download_that_nobody_waits_for_asks_for_nothing_more() {
+async fn a_cancelled_download_sends_no_more_requests() {
     let (server, store) = pair(Personality::Plain);
     server.put_object("o", noise(12 * PART));
     server.fail(Fault::SilenceMidBody(1000), "GET", 3);

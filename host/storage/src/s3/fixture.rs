@@ -1,35 +1,32 @@
-//! What the tests of this store share.
+//! Shared by the tests of this store.
 
 use std::time::Duration;
 
 use testkit::s3::{ACCESS_KEY_ID, BUCKET, Personality, S3Server, SECRET_ACCESS_KEY};
 
-use super::{Dialect, Patience, S3Settings, S3Store, SMALLEST_PART};
+use super::{Dialect, S3Settings, S3Store, SMALLEST_PART, Timeouts};
 use crate::{Key, ObjectMeta};
 
-/// Every personality there is.
 pub(super) const ALL: [Personality; 3] = [Personality::R2, Personality::B2, Personality::Plain];
 /// Bytes of a part.
 pub(super) const PART: usize = SMALLEST_PART as usize;
 
-/// Settings for a server's bucket, with waits that suit a test.
+/// Settings for a server's bucket, with short waits.
 pub(super) fn settings(server: &S3Server) -> S3Settings {
     S3Settings {
         dialect: Dialect::Plain,
         part_size: SMALLEST_PART,
         multipart_above: SMALLEST_PART,
         at_once: 3,
-        patience: Patience { attempts: 4, first_wait: Duration::from_millis(10), ..Patience::default() },
+        timeouts: Timeouts { attempts: 4, initial_backoff: Duration::from_millis(10), ..Timeouts::default() },
         ..S3Settings::new(server.url(), BUCKET, ACCESS_KEY_ID, SECRET_ACCESS_KEY)
     }
 }
 
-/// A server's bucket.
 pub(super) fn store(server: &S3Server) -> S3Store {
     S3Store::new(settings(server)).unwrap()
 }
 
-/// A server and its bucket.
 pub(super) fn pair(personality: Personality) -> (S3Server, S3Store) {
     let server = S3Server::start(personality);
     let store = store(&server);
@@ -44,7 +41,7 @@ pub(super) fn meta() -> ObjectMeta {
     ObjectMeta::of_type("video/mp4")
 }
 
-/// Bytes of which no two pieces are alike.
+/// Bytes without repetition.
 pub(super) fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut bytes = Vec::with_capacity(length + 8);
@@ -58,7 +55,7 @@ pub(super) fn noise(length: usize) -> Vec<u8> {
     bytes
 }
 
-/// Waits for a server without holding up the others of this runtime.
+/// Waits for a server without blocking the runtime.
 pub(super) fn wait_until(server: &S3Server, holds: impl FnMut(&S3Server) -> bool) {
     tokio::task::block_in_place(|| server.wait_until(holds));
 }

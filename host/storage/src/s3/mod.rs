@@ -1,10 +1,10 @@
-//! A bucket of an S3-compatible store: Cloudflare R2, Backblaze B2, or one that takes neither's liberties.
+//! A bucket of an S3-compatible store, including Cloudflare R2 and Backblaze B2 with their deviations.
 
-mod answer;
 mod body;
 mod client;
 mod download;
 mod multipart;
+mod request_error;
 mod settings;
 mod upload;
 
@@ -23,38 +23,37 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use answer::Failed;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
-pub use settings::{Dialect, Patience, S3Settings, S3SettingsError, SMALLEST_PART, SecretKey};
+use request_error::RequestError;
+pub use settings::{Dialect, S3Settings, S3SettingsError, SMALLEST_PART, Timeouts, is_bucket_name, is_key_text};
 use upload::Upload;
 
-use super::{Body, Doing, Key, ObjectInfo, ObjectMeta, Prepared, Store, StoreError};
+use super::{Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError};
 
-/// A bucket.
 #[derive(Debug)]
 pub struct S3Store {
     bucket: Arc<Bucket>,
 }
 
 impl S3Store {
-    /// With these settings; nobody is contacted.
+    /// Checks the settings. Sends no request.
     pub fn new(settings: S3Settings) -> Result<Self, S3SettingsError> {
         settings.check()?;
-        // The rules for buckets are stricter than those for keys.
-        let named = Key::parse(&settings.bucket)
+        // Every valid bucket name is a valid key.
+        let bucket_as_key = Key::parse(&settings.bucket)
             .map_err(|_| S3SettingsError::Bucket { bucket: settings.bucket.escape_default().to_string() })?;
         let client = client::client(&settings)?;
-        Ok(Self { bucket: Arc::new(Bucket { client, named, settings }) })
+        Ok(Self { bucket: Arc::new(Bucket { client, bucket_as_key, settings }) })
     }
 }
 
-/// What every call needs. Transfers hold it on their own, so that they can clean up behind a caller who is gone.
+/// What every call needs. Shared with transfers, so that they can clean up after their caller was cancelled.
 struct Bucket {
     client: Client,
     settings: S3Settings,
-    /// The bucket's name, for errors that are about no object.
-    named: Key,
+    /// Stands for the key in errors that concern no object.
+    bucket_as_key: Key,
 }
 
 impl fmt::Debug for Bucket {
@@ -68,30 +67,29 @@ impl Bucket {
         &self.settings.bucket
     }
 
-    /// All that the store knows of an object.
-    async fn look(&self, key: &Key) -> Result<Option<HeadObjectOutput>, Failed> {
-        match self.client.head_object().bucket(self.name()).key(key.as_str()).send().await.map_err(Failed::from) {
+    /// `None` if there is no such object.
+    async fn head(&self, key: &Key) -> Result<Option<HeadObjectOutput>, RequestError> {
+        match self.client.head_object().bucket(self.name()).key(key.as_str()).send().await.map_err(RequestError::from) {
             Ok(found) => Ok(Some(found)),
-            Err(failed) if failed.is_missing() => Ok(None),
-            Err(failed) => Err(failed),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
-    /// The error for `doing` something to an object.
-    fn failed(&self, doing: Doing, key: &Key) -> impl Fn(Failed) -> StoreError {
-        move |failed| failed.told(doing, key, self.name())
+    fn store_error(&self, operation: Operation, key: &Key) -> impl Fn(RequestError) -> StoreError {
+        move |error| error.into_store_error(operation, key, self.name())
     }
 
-    /// What stands for a prefix in an error.
-    fn prefixed(&self, prefix: &str) -> Key {
-        Key::parse(prefix.trim_end_matches('/')).unwrap_or_else(|_| self.named.clone())
+    /// Stands for a prefix in an error.
+    fn prefix_as_key(&self, prefix: &str) -> Key {
+        Key::parse(prefix.trim_end_matches('/')).unwrap_or_else(|_| self.bucket_as_key.clone())
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        match self.client.head_bucket().bucket(self.name()).send().await.map_err(Failed::from) {
+        match self.client.head_bucket().bucket(self.name()).send().await.map_err(RequestError::from) {
             Ok(_) => Ok(()),
-            Err(failed) if failed.is_missing() => Err(StoreError::NoBucket { bucket: self.name().to_owned() }),
-            Err(failed) => Err(failed.told(Doing::Looking, &self.named, self.name())),
+            Err(error) if error.is_not_found() => Err(StoreError::NoBucket { bucket: self.name().to_owned() }),
+            Err(error) => Err(error.into_store_error(Operation::Head, &self.bucket_as_key, self.name())),
         }
     }
 }
@@ -104,7 +102,7 @@ fn describe(found: &HeadObjectOutput) -> ObjectInfo {
 #[async_trait::async_trait]
 impl Store for S3Store {
     async fn head(&self, key: &Key) -> Result<Option<ObjectInfo>, StoreError> {
-        let found = self.bucket.look(key).await.map_err(self.bucket.failed(Doing::Looking, key))?;
+        let found = self.bucket.head(key).await.map_err(self.bucket.store_error(Operation::Head, key))?;
         Ok(found.as_ref().map(describe))
     }
 
@@ -122,9 +120,9 @@ impl Store for S3Store {
         let mut after = None;
         loop {
             let page = bucket.client.list_objects_v2().bucket(bucket.name()).prefix(prefix);
-            let page = page.set_continuation_token(after).send().await.map_err(Failed::from);
-            let page = page.map_err(|failed| failed.told(Doing::Listing, &bucket.prefixed(prefix), bucket.name()))?;
-            // What no key of ours can name was not written by us and can't be asked for.
+            let page = page.set_continuation_token(after).send().await.map_err(RequestError::from);
+            let page = page.map_err(bucket.store_error(Operation::List, &bucket.prefix_as_key(prefix)))?;
+            // Names that are no valid key were not written by us and can't be requested.
             found.extend(page.contents().iter().filter_map(|object| Key::parse(object.key()?).ok()));
             after = page.next_continuation_token;
             if after.is_none() || page.is_truncated != Some(true) {
@@ -142,7 +140,7 @@ impl Store for S3Store {
         let upload = Upload::new(Arc::clone(&self.bucket), key, body, meta).await?;
         let length = upload.length();
         if length <= self.bucket.settings.multipart_above {
-            upload.in_one().await?;
+            upload.send_whole().await?;
         } else {
             upload.prepare().await?.commit().await?;
         }
@@ -152,8 +150,8 @@ impl Store for S3Store {
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
         let bucket = &*self.bucket;
         let deleted = bucket.client.delete_object().bucket(bucket.name()).key(key.as_str()).send().await;
-        match deleted.map_err(Failed::from) {
-            Err(failed) if !failed.is_missing() => Err(bucket.failed(Doing::Removing, key)(failed)),
+        match deleted.map_err(RequestError::from) {
+            Err(error) if !error.is_not_found() => Err(bucket.store_error(Operation::Delete, key)(error)),
             _ => Ok(()),
         }
     }

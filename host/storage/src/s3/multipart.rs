@@ -1,5 +1,5 @@
-//! Uploads in parts. Nobody sees one until it is completed, and the store keeps, and bills, it until it is aborted: so
-//! whoever opens one holds a guard that does.
+//! Multipart uploads. One is invisible until it is completed, but the store keeps and bills its parts until it is aborted.
+//! [`OpenUpload`] is a guard that aborts it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,27 +9,27 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use super::Bucket;
-use super::answer::Failed;
-use super::client::{patient, time_for};
+use super::client::{response_timeout, timeout_for_body};
+use super::request_error::RequestError;
 use super::upload::Upload;
-use crate::{Doing, Key, Prepared, StoreError};
+use crate::{Key, Operation, Prepared, StoreError};
 
 /// The protocol's limit.
-const MOST_PARTS: u64 = 10_000;
-/// How long a store may take to put the parts together: for large objects that is minutes.
-const ASSEMBLY: Duration = Duration::from_secs(300);
+const MAX_PARTS: u64 = 10_000;
+/// How long completing an upload may take. For large objects it takes minutes.
+const COMPLETION_TIMEOUT: Duration = Duration::from_secs(300);
 
 impl Upload {
-    /// Sends all of it and leaves it open.
+    /// Sends all parts and leaves the upload open.
     pub(super) async fn prepare(self) -> Result<Box<dyn Prepared>, StoreError> {
         let upload = Arc::new(self);
         if upload.length() == 0 {
-            // Stores differ in what they make of a part without bytes, and there is nothing to send ahead.
-            return Ok(Box::new(Waiting { upload }));
+            // Stores disagree about empty parts.
+            return Ok(Box::new(EmptyUpload { upload }));
         }
         let open = open(&upload).await?;
         match open.send(&upload).await {
-            Ok(parts) => Ok(Box::new(Whole { upload, open, parts })),
+            Ok(parts) => Ok(Box::new(SentUpload { upload, open, parts })),
             Err(error) => {
                 open.abort().await;
                 Err(error)
@@ -38,40 +38,40 @@ impl Upload {
     }
 }
 
-/// Opens an upload. This runs on behind a caller who gives up: only the answer says what there is to abort. Where the
-/// answer itself is lost, the upload is one for `sweep`.
-async fn open(upload: &Arc<Upload>) -> Result<Open, StoreError> {
+/// Opens an upload. The request continues even if the caller is cancelled, because only the response has the id to abort.
+/// If the response is lost, the upload stays for `sweep`.
+async fn open(upload: &Arc<Upload>) -> Result<OpenUpload, StoreError> {
     let owned = Arc::clone(upload);
     let opening = tokio::spawn(async move {
         let (bucket, key) = (&owned.bucket, &owned.key);
         let create = bucket.client.create_multipart_upload().bucket(bucket.name()).key(key.as_str());
         let create = create.set_metadata(Some(owned.notes())).set_content_type(owned.content_type());
-        let created = create.set_cache_control(owned.cache_control()).send().await.map_err(Failed::from);
-        let id = created.map_err(|failed| owned.failed(failed))?.upload_id.unwrap_or_default();
+        let created = create.set_cache_control(owned.cache_control()).send().await.map_err(RequestError::from);
+        let id = created.map_err(|error| owned.store_error(error))?.upload_id.unwrap_or_default();
         if id.is_empty() {
-            let detail = "the store opened an upload and gave it no id".to_owned();
-            return Err(StoreError::Damaged { doing: Doing::Writing, key: key.clone(), detail });
+            let detail = "the store opened an upload without an id".to_owned();
+            return Err(StoreError::Damaged { operation: Operation::Write, key: key.clone(), detail });
         }
-        Ok(Open { bucket: Arc::clone(bucket), key: key.clone(), id: Some(id), runtime: Handle::current() })
+        Ok(OpenUpload { bucket: Arc::clone(bucket), key: key.clone(), id: Some(id), runtime: Handle::current() })
     });
-    opening.await.map_err(|lost| StoreError::io(Doing::Writing, &upload.key)(std::io::Error::other(lost)))?
+    opening.await.map_err(|panicked| StoreError::io(Operation::Write, &upload.key)(std::io::Error::other(panicked)))?
 }
 
-/// An open upload, which is aborted unless it is completed.
-struct Open {
+/// Aborts the upload on drop unless it was completed.
+struct OpenUpload {
     bucket: Arc<Bucket>,
     key: Key,
-    /// None once there is nothing to abort.
+    /// `None` once there is nothing left to abort.
     id: Option<String>,
     runtime: Handle,
 }
 
-impl Open {
+impl OpenUpload {
     fn id(&self) -> &str {
         self.id.as_deref().unwrap_or_default()
     }
 
-    /// Sends all parts, a few at a time.
+    /// Sends all parts, `at_once` concurrently.
     async fn send(&self, upload: &Arc<Upload>) -> Result<Vec<CompletedPart>, StoreError> {
         let size = part_size(upload.length(), self.bucket.settings.part_size);
         let mut next = (1..).zip((0..upload.length()).step_by(usize::try_from(size).unwrap_or(usize::MAX)));
@@ -88,62 +88,64 @@ impl Open {
             match parts.join_next().await {
                 None => break,
                 Some(Ok(part)) => sent.push(part?),
-                Some(Err(lost)) => return Err(StoreError::io(Doing::Writing, &self.key)(std::io::Error::other(lost))),
+                Some(Err(panicked)) => {
+                    return Err(StoreError::io(Operation::Write, &self.key)(std::io::Error::other(panicked)));
+                }
             }
         }
         sent.sort_by_key(|part| part.part_number);
         Ok(sent)
     }
 
-    /// Shows the object.
-    async fn complete(&self, parts: Vec<CompletedPart>) -> Result<(), Failed> {
+    /// Makes the object visible.
+    async fn complete(&self, parts: Vec<CompletedPart>) -> Result<(), RequestError> {
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
         let complete = self.bucket.client.complete_multipart_upload().bucket(self.bucket.name());
         let complete = complete.key(self.key.as_str()).upload_id(self.id()).multipart_upload(parts);
-        let patience = self.bucket.settings.patience;
-        let patience = patient(patience, patience.answer.max(ASSEMBLY));
-        complete.customize().config_override(patience).send().await?;
+        let timeouts = self.bucket.settings.timeouts;
+        let timeout = response_timeout(timeouts, timeouts.response.max(COMPLETION_TIMEOUT));
+        complete.customize().config_override(timeout).send().await?;
         Ok(())
     }
 
     async fn abort(mut self) {
         if let Some(id) = self.id.take() {
-            abort(&self.bucket, &self.key, &id, "it failed or isn't wanted").await;
+            abort(&self.bucket, &self.key, &id, "it failed or was discarded").await;
         }
     }
 }
 
-impl Drop for Open {
-    /// However it ends. A process that is killed leaves it to `sweep`.
+impl Drop for OpenUpload {
+    /// Covers callers that were cancelled. After a killed process, `sweep` does this.
     fn drop(&mut self) {
         if let Some(id) = self.id.take() {
             let (bucket, key) = (Arc::clone(&self.bucket), self.key.clone());
-            self.runtime.spawn(async move { abort(&bucket, &key, &id, "nobody waits for it any more").await });
+            self.runtime.spawn(async move { abort(&bucket, &key, &id, "its caller was cancelled").await });
         }
     }
 }
 
-/// What can't be aborted is only clutter, so there is no error to tell.
+/// Returns whether it was aborted. A failure is only logged: the upload is invisible, and `sweep` finds it later.
 async fn abort(bucket: &Bucket, key: &Key, id: &str, why: &str) -> bool {
     let abort = bucket.client.abort_multipart_upload().bucket(bucket.name()).key(key.as_str()).upload_id(id);
-    match abort.send().await.map_err(Failed::from) {
+    match abort.send().await.map_err(RequestError::from) {
         Ok(_) => {
             tracing::debug!(%key, why, "an upload was aborted");
             true
         }
-        Err(failed) if failed.is_missing() => false,
-        Err(failed) => {
-            let error = failed.told(Doing::Removing, key, bucket.name());
-            tracing::warn!(%key, why, %error, "an upload that is not wanted stays in the store until it is swept");
+        Err(error) if error.is_not_found() => false,
+        Err(error) => {
+            let error = error.into_store_error(Operation::Delete, key, bucket.name());
+            tracing::warn!(%key, why, %error, "an unfinished upload could not be aborted and stays in the store");
             false
         }
     }
 }
 
-/// All parts but the last must be of one size (R2 insists), and there are only so many of them.
+/// R2 wants all parts but the last to be of one size, and every store limits their number.
 fn part_size(length: u64, wanted: u64) -> u64 {
     const MIB: u64 = 1024 * 1024;
-    wanted.max(length.div_ceil(MOST_PARTS).next_multiple_of(MIB))
+    wanted.max(length.div_ceil(MAX_PARTS).next_multiple_of(MIB))
 }
 
 struct Part {
@@ -157,27 +159,27 @@ struct Part {
 impl Part {
     async fn send(self) -> Result<CompletedPart, StoreError> {
         let (bucket, key) = (&self.upload.bucket, &self.upload.key);
-        let piece = self.upload.source.piece(self.at, self.length).await;
+        let body = self.upload.body.range(self.at, self.length).await;
         let part = bucket.client.upload_part().bucket(bucket.name()).key(key.as_str());
         let part = part.upload_id(&self.id).part_number(self.number);
         let part = part.content_length(i64::try_from(self.length).unwrap_or(i64::MAX));
-        let part = part.body(piece.map_err(StoreError::io(Doing::Writing, key))?);
-        let patience = time_for(bucket.settings.patience, self.length);
-        let sent = part.customize().config_override(patience).send().await.map_err(Failed::from);
-        let sent = sent.map_err(|failed| self.upload.failed(failed))?;
+        let part = part.body(body.map_err(StoreError::io(Operation::Write, key))?);
+        let timeout = timeout_for_body(bucket.settings.timeouts, self.length);
+        let sent = part.customize().config_override(timeout).send().await.map_err(RequestError::from);
+        let sent = sent.map_err(|error| self.upload.store_error(error))?;
         Ok(CompletedPart::builder().part_number(self.number).set_e_tag(sent.e_tag).build())
     }
 }
 
-/// An upload with all its parts.
-struct Whole {
+/// An open upload with all its parts sent.
+struct SentUpload {
     upload: Arc<Upload>,
-    open: Open,
+    open: OpenUpload,
     parts: Vec<CompletedPart>,
 }
 
 #[async_trait::async_trait]
-impl Prepared for Whole {
+impl Prepared for SentUpload {
     fn length(&self) -> u64 {
         self.upload.length()
     }
@@ -185,9 +187,8 @@ impl Prepared for Whole {
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
         let Self { upload, mut open, parts } = *self;
         let completed = open.complete(parts).await;
-        match upload.settle(completed).await {
+        match upload.verify(completed).await {
             Ok(()) => {
-                // There is nothing to abort any more.
                 open.id = None;
                 Ok(())
             }
@@ -203,38 +204,38 @@ impl Prepared for Whole {
     }
 }
 
-/// An object without bytes: it is written when it is committed.
-struct Waiting {
+/// An empty object. It is written when it is committed.
+struct EmptyUpload {
     upload: Arc<Upload>,
 }
 
 #[async_trait::async_trait]
-impl Prepared for Waiting {
+impl Prepared for EmptyUpload {
     fn length(&self) -> u64 {
         0
     }
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
-        self.upload.in_one().await
+        self.upload.send_whole().await
     }
 
     async fn discard(self: Box<Self>) {}
 }
 
-/// Aborts all uploads to a key, and says how many there were.
+/// Aborts all unfinished uploads to a key. Returns how many there were.
 pub(super) async fn sweep(bucket: &Bucket, key: &Key) -> Result<usize, StoreError> {
     let (mut swept, mut after) = (0, (None, None));
     loop {
         let list = bucket.client.list_multipart_uploads().bucket(bucket.name()).prefix(key.as_str());
         let list = list.set_key_marker(after.0).set_upload_id_marker(after.1);
-        let page = match list.send().await.map_err(Failed::from) {
+        let page = match list.send().await.map_err(RequestError::from) {
             Ok(page) => page,
-            Err(failed) if failed.is_unknown_to_the_store() => return Ok(swept),
-            Err(failed) => return Err(bucket.failed(Doing::Removing, key)(failed)),
+            Err(error) if error.is_unsupported() => return Ok(swept),
+            Err(error) => return Err(bucket.store_error(Operation::Delete, key)(error)),
         };
         for upload in page.uploads().iter().filter(|upload| upload.key() == Some(key.as_str())) {
             if let Some(id) = upload.upload_id()
-                && abort(bucket, key, id, "its process is gone").await
+                && abort(bucket, key, id, "its process was killed").await
             {
                 swept += 1;
             }
@@ -254,9 +255,9 @@ mod tests {
     fn parts_grow_where_there_would_be_too_many() {
         const MIB: u64 = 1 << 20;
         assert_eq!(part_size(1, 16 * MIB), 16 * MIB);
-        assert_eq!(part_size(16 * MIB * MOST_PARTS, 16 * MIB), 16 * MIB);
-        assert_eq!(part_size(16 * MIB * MOST_PARTS + 1, 16 * MIB), 17 * MIB);
+        assert_eq!(part_size(16 * MIB * MAX_PARTS, 16 * MIB), 16 * MIB);
+        assert_eq!(part_size(16 * MIB * MAX_PARTS + 1, 16 * MIB), 17 * MIB);
         let huge = 1 << 42;
-        assert!(huge / part_size(huge, 16 * MIB) <= MOST_PARTS);
+        assert!(huge / part_size(huge, 16 * MIB) <= MAX_PARTS);
     }
 }

@@ -1,5 +1,4 @@
-//! That the servers of these tests are as unfriendly as the stores they stand for: without that, the tests beside this
-//! one would prove nothing.
+//! Checks that the test servers are as unfriendly as the stores they imitate. Otherwise the other tests prove nothing.
 
 use std::time::{Duration, Instant};
 
@@ -7,22 +6,22 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use testkit::s3::{BUCKET, Personality, S3Server};
 
-use super::answer::Failed;
 use super::client::client;
 use super::fixture::{PART, key, meta, noise, pair, settings};
-use super::{Patience, S3Settings};
-use crate::{Body, Doing, Store};
+use super::request_error::RequestError;
+use super::{S3Settings, Timeouts};
+use crate::{Body, Operation, Store};
 
-/// The SDK without our care, and without second tries.
+/// The SDK's client without our precautions and without retries.
 fn bare(server: &S3Server) -> aws_sdk_s3::Client {
-    let patience = Patience { attempts: 1, ..settings(server).patience };
-    client(&S3Settings { patience, ..settings(server) }).unwrap()
+    let timeouts = Timeouts { attempts: 1, ..settings(server).timeouts };
+    client(&S3Settings { timeouts, ..settings(server) }).unwrap()
 }
 
-/// What a store said when it refused.
-fn told<T>(answer: Result<T, impl Into<Failed>>) -> String {
-    let failed: Failed = answer.err().expect("it was let through").into();
-    failed.told(Doing::Writing, &key("o"), BUCKET).to_string()
+/// The text of a refusal.
+fn refusal<T>(response: Result<T, impl Into<RequestError>>) -> String {
+    let error: RequestError = response.err().expect("the request was accepted").into();
+    error.into_store_error(Operation::Write, &key("o"), BUCKET).to_string()
 }
 
 async fn in_parts(server: &S3Server, sizes: &[usize]) -> Result<(), String> {
@@ -37,7 +36,7 @@ async fn in_parts(server: &S3Server, sizes: &[usize]) -> Result<(), String> {
     let complete = client.complete_multipart_upload().bucket(BUCKET).key("o").upload_id(id);
     match complete.multipart_upload(parts.build()).send().await {
         Ok(_) => Ok(()),
-        refused => Err(told(refused)),
+        refused => Err(refusal(refused)),
     }
 }
 
@@ -48,13 +47,13 @@ async fn r2_refuses_parts_of_unequal_size_and_others_take_them() {
         let answer = in_parts(&server, &[PART, PART + 1, 10]).await;
         assert_eq!(answer.is_ok(), taken, "{personality:?}: {answer:?}");
         assert!(answer.is_ok() || answer.unwrap_err().contains("10048"));
-        // All of them refuse small ones.
+        // All of them refuse small parts.
         assert!(in_parts(&server, &[PART - 1, 10]).await.unwrap_err().contains("EntityTooSmall"));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b2_knows_no_conditions_and_the_others_keep_them() {
+async fn b2_has_no_conditional_writes_and_the_others_do() {
     for (personality, code) in [
         (Personality::R2, "PreconditionFailed"),
         (Personality::B2, "not possible"),
@@ -63,25 +62,25 @@ async fn b2_knows_no_conditions_and_the_others_keep_them() {
         let server = S3Server::start(personality);
         server.put_object("o", b"there".to_vec());
         let put = bare(&server).put_object().bucket(BUCKET).key("o").if_none_match("*");
-        let text = told(put.body(ByteStream::from_static(b"new")).send().await);
+        let text = refusal(put.body(ByteStream::from_static(b"new")).send().await);
         assert!(text.contains(code), "{personality:?}: {text}");
         assert_eq!(server.object("o").unwrap(), b"there");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn checksums_that_the_sdk_likes_to_add_are_refused() {
+async fn checksums_that_the_sdk_adds_by_default_are_refused() {
     for personality in [Personality::R2, Personality::B2] {
         let server = S3Server::start(personality);
         let put = bare(&server).put_object().bucket(BUCKET).key("o").checksum_algorithm(ChecksumAlgorithm::Crc32);
         let put = put.content_md5("1B2M2Y8AsgTpgAmY7PhCfg==").body(ByteStream::from_static(b""));
-        told(put.send().await);
+        refusal(put.send().await);
         assert!(server.keys().is_empty());
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_throttled_link_takes_its_time_both_ways() {
+async fn a_throttled_link_is_slow_both_ways() {
     let (server, store) = pair(Personality::Plain);
     server.throttle(Some(400_000));
     let folder = tempfile::tempdir().unwrap();

@@ -1,15 +1,17 @@
-//! What is known of a bucket before it is asked anything.
+//! Settings of a bucket, checked without contacting the store.
 
-use std::fmt;
 use std::time::Duration;
 
+use fault::secret::SecretText;
 use fault::{Code, Fault, codes};
 
-/// Smallest part that stores take, except for the last one.
+use crate::escaped;
+
+/// The smallest part size that stores accept, except for the last part of an upload.
 pub const SMALLEST_PART: u64 = 5 * MIB;
 const MIB: u64 = 1024 * 1024;
 
-/// Whose dialect of the protocol a store speaks.
+/// Whose variant of the S3 protocol a store speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// Cloudflare R2.
@@ -21,9 +23,7 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// By the host that is talked to.
-    pub fn of_endpoint(endpoint: &str) -> Self {
-        let host = host_of(endpoint);
+    pub fn of_host(host: &str) -> Self {
         if host.ends_with(".r2.cloudflarestorage.com") {
             Self::R2
         } else if host.ends_with(".backblazeb2.com") {
@@ -32,136 +32,105 @@ impl Dialect {
             Self::Plain
         }
     }
-}
 
-/// Half of a pair of keys; never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SecretKey(String);
-
-impl SecretKey {
-    /// The key itself, for who signs with it.
-    pub(super) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for SecretKey {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
-}
-
-impl From<&str> for SecretKey {
-    fn from(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-}
-
-impl fmt::Debug for SecretKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SecretKey(..)")
-    }
-}
-
-/// How long to wait for what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
-    /// Tries of one request, the first one among them.
-    pub attempts: u32,
-    /// Longest wait before the second try; it doubles with each further one, and a random part of it is waited.
-    pub first_wait: Duration,
-    /// Longest wait before any try, also where the store asks for more.
-    pub longest_wait: Duration,
-    /// For a connection.
-    pub connect: Duration,
-    /// For the answer to a request. One with a body has as much longer as the body takes at `slowest`.
-    pub answer: Duration,
-    /// For the next bytes of a body that comes.
-    pub idle: Duration,
-    /// Bytes per second below which a connection isn't worth keeping.
-    pub slowest: u64,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            // B2 answers 503 in normal operation; with doubling waits from 1 s, six tries last half a minute.
-            attempts: 6,
-            first_wait: Duration::from_secs(1),
-            longest_wait: Duration::from_secs(60),
-            connect: Duration::from_secs(5),
-            answer: Duration::from_secs(30),
-            idle: Duration::from_secs(20),
-            slowest: 64 * 1024,
+    /// The region to sign for when none is set. B2 has it in the host name: `s3.us-west-004.backblazeb2.com`. `None`
+    /// means that it must be set.
+    pub fn default_region(self, host: &str) -> Option<&str> {
+        match self {
+            Self::R2 => Some("auto"),
+            Self::Plain => Some("us-east-1"),
+            Self::B2 => {
+                let region = host.strip_prefix("s3.")?.strip_suffix(".backblazeb2.com")?;
+                Some(region).filter(|region| !region.is_empty() && !region.contains('.'))
+            }
         }
     }
 }
 
-/// A bucket, who may use it, and how.
+/// Letters, digits, `.`, `-` and `_`, 3 to 63 of them, without `..`.
+pub fn is_bucket_name(text: &str) -> bool {
+    (3..=63).contains(&text.len())
+        && !text.contains("..")
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
+}
+
+/// Whether every character can be part of an access key. A line break from copying the key can't, for instance; the
+/// store would only report a wrong signature.
+pub fn is_key_text(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_graphic())
+}
+
+/// Timeouts and retries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Attempts per request, including the first.
+    pub attempts: u32,
+    /// Upper bound of the wait before the second attempt. It doubles with each further attempt; the actual wait is a
+    /// random part of it.
+    pub initial_backoff: Duration,
+    /// Upper bound of every wait, even if the store asks for a longer one.
+    pub max_backoff: Duration,
+    pub connect: Duration,
+    /// For the response to a request. A request with a body gets as much more as the body takes at
+    /// `min_bytes_per_second`.
+    pub response: Duration,
+    /// For the next bytes of a response body.
+    pub idle: Duration,
+    /// The slowest upload that is allowed to continue.
+    pub min_bytes_per_second: u64,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            // B2 answers 503 in normal operation. With doubling waits from 1 s, six attempts last half a minute.
+            attempts: 6,
+            initial_backoff: Duration::from_secs(1),
+            max_backoff: Duration::from_secs(60),
+            connect: Duration::from_secs(5),
+            response: Duration::from_secs(30),
+            idle: Duration::from_secs(20),
+            min_bytes_per_second: 64 * 1024,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct S3Settings {
     /// `https://host`, without the bucket.
     pub endpoint: String,
-    /// What requests are signed for; none takes the dialect's.
+    /// The region that requests are signed for; `None` takes the dialect's default.
     pub region: Option<String>,
-    /// The bucket's name.
     pub bucket: String,
-    /// The public half of the pair of keys.
     pub access_key_id: String,
-    /// The other half.
-    pub secret_access_key: SecretKey,
-    /// Whose store it is.
+    pub secret_access_key: SecretText,
     pub dialect: Dialect,
-    /// Bytes of a part of an upload, and of a range of a download.
+    /// Bytes per part of an upload, and per range of a download.
     pub part_size: u64,
-    /// A body of more bytes is sent in parts.
+    /// Larger bodies are sent as a multipart upload. In bytes.
     pub multipart_above: u64,
-    /// Parts or ranges of one transfer that are on their way at the same time.
+    /// Concurrent parts or ranges per transfer.
     pub at_once: usize,
-    /// How long to wait for what.
-    pub patience: Patience,
+    pub timeouts: Timeouts,
 }
 
-/// Settings that can't be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum S3SettingsError {
-    /// The address.
+    /// `endpoint` is escaped.
     #[error("the endpoint `{endpoint}` of a store is wrong: {reason}")]
-    Endpoint {
-        /// What was given, escaped.
-        endpoint: String,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-    /// The bucket's name.
+    Endpoint { endpoint: String, reason: &'static str },
+    /// `bucket` is escaped.
     #[error("`{bucket}` can't be the name of a bucket: letters, digits, `.`, `-` and `_`, 3 to 63 of them")]
-    Bucket {
-        /// What was given, escaped.
-        bucket: String,
-    },
-    /// The region that is in no B2 endpoint.
+    Bucket { bucket: String },
     #[error(
         "the endpoint names no region: a B2 endpoint looks like s3.us-west-004.backblazeb2.com; else set the region"
     )]
     Region,
-    /// The keys.
+    /// `half` says which of the two keys.
     #[error("the {half} of the store `{bucket}` is empty or has characters that no key has")]
-    Credentials {
-        /// Which of the two.
-        half: &'static str,
-        /// Whose.
-        bucket: String,
-    },
-    /// A number.
+    Credentials { half: &'static str, bucket: String },
     #[error("{name} of the store `{bucket}` must be {rule}")]
-    Number {
-        /// The setting.
-        name: &'static str,
-        /// What it must be.
-        rule: &'static str,
-        /// Whose.
-        bucket: String,
-    },
+    Number { name: &'static str, rule: &'static str, bucket: String },
 }
 
 impl Fault for S3SettingsError {
@@ -171,16 +140,16 @@ impl Fault for S3SettingsError {
 }
 
 impl S3Settings {
-    /// With all that is rarely set at its default.
+    /// Everything else gets its default.
     pub fn new(
         endpoint: impl Into<String>,
         bucket: impl Into<String>,
         access_key_id: impl Into<String>,
-        secret_access_key: impl Into<SecretKey>,
+        secret_access_key: impl Into<SecretText>,
     ) -> Self {
         let endpoint = endpoint.into();
         Self {
-            dialect: Dialect::of_endpoint(&endpoint),
+            dialect: Dialect::of_host(host_of(&endpoint)),
             endpoint,
             region: None,
             bucket: bucket.into(),
@@ -189,36 +158,20 @@ impl S3Settings {
             part_size: 16 * MIB,
             multipart_above: 64 * MIB,
             at_once: 4,
-            patience: Patience::default(),
+            timeouts: Timeouts::default(),
         }
     }
 
-    /// Whether they can be right; nobody is asked.
     pub(super) fn check(&self) -> Result<(), S3SettingsError> {
-        let wrong = |reason| S3SettingsError::Endpoint { endpoint: shown(&self.endpoint), reason };
-        let authority = self.endpoint.strip_prefix("https://").or_else(|| self.endpoint.strip_prefix("http://"));
-        let authority = authority.ok_or_else(|| wrong("it doesn't begin with https://"))?;
-        // A name and a password here would end up in error messages.
-        if authority.contains('@') {
-            return Err(S3SettingsError::Endpoint {
-                endpoint: "..@..".into(),
-                reason: "credentials have settings of their own",
-            });
-        }
-        let authority = authority.strip_suffix('/').unwrap_or(authority);
-        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
-        if authority.is_empty() || !authority.chars().all(fits) {
-            return Err(wrong("after https:// there must be a host, a port perhaps, and nothing else"));
-        }
-        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-        if !(3..=63).contains(&self.bucket.len()) || !self.bucket.chars().all(fits) || self.bucket.contains("..") {
-            return Err(S3SettingsError::Bucket { bucket: shown(&self.bucket) });
+        self.check_endpoint()?;
+        if !is_bucket_name(&self.bucket) {
+            return Err(S3SettingsError::Bucket { bucket: escaped(&self.bucket, 80) });
         }
         let bucket = || self.bucket.clone();
         for (half, text) in
             [("access key id", self.access_key_id.as_str()), ("secret access key", self.secret_access_key.expose())]
         {
-            if text.is_empty() || !text.chars().all(|c| c.is_ascii_graphic()) {
+            if text.is_empty() || !is_key_text(text) {
                 return Err(S3SettingsError::Credentials { half, bucket: bucket() });
             }
         }
@@ -226,8 +179,8 @@ impl S3Settings {
             ("the part size", "at least 5 MiB and less than 5 GiB", (SMALLEST_PART..5 << 30).contains(&self.part_size)),
             ("the limit of a single upload", "at most 5 GiB", self.multipart_above <= 5 << 30),
             ("the number of parts at once", "1 to 64", (1..=64).contains(&self.at_once)),
-            ("the number of attempts", "1 to 20", (1..=20).contains(&self.patience.attempts)),
-            ("the slowest speed", "above zero", self.patience.slowest > 0),
+            ("the number of attempts", "1 to 20", (1..=20).contains(&self.timeouts.attempts)),
+            ("the lowest speed", "above zero", self.timeouts.min_bytes_per_second > 0),
         ] {
             if !holds {
                 return Err(S3SettingsError::Number { name, rule, bucket: bucket() });
@@ -236,18 +189,29 @@ impl S3Settings {
         self.signing_region().map(|_| ())
     }
 
-    /// What requests are signed for.
+    fn check_endpoint(&self) -> Result<(), S3SettingsError> {
+        let wrong = |reason| S3SettingsError::Endpoint { endpoint: escaped(&self.endpoint, 80), reason };
+        let authority = self.endpoint.strip_prefix("https://").or_else(|| self.endpoint.strip_prefix("http://"));
+        let authority = authority.ok_or_else(|| wrong("it doesn't begin with https://"))?;
+        // The endpoint appears in error messages; a user name and password must not.
+        if authority.contains('@') {
+            let reason = "credentials have settings of their own";
+            return Err(S3SettingsError::Endpoint { endpoint: "..@..".into(), reason });
+        }
+        let authority = authority.strip_suffix('/').unwrap_or(authority);
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+        if authority.is_empty() || !authority.chars().all(is_allowed) {
+            return Err(wrong("after https:// only a host and optionally a port may follow"));
+        }
+        Ok(())
+    }
+
     pub(super) fn signing_region(&self) -> Result<String, S3SettingsError> {
-        match (&self.region, self.dialect) {
-            (Some(region), _) => Ok(region.clone()),
-            (None, Dialect::R2) => Ok("auto".to_owned()),
-            (None, Dialect::Plain) => Ok("us-east-1".to_owned()),
-            (None, Dialect::B2) => {
-                let labels: Vec<&str> = host_of(&self.endpoint).split('.').collect();
-                match labels.as_slice() {
-                    ["s3", region, "backblazeb2", "com"] => Ok((*region).to_owned()),
-                    _ => Err(S3SettingsError::Region),
-                }
+        match &self.region {
+            Some(region) => Ok(region.clone()),
+            None => {
+                let region = self.dialect.default_region(host_of(&self.endpoint));
+                region.map(str::to_owned).ok_or(S3SettingsError::Region)
             }
         }
     }
@@ -256,10 +220,6 @@ impl S3Settings {
 fn host_of(endpoint: &str) -> &str {
     let authority = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
     authority.split(['/', ':']).next().unwrap_or(authority)
-}
-
-fn shown(text: &str) -> String {
-    text.chars().take(80).flat_map(char::escape_default).collect()
 }
 
 #[cfg(test)]
@@ -284,13 +244,16 @@ mod tests {
             assert_eq!(settings.signing_region().as_deref(), Ok(region), "{endpoint}");
             assert_eq!(settings.check(), Ok(()), "{endpoint}");
         }
+        for endpoint in ["https://s3..backblazeb2.com", "https://s3.a.b.backblazeb2.com"] {
+            assert_eq!(settings(endpoint).check(), Err(S3SettingsError::Region), "{endpoint}");
+        }
         let odd = settings("https://b2.example.backblazeb2.com");
         assert_eq!(odd.check(), Err(S3SettingsError::Region));
         assert_eq!(S3Settings { region: Some("x-1".into()), ..odd }.check(), Ok(()));
     }
 
     #[test]
-    fn what_can_not_be_right_is_refused_before_anybody_is_asked() {
+    fn settings_that_can_not_be_right_are_refused() {
         for endpoint in
             ["", "s3.example.com", "https://", "ftp://host", "https://host/bucket", "https://host?x", "http://a b"]
         {
@@ -309,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_a_key_nor_credentials_in_an_address_are_shown() {
+    fn neither_a_key_nor_credentials_in_an_endpoint_are_printed() {
         let settings = settings("https://host");
         assert!(!format!("{settings:?}").contains("a-secret"));
         let bad = S3Settings { endpoint: "https://user:hunter2@host".into(), ..settings };

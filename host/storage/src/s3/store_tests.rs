@@ -1,4 +1,4 @@
-//! Everything but the transfers of large objects.
+//! Tests of everything but large transfers.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use testkit::s3::{ACCESS_KEY_ID, BUCKET, Fault, Personality, S3Server, SECRET_ACCESS_KEY};
 
 use super::fixture::{ALL, PART, key, meta, noise, pair, settings};
-use super::{Patience, S3Settings, S3Store};
+use super::{S3Settings, S3Store, Timeouts};
 use crate::{Body, ObjectMeta, Store, StoreError};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,7 +32,7 @@ async fn an_object_comes_back_from_every_store_as_it_was_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_is_contacted_until_there_is_something_to_do() {
+async fn making_a_store_sends_no_request() {
     let (server, store) = pair(Personality::Plain);
     assert!(server.requests().is_empty());
     store.check().await.unwrap();
@@ -40,7 +40,7 @@ async fn nobody_is_contacted_until_there_is_something_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn headers_and_notes_are_kept_whichever_way_an_object_goes() {
+async fn headers_and_metadata_are_kept_by_single_and_multipart_uploads() {
     let (server, store) = pair(Personality::R2);
     let labelled = ObjectMeta {
         content_type: "video/mp2t".into(),
@@ -60,7 +60,7 @@ async fn headers_and_notes_are_kept_whichever_way_an_object_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_can_not_be_a_header_is_refused_before_anything_is_sent() {
+async fn an_invalid_header_is_refused_before_anything_is_sent() {
     let (server, store) = pair(Personality::Plain);
     let odd = ObjectMeta { notes: BTreeMap::from([("job".into(), "a\r\nx: y".into())]), ..meta() };
     let error = store.put(&key("o"), Body::Bytes(noise(10)), &odd).await.unwrap_err();
@@ -83,7 +83,7 @@ async fn a_missing_object_is_not_found_and_removing_it_is_no_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_missing_bucket_is_named_whatever_is_done() {
+async fn every_operation_names_a_missing_bucket() {
     let server = S3Server::start(Personality::Plain);
     let store = S3Store::new(S3Settings { bucket: "nowhere".into(), ..settings(&server) }).unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -103,7 +103,7 @@ async fn a_missing_bucket_is_named_whatever_is_done() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_key_is_denied_and_not_shown() {
+async fn a_wrong_key_is_denied_and_not_printed() {
     let server = S3Server::start(Personality::Plain);
     let wrong = "another-secret-than-the-right-one";
     let store = S3Store::new(S3Settings { secret_access_key: wrong.into(), ..settings(&server) }).unwrap();
@@ -115,12 +115,12 @@ async fn a_wrong_key_is_denied_and_not_shown() {
     for text in [format!("{error:?} {error}"), format!("{store:?}")] {
         assert!(!text.contains(wrong) && !text.contains("Signature="), "{text}");
     }
-    // Wrong keys don't become right by trying again.
+    // A wrong key isn't retried.
     assert_eq!(server.requests().len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn small_objects_are_read_whole_or_not_at_all() {
+async fn small_objects_are_read_completely_or_not_at_all() {
     let (server, store) = pair(Personality::Plain);
     server.put_object("o", b"twelve bytes".to_vec());
     assert_eq!(store.read(&key("o"), 12).await.unwrap().as_deref(), Some(&b"twelve bytes"[..]));
@@ -132,7 +132,7 @@ async fn small_objects_are_read_whole_or_not_at_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_goes_on_past_the_first_page_and_leaves_out_what_no_key_names() {
+async fn a_list_has_all_pages_and_only_valid_keys() {
     let (server, store) = pair(Personality::B2);
     for number in 0..1003 {
         server.put_object(&format!("jobs/{number:04}.json"), Vec::new());
@@ -149,25 +149,25 @@ async fn a_list_goes_on_past_the_first_page_and_leaves_out_what_no_key_names() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_asks_for_patience_gets_it() {
+async fn retry_after_is_honoured_up_to_the_maximum() {
     let server = S3Server::start(Personality::B2);
-    let hasty = Patience { first_wait: Duration::from_millis(1), ..settings(&server).patience };
-    let store = S3Store::new(S3Settings { patience: hasty, ..settings(&server) }).unwrap();
+    let impatient = Timeouts { initial_backoff: Duration::from_millis(1), ..settings(&server).timeouts };
+    let store = S3Store::new(S3Settings { timeouts: impatient, ..settings(&server) }).unwrap();
     server.fail(Fault::SlowDown { retry_after: 1 }, "PUT", 1);
     let began = Instant::now();
     store.put(&key("o"), Body::Bytes(noise(10)), &meta()).await.unwrap();
-    assert!(began.elapsed() >= Duration::from_secs(1), "it was asked to wait a second: {:?}", began.elapsed());
+    assert!(began.elapsed() >= Duration::from_secs(1), "the store asked for a second: {:?}", began.elapsed());
     assert_eq!(server.injected(), 1);
 
-    let hasty = Patience { longest_wait: Duration::from_millis(5), ..hasty };
-    let store = S3Store::new(S3Settings { patience: hasty, ..settings(&server) }).unwrap();
+    let impatient = Timeouts { max_backoff: Duration::from_millis(5), ..impatient };
+    let store = S3Store::new(S3Settings { timeouts: impatient, ..settings(&server) }).unwrap();
     server.fail(Fault::SlowDown { retry_after: 3600 }, "PUT", 1);
     store.put(&key("o"), Body::Bytes(noise(10)), &meta()).await.unwrap();
     assert_eq!(server.injected(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_is_busy_all_the_time_gets_everything_in_the_end() {
+async fn uploads_to_a_busy_store_succeed_in_the_end() {
     let (server, store) = pair(Personality::B2);
     server.slow_down_every(Some(3));
     for number in 0..20 {
@@ -178,7 +178,7 @@ async fn a_store_that_is_busy_all_the_time_gets_everything_in_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn faults_of_a_store_are_told_after_all_tries_and_no_sooner() {
+async fn server_errors_are_reported_after_all_attempts() {
     let (server, store) = pair(Personality::Plain);
     for status in [500, 503, 429] {
         server.forget_requests();
@@ -196,7 +196,7 @@ async fn faults_of_a_store_are_told_after_all_tries_and_no_sooner() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_is_gone_is_unavailable_and_back_when_it_is_back() {
+async fn a_store_that_is_down_is_unavailable_until_it_is_back() {
     let (server, store) = pair(Personality::Plain);
     server.put_object("o", b"here".to_vec());
     server.down(true);
@@ -206,18 +206,18 @@ async fn a_store_that_is_gone_is_unavailable_and_back_when_it_is_back() {
     server.down(false);
     assert!(store.head(&key("o")).await.unwrap().is_some());
 
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let away = S3Settings::new(format!("http://{nobody}"), BUCKET, ACCESS_KEY_ID, SECRET_ACCESS_KEY);
-    let away = S3Store::new(S3Settings { patience: settings(&server).patience, ..away }).unwrap();
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let away = S3Settings::new(format!("http://{address}"), BUCKET, ACCESS_KEY_ID, SECRET_ACCESS_KEY);
+    let away = S3Store::new(S3Settings { timeouts: settings(&server).timeouts, ..away }).unwrap();
     let error = away.check().await.unwrap_err();
     assert!(error.to_string().contains("refused"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_says_nothing_is_not_waited_for_without_end() {
+async fn a_silent_store_times_out() {
     let server = S3Server::start(Personality::Plain);
-    let brief = Patience { answer: Duration::from_millis(500), attempts: 2, ..settings(&server).patience };
-    let store = S3Store::new(S3Settings { patience: brief, ..settings(&server) }).unwrap();
+    let brief = Timeouts { response: Duration::from_millis(500), attempts: 2, ..settings(&server).timeouts };
+    let store = S3Store::new(S3Settings { timeouts: brief, ..settings(&server) }).unwrap();
     server.fail(Fault::Silence, "HEAD", 2);
     let error = store.head(&key("o")).await.unwrap_err();
     assert!(matches!(&error, StoreError::Unavailable { reason, .. } if reason == "no answer in time"), "{error}");

@@ -1,112 +1,105 @@
-//! Objects that go there: in one request, or through `multipart`.
+//! Uploads in a single request. [`super::multipart`] has those in parts.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::answer::Failed;
-use super::body::Source;
-use super::client::time_for;
+use super::body::UploadBody;
+use super::client::timeout_for_body;
+use super::request_error::RequestError;
 use super::{Bucket, describe};
-use crate::{Body, Doing, Key, ObjectMeta, StoreError};
+use crate::{Body, Key, ObjectMeta, Operation, StoreError};
 
-/// The note with the digest of the whole body: an object that came in parts has no other.
+/// Metadata with the digest of the whole body. The ETag of a multipart upload isn't one.
 const DIGEST: &str = "sha256";
-/// The note with a number that only this upload has. It tells what we wrote from what somebody else wrote since.
-const MARK: &str = "upload";
+/// Metadata with a random token of this upload. It tells our object from one that another writer has put there since.
+const TOKEN: &str = "upload";
 
-/// A body on its way to its key.
 pub(super) struct Upload {
-    /// Where to.
     pub bucket: Arc<Bucket>,
-    /// As what.
     pub key: Key,
-    /// What.
-    pub source: Source,
+    pub body: UploadBody,
     meta: ObjectMeta,
-    mark: String,
+    token: String,
 }
 
 impl Upload {
-    /// Looks through the body; nothing is sent.
+    /// Hashes the body; nothing is sent yet.
     pub(super) async fn new(bucket: Arc<Bucket>, key: &Key, body: Body, meta: &ObjectMeta) -> Result<Self, StoreError> {
-        let unfit = |text: &str| !text.chars().all(|c| c == ' ' || c.is_ascii_graphic());
+        let is_header = |text: &str| text.chars().all(|c| c == ' ' || c.is_ascii_graphic());
         let headers = meta.cache_control.iter().chain([&meta.content_type]).chain(meta.notes.values());
-        if let Some(odd) = headers.into_iter().find(|text| unfit(text)) {
+        if let Some(odd) = headers.into_iter().find(|text| !is_header(text)) {
             let reason = format!("`{}` can't be a header", odd.escape_default());
-            return Err(StoreError::Rejected { doing: Doing::Writing, key: key.clone(), reason });
+            return Err(StoreError::Rejected { operation: Operation::Write, key: key.clone(), reason });
         }
-        let source = Source::read(body).await.map_err(StoreError::io(Doing::Writing, key))?;
-        let mark = uuid::Uuid::new_v4().simple().to_string();
-        Ok(Self { bucket, key: key.clone(), source, meta: meta.clone(), mark })
+        let body = UploadBody::hash(body).await.map_err(StoreError::io(Operation::Write, key))?;
+        let token = uuid::Uuid::new_v4().simple().to_string();
+        Ok(Self { bucket, key: key.clone(), body, meta: meta.clone(), token })
     }
 
     /// Bytes.
     pub(super) fn length(&self) -> u64 {
-        self.source.length
+        self.body.length
     }
 
-    /// The notes that the store keeps with the object.
+    /// User metadata to store with the object.
     pub(super) fn notes(&self) -> HashMap<String, String> {
         let mut notes: HashMap<_, _> = self.meta.notes.clone().into_iter().collect();
-        notes.insert(DIGEST.to_owned(), self.source.sha256.clone());
-        notes.insert(MARK.to_owned(), self.mark.clone());
+        notes.insert(DIGEST.to_owned(), self.body.sha256.clone());
+        notes.insert(TOKEN.to_owned(), self.token.clone());
         notes
     }
 
-    /// The media type.
     pub(super) fn content_type(&self) -> Option<String> {
         Some(self.meta.content_type.clone()).filter(|text| !text.is_empty())
     }
 
-    /// The HTTP header of that name.
     pub(super) fn cache_control(&self) -> Option<String> {
         self.meta.cache_control.clone()
     }
 
-    /// The error for a request that failed.
-    pub(super) fn failed(&self, failed: Failed) -> StoreError {
-        failed.told(Doing::Writing, &self.key, self.bucket.name())
+    pub(super) fn store_error(&self, error: RequestError) -> StoreError {
+        error.into_store_error(Operation::Write, &self.key, self.bucket.name())
     }
 
-    /// Sends all of it in one request.
-    pub(super) async fn in_one(&self) -> Result<(), StoreError> {
+    /// Sends the whole body in one request.
+    pub(super) async fn send_whole(&self) -> Result<(), StoreError> {
         let length = self.length();
-        let body = self.source.piece(0, length).await.map_err(StoreError::io(Doing::Writing, &self.key))?;
+        let body = self.body.range(0, length).await.map_err(StoreError::io(Operation::Write, &self.key))?;
         let put = self.bucket.client.put_object().bucket(self.bucket.name()).key(self.key.as_str()).body(body);
         let put = put.content_length(i64::try_from(length).unwrap_or(i64::MAX)).set_metadata(Some(self.notes()));
         let put = put.set_content_type(self.content_type()).set_cache_control(self.cache_control());
-        let patience = time_for(self.bucket.settings.patience, length);
-        let sent = put.customize().config_override(patience).send().await;
-        self.settle(sent.map(|_| ()).map_err(Failed::from)).await
+        let timeout = timeout_for_body(self.bucket.settings.timeouts, length);
+        let sent = put.customize().config_override(timeout).send().await;
+        self.verify(sent.map(|_| ()).map_err(RequestError::from)).await
     }
 
-    /// Makes sure of what a request that shows the object has come to: the answer may be lost and the object there,
-    /// or the answer good and the object cut.
-    pub(super) async fn settle(&self, shown: Result<(), Failed>) -> Result<(), StoreError> {
-        if let Err(failed) = &shown
-            && !failed.leaves_doubt()
+    /// Checks the outcome of the request that made the object visible. A failed request may have succeeded (the response
+    /// was lost), and a successful one may have left a truncated object.
+    pub(super) async fn verify(&self, sent: Result<(), RequestError>) -> Result<(), StoreError> {
+        if let Err(error) = &sent
+            && !error.may_have_succeeded()
         {
-            return Err(self.failed(failed.clone()));
+            return Err(self.store_error(error.clone()));
         }
-        let found = match (self.bucket.look(&self.key).await, shown) {
-            (Ok(found), Err(failed)) if !found.as_ref().is_some_and(|found| self.is_mine(found.metadata())) => {
-                return Err(self.failed(failed));
+        let found = match (self.bucket.head(&self.key).await, sent) {
+            (Ok(found), Err(error)) if !found.as_ref().is_some_and(|found| self.is_mine(found.metadata())) => {
+                return Err(self.store_error(error));
             }
             (Ok(found), _) => found,
-            (Err(_), Err(failed)) | (Err(failed), Ok(())) => return Err(self.failed(failed)),
+            (Err(_), Err(error)) | (Err(error), Ok(())) => return Err(self.store_error(error)),
         };
         let detail = match found {
-            None => "the store took it, and it isn't there".to_owned(),
-            // It was whole when it was shown; somebody else has replaced it since.
+            None => "the store accepted it, but it isn't there".to_owned(),
+            // The upload succeeded, and another writer has replaced the object since.
             Some(found) if !self.is_mine(found.metadata()) => return Ok(()),
             Some(found) if describe(&found).size == self.length() => return Ok(()),
             Some(found) => format!("{} bytes were sent, and {} are there", self.length(), describe(&found).size),
         };
-        Err(StoreError::Damaged { doing: Doing::Writing, key: self.key.clone(), detail })
+        Err(StoreError::Damaged { operation: Operation::Write, key: self.key.clone(), detail })
     }
 
     fn is_mine(&self, notes: Option<&HashMap<String, String>>) -> bool {
         let is = |name, value: &str| notes.and_then(|notes| notes.get(name)).is_some_and(|found| found == value);
-        is(MARK, &self.mark) && is(DIGEST, &self.source.sha256)
+        is(TOKEN, &self.token) && is(DIGEST, &self.body.sha256)
     }
 }

@@ -1,9 +1,9 @@
-//! Writing, whole or not at all.
+//! Tests of uploads.
 
 use testkit::s3::{Fault, Personality, S3Server};
 
 use super::fixture::{ALL, PART, key, meta, noise, pair, settings, wait_until};
-use super::{Patience, S3Settings, S3Store};
+use super::{S3Settings, S3Store, Timeouts};
 use crate::{Body, Store, StoreError};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -21,7 +21,7 @@ async fn all_parts_but_the_last_are_of_one_size() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_part_that_fails_is_sent_again_and_only_that_one() {
+async fn only_a_failed_part_is_sent_again() {
     let (server, store) = pair(Personality::B2);
     server.fail(Fault::Status(500), "PUT partNumber=2", 2);
     server.fail(Fault::CommitThenDrop, "PUT partNumber=3", 1);
@@ -32,7 +32,7 @@ async fn a_part_that_fails_is_sent_again_and_only_that_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upload_that_fails_leaves_what_was_there_and_nothing_else() {
+async fn a_failed_upload_leaves_the_previous_object_and_nothing_else() {
     let (server, store) = pair(Personality::Plain);
     server.put_object("o", b"before".to_vec());
     for words in ["PUT partNumber=2", "POST uploadId="] {
@@ -46,7 +46,7 @@ async fn an_upload_that_fails_leaves_what_was_there_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upload_that_nobody_waits_for_leaves_nothing_wherever_it_stood() {
+async fn an_upload_cancelled_at_any_point_leaves_nothing() {
     for words in ["POST uploads", "PUT partNumber=2", "POST uploadId="] {
         let (server, store) = pair(Personality::Plain);
         if words != "POST uploads" {
@@ -63,7 +63,7 @@ async fn an_upload_that_nobody_waits_for_leaves_nothing_wherever_it_stood() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_prepared_is_not_seen_until_it_is_committed() {
+async fn a_prepared_object_is_invisible_until_it_is_committed() {
     for personality in ALL {
         let (server, store) = pair(personality);
         for length in [0, 10, PART + 1] {
@@ -80,7 +80,7 @@ async fn what_is_prepared_is_not_seen_until_it_is_committed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_prepared_and_not_wanted_goes_away() {
+async fn a_discarded_or_dropped_upload_is_aborted() {
     let (server, store) = pair(Personality::R2);
     let prepared = store.prepare(&key("o"), Body::Bytes(noise(10)), &meta()).await.unwrap();
     assert_eq!(server.uploads_in_progress(), 1);
@@ -92,8 +92,8 @@ async fn what_is_prepared_and_not_wanted_goes_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_is_lost_does_not_lose_the_object() {
-    // Once, so that the next try finds no upload any more; and every time, so that no answer ever comes.
+async fn a_lost_response_does_not_lose_the_object() {
+    // Once, so that the retry finds no upload any more; and every time, so that no response ever arrives.
     for times in [1, 4] {
         let (server, store) = pair(Personality::Plain);
         server.fail(Fault::CommitThenDrop, "PUT /small", times);
@@ -107,9 +107,9 @@ async fn an_answer_that_is_lost_does_not_lose_the_object() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn somebody_elses_object_is_not_taken_for_ours() {
+async fn an_object_of_another_writer_is_not_taken_for_ours() {
     let (server, store) = pair(Personality::Plain);
-    // Of the same bytes, but not written by this upload.
+    // The same bytes, but not written by this upload.
     for (name, length, words) in [("small", 10, "PUT /small"), ("large", PART + 1, "POST uploadId=")] {
         store.put(&key(name), Body::Bytes(noise(length)), &meta()).await.unwrap();
         server.fail(Fault::Status(500), words, 4);
@@ -121,7 +121,7 @@ async fn somebody_elses_object_is_not_taken_for_ours() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upload_that_was_removed_underneath_is_damaged_and_may_be_tried_again() {
+async fn an_upload_aborted_by_another_process_is_damaged() {
     let (server, store) = pair(Personality::Plain);
     let prepared = store.prepare(&key("o"), Body::Bytes(noise(10)), &meta()).await.unwrap();
     assert_eq!(store.sweep(&key("o")).await.unwrap(), 1);
@@ -131,29 +131,29 @@ async fn an_upload_that_was_removed_underneath_is_damaged_and_may_be_tried_again
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r2_takes_a_key_again_once_its_second_is_over() {
+async fn r2_accepts_a_second_write_of_a_key_after_a_second() {
     let server = S3Server::start(Personality::R2);
-    // Waits are random; so many of them outlast the server's window.
-    let steady = Patience { attempts: 12, ..settings(&server).patience };
-    let store = S3Store::new(S3Settings { patience: steady, ..settings(&server) }).unwrap();
+    // Waits are random; so many of them certainly outlast the server's window.
+    let steady = Timeouts { attempts: 12, ..settings(&server).timeouts };
+    let store = S3Store::new(S3Settings { timeouts: steady, ..settings(&server) }).unwrap();
     for text in ["first", "second"] {
         store.put(&key("o"), Body::Bytes(text.into()), &meta()).await.unwrap();
     }
     assert_eq!(server.object("o").unwrap(), b"second");
-    // The clock decides whether the second write came too soon, so this one is sure to.
-    let hurried = Patience { attempts: 1, ..settings(&server).patience };
-    let hurried = S3Store::new(S3Settings { patience: hurried, ..settings(&server) }).unwrap();
+    // Whether the second write came too soon depends on the clock; this one certainly does.
+    let hurried = Timeouts { attempts: 1, ..settings(&server).timeouts };
+    let hurried = S3Store::new(S3Settings { timeouts: hurried, ..settings(&server) }).unwrap();
     server.rewrite_window(std::time::Duration::from_secs(3600));
     let error = hurried.put(&key("o"), Body::Bytes(noise(10)), &meta()).await.unwrap_err();
     assert!(matches!(&error, StoreError::Unavailable { reason, .. } if reason.contains("10058")), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sweep_removes_what_a_killed_process_left_for_this_key_alone() {
+async fn a_sweep_aborts_only_the_uploads_to_its_key() {
     let (server, store) = pair(Personality::B2);
     for name in ["jobs/1", "jobs/1", "jobs/12"] {
         let prepared = store.prepare(&key(name), Body::Bytes(noise(10)), &meta()).await.unwrap();
-        // As a killed process does: nothing of it runs any more.
+        // Like a killed process: no destructor runs.
         std::mem::forget(prepared);
     }
     assert_eq!(server.uploads_in_progress(), 3);
@@ -161,11 +161,11 @@ async fn a_sweep_removes_what_a_killed_process_left_for_this_key_alone() {
     assert_eq!(server.uploads_in_progress(), 1);
     assert_eq!(store.sweep(&key("jobs/1")).await.unwrap(), 0);
     server.fail(Fault::Status(501), "GET uploads", 1);
-    assert_eq!(store.sweep(&key("jobs/12")).await.unwrap(), 0, "a store that can't list them has none to sweep");
+    assert_eq!(store.sweep(&key("jobs/12")).await.unwrap(), 0, "a store that can't list uploads has none to sweep");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_is_not_there_is_an_error_of_this_machine() {
+async fn a_missing_local_file_is_a_local_error() {
     let (server, store) = pair(Personality::Plain);
     let error = store.put(&key("o"), Body::File("/nowhere/at/all".into()), &meta()).await.unwrap_err();
     assert!(matches!(error, StoreError::Io { .. }), "{error}");
