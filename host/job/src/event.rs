@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use fault::Failure;
 use webhook::{Delivery, DeliveryObserver, EventKind};
 
-use crate::report::Report;
+use crate::transcode_report::TranscodeReport;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -75,7 +75,7 @@ pub enum Event {
     /// The job is done.
     Completed {
         /// What was made; none for a policy that made nothing.
-        report: Option<Box<Report>>,
+        report: Option<Box<TranscodeReport>>,
         /// What the policy hands back for the platform.
         output: serde_json::Value,
         /// Microseconds that the policy itself took.

@@ -19,8 +19,8 @@ use storage::{Body, Destination, ObjectMeta};
 use webhook::{Courier, DeliveryObserver, EventKind, Scheme};
 
 use crate::event::{DeliveryEvents, Event};
-use crate::production::{Means, Original, Production};
-use crate::report::Report;
+use crate::production::{JobContext, Original, Production};
+use crate::transcode_report::TranscodeReport;
 
 /// Percent between two answers to `progress`. Waking a policy costs 30 microseconds while encoders fill the caches, so a
 /// hundred times would cost more than all of its decisions.
@@ -28,11 +28,11 @@ const PROGRESS_STEP: u32 = 10;
 
 /// Carries out what a policy asks for.
 pub struct JobHost {
-    means: Means,
+    context: JobContext,
     declared: Declared,
     courier: Option<Arc<Courier>>,
     /// What the last transcode made, for the job's own report.
-    report: Arc<Mutex<Option<Report>>>,
+    report: Arc<Mutex<Option<TranscodeReport>>>,
     original: Option<Arc<Original>>,
     production: Option<Production>,
     /// The percentage of the last answer to `progress`.
@@ -42,27 +42,27 @@ pub struct JobHost {
 impl JobHost {
     /// For one attempt of a job.
     pub fn new(
-        means: Means,
+        context: JobContext,
         declared: Declared,
         courier: Option<Arc<Courier>>,
-        report: Arc<Mutex<Option<Report>>>,
+        report: Arc<Mutex<Option<TranscodeReport>>>,
     ) -> Self {
-        Self { means, declared, courier, report, original: None, production: None, reported: None }
+        Self { context, declared, courier, report, original: None, production: None, reported: None }
     }
 }
 
 #[async_trait]
 impl HostCalls for JobHost {
     fn devices(&self) -> Vec<Device> {
-        convert::devices(&self.means.tools.devices)
+        convert::devices(&self.context.tools.devices)
     }
 
     fn encoders(&self) -> Vec<VideoEncoder> {
-        self.means.tools.proof.processors().into_iter().map(convert::encoder).collect()
+        self.context.tools.proof.processors().into_iter().map(convert::encoder).collect()
     }
 
     async fn open(&mut self, from: Destination) -> Result<MediaInfo, Failure> {
-        let original = Original::open(&self.means, &from, self.declared).await.map_err(refused)?;
+        let original = Original::open(&self.context, &from, self.declared).await.map_err(refused)?;
         let info = original.info.clone();
         self.original = Some(Arc::new(original));
         Ok(info)
@@ -73,7 +73,7 @@ impl HostCalls for JobHost {
             let (call, reason) = ("transcode.start", "no source is open");
             return Err(refused(PlanError::OutOfOrder { call, reason }));
         };
-        self.production = Some(Production::start(&self.means, Arc::clone(original), plan));
+        self.production = Some(Production::start(&self.context, Arc::clone(original), plan));
         Ok(())
     }
 
@@ -94,7 +94,7 @@ impl HostCalls for JobHost {
     async fn wait(&mut self) -> Option<Result<ContractReport, Failure>> {
         Some(match self.production.as_mut()?.publish().await? {
             Ok((summary, objects)) => {
-                let report = Report::of(&summary, &objects);
+                let report = TranscodeReport::of(&summary, &objects);
                 *self.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
                 Ok(convert::report(&summary, &objects))
             }
@@ -113,7 +113,7 @@ impl HostCalls for JobHost {
     }
 
     async fn head(&mut self, object: Destination) -> Result<Option<ObjectInfo>, Failure> {
-        let store = self.means.stores.get(&object.store).map_err(refused)?;
+        let store = self.context.stores.get(&object.store).map_err(refused)?;
         let found = store.head(&object.key).await.map_err(refused)?;
         Ok(found.map(|info| ObjectInfo { size: info.size }))
     }
@@ -121,18 +121,18 @@ impl HostCalls for JobHost {
     async fn put(&mut self, object: Destination, content_type: String, content: Vec<u8>) -> Result<(), Failure> {
         let meta = ObjectMeta {
             content_type: printable(&content_type, 128),
-            ..self.means.labels.of(&object.key, Stage::Object)
+            ..self.context.labels.of(&object.key, Stage::Object)
         };
-        let store = self.means.stores.get(&object.store).map_err(refused)?;
+        let store = self.context.stores.get(&object.store).map_err(refused)?;
         store.put(&object.key, Body::Bytes(content), &meta).await.map(drop).map_err(refused)
     }
 
     async fn delete(&mut self, object: Destination) -> Result<(), Failure> {
-        self.means.stores.get(&object.store).map_err(refused)?.delete(&object.key).await.map_err(refused)
+        self.context.stores.get(&object.store).map_err(refused)?.delete(&object.key).await.map_err(refused)
     }
 
     async fn deliver(&mut self, event: MessageEvent, message: Message) -> Result<Delivery, Failure> {
-        let (job, observer) = (self.means.job_id.as_str(), &self.means.observer);
+        let (job, observer) = (self.context.job_id.as_str(), &self.context.observer);
         let (body, scheme) = (message.body, scheme(message.signature));
         let sent = match (&self.courier, event) {
             (Some(courier), MessageEvent::Progress) => {
@@ -144,7 +144,7 @@ impl HostCalls for JobHost {
                 let observed = DeliveryEvents(observer);
                 tokio::select! {
                     sent = courier.send(job, EventKind::Completed, body, scheme, &observed) => sent,
-                    () = self.means.cancel.cancelled() => Ok(webhook::Delivery::default()),
+                    () = self.context.cancel.cancelled() => Ok(webhook::Delivery::default()),
                 }
             }
             // Nowhere to send it, but a message that could not be sent is still the policy's fault.
@@ -158,11 +158,11 @@ impl HostCalls for JobHost {
     }
 
     fn step(&mut self, step: String, percent: u32) {
-        self.means.observer.on(&Event::Step { step, percent });
+        self.context.observer.on(&Event::Step { step, percent });
     }
 
     fn cancelled(&self) -> bool {
-        self.means.cancel.is_cancelled()
+        self.context.cancel.is_cancelled()
     }
 }
 

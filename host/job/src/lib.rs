@@ -11,13 +11,13 @@
     )
 )]
 
-pub mod account;
 pub mod event;
 mod host;
 pub mod production;
 mod recording;
 pub mod report;
 mod run;
+pub mod transcode_report;
 pub mod work;
 
 pub use host::{JobHost, kind, scheme};

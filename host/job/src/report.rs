@@ -1,84 +1,163 @@
-//! What a job made, as operators and programs read it.
+//! What a job did, for whoever pays for it and whoever is asked about it later.
 
-use media::transcode::{MadeRung, Summary};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use policy::{Chosen, Refusal, Role};
 use serde::Serialize;
-use storage::Destination;
 
-/// A rung as it was published.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct RungReport {
-    /// The rendition's name.
-    pub name: String,
-    /// Pixels; none for sound alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub width: Option<u32>,
-    /// Pixels; none for sound alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub height: Option<u32>,
-    /// Bits per second, as in BANDWIDTH.
-    pub peak_bps: u64,
-    /// Bits per second, as in AVERAGE-BANDWIDTH.
-    pub average_bps: u64,
-    /// As in CODECS.
-    pub codecs: String,
-    /// `store:key` of its media playlist.
-    pub playlist: String,
+use crate::event::{Event, Observer};
+use crate::transcode_report::TranscodeReport;
+
+/// A part of the work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TimedPart {
+    /// Its name, as in [`Event::Done`].
+    pub part: &'static str,
+    /// Milliseconds, of all attempts together.
+    pub ms: u64,
 }
 
-/// An object as it was published.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ObjectReport {
-    /// The store.
-    pub store: String,
-    /// The object.
-    pub key: String,
-    /// Bytes, a playlist's with its segments.
-    pub bytes: u64,
+/// How the platform was told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WebhookReport {
+    /// `completed` or `failed`.
+    pub kind: &'static str,
+    /// Whether the receiver took it.
+    pub delivered: bool,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// The last HTTP status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Where it is kept until `outbox deliver` sends it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<String>,
 }
 
-/// What a transcode made.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Report {
-    /// Length of the ladder.
-    pub duration_ms: u64,
-    /// `gpu` or `cpu`.
-    pub processor: &'static str,
-    /// Why the GPU was left for the CPU.
+/// The report of a job.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct JobReport {
+    /// The job.
+    pub job: String,
+    /// The media item.
+    pub media: String,
+    /// The policy's name.
+    pub policy: String,
+    /// The policy's version; empty where nobody said.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub policy_version: String,
+    /// The sha256 of the policy's bytes, in hex.
+    pub policy_digest: String,
+    /// Which of the environment's policies it was.
+    pub policy_role: Role,
+    /// What the environment had at the time and this worker had not taken.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub policy_refused: Vec<Refusal>,
+    /// This program's version.
+    pub host: &'static str,
+    /// ffmpeg's version.
+    pub ffmpeg: String,
+    /// How often the job was tried.
+    pub attempts: u32,
+    /// Milliseconds from the beginning to the end.
+    pub total_ms: u64,
+    /// What took how long.
+    pub parts: Vec<TimedPart>,
+    /// Bytes that were brought here.
+    pub bytes_read: u64,
+    /// Bytes that were brought to stores.
+    pub bytes_written: u64,
+    /// Whether an earlier attempt had published all of it, so that nothing was made again.
+    pub reused: bool,
+    /// How the platform was told; none where nobody was to be told.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub fell_back: Option<String>,
-    /// In the plan's order.
-    pub rungs: Vec<RungReport>,
-    /// In the plan's order.
-    pub objects: Vec<ObjectReport>,
-    /// LUFS of the source; none for silence.
+    pub webhook: Option<WebhookReport>,
+    /// What was made; none for a job that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub loudness_lufs: Option<f64>,
+    pub transcode: Option<TranscodeReport>,
 }
 
-impl Report {
-    /// From what was made and what was written.
-    pub fn of(made: &Summary, objects: &[(Destination, u64)]) -> Self {
-        let rung = |rung: &MadeRung| RungReport {
-            name: rung.name.clone(),
-            width: rung.size.map(|(width, _)| width),
-            height: rung.size.map(|(_, height)| height),
-            peak_bps: rung.peak_bps,
-            average_bps: rung.average_bps,
-            codecs: rung.codecs.clone(),
-            playlist: rung.playlist.to_string(),
-        };
-        let object = |(to, bytes): &(Destination, u64)| ObjectReport {
-            store: to.store.clone(),
-            key: to.key.to_string(),
-            bytes: *bytes,
-        };
+impl JobReport {
+    /// Of a job that runs under this policy.
+    pub fn for_policy(chosen: &Chosen) -> Self {
         Self {
-            duration_ms: u64::try_from(made.duration.as_millis()).unwrap_or(u64::MAX),
-            processor: made.processor.name(),
-            fell_back: made.fell_back.clone(),
-            rungs: made.rungs.iter().map(rung).collect(),
-            objects: objects.iter().map(object).collect(),
-            loudness_lufs: made.loudness.map(|measure| measure.integrated),
+            policy: chosen.policy.name().to_owned(),
+            policy_version: chosen.policy.version().to_owned(),
+            policy_digest: chosen.policy.digest().to_owned(),
+            policy_role: chosen.role,
+            policy_refused: chosen.refused.to_vec(),
+            ..Self::default()
         }
+    }
+
+    /// Adds what an event tells.
+    fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Done { part, ms } => match self.parts.iter_mut().find(|known| known.part == *part) {
+                Some(known) => known.ms += ms,
+                None => self.parts.push(TimedPart { part, ms: *ms }),
+            },
+            Event::Reused { .. } => self.reused = true,
+            Event::Webhook { kind, delivered, attempts, status, kept } if *kind != "progress" => {
+                let (attempts, status) = (*attempts, *status);
+                self.webhook =
+                    Some(WebhookReport { kind, delivered: *delivered, attempts, status, kept: kept.clone() });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// An observer that keeps the report and passes everything on.
+pub struct ReportObserver {
+    report: Mutex<JobReport>,
+    next: Arc<dyn Observer>,
+}
+
+impl ReportObserver {
+    /// Begins with what is known beforehand.
+    pub fn new(report: JobReport, next: Arc<dyn Observer>) -> Self {
+        Self { report: Mutex::new(report), next }
+    }
+
+    /// As it stands.
+    pub fn report(&self) -> JobReport {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Observer for ReportObserver {
+    fn on(&self, event: &Event) {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner).apply(event);
+        self.next.on(event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Nobody;
+    impl Observer for Nobody {
+        fn on(&self, _: &Event) {}
+    }
+
+    #[test]
+    fn the_same_part_of_two_attempts_is_added_up() {
+        let observer = ReportObserver::new(JobReport::default(), Arc::new(Nobody));
+        for (part, ms) in [("download", 5), ("encode", 7), ("download", 10)] {
+            observer.on(&Event::Done { part, ms });
+        }
+        let parts = observer.report().parts;
+        assert_eq!(parts, [TimedPart { part: "download", ms: 15 }, TimedPart { part: "encode", ms: 7 }]);
+    }
+
+    #[test]
+    fn progress_messages_do_not_hide_how_the_end_was_told() {
+        let observer = ReportObserver::new(JobReport::default(), Arc::new(Nobody));
+        for (kind, delivered) in [("completed", true), ("progress", false)] {
+            observer.on(&Event::Webhook { kind, delivered, attempts: 1, status: None, kept: None });
+        }
+        assert!(observer.report().webhook.is_some_and(|webhook| webhook.kind == "completed" && webhook.delivered));
     }
 }

@@ -20,17 +20,17 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use webhook::{Courier, EventKind};
 
-use crate::account::{Account, Ledger};
 use crate::event::{DeliveryEvents, Event, Observer};
 use crate::host::{JobHost, scheme};
-use crate::production::Means;
+use crate::production::JobContext;
 use crate::recording::{JobRecorder, JobRecording, RecordingContext};
-use crate::report::Report;
+use crate::report::{JobReport, ReportObserver};
+use crate::transcode_report::TranscodeReport;
 use crate::work::WorkDirectory;
 
 /// What a host has for its jobs.
 #[derive(Clone, Debug)]
-pub struct Host {
+pub struct JobEnvironment {
     /// The media programs.
     pub tools: Arc<Toolbox>,
     /// The stores of this environment, the originals' among them.
@@ -48,14 +48,14 @@ pub struct Host {
     /// The largest original in bytes.
     pub max_original: u64,
     /// Whether the job's report is written beside the publication.
-    pub report_beside: bool,
+    pub write_report: bool,
     /// Where what a job saw and did is written down; none where it is not.
     pub recordings: Option<Arc<dyn JobRecorder>>,
 }
 
-impl Host {
+impl JobEnvironment {
     /// For runs that stand alone: tried once, remembered nowhere.
-    pub fn plain(tools: Arc<Toolbox>, stores: Stores, work_root: PathBuf) -> Self {
+    pub fn standalone(tools: Arc<Toolbox>, stores: Stores, work_root: PathBuf) -> Self {
         Self {
             tools,
             stores,
@@ -65,7 +65,7 @@ impl Host {
             attempts: 1,
             pause: Duration::ZERO,
             max_original: u64::MAX,
-            report_beside: false,
+            write_report: false,
             recordings: None,
         }
     }
@@ -92,7 +92,7 @@ pub struct Outcome {
     /// The policy's word for the platform that queued the job.
     pub output: serde_json::Value,
     /// What was made; none for a policy that made nothing.
-    pub report: Option<Report>,
+    pub report: Option<TranscodeReport>,
     /// What the policy itself took: instantiating it, and its own computing between calls of the host.
     pub policy_time: Duration,
 }
@@ -145,7 +145,7 @@ impl Request {
 /// A job under a policy, with everybody who is told of it.
 pub struct Job<'a> {
     /// What it may use.
-    pub host: &'a Host,
+    pub environment: &'a JobEnvironment,
     /// Who decides.
     pub chosen: &'a Chosen,
     /// What is asked for.
@@ -163,12 +163,12 @@ impl Job<'_> {
     ///
     /// A failure is told to the receiver with the policy's own words and only when it is final: after the last attempt,
     /// and never when the job was called off or is another worker's by now, because then nobody has failed.
-    pub async fn run(self) -> (Result<Outcome, Failure>, Account) {
+    pub async fn run(self) -> (Result<Outcome, Failure>, JobReport) {
         let began = Instant::now();
         let traffic = Arc::new(Traffic::default());
-        let ledger = Arc::new(Ledger::new(self.opening(), Arc::clone(&self.observer)));
+        let report_observer = Arc::new(ReportObserver::new(self.initial_report(), Arc::clone(&self.observer)));
         let recorder = self.recorder();
-        let (ended, attempts) = self.attempts(&ledger, &traffic, recorder.as_ref()).await;
+        let (ended, attempts) = self.attempts(&report_observer, &traffic, recorder.as_ref()).await;
         if let Err(failure) = &ended
             && !self.cancel.is_cancelled()
             && !failure.is(&codes::job::TAKEN_OVER)
@@ -176,17 +176,17 @@ impl Job<'_> {
         {
             let job = self.request.as_policy_sees_it();
             tokio::select! {
-                () = send_failed(self.policy(), &job, failure, courier, &*ledger) => {}
+                () = send_failed(self.policy(), &job, failure, courier, &*report_observer) => {}
                 () = self.cancel.cancelled() => {}
             }
         }
-        let mut account = ledger.account();
-        account.attempts = attempts;
-        account.total_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        (account.bytes_read, account.bytes_written) = (traffic.read(), traffic.written());
-        account.transcode = ended.as_ref().ok().and_then(|outcome| outcome.report.clone());
-        if self.host.report_beside {
-            self.keep(&account).await;
+        let mut report = report_observer.report();
+        report.attempts = attempts;
+        report.total_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        (report.bytes_read, report.bytes_written) = (traffic.read(), traffic.written());
+        report.transcode = ended.as_ref().ok().and_then(|outcome| outcome.report.clone());
+        if self.environment.write_report {
+            self.write_report(&report).await;
         }
         if let Some(recorder) = &recorder {
             self.keep_recording(&**recorder, &ended, attempts).await;
@@ -199,7 +199,7 @@ impl Job<'_> {
             },
             Err(failure) => Event::Failed { failure: failure.clone() },
         });
-        (ended, account)
+        (ended, report)
     }
 
     fn policy(&self) -> &Policy {
@@ -207,38 +207,38 @@ impl Job<'_> {
     }
 
     /// What is known of the job before it begins.
-    fn opening(&self) -> Account {
-        Account {
+    fn initial_report(&self) -> JobReport {
+        JobReport {
             job: self.request.id.clone(),
             media: self.request.media_id.clone(),
             host: env!("CARGO_PKG_VERSION"),
-            ffmpeg: self.host.tools.version.clone(),
-            ..Account::under(self.chosen)
+            ffmpeg: self.environment.tools.version.clone(),
+            ..JobReport::for_policy(self.chosen)
         }
     }
 
     /// Tries until it is done, until trying again can't help, or often enough. Gives back how often it was.
     async fn attempts(
         &self,
-        ledger: &Arc<Ledger>,
+        report_observer: &Arc<ReportObserver>,
         traffic: &Arc<Traffic>,
         recorder: Option<&Arc<dyn JobRecording>>,
     ) -> (Result<Outcome, Failure>, u32) {
         let mut attempt = 1;
         loop {
-            let ended = self.attempt(ledger, traffic, recorder).await;
+            let ended = self.attempt(report_observer, traffic, recorder).await;
             let failure = match ended {
                 // Whatever a policy makes of it: a job that was called off is called off.
                 Err(failure) if self.cancel.is_cancelled() => {
                     let cancelled = Failure::new(&codes::job::CANCELLED, "the job was called off");
                     return (Err(Failure { retryable: failure.retryable, ..cancelled }), attempt);
                 }
-                Err(failure) if failure.retryable && attempt < self.host.attempts => failure,
+                Err(failure) if failure.retryable && attempt < self.environment.attempts => failure,
                 other => return (other, attempt),
             };
-            let pause = self.host.pause.saturating_mul(1 << (attempt - 1).min(8));
+            let pause = self.environment.pause.saturating_mul(1 << (attempt - 1).min(8));
             let wait_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-            ledger.on(&Event::Again { failure, attempt, wait_ms });
+            report_observer.on(&Event::Again { failure, attempt, wait_ms });
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = self.cancel.cancelled() => {}
@@ -249,41 +249,41 @@ impl Job<'_> {
 
     async fn attempt(
         &self,
-        ledger: &Arc<Ledger>,
+        report_observer: &Arc<ReportObserver>,
         traffic: &Arc<Traffic>,
         recorder: Option<&Arc<dyn JobRecording>>,
     ) -> Result<Outcome, Failure> {
-        let (host, request) = (self.host, self.request);
+        let (environment, request) = (self.environment, self.request);
         request.check()?;
         if let Some(recorder) = recorder {
             recorder.attempt();
         }
-        let observer: Arc<dyn Observer> = Arc::<Ledger>::clone(ledger);
+        let observer: Arc<dyn Observer> = Arc::<ReportObserver>::clone(report_observer);
         // Removed when the attempt ends, however it ends.
-        let work = WorkDirectory::make(&host.work_root)?;
-        let stores = host.stores.counted(traffic);
-        let labels = Labels { cache: host.cache.clone(), notes: self.notes() };
+        let work = WorkDirectory::make(&environment.work_root)?;
+        let stores = environment.stores.counted(traffic);
+        let labels = Labels { cache: environment.cache.clone(), notes: self.notes() };
         let journal = tokio::select! {
             journal = self.journal(traffic, &stores, &labels) => journal?,
             () = self.cancel.cancelled() => return Err(MediaError::Cancelled.into()),
         };
         let (alive, mut ended) = mpsc::channel(1);
         let report = Arc::new(Mutex::new(None));
-        let means = Means {
+        let context = JobContext {
             job_id: request.id.clone(),
             stores,
             labels,
-            tools: Arc::clone(&host.tools),
+            tools: Arc::clone(&environment.tools),
             work: work.path().to_owned(),
             journal,
             observer,
             cancel: self.cancel.clone(),
             alive,
-            max_original: host.max_original,
+            max_original: environment.max_original,
         };
-        let readable = means.stores.names().into();
-        let calls = JobHost::new(means, request.declared, self.courier.clone(), Arc::clone(&report));
-        let context = HostContext {
+        let readable = context.stores.names().into();
+        let calls = JobHost::new(context, request.declared, self.courier.clone(), Arc::clone(&report));
+        let host_context = HostContext {
             job: request.id.clone(),
             creator: request.creator_id.clone(),
             readable,
@@ -292,7 +292,7 @@ impl Job<'_> {
             calls: Box::new(calls),
             recorder: recorder.map(|recorder| Arc::clone(recorder) as Arc<dyn CallRecorder>),
         };
-        let ran = Call::with_host(self.policy(), context).run(&request.as_policy_sees_it()).await;
+        let ran = Call::with_host(self.policy(), host_context).run(&request.as_policy_sees_it()).await;
         // A policy that trapped can leave a transcode behind, which ends itself; the work directory must outlive it.
         ended.recv().await;
         let (ran, used) = ran?;
@@ -309,7 +309,7 @@ impl Job<'_> {
         stores: &Stores,
         labels: &Labels,
     ) -> Result<Option<Arc<Journal>>, Failure> {
-        let Some(records) = &self.host.memory else { return Ok(None) };
+        let Some(records) = &self.environment.memory else { return Ok(None) };
         let writable = self.writable();
         let scope = Scope { creator: &self.request.creator_id, stores: &writable };
         let journal = Journal::open(records.counted(traffic), scope, &self.request.id).await?;
@@ -319,11 +319,11 @@ impl Job<'_> {
 
     /// The stores that the policy may write to.
     fn writable(&self) -> Vec<String> {
-        self.host.stores.names().into_iter().filter(|name| name != ORIGINALS).collect()
+        self.environment.stores.names().into_iter().filter(|name| name != ORIGINALS).collect()
     }
 
     fn recorder(&self) -> Option<Arc<dyn JobRecording>> {
-        let recordings = self.host.recordings.as_ref()?;
+        let recordings = self.environment.recordings.as_ref()?;
         let settings = serde_json::from_str(self.policy().settings()).unwrap_or_default();
         Some(recordings.begin(&settings))
     }
@@ -338,7 +338,7 @@ impl Job<'_> {
         let context = RecordingContext {
             job: self.request.as_policy_sees_it(),
             stores: self.writable(),
-            tools: &self.host.tools,
+            tools: &self.environment.tools,
             attempts,
         };
         match recorder.keep(self.policy(), context, &outcome).await {
@@ -360,23 +360,23 @@ impl Job<'_> {
             ("policy-role", self.chosen.role.name()),
         ];
         // Not every store keeps a note without a text.
-        let told = notes.into_iter().filter(|(_, value)| !value.is_empty());
+        let present = notes.into_iter().filter(|(_, value)| !value.is_empty());
         // They become headers; a policy by its path can be called anything.
         let plain = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
-        told.map(|(name, value)| (name.to_owned(), value.chars().map(plain).take(128).collect())).collect()
+        present.map(|(name, value)| (name.to_owned(), value.chars().map(plain).take(128).collect())).collect()
     }
 
     /// Writes the report beside the publication. One that can't be written is no failure of the job.
-    async fn keep(&self, account: &Account) {
-        let objects = account.transcode.as_ref().map(|report| report.objects.as_slice()).unwrap_or_default();
+    async fn write_report(&self, report: &JobReport) {
+        let objects = report.transcode.as_ref().map(|report| report.objects.as_slice()).unwrap_or_default();
         let beside = objects.iter().find(|object| object.key.ends_with(".m3u8")).or(objects.first());
         let Some(beside) = beside else { return };
         let written = async {
             let key =
                 Key::parse(&beside.key).and_then(|key| key.sibling("job-report.json")).map_err(PlanError::from)?;
-            let text = serde_json::to_vec_pretty(account).unwrap_or_default();
+            let text = serde_json::to_vec_pretty(report).unwrap_or_default();
             let meta = ObjectMeta::of_type("application/json");
-            self.host.stores.get(&beside.store)?.put(&key, Body::Bytes(text), &meta).await?;
+            self.environment.stores.get(&beside.store)?.put(&key, Body::Bytes(text), &meta).await?;
             Ok::<(), Failure>(())
         };
         if let Err(failure) = written.await {
@@ -395,7 +395,7 @@ pub fn output_of(policy: &Policy, outcome: &WitOutcome) -> Result<serde_json::Va
 }
 
 /// Sends `failed` for a job that never began. The policy is told what there is to tell of it.
-pub async fn tell_refusal(
+pub async fn send_refusal(
     policy: &Policy,
     id: &str,
     media_id: &str,

@@ -7,7 +7,7 @@ use authoring::recording::RecordingFolder;
 use clap::{Args, ValueEnum};
 use fault::Failure;
 use job::event::Observer;
-use job::{Host, Job, JobRecorder, Outcome, Request};
+use job::{Job, JobEnvironment, JobRecorder, Outcome, Request};
 use media::probe::Declared;
 use policy::{Chosen, Policy};
 use storage::Destination;
@@ -114,8 +114,18 @@ impl Run {
         let policy = self.policy().await?;
         let tools = Arc::new(self.environment.toolbox().await?);
         let recordings = self.record.as_deref().map(|folder| recordings(folder, secret)).transpose()?;
-        let host = Host { recordings, ..Host::plain(tools, self.stores()?, self.environment.work_root()) };
-        let job = Job { host: &host, chosen: &Chosen::only(policy), request: &request, courier, observer, cancel };
+        let environment = JobEnvironment {
+            recordings,
+            ..JobEnvironment::standalone(tools, self.stores()?, self.environment.work_root())
+        };
+        let job = Job {
+            environment: &environment,
+            chosen: &Chosen::only(policy),
+            request: &request,
+            courier,
+            observer,
+            cancel,
+        };
         Ok(job.run().await.0)
     }
 

@@ -8,7 +8,7 @@ use fault::Failure;
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 use job::Outcome;
 use job::event::{Event, Observer};
-use job::report::Report;
+use job::transcode_report::TranscodeReport;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -194,7 +194,7 @@ fn clock(seconds: u64) -> String {
 }
 
 /// What was made, for a person.
-fn table(report: &Report, out: &Path) -> String {
+fn table(report: &TranscodeReport, out: &Path) -> String {
     let mut rows = vec![["made", "size", "measured", "key"].map(str::to_owned)];
     for rung in &report.rungs {
         let size =

@@ -56,7 +56,7 @@ impl Worker {
             ));
         };
         let mut assembled = service::fit(&settings, Metrics::new(), Some(&endpoint)).await?;
-        assembled.service.host.recordings = recordings;
+        assembled.service.environment.recordings = recordings;
         let service = service::watch(&settings, assembled);
         service::observed(&settings, &service).await?;
         let worker = RunpodWorker::new(endpoint, Arc::new(service))
@@ -80,7 +80,7 @@ async fn test(
     let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
     let request = serde_json::from_str(&text).map_err(|error| unreadable(format!("it is not JSON ({error})")))?;
     let mut service = service::fit(settings, Metrics::new(), None).await?.service;
-    service.host.recordings = recordings;
+    service.environment.recordings = recordings;
     let ended = one_job(&service, request, cancel).await.map_err(|error| unreadable(error.to_string()))?;
     let (shown, result) = match ended {
         runpod::Ended::Done(output) => (serde_json::json!({ "output": output }), Ok(())),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fault::{Code, Failure, Fault, codes};
-use job::Host;
+use job::JobEnvironment;
 use policy::signature::{PublicKey, SignatureError};
 use policy::{Compiler, Gate, LastGood, Place, PolicyError, Rules, Watcher, fetch};
 use publish::CacheRules;
@@ -83,7 +83,7 @@ pub async fn assemble(settings: &Settings, parts: Parts) -> Result<Assembled, Un
     let watcher = watcher.map_err(Unfit::of("policy"))?;
     tried.map_err(Unfit::of("stores"))?;
     swept.map_err(Unfit::of("work-directory"))?;
-    let host = Host {
+    let environment = JobEnvironment {
         tools: Arc::new(tools),
         stores,
         work_root,
@@ -96,11 +96,11 @@ pub async fn assemble(settings: &Settings, parts: Parts) -> Result<Assembled, Un
         attempts: settings.job.attempts,
         pause: PAUSE,
         max_original: settings.job.max_original_bytes,
-        report_beside: settings.job.report,
+        write_report: settings.job.report,
         recordings: None,
     };
     let service = Service {
-        host,
+        environment,
         policies: watcher.roster(),
         deliverer,
         rules,

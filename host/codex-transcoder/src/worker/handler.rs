@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use fault::{Code, Failure, codes};
-use job::account::Account;
 use job::event::Observer;
-use job::{self, Host, Job, Outcome, Request};
+use job::report::JobReport;
+use job::{self, Job, JobEnvironment, Outcome, Request};
 use policy::{Chosen, Roster};
 use runpod::{self, Ended, Progress};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ use crate::observe::Metrics;
 /// Everything that jobs need, made once.
 pub struct Service {
     /// Machine and stores.
-    pub host: Host,
+    pub environment: JobEnvironment,
     /// Who decides. Each job takes its policy at its beginning and keeps it.
     pub policies: Roster,
     /// How webhooks are signed and sent.
@@ -72,16 +72,18 @@ impl Service {
                 return refuse(chosen, &job.id, failure, &observer);
             }
         };
-        let (ended, account) =
-            Job { host: &self.host, chosen, request: &request, courier, observer, cancel: stop.clone() }.run().await;
-        self.metrics.traffic(account.bytes_read, account.bytes_written);
+        let (ended, report) =
+            Job { environment: &self.environment, chosen, request: &request, courier, observer, cancel: stop.clone() }
+                .run()
+                .await;
+        self.metrics.traffic(report.bytes_read, report.bytes_written);
         match &ended {
             Err(_) if stop.is_cancelled() => {
-                tracing::info!(ms = account.total_ms, "job stopped; nothing was published and nobody is told");
+                tracing::info!(ms = report.total_ms, "job stopped; nothing was published and nobody is told");
                 Ended::Stopped
             }
             Err(failure) if failure.is(&codes::job::TAKEN_OVER) => Ended::Stopped,
-            _ => finished(ended, &account),
+            _ => finished(ended, &report),
         }
     }
 
@@ -115,13 +117,13 @@ async fn tell_refusal(
     observer: &dyn Observer,
 ) {
     if let (Some(media_id), Some(courier)) = (&input.media_id, courier) {
-        job::tell_refusal(&chosen.policy, job, media_id, failure, &courier, observer).await;
+        job::send_refusal(&chosen.policy, job, media_id, failure, &courier, observer).await;
     }
 }
 
 fn refuse(chosen: &Chosen, job: &str, failure: Failure, observer: &Arc<dyn Observer>) -> Ended {
     observer.on(&job::event::Event::Failed { failure: failure.clone() });
-    finished(Err(failure), &Account { job: job.to_owned(), ..Account::under(chosen) })
+    finished(Err(failure), &JobReport { job: job.to_owned(), ..JobReport::for_policy(chosen) })
 }
 
 /// Failures of this machine, after which another one may do better. ffmpeg that fails is not among them: it fails the
@@ -134,9 +136,9 @@ fn bad_input(problem: String) -> Failure {
 }
 
 /// What the queue shows of a job that has come to its end.
-fn finished(ended: Result<Outcome, Failure>, account: &Account) -> Ended {
+fn finished(ended: Result<Outcome, Failure>, report: &JobReport) -> Ended {
     match ended {
-        Ok(outcome) => Ended::Done(json!({ "result": outcome.output, "report": account })),
+        Ok(outcome) => Ended::Done(json!({ "result": outcome.output, "report": report })),
         Err(failure) => {
             let fresh_worker = OF_THE_MACHINE.iter().any(|code| failure.is(code));
             let error = json!({
@@ -144,7 +146,7 @@ fn finished(ended: Result<Outcome, Failure>, account: &Account) -> Ended {
                 "error_message": failure.message,
                 "blame": failure.blame,
                 "retryable": failure.retryable,
-                "report": account,
+                "report": report,
             });
             Ended::Failed { error, fresh_worker }
         }

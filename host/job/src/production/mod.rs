@@ -29,7 +29,7 @@ use crate::event::{Event, Observer, seconds_left};
 
 /// What a production works with.
 #[derive(Clone)]
-pub struct Means {
+pub struct JobContext {
     /// The job's id, for logs.
     pub job_id: String,
     /// The stores of this environment.
@@ -52,7 +52,7 @@ pub struct Means {
     pub max_original: u64,
 }
 
-impl Means {
+impl JobContext {
     /// Waits for this, but not beyond the job's end.
     async fn unless_cancelled<T>(&self, work: impl Future<Output = T>) -> Result<T, ProductionError> {
         tokio::select! {
@@ -100,7 +100,7 @@ enum Product {
 
 /// A plan at work in a task of its own, so that the policy can wait, ask, and call it off.
 pub struct Production {
-    means: Means,
+    context: JobContext,
     original: Arc<Original>,
     plan: Plan,
     task: Option<JoinHandle<Result<Product, ProductionError>>>,
@@ -112,7 +112,7 @@ pub struct Production {
 
 impl std::fmt::Debug for Production {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Production").field("job", &self.means.job_id).finish_non_exhaustive()
+        f.debug_struct("Production").field("job", &self.context.job_id).finish_non_exhaustive()
     }
 }
 
@@ -121,28 +121,28 @@ impl Drop for Production {
     fn drop(&mut self) {
         self.cancel.cancel();
         let Some(task) = self.task.take() else { return };
-        let means = self.means.clone();
-        let tidy = async move {
+        let context = self.context.clone();
+        let cleanup = async move {
             if let Ok(Ok(Product::New { uploaded, publication, .. })) = task.await {
-                abandon(&means, uploaded, &publication).await;
+                abandon(&context, uploaded, &publication).await;
             }
         };
-        tokio::spawn(tidy.in_current_span());
+        tokio::spawn(cleanup.in_current_span());
     }
 }
 
 impl Production {
     /// Starts a checked plan.
-    pub fn start(means: &Means, original: Arc<Original>, plan: Plan) -> Self {
+    pub fn start(context: &JobContext, original: Arc<Original>, plan: Plan) -> Self {
         let (sender, advance) = watch::channel(Advance { percent: 0, speed: 0.0 });
-        let cancel = means.cancel.child_token();
-        let mut means = means.clone();
-        means.cancel = cancel.clone();
+        let cancel = context.cancel.child_token();
+        let mut context = context.clone();
+        context.cancel = cancel.clone();
         let task = {
-            let (means, original, plan) = (means.clone(), Arc::clone(&original), plan.clone());
-            tokio::spawn(async move { make(&means, &original, &plan, &sender).await }.in_current_span())
+            let (context, original, plan) = (context.clone(), Arc::clone(&original), plan.clone());
+            tokio::spawn(async move { make(&context, &original, &plan, &sender).await }.in_current_span())
         };
-        Self { means, original, plan, task: Some(task), advance, cancel }
+        Self { context, original, plan, task: Some(task), advance, cancel }
     }
 
     /// Waits until everything is made, and publishes it. None when that was done before.
@@ -152,19 +152,19 @@ impl Production {
         self.task = None;
         Some(match product {
             Ok(Ok(Product::Old { summary, objects })) => Ok((summary, objects)),
-            Ok(Ok(Product::New { made, uploaded, publication })) => self.show(made, uploaded, publication).await,
+            Ok(Ok(Product::New { made, uploaded, publication })) => self.commit(made, uploaded, publication).await,
             Ok(Err(error)) => Err(error),
             Err(lost) => Err(MediaError::Lost { detail: lost.to_string() }.into()),
         })
     }
 
-    async fn show(
+    async fn commit(
         &self,
         made: Made,
         uploaded: Uploaded,
         publication: String,
     ) -> Result<(Summary, Objects), ProductionError> {
-        let means = &self.means;
+        let context = &self.context;
         let owners: BTreeMap<Destination, Destination> =
             made.files.iter().map(|file| (file.to.clone(), file.counted_with.clone())).collect();
         let pieces: Vec<Piece> = made
@@ -180,19 +180,19 @@ impl Production {
         let masters = masters.collect();
 
         let began = Instant::now();
-        let staged = publish::stage(&means.stores, pieces, uploaded, &means.labels, &means.cancel).await;
+        let staged = publish::stage(&context.stores, pieces, uploaded, &context.labels, &context.cancel).await;
         let staged = match staged {
             Ok(staged) => staged,
             Err(error) => {
-                forget(means, &publication).await;
+                forget(context, &publication).await;
                 return Err(error.into());
             }
         };
-        means.observer.on(&Event::done("upload", began));
+        context.observer.on(&Event::done("upload", began));
         let objects = self.counted(&staged.objects(), &owners);
 
         let began = Instant::now();
-        if let Some(journal) = &means.journal {
+        if let Some(journal) = &context.journal {
             let published = Published {
                 publication: publication.clone(),
                 source: self.original.version.clone(),
@@ -208,12 +208,12 @@ impl Production {
         }
         // Less than others leave us, so that a slow last request is within it.
         staged.commit(began + journal::SHOWING.mul_f64(0.75)).await?;
-        means.observer.on(&Event::done("show", began));
-        if let Some(journal) = &means.journal
-            && let Err(error) = journal.finish(&means.stores, &means.labels, &publication).await
+        context.observer.on(&Event::done("show", began));
+        if let Some(journal) = &context.journal
+            && let Err(error) = journal.finish(&context.stores, &context.labels, &publication).await
         {
             // The publication stands; the next delivery of the job finds out for itself.
-            tracing::warn!(job = means.job_id, %error, "that the publication is whole could not be written down");
+            tracing::warn!(job = context.job_id, %error, "that the publication is whole could not be written down");
         }
         Ok((made.summary, objects))
     }
@@ -247,52 +247,52 @@ fn plan_digest(plan: &Plan) -> String {
 }
 
 async fn make(
-    means: &Means,
+    context: &JobContext,
     original: &Original,
     plan: &Plan,
     sender: &watch::Sender<Advance>,
 ) -> Result<Product, ProductionError> {
-    if let Some(journal) = &means.journal {
+    if let Some(journal) = &context.journal {
         let began = Instant::now();
         let digest = plan_digest(plan);
-        if let Some(published) = journal.published(&means.stores, &original.version, &digest).await?
+        if let Some(published) = journal.published(&context.stores, &original.version, &digest).await?
             && let Ok(summary) = Summary::deserialize(&published.summary)
         {
-            means.observer.on(&Event::done("verify", began));
-            means.observer.on(&Event::Reused { publication: published.publication });
+            context.observer.on(&Event::done("verify", began));
+            context.observer.on(&Event::Reused { publication: published.publication });
             return Ok(Product::Old { summary, objects: published.objects });
         }
     }
-    original.bring(means).await?;
+    original.download(context).await?;
     let publication = fresh_name();
-    if let Some(journal) = &means.journal {
+    if let Some(journal) = &context.journal {
         journal.begin(begun(plan, &publication)).await.map_err(JournalError::from)?;
     }
-    let families = plan.ladder().map(|ladder| families(means, ladder, &publication)).unwrap_or_default();
-    let early = Early::start(&means.stores, families, &means.labels);
+    let families = plan.ladder().map(|ladder| families(context, ladder, &publication)).unwrap_or_default();
+    let early = Early::start(&context.stores, families, &context.labels);
     let info = &original.info;
     let length = info.ladder_length();
     let watch = |advance: Advance| {
         let left = length.mul_f64(1.0 - f64::from(advance.percent.min(100)) / 100.0);
-        means.observer.on(&Event::Encoding {
+        context.observer.on(&Event::Encoding {
             percent: advance.percent,
             speed: advance.speed,
             seconds_left: seconds_left(left, advance.speed),
         });
         sender.send_replace(advance);
     };
-    let made = transcode::make(&means.tools, &means.work, info, plan, &publication, &means.cancel, watch).await;
+    let made = transcode::make(&context.tools, &context.work, info, plan, &publication, &context.cancel, watch).await;
     match made {
         Ok(made) => {
-            let uploaded = early.finish(&means.cancel).await;
+            let uploaded = early.finish(&context.cancel).await;
             for (part, took) in &made.parts {
                 let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-                means.observer.on(&Event::Done { part, ms });
+                context.observer.on(&Event::Done { part, ms });
             }
             Ok(Product::New { made, uploaded, publication })
         }
         Err(error) => {
-            abandon(means, early.abandon().await, &publication).await;
+            abandon(context, early.abandon().await, &publication).await;
             Err(error.into())
         }
     }
@@ -318,28 +318,28 @@ fn begun(plan: &Plan, publication: &str) -> Begun {
 }
 
 /// The rungs whose segments are objects of their own. One file for all of them is whole only at the end.
-fn families(means: &Means, ladder: &Ladder, publication: &str) -> Vec<Family> {
+fn families(context: &JobContext, ladder: &Ladder, publication: &str) -> Vec<Family> {
     if ladder.single_file {
         return Vec::new();
     }
     let family = |(number, rung): (usize, &media::plan::Rung)| Family {
-        folder: means.work.join(rung_folder(number)),
+        folder: context.work.join(rung_folder(number)),
         playlist: Destination { store: ladder.store.clone(), key: rung.playlist.clone() },
         prefix: segment_prefix(&rung.name, publication),
     };
     ladder.rungs.iter().enumerate().map(family).collect()
 }
 
-async fn abandon(means: &Means, uploaded: Uploaded, publication: &str) {
+async fn abandon(context: &JobContext, uploaded: Uploaded, publication: &str) {
     uploaded.discard().await;
-    forget(means, publication).await;
+    forget(context, publication).await;
 }
 
 /// Nothing of it is left, so the journal need not know of it. Where it can't be told, the next attempt looks in vain.
-async fn forget(means: &Means, publication: &str) {
-    if let Some(journal) = &means.journal
+async fn forget(context: &JobContext, publication: &str) {
+    if let Some(journal) = &context.journal
         && let Err(error) = journal.abandon(publication).await
     {
-        tracing::info!(job = means.job_id, %error, "the journal could not be told that an attempt was given up");
+        tracing::info!(job = context.job_id, %error, "the journal could not be told that an attempt was given up");
     }
 }
