@@ -9,7 +9,7 @@ use job::work::WorkDirectory;
 use policy::limits::{Amount, Used};
 use policy::{Call, Candidate, Compiler, Inputs, Policy, PolicyError};
 
-use crate::rehearsal::{Scene, perform, source_info};
+use crate::rehearsal::{RehearsalSetup, rehearse, source_info};
 
 /// How often a policy is loaded each way: compiling takes tens of milliseconds.
 const LOADS: usize = 5;
@@ -108,13 +108,13 @@ impl<'a> Bench<'a> {
     /// A whole job, rehearsed: the real calls of the host, with nothing behind them.
     async fn measure_workflow(&mut self, inputs: &Inputs) -> Result<(), Failure> {
         let source = source_info(&inputs.info).map_err(|error| Failure::new(&codes::host::BUG, error.to_string()))?;
-        let scene = Scene::of(inputs.job.clone(), Some(source));
+        let setup = RehearsalSetup::of(inputs.job.clone(), Some(source));
         let mut times = Vec::new();
         for _ in 0..self.times.min(JOBS) {
-            let performance = perform(self.policy, &scene).await;
+            let result = rehearse(self.policy, &setup).await;
             // What was used of a job that failed says nothing of one that is done.
-            let (Some(used), None) = (&performance.used, &performance.failure) else {
-                return performance.failure.map_or(Ok(()), Err);
+            let (Some(used), None) = (&result.used, &result.failure) else {
+                return result.failure.map_or(Ok(()), Err);
             };
             times.push(used.computed);
             self.note("workflow.run", used);

@@ -20,10 +20,10 @@ pub trait JobRecorder: Send + Sync + std::fmt::Debug {
 #[async_trait]
 pub trait JobRecording: CallRecorder {
     /// An attempt begins: what the last one did is forgotten.
-    fn attempt(&self);
+    fn begin_attempt(&self);
 
     /// Writes the recording; returns where it is.
-    async fn keep(
+    async fn save(
         &self,
         policy: &Policy,
         context: RecordingContext<'_>,

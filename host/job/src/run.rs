@@ -189,7 +189,7 @@ impl Job<'_> {
             self.write_report(&report).await;
         }
         if let Some(recorder) = &recorder {
-            self.keep_recording(&**recorder, &ended, attempts).await;
+            self.save_recording(&**recorder, &ended, attempts).await;
         }
         self.observer.on(&match &ended {
             Ok(outcome) => Event::Completed {
@@ -256,7 +256,7 @@ impl Job<'_> {
         let (environment, request) = (self.environment, self.request);
         request.check()?;
         if let Some(recorder) = recorder {
-            recorder.attempt();
+            recorder.begin_attempt();
         }
         let observer: Arc<dyn Observer> = Arc::<ReportObserver>::clone(report_observer);
         // Removed when the attempt ends, however it ends.
@@ -329,7 +329,7 @@ impl Job<'_> {
     }
 
     /// Writes the recording. A job that was cancelled or taken over says nothing about its policy.
-    async fn keep_recording(&self, recorder: &dyn JobRecording, ended: &Result<Outcome, Failure>, attempts: u32) {
+    async fn save_recording(&self, recorder: &dyn JobRecording, ended: &Result<Outcome, Failure>, attempts: u32) {
         let passed_over = |failure: &Failure| failure.is(&codes::job::CANCELLED) || failure.is(&codes::job::TAKEN_OVER);
         if ended.as_ref().is_err_and(passed_over) {
             return;
@@ -341,7 +341,7 @@ impl Job<'_> {
             tools: &self.environment.tools,
             attempts,
         };
-        match recorder.keep(self.policy(), context, &outcome).await {
+        match recorder.save(self.policy(), context, &outcome).await {
             Ok(file) => tracing::info!(job = self.request.id, file = %file.display(), "the job was recorded"),
             Err(failure) => {
                 tracing::warn!(job = self.request.id, %failure, "the job could not be recorded");

@@ -1,11 +1,11 @@
 //! What another policy would do with a job that was recorded.
 
 mod calls;
-mod scene;
+mod setup;
 
 pub use calls::{CallChange, changed_calls};
-pub use scene::scene_of;
 use serde_json::{Value, json};
+pub use setup::setup_of;
 
 use crate::recording::CallRecord;
 use crate::rehearsal::Decisions;

@@ -37,21 +37,21 @@ impl RecordingFolder {
     }
 
     /// Writes a recording, whole or not at all, in place of an earlier one of the same job.
-    pub async fn keep(&self, recording: Recording) -> Result<PathBuf, RecordingError> {
+    pub async fn save(&self, recording: Recording) -> Result<PathBuf, RecordingError> {
         let folder = Arc::clone(&self.folder);
         let file = folder.join(format!("{}{ENDING}", recording.job.id));
-        let shown = file.display().to_string();
+        let name = file.display().to_string();
         let write = move || -> std::io::Result<PathBuf> {
             let mut text = serde_json::to_vec_pretty(&recording.to_json())?;
             text.push(b'\n');
             let mut unfinished = tempfile::NamedTempFile::new_in(&folder)?;
             unfinished.write_all(&text)?;
             unfinished.persist(&file)?;
-            forget_the_oldest(&folder)?;
+            delete_oldest(&folder)?;
             Ok(file)
         };
         let written = tokio::task::spawn_blocking(write).await.unwrap_or_else(|lost| Err(std::io::Error::other(lost)));
-        written.map_err(|source| RecordingError::Io { file: shown, source })
+        written.map_err(|source| RecordingError::Io { file: name, source })
     }
 
     /// The recordings in a folder, or this one file.
@@ -63,7 +63,7 @@ impl RecordingFolder {
         }
         let entries = std::fs::read_dir(path).map_err(failed)?;
         let mut files: Vec<PathBuf> =
-            entries.flatten().map(|entry| entry.path()).filter(|path| is_ours(path)).collect();
+            entries.flatten().map(|entry| entry.path()).filter(|path| is_recording(path)).collect();
         files.sort();
         Ok(files)
     }
@@ -95,28 +95,28 @@ impl CallRecorder for RecordedJob {
 
 #[async_trait]
 impl JobRecording for RecordedJob {
-    fn attempt(&self) {
-        self.recorder.begin();
+    fn begin_attempt(&self) {
+        self.recorder.begin_attempt();
     }
 
-    async fn keep(
+    async fn save(
         &self,
         policy: &Policy,
         context: RecordingContext<'_>,
         outcome: &Result<Value, Failure>,
     ) -> Result<PathBuf, Failure> {
         let recording = Recording::of(policy, context, &self.recorder, outcome).await;
-        Ok(self.folder.keep(recording).await?)
+        Ok(self.folder.save(recording).await?)
     }
 }
 
-fn is_ours(path: &Path) -> bool {
+fn is_recording(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(ENDING))
 }
 
-fn forget_the_oldest(folder: &Path) -> std::io::Result<()> {
+fn delete_oldest(folder: &Path) -> std::io::Result<()> {
     let files: Vec<PathBuf> =
-        std::fs::read_dir(folder)?.flatten().map(|entry| entry.path()).filter(|path| is_ours(path)).collect();
+        std::fs::read_dir(folder)?.flatten().map(|entry| entry.path()).filter(|path| is_recording(path)).collect();
     let Some(over) = files.len().checked_sub(MAX_KEPT).filter(|over| *over > 0) else { return Ok(()) };
     let age = |path: PathBuf| Some((std::fs::metadata(&path).ok()?.modified().ok()?, path));
     let mut kept: Vec<(SystemTime, PathBuf)> = files.into_iter().filter_map(age).collect();

@@ -19,7 +19,7 @@ pub use folder::RecordingFolder;
 use job::RecordingContext;
 use policy::Policy;
 pub use policy::fingerprint;
-pub use recorder::{Heard, Recorder};
+pub use recorder::{RecordedCalls, Recorder};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -141,7 +141,7 @@ impl Recording {
     ) -> Self {
         let RecordingContext { job, stores, tools, attempts } = context;
         let encoders: Vec<VideoEncoder> = tools.proof.processors().into_iter().map(convert::encoder).collect();
-        let Heard { calls, left_out, media_info, .. } = recorder.taken();
+        let RecordedCalls { calls, left_out, media_info, .. } = recorder.recorded_calls();
         let cleaner = recorder.cleaner();
         let inputs = Inputs { job: &job, media_info: media_info.as_ref(), encoders: &encoders };
         let decisions = Decisions::of(policy, inputs, &calls, outcome).await.cleaned(cleaner);

@@ -18,12 +18,12 @@ const MAX_BYTES: usize = 8 << 20;
 #[derive(Debug, Default)]
 pub struct Recorder {
     cleaner: Cleaner,
-    heard: Mutex<Heard>,
+    recorded: Mutex<RecordedCalls>,
 }
 
-/// What was heard of an attempt.
+/// What was recorded of an attempt.
 #[derive(Clone, Debug, Default)]
-pub struct Heard {
+pub struct RecordedCalls {
     /// The calls that were kept, in their order.
     pub calls: Vec<CallRecord>,
     /// How many were not.
@@ -36,7 +36,7 @@ pub struct Heard {
 impl Recorder {
     /// One that takes out what this cleaner knows.
     pub fn new(cleaner: Cleaner) -> Self {
-        Self { cleaner, heard: Mutex::default() }
+        Self { cleaner, recorded: Mutex::default() }
     }
 
     /// Takes out what nobody may see.
@@ -45,29 +45,29 @@ impl Recorder {
     }
 
     /// Another attempt of the job begins: what the last one did is forgotten.
-    pub fn begin(&self) {
-        *self.heard() = Heard::default();
+    pub fn begin_attempt(&self) {
+        *self.lock() = RecordedCalls::default();
     }
 
-    /// What was heard so far.
-    pub fn taken(&self) -> Heard {
-        self.heard().clone()
+    /// What was recorded so far.
+    pub fn taken(&self) -> RecordedCalls {
+        self.lock().clone()
     }
 
-    fn heard(&self) -> MutexGuard<'_, Heard> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, RecordedCalls> {
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl CallRecorder for Recorder {
     fn media(&self, info: MediaInfo) {
-        self.heard().media_info = Some(info);
+        self.lock().media_info = Some(info);
     }
 
     fn call(&self, call: &'static str, arguments: Value, answer: Value) {
-        let mut heard = self.heard();
-        if heard.calls.len() >= MAX_CALLS || heard.bytes >= MAX_BYTES {
-            heard.left_out += 1;
+        let mut recorded = self.lock();
+        if recorded.calls.len() >= MAX_CALLS || recorded.bytes >= MAX_BYTES {
+            recorded.left_out += 1;
             return;
         }
         let record = CallRecord {
@@ -75,8 +75,8 @@ impl CallRecorder for Recorder {
             arguments: self.cleaner.clean(arguments),
             answer: self.cleaner.clean(answer),
         };
-        heard.bytes += size(&record.arguments) + size(&record.answer);
-        heard.calls.push(record);
+        recorded.bytes += size(&record.arguments) + size(&record.answer);
+        recorded.calls.push(record);
     }
 }
 
@@ -102,11 +102,11 @@ mod tests {
         for _ in 0..MAX_CALLS + 3 {
             recorder.call("log.write", json!({}), Value::Null);
         }
-        assert_eq!((recorder.taken().calls.len(), recorder.taken().left_out), (MAX_CALLS, 3));
-        recorder.begin();
+        assert_eq!((recorder.recorded_calls().calls.len(), recorder.recorded_calls().left_out), (MAX_CALLS, 3));
+        recorder.begin_attempt();
         for _ in 0..MAX_BYTES / 50_000 + 10 {
             recorder.call("log.write", json!({ "message": "x".repeat(50_000) }), Value::Null);
         }
-        assert!(recorder.taken().left_out > 5);
+        assert!(recorder.recorded_calls().left_out > 5);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Everything that the host checks is checked, every limit holds, and every call is recorded. Only what would take long
 //! or leave a trace does not happen: originals are known by their description, a plan is accepted and then told to be
-//! done, objects go to a shelf in memory, and messages are looked at and not sent.
+//! done, objects go to a store in memory, and messages are looked at and not sent.
 
 mod answers;
 mod asset;
@@ -12,9 +12,9 @@ mod decisions;
 mod described;
 mod host;
 mod level;
+mod memory_store;
 mod nominal;
-mod perform;
-mod shelf;
+mod rehearse;
 mod source;
 
 pub use answers::{Answer, SCRIPTABLE, check_answer};
@@ -22,7 +22,7 @@ pub use asset::{asset_name, parse_asset};
 pub use decisions::{Decisions, Inputs, message_value};
 pub use described::{described_job, described_media};
 use media::loudness::Measure;
-pub use perform::{Performance, Scene, perform};
+pub use rehearse::{RehearsalResult, RehearsalSetup, rehearse};
 pub use source::{SourceError, source_info};
 
 /// How loud a source is of which nobody said it: what broadcasters deliver (EBU R 128, s1.1), with some room above.

@@ -8,7 +8,7 @@ use contract::json::to_value;
 use serde_json::{Value, json};
 
 use super::judge::Finding;
-use crate::rehearsal::Performance;
+use crate::rehearsal::RehearsalResult;
 use crate::rehearsal::compare::differences;
 
 /// A snapshot.
@@ -17,13 +17,13 @@ pub struct Golden(Value);
 
 impl Golden {
     /// Of what a policy did.
-    pub fn of(performance: &Performance) -> Self {
-        let decisions = &performance.decisions;
+    pub fn of(result: &RehearsalResult) -> Self {
+        let decisions = &result.decisions;
         // The plan and the message are among the calls.
         Self(json!({
             "ladder": decisions.ladder,
             "keys": decisions.keys,
-            "calls": to_value(&performance.calls),
+            "calls": to_value(&result.calls),
             "outcome": decisions.outcome,
         }))
     }

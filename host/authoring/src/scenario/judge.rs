@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Expectation, ExpectedCall, Scenario};
 use crate::recording::CallRecord;
 use crate::rehearsal::compare::{Difference, covers, missing};
-use crate::rehearsal::{Performance, asset_name};
+use crate::rehearsal::{RehearsalResult, asset_name};
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,9 +24,9 @@ impl Finding {
 }
 
 /// Everything that is not as the scenario wants it.
-pub async fn judge(scenario: &Scenario, policy: &Policy, performance: &Performance) -> Vec<Finding> {
+pub async fn judge(scenario: &Scenario, policy: &Policy, result: &RehearsalResult) -> Vec<Finding> {
     let expect = &scenario.expect;
-    let decisions = &performance.decisions;
+    let decisions = &result.decisions;
     let mut findings = Vec::new();
     if let Some(expected) = &expect.ladder {
         findings.extend(ladder(expected, &decisions.ladder));
@@ -34,14 +34,14 @@ pub async fn judge(scenario: &Scenario, policy: &Policy, performance: &Performan
     named("refused", &expect.refused, decisions.ladder.get("err").unwrap_or(&Value::Null), &mut findings);
     for (asset, expected) in &expect.keys {
         let path = format!("keys.{}", asset_name(asset));
-        match Call::pure(policy).key_for(&scenario.scene.job, asset).await {
+        match Call::pure(policy).key_for(&scenario.setup.job, asset).await {
             Ok(to) if format!("{}:{}", to.store, to.key) == *expected => {}
             Ok(to) => findings.push(Finding::other(&path, expected.as_str(), format!("{}:{}", to.store, to.key))),
             Err(error) => findings.push(Finding::Sentence(format!("{path}: {error}"))),
         }
     }
     plan(&expect.plan, &decisions.plan, &mut findings);
-    calls(expect, &performance.calls, &mut findings);
+    calls(expect, &result.calls, &mut findings);
     named("payload", &expect.payload, decisions.payload.get("body").unwrap_or(&Value::Null), &mut findings);
     named("output", &expect.output, decisions.outcome.get("ok").unwrap_or(&Value::Null), &mut findings);
     let failed = decisions.outcome.get("err").unwrap_or(&Value::Null);

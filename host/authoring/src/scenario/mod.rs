@@ -15,7 +15,7 @@ pub use judge::{Finding, judge};
 pub use junit::{Verdict, junit};
 use serde_json::{Map, Value};
 
-use crate::rehearsal::Scene;
+use crate::rehearsal::RehearsalSetup;
 
 /// What ends the names of scenarios.
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
@@ -49,7 +49,7 @@ pub struct Scenario {
     /// The settings of the policy, over those of its manifest.
     pub settings: Map<String, Value>,
     /// The job, and the host's side of it.
-    pub scene: Scene,
+    pub setup: RehearsalSetup,
     /// What must come of it.
     pub expect: Expectation,
 }

@@ -17,7 +17,7 @@ use storage::Key;
 
 use super::{Expectation, ExpectedCall, Scenario};
 use crate::rehearsal::{
-    Answer, SCRIPTABLE, Scene, check_answer, described_job, described_media, parse_asset, source_info,
+    Answer, RehearsalSetup, SCRIPTABLE, check_answer, described_job, described_media, parse_asset, source_info,
 };
 
 #[derive(Default, Deserialize)]
@@ -106,39 +106,39 @@ pub(super) fn scenario(
     };
     let media = described_media(media)?;
     let source = source_info(&media).map_err(|wrong| error(wrong).below("media"))?;
-    let mut scene = Scene::of(described_job(written.job, Some(&media))?, Some(source));
+    let mut setup = RehearsalSetup::of(described_job(written.job, Some(&media))?, Some(source));
     if let Some(LoudnessMeasure { integrated, true_peak, range }) = written.loudness {
         let [integrated, true_peak, range] = [integrated, true_peak, range].map(|value| f64::from(value) / 100.0);
         // Ten below is where the meter stops to count (BS.1770's relative gate).
-        scene.loudness = Measure { integrated, true_peak, range, threshold: integrated - 10.0 };
+        setup.loudness = Measure { integrated, true_peak, range, threshold: integrated - 10.0 };
     }
     if let Some(encoders) = written.encoders {
         let processor = |encoder: &WrittenEncoder| match encoder {
             WrittenEncoder::Gpu => Processor::Gpu,
             WrittenEncoder::Cpu => Processor::Cpu,
         };
-        scene.processors = encoders.iter().map(processor).collect();
+        setup.processors = encoders.iter().map(processor).collect();
     }
-    scene.devices = match written.devices {
+    setup.devices = match written.devices {
         Some(devices) => {
             devices.into_iter().map(|device| Device { name: device.name, memory_mib: device.memory_mib }).collect()
         }
-        None if scene.processors.contains(&Processor::Gpu) => {
+        None if setup.processors.contains(&Processor::Gpu) => {
             vec![Device { name: "a GPU".to_owned(), memory_mib: 16 * 1024 }]
         }
         None => Vec::new(),
     };
     if let Some(stores) = written.stores {
-        scene.stores = stores;
+        setup.stores = stores;
     }
-    scene.objects = numbered(written.objects, "objects", |object| {
+    setup.objects = numbered(written.objects, "objects", |object| {
         let key = Key::parse(&object.key).map_err(|wrong| error(wrong).below("key"))?;
         Ok((Destination { store: object.store, key }, object.size))
     })?;
-    scene.answers = numbered(written.answers, "answers", answer)?;
+    setup.answers = numbered(written.answers, "answers", answer)?;
     let about = written.about;
     let expect = expectation(written.expect).map_err(|error| error.below("expect"))?;
-    Ok(Scenario { name, file: file.to_owned(), about, settings, scene, expect })
+    Ok(Scenario { name, file: file.to_owned(), about, settings, setup, expect })
 }
 
 /// Every item of a list, with its place in what is wrong with it.
@@ -242,19 +242,19 @@ mod tests {
     #[test]
     fn nothing_said_is_an_ordinary_job() {
         let scenario = read(Value::Null).unwrap();
-        assert_eq!((scenario.settings.len(), scenario.scene.job.id.as_str()), (0, "job-1"));
-        assert_eq!(scenario.scene.source.unwrap().video.unwrap().height, 1080);
+        assert_eq!((scenario.settings.len(), scenario.setup.job.id.as_str()), (0, "job-1"));
+        assert_eq!(scenario.setup.source.unwrap().video.unwrap().height, 1080);
     }
 
     #[test]
     fn a_source_can_be_a_file_beside_the_scenario() {
-        assert_eq!(read(json!({ "media": "small.json" })).unwrap().scene.source.unwrap().video.unwrap().width, 320);
+        assert_eq!(read(json!({ "media": "small.json" })).unwrap().setup.source.unwrap().video.unwrap().width, 320);
     }
 
     #[test]
     fn a_failure_can_be_told_by_its_code() {
         let scenario = read(json!({ "answers": [{ "call": "storage.put", "fails": "storage.full" }] })).unwrap();
-        assert_eq!(scenario.scene.answers[0].answer["err"]["blame"], "storage");
+        assert_eq!(scenario.setup.answers[0].answer["err"]["blame"], "storage");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use webhook::{Courier, Deliverer, Secret, UrlRules, http_client};
 
 use super::environment::EnvironmentArgs;
 use super::exit::Ended;
-use super::policy::Loaded;
+use super::policy::LoadedPolicy;
 use super::{settings_argument, view};
 use crate::observe::Redactor;
 
@@ -131,7 +131,7 @@ impl Run {
 
     async fn policy(&self) -> Result<Policy, Ended> {
         let settings = settings_argument::merge("--settings", &self.settings)?;
-        Loaded::read(self.policy.as_deref()).await?.under(settings).await.map_err(Ended::failed)
+        LoadedPolicy::read(self.policy.as_deref()).await?.with_settings(settings).await.map_err(Ended::failed)
     }
 
     fn request(&self) -> Result<Request, Ended> {

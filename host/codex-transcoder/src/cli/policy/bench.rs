@@ -7,7 +7,7 @@ use authoring::cost::{self, Cost, Costs, Nearest};
 use clap::Args;
 use policy::limits::Unit;
 
-use super::loaded::Loaded;
+use super::loaded_policy::LoadedPolicy;
 use crate::cli::exit::Ended;
 use crate::cli::table::aligned;
 
@@ -38,7 +38,7 @@ pub struct Bench {
 impl Bench {
     /// Measures, and says what it found.
     pub async fn run(self) -> Result<(), Ended> {
-        let candidate = Loaded::read(Some(&self.policy)).await?.candidate_under(&self.settings)?;
+        let candidate = LoadedPolicy::read(Some(&self.policy)).await?.candidate_with(&self.settings)?;
         let costs = cost::of(&candidate, self.calls).await.map_err(Ended::of_failure)?;
         if self.json {
             println!("{:#}", serde_json::to_value(&costs).unwrap_or_default());

@@ -2,17 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use authoring::comparison::{Comparison, PARTS, scene_of};
+use authoring::comparison::{Comparison, PARTS, setup_of};
 use authoring::recording::{Recording, RecordingFolder};
-use authoring::rehearsal::perform;
+use authoring::rehearsal::rehearse;
 use clap::Args;
 use fault::Failure;
 use fault::text::printable;
 use serde_json::{Value, json};
 
-use super::loaded::{Loaded, object};
+use super::display;
+use super::loaded_policy::{LoadedPolicy, object};
 use super::replay::unusable;
-use super::show;
 use crate::cli::exit::Ended;
 use crate::cli::table::aligned;
 
@@ -60,7 +60,7 @@ impl Diff {
         if files.is_empty() {
             return Err(Ended::usage(format!("there is no recording in {}", self.recordings.display())));
         }
-        let (old, new) = (Loaded::read(Some(&self.old)).await?, Loaded::read(Some(&self.new)).await?);
+        let (old, new) = (LoadedPolicy::read(Some(&self.old)).await?, LoadedPolicy::read(Some(&self.new)).await?);
         let mut summary = Summary::default();
         for file in &files {
             match self.compare(file, &old, &new).await {
@@ -82,15 +82,15 @@ impl Diff {
         if self.exit_code && changed { Err(Ended::changed()) } else { Ok(()) }
     }
 
-    async fn compare(&self, file: &Path, old: &Loaded, new: &Loaded) -> Result<Compared, String> {
+    async fn compare(&self, file: &Path, old: &LoadedPolicy, new: &LoadedPolicy) -> Result<Compared, String> {
         let recording = Recording::read(file).map_err(|error| Failure::from(error).to_string())?;
-        let scene = scene_of(&recording).map_err(|error| format!("media-info.{error}"))?;
-        let before = old.under(object(&recording.settings)).await.map_err(show::refusal)?;
-        let before = perform(&before, &scene).await;
+        let setup = setup_of(&recording).map_err(|error| format!("media-info.{error}"))?;
+        let before = old.with_settings(object(&recording.settings)).await.map_err(display::refusal)?;
+        let before = rehearse(&before, &setup).await;
         let settings = new.settings_for(&recording.settings, &self.settings).map_err(Ended::into_message)?;
-        let comparison = match new.under(settings).await {
+        let comparison = match new.with_settings(settings).await {
             Ok(policy) => {
-                let after = perform(&policy, &scene).await;
+                let after = rehearse(&policy, &setup).await;
                 Comparison::of((&before.decisions, &before.calls), (&after.decisions, &after.calls))
             }
             // It would not be loaded, so no job would be done.
@@ -146,7 +146,7 @@ impl Summary {
         let mut rows = vec![["", "jobs", "for example"].map(str::to_owned)];
         for part in PARTS {
             let example = self.changing(part).next().and_then(|job| {
-                let example = job.comparison.example(part, show::was_and_now)?;
+                let example = job.comparison.example(part, display::was_and_now)?;
                 Some(format!("{}: {}", job.job, printable(&example, 100)))
             });
             rows.push([part.to_owned(), self.changing(part).count().to_string(), example.unwrap_or_default()]);

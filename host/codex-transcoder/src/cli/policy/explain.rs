@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use authoring::recording::PolicyIdentity;
 use authoring::rehearsal::commands::{Process, processes};
 use authoring::rehearsal::{
-    NOMINAL_LOUDNESS, Performance, Scene, described_job, described_media, perform, source_info,
+    NOMINAL_LOUDNESS, RehearsalResult, RehearsalSetup, described_job, described_media, rehearse, source_info,
 };
 use clap::{Args, ValueEnum};
 use contract::json::{from_value, to_value};
@@ -20,8 +20,8 @@ use media::{describe, encoder};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::loaded::Loaded;
-use super::show;
+use super::display;
+use super::loaded_policy::LoadedPolicy;
 use crate::cli::environment::{EncoderChoice, EnvironmentArgs};
 use crate::cli::exit::Ended;
 use crate::cli::settings_argument;
@@ -78,33 +78,34 @@ impl Explain {
         }
         let job = described_job(asked, Some(&info)).map_err(|error| Ended::usage(error.to_string()))?;
         let settings = settings_argument::merge("--settings", &self.settings)?;
-        let policy = Loaded::read(self.policy.as_deref()).await?.under(settings).await.map_err(Ended::failed)?;
-        let scene = self.scene(job.clone(), source.clone());
-        let performance = perform(&policy, &scene).await;
-        let processes = match &performance.accepted {
+        let policy =
+            LoadedPolicy::read(self.policy.as_deref()).await?.with_settings(settings).await.map_err(Ended::failed)?;
+        let setup = self.setup(job.clone(), source.clone());
+        let result = rehearse(&policy, &setup).await;
+        let processes = match &result.accepted {
             Some((plan, processor)) => processes(plan, &source, *processor, NOMINAL_LOUDNESS, threads()),
             None => Vec::new(),
         };
-        let explained = Explained { policy: PolicyIdentity::of(&policy), job, source, performance, processes };
+        let explained = Explained { policy: PolicyIdentity::of(&policy), job, source, result, processes };
         if self.json {
             println!("{}", serde_json::to_string_pretty(&explained.as_json(policy.settings())).unwrap_or_default());
         } else {
             print!("{}", explained.as_text());
         }
-        match explained.performance.failure {
+        match explained.result.failure {
             Some(failure) => Err(Ended::of_failure(failure)),
             None => Ok(()),
         }
     }
 
-    fn scene(&self, job: Job, source: MediaInfo) -> Scene {
-        let scene = Scene::of(job, Some(source));
+    fn setup(&self, job: Job, source: MediaInfo) -> RehearsalSetup {
+        let setup = RehearsalSetup::of(job, Some(source));
         match self.encoders {
-            Encoders::Cpu => scene,
-            Encoders::Gpu => Scene {
+            Encoders::Cpu => setup,
+            Encoders::Gpu => RehearsalSetup {
                 processors: vec![Processor::Gpu, Processor::Cpu],
                 devices: vec![Device { name: "a GPU".to_owned(), memory_mib: 16 * 1024 }],
-                ..scene
+                ..setup
             },
         }
     }
@@ -160,13 +161,13 @@ struct Explained {
     policy: PolicyIdentity,
     job: Job,
     source: MediaInfo,
-    performance: Performance,
+    result: RehearsalResult,
     processes: Vec<Process>,
 }
 
 impl Explained {
     fn processor(&self) -> Option<encoder::Processor> {
-        self.performance.accepted.as_ref().map(|(_, processor)| *processor)
+        self.result.accepted.as_ref().map(|(_, processor)| *processor)
     }
 
     fn as_json(&self, settings: &str) -> Value {
@@ -183,13 +184,13 @@ impl Explained {
             "ffmpeg": commands.collect::<Vec<_>>(),
         });
         if let Some(told) = told.as_object_mut() {
-            told.extend(self.performance.decisions.parts().map(|(name, value)| (name.to_owned(), value)));
+            told.extend(self.result.decisions.parts().map(|(name, value)| (name.to_owned(), value)));
         }
         told
     }
 
     fn as_text(&self) -> String {
-        let decisions = &self.performance.decisions;
+        let decisions = &self.result.decisions;
         let digest = self.policy.digest.get(..12).unwrap_or_default();
         let mut text = format!("policy  {}, sha256 {digest}\n", self.policy.name);
         let kind = if self.job.kind == MediaKind::Audio { "audio" } else { "video" };
@@ -200,7 +201,7 @@ impl Explained {
         text.push_str(&format!("\n{}", aligned(&keys)));
         if let Ok(plan) = from_value::<Plan>("plan", decisions.plan.clone()) {
             let head = ["plan", "how", "where"].map(str::to_owned);
-            let rows: Vec<[String; 3]> = std::iter::once(head).chain(show::outputs(&plan)).collect();
+            let rows: Vec<[String; 3]> = std::iter::once(head).chain(display::outputs(&plan)).collect();
             text.push_str(&format!("\n{}", aligned(&rows)));
         }
         if let Some(body) = decisions.payload.get("body") {
@@ -216,14 +217,14 @@ impl Explained {
 
     fn ladder(&self) -> Vec<[String; 4]> {
         let head = ["ladder", "size", "picture", "sound"].map(str::to_owned);
-        let ladder = &self.performance.decisions.ladder;
+        let ladder = &self.result.decisions.ladder;
         let renditions = ladder.get("ok").cloned().unwrap_or_default();
         let Ok(renditions) = from_value::<Vec<Rendition>>("ladder", renditions) else {
-            let why = ladder.get("err").or(ladder.get("fails")).map(show::short).unwrap_or_default();
+            let why = ladder.get("err").or(ladder.get("fails")).map(display::short).unwrap_or_default();
             return vec![head, ["none".to_owned(), String::new(), why, String::new()]];
         };
         let row = |rendition: &Rendition| {
-            let (video, audio) = show::rendition(rendition);
+            let (video, audio) = display::rendition(rendition);
             let size = rendition.video.as_ref().zip(self.source.video.as_ref());
             let size = size.map(|(video, source)| source.scaled_to(video.short_side));
             let size = size.map_or("sound".to_owned(), |(width, height)| format!("{width}x{height}"));
@@ -248,5 +249,5 @@ impl Explained {
 
 /// A text without its quotes.
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| show::short(value), str::to_owned)
+    value.as_str().map_or_else(|| display::short(value), str::to_owned)
 }

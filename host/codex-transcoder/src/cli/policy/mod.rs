@@ -4,20 +4,20 @@ mod activate;
 mod bench;
 mod build;
 mod diff;
+mod display;
 mod explain;
 mod inspect;
 mod keygen;
-mod loaded;
+mod loaded_policy;
 mod new;
 mod place;
 mod replay;
 mod rollback;
-mod show;
 mod status;
 mod test;
 
 use clap::{Args, Subcommand};
-pub(super) use loaded::Loaded;
+pub(super) use loaded_policy::LoadedPolicy;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Ended;

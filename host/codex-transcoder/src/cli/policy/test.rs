@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use authoring::rehearsal::perform;
+use authoring::rehearsal::rehearse;
 use authoring::scenario::{Finding, Golden, Scenario, Verdict, judge, junit};
 use clap::Args;
 use fault::{Failure, codes};
 use policy::PolicyError;
 
-use super::loaded::Loaded;
-use super::show;
+use super::display;
+use super::loaded_policy::LoadedPolicy;
 use crate::cli::exit::Ended;
 
 /// Most lines that are shown of what is wrong with one scenario.
@@ -48,11 +48,11 @@ impl Test {
         if files.is_empty() {
             return Err(Ended::usage(format!("there is no scenario in {}", self.scenarios.display())));
         }
-        let policy = Loaded::read(self.policy.as_deref()).await?;
+        let policy = LoadedPolicy::read(self.policy.as_deref()).await?;
         let mut verdicts = Vec::new();
         for file in &files {
             let verdict = self.verdict(file, &policy).await;
-            show_verdict(&verdict);
+            print_verdict(&verdict);
             verdicts.push(verdict);
         }
         if let Some(file) = &self.junit {
@@ -73,7 +73,7 @@ impl Test {
         Ok(())
     }
 
-    async fn verdict(&self, file: &Path, policy: &Loaded) -> Verdict {
+    async fn verdict(&self, file: &Path, policy: &LoadedPolicy) -> Verdict {
         let began = Instant::now();
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let (findings, unreadable) = match Scenario::read(file) {
@@ -87,8 +87,8 @@ impl Test {
     }
 
     /// What is not as it should be; an error where the scenario's own files can't be used.
-    async fn findings(&self, scenario: &Scenario, policy: &Loaded) -> Result<Vec<String>, String> {
-        let policy = match policy.under(scenario.settings.clone()).await {
+    async fn findings(&self, scenario: &Scenario, policy: &LoadedPolicy) -> Result<Vec<String>, String> {
+        let policy = match policy.with_settings(scenario.settings.clone()).await {
             Ok(_) if !scenario.expect.problems.is_empty() => {
                 return Ok(vec!["problems: the policy accepts the settings".to_owned()]);
             }
@@ -97,11 +97,11 @@ impl Test {
                 let missing = scenario.expect.problems.iter().filter(|wanted| !problems.contains(wanted.as_str()));
                 return Ok(missing.map(|wanted| format!("problems: nothing of {wanted:?} in: {problems}")).collect());
             }
-            Err(error) => return Ok(vec![show::refusal(error)]),
+            Err(error) => return Ok(vec![display::refusal(error)]),
         };
-        let performance = perform(&policy, &scenario.scene).await;
-        let mut findings = judge(scenario, &policy, &performance).await;
-        let (golden, file) = (Golden::of(&performance), scenario.golden_file());
+        let result = rehearse(&policy, &scenario.setup).await;
+        let mut findings = judge(scenario, &policy, &result).await;
+        let (golden, file) = (Golden::of(&result), scenario.golden_file());
         if self.update {
             golden.write(&file).map_err(|error| format!("{}: {error}", file.display()))?;
         } else if let Some(kept) = Golden::read(&file)? {
@@ -120,12 +120,12 @@ impl Test {
 
 fn line(finding: &Finding) -> String {
     match finding {
-        Finding::Difference(difference) => show::expected_and_got(difference),
+        Finding::Difference(difference) => display::expected_and_got(difference),
         Finding::Sentence(sentence) => sentence.clone(),
     }
 }
 
-fn show_verdict(verdict: &Verdict) {
+fn print_verdict(verdict: &Verdict) {
     let word = match (verdict.findings.is_empty(), verdict.unreadable) {
         (true, _) => "ok",
         (false, false) => "FAIL",

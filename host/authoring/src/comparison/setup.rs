@@ -6,11 +6,11 @@ use media::encoder::{Device, Processor};
 use serde_json::{Value, json};
 
 use crate::recording::{CallRecord, Cleaner, Recording};
-use crate::rehearsal::{Answer, SCRIPTABLE, Scene, SourceError, source_info};
+use crate::rehearsal::{Answer, RehearsalSetup, SCRIPTABLE, SourceError, source_info};
 
 /// The same job with the same source, encoders and stores. A call that was made then is answered as it was then; of any
 /// other one the host works the answer out.
-pub fn scene_of(recording: &Recording) -> Result<Scene, SourceError> {
+pub fn setup_of(recording: &Recording) -> Result<RehearsalSetup, SourceError> {
     let source = recording.media_info.as_ref().map(source_info).transpose()?;
     let processors = recording.encoders.iter().map(|encoder| match encoder.processor {
         WitProcessor::Gpu => Processor::Gpu,
@@ -18,7 +18,7 @@ pub fn scene_of(recording: &Recording) -> Result<Scene, SourceError> {
     });
     let devices = recording.devices.iter();
     let devices = devices.map(|device| Device { name: device.name.clone(), memory_mib: device.memory_mib });
-    Ok(Scene {
+    Ok(RehearsalSetup {
         processors: processors.collect(),
         devices: devices.collect(),
         stores: recording.stores.clone(),
@@ -27,7 +27,7 @@ pub fn scene_of(recording: &Recording) -> Result<Scene, SourceError> {
         plan: Some(recording.decisions.plan.clone()).filter(|plan| !plan.is_null()),
         // As when it was recorded, so that calls are known again.
         cleaner: Cleaner::default(),
-        ..Scene::of(recording.job.clone(), source)
+        ..RehearsalSetup::of(recording.job.clone(), source)
     })
 }
 

@@ -25,13 +25,13 @@ use storage::{Key, Stores};
 
 use super::answers::Answers;
 use super::host::{self, RehearsalHost};
-use super::shelf::Shelf;
+use super::memory_store::MemoryStore;
 use super::{Answer, Decisions, Inputs, NOMINAL_LOUDNESS};
 use crate::recording::{CallRecord, Cleaner, Recorder};
 
 /// What is rehearsed.
 #[derive(Clone, Debug)]
-pub struct Scene {
+pub struct RehearsalSetup {
     /// The job.
     pub job: Job,
     /// What is in the source; none where it can't be opened.
@@ -56,7 +56,7 @@ pub struct Scene {
     pub cleaner: Cleaner,
 }
 
-impl Scene {
+impl RehearsalSetup {
     /// A job on a source, on the CPU, with nothing that goes wrong.
     pub fn of(job: Job, source: Option<MediaInfo>) -> Self {
         Self {
@@ -103,19 +103,19 @@ impl Scene {
         }
     }
 
-    fn shelves(&self) -> Stores {
-        let shelf = |name: &str| {
+    fn memory_stores(&self) -> Stores {
+        let store = |name: &str| {
             let here = self.objects.iter().filter(|(to, _)| to.store == name);
-            Shelf::holding(here.map(|(to, bytes)| (to.key.clone(), *bytes)))
+            MemoryStore::with_objects(here.map(|(to, bytes)| (to.key.clone(), *bytes)))
         };
-        let stores = self.stores.iter().fold(Stores::default(), |stores, name| stores.with(name, shelf(name)));
-        stores.with(ORIGINALS, shelf(ORIGINALS))
+        let stores = self.stores.iter().fold(Stores::default(), |stores, name| stores.with(name, store(name)));
+        stores.with(ORIGINALS, store(ORIGINALS))
     }
 }
 
 /// What came of a rehearsal.
 #[derive(Clone, Debug)]
-pub struct Performance {
+pub struct RehearsalResult {
     /// The calls of the host, in their order.
     pub calls: Vec<CallRecord>,
     /// What was in the source as the policy was told; none where it was not opened.
@@ -131,31 +131,38 @@ pub struct Performance {
 }
 
 /// Runs a job under a policy, with nothing happening outside of it.
-pub async fn perform(policy: &Policy, scene: &Scene) -> Performance {
-    let recorder = Arc::new(Recorder::new(scene.cleaner.clone()));
+pub async fn rehearse(policy: &Policy, setup: &RehearsalSetup) -> RehearsalResult {
+    let recorder = Arc::new(Recorder::new(setup.cleaner.clone()));
     let mut used = None;
-    let outcome = run(policy, scene, &recorder, &mut used).await;
-    let heard = recorder.taken();
-    let encoders = scene.encoders();
-    let seen = heard.media_info.clone().or_else(|| scene.source.as_ref().map(convert::media_info));
-    let inputs = Inputs { job: &scene.job, media_info: seen.as_ref(), encoders: &encoders };
-    let decisions = Decisions::of(policy, inputs, &heard.calls, &outcome).await.cleaned(&scene.cleaner);
-    let started = heard.calls.iter().any(|call| call.call == "transcode.start" && call.answer.get("ok").is_some());
-    let accepted = scene.source.as_ref().filter(|_| started).and_then(|info| {
+    let outcome = run(policy, setup, &recorder, &mut used).await;
+    let recorded = recorder.recorded_calls();
+    let encoders = setup.encoders();
+    let seen = recorded.media_info.clone().or_else(|| setup.source.as_ref().map(convert::media_info));
+    let inputs = Inputs { job: &setup.job, media_info: seen.as_ref(), encoders: &encoders };
+    let decisions = Decisions::of(policy, inputs, &recorded.calls, &outcome).await.cleaned(&setup.cleaner);
+    let started = recorded.calls.iter().any(|call| call.call == "transcode.start" && call.answer.get("ok").is_some());
+    let accepted = setup.source.as_ref().filter(|_| started).and_then(|info| {
         let plan = convert::plan(&from_value("plan", decisions.plan.clone()).ok()?).ok()?;
-        let processor = host::processor(&plan, info, &scene.toolbox()).ok()?;
+        let processor = host::processor(&plan, info, &setup.toolbox()).ok()?;
         Some((plan, processor))
     });
-    Performance { calls: heard.calls, media_info: heard.media_info, decisions, accepted, failure: outcome.err(), used }
+    RehearsalResult {
+        calls: recorded.calls,
+        media_info: recorded.media_info,
+        decisions,
+        accepted,
+        failure: outcome.err(),
+        used,
+    }
 }
 
 async fn run(
     policy: &Policy,
-    scene: &Scene,
+    setup: &RehearsalSetup,
     recorder: &Arc<Recorder>,
     used: &mut Option<Used>,
 ) -> Result<Value, Failure> {
-    let job = &scene.job;
+    let job = &setup.job;
     let bad_key = |error: storage::BadKey| Failure {
         code: codes::job::BAD_REQUEST.name.to_owned(),
         blame: Blame::Upload,
@@ -166,23 +173,23 @@ async fn run(
     let host = RehearsalHost {
         job: job.id.clone(),
         from,
-        source: scene.source.clone(),
-        declared: scene.declared(),
-        loudness: scene.loudness,
-        known: scene.known.clone(),
-        plan: scene.plan.clone(),
-        answers: Answers::new(scene.answers.clone()),
-        cleaner: scene.cleaner.clone(),
-        tools: scene.toolbox(),
-        stores: scene.shelves(),
+        source: setup.source.clone(),
+        declared: setup.declared(),
+        loudness: setup.loudness,
+        known: setup.known.clone(),
+        plan: setup.plan.clone(),
+        answers: Answers::new(setup.answers.clone()),
+        cleaner: setup.cleaner.clone(),
+        tools: setup.toolbox(),
+        stores: setup.memory_stores(),
         opened: None,
         transcode: None,
     };
     let context = HostContext {
         job: job.id.clone(),
         creator: job.creator_id.clone(),
-        readable: scene.stores.iter().cloned().chain([ORIGINALS.to_owned()]).collect(),
-        writable: scene.stores.clone().into(),
+        readable: setup.stores.iter().cloned().chain([ORIGINALS.to_owned()]).collect(),
+        writable: setup.stores.clone().into(),
         settings: policy.settings().into(),
         calls: Box::new(host),
         recorder: Some(Arc::clone(recorder) as Arc<dyn CallRecorder>),

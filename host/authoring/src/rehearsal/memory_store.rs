@@ -8,11 +8,11 @@ use storage::{Body, Doing, Key, ObjectInfo, ObjectMeta, Prepared, Store, StoreEr
 
 /// The objects with their lengths. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Shelf(Arc<Mutex<BTreeMap<Key, u64>>>);
+pub(super) struct MemoryStore(Arc<Mutex<BTreeMap<Key, u64>>>);
 
-impl Shelf {
+impl MemoryStore {
     /// With these on it.
-    pub(super) fn holding(objects: impl IntoIterator<Item = (Key, u64)>) -> Self {
+    pub(super) fn with_objects(objects: impl IntoIterator<Item = (Key, u64)>) -> Self {
         Self(Arc::new(Mutex::new(objects.into_iter().collect())))
     }
 
@@ -22,7 +22,7 @@ impl Shelf {
 }
 
 #[async_trait::async_trait]
-impl Store for Shelf {
+impl Store for MemoryStore {
     async fn head(&self, key: &Key) -> Result<Option<ObjectInfo>, StoreError> {
         Ok(self.objects().get(key).map(|size| ObjectInfo { size: *size, tag: None }))
     }
@@ -44,7 +44,7 @@ impl Store for Shelf {
             Body::Bytes(bytes) => bytes.len() as u64,
             Body::File(file) => tokio::fs::metadata(file).await.map_err(StoreError::io(Doing::Writing, key))?.len(),
         };
-        Ok(Box::new(Placed { shelf: self.clone(), key: key.clone(), length }))
+        Ok(Box::new(PreparedObject { store: self.clone(), key: key.clone(), length }))
     }
 
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
@@ -61,20 +61,20 @@ impl Store for Shelf {
     }
 }
 
-struct Placed {
-    shelf: Shelf,
+struct PreparedObject {
+    store: MemoryStore,
     key: Key,
     length: u64,
 }
 
 #[async_trait::async_trait]
-impl Prepared for Placed {
+impl Prepared for PreparedObject {
     fn length(&self) -> u64 {
         self.length
     }
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
-        self.shelf.objects().insert(self.key.clone(), self.length);
+        self.store.objects().insert(self.key.clone(), self.length);
         Ok(())
     }
 

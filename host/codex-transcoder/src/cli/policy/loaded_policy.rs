@@ -13,19 +13,19 @@ use crate::cli::settings_argument;
 pub(super) const BUILT_IN: &str = "built-in";
 
 /// A policy by its file or its manifest. Compiled once, whatever settings it is then tried with.
-pub(in crate::cli) struct Loaded {
+pub(in crate::cli) struct LoadedPolicy {
     compiler: Compiler,
     candidate: Candidate,
-    first: OnceCell<Policy>,
+    compiled: OnceCell<Policy>,
 }
 
-impl Loaded {
+impl LoadedPolicy {
     /// Reads it; the one that is built in where no file is named, or [`BUILT_IN`] is.
     pub(in crate::cli) async fn read(path: Option<&Path>) -> Result<Self, Ended> {
         let path = path.filter(|path| path.as_os_str() != BUILT_IN);
         let engine = policy::engine::new().map_err(|error| Ended::failed(PolicyError::Engine(error)))?;
         let candidate = named(path).await.map_err(Ended::failed)?.candidate;
-        Ok(Self { compiler: Compiler::new(engine), candidate, first: OnceCell::new() })
+        Ok(Self { compiler: Compiler::new(engine), candidate, compiled: OnceCell::new() })
     }
 
     /// What it is called, and its version where it has one.
@@ -35,17 +35,17 @@ impl Loaded {
     }
 
     /// The policy under its manifest's settings and these over them, if it accepts them.
-    pub(in crate::cli) async fn under(&self, settings: Map<String, Value>) -> Result<Policy, PolicyError> {
+    pub(in crate::cli) async fn with_settings(&self, settings: Map<String, Value>) -> Result<Policy, PolicyError> {
         let settings = Value::Object(layered([self.own_settings(), settings])).to_string();
-        let first = || {
+        let compiled = || {
             let candidate = Candidate { settings: settings.clone(), ..self.candidate.clone() };
             Policy::load(&self.compiler, candidate)
         };
-        self.first.get_or_try_init(first).await?.under(&settings).await
+        self.compiled.get_or_try_init(compiled).await?.under(&settings).await
     }
 
     /// What would be loaded under its manifest's settings and those of the command line over them.
-    pub(in crate::cli) fn candidate_under(&self, arguments: &[String]) -> Result<Candidate, Ended> {
+    pub(in crate::cli) fn candidate_with(&self, arguments: &[String]) -> Result<Candidate, Ended> {
         let arguments = settings_argument::merge("--settings", arguments)?;
         let settings = Value::Object(layered([self.own_settings(), arguments])).to_string();
         Ok(Candidate { settings, ..self.candidate.clone() })
