@@ -64,7 +64,7 @@ pub async fn of(candidate: &Candidate, times: usize) -> Result<Costs, Failure> {
 
 async fn load(candidate: &Candidate) -> Result<(Policy, Vec<Cost>), Failure> {
     let engine = || policy::engine::new().map_err(PolicyError::Engine);
-    let folder = WorkDirectory::make(&std::env::temp_dir())?;
+    let folder = WorkDirectory::create(&std::env::temp_dir())?;
     let fresh = Compiler::new(engine()?);
     let kept = Compiler::new(engine()?).with_cache(&folder.path().join("compiled"));
     let policy = Policy::load(&kept, candidate.clone()).await?;

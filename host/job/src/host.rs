@@ -1,4 +1,5 @@
-//! The host calls of a job that is really done: media programs, stores, webhooks.
+//! The host calls of a production job, backed by media programs, stores and webhooks. A rehearsal has its own
+//! implementation of the same trait.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,16 +23,16 @@ use crate::event::{DeliveryEvents, Event};
 use crate::production::{JobContext, Original, Production};
 use crate::transcode_report::TranscodeReport;
 
-/// Percent between two answers to `progress`. Waking a policy costs 30 microseconds while encoders fill the caches, so a
-/// hundred times would cost more than all of its decisions.
+/// Percent between two answers to `progress`. Waking a policy takes 30 microseconds while encoders fill the CPU caches;
+/// a hundred times would cost more than all of the policy's decisions.
 const PROGRESS_STEP: u32 = 10;
 
-/// Carries out what a policy asks for.
+/// Executes the host calls of one attempt.
 pub struct JobHost {
     context: JobContext,
     declared: Declared,
     courier: Option<Arc<Courier>>,
-    /// What the last transcode made, for the job's own report.
+    /// The result of the last transcode, for the job's report.
     report: Arc<Mutex<Option<TranscodeReport>>>,
     original: Option<Arc<Original>>,
     production: Option<Production>,
@@ -40,7 +41,6 @@ pub struct JobHost {
 }
 
 impl JobHost {
-    /// For one attempt of a job.
     pub fn new(
         context: JobContext,
         declared: Declared,
@@ -86,7 +86,7 @@ impl HostCalls for JobHost {
                 let speed_permille = (advance.speed.clamp(0.0, 1e6) * 1000.0) as u32;
                 return Some(ProgressReport { percent: advance.percent, speed_permille });
             }
-            // The task has ended: there is nothing more to report, and `wait` is due.
+            // An error means that the task has ended: no more progress follows, and the policy should call `wait`.
             production.advance.changed().await.ok()?;
         }
     }
@@ -139,7 +139,7 @@ impl HostCalls for JobHost {
                 let observer: Arc<dyn DeliveryObserver> = Arc::new(DeliveryEvents(Arc::clone(observer)));
                 courier.mention(job, body, scheme, &observer).map(|()| webhook::Delivery::default())
             }
-            // Retries can take minutes; a cancelled job does not wait for them.
+            // Retries can take minutes, so cancellation ends them.
             (Some(courier), MessageEvent::Completed) => {
                 let observed = DeliveryEvents(observer);
                 tokio::select! {
@@ -147,7 +147,7 @@ impl HostCalls for JobHost {
                     () = self.context.cancel.cancelled() => Ok(webhook::Delivery::default()),
                 }
             }
-            // Nowhere to send it, but a message that could not be sent is still the policy's fault.
+            // The job has no webhook. The message is checked all the same: a bad one fails as it would with a webhook.
             (None, event) => {
                 let checked = webhook::Message::new(job, kind(event), body, scheme);
                 checked.map(|_| webhook::Delivery::default())
@@ -166,7 +166,6 @@ impl HostCalls for JobHost {
     }
 }
 
-/// What a message of the contract is to its receiver.
 pub fn kind(event: MessageEvent) -> EventKind {
     match event {
         MessageEvent::Completed => EventKind::Completed,
@@ -174,7 +173,6 @@ pub fn kind(event: MessageEvent) -> EventKind {
     }
 }
 
-/// The contract's signature schemes, as they are signed.
 pub fn scheme(signature: SignatureScheme) -> Scheme {
     match signature {
         SignatureScheme::Body => Scheme::Body,

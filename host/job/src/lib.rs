@@ -1,4 +1,4 @@
-//! One job: from a request to a publication, a webhook and a report.
+//! Runs one job: takes a request, publishes what the policy asks for, sends the webhook, and reports the result.
 
 #![cfg_attr(
     test,

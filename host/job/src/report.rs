@@ -1,4 +1,4 @@
-//! What a job did, for whoever pays for it and whoever is asked about it later.
+//! The job's report: for billing and for later questions about the job.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,77 +8,71 @@ use serde::Serialize;
 use crate::event::{Event, Observer};
 use crate::transcode_report::TranscodeReport;
 
-/// A part of the work.
+/// How long a part of the job took.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TimedPart {
-    /// Its name, as in [`Event::Done`].
+    /// As in [`Event::Done`].
     pub part: &'static str,
-    /// Milliseconds, of all attempts together.
+    /// Milliseconds, summed over all attempts.
     pub ms: u64,
 }
 
-/// How the platform was told.
+/// The final webhook and its delivery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WebhookReport {
     /// `completed` or `failed`.
     pub kind: &'static str,
-    /// Whether the receiver took it.
+    /// Whether the receiver accepted it.
     pub delivered: bool,
-    /// How often it was tried.
+    /// Number of delivery attempts.
     pub attempts: u32,
     /// The last HTTP status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Where it is kept until `outbox deliver` sends it.
+    /// Key in the outbox of a message that was not delivered; `outbox deliver` sends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept: Option<String>,
 }
 
-/// The report of a job.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct JobReport {
-    /// The job.
     pub job: String,
-    /// The media item.
     pub media: String,
-    /// The policy's name.
     pub policy: String,
-    /// The policy's version; empty where nobody said.
+    /// Empty if the policy has no version.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub policy_version: String,
-    /// The sha256 of the policy's bytes, in hex.
+    /// SHA-256 of the policy's bytes, in hex.
     pub policy_digest: String,
-    /// Which of the environment's policies it was.
+    /// Whether this was the environment's current policy or its canary.
     pub policy_role: Role,
-    /// What the environment had at the time and this worker had not taken.
+    /// Policies of the environment that this worker had refused when the job ran.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub policy_refused: Vec<Refusal>,
-    /// This program's version.
+    /// Version of this program.
     pub host: &'static str,
-    /// ffmpeg's version.
+    /// Version of ffmpeg.
     pub ffmpeg: String,
     /// How often the job was tried.
     pub attempts: u32,
-    /// Milliseconds from the beginning to the end.
     pub total_ms: u64,
-    /// What took how long.
     pub parts: Vec<TimedPart>,
-    /// Bytes that were brought here.
+    /// Bytes downloaded from stores.
     pub bytes_read: u64,
-    /// Bytes that were brought to stores.
+    /// Bytes uploaded to stores.
     pub bytes_written: u64,
-    /// Whether an earlier attempt had published all of it, so that nothing was made again.
+    /// Whether an earlier run of this job had already published everything, so that nothing was encoded again.
     pub reused: bool,
-    /// How the platform was told; none where nobody was to be told.
+    /// None if the job has no webhook.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook: Option<WebhookReport>,
-    /// What was made; none for a job that failed.
+    /// None for a job that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transcode: Option<TranscodeReport>,
 }
 
 impl JobReport {
-    /// Of a job that runs under this policy.
+    /// An empty report of a job that runs under this policy.
     pub fn for_policy(chosen: &Chosen) -> Self {
         Self {
             policy: chosen.policy.name().to_owned(),
@@ -90,7 +84,6 @@ impl JobReport {
         }
     }
 
-    /// Adds what an event tells.
     fn apply(&mut self, event: &Event) {
         match event {
             Event::Done { part, ms } => match self.parts.iter_mut().find(|known| known.part == *part) {
@@ -108,19 +101,17 @@ impl JobReport {
     }
 }
 
-/// An observer that keeps the report and passes everything on.
+/// Builds the job's report from its events, and forwards every event to the next observer.
 pub struct ReportObserver {
     report: Mutex<JobReport>,
     next: Arc<dyn Observer>,
 }
 
 impl ReportObserver {
-    /// Begins with what is known beforehand.
     pub fn new(report: JobReport, next: Arc<dyn Observer>) -> Self {
         Self { report: Mutex::new(report), next }
     }
 
-    /// As it stands.
     pub fn report(&self) -> JobReport {
         self.report.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -137,14 +128,14 @@ impl Observer for ReportObserver {
 mod tests {
     use super::*;
 
-    struct Nobody;
-    impl Observer for Nobody {
+    struct Ignore;
+    impl Observer for Ignore {
         fn on(&self, _: &Event) {}
     }
 
     #[test]
-    fn the_same_part_of_two_attempts_is_added_up() {
-        let observer = ReportObserver::new(JobReport::default(), Arc::new(Nobody));
+    fn times_of_the_same_part_are_summed_over_attempts() {
+        let observer = ReportObserver::new(JobReport::default(), Arc::new(Ignore));
         for (part, ms) in [("download", 5), ("encode", 7), ("download", 10)] {
             observer.on(&Event::Done { part, ms });
         }
@@ -153,8 +144,8 @@ mod tests {
     }
 
     #[test]
-    fn progress_messages_do_not_hide_how_the_end_was_told() {
-        let observer = ReportObserver::new(JobReport::default(), Arc::new(Nobody));
+    fn progress_webhooks_do_not_replace_the_final_one_in_the_report() {
+        let observer = ReportObserver::new(JobReport::default(), Arc::new(Ignore));
         for (kind, delivered) in [("completed", true), ("progress", false)] {
             observer.on(&Event::Webhook { kind, delivered, attempts: 1, status: None, kept: None });
         }

@@ -1,4 +1,4 @@
-//! One job, from request to outcome.
+//! Runs one job from request to outcome, with retries.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -28,33 +28,32 @@ use crate::report::{JobReport, ReportObserver};
 use crate::transcode_report::TranscodeReport;
 use crate::work::WorkDirectory;
 
-/// What a host has for its jobs.
+/// What all jobs of a host share: programs, stores, and rules.
 #[derive(Clone, Debug)]
 pub struct JobEnvironment {
-    /// The media programs.
     pub tools: Arc<Toolbox>,
-    /// The stores of this environment, the originals' among them.
+    /// All stores of this environment, including `originals`.
     pub stores: Stores,
-    /// The folder that work directories are made in.
+    /// Where work directories are created.
     pub work_root: PathBuf,
-    /// Where jobs are remembered; none where every run stands alone.
+    /// Where journals are kept; none for runs that keep no state.
     pub memory: Option<Records>,
-    /// How long what is published may be kept by caches.
+    /// `Cache-Control` of published objects.
     pub cache: CacheRules,
-    /// How often a job is tried whose failure may pass; at least 1.
+    /// Number of attempts for retryable failures; at least 1.
     pub attempts: u32,
-    /// Before the second attempt; it doubles from there.
+    /// Pause before the second attempt. It doubles for each further one.
     pub pause: Duration,
-    /// The largest original in bytes.
+    /// Size limit of an original, in bytes.
     pub max_original: u64,
-    /// Whether the job's report is written beside the publication.
+    /// Whether to write the job's report next to the publication.
     pub write_report: bool,
-    /// Where what a job saw and did is written down; none where it is not.
+    /// Records every job, if set.
     pub recordings: Option<Arc<dyn JobRecorder>>,
 }
 
 impl JobEnvironment {
-    /// For runs that stand alone: tried once, remembered nowhere.
+    /// For single runs: one attempt, no journal, no size limit.
     pub fn standalone(tools: Arc<Toolbox>, stores: Stores, work_root: PathBuf) -> Self {
         Self {
             tools,
@@ -71,33 +70,31 @@ impl JobEnvironment {
     }
 }
 
-/// What is asked for.
+/// A job as the platform asks for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Unique per job; a retry keeps it.
+    /// Unique per job. A retry has the same id.
     pub id: String,
-    /// The media item.
     pub media_id: String,
-    /// Who uploaded it.
+    /// The uploader.
     pub creator_id: String,
-    /// What the uploader declared.
+    /// The kind of media that the uploader declared.
     pub declared: Declared,
-    /// The original.
     pub source: Destination,
 }
 
-/// What a finished job gives back.
+/// The result of a job that succeeded.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// The policy's word for the platform that queued the job.
+    /// The policy's output for the platform.
     pub output: serde_json::Value,
-    /// What was made; none for a policy that made nothing.
+    /// None if the policy started no transcode.
     pub report: Option<TranscodeReport>,
-    /// What the policy itself took: instantiating it, and its own computing between calls of the host.
+    /// Time spent in the policy itself: instantiation, and its own computation between host calls.
     pub policy_time: Duration,
 }
 
-/// A request that can't be a job.
+/// A request with an invalid id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the job's {field} is `{value}`: 1 to 128 letters, digits, `_` and `-` are allowed")]
 pub struct BadRequest {
@@ -111,13 +108,13 @@ impl Fault for BadRequest {
     }
 }
 
-/// Whether a text can be an id. Ids become parts of keys, so they are plain.
+/// Whether `text` is a valid id. Ids become parts of object keys, so only plain characters are allowed.
 pub fn is_plain_id(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
 }
 
 impl Request {
-    /// Whether the ids are plain.
+    /// Checks the ids.
     pub fn check(&self) -> Result<(), BadRequest> {
         for (field, value) in [("id", &self.id), ("media id", &self.media_id), ("creator id", &self.creator_id)] {
             if !is_plain_id(value) {
@@ -127,7 +124,7 @@ impl Request {
         Ok(())
     }
 
-    fn as_policy_sees_it(&self) -> types::Job {
+    fn to_contract(&self) -> types::Job {
         types::Job {
             id: self.id.clone(),
             media_id: self.media_id.clone(),
@@ -142,27 +139,24 @@ impl Request {
     }
 }
 
-/// A job under a policy, with everybody who is told of it.
+/// A job, its policy, and the receivers of its events.
 pub struct Job<'a> {
-    /// What it may use.
     pub environment: &'a JobEnvironment,
-    /// Who decides.
+    /// The policy that decides.
     pub chosen: &'a Chosen,
-    /// What is asked for.
     pub request: &'a Request,
-    /// Who tells the platform; none where it has nowhere to be told.
+    /// Delivers webhooks; none for a job without a webhook.
     pub courier: Option<Arc<Courier>>,
-    /// Who watches.
     pub observer: Arc<dyn Observer>,
-    /// Calls it off.
+    /// Cancels the job.
     pub cancel: CancellationToken,
 }
 
 impl Job<'_> {
-    /// Runs it, again where that can help, and tells the observer and the receiver how it ended.
+    /// Runs the job with retries, and reports its end to the observer and the webhook's receiver.
     ///
-    /// A failure is told to the receiver with the policy's own words and only when it is final: after the last attempt,
-    /// and never when the job was called off or is another worker's by now, because then nobody has failed.
+    /// A `failed` webhook is sent only for a final failure, after the last attempt. It is not sent for a job that was
+    /// cancelled or that another worker has taken over, because neither has failed. The policy writes the message.
     pub async fn run(self) -> (Result<Outcome, Failure>, JobReport) {
         let began = Instant::now();
         let traffic = Arc::new(Traffic::default());
@@ -174,7 +168,7 @@ impl Job<'_> {
             && !failure.is(&codes::job::TAKEN_OVER)
             && let Some(courier) = &self.courier
         {
-            let job = self.request.as_policy_sees_it();
+            let job = self.request.to_contract();
             tokio::select! {
                 () = send_failed(self.policy(), &job, failure, courier, &*report_observer) => {}
                 () = self.cancel.cancelled() => {}
@@ -206,7 +200,7 @@ impl Job<'_> {
         &self.chosen.policy
     }
 
-    /// What is known of the job before it begins.
+    /// The report before the first attempt.
     fn initial_report(&self) -> JobReport {
         JobReport {
             job: self.request.id.clone(),
@@ -217,7 +211,7 @@ impl Job<'_> {
         }
     }
 
-    /// Tries until it is done, until trying again can't help, or often enough. Gives back how often it was.
+    /// Runs attempts until one succeeds, fails for good, or was the last. Also returns the number of attempts.
     async fn attempts(
         &self,
         report_observer: &Arc<ReportObserver>,
@@ -228,9 +222,9 @@ impl Job<'_> {
         loop {
             let ended = self.attempt(report_observer, traffic, recorder).await;
             let failure = match ended {
-                // Whatever a policy makes of it: a job that was called off is called off.
+                // A policy may turn the cancellation into a failure of its own; the job still counts as cancelled.
                 Err(failure) if self.cancel.is_cancelled() => {
-                    let cancelled = Failure::new(&codes::job::CANCELLED, "the job was called off");
+                    let cancelled = Failure::new(&codes::job::CANCELLED, "the job was cancelled");
                     return (Err(Failure { retryable: failure.retryable, ..cancelled }), attempt);
                 }
                 Err(failure) if failure.retryable && attempt < self.environment.attempts => failure,
@@ -259,8 +253,8 @@ impl Job<'_> {
             recorder.begin_attempt();
         }
         let observer: Arc<dyn Observer> = Arc::<ReportObserver>::clone(report_observer);
-        // Removed when the attempt ends, however it ends.
-        let work = WorkDirectory::make(&environment.work_root)?;
+        // Dropping it removes the directory.
+        let work = WorkDirectory::create(&environment.work_root)?;
         let stores = environment.stores.counted(traffic);
         let labels = Labels { cache: environment.cache.clone(), notes: self.notes() };
         let journal = tokio::select! {
@@ -292,8 +286,8 @@ impl Job<'_> {
             calls: Box::new(calls),
             recorder: recorder.map(|recorder| Arc::clone(recorder) as Arc<dyn CallRecorder>),
         };
-        let ran = Call::with_host(self.policy(), host_context).run(&request.as_policy_sees_it()).await;
-        // A policy that trapped can leave a transcode behind, which ends itself; the work directory must outlive it.
+        let ran = Call::with_host(self.policy(), host_context).run(&request.to_contract()).await;
+        // A policy that trapped can leave a transcode behind, which cancels itself. The work directory must outlive it.
         ended.recv().await;
         let (ran, used) = ran?;
         let outcome = ran.map_err(Failure::from)?;
@@ -302,7 +296,7 @@ impl Job<'_> {
         Ok(Outcome { output, report, policy_time: used.computed })
     }
 
-    /// What the job left behind the last time it was here, cleaned up.
+    /// Opens the job's journal and cleans up after an earlier run that did not finish.
     async fn journal(
         &self,
         traffic: &Arc<Traffic>,
@@ -317,7 +311,7 @@ impl Job<'_> {
         Ok(Some(Arc::new(journal)))
     }
 
-    /// The stores that the policy may write to.
+    /// All stores but `originals`.
     fn writable(&self) -> Vec<String> {
         self.environment.stores.names().into_iter().filter(|name| name != ORIGINALS).collect()
     }
@@ -328,15 +322,15 @@ impl Job<'_> {
         Some(recordings.begin(&settings))
     }
 
-    /// Writes the recording. A job that was cancelled or taken over says nothing about its policy.
+    /// Writes the recording. Jobs that were cancelled or taken over are skipped: they say nothing about the policy.
     async fn save_recording(&self, recorder: &dyn JobRecording, ended: &Result<Outcome, Failure>, attempts: u32) {
-        let passed_over = |failure: &Failure| failure.is(&codes::job::CANCELLED) || failure.is(&codes::job::TAKEN_OVER);
-        if ended.as_ref().is_err_and(passed_over) {
+        let skipped = |failure: &Failure| failure.is(&codes::job::CANCELLED) || failure.is(&codes::job::TAKEN_OVER);
+        if ended.as_ref().is_err_and(skipped) {
             return;
         }
         let outcome = ended.as_ref().map(|outcome| outcome.output.clone()).map_err(Failure::clone);
         let context = RecordingContext {
-            job: self.request.as_policy_sees_it(),
+            job: self.request.to_contract(),
             stores: self.writable(),
             tools: &self.environment.tools,
             attempts,
@@ -349,7 +343,7 @@ impl Job<'_> {
         }
     }
 
-    /// Kept by the stores with every object.
+    /// Metadata that the stores keep with every object.
     fn notes(&self) -> BTreeMap<String, String> {
         let policy = self.policy();
         let notes = [
@@ -359,14 +353,14 @@ impl Job<'_> {
             ("policy-sha256", policy.digest()),
             ("policy-role", self.chosen.role.name()),
         ];
-        // Not every store keeps a note without a text.
+        // Some stores reject empty metadata values.
         let present = notes.into_iter().filter(|(_, value)| !value.is_empty());
-        // They become headers; a policy by its path can be called anything.
+        // The values become HTTP headers, and a policy named after its path can contain any character.
         let plain = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
         present.map(|(name, value)| (name.to_owned(), value.chars().map(plain).take(128).collect())).collect()
     }
 
-    /// Writes the report beside the publication. One that can't be written is no failure of the job.
+    /// Writes the report next to the publication. An error is logged and does not fail the job.
     async fn write_report(&self, report: &JobReport) {
         let objects = report.transcode.as_ref().map(|report| report.objects.as_slice()).unwrap_or_default();
         let beside = objects.iter().find(|object| object.key.ends_with(".m3u8")).or(objects.first());
@@ -385,7 +379,7 @@ impl Job<'_> {
     }
 }
 
-/// What a finished policy hands back, which must be JSON.
+/// Parses the output of a policy, which must be JSON.
 pub fn output_of(policy: &Policy, outcome: &WitOutcome) -> Result<serde_json::Value, PolicyError> {
     serde_json::from_str(&outcome.output).map_err(|error| PolicyError::BrokeContract {
         policy: policy.name().to_owned(),
@@ -394,7 +388,7 @@ pub fn output_of(policy: &Policy, outcome: &WitOutcome) -> Result<serde_json::Va
     })
 }
 
-/// Sends `failed` for a job that never began. The policy is told what there is to tell of it.
+/// Sends a `failed` webhook for a job that was refused before it started. The policy gets what is known of the job.
 pub async fn send_refusal(
     policy: &Policy,
     id: &str,
@@ -414,7 +408,7 @@ pub async fn send_refusal(
     send_failed(policy, &job, failure, courier, observer).await;
 }
 
-/// Sends `failed`. A policy that can't even say that it failed has nothing sent for it, and the log says so.
+/// Sends a `failed` webhook. If the policy can't write the message, nothing is sent and an error is logged.
 async fn send_failed(policy: &Policy, job: &types::Job, failure: &Failure, courier: &Courier, observer: &dyn Observer) {
     let message = Call::pure(policy).failed_message(job, &failure.clone().into()).await;
     match message {
@@ -423,11 +417,11 @@ async fn send_failed(policy: &Policy, job: &types::Job, failure: &Failure, couri
             if let Err(error) =
                 courier.send(&job.id, EventKind::Failed, message.body, scheme, &DeliveryEvents(observer)).await
             {
-                tracing::error!(job = job.id, %error, "the policy's message for a failed job can't be sent");
+                tracing::error!(job = job.id, %error, "the webhook for a failed job can't be sent");
             }
         }
         Err(error) => {
-            tracing::error!(job = job.id, %error, "no webhook was sent: the policy can't say that the job failed");
+            tracing::error!(job = job.id, %error, "no webhook was sent: the policy failed to write the message for a failed job");
         }
     }
 }

@@ -1,62 +1,54 @@
-//! What a job made, as operators and programs read it.
+//! What a transcode published, in the form in which events and reports show it.
 
 use media::transcode::{MadeRung, Summary};
 use serde::Serialize;
 use storage::Destination;
 
-/// A rung as it was published.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RungReport {
-    /// The rendition's name.
     pub name: String,
-    /// Pixels; none for sound alone.
+    /// Pixels; none for an audio-only rung.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub width: Option<u32>,
-    /// Pixels; none for sound alone.
+    /// Pixels; none for an audio-only rung.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub height: Option<u32>,
-    /// Bits per second, as in BANDWIDTH.
+    /// Bits per second, as in the master playlist's BANDWIDTH.
     pub peak_bps: u64,
-    /// Bits per second, as in AVERAGE-BANDWIDTH.
+    /// Bits per second, as in the master playlist's AVERAGE-BANDWIDTH.
     pub average_bps: u64,
-    /// As in CODECS.
+    /// As in the master playlist's CODECS.
     pub codecs: String,
     /// `store:key` of its media playlist.
     pub playlist: String,
 }
 
-/// An object as it was published.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ObjectReport {
-    /// The store.
     pub store: String,
-    /// The object.
     pub key: String,
-    /// Bytes, a playlist's with its segments.
+    /// Size of the object. A playlist's includes its segments.
     pub bytes: u64,
 }
 
-/// What a transcode made.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TranscodeReport {
-    /// Length of the ladder.
     pub duration_ms: u64,
     /// `gpu` or `cpu`.
     pub processor: &'static str,
-    /// Why the GPU was left for the CPU.
+    /// Why encoding moved from the GPU to the CPU; none if it did not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fell_back: Option<String>,
     /// In the plan's order.
     pub rungs: Vec<RungReport>,
     /// In the plan's order.
     pub objects: Vec<ObjectReport>,
-    /// LUFS of the source; none for silence.
+    /// Integrated loudness of the source; none for silence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loudness_lufs: Option<f64>,
 }
 
 impl TranscodeReport {
-    /// From what was made and what was written.
     pub fn of(made: &Summary, objects: &[(Destination, u64)]) -> Self {
         let rung = |rung: &MadeRung| RungReport {
             name: rung.name.clone(),

@@ -276,7 +276,7 @@ async fn try_stores(settings: &Settings, stores: &Stores) -> Result<(), Failure>
 
 /// What a killed worker left on this disk.
 async fn clean(root: PathBuf) -> Result<(), Failure> {
-    job::work::WorkDirectory::make(&root)?;
+    job::work::WorkDirectory::create(&root)?;
     match tokio::task::spawn_blocking(move || job::work::sweep(&root)).await {
         Ok(Ok(0)) | Err(_) => {}
         Ok(Ok(removed)) => tracing::info!(removed, "work directories of a killed worker are removed"),

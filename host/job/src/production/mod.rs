@@ -1,4 +1,5 @@
-//! From an original and a plan to a publication: brought, made, sent ahead, staged, shown, and remembered.
+//! From an original and a plan to a publication: download the original, encode, upload early segments, stage the rest,
+//! commit, and record every step in the journal.
 
 mod original;
 
@@ -27,33 +28,29 @@ use tracing::Instrument;
 
 use crate::event::{Event, Observer, seconds_left};
 
-/// What a production works with.
+/// What one attempt works with.
 #[derive(Clone)]
 pub struct JobContext {
-    /// The job's id, for logs.
     pub job_id: String,
-    /// The stores of this environment.
     pub stores: Stores,
-    /// How its objects are served, and what is noted with them.
+    /// Cache rules and metadata of the published objects.
     pub labels: Labels,
-    /// The media programs.
     pub tools: Arc<Toolbox>,
-    /// The job's own directory.
+    /// The attempt's work directory.
     pub work: PathBuf,
-    /// The job's memory; none where every run stands alone.
+    /// The job's journal; none for runs that keep no state.
     pub journal: Option<Arc<Journal>>,
-    /// Who watches.
     pub observer: Arc<dyn Observer>,
-    /// Calls the job off.
+    /// Cancels the job.
     pub cancel: CancellationToken,
-    /// Never sent on: its receiver learns when the last task of the job is gone.
+    /// Nothing is ever sent. The receiver sees the channel close when the last task of the job has ended.
     pub alive: mpsc::Sender<()>,
-    /// The largest original in bytes.
+    /// Size limit of an original, in bytes.
     pub max_original: u64,
 }
 
 impl JobContext {
-    /// Waits for this, but not beyond the job's end.
+    /// Runs `work` until it ends or the job is cancelled.
     async fn unless_cancelled<T>(&self, work: impl Future<Output = T>) -> Result<T, ProductionError> {
         tokio::select! {
             done = work => Ok(done),
@@ -62,19 +59,14 @@ impl JobContext {
     }
 }
 
-/// Why there is no publication.
 #[derive(Debug, thiserror::Error)]
 pub enum ProductionError {
-    /// It could not be made.
     #[error(transparent)]
     Media(#[from] MediaError),
-    /// The original could not be had.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// It could not be published.
     #[error(transparent)]
     Publish(#[from] PublishError),
-    /// It could not be remembered.
     #[error(transparent)]
     Journal(#[from] JournalError),
 }
@@ -90,23 +82,23 @@ impl Fault for ProductionError {
     }
 }
 
-/// What a plan came to, ready to be published.
+/// The outcome of [`make`].
 enum Product {
-    /// Made now.
-    New { made: Made, uploaded: Uploaded, publication: String },
-    /// Published by an earlier attempt, and still there.
-    Old { summary: Summary, objects: Objects },
+    /// Encoded by this attempt and not published yet.
+    Encoded { made: Made, uploaded: Uploaded, publication: String },
+    /// Published by an earlier run, and still complete.
+    Published { summary: Summary, objects: Objects },
 }
 
-/// A plan at work in a task of its own, so that the policy can wait, ask, and call it off.
+/// A running plan. It has its own task, so that the policy can wait for it, ask for its progress, and cancel it.
 pub struct Production {
     context: JobContext,
     original: Arc<Original>,
     plan: Plan,
     task: Option<JoinHandle<Result<Product, ProductionError>>>,
-    /// How far it is.
+    /// ffmpeg's progress.
     pub advance: watch::Receiver<Advance>,
-    /// Calls it off.
+    /// Cancels this production only.
     pub cancel: CancellationToken,
 }
 
@@ -117,13 +109,13 @@ impl std::fmt::Debug for Production {
 }
 
 impl Drop for Production {
-    /// A guest that is gone, by a trap or by forgetting, leaves no process and no object behind.
+    /// A policy that traps, or drops its transcode, must leave no process and no uploaded object behind.
     fn drop(&mut self) {
         self.cancel.cancel();
         let Some(task) = self.task.take() else { return };
         let context = self.context.clone();
         let cleanup = async move {
-            if let Ok(Ok(Product::New { uploaded, publication, .. })) = task.await {
+            if let Ok(Ok(Product::Encoded { uploaded, publication, .. })) = task.await {
                 abandon(&context, uploaded, &publication).await;
             }
         };
@@ -132,7 +124,7 @@ impl Drop for Production {
 }
 
 impl Production {
-    /// Starts a checked plan.
+    /// Starts a plan that was already checked.
     pub fn start(context: &JobContext, original: Arc<Original>, plan: Plan) -> Self {
         let (sender, advance) = watch::channel(Advance { percent: 0, speed: 0.0 });
         let cancel = context.cancel.child_token();
@@ -145,14 +137,14 @@ impl Production {
         Self { context, original, plan, task: Some(task), advance, cancel }
     }
 
-    /// Waits until everything is made, and publishes it. None when that was done before.
+    /// Waits for the encodes and publishes the result. Returns none on every call after the first.
     pub async fn publish(&mut self) -> Option<Result<(Summary, Objects), ProductionError>> {
         let task = self.task.as_mut()?;
         let product = task.await;
         self.task = None;
         Some(match product {
-            Ok(Ok(Product::Old { summary, objects })) => Ok((summary, objects)),
-            Ok(Ok(Product::New { made, uploaded, publication })) => self.commit(made, uploaded, publication).await,
+            Ok(Ok(Product::Published { summary, objects })) => Ok((summary, objects)),
+            Ok(Ok(Product::Encoded { made, uploaded, publication })) => self.commit(made, uploaded, publication).await,
             Ok(Err(error)) => Err(error),
             Err(lost) => Err(MediaError::Lost { detail: lost.to_string() }.into()),
         })
@@ -184,12 +176,12 @@ impl Production {
         let staged = match staged {
             Ok(staged) => staged,
             Err(error) => {
-                forget(context, &publication).await;
+                remove_from_journal(context, &publication).await;
                 return Err(error.into());
             }
         };
         context.observer.on(&Event::done("upload", began));
-        let objects = self.counted(&staged.objects(), &owners);
+        let objects = self.object_sizes(&staged.objects(), &owners);
 
         let began = Instant::now();
         if let Some(journal) = &context.journal {
@@ -206,20 +198,20 @@ impl Production {
                 return Err(error.into());
             }
         }
-        // Less than others leave us, so that a slow last request is within it.
+        // Other workers leave the commit alone for `SHOWING`. A shorter deadline keeps a slow last request inside it.
         staged.commit(began + journal::SHOWING.mul_f64(0.75)).await?;
         context.observer.on(&Event::done("show", began));
         if let Some(journal) = &context.journal
             && let Err(error) = journal.finish(&context.stores, &context.labels, &publication).await
         {
-            // The publication stands; the next delivery of the job finds out for itself.
-            tracing::warn!(job = context.job_id, %error, "that the publication is whole could not be written down");
+            // The publication is complete all the same. The next run of this job verifies it object by object.
+            tracing::warn!(job = context.job_id, %error, "the journal could not record that the publication is complete");
         }
         Ok((made.summary, objects))
     }
 
-    /// The objects of the plan in its order, each with the bytes of all that belongs to it.
-    fn counted(&self, written: &Objects, owners: &BTreeMap<Destination, Destination>) -> Objects {
+    /// The plan's objects in its order. The size of each includes the objects that belong to it, such as segments.
+    fn object_sizes(&self, written: &Objects, owners: &BTreeMap<Destination, Destination>) -> Objects {
         let mut objects: Objects = self.plan.destinations().into_iter().map(|to| (to, 0)).collect();
         for (to, bytes) in written {
             let owner = owners.get(to).unwrap_or(to);
@@ -231,7 +223,6 @@ impl Production {
     }
 }
 
-/// When a file of a publication is written.
 fn stage_of(role: Role) -> Stage {
     match role {
         Role::Segment => Stage::Segment,
@@ -241,7 +232,7 @@ fn stage_of(role: Role) -> Stage {
     }
 }
 
-/// What identifies a plan: any change of it is another one.
+/// Identifies a plan in the journal. Any change to the plan changes the digest.
 fn plan_digest(plan: &Plan) -> String {
     hex::encode(Sha256::digest(format!("{plan:?}")))
 }
@@ -260,7 +251,7 @@ async fn make(
         {
             context.observer.on(&Event::done("verify", began));
             context.observer.on(&Event::Reused { publication: published.publication });
-            return Ok(Product::Old { summary, objects: published.objects });
+            return Ok(Product::Published { summary, objects: published.objects });
         }
     }
     original.download(context).await?;
@@ -289,7 +280,7 @@ async fn make(
                 let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
                 context.observer.on(&Event::Done { part, ms });
             }
-            Ok(Product::New { made, uploaded, publication })
+            Ok(Product::Encoded { made, uploaded, publication })
         }
         Err(error) => {
             abandon(context, early.abandon().await, &publication).await;
@@ -298,7 +289,7 @@ async fn make(
     }
 }
 
-/// What will be written, as the journal keeps it.
+/// The journal's entry for what this attempt is about to write.
 fn begun(plan: &Plan, publication: &str) -> Begun {
     let mut rungs = Vec::new();
     for (index, output) in plan.outputs.iter().enumerate() {
@@ -317,7 +308,8 @@ fn begun(plan: &Plan, publication: &str) -> Begun {
     Begun { publication: publication.to_owned(), rungs, objects: plan.destinations(), ..Begun::default() }
 }
 
-/// The rungs whose segments are objects of their own. One file for all of them is whole only at the end.
+/// The rungs whose segments can be uploaded early. With one file per rung there are none: the file is complete only at
+/// the end.
 fn families(context: &JobContext, ladder: &Ladder, publication: &str) -> Vec<Family> {
     if ladder.single_file {
         return Vec::new();
@@ -332,14 +324,14 @@ fn families(context: &JobContext, ladder: &Ladder, publication: &str) -> Vec<Fam
 
 async fn abandon(context: &JobContext, uploaded: Uploaded, publication: &str) {
     uploaded.discard().await;
-    forget(context, publication).await;
+    remove_from_journal(context, publication).await;
 }
 
-/// Nothing of it is left, so the journal need not know of it. Where it can't be told, the next attempt looks in vain.
-async fn forget(context: &JobContext, publication: &str) {
+/// Removes a discarded publication from the journal. If that fails, the next attempt looks for its objects in vain.
+async fn remove_from_journal(context: &JobContext, publication: &str) {
     if let Some(journal) = &context.journal
         && let Err(error) = journal.abandon(publication).await
     {
-        tracing::info!(job = context.job_id, %error, "the journal could not be told that an attempt was given up");
+        tracing::info!(job = context.job_id, %error, "the journal could not record that an attempt was abandoned");
     }
 }

@@ -1,4 +1,4 @@
-//! The original: brought to the work directory when it is needed there, and probed once.
+//! The original. It is probed once, and downloaded to the work directory only when a transcode needs it there.
 
 use std::time::Instant;
 
@@ -14,18 +14,18 @@ use tokio::sync::OnceCell;
 use super::{JobContext, ProductionError};
 use crate::event::Event;
 
-/// An original of which everything is known that a policy may ask.
+/// An original that has been probed.
 #[derive(Debug)]
 pub struct Original {
-    /// Which version of which object.
+    /// The object, and the version of it that was probed.
     pub version: SourceVersion,
-    /// What is in it.
+    /// What ffprobe found.
     pub info: MediaInfo,
     downloaded: OnceCell<()>,
 }
 
 impl Original {
-    /// Looks at the original, and brings and probes it unless this very version was probed by an earlier attempt.
+    /// Looks up the original. Downloads and probes it, unless an earlier attempt probed the same version.
     pub async fn open(context: &JobContext, from: &Destination, declared: Declared) -> Result<Self, ProductionError> {
         let store = context.stores.get(&from.store)?;
         let found = context.unless_cancelled(store.head(&from.key)).await??;
@@ -54,7 +54,7 @@ impl Original {
         Ok(Self { version, info, downloaded: OnceCell::new_with(Some(())) })
     }
 
-    /// Makes sure that the original is in the work directory.
+    /// Downloads the original to the work directory, unless that was done before.
     pub async fn download(&self, context: &JobContext) -> Result<(), ProductionError> {
         self.downloaded.get_or_try_init(|| fetch(context, &self.version)).await.copied()
     }
@@ -66,7 +66,7 @@ async fn fetch(context: &JobContext, version: &SourceVersion) -> Result<(), Prod
     let to = context.work.join(INPUT_NAME);
     let fetched = context.unless_cancelled(store.fetch(&version.from.key, &to)).await??;
     if (fetched.size, &fetched.tag) != (version.size, &version.tag) {
-        let detail = "the original was replaced while the job began; it is tried again".to_owned();
+        let detail = "the original was replaced while the job was starting; the job is retried".to_owned();
         return Err(
             StoreError::Damaged { doing: storage::Doing::Reading, key: version.from.key.clone(), detail }.into()
         );
