@@ -36,8 +36,8 @@ pub enum Event {
     },
     /// A part of the job is finished.
     Done {
-        /// One of `download`, `probe`, `listen` (the audio pass), `encode`, `finish`, `upload`, `show` (the publication's
-        /// commit) and `verify`.
+        /// One of `download`, `probe`, `listen` (the audio pass), `encode`, `finish`, `upload`, `show` (the
+        /// publication's commit) and `verify`.
         part: &'static str,
         ms: u64,
     },

@@ -1,4 +1,4 @@
-//! A store in memory, for objects of which only the lengths matter.
+//! An in-memory store that keeps only the sizes of objects.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,12 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use storage::{Body, Doing, Key, ObjectInfo, ObjectMeta, Prepared, Store, StoreError};
 
-/// The objects with their lengths. Clones share them.
+/// Sizes by key. Clones share the same objects.
 #[derive(Clone, Debug, Default)]
 pub(super) struct MemoryStore(Arc<Mutex<BTreeMap<Key, u64>>>);
 
 impl MemoryStore {
-    /// With these on it.
     pub(super) fn with_objects(objects: impl IntoIterator<Item = (Key, u64)>) -> Self {
         Self(Arc::new(Mutex::new(objects.into_iter().collect())))
     }

@@ -1,4 +1,4 @@
-//! One rehearsal, from the job to what came of it.
+//! Runs one rehearsal.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,35 +29,32 @@ use super::memory_store::MemoryStore;
 use super::{Answer, Decisions, Inputs, NOMINAL_LOUDNESS};
 use crate::recording::{CallRecord, Cleaner, Recorder};
 
-/// What is rehearsed.
+/// A job to rehearse, and how its surroundings behave.
 #[derive(Clone, Debug)]
 pub struct RehearsalSetup {
-    /// The job.
     pub job: Job,
-    /// What is in the source; none where it can't be opened.
+    /// The probed source; none if it can't be opened.
     pub source: Option<MediaInfo>,
-    /// How loud it is.
     pub loudness: Measure,
-    /// What encodes here, the fastest first.
+    /// The processors that can encode, fastest first.
     pub processors: Vec<Processor>,
-    /// The graphics processors.
+    /// The GPUs.
     pub devices: Vec<Device>,
-    /// The stores that the policy may write to.
     pub stores: Vec<String>,
-    /// What lies in them already, with its bytes.
+    /// Objects that exist in the stores beforehand, with their sizes.
     pub objects: Vec<(Destination, u64)>,
-    /// What the host answers.
+    /// Scripted answers to host calls.
     pub answers: Vec<Answer>,
-    /// What was measured when the job really ran.
+    /// The report of the recorded job, if there is one.
     pub known: Option<Report>,
-    /// The plan that the answers to `transcode.wait` belong to; none for any.
+    /// The scripted answers to `transcode.wait` apply only to this plan; none for any plan.
     pub plan: Option<Value>,
-    /// What is taken out of everything that is told.
+    /// Removes secrets from everything that is recorded.
     pub cleaner: Cleaner,
 }
 
 impl RehearsalSetup {
-    /// A job on a source, on the CPU, with nothing that goes wrong.
+    /// A job on a source, encoded on the CPU, without failures.
     pub fn of(job: Job, source: Option<MediaInfo>) -> Self {
         Self {
             job,
@@ -74,7 +71,7 @@ impl RehearsalSetup {
         }
     }
 
-    /// As the contract tells of them.
+    /// The processors as encoders of the contract.
     pub fn encoders(&self) -> Vec<VideoEncoder> {
         self.processors.iter().map(|processor| convert::encoder(*processor)).collect()
     }
@@ -90,7 +87,7 @@ impl RehearsalSetup {
         let missing = |processor: Processor| {
             (!self.processors.contains(&processor)).then(|| format!("no {} in this rehearsal", processor.name()))
         };
-        // Never started: a rehearsal runs no process.
+        // These are never started: a rehearsal runs no process.
         let tool = |name: &str| Tool::new(PathBuf::from(name), Duration::ZERO);
         Toolbox {
             ffmpeg: tool("ffmpeg"),
@@ -105,32 +102,29 @@ impl RehearsalSetup {
 
     fn memory_stores(&self) -> Stores {
         let store = |name: &str| {
-            let here = self.objects.iter().filter(|(to, _)| to.store == name);
-            MemoryStore::with_objects(here.map(|(to, bytes)| (to.key.clone(), *bytes)))
+            let objects = self.objects.iter().filter(|(to, _)| to.store == name);
+            MemoryStore::with_objects(objects.map(|(to, bytes)| (to.key.clone(), *bytes)))
         };
         let stores = self.stores.iter().fold(Stores::default(), |stores, name| stores.with(name, store(name)));
         stores.with(ORIGINALS, store(ORIGINALS))
     }
 }
 
-/// What came of a rehearsal.
 #[derive(Clone, Debug)]
 pub struct RehearsalResult {
-    /// The calls of the host, in their order.
+    /// The host calls in order.
     pub calls: Vec<CallRecord>,
-    /// What was in the source as the policy was told; none where it was not opened.
+    /// The source as reported to the policy; none if the policy did not open it.
     pub media_info: Option<WitMediaInfo>,
-    /// What the policy decided.
     pub decisions: Decisions,
-    /// The plan as the host would carry it out, and what on; none where none was accepted.
+    /// The plan as the host would execute it, and on which processor; none if no plan was accepted.
     pub accepted: Option<(Plan, Processor)>,
-    /// Why the job failed.
     pub failure: Option<Failure>,
-    /// What the policy itself took; none where it was ended.
+    /// What the policy used of its limits; none if the host stopped it.
     pub used: Option<Used>,
 }
 
-/// Runs a job under a policy, with nothing happening outside of it.
+/// Runs a job under a policy without side effects.
 pub async fn rehearse(policy: &Policy, setup: &RehearsalSetup) -> RehearsalResult {
     let recorder = Arc::new(Recorder::new(setup.cleaner.clone()));
     let mut used = None;
