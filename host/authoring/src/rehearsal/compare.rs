@@ -27,8 +27,8 @@ pub fn covers(expected: &Value, got: &Value) -> bool {
     expected.is_null() || missing("", expected, got).is_empty()
 }
 
-/// The values that `expected` names and `got` does not have. Fields that `expected` does not name are ignored. Lists are
-/// compared item by item. Null means that the value must be absent.
+/// The values that `expected` names and `got` does not have. Fields that `expected` does not name are ignored. Lists
+/// are compared item by item. Null means that the value must be absent.
 pub fn missing(path: &str, expected: &Value, got: &Value) -> Vec<Difference> {
     let mut found = Vec::new();
     walk(path, expected, got, Extent::Named, &mut found);

@@ -2,8 +2,8 @@
 //! receivers.
 //!
 //! The host makes all of its checks, applies all limits, and records every call. Slow work and side effects are left
-//! out: originals are given by their description, a plan is accepted and reported as done without being executed, objects
-//! are written to memory, and messages are checked but not sent.
+//! out: originals are given by their description, a plan is accepted and reported as done without being executed,
+//! objects are written to memory, and messages are checked but not sent.
 
 mod answers;
 mod asset;
