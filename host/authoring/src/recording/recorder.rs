@@ -1,4 +1,4 @@
-//! Listens to a job while it runs.
+//! Records the host calls of a running job.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -8,13 +8,12 @@ use serde_json::Value;
 
 use super::{CallRecord, Cleaner};
 
-/// Most calls that are kept. The default policy makes some thirty; one that is near its limit is told by its count.
+/// Most calls that are recorded. The default policy makes about thirty. Further calls are only counted.
 const MAX_CALLS: usize = 5_000;
 
-/// Most bytes of calls that are kept.
+/// Most bytes of calls that are recorded.
 const MAX_BYTES: usize = 8 << 20;
 
-/// What one job does, as it does it.
 #[derive(Debug, Default)]
 pub struct Recorder {
     cleaner: Cleaner,
@@ -24,33 +23,31 @@ pub struct Recorder {
 /// What was recorded of an attempt.
 #[derive(Clone, Debug, Default)]
 pub struct RecordedCalls {
-    /// The calls that were kept, in their order.
+    /// The recorded calls in order.
     pub calls: Vec<CallRecord>,
-    /// How many were not.
+    /// Number of calls that were not recorded.
     pub left_out: u64,
-    /// What was in the source.
+    /// The probed source.
     pub media_info: Option<MediaInfo>,
     bytes: usize,
 }
 
 impl Recorder {
-    /// One that takes out what this cleaner knows.
+    /// A recorder that cleans everything with `cleaner`.
     pub fn new(cleaner: Cleaner) -> Self {
         Self { cleaner, recorded: Mutex::default() }
     }
 
-    /// Takes out what nobody may see.
     pub fn cleaner(&self) -> &Cleaner {
         &self.cleaner
     }
 
-    /// Another attempt of the job begins: what the last one did is forgotten.
+    /// Discards what the previous attempt recorded.
     pub fn begin_attempt(&self) {
         *self.lock() = RecordedCalls::default();
     }
 
-    /// What was recorded so far.
-    pub fn taken(&self) -> RecordedCalls {
+    pub fn recorded_calls(&self) -> RecordedCalls {
         self.lock().clone()
     }
 
@@ -80,7 +77,7 @@ impl CallRecorder for Recorder {
     }
 }
 
-/// About how many bytes it is written with.
+/// Approximate size of a value as JSON text.
 fn size(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len() + 2,
@@ -97,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_flood_of_calls_leaves_is_bounded_and_counted() {
+    fn a_flood_of_calls_is_bounded_and_counted() {
         let recorder = Recorder::default();
         for _ in 0..MAX_CALLS + 3 {
             recorder.call("log.write", json!({}), Value::Null);

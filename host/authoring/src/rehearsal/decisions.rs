@@ -40,8 +40,8 @@ pub struct Decisions {
 }
 
 impl Decisions {
-    /// Calls the pure functions, and takes the other decisions from the recorded calls. A function that traps or exceeds
-    /// a limit has the result `{"fails": failure}`.
+    /// Calls the pure functions, and takes the other decisions from the recorded calls. A function that traps or
+    /// exceeds a limit has the result `{"fails": failure}`.
     pub async fn of(
         policy: &Policy,
         inputs: Inputs<'_>,

@@ -50,7 +50,8 @@ pub struct Scenario {
     pub expect: Expectation,
 }
 
-/// What a job must do. Anything that is not named is ignored, except failure: the job must succeed unless `fails` is set.
+/// What a job must do. Anything that is not named is ignored, except failure: the job must succeed unless `fails` is
+/// set.
 #[derive(Clone, Debug, Default)]
 pub struct Expectation {
     /// The renditions, each by name or by its fields.
