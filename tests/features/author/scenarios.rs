@@ -89,12 +89,7 @@ fn a_scenario_that_can_not_be_run_lists_what_is_known() {
     std::fs::write(folder.path().join("odd.yaml"), "expects: {}").unwrap();
     std::fs::write(folder.path().join("torn.yaml"), "expect: {").unwrap();
     let told = policy(&["test", shown(folder.path())]).ends_with(2);
-    told.says(&[
-        "ERROR  odd",
-        "expects: this field is not known; known are about, job, media",
-        "ERROR  torn",
-        "not YAML",
-    ]);
+    told.says(&["ERROR  odd", "expects: unknown field; expected one of about, job, media", "ERROR  torn", "not YAML"]);
     policy(&["test", "/nowhere"]).ends_with(2);
 }
 
