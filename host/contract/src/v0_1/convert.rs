@@ -103,7 +103,8 @@ pub fn media_info(info: &info::MediaInfo) -> wit_types::MediaInfo {
     }
 }
 
-/// Refuses all attributes in a request: this version knows none, and ignoring one would execute only part of the request.
+/// Refuses all attributes in a request: this version knows none, and ignoring one would execute only part of the
+/// request.
 fn no_unknown(attributes: &wit_types::Attributes) -> Result<(), PlanError> {
     match attributes.first() {
         None => Ok(()),

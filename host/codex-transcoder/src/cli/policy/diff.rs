@@ -1,4 +1,4 @@
-//! `policy diff`: two policies over many recorded jobs.
+//! `policy diff`: compares two policies over recorded jobs.
 
 use std::path::{Path, PathBuf};
 
@@ -16,31 +16,30 @@ use super::replay::unusable;
 use crate::cli::exit::Ended;
 use crate::cli::table::aligned;
 
-/// The arguments of `policy diff`.
 #[derive(Clone, Debug, Args)]
 pub struct Diff {
-    /// The policy that there is: a component, a manifest, or the word built-in.
+    /// The old policy: a component, a manifest, or the word built-in.
     #[arg(value_name = "OLD")]
     old: PathBuf,
-    /// The policy that is to come: a component, a manifest, or the word built-in.
+    /// The new policy: a component, a manifest, or the word built-in.
     #[arg(value_name = "NEW")]
     new: PathBuf,
-    /// The folder that jobs were recorded in.
+    /// The folder of recordings.
     #[arg(long, value_name = "DIR")]
     recordings: PathBuf,
-    /// Settings for the new policy over those of each recording: a JSON or TOML file, or key=value. Can be given more
-    /// than once.
+    /// Settings for the new policy that override those of each recording: a JSON or TOML file, or key=value. Can be
+    /// given more than once.
     #[arg(long, value_name = "FILE|KEY=VALUE")]
     settings: Vec<String>,
-    /// Tell it as JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
-    /// End with code 1 where something would change.
+    /// Exit with code 1 if anything would change.
     #[arg(long)]
     exit_code: bool,
 }
 
-/// One job under both.
+/// One job under both policies.
 struct Compared {
     job: String,
     comparison: Comparison,
@@ -49,12 +48,11 @@ struct Compared {
 #[derive(Default)]
 struct Summary {
     compared: Vec<Compared>,
-    /// Files that could not be compared, and why.
-    passed_over: Vec<(String, String)>,
+    /// Files that could not be compared, with the reason.
+    skipped: Vec<(String, String)>,
 }
 
 impl Diff {
-    /// Compares them.
     pub async fn run(self) -> Result<(), Ended> {
         let files = RecordingFolder::list(&self.recordings).map_err(unusable)?;
         if files.is_empty() {
@@ -65,18 +63,18 @@ impl Diff {
         for file in &files {
             match self.compare(file, &old, &new).await {
                 Ok(compared) => summary.compared.push(compared),
-                Err(reason) => summary.passed_over.push((file.display().to_string(), reason)),
+                Err(reason) => summary.skipped.push((file.display().to_string(), reason)),
             }
         }
         if self.json {
-            let told = summary.as_json(&old.name(), &new.name());
-            println!("{}", serde_json::to_string_pretty(&told).unwrap_or_default());
+            let json = summary.as_json(&old.name(), &new.name());
+            println!("{}", serde_json::to_string_pretty(&json).unwrap_or_default());
         } else {
             print!("{}", summary.as_text(&old.name(), &new.name()));
         }
-        let passed_over = summary.passed_over.len();
-        if passed_over > 0 {
-            return Err(Ended::usage(format!("{passed_over} of {} recordings could not be compared", files.len())));
+        let skipped = summary.skipped.len();
+        if skipped > 0 {
+            return Err(Ended::usage(format!("{skipped} of {} recordings could not be compared", files.len())));
         }
         let changed = summary.compared.iter().any(|job| !job.comparison.changed().is_empty());
         if self.exit_code && changed { Err(Ended::changed()) } else { Ok(()) }
@@ -93,7 +91,7 @@ impl Diff {
                 let after = rehearse(&policy, &setup).await;
                 Comparison::of((&before.decisions, &before.calls), (&after.decisions, &after.calls))
             }
-            // It would not be loaded, so no job would be done.
+            // A policy that can't be loaded fails every job.
             Err(error) => {
                 let failure = Failure::from(error);
                 Comparison { fails: Some((failure.code, failure.message)), ..Comparison::default() }
@@ -128,7 +126,7 @@ impl Summary {
             let changed = job.comparison.changed();
             json!({ "job": job.job, "changed": changed, "changes": job.comparison.to_json() })
         });
-        let passed_over = self.passed_over.iter().map(|(file, reason)| json!({ "file": file, "reason": reason }));
+        let skipped = self.skipped.iter().map(|(file, reason)| json!({ "file": file, "reason": reason }));
         json!({
             "old": old,
             "new": new,
@@ -137,7 +135,7 @@ impl Summary {
             "fails": fails.collect::<Vec<_>>(),
             "recovers": self.recovering().collect::<Vec<_>>(),
             "changes": jobs.collect::<Vec<_>>(),
-            "passed-over": passed_over.collect::<Vec<_>>(),
+            "passed-over": skipped.collect::<Vec<_>>(),
         })
     }
 
@@ -159,12 +157,12 @@ impl Summary {
         let recovering: Vec<&str> = self.recovering().collect();
         if !recovering.is_empty() {
             text.push_str(&format!(
-                "\n{} failed, and would now be done: {}\n",
+                "\n{} failed, and would now succeed: {}\n",
                 recovering.len(),
                 recovering.join(", ")
             ));
         }
-        for (file, reason) in &self.passed_over {
+        for (file, reason) in &self.skipped {
             text.push_str(&format!("\nnot compared: {file}: {reason}\n"));
         }
         text

@@ -1,4 +1,4 @@
-//! `policy replay`: a recorded job under another policy.
+//! `policy replay`: runs a recorded job under another policy.
 
 use std::path::PathBuf;
 
@@ -13,31 +13,29 @@ use super::display;
 use super::loaded_policy::LoadedPolicy;
 use crate::cli::exit::Ended;
 
-/// Most differences that are shown of one part.
+/// Most differences that are printed for one part.
 const MAX_LINES: usize = 20;
 
-/// The arguments of `policy replay`.
 #[derive(Clone, Debug, Args)]
 pub struct Replay {
-    /// What `run --record` or `worker --record` wrote.
+    /// A file that `run --record` or `worker --record` wrote.
     #[arg(value_name = "RECORDING")]
     recording: PathBuf,
     /// The other policy: a component, a manifest, or the word built-in.
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
-    /// Settings over those of the recording: a JSON or TOML file, or key=value. Can be given more than once.
+    /// Settings that override those of the recording: a JSON or TOML file, or key=value. Can be given more than once.
     #[arg(long, value_name = "FILE|KEY=VALUE")]
     settings: Vec<String>,
-    /// Tell it as JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
-    /// End with code 1 where something would change.
+    /// Exit with code 1 if anything would change.
     #[arg(long)]
     exit_code: bool,
 }
 
 impl Replay {
-    /// Replays it.
     pub async fn run(self) -> Result<(), Ended> {
         let recording = Recording::read(&self.recording).map_err(unusable)?;
         let setup = setup_of(&recording)
@@ -49,8 +47,8 @@ impl Replay {
         let comparison = Comparison::of((&recording.decisions, &recording.calls), (&result.decisions, &result.calls));
         let now = PolicyIdentity::of(&policy);
         if self.json {
-            let told = as_json(&recording, &now, &comparison);
-            println!("{}", serde_json::to_string_pretty(&told).unwrap_or_default());
+            let json = as_json(&recording, &now, &comparison);
+            println!("{}", serde_json::to_string_pretty(&json).unwrap_or_default());
         } else {
             print!("{}", as_text(&recording, &now, &comparison));
         }
@@ -105,7 +103,7 @@ fn as_text(recording: &Recording, now: &PolicyIdentity, comparison: &Comparison)
         text.push_str(&format!("\nthe job would now fail: {message} [{code}]\n"));
     }
     if comparison.recovers {
-        text.push_str("\nthe job failed, and would now be done\n");
+        text.push_str("\nthe job failed, and would now succeed\n");
     }
     text
 }

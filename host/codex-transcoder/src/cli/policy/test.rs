@@ -1,4 +1,4 @@
-//! `policy test`: the scenarios of a policy.
+//! `policy test`: runs the scenarios of a policy.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -13,31 +13,29 @@ use super::display;
 use super::loaded_policy::LoadedPolicy;
 use crate::cli::exit::Ended;
 
-/// Most lines that are shown of what is wrong with one scenario.
+/// Most lines that are printed about one scenario.
 const MAX_LINES: usize = 20;
 
-/// The arguments of `policy test`.
 #[derive(Clone, Debug, Args)]
 pub struct Test {
-    /// The folder of the scenarios, or one of them. docs/scenarios.md has the format.
+    /// A folder of scenarios, or one scenario. docs/scenarios.md has the format.
     #[arg(value_name = "DIR")]
     scenarios: PathBuf,
-    /// The policy: a component, or a manifest with its module beside it [default: the one that is built in].
+    /// The policy: a component, or a manifest next to its module [default: the built-in policy].
     #[arg(long, env = "CODEX_POLICY", value_name = "FILE")]
     policy: Option<PathBuf>,
-    /// Only the scenarios whose names have this in them.
+    /// Run only scenarios whose names contain this text.
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
-    /// Keep what every scenario comes to as its snapshot, NAME.golden.json, in place of the one before.
+    /// Write the result of every scenario to its golden file, NAME.golden.json.
     #[arg(long)]
     update: bool,
-    /// Write the results as JUnit's XML to this file.
+    /// Write the results as JUnit XML to this file.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
 }
 
 impl Test {
-    /// Runs them.
     pub async fn run(self) -> Result<(), Ended> {
         let files = Scenario::list(&self.scenarios).map_err(|error| Ended::usage(error.to_string()))?;
         let wanted = |file: &PathBuf| {
@@ -86,7 +84,7 @@ impl Test {
         Verdict { name, took: began.elapsed(), findings, unreadable }
     }
 
-    /// What is not as it should be; an error where the scenario's own files can't be used.
+    /// The failed expectations; an error if the scenario's own files can't be used.
     async fn findings(&self, scenario: &Scenario, policy: &LoadedPolicy) -> Result<Vec<String>, String> {
         let policy = match policy.with_settings(scenario.settings.clone()).await {
             Ok(_) if !scenario.expect.problems.is_empty() => {
@@ -95,7 +93,7 @@ impl Test {
             Ok(policy) => policy,
             Err(PolicyError::Settings { problems, .. }) if !scenario.expect.problems.is_empty() => {
                 let missing = scenario.expect.problems.iter().filter(|wanted| !problems.contains(wanted.as_str()));
-                return Ok(missing.map(|wanted| format!("problems: nothing of {wanted:?} in: {problems}")).collect());
+                return Ok(missing.map(|wanted| format!("problems: {wanted:?} is not in: {problems}")).collect());
             }
             Err(error) => return Ok(vec![display::refusal(error)]),
         };
