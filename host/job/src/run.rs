@@ -421,7 +421,7 @@ async fn send_failed(policy: &Policy, job: &types::Job, failure: &Failure, couri
             }
         }
         Err(error) => {
-            tracing::error!(job = job.id, %error, "no webhook was sent: the policy failed to write the message for a failed job");
+            tracing::error!(job = job.id, %error, "no webhook was sent: the policy can't write a failed job's message");
         }
     }
 }

@@ -205,7 +205,7 @@ impl Production {
             && let Err(error) = journal.finish(&context.stores, &context.labels, &publication).await
         {
             // The publication is complete all the same. The next run of this job verifies it object by object.
-            tracing::warn!(job = context.job_id, %error, "the journal could not record that the publication is complete");
+            tracing::warn!(job = context.job_id, %error, "the journal can't record that the publication is complete");
         }
         Ok((made.summary, objects))
     }
@@ -332,6 +332,6 @@ async fn remove_from_journal(context: &JobContext, publication: &str) {
     if let Some(journal) = &context.journal
         && let Err(error) = journal.abandon(publication).await
     {
-        tracing::info!(job = context.job_id, %error, "the journal could not record that an attempt was abandoned");
+        tracing::info!(job = context.job_id, %error, "the journal can't record that the attempt was abandoned");
     }
 }

@@ -67,6 +67,6 @@ pub(super) fn summary(deployment: &Deployment, place: &str, seconds: u64) -> Str
     if let Some(previous) = &deployment.previous {
         lines.push(format!("previous  {}", place::described(previous)));
     }
-    lines.push(format!("in {place}; workers take it within {seconds} s, between two jobs"));
+    lines.push(format!("in {place}; workers switch to it within {seconds} s, between two jobs"));
     lines.join("\n")
 }
