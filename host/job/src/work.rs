@@ -1,5 +1,5 @@
-//! Work directories. Each attempt has one, which is removed when the attempt ends. [`sweep`] removes those that a killed
-//! worker left behind.
+//! Work directories. Each attempt has one, which is removed when the attempt ends. [`sweep`] removes those that a
+//! killed worker left behind.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

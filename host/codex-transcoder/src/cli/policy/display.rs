@@ -19,12 +19,12 @@ pub(super) fn short(value: &Value) -> String {
     }
 }
 
-/// A difference on one line, in the words of a test.
+/// `path: expected …, got …`, on one line.
 pub(super) fn expected_and_got(difference: &Difference) -> String {
     format!("{}: expected {}, got {}", difference.path, short(&difference.expected), short(&difference.got))
 }
 
-/// A difference on one line, in the words of a comparison.
+/// `path: old -> new`, on one line.
 pub(super) fn was_and_now(difference: &Difference) -> String {
     let path = if difference.path.is_empty() { "(all)" } else { &difference.path };
     format!("{path}: {} -> {}", short(&difference.expected), short(&difference.got))
