@@ -8,7 +8,7 @@ use contract::v0_1::types::{Destination, Failure, Job, MediaKind};
 use fault::Fault as _;
 use job::JobHost;
 use job::event::{Event, Observer};
-use job::production::Means;
+use job::production::JobContext;
 use media::encode::Toolbox;
 use media::encoder::Proof;
 use media::probe::Declared;
@@ -53,7 +53,7 @@ impl Bench {
             LocalDirectory::open(&path).unwrap()
         };
         let no_tool = || Tool::new("/nowhere".into(), Duration::from_secs(1));
-        let means = Means {
+        let context = JobContext {
             job_id: "job".into(),
             stores: Stores::default().with("media", store("media")).with("originals", store("originals")),
             labels: Labels { cache: CacheRules::default(), notes: Default::default() },
@@ -76,10 +76,10 @@ impl Bench {
         HostContext {
             job: "job".into(),
             creator: "creator".into(),
-            readable: means.stores.names().into(),
+            readable: context.stores.names().into(),
             writable: Arc::new(["media".to_owned()]),
             settings: "{}".into(),
-            calls: Box::new(JobHost::new(means, Declared::Video, None, Arc::new(Mutex::new(None)))),
+            calls: Box::new(JobHost::new(context, Declared::Video, None, Arc::new(Mutex::new(None)))),
             recorder: None,
         }
     }

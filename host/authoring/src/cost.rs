@@ -1,4 +1,4 @@
-//! What a policy costs: loading it, and each call into it, over inputs that are always the same.
+//! Measures what a policy costs: loading it, and calling each of its functions with fixed inputs.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -9,52 +9,45 @@ use job::work::WorkDirectory;
 use policy::limits::{Amount, Used};
 use policy::{Call, Candidate, Compiler, Inputs, Policy, PolicyError};
 
-use crate::rehearsal::{Scene, perform, source_info};
+use crate::rehearsal::{RehearsalSetup, rehearse, source_info};
 
-/// How often a policy is loaded each way: compiling takes tens of milliseconds.
+/// Number of loads, with and without cache. Compiling takes tens of milliseconds.
 const LOADS: usize = 5;
 
-/// How often a whole job is rehearsed at most: each takes milliseconds.
+/// Most rehearsals of a whole job. Each takes milliseconds.
 const JOBS: usize = 100;
 
-/// What was measured.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Costs {
-    /// Bytes of the module.
+    /// Size of the module in bytes.
     pub size: usize,
-    /// Loading it, compiled anew and from the cache.
+    /// Loading, with compilation and from the cache.
     pub load: Vec<Cost>,
-    /// Each call, in a fresh instance. Of the workflow only its own computing: how long a job takes is the media's.
+    /// Each call, in a fresh instance. For the workflow only its own computation, because media work dominates a job's
+    /// time.
     pub calls: Vec<Cost>,
-    /// Of each limit, the call that came nearest to it.
+    /// For each limit, the call that came nearest to it.
     pub limits: Vec<Nearest>,
 }
 
-/// What something costs.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Cost {
-    /// What it is.
     pub name: &'static str,
-    /// How often it was done.
+    /// Number of measurements.
     pub times: usize,
-    /// Microseconds, in half of the cases.
     pub median_us: f64,
-    /// Microseconds, in 95 of 100 cases.
     pub p95_us: f64,
 }
 
-/// The use of a limit that came nearest to it.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
 pub struct Nearest {
-    /// The call.
     pub call: &'static str,
-    /// The limit, and what was used of it.
     #[serde(flatten)]
     pub amount: Amount,
 }
 
-/// Measures a policy. Each decision is called as often as `times` says.
+/// Measures a policy. Each decision is called `times` times.
 pub async fn of(candidate: &Candidate, times: usize) -> Result<Costs, Failure> {
     let (policy, load) = load(candidate).await?;
     let mut bench = Bench { policy: &policy, times: times.max(1), calls: Vec::new(), limits: Vec::new() };
@@ -64,7 +57,7 @@ pub async fn of(candidate: &Candidate, times: usize) -> Result<Costs, Failure> {
 
 async fn load(candidate: &Candidate) -> Result<(Policy, Vec<Cost>), Failure> {
     let engine = || policy::engine::new().map_err(PolicyError::Engine);
-    let folder = WorkDirectory::make(&std::env::temp_dir())?;
+    let folder = WorkDirectory::create(&std::env::temp_dir())?;
     let fresh = Compiler::new(engine()?);
     let kept = Compiler::new(engine()?).with_cache(&folder.path().join("compiled"));
     let policy = Policy::load(&kept, candidate.clone()).await?;
@@ -105,16 +98,16 @@ impl<'a> Bench<'a> {
         self.measure_workflow(&inputs).await
     }
 
-    /// A whole job, rehearsed: the real calls of the host, with nothing behind them.
+    /// Rehearses a whole job: real host calls, but without media work, stores and receivers.
     async fn measure_workflow(&mut self, inputs: &Inputs) -> Result<(), Failure> {
         let source = source_info(&inputs.info).map_err(|error| Failure::new(&codes::host::BUG, error.to_string()))?;
-        let scene = Scene::of(inputs.job.clone(), Some(source));
+        let setup = RehearsalSetup::of(inputs.job.clone(), Some(source));
         let mut times = Vec::new();
         for _ in 0..self.times.min(JOBS) {
-            let performance = perform(self.policy, &scene).await;
-            // What was used of a job that failed says nothing of one that is done.
-            let (Some(used), None) = (&performance.used, &performance.failure) else {
-                return performance.failure.map_or(Ok(()), Err);
+            let result = rehearse(self.policy, &setup).await;
+            // A failed job says nothing about the cost of a complete one.
+            let (Some(used), None) = (&result.used, &result.failure) else {
+                return result.failure.map_or(Ok(()), Err);
             };
             times.push(used.computed);
             self.note("workflow.run", used);
@@ -126,14 +119,14 @@ impl<'a> Bench<'a> {
     async fn measure(
         &mut self,
         name: &'static str,
-        made: impl AsyncFn(Call<'a>) -> Result<(), PolicyError>,
+        make_call: impl AsyncFn(Call<'a>) -> Result<(), PolicyError>,
     ) -> Result<(), Failure> {
         let mut times = Vec::with_capacity(self.times);
         for _ in 0..self.times {
             let began = Instant::now();
             let mut call = Call::pure(self.policy);
             let bill: Arc<OnceLock<Used>> = call.bill();
-            made(call).await?;
+            make_call(call).await?;
             times.push(began.elapsed());
             if let Some(used) = bill.get() {
                 self.note(name, used);
@@ -143,7 +136,7 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// Keeps what came nearer to a limit than all before.
+    /// Keeps, for each limit, the highest use so far.
     fn note(&mut self, call: &'static str, used: &Used) {
         for amount in used.limits.iter().chain(&used.import_calls) {
             let nearest = Nearest { call, amount: *amount };
@@ -172,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn half_of_the_times_are_below_the_median_and_one_in_twenty_above_the_rest() {
+    fn median_and_95th_percentile_are_taken_from_sorted_times() {
         let cost = Cost::of("it", (1..=100).rev().map(Duration::from_micros).collect());
         assert_eq!((cost.times, cost.median_us, cost.p95_us), (100, 51.0, 96.0));
         let once = Cost::of("it", vec![Duration::from_micros(7)]);

@@ -1,4 +1,4 @@
-//! What a module is, found out without trusting it: digest, interfaces, makers, and whether it would be taken here.
+//! Inspects a module without trusting it: digest, interfaces, producers, and whether this host would accept it.
 
 use std::collections::BTreeSet;
 
@@ -9,55 +9,49 @@ use policy::{Candidate, Compiler, Policy, PolicyError, smoke};
 use sha2::{Digest as _, Sha256};
 use wasmtime::component::types::ComponentItem;
 
-/// What the interfaces of the contract begin with.
+/// Prefix of the contract's interfaces.
 const CONTRACT: &str = "codex:transcode/";
 
-/// What was found.
 #[derive(Clone, Debug, Default, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Inspection {
-    /// Bytes.
+    /// Size in bytes.
     pub size: usize,
-    /// The sha256 of the bytes, in hex.
+    /// SHA-256 of the module, in hex.
     pub sha256: String,
-    /// What it calls itself.
+    /// The component's own name.
     pub name: Option<String>,
-    /// What made it, in its own words.
+    /// Tools that built it, according to its `producers` section.
     pub producers: BTreeSet<String>,
-    /// The versions of the contract that its interfaces are of; one, if all is well.
+    /// Versions of the contract among its interfaces. A valid policy has one.
     pub contract: BTreeSet<String>,
-    /// What it imports.
     pub imports: Vec<Interface>,
-    /// What it exports.
     pub exports: Vec<Interface>,
-    /// Its signature, where there is one.
     pub signature: Option<Signed>,
-    /// Why it would not be taken; none where it would.
+    /// Why this host would refuse it; none if it would accept it.
     pub refused: Option<Failure>,
 }
 
-/// An interface with its functions.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Interface {
     /// `package:name/interface@version`.
     pub name: String,
-    /// What it has of it.
+    /// The functions of it that the component uses.
     pub functions: Vec<String>,
 }
 
-/// What a signature says, and whether it is true.
 #[derive(Clone, Debug, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Signed {
-    /// The id of the key that it names.
+    /// Id of the signing key.
     pub key: String,
-    /// What its maker wrote beside it.
+    /// The signature's trusted comment.
     pub comment: String,
-    /// Whether it was checked with a key that is trusted; false where none was given.
+    /// Whether it was verified with one of the given keys; false if no key was given.
     pub verified: bool,
 }
 
-/// Looks at a policy, and loads it as a job would.
+/// Inspects a policy and loads it as a job would.
 pub async fn inspect(
     compiler: &Compiler,
     candidate: Candidate,
@@ -81,7 +75,7 @@ pub async fn inspect(
     }
     match Policy::load(compiler, candidate).await {
         Ok(policy) => found.refused = smoke::run(&policy).await.err().map(Failure::from),
-        // Settings are the environment's; one that needs some is a policy all the same.
+        // Settings belong to the environment. A policy that requires some is still valid.
         Err(PolicyError::Settings { .. }) => {}
         Err(refused) => found.refused = Some(refused.into()),
     }
@@ -96,7 +90,7 @@ fn signed(bytes: &[u8], text: &str, keys: &[PublicKey]) -> Result<Signed, Failur
     Ok(Signed { key: parsed.signer().to_string(), comment: parsed.comment(), verified: !keys.is_empty() })
 }
 
-/// The interfaces and makers of a component.
+/// Reads the interfaces and producers of a component.
 async fn structure(compiler: &Compiler, candidate: &Candidate, found: &mut Inspection) -> Result<(), PolicyError> {
     let Candidate { name, bytes, .. } = candidate;
     policy::recognise(name, bytes, candidate.limits.size(Limit::Module))?;
@@ -107,7 +101,7 @@ async fn structure(compiler: &Compiler, candidate: &Candidate, found: &mut Inspe
     found.exports = types.exports(engine).map(|(name, item)| interface(engine, name, &item.ty)).collect();
     let all = found.imports.iter().chain(&found.exports);
     found.contract = all.filter_map(|interface| contract(&interface.name)).collect();
-    // Sections that can't be read are no reason against a component that compiles.
+    // A component that compiles is accepted even if these sections can't be read.
     let about = policy_builder::about(bytes).unwrap_or_default();
     (found.name, found.producers) = (about.name, about.producers);
     Ok(())
@@ -125,7 +119,7 @@ fn interface(engine: &wasmtime::Engine, name: &str, item: &ComponentItem) -> Int
     Interface { name: name.to_owned(), functions }
 }
 
-/// The version behind an interface of the contract, as `codex:transcode@0.1.0`.
+/// The contract's version in an interface's name, as `codex:transcode@0.1.0`.
 fn contract(interface: &str) -> Option<String> {
     let (_, version) = interface.strip_prefix(CONTRACT)?.split_once('@')?;
     Some(format!("{}@{version}", CONTRACT.trim_end_matches('/')))

@@ -1,4 +1,4 @@
-//! What an author of policies needs and a worker doesn't: rehearsals, scenarios, recordings, comparisons, costs.
+//! Tools for authors of policies that a worker doesn't need: rehearsals, scenarios, recordings, comparisons, costs.
 
 #![cfg_attr(
     test,

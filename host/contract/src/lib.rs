@@ -1,7 +1,7 @@
 //! The contract with policies, one module per released version.
 //!
-//! A version's module has what wasmtime generates from its frozen WIT, and the conversion of its plans into the one
-//! internal plan of the package `media`. [`json`] is the form in which the contract's values are written in recordings,
+//! Each module has the bindings that wasmtime generates from the version's frozen WIT, and the conversion of its plans
+//! into the one internal plan of the package `media`. [`json`] is the JSON form of the contract's values in recordings,
 //! scenarios and the output of commands.
 
 #![cfg_attr(

@@ -1,4 +1,4 @@
-//! What happens in a job, for whoever watches: a person at a terminal, or a program that reads lines of JSON.
+//! Events of a job, for its observers: progress in a terminal, lines of JSON for programs, and metrics.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,101 +6,94 @@ use std::time::{Duration, Instant};
 use fault::Failure;
 use webhook::{Delivery, DeliveryObserver, EventKind};
 
-use crate::report::Report;
+use crate::transcode_report::TranscodeReport;
 
-/// Something that happened.
+/// Serialised as a line of JSON by `run --json`. Names of events and fields are public.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
     /// The original was probed.
     Probed {
-        /// In words: codec, size, rate, length.
+        /// Human-readable: codec, size, frame rate, length.
         summary: String,
-        /// Length of the source in seconds.
         duration_seconds: f64,
     },
-    /// The policy told how far the job is.
+    /// Progress reported by the policy.
     Step {
-        /// Its name for what it does.
+        /// The policy's name for the current step.
         step: String,
-        /// Percent of the whole job.
         percent: u32,
     },
-    /// ffmpeg told how far it is.
+    /// Progress reported by ffmpeg.
     Encoding {
-        /// Percent of the media.
+        /// Percent of the source's length.
         percent: u32,
-        /// Media seconds per second; 0 while unknown.
+        /// Seconds of media encoded per second; 0 while unknown.
         speed: f64,
-        /// Seconds until the end at this speed; none while unknown.
+        /// Estimated at the current speed; none while unknown.
         #[serde(skip_serializing_if = "Option::is_none")]
         seconds_left: Option<u64>,
     },
-    /// A part of the work is done.
+    /// A part of the job is finished.
     Done {
-        /// Which: `download`, `probe`, `listen`, `encode`, `finish`, `upload`, `show`, `verify`.
+        /// One of `download`, `probe`, `listen` (the audio pass), `encode`, `finish`, `upload`, `show` (the
+        /// publication's commit) and `verify`.
         part: &'static str,
-        /// Milliseconds that it took.
         ms: u64,
     },
-    /// The job was done before; what is published is whole and was not made again.
+    /// An earlier run of this job had already published everything; nothing was encoded again.
     Reused {
-        /// In the names of its segments.
+        /// The publication's name, which is part of the names of its segments.
         publication: String,
     },
-    /// A message for the platform was sent, or given up.
+    /// A webhook was delivered, or delivery was given up.
     Webhook {
         /// `completed`, `failed` or `progress`.
         kind: &'static str,
-        /// Whether the receiver took it.
+        /// Whether the receiver accepted it.
         delivered: bool,
-        /// How often it was tried.
+        /// Number of delivery attempts.
         attempts: u32,
         /// The last HTTP status.
         #[serde(skip_serializing_if = "Option::is_none")]
         status: Option<u16>,
-        /// Where a message that was not delivered is kept.
+        /// Key in the outbox of a message that was not delivered.
         #[serde(skip_serializing_if = "Option::is_none")]
         kept: Option<String>,
     },
-    /// An attempt failed and the job is tried again.
+    /// An attempt failed, and the job is retried.
     Again {
-        /// Why.
         failure: Failure,
-        /// The attempt that failed, from 1.
+        /// Number of the failed attempt, from 1.
         attempt: u32,
-        /// Milliseconds until the next.
+        /// Milliseconds until the next attempt.
         wait_ms: u64,
     },
-    /// The job is done.
     Completed {
-        /// What was made; none for a policy that made nothing.
-        report: Option<Box<Report>>,
-        /// What the policy hands back for the platform.
+        /// None if the policy started no transcode.
+        report: Option<Box<TranscodeReport>>,
+        /// The policy's output for the platform.
         output: serde_json::Value,
-        /// Microseconds that the policy itself took.
+        /// Microseconds spent in the policy itself.
         policy_us: u64,
     },
-    /// The job failed.
     Failed {
-        /// Why.
         failure: Failure,
     },
 }
 
-/// Somebody who watches a job. Called from the job's own task: it must not block.
+/// Receives the events of a job. Called from the job's own task, so it must not block.
 pub trait Observer: Send + Sync {
-    /// Something happened.
     fn on(&self, event: &Event);
 }
 
 impl Event {
-    /// A part of the work that began then and is done now.
+    /// A part that began at `since` and ends now.
     pub fn done(part: &'static str, since: Instant) -> Self {
         Self::Done { part, ms: u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX) }
     }
 
-    /// What came of a message, and where it is kept if nobody took it.
+    /// The delivery of a webhook; `kept` is its key in the outbox if it was not delivered.
     pub fn webhook(kind: EventKind, delivery: &Delivery, kept: Option<String>) -> Self {
         let Delivery { delivered, attempts, status, .. } = *delivery;
         Self::Webhook { kind: kind.as_str(), delivered, attempts, status, kept }
@@ -119,7 +112,7 @@ impl<T: Observer + ?Sized> Observer for Arc<T> {
     }
 }
 
-/// Passes on to an observer what became of each webhook.
+/// Forwards webhook deliveries to an observer as events.
 pub struct DeliveryEvents<O>(pub O);
 
 impl<O: Observer> DeliveryObserver for DeliveryEvents<O> {
@@ -128,7 +121,7 @@ impl<O: Observer> DeliveryObserver for DeliveryEvents<O> {
     }
 }
 
-/// Time until the end of `left` of media at this speed.
+/// Estimated seconds until `left` of media is encoded; none while the speed is unknown.
 pub fn seconds_left(left: Duration, speed: f64) -> Option<u64> {
     (speed > 0.01).then(|| (left.as_secs_f64() / speed).ceil() as u64)
 }

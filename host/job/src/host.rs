@@ -1,4 +1,5 @@
-//! The host calls of a job that is really done: media programs, stores, webhooks.
+//! The host calls of a production job, backed by media programs, stores and webhooks. A rehearsal has its own
+//! implementation of the same trait.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,20 +20,20 @@ use storage::{Body, Destination, ObjectMeta};
 use webhook::{DeliveryObserver, EventKind, JobWebhooks, Scheme};
 
 use crate::event::{DeliveryEvents, Event};
-use crate::production::{Means, Original, Production};
-use crate::report::Report;
+use crate::production::{JobContext, Original, Production};
+use crate::transcode_report::TranscodeReport;
 
-/// Percent between two answers to `progress`. Waking a policy costs 30 microseconds while encoders fill the caches, so a
-/// hundred times would cost more than all of its decisions.
+/// Percent between two answers to `progress`. Waking a policy takes 30 microseconds while encoders fill the CPU caches;
+/// a hundred times would cost more than all of the policy's decisions.
 const PROGRESS_STEP: u32 = 10;
 
-/// Carries out what a policy asks for.
+/// Executes the host calls of one attempt.
 pub struct JobHost {
-    means: Means,
+    context: JobContext,
     declared: Declared,
     webhooks: Option<Arc<JobWebhooks>>,
-    /// What the last transcode made, for the job's own report.
-    report: Arc<Mutex<Option<Report>>>,
+    /// The result of the last transcode, for the job's report.
+    report: Arc<Mutex<Option<TranscodeReport>>>,
     original: Option<Arc<Original>>,
     production: Option<Production>,
     /// The percentage of the last answer to `progress`.
@@ -40,29 +41,28 @@ pub struct JobHost {
 }
 
 impl JobHost {
-    /// For one attempt of a job.
     pub fn new(
-        means: Means,
+        context: JobContext,
         declared: Declared,
         webhooks: Option<Arc<JobWebhooks>>,
-        report: Arc<Mutex<Option<Report>>>,
+        report: Arc<Mutex<Option<TranscodeReport>>>,
     ) -> Self {
-        Self { means, declared, webhooks, report, original: None, production: None, reported: None }
+        Self { context, declared, webhooks, report, original: None, production: None, reported: None }
     }
 }
 
 #[async_trait]
 impl HostCalls for JobHost {
     fn devices(&self) -> Vec<Device> {
-        convert::devices(&self.means.tools.devices)
+        convert::devices(&self.context.tools.devices)
     }
 
     fn encoders(&self) -> Vec<VideoEncoder> {
-        self.means.tools.proof.processors().into_iter().map(convert::encoder).collect()
+        self.context.tools.proof.processors().into_iter().map(convert::encoder).collect()
     }
 
     async fn open(&mut self, from: Destination) -> Result<MediaInfo, Failure> {
-        let original = Original::open(&self.means, &from, self.declared).await.map_err(refused)?;
+        let original = Original::open(&self.context, &from, self.declared).await.map_err(refused)?;
         let info = original.info.clone();
         self.original = Some(Arc::new(original));
         Ok(info)
@@ -73,7 +73,7 @@ impl HostCalls for JobHost {
             let (call, reason) = ("transcode.start", "no source is open");
             return Err(refused(PlanError::OutOfOrder { call, reason }));
         };
-        self.production = Some(Production::start(&self.means, Arc::clone(original), plan));
+        self.production = Some(Production::start(&self.context, Arc::clone(original), plan));
         Ok(())
     }
 
@@ -86,7 +86,7 @@ impl HostCalls for JobHost {
                 let speed_permille = (advance.speed.clamp(0.0, 1e6) * 1000.0) as u32;
                 return Some(ProgressReport { percent: advance.percent, speed_permille });
             }
-            // The task has ended: there is nothing more to report, and `wait` is due.
+            // An error means that the task has ended: no more progress follows, and the policy should call `wait`.
             production.advance.changed().await.ok()?;
         }
     }
@@ -94,7 +94,7 @@ impl HostCalls for JobHost {
     async fn wait(&mut self) -> Option<Result<ContractReport, Failure>> {
         Some(match self.production.as_mut()?.publish().await? {
             Ok((summary, objects)) => {
-                let report = Report::of(&summary, &objects);
+                let report = TranscodeReport::of(&summary, &objects);
                 *self.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
                 Ok(convert::report(&summary, &objects))
             }
@@ -113,7 +113,7 @@ impl HostCalls for JobHost {
     }
 
     async fn head(&mut self, object: Destination) -> Result<Option<ObjectInfo>, Failure> {
-        let store = self.means.stores.get(&object.store).map_err(refused)?;
+        let store = self.context.stores.get(&object.store).map_err(refused)?;
         let found = store.head(&object.key).await.map_err(refused)?;
         Ok(found.map(|info| ObjectInfo { size: info.size }))
     }
@@ -121,33 +121,33 @@ impl HostCalls for JobHost {
     async fn put(&mut self, object: Destination, content_type: String, content: Vec<u8>) -> Result<(), Failure> {
         let meta = ObjectMeta {
             content_type: printable(&content_type, 128),
-            ..self.means.labels.of(&object.key, PieceKind::Object)
+            ..self.context.labels.of(&object.key, PieceKind::Object)
         };
-        let store = self.means.stores.get(&object.store).map_err(refused)?;
+        let store = self.context.stores.get(&object.store).map_err(refused)?;
         store.put(&object.key, Body::Bytes(content), &meta).await.map(drop).map_err(refused)
     }
 
     async fn delete(&mut self, object: Destination) -> Result<(), Failure> {
-        self.means.stores.get(&object.store).map_err(refused)?.delete(&object.key).await.map_err(refused)
+        self.context.stores.get(&object.store).map_err(refused)?.delete(&object.key).await.map_err(refused)
     }
 
     async fn deliver(&mut self, event: MessageEvent, message: Message) -> Result<Delivery, Failure> {
-        let (job, observer) = (self.means.job_id.as_str(), &self.means.observer);
+        let (job, observer) = (self.context.job_id.as_str(), &self.context.observer);
         let (body, scheme) = (message.body, scheme(message.signature));
         let sent = match (&self.webhooks, event) {
             (Some(webhooks), MessageEvent::Progress) => {
                 let observer: Arc<dyn DeliveryObserver> = Arc::new(DeliveryEvents(Arc::clone(observer)));
                 webhooks.send_progress(job, body, scheme, &observer).map(|()| webhook::Delivery::default())
             }
-            // Retries can take minutes; a cancelled job does not wait for them.
+            // Retries can take minutes, so cancellation ends them.
             (Some(webhooks), MessageEvent::Completed) => {
                 let observed = DeliveryEvents(observer);
                 tokio::select! {
                     sent = webhooks.send_outcome(job, EventKind::Completed, body, scheme, &observed) => sent,
-                    () = self.means.cancel.cancelled() => Ok(webhook::Delivery::default()),
+                    () = self.context.cancel.cancelled() => Ok(webhook::Delivery::default()),
                 }
             }
-            // Nowhere to send it, but a message that could not be sent is still the policy's fault.
+            // The job has no webhook. The message is checked all the same: a bad one fails as it would with a webhook.
             (None, event) => {
                 let checked = webhook::Message::new(job, kind(event), body, scheme);
                 checked.map(|_| webhook::Delivery::default())
@@ -158,15 +158,14 @@ impl HostCalls for JobHost {
     }
 
     fn step(&mut self, step: String, percent: u32) {
-        self.means.observer.on(&Event::Step { step, percent });
+        self.context.observer.on(&Event::Step { step, percent });
     }
 
     fn cancelled(&self) -> bool {
-        self.means.cancel.is_cancelled()
+        self.context.cancel.is_cancelled()
     }
 }
 
-/// What a message of the contract is to its receiver.
 pub fn kind(event: MessageEvent) -> EventKind {
     match event {
         MessageEvent::Completed => EventKind::Completed,
@@ -174,7 +173,6 @@ pub fn kind(event: MessageEvent) -> EventKind {
     }
 }
 
-/// The contract's signature schemes, as they are signed.
 pub fn scheme(signature: SignatureScheme) -> Scheme {
     match signature {
         SignatureScheme::Body => Scheme::Body,

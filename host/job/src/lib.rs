@@ -1,4 +1,4 @@
-//! One job: from a request to a publication, a webhook and a report.
+//! Runs one job: takes a request, publishes what the policy asks for, sends the webhook, and reports the result.
 
 #![cfg_attr(
     test,
@@ -11,13 +11,13 @@
     )
 )]
 
-pub mod account;
 pub mod event;
 mod host;
 pub mod production;
 mod recording;
 pub mod report;
 mod run;
+pub mod transcode_report;
 pub mod work;
 
 pub use host::{JobHost, kind, scheme};

@@ -1,4 +1,4 @@
-//! What a job tells whoever records it. How it is written down is the recorder's business.
+//! The interface to a recorder of jobs. The package `authoring` implements it and owns the file format.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,20 +10,18 @@ use media::encode::Toolbox;
 use policy::{CallRecorder, Policy};
 use serde_json::Value;
 
-/// Makes a recording of every job.
 pub trait JobRecorder: Send + Sync + std::fmt::Debug {
-    /// The recording of one job that begins now. `settings` are the policy's.
+    /// Starts the recording of a job. `settings` are the policy's.
     fn begin(&self, settings: &Value) -> Arc<dyn JobRecording>;
 }
 
-/// The recording of one job.
 #[async_trait]
 pub trait JobRecording: CallRecorder {
-    /// An attempt begins: what the last one did is forgotten.
-    fn attempt(&self);
+    /// Discards what the previous attempt recorded.
+    fn begin_attempt(&self);
 
-    /// Writes the recording; returns where it is.
-    async fn keep(
+    /// Writes the recording and returns its path.
+    async fn save(
         &self,
         policy: &Policy,
         context: RecordingContext<'_>,
@@ -31,15 +29,11 @@ pub trait JobRecording: CallRecorder {
     ) -> Result<PathBuf, Failure>;
 }
 
-/// What a job ran with.
 #[derive(Clone, Debug)]
 pub struct RecordingContext<'a> {
-    /// The job as the policy saw it.
     pub job: Job,
-    /// The stores that the policy could write to.
+    /// The stores that the policy may write to.
     pub stores: Vec<String>,
-    /// The media programs that it could use.
     pub tools: &'a Toolbox,
-    /// How often it was tried.
     pub attempts: u32,
 }

@@ -1,84 +1,154 @@
-//! What a job made, as operators and programs read it.
+//! The job's report: for billing and for later questions about the job.
 
-use media::transcode::{MadeRung, Summary};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use policy::{Chosen, Refusal, Role};
 use serde::Serialize;
-use storage::Destination;
 
-/// A rung as it was published.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct RungReport {
-    /// The rendition's name.
-    pub name: String,
-    /// Pixels; none for sound alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub width: Option<u32>,
-    /// Pixels; none for sound alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub height: Option<u32>,
-    /// Bits per second, as in BANDWIDTH.
-    pub peak_bps: u64,
-    /// Bits per second, as in AVERAGE-BANDWIDTH.
-    pub average_bps: u64,
-    /// As in CODECS.
-    pub codecs: String,
-    /// `store:key` of its media playlist.
-    pub playlist: String,
+use crate::event::{Event, Observer};
+use crate::transcode_report::TranscodeReport;
+
+/// How long a part of the job took.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TimedPart {
+    /// As in [`Event::Done`].
+    pub part: &'static str,
+    /// Milliseconds, summed over all attempts.
+    pub ms: u64,
 }
 
-/// An object as it was published.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ObjectReport {
-    /// The store.
-    pub store: String,
-    /// The object.
-    pub key: String,
-    /// Bytes, a playlist's with its segments.
-    pub bytes: u64,
+/// The final webhook and its delivery.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WebhookReport {
+    /// `completed` or `failed`.
+    pub kind: &'static str,
+    /// Whether the receiver accepted it.
+    pub delivered: bool,
+    /// Number of delivery attempts.
+    pub attempts: u32,
+    /// The last HTTP status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Key in the outbox of a message that was not delivered; `outbox deliver` sends it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<String>,
 }
 
-/// What a transcode made.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Report {
-    /// Length of the ladder.
-    pub duration_ms: u64,
-    /// `gpu` or `cpu`.
-    pub processor: &'static str,
-    /// Why the GPU was left for the CPU.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct JobReport {
+    pub job: String,
+    pub media: String,
+    pub policy: String,
+    /// Empty if the policy has no version.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub policy_version: String,
+    /// SHA-256 of the policy's bytes, in hex.
+    pub policy_digest: String,
+    /// Whether this was the environment's current policy or its canary.
+    pub policy_role: Role,
+    /// Policies of the environment that this worker had refused when the job ran.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub policy_refused: Vec<Refusal>,
+    /// Version of this program.
+    pub host: &'static str,
+    /// Version of ffmpeg.
+    pub ffmpeg: String,
+    /// How often the job was tried.
+    pub attempts: u32,
+    pub total_ms: u64,
+    pub parts: Vec<TimedPart>,
+    /// Bytes downloaded from stores.
+    pub bytes_read: u64,
+    /// Bytes uploaded to stores.
+    pub bytes_written: u64,
+    /// Whether an earlier run of this job had already published everything, so that nothing was encoded again.
+    pub reused: bool,
+    /// None if the job has no webhook.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub fell_back: Option<String>,
-    /// In the plan's order.
-    pub rungs: Vec<RungReport>,
-    /// In the plan's order.
-    pub objects: Vec<ObjectReport>,
-    /// LUFS of the source; none for silence.
+    pub webhook: Option<WebhookReport>,
+    /// None for a job that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub loudness_lufs: Option<f64>,
+    pub transcode: Option<TranscodeReport>,
 }
 
-impl Report {
-    /// From what was made and what was written.
-    pub fn of(made: &Summary, objects: &[(Destination, u64)]) -> Self {
-        let rung = |rung: &MadeRung| RungReport {
-            name: rung.name.clone(),
-            width: rung.size.map(|(width, _)| width),
-            height: rung.size.map(|(_, height)| height),
-            peak_bps: rung.peak_bps,
-            average_bps: rung.average_bps,
-            codecs: rung.codecs.clone(),
-            playlist: rung.playlist.to_string(),
-        };
-        let object = |(to, bytes): &(Destination, u64)| ObjectReport {
-            store: to.store.clone(),
-            key: to.key.to_string(),
-            bytes: *bytes,
-        };
+impl JobReport {
+    /// An empty report of a job that runs under this policy.
+    pub fn for_policy(chosen: &Chosen) -> Self {
         Self {
-            duration_ms: u64::try_from(made.duration.as_millis()).unwrap_or(u64::MAX),
-            processor: made.processor.name(),
-            fell_back: made.fell_back.clone(),
-            rungs: made.rungs.iter().map(rung).collect(),
-            objects: objects.iter().map(object).collect(),
-            loudness_lufs: made.loudness.map(|measure| measure.integrated),
+            policy: chosen.policy.name().to_owned(),
+            policy_version: chosen.policy.version().to_owned(),
+            policy_digest: chosen.policy.digest().to_owned(),
+            policy_role: chosen.role,
+            policy_refused: chosen.refused.to_vec(),
+            ..Self::default()
         }
+    }
+
+    fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Done { part, ms } => match self.parts.iter_mut().find(|known| known.part == *part) {
+                Some(known) => known.ms += ms,
+                None => self.parts.push(TimedPart { part, ms: *ms }),
+            },
+            Event::Reused { .. } => self.reused = true,
+            Event::Webhook { kind, delivered, attempts, status, kept } if *kind != "progress" => {
+                let (attempts, status) = (*attempts, *status);
+                self.webhook =
+                    Some(WebhookReport { kind, delivered: *delivered, attempts, status, kept: kept.clone() });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Builds the job's report from its events, and forwards every event to the next observer.
+pub struct ReportObserver {
+    report: Mutex<JobReport>,
+    next: Arc<dyn Observer>,
+}
+
+impl ReportObserver {
+    pub fn new(report: JobReport, next: Arc<dyn Observer>) -> Self {
+        Self { report: Mutex::new(report), next }
+    }
+
+    pub fn report(&self) -> JobReport {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Observer for ReportObserver {
+    fn on(&self, event: &Event) {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner).apply(event);
+        self.next.on(event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Ignore;
+    impl Observer for Ignore {
+        fn on(&self, _: &Event) {}
+    }
+
+    #[test]
+    fn times_of_the_same_part_are_summed_over_attempts() {
+        let observer = ReportObserver::new(JobReport::default(), Arc::new(Ignore));
+        for (part, ms) in [("download", 5), ("encode", 7), ("download", 10)] {
+            observer.on(&Event::Done { part, ms });
+        }
+        let parts = observer.report().parts;
+        assert_eq!(parts, [TimedPart { part: "download", ms: 15 }, TimedPart { part: "encode", ms: 7 }]);
+    }
+
+    #[test]
+    fn progress_webhooks_do_not_replace_the_final_one_in_the_report() {
+        let observer = ReportObserver::new(JobReport::default(), Arc::new(Ignore));
+        for (kind, delivered) in [("completed", true), ("progress", false)] {
+            observer.on(&Event::Webhook { kind, delivered, attempts: 1, status: None, kept: None });
+        }
+        assert!(observer.report().webhook.is_some_and(|webhook| webhook.kind == "completed" && webhook.delivered));
     }
 }

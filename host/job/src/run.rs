@@ -1,4 +1,4 @@
-//! One job, from request to outcome.
+//! Runs one job from request to outcome, with retries.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,42 +20,41 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use webhook::{EventKind, JobWebhooks};
 
-use crate::account::{Account, Ledger};
 use crate::event::{DeliveryEvents, Event, Observer};
 use crate::host::{JobHost, scheme};
-use crate::production::Means;
+use crate::production::JobContext;
 use crate::recording::{JobRecorder, JobRecording, RecordingContext};
-use crate::report::Report;
+use crate::report::{JobReport, ReportObserver};
+use crate::transcode_report::TranscodeReport;
 use crate::work::WorkDirectory;
 
-/// What a host has for its jobs.
+/// What all jobs of a host share: programs, stores, and rules.
 #[derive(Clone, Debug)]
-pub struct Host {
-    /// The media programs.
+pub struct JobEnvironment {
     pub tools: Arc<Toolbox>,
-    /// The stores of this environment, the originals' among them.
+    /// All stores of this environment, including `originals`.
     pub stores: Stores,
-    /// The folder that work directories are made in.
+    /// Where work directories are created.
     pub work_root: PathBuf,
-    /// Where jobs are remembered; none where every run stands alone.
+    /// Where journals are kept; none for runs that keep no state.
     pub memory: Option<Records>,
-    /// How long what is published may be kept by caches.
+    /// `Cache-Control` of published objects.
     pub cache: CacheRules,
-    /// How often a job is tried whose failure may pass; at least 1.
+    /// Number of attempts for retryable failures; at least 1.
     pub attempts: u32,
-    /// Before the second attempt; it doubles from there.
+    /// Pause before the second attempt. It doubles for each further one.
     pub pause: Duration,
-    /// The largest original in bytes.
+    /// Size limit of an original, in bytes.
     pub max_original: u64,
-    /// Whether the job's report is written beside the publication.
-    pub report_beside: bool,
-    /// Where what a job saw and did is written down; none where it is not.
+    /// Whether to write the job's report next to the publication.
+    pub write_report: bool,
+    /// Records every job, if set.
     pub recordings: Option<Arc<dyn JobRecorder>>,
 }
 
-impl Host {
-    /// For runs that stand alone: tried once, remembered nowhere.
-    pub fn plain(tools: Arc<Toolbox>, stores: Stores, work_root: PathBuf) -> Self {
+impl JobEnvironment {
+    /// For single runs: one attempt, no journal, no size limit.
+    pub fn standalone(tools: Arc<Toolbox>, stores: Stores, work_root: PathBuf) -> Self {
         Self {
             tools,
             stores,
@@ -65,39 +64,37 @@ impl Host {
             attempts: 1,
             pause: Duration::ZERO,
             max_original: u64::MAX,
-            report_beside: false,
+            write_report: false,
             recordings: None,
         }
     }
 }
 
-/// What is asked for.
+/// A job as the platform asks for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Unique per job; a retry keeps it.
+    /// Unique per job. A retry has the same id.
     pub id: String,
-    /// The media item.
     pub media_id: String,
-    /// Who uploaded it.
+    /// The uploader.
     pub creator_id: String,
-    /// What the uploader declared.
+    /// The kind of media that the uploader declared.
     pub declared: Declared,
-    /// The original.
     pub source: Destination,
 }
 
-/// What a finished job gives back.
+/// The result of a job that succeeded.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// The policy's word for the platform that queued the job.
+    /// The policy's output for the platform.
     pub output: serde_json::Value,
-    /// What was made; none for a policy that made nothing.
-    pub report: Option<Report>,
-    /// What the policy itself took: instantiating it, and its own computing between calls of the host.
+    /// None if the policy started no transcode.
+    pub report: Option<TranscodeReport>,
+    /// Time spent in the policy itself: instantiation, and its own computation between host calls.
     pub policy_time: Duration,
 }
 
-/// A request that can't be a job.
+/// A request with an invalid id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the job's {field} is `{value}`: 1 to 128 letters, digits, `_` and `-` are allowed")]
 pub struct BadRequest {
@@ -111,13 +108,13 @@ impl Fault for BadRequest {
     }
 }
 
-/// Whether a text can be an id. Ids become parts of keys, so they are plain.
+/// Whether `text` is a valid id. Ids become parts of object keys, so only plain characters are allowed.
 pub fn is_plain_id(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
 }
 
 impl Request {
-    /// Whether the ids are plain.
+    /// Checks the ids.
     pub fn check(&self) -> Result<(), BadRequest> {
         for (field, value) in [("id", &self.id), ("media id", &self.media_id), ("creator id", &self.creator_id)] {
             if !is_plain_id(value) {
@@ -127,7 +124,7 @@ impl Request {
         Ok(())
     }
 
-    fn as_policy_sees_it(&self) -> types::Job {
+    fn to_contract(&self) -> types::Job {
         types::Job {
             id: self.id.clone(),
             media_id: self.media_id.clone(),
@@ -142,54 +139,51 @@ impl Request {
     }
 }
 
-/// A job under a policy, with everybody who is told of it.
+/// A job, its policy, and the receivers of its events.
 pub struct Job<'a> {
-    /// What it may use.
-    pub host: &'a Host,
-    /// Who decides.
+    pub environment: &'a JobEnvironment,
+    /// The policy that decides.
     pub chosen: &'a Chosen,
-    /// What is asked for.
     pub request: &'a Request,
-    /// Who tells the platform; none where it has nowhere to be told.
+    /// Delivers webhooks; none for a job without a webhook.
     pub webhooks: Option<Arc<JobWebhooks>>,
-    /// Who watches.
     pub observer: Arc<dyn Observer>,
-    /// Calls it off.
+    /// Cancels the job.
     pub cancel: CancellationToken,
 }
 
 impl Job<'_> {
-    /// Runs it, again where that can help, and tells the observer and the receiver how it ended.
+    /// Runs the job with retries, and reports its end to the observer and the webhook's receiver.
     ///
-    /// A failure is told to the receiver with the policy's own words and only when it is final: after the last attempt,
-    /// and never when the job was called off or is another worker's by now, because then nobody has failed.
-    pub async fn run(self) -> (Result<Outcome, Failure>, Account) {
+    /// A `failed` webhook is sent only for a final failure, after the last attempt. It is not sent for a job that was
+    /// cancelled or that another worker has taken over, because neither has failed. The policy writes the message.
+    pub async fn run(self) -> (Result<Outcome, Failure>, JobReport) {
         let began = Instant::now();
         let traffic = Arc::new(Traffic::default());
-        let ledger = Arc::new(Ledger::new(self.opening(), Arc::clone(&self.observer)));
+        let report_observer = Arc::new(ReportObserver::new(self.initial_report(), Arc::clone(&self.observer)));
         let recorder = self.recorder();
-        let (ended, attempts) = self.attempts(&ledger, &traffic, recorder.as_ref()).await;
+        let (ended, attempts) = self.attempts(&report_observer, &traffic, recorder.as_ref()).await;
         if let Err(failure) = &ended
             && !self.cancel.is_cancelled()
             && !failure.is(&codes::job::TAKEN_OVER)
             && let Some(webhooks) = &self.webhooks
         {
-            let job = self.request.as_policy_sees_it();
+            let job = self.request.to_contract();
             tokio::select! {
-                () = send_failed(self.policy(), &job, failure, webhooks, &*ledger) => {}
+                () = send_failed(self.policy(), &job, failure, webhooks, &*report_observer) => {}
                 () = self.cancel.cancelled() => {}
             }
         }
-        let mut account = ledger.account();
-        account.attempts = attempts;
-        account.total_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        (account.bytes_read, account.bytes_written) = (traffic.read(), traffic.written());
-        account.transcode = ended.as_ref().ok().and_then(|outcome| outcome.report.clone());
-        if self.host.report_beside {
-            self.keep(&account).await;
+        let mut report = report_observer.report();
+        report.attempts = attempts;
+        report.total_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        (report.bytes_read, report.bytes_written) = (traffic.read(), traffic.written());
+        report.transcode = ended.as_ref().ok().and_then(|outcome| outcome.report.clone());
+        if self.environment.write_report {
+            self.write_report(&report).await;
         }
         if let Some(recorder) = &recorder {
-            self.keep_recording(&**recorder, &ended, attempts).await;
+            self.save_recording(&**recorder, &ended, attempts).await;
         }
         self.observer.on(&match &ended {
             Ok(outcome) => Event::Completed {
@@ -199,46 +193,46 @@ impl Job<'_> {
             },
             Err(failure) => Event::Failed { failure: failure.clone() },
         });
-        (ended, account)
+        (ended, report)
     }
 
     fn policy(&self) -> &Policy {
         &self.chosen.policy
     }
 
-    /// What is known of the job before it begins.
-    fn opening(&self) -> Account {
-        Account {
+    /// The report before the first attempt.
+    fn initial_report(&self) -> JobReport {
+        JobReport {
             job: self.request.id.clone(),
             media: self.request.media_id.clone(),
             host: env!("CARGO_PKG_VERSION"),
-            ffmpeg: self.host.tools.version.clone(),
-            ..Account::under(self.chosen)
+            ffmpeg: self.environment.tools.version.clone(),
+            ..JobReport::for_policy(self.chosen)
         }
     }
 
-    /// Tries until it is done, until trying again can't help, or often enough. Gives back how often it was.
+    /// Runs attempts until one succeeds, fails for good, or was the last. Also returns the number of attempts.
     async fn attempts(
         &self,
-        ledger: &Arc<Ledger>,
+        report_observer: &Arc<ReportObserver>,
         traffic: &Arc<Traffic>,
         recorder: Option<&Arc<dyn JobRecording>>,
     ) -> (Result<Outcome, Failure>, u32) {
         let mut attempt = 1;
         loop {
-            let ended = self.attempt(ledger, traffic, recorder).await;
+            let ended = self.attempt(report_observer, traffic, recorder).await;
             let failure = match ended {
-                // Whatever a policy makes of it: a job that was called off is called off.
+                // A policy may turn the cancellation into a failure of its own; the job still counts as cancelled.
                 Err(failure) if self.cancel.is_cancelled() => {
-                    let cancelled = Failure::new(&codes::job::CANCELLED, "the job was called off");
+                    let cancelled = Failure::new(&codes::job::CANCELLED, "the job was cancelled");
                     return (Err(Failure { retryable: failure.retryable, ..cancelled }), attempt);
                 }
-                Err(failure) if failure.retryable && attempt < self.host.attempts => failure,
+                Err(failure) if failure.retryable && attempt < self.environment.attempts => failure,
                 other => return (other, attempt),
             };
-            let pause = self.host.pause.saturating_mul(1 << (attempt - 1).min(8));
+            let pause = self.environment.pause.saturating_mul(1 << (attempt - 1).min(8));
             let wait_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-            ledger.on(&Event::Again { failure, attempt, wait_ms });
+            report_observer.on(&Event::Again { failure, attempt, wait_ms });
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = self.cancel.cancelled() => {}
@@ -249,41 +243,41 @@ impl Job<'_> {
 
     async fn attempt(
         &self,
-        ledger: &Arc<Ledger>,
+        report_observer: &Arc<ReportObserver>,
         traffic: &Arc<Traffic>,
         recorder: Option<&Arc<dyn JobRecording>>,
     ) -> Result<Outcome, Failure> {
-        let (host, request) = (self.host, self.request);
+        let (environment, request) = (self.environment, self.request);
         request.check()?;
         if let Some(recorder) = recorder {
-            recorder.attempt();
+            recorder.begin_attempt();
         }
-        let observer: Arc<dyn Observer> = Arc::<Ledger>::clone(ledger);
-        // Removed when the attempt ends, however it ends.
-        let work = WorkDirectory::make(&host.work_root)?;
-        let stores = host.stores.counted(traffic);
-        let labels = Labels { cache: host.cache.clone(), notes: self.notes() };
+        let observer: Arc<dyn Observer> = Arc::<ReportObserver>::clone(report_observer);
+        // Dropping it removes the directory.
+        let work = WorkDirectory::create(&environment.work_root)?;
+        let stores = environment.stores.counted(traffic);
+        let labels = Labels { cache: environment.cache.clone(), notes: self.notes() };
         let journal = tokio::select! {
             journal = self.journal(traffic, &stores, &labels) => journal?,
             () = self.cancel.cancelled() => return Err(MediaError::Cancelled.into()),
         };
         let (alive, mut ended) = mpsc::channel(1);
         let report = Arc::new(Mutex::new(None));
-        let means = Means {
+        let context = JobContext {
             job_id: request.id.clone(),
             stores,
             labels,
-            tools: Arc::clone(&host.tools),
+            tools: Arc::clone(&environment.tools),
             work: work.path().to_owned(),
             journal,
             observer,
             cancel: self.cancel.clone(),
             alive,
-            max_original: host.max_original,
+            max_original: environment.max_original,
         };
-        let readable = means.stores.names().into();
-        let calls = JobHost::new(means, request.declared, self.webhooks.clone(), Arc::clone(&report));
-        let context = HostContext {
+        let readable = context.stores.names().into();
+        let calls = JobHost::new(context, request.declared, self.webhooks.clone(), Arc::clone(&report));
+        let host_context = HostContext {
             job: request.id.clone(),
             creator: request.creator_id.clone(),
             readable,
@@ -292,8 +286,8 @@ impl Job<'_> {
             calls: Box::new(calls),
             recorder: recorder.map(|recorder| Arc::clone(recorder) as Arc<dyn CallRecorder>),
         };
-        let ran = Call::with_host(self.policy(), context).run(&request.as_policy_sees_it()).await;
-        // A policy that trapped can leave a transcode behind, which ends itself; the work directory must outlive it.
+        let ran = Call::with_host(self.policy(), host_context).run(&request.to_contract()).await;
+        // A policy that trapped can leave a transcode behind, which cancels itself. The work directory must outlive it.
         ended.recv().await;
         let (ran, used) = ran?;
         let outcome = ran.map_err(Failure::from)?;
@@ -302,14 +296,14 @@ impl Job<'_> {
         Ok(Outcome { output, report, policy_time: used.computed })
     }
 
-    /// What the job left behind the last time it was here, cleaned up.
+    /// Opens the job's journal and cleans up after an earlier run that did not finish.
     async fn journal(
         &self,
         traffic: &Arc<Traffic>,
         stores: &Stores,
         labels: &Labels,
     ) -> Result<Option<Arc<Journal>>, Failure> {
-        let Some(records) = &self.host.memory else { return Ok(None) };
+        let Some(records) = &self.environment.memory else { return Ok(None) };
         let writable = self.writable();
         let scope = Scope { creator: &self.request.creator_id, stores: &writable };
         let journal = Journal::open(records.counted(traffic), scope, &self.request.id).await?;
@@ -317,31 +311,31 @@ impl Job<'_> {
         Ok(Some(Arc::new(journal)))
     }
 
-    /// The stores that the policy may write to.
+    /// All stores but `originals`.
     fn writable(&self) -> Vec<String> {
-        self.host.stores.writable_names()
+        self.environment.stores.names().into_iter().filter(|name| name != ORIGINALS).collect()
     }
 
     fn recorder(&self) -> Option<Arc<dyn JobRecording>> {
-        let recordings = self.host.recordings.as_ref()?;
+        let recordings = self.environment.recordings.as_ref()?;
         let settings = serde_json::from_str(self.policy().settings()).unwrap_or_default();
         Some(recordings.begin(&settings))
     }
 
-    /// Writes the recording. A job that was cancelled or taken over says nothing about its policy.
-    async fn keep_recording(&self, recorder: &dyn JobRecording, ended: &Result<Outcome, Failure>, attempts: u32) {
-        let passed_over = |failure: &Failure| failure.is(&codes::job::CANCELLED) || failure.is(&codes::job::TAKEN_OVER);
-        if ended.as_ref().is_err_and(passed_over) {
+    /// Writes the recording. Jobs that were cancelled or taken over are skipped: they say nothing about the policy.
+    async fn save_recording(&self, recorder: &dyn JobRecording, ended: &Result<Outcome, Failure>, attempts: u32) {
+        let skipped = |failure: &Failure| failure.is(&codes::job::CANCELLED) || failure.is(&codes::job::TAKEN_OVER);
+        if ended.as_ref().is_err_and(skipped) {
             return;
         }
         let outcome = ended.as_ref().map(|outcome| outcome.output.clone()).map_err(Failure::clone);
         let context = RecordingContext {
-            job: self.request.as_policy_sees_it(),
+            job: self.request.to_contract(),
             stores: self.writable(),
-            tools: &self.host.tools,
+            tools: &self.environment.tools,
             attempts,
         };
-        match recorder.keep(self.policy(), context, &outcome).await {
+        match recorder.save(self.policy(), context, &outcome).await {
             Ok(file) => tracing::info!(job = self.request.id, file = %file.display(), "the job was recorded"),
             Err(failure) => {
                 tracing::warn!(job = self.request.id, %failure, "the job could not be recorded");
@@ -349,7 +343,7 @@ impl Job<'_> {
         }
     }
 
-    /// Kept by the stores with every object.
+    /// Metadata that the stores keep with every object.
     fn notes(&self) -> BTreeMap<String, String> {
         let policy = self.policy();
         let notes = [
@@ -359,24 +353,24 @@ impl Job<'_> {
             ("policy-sha256", policy.digest()),
             ("policy-role", self.chosen.role.name()),
         ];
-        // Not every store keeps a note without a text.
-        let told = notes.into_iter().filter(|(_, value)| !value.is_empty());
-        // They become headers; a policy by its path can be called anything.
+        // Some stores reject empty metadata values.
+        let present = notes.into_iter().filter(|(_, value)| !value.is_empty());
+        // The values become HTTP headers, and a policy named after its path can contain any character.
         let plain = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
-        told.map(|(name, value)| (name.to_owned(), value.chars().map(plain).take(128).collect())).collect()
+        present.map(|(name, value)| (name.to_owned(), value.chars().map(plain).take(128).collect())).collect()
     }
 
-    /// Writes the report beside the publication. One that can't be written is no failure of the job.
-    async fn keep(&self, account: &Account) {
-        let objects = account.transcode.as_ref().map(|report| report.objects.as_slice()).unwrap_or_default();
+    /// Writes the report next to the publication. An error is logged and does not fail the job.
+    async fn write_report(&self, report: &JobReport) {
+        let objects = report.transcode.as_ref().map(|report| report.objects.as_slice()).unwrap_or_default();
         let beside = objects.iter().find(|object| object.key.ends_with(".m3u8")).or(objects.first());
         let Some(beside) = beside else { return };
         let written = async {
             let key =
                 Key::parse(&beside.key).and_then(|key| key.sibling("job-report.json")).map_err(PlanError::from)?;
-            let text = serde_json::to_vec_pretty(account).unwrap_or_default();
+            let text = serde_json::to_vec_pretty(report).unwrap_or_default();
             let meta = ObjectMeta::of_type("application/json");
-            self.host.stores.get(&beside.store)?.put(&key, Body::Bytes(text), &meta).await?;
+            self.environment.stores.get(&beside.store)?.put(&key, Body::Bytes(text), &meta).await?;
             Ok::<(), Failure>(())
         };
         if let Err(failure) = written.await {
@@ -385,7 +379,7 @@ impl Job<'_> {
     }
 }
 
-/// What a finished policy hands back, which must be JSON.
+/// Parses the output of a policy, which must be JSON.
 pub fn output_of(policy: &Policy, outcome: &WitOutcome) -> Result<serde_json::Value, PolicyError> {
     serde_json::from_str(&outcome.output).map_err(|error| PolicyError::BrokeContract {
         policy: policy.name().to_owned(),
@@ -394,8 +388,8 @@ pub fn output_of(policy: &Policy, outcome: &WitOutcome) -> Result<serde_json::Va
     })
 }
 
-/// Sends `failed` for a job that never began. The policy is told what there is to tell of it.
-pub async fn tell_refusal(
+/// Sends a `failed` webhook for a job that was refused before it started. The policy gets what is known of the job.
+pub async fn send_refusal(
     policy: &Policy,
     id: &str,
     media_id: &str,
@@ -414,7 +408,7 @@ pub async fn tell_refusal(
     send_failed(policy, &job, failure, webhooks, observer).await;
 }
 
-/// Sends `failed`. A policy that can't even say that it failed has nothing sent for it, and the log says so.
+/// Sends a `failed` webhook. If the policy can't write the message, nothing is sent and an error is logged.
 async fn send_failed(
     policy: &Policy,
     job: &types::Job,
@@ -429,11 +423,11 @@ async fn send_failed(
             if let Err(error) =
                 webhooks.send_outcome(&job.id, EventKind::Failed, message.body, scheme, &DeliveryEvents(observer)).await
             {
-                tracing::error!(job = job.id, %error, "the policy's message for a failed job can't be sent");
+                tracing::error!(job = job.id, %error, "the webhook for a failed job can't be sent");
             }
         }
         Err(error) => {
-            tracing::error!(job = job.id, %error, "no webhook was sent: the policy can't say that the job failed");
+            tracing::error!(job = job.id, %error, "no webhook was sent: the policy can't write a failed job's message");
         }
     }
 }

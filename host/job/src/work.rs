@@ -1,4 +1,5 @@
-//! Work directories: one for each attempt, gone when it ends, and found again when a killed worker could not remove it.
+//! Work directories. Each attempt has one, which is removed when the attempt ends. [`sweep`] removes those that a
+//! killed worker left behind.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -9,53 +10,49 @@ use rustix::fs::{FlockOperation, flock};
 
 const PREFIX: &str = "codex-job-";
 
-/// Held open and locked for as long as the directory is in use.
+/// A worker holds a lock on this file for as long as it uses the directory.
 const LOCK: &str = ".lock";
 
-/// A directory younger than this may not have its lock yet.
-const BEING_MADE: Duration = Duration::from_secs(60);
+/// A directory younger than this may not be locked yet.
+const LOCK_GRACE: Duration = Duration::from_secs(60);
 
-/// A directory could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("no work directory can be made in {}", root.display())]
-pub struct NoWorkDirectory {
+#[error("can't create a work directory in {}", root.display())]
+pub struct WorkDirectoryError {
     root: PathBuf,
     source: std::io::Error,
 }
 
-impl Fault for NoWorkDirectory {
+impl Fault for WorkDirectoryError {
     fn code(&self) -> &'static Code {
         &codes::host::WORK_DIRECTORY
     }
 }
 
-/// A directory of one attempt.
 #[derive(Debug)]
 pub struct WorkDirectory {
     folder: tempfile::TempDir,
-    /// The system lets go of the lock when the process ends, however it ends.
+    /// The kernel releases the lock when the process ends, even if it is killed.
     _lock: File,
 }
 
 impl WorkDirectory {
-    /// A new one.
-    pub fn make(root: &Path) -> Result<Self, NoWorkDirectory> {
-        let make = || {
+    pub fn create(root: &Path) -> Result<Self, WorkDirectoryError> {
+        let create = || {
             let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(root)?;
             let lock = File::create(folder.path().join(LOCK))?;
             flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
             Ok(Self { folder, _lock: lock })
         };
-        make().map_err(|source| NoWorkDirectory { root: root.to_owned(), source })
+        create().map_err(|source| WorkDirectoryError { root: root.to_owned(), source })
     }
 
-    /// Where it is.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
 }
 
-/// Removes the directories that nobody holds any more, and says how many there were.
+/// Removes the work directories that no process holds, and returns how many it removed.
 pub fn sweep(root: &Path) -> std::io::Result<usize> {
     let mut removed = 0;
     for entry in std::fs::read_dir(root)?.flatten() {
@@ -72,9 +69,9 @@ fn is_abandoned(folder: &Path) -> bool {
     match File::open(folder.join(LOCK)) {
         Ok(lock) => flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok(),
         Err(_) => {
-            let made = std::fs::metadata(folder).and_then(|found| found.modified());
-            let age = made.ok().and_then(|made| SystemTime::now().duration_since(made).ok());
-            folder.is_dir() && age.is_some_and(|age| age > BEING_MADE)
+            let modified = std::fs::metadata(folder).and_then(|found| found.modified());
+            let age = modified.ok().and_then(|modified| SystemTime::now().duration_since(modified).ok());
+            folder.is_dir() && age.is_some_and(|age| age > LOCK_GRACE)
         }
     }
 }
@@ -84,21 +81,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_a_killed_worker_left_is_removed() {
+    fn sweep_removes_only_directories_left_by_a_killed_worker() {
         let root = tempfile::tempdir().unwrap();
-        let held = WorkDirectory::make(root.path()).unwrap();
+        let held = WorkDirectory::create(root.path()).unwrap();
         let left = root.path().join("codex-job-left");
         std::fs::create_dir(&left).unwrap();
         std::fs::write(left.join(LOCK), "").unwrap();
         std::fs::write(left.join("input"), "half an upload").unwrap();
-        std::fs::create_dir(root.path().join("somebody-elses")).unwrap();
+        std::fs::create_dir(root.path().join("unrelated")).unwrap();
         assert_eq!(sweep(root.path()).unwrap(), 1);
-        assert!(held.path().is_dir() && !left.exists() && root.path().join("somebody-elses").is_dir());
+        assert!(held.path().is_dir() && !left.exists() && root.path().join("unrelated").is_dir());
     }
 
     #[test]
-    fn a_root_that_is_not_there_is_named() {
-        let error = WorkDirectory::make(Path::new("/nowhere/at all")).unwrap_err();
+    fn the_error_for_a_missing_root_names_it() {
+        let error = WorkDirectory::create(Path::new("/nowhere/at all")).unwrap_err();
         assert!(error.to_string().contains("/nowhere/at all"));
     }
 }

@@ -60,5 +60,5 @@ fn a_source_that_is_refused_is_told_with_its_code_and_what_is_wrong_with_its_pla
 
     std::fs::write(&probe, r#"{ "video": { "width": 320, "hight": 180 } }"#).unwrap();
     let told = policy(&["explain", "--media", shown(&probe)]).ends_with(2);
-    assert!(told.stderr.contains("media.video.hight: this field is not known; known are codec, width, height"));
+    assert!(told.stderr.contains("media.video.hight: unknown field; expected one of codec, width, height"));
 }

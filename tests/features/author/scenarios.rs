@@ -53,8 +53,8 @@ expect:
         r#"keys.mezzanine: expected "media:x/y", got "archive:creator-1/mezzanine/media-1/mezzanine.mp4""#,
         r#"plan.outputs[0].hls.container: expected "fmp4", got "ts""#,
         r#"plan.outputs[1]: expected "waveform", got ["hls","file","clip","still","loudness"]"#,
-        "calls[0]: `storage.put` was not called after the beginning; called were job.settings",
-        "calls[1]: no `webhook.deliver` after the beginning is as expected; the nearest differs:",
+        "calls[0]: `storage.put` was not called after the beginning; calls made: job.settings",
+        "calls[1]: no `webhook.deliver` after the beginning matches; the nearest differs:",
         r#"calls[1].with.event: expected "progress", got "completed""#,
         "never: `job.settings` was called",
         r#"payload.status: expected "done", got "completed""#,
@@ -89,12 +89,7 @@ fn a_scenario_that_can_not_be_run_lists_what_is_known() {
     std::fs::write(folder.path().join("odd.yaml"), "expects: {}").unwrap();
     std::fs::write(folder.path().join("torn.yaml"), "expect: {").unwrap();
     let told = policy(&["test", shown(folder.path())]).ends_with(2);
-    told.says(&[
-        "ERROR  odd",
-        "expects: this field is not known; known are about, job, media",
-        "ERROR  torn",
-        "not YAML",
-    ]);
+    told.says(&["ERROR  odd", "expects: unknown field; expected one of about, job, media", "ERROR  torn", "not YAML"]);
     policy(&["test", "/nowhere"]).ends_with(2);
 }
 

@@ -146,6 +146,6 @@ fn what_a_worker_would_not_take_is_not_shipped_and_a_step_that_fails_half_way_ch
     assert!(operator.activate(2, &["--canary", "5"]).log.contains("policy.manifest"));
     let mended = operator.activate(2, &[]);
     done(&mended);
-    assert!(mended.log.contains("what is there is replaced"), "{}", mended.log);
+    assert!(mended.log.contains("the existing manifest is unreadable and is replaced"), "{}", mended.log);
     assert_eq!(operator.versions(), [json!("2"), Value::Null, Value::Null]);
 }

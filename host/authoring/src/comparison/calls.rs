@@ -1,4 +1,4 @@
-//! Which calls came, went, and changed.
+//! Compares the host calls of two runs.
 
 use std::fmt;
 
@@ -8,27 +8,25 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 use crate::recording::CallRecord;
 use crate::rehearsal::compare::{Difference, differences};
 
-/// Calls that say when something was asked and not what was decided.
-const OF_TIME: [&str; 2] = ["transcode.progress", "job.cancelled"];
+/// Calls that depend on timing and not on decisions.
+const TIMING_CALLS: [&str; 2] = ["transcode.progress", "job.cancelled"];
 
-/// A call that is not as it was.
+/// A difference between the calls of two runs.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CallChange {
-    /// It is not made any more.
+    /// The call is no longer made.
     Gone(CallRecord),
-    /// It was not made before.
+    /// The call was not made before.
     New(CallRecord),
-    /// It is made with other arguments.
+    /// The call is made with other arguments.
     Changed {
-        /// Its name.
+        /// The call's name in the contract.
         call: String,
-        /// In what.
         differences: Vec<Difference>,
     },
 }
 
 impl CallChange {
-    /// As programs read it.
     pub(super) fn to_json(&self) -> Value {
         match self {
             Self::Gone(record) => json!({ "call": record.call, "change": "gone", "with": record.arguments }),
@@ -58,10 +56,10 @@ impl fmt::Display for CallChange {
     }
 }
 
-/// Lays the calls of two runs beside each other.
+/// Aligns the calls of two runs, as diff does with lines.
 pub fn changed_calls(was: &[CallRecord], now: &[CallRecord]) -> Vec<CallChange> {
     let timeless = |calls: &[CallRecord]| -> Vec<CallRecord> {
-        calls.iter().filter(|record| !OF_TIME.contains(&record.call.as_str())).cloned().collect()
+        calls.iter().filter(|record| !TIMING_CALLS.contains(&record.call.as_str())).cloned().collect()
     };
     let (was, now) = (timeless(was), timeless(now));
     let keys = |calls: &[CallRecord]| -> Vec<String> { calls.iter().map(key).collect() };
@@ -79,7 +77,7 @@ pub fn changed_calls(was: &[CallRecord], now: &[CallRecord]) -> Vec<CallChange> 
     changes
 }
 
-/// What makes two calls the same. What a plan and a message say is compared by itself.
+/// Calls with the same key are aligned. The key leaves out plans and messages, which are compared separately.
 fn key(record: &CallRecord) -> String {
     match record.call.as_str() {
         "transcode.start" => record.call.clone(),
@@ -88,18 +86,18 @@ fn key(record: &CallRecord) -> String {
     }
 }
 
-/// Messages on the way are part of no decision, so their differences are told here.
+/// Progress messages are part of no decision, so they are compared here.
 fn changed(was: &CallRecord, now: &CallRecord) -> Option<CallChange> {
     let is_progress = was.arguments.get("event").and_then(Value::as_str) == Some("progress");
     if was.arguments == now.arguments || !is_progress {
         return None;
     }
-    let differences = differences("", &readable(&was.arguments), &readable(&now.arguments));
+    let differences = differences("", &with_parsed_body(&was.arguments), &with_parsed_body(&now.arguments));
     Some(CallChange::Changed { call: was.call.clone(), differences })
 }
 
-/// A message's body as what it says.
-fn readable(arguments: &Value) -> Value {
+/// Parses the body of a message.
+fn with_parsed_body(arguments: &Value) -> Value {
     let mut arguments = arguments.clone();
     if let Some(body) = arguments.pointer_mut("/message/body")
         && let Some(said) = body.as_str().and_then(|text| serde_json::from_str(text).ok())
@@ -118,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_and_goes_is_told_and_time_is_not() {
+    fn new_and_gone_calls_are_reported_and_timing_calls_are_ignored() {
         let step = |step: &str| call("job.progress", json!({ "step": step, "percent": 1 }));
         let progress = || call("transcode.progress", json!({}));
         let was = [step("a"), progress(), progress(), step("b"), call("transcode.start", json!({ "plan": 1 }))];
@@ -128,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_on_the_way_are_compared_by_what_they_say() {
+    fn progress_messages_are_compared_by_their_parsed_bodies() {
         let message = |percent: u32| {
             let body = json!({ "percent": percent }).to_string();
             call("webhook.deliver", json!({ "event": "progress", "message": { "body": body } }))

@@ -1,34 +1,32 @@
-//! What another policy would do with a job that was recorded.
+//! Compares what two policies do with the same job.
 
 mod calls;
-mod scene;
+mod setup;
 
 pub use calls::{CallChange, changed_calls};
-pub use scene::scene_of;
 use serde_json::{Value, json};
+pub use setup::setup_of;
 
 use crate::recording::CallRecord;
 use crate::rehearsal::Decisions;
 use crate::rehearsal::compare::{Difference, differences};
 
-/// What is compared, in the order in which it is told.
+/// What is compared, in the order of the output.
 pub const PARTS: [&str; 6] = ["ladder", "keys", "plan", "payload", "outcome", "calls"];
 
-/// What differs between two ways in which a job went.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Comparison {
-    /// Of the decisions, those that differ, by their names.
+    /// The decisions that differ, by name.
     pub decisions: Vec<(&'static str, Vec<Difference>)>,
-    /// Of the calls, those that differ.
+    /// The calls that differ.
     pub calls: Vec<CallChange>,
-    /// The code and the message of a failure that was not there before.
+    /// Code and message if only the new run fails.
     pub fails: Option<(String, String)>,
-    /// Whether a failure is no longer there.
+    /// Whether only the old run fails.
     pub recovers: bool,
 }
 
 impl Comparison {
-    /// Compares what was with what is now.
     pub fn of(was: (&Decisions, &[CallRecord]), now: (&Decisions, &[CallRecord])) -> Self {
         let (before, after) = (was.0.parts(), now.0.parts());
         let parts = before.iter().zip(&after).map(|((name, was), (_, now))| (*name, differences("", was, now)));
@@ -43,22 +41,20 @@ impl Comparison {
         }
     }
 
-    /// The names of what differs.
+    /// The names of the parts that differ.
     pub fn changed(&self) -> Vec<&'static str> {
         let calls = (!self.calls.is_empty()).then_some("calls");
         self.decisions.iter().map(|(name, _)| *name).chain(calls).collect()
     }
 
-    /// The first difference of a part, on one line.
-    pub fn example(&self, part: &str, show: impl Fn(&Difference) -> String) -> Option<String> {
+    pub fn example(&self, part: &str, format: impl Fn(&Difference) -> String) -> Option<String> {
         if part == "calls" {
             return self.calls.first().map(ToString::to_string);
         }
         let (_, differences) = self.decisions.iter().find(|(name, _)| *name == part)?;
-        differences.first().map(show)
+        differences.first().map(format)
     }
 
-    /// As programs read it.
     pub fn to_json(&self) -> Value {
         let mut changes: serde_json::Map<String, Value> = self
             .decisions
@@ -72,7 +68,7 @@ impl Comparison {
     }
 }
 
-/// A difference as programs read it.
+/// A difference as JSON.
 pub fn was_and_now(difference: &Difference) -> Value {
     json!({ "path": difference.path, "was": difference.expected, "now": difference.got })
 }

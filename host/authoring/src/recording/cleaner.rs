@@ -1,53 +1,52 @@
-//! What is taken out before anything is written down.
+//! Removes secrets and URLs from recordings.
 
 use fault::redact::{MARK, Redactor};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-/// What stands in place of every address. It is one itself, so that a policy which wants an address in its settings still
-/// gets one, and it leads nowhere: the ending is reserved for that (RFC 2606).
+/// Replaces every URL. It is a URL itself, so that settings which must have one stay valid, and it resolves nowhere:
+/// the `.invalid` domain is reserved (RFC 2606).
 pub const LEFT_OUT_URL: &str = "https://left-out.invalid";
 
-/// Longest text that is kept as it is, in bytes. A message to the platform has some hundred.
+/// Longest string that is recorded as it is, in bytes. A message to the platform has a few hundred.
 const MAX_TEXT: usize = 64 * 1024;
 
-/// Parts of the names of settings whose values nobody may see.
-const SECRETIVE: [&str; 6] = ["secret", "token", "password", "passphrase", "credential", "apikey"];
+/// Settings whose names contain one of these are secret.
+const SECRET_NAMES: [&str; 6] = ["secret", "token", "password", "passphrase", "credential", "apikey"];
 
-/// Takes secrets and addresses out of what is written down. Cleaning twice changes nothing.
+/// Removes secrets and URLs from values. Cleaning a value twice is the same as cleaning it once.
 #[derive(Clone, Debug)]
 pub struct Cleaner {
-    /// None for one that leaves everything as it is.
+    /// None for a cleaner that changes nothing.
     redactor: Option<Redactor>,
 }
 
 impl Default for Cleaner {
-    /// Knows no secret but those that settings have by their names.
+    /// Knows only the secrets that it recognises by the names of settings.
     fn default() -> Self {
         Self::new(Redactor::default())
     }
 }
 
 impl Cleaner {
-    /// Knows the secrets of this process.
+    /// Also knows the redactor's secrets.
     pub fn new(redactor: Redactor) -> Self {
         Self { redactor: Some(redactor) }
     }
 
-    /// Leaves everything as it is: for jobs that are made up.
+    /// Changes nothing: for jobs that are made up, as in scenarios.
     pub fn nothing() -> Self {
         Self { redactor: None }
     }
 
-    /// Takes note of the settings of a policy that are secret by their names, so that they are found wherever they are
-    /// repeated.
+    /// Registers the values of settings with secret names, so that they are removed wherever they appear.
     pub fn learn(&self, settings: &Value) {
         let Some(redactor) = &self.redactor else { return };
         match settings {
             Value::Object(fields) => {
                 for (name, value) in fields {
                     match value {
-                        Value::String(text) if is_secretive(name) => {
+                        Value::String(text) if is_secret_name(name) => {
                             redactor.register(text);
                         }
                         other => self.learn(other),
@@ -59,7 +58,6 @@ impl Cleaner {
         }
     }
 
-    /// The same value without them.
     pub fn clean(&self, value: Value) -> Value {
         match &self.redactor {
             Some(redactor) => clean(redactor, value),
@@ -79,8 +77,8 @@ fn clean(redactor: &Redactor, value: Value) -> Value {
 
 fn clean_field(redactor: &Redactor, (name, value): (String, Value)) -> (String, Value) {
     match value {
-        // Also one that is too short to be looked for elsewhere.
-        Value::String(text) if is_secretive(&name) && !text.is_empty() => (name, MARK.into()),
+        // This includes values that are too short to be searched for elsewhere.
+        Value::String(text) if is_secret_name(&name) && !text.is_empty() => (name, MARK.into()),
         other => (clean_text(redactor, &name), clean(redactor, other)),
     }
 }
@@ -93,15 +91,15 @@ fn clean_text(redactor: &Redactor, text: &str) -> String {
     format!("(left out: {} bytes, sha256 {})", text.len(), hex::encode(Sha256::digest(&text)))
 }
 
-fn is_secretive(name: &str) -> bool {
+fn is_secret_name(name: &str) -> bool {
     let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    SECRETIVE.iter().any(|part| plain.contains(part))
+    SECRET_NAMES.iter().any(|part| plain.contains(part))
 }
 
-/// How an address goes on after its scheme, as it is and as some JSON writers have it.
+/// What follows a URL's scheme, plain and with the escaped slashes that some JSON writers use.
 const MARKS: [&str; 2] = ["://", r":\/\/"];
 
-/// The text with [`LEFT_OUT_URL`] for every address in it.
+/// Replaces every URL in a text with [`LEFT_OUT_URL`].
 fn without_urls(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
@@ -110,12 +108,12 @@ fn without_urls(text: &str) -> String {
         let scheme = before.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
         let address = after.strip_prefix(mark).unwrap_or(after);
         let end = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'' | '<' | '>' | '`');
-        // A backslash begins an escape, unless it only guards a slash.
+        // A backslash ends the URL, because it begins a JSON escape; an escaped slash does not.
         let mut length = address.len();
         let mut characters = address.char_indices().peekable();
         while let Some((at, character)) = characters.next() {
-            let guards = character == '\\' && characters.peek().is_some_and(|(_, next)| *next == '/');
-            if end(character) || character == '\\' && !guards {
+            let escapes_slash = character == '\\' && characters.peek().is_some_and(|(_, next)| *next == '/');
+            if end(character) || character == '\\' && !escapes_slash {
                 length = at;
                 break;
             }
@@ -124,7 +122,7 @@ fn without_urls(text: &str) -> String {
         clean.push_str(if scheme.len() == before.len() { mark } else { LEFT_OUT_URL });
         let (address, behind) = address.split_at(length);
         if scheme.len() == before.len() {
-            // Nothing before it that could be a scheme.
+            // There is no scheme, so this is not a URL.
             clean.push_str(address);
         }
         rest = behind;
@@ -140,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_left_out_wherever_they_stand() {
+    fn urls_are_replaced_anywhere_in_a_text() {
         for (text, expected) in [
             ("see https://u:p@h.example/a?b=c#d for more", "see https://left-out.invalid for more"),
             (
@@ -158,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_left_out_by_value_and_by_name() {
+    fn secrets_are_removed_by_value_and_by_name() {
         let redactor = Redactor::default();
         redactor.register("of-the-process");
         let cleaner = Cleaner::new(redactor);
@@ -172,10 +170,10 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_told_by_its_digest() {
+    fn a_long_text_is_replaced_by_its_digest() {
         let cleaned = Cleaner::default().clean(json!("x".repeat(MAX_TEXT + 1)));
-        let told = cleaned.as_str().unwrap();
-        assert!(told.starts_with("(left out: 65537 bytes, sha256 ") && told.len() < 120, "{told}");
+        let text = cleaned.as_str().unwrap();
+        assert!(text.starts_with("(left out: 65537 bytes, sha256 ") && text.len() < 120, "{text}");
         assert_eq!(Cleaner::default().clean(cleaned.clone()), cleaned);
     }
 }

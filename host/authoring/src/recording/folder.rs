@@ -1,4 +1,4 @@
-//! The folder that recordings are written to.
+//! The folder of recordings: one file per job.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,13 +15,12 @@ use serde_json::Value;
 
 use super::{Cleaner, Recorder, Recording, RecordingError};
 
-/// What the names of recordings end with.
-const ENDING: &str = ".recording.json";
+/// Suffix of recordings.
+const SUFFIX: &str = ".recording.json";
 
-/// Most recordings that a folder keeps; the oldest go first. A usual one has 20 KB, the largest some 10 MB.
+/// Most recordings in a folder; beyond that the oldest are deleted. A typical one has 20 KB, the largest about 10 MB.
 const MAX_KEPT: usize = 1_000;
 
-/// Where jobs are recorded.
 #[derive(Clone, Debug)]
 pub struct RecordingFolder {
     folder: Arc<Path>,
@@ -29,32 +28,32 @@ pub struct RecordingFolder {
 }
 
 impl RecordingFolder {
-    /// In this folder, which is made where it is missing. What the redactor knows is left out.
+    /// Creates the folder if it is missing. The redactor's secrets are removed from all recordings.
     pub fn open(folder: &Path, redactor: Redactor) -> Result<Self, RecordingError> {
         std::fs::create_dir_all(folder)
             .map_err(|source| RecordingError::Io { file: folder.display().to_string(), source })?;
         Ok(Self { folder: folder.into(), redactor })
     }
 
-    /// Writes a recording, whole or not at all, in place of an earlier one of the same job.
-    pub async fn keep(&self, recording: Recording) -> Result<PathBuf, RecordingError> {
+    /// Writes a recording atomically. It replaces an earlier one of the same job.
+    pub async fn save(&self, recording: Recording) -> Result<PathBuf, RecordingError> {
         let folder = Arc::clone(&self.folder);
-        let file = folder.join(format!("{}{ENDING}", recording.job.id));
-        let shown = file.display().to_string();
+        let file = folder.join(format!("{}{SUFFIX}", recording.job.id));
+        let name = file.display().to_string();
         let write = move || -> std::io::Result<PathBuf> {
             let mut text = serde_json::to_vec_pretty(&recording.to_json())?;
             text.push(b'\n');
             let mut unfinished = tempfile::NamedTempFile::new_in(&folder)?;
             unfinished.write_all(&text)?;
             unfinished.persist(&file)?;
-            forget_the_oldest(&folder)?;
+            delete_oldest(&folder)?;
             Ok(file)
         };
         let written = tokio::task::spawn_blocking(write).await.unwrap_or_else(|lost| Err(std::io::Error::other(lost)));
-        written.map_err(|source| RecordingError::Io { file: shown, source })
+        written.map_err(|source| RecordingError::Io { file: name, source })
     }
 
-    /// The recordings in a folder, or this one file.
+    /// The recordings in a folder. A file is returned as it is.
     pub fn list(path: &Path) -> Result<Vec<PathBuf>, RecordingError> {
         let failed = |source| RecordingError::Io { file: path.display().to_string(), source };
         if !path.is_dir() {
@@ -63,7 +62,7 @@ impl RecordingFolder {
         }
         let entries = std::fs::read_dir(path).map_err(failed)?;
         let mut files: Vec<PathBuf> =
-            entries.flatten().map(|entry| entry.path()).filter(|path| is_ours(path)).collect();
+            entries.flatten().map(|entry| entry.path()).filter(|path| is_recording(path)).collect();
         files.sort();
         Ok(files)
     }
@@ -77,7 +76,6 @@ impl JobRecorder for RecordingFolder {
     }
 }
 
-/// One job, with the folder that its recording goes to.
 struct RecordedJob {
     folder: RecordingFolder,
     recorder: Recorder,
@@ -95,28 +93,28 @@ impl CallRecorder for RecordedJob {
 
 #[async_trait]
 impl JobRecording for RecordedJob {
-    fn attempt(&self) {
-        self.recorder.begin();
+    fn begin_attempt(&self) {
+        self.recorder.begin_attempt();
     }
 
-    async fn keep(
+    async fn save(
         &self,
         policy: &Policy,
         context: RecordingContext<'_>,
         outcome: &Result<Value, Failure>,
     ) -> Result<PathBuf, Failure> {
         let recording = Recording::of(policy, context, &self.recorder, outcome).await;
-        Ok(self.folder.keep(recording).await?)
+        Ok(self.folder.save(recording).await?)
     }
 }
 
-fn is_ours(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(ENDING))
+fn is_recording(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(SUFFIX))
 }
 
-fn forget_the_oldest(folder: &Path) -> std::io::Result<()> {
+fn delete_oldest(folder: &Path) -> std::io::Result<()> {
     let files: Vec<PathBuf> =
-        std::fs::read_dir(folder)?.flatten().map(|entry| entry.path()).filter(|path| is_ours(path)).collect();
+        std::fs::read_dir(folder)?.flatten().map(|entry| entry.path()).filter(|path| is_recording(path)).collect();
     let Some(over) = files.len().checked_sub(MAX_KEPT).filter(|over| *over > 0) else { return Ok(()) };
     let age = |path: PathBuf| Some((std::fs::metadata(&path).ok()?.modified().ok()?, path));
     let mut kept: Vec<(SystemTime, PathBuf)> = files.into_iter().filter_map(age).collect();

@@ -1,7 +1,7 @@
-//! What a job saw and did, written down so that another policy can be tried on it later.
+//! Recordings of jobs, for trying another policy on the same job later.
 //!
-//! A recording has every call of the host with its answer, and what the policy's pure functions decide about the same
-//! source. It has no secret and no address: see [`Cleaner`].
+//! A recording has every host call with its answer, and the results of the policy's pure functions for the same source.
+//! It contains no secrets and no URLs: see [`Cleaner`].
 
 mod cleaner;
 mod folder;
@@ -19,45 +19,42 @@ pub use folder::RecordingFolder;
 use job::RecordingContext;
 use policy::Policy;
 pub use policy::fingerprint;
-pub use recorder::{Heard, Recorder};
+pub use recorder::{RecordedCalls, Recorder};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::rehearsal::{Decisions, Inputs};
 
-/// The version of the format that is written and read.
+/// Version of the file format.
 pub const VERSION: u32 = 1;
 
-/// Largest recording that is read, in bytes; twice what a recorder keeps.
+/// Largest recording that is read, in bytes: well above what a recorder writes.
 const MAX_BYTES: u64 = 32 << 20;
 
-/// A call of a host function.
+/// A host call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CallRecord {
-    /// Its name in the contract: `storage.put`.
+    /// The call's name in the contract, such as `storage.put`.
     pub call: String,
-    /// By the names of the parameters. A handle is not among them.
+    /// By parameter name, without handles.
     #[serde(default)]
     pub arguments: Value,
-    /// What the policy was answered; `{"ok": ...}` or `{"err": ...}` where it can fail.
+    /// What the call returned: `{"ok": ...}` or `{"err": ...}` for a call that can fail.
     #[serde(default)]
     pub answer: Value,
 }
 
-/// Which policy a job ran under.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyIdentity {
-    /// What operators know it by.
     pub name: String,
-    /// Its author's version of it; empty where nobody said.
+    /// Empty if the policy has no version.
     #[serde(default)]
     pub version: String,
-    /// The sha256 of its bytes, in hex.
+    /// SHA-256 of the policy's bytes, in hex.
     pub digest: String,
 }
 
 impl PolicyIdentity {
-    /// Of a loaded policy.
     pub fn of(policy: &Policy) -> Self {
         Self {
             name: policy.name().to_owned(),
@@ -67,57 +64,44 @@ impl PolicyIdentity {
     }
 }
 
-/// One job, as it was.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recording {
-    /// The version of this format.
+    /// Version of the file format.
     pub recording: u32,
-    /// The version of the program that wrote it.
+    /// Version of the program that wrote it.
     pub host: String,
-    /// Who decided.
+    /// The policy that the job ran under.
     pub policy: PolicyIdentity,
-    /// The environment's settings for the policy.
     pub settings: Value,
-    /// The job.
     pub job: Job,
-    /// The stores that the policy could write to.
+    /// The stores that the policy may write to.
     pub stores: Vec<String>,
-    /// The encoders that were proven, the fastest first.
+    /// The encoders that passed the startup check, fastest first.
     pub encoders: Vec<VideoEncoder>,
-    /// The graphics processors.
+    /// The GPUs.
     #[serde(default)]
     pub devices: Vec<Device>,
-    /// What was in the source; none where it was never opened.
+    /// The probed source; none if the policy never opened it.
     #[serde(default)]
     pub media_info: Option<MediaInfo>,
-    /// How often the job was tried; the calls are those of the last attempt.
+    /// Number of attempts. The calls are those of the last one.
     pub attempts: u32,
-    /// The calls of the host, in their order.
+    /// The host calls in order.
     pub calls: Vec<CallRecord>,
-    /// How many calls were left out, because there were too many.
+    /// Number of calls that were not recorded because there were too many.
     #[serde(default)]
     pub calls_left_out: u64,
-    /// What the policy decided.
     pub decisions: Decisions,
 }
 
-/// Why a recording can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
-    /// It can't be read from the disk, or not be written to it.
-    #[error("the recording {file} can't be used")]
-    Io {
-        /// Which.
-        file: String,
-        /// The system's answer.
-        source: std::io::Error,
-    },
-    /// It is not what the format says.
-    #[error("{file} is no recording that this program can read: {reason}")]
+    #[error("the recording {file} can't be read or written")]
+    Io { file: String, source: std::io::Error },
+    #[error("{file} is not a recording that this program can read: {reason}")]
     Unreadable {
-        /// Which.
         file: String,
-        /// What is wrong, and where.
+        /// What is wrong, and where in the file.
         reason: String,
     },
 }
@@ -132,7 +116,8 @@ impl Fault for RecordingError {
 }
 
 impl Recording {
-    /// Of a job that has ended. The policy's pure functions are asked now: they answer the same as in the job.
+    /// The recording of a job that has ended. The policy's pure functions are called now; being pure, they return what
+    /// they returned during the job.
     pub async fn of(
         policy: &Policy,
         context: RecordingContext<'_>,
@@ -141,7 +126,7 @@ impl Recording {
     ) -> Self {
         let RecordingContext { job, stores, tools, attempts } = context;
         let encoders: Vec<VideoEncoder> = tools.proof.processors().into_iter().map(convert::encoder).collect();
-        let Heard { calls, left_out, media_info, .. } = recorder.taken();
+        let RecordedCalls { calls, left_out, media_info, .. } = recorder.recorded_calls();
         let cleaner = recorder.cleaner();
         let inputs = Inputs { job: &job, media_info: media_info.as_ref(), encoders: &encoders };
         let decisions = Decisions::of(policy, inputs, &calls, outcome).await.cleaned(cleaner);
@@ -163,28 +148,28 @@ impl Recording {
         }
     }
 
-    /// Reads one.
     pub fn read(path: &Path) -> Result<Self, RecordingError> {
         let file = path.display().to_string();
         let io = |source| RecordingError::Io { file: file.clone(), source };
         let unreadable = |reason: String| RecordingError::Unreadable { file: file.clone(), reason };
         let bytes = std::fs::metadata(path).map_err(io)?.len();
         if bytes > MAX_BYTES {
-            return Err(unreadable(format!("it has {bytes} bytes; {MAX_BYTES} are the most")));
+            return Err(unreadable(format!("it has {bytes} bytes; at most {MAX_BYTES} are allowed")));
         }
         let text = std::fs::read_to_string(path).map_err(io)?;
         let value: Value = serde_json::from_str(&text).map_err(|error| unreadable(format!("not JSON ({error})")))?;
         match value.get("recording").and_then(Value::as_u64) {
             Some(version) if version == u64::from(VERSION) => {}
             Some(version) => {
-                return Err(unreadable(format!("it has version {version} of the format; version {VERSION} is read")));
+                return Err(unreadable(format!(
+                    "its format version is {version}; this program reads version {VERSION}"
+                )));
             }
-            None => return Err(unreadable("it does not say the version of its format in `recording`".to_owned())),
+            None => return Err(unreadable("the field `recording`, with the format version, is missing".to_owned())),
         }
         json::from_value("", value).map_err(|error| unreadable(error.to_string()))
     }
 
-    /// As it is written.
     pub fn to_json(&self) -> Value {
         json::to_value(self)
     }

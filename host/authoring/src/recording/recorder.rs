@@ -1,4 +1,4 @@
-//! Listens to a job while it runs.
+//! Records the host calls of a running job.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -8,66 +8,63 @@ use serde_json::Value;
 
 use super::{CallRecord, Cleaner};
 
-/// Most calls that are kept. The default policy makes some thirty; one that is near its limit is told by its count.
+/// Most calls that are recorded. The default policy makes about thirty. Further calls are only counted.
 const MAX_CALLS: usize = 5_000;
 
-/// Most bytes of calls that are kept.
+/// Most bytes of calls that are recorded.
 const MAX_BYTES: usize = 8 << 20;
 
-/// What one job does, as it does it.
 #[derive(Debug, Default)]
 pub struct Recorder {
     cleaner: Cleaner,
-    heard: Mutex<Heard>,
+    recorded: Mutex<RecordedCalls>,
 }
 
-/// What was heard of an attempt.
+/// What was recorded of an attempt.
 #[derive(Clone, Debug, Default)]
-pub struct Heard {
-    /// The calls that were kept, in their order.
+pub struct RecordedCalls {
+    /// The recorded calls in order.
     pub calls: Vec<CallRecord>,
-    /// How many were not.
+    /// Number of calls that were not recorded.
     pub left_out: u64,
-    /// What was in the source.
+    /// The probed source.
     pub media_info: Option<MediaInfo>,
     bytes: usize,
 }
 
 impl Recorder {
-    /// One that takes out what this cleaner knows.
+    /// A recorder that cleans everything with `cleaner`.
     pub fn new(cleaner: Cleaner) -> Self {
-        Self { cleaner, heard: Mutex::default() }
+        Self { cleaner, recorded: Mutex::default() }
     }
 
-    /// Takes out what nobody may see.
     pub fn cleaner(&self) -> &Cleaner {
         &self.cleaner
     }
 
-    /// Another attempt of the job begins: what the last one did is forgotten.
-    pub fn begin(&self) {
-        *self.heard() = Heard::default();
+    /// Discards what the previous attempt recorded.
+    pub fn begin_attempt(&self) {
+        *self.lock() = RecordedCalls::default();
     }
 
-    /// What was heard so far.
-    pub fn taken(&self) -> Heard {
-        self.heard().clone()
+    pub fn recorded_calls(&self) -> RecordedCalls {
+        self.lock().clone()
     }
 
-    fn heard(&self) -> MutexGuard<'_, Heard> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, RecordedCalls> {
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl CallRecorder for Recorder {
     fn media(&self, info: MediaInfo) {
-        self.heard().media_info = Some(info);
+        self.lock().media_info = Some(info);
     }
 
     fn call(&self, call: &'static str, arguments: Value, answer: Value) {
-        let mut heard = self.heard();
-        if heard.calls.len() >= MAX_CALLS || heard.bytes >= MAX_BYTES {
-            heard.left_out += 1;
+        let mut recorded = self.lock();
+        if recorded.calls.len() >= MAX_CALLS || recorded.bytes >= MAX_BYTES {
+            recorded.left_out += 1;
             return;
         }
         let record = CallRecord {
@@ -75,12 +72,12 @@ impl CallRecorder for Recorder {
             arguments: self.cleaner.clean(arguments),
             answer: self.cleaner.clean(answer),
         };
-        heard.bytes += size(&record.arguments) + size(&record.answer);
-        heard.calls.push(record);
+        recorded.bytes += size(&record.arguments) + size(&record.answer);
+        recorded.calls.push(record);
     }
 }
 
-/// About how many bytes it is written with.
+/// Approximate size of a value as JSON text.
 fn size(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len() + 2,
@@ -97,16 +94,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_flood_of_calls_leaves_is_bounded_and_counted() {
+    fn a_flood_of_calls_is_bounded_and_counted() {
         let recorder = Recorder::default();
         for _ in 0..MAX_CALLS + 3 {
             recorder.call("log.write", json!({}), Value::Null);
         }
-        assert_eq!((recorder.taken().calls.len(), recorder.taken().left_out), (MAX_CALLS, 3));
-        recorder.begin();
+        assert_eq!((recorder.recorded_calls().calls.len(), recorder.recorded_calls().left_out), (MAX_CALLS, 3));
+        recorder.begin_attempt();
         for _ in 0..MAX_BYTES / 50_000 + 10 {
             recorder.call("log.write", json!({ "message": "x".repeat(50_000) }), Value::Null);
         }
-        assert!(recorder.taken().left_out > 5);
+        assert!(recorder.recorded_calls().left_out > 5);
     }
 }

@@ -1,4 +1,4 @@
-//! What the host answers where a script says so.
+//! Scripted answers to host calls.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::compare;
 
-/// The calls that a script can answer. All others have only one answer, or one that the host works out.
+/// The calls that a script can answer. The others have one fixed answer, or one that the host computes.
 pub const SCRIPTABLE: [&str; 8] = [
     "media.open",
     "transcode.progress",
@@ -23,20 +23,19 @@ pub const SCRIPTABLE: [&str; 8] = [
     "webhook.deliver",
 ];
 
-/// An answer to a call.
+/// A scripted answer to a call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
-    /// The call by its name in the contract.
+    /// The call's name in the contract.
     pub call: String,
-    /// The arguments that it is for; those that are not named may be any.
+    /// The arguments that it applies to. Arguments that are not named match anything.
     pub with: Value,
-    /// What is answered.
     pub answer: Value,
-    /// How often; none for as often as it is asked.
+    /// How many calls it answers; none for any number.
     pub times: Option<u32>,
 }
 
-/// Whether this can be the answer to a call.
+/// Checks that `answer` has the type that the contract gives the call's result.
 pub fn check_answer(call: &str, answer: &Value) -> Result<(), JsonError> {
     let answer = answer.clone();
     match call {
@@ -49,7 +48,7 @@ pub fn check_answer(call: &str, answer: &Value) -> Result<(), JsonError> {
     }
 }
 
-/// The answers that are left.
+/// The answers that are not used up.
 #[derive(Debug, Default)]
 pub(super) struct Answers(Mutex<Vec<Answer>>);
 
@@ -58,13 +57,13 @@ impl Answers {
         Self(Mutex::new(answers))
     }
 
-    /// The first answer that fits, used up where it is.
+    /// The first answer that matches the call. One with a count is used up.
     pub(super) fn take(&self, call: &str, arguments: &Value) -> Option<Value> {
         let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let fits = |answer: &&mut Answer| {
+        let matches = |answer: &&mut Answer| {
             answer.call == call && answer.times != Some(0) && compare::covers(&answer.with, arguments)
         };
-        let found = answers.iter_mut().find(fits)?;
+        let found = answers.iter_mut().find(matches)?;
         found.times = found.times.map(|times| times - 1);
         Some(found.answer.clone())
     }
@@ -77,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_answer_that_fits_is_taken_until_it_is_used_up() {
+    fn the_first_matching_answer_is_used_until_its_count_is_spent() {
         let answer = |with: Value, answer: u32, times| Answer {
             call: "storage.head".into(),
             with,
@@ -98,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_can_not_be_is_told() {
+    fn an_answer_of_the_wrong_type_is_an_error_with_its_path() {
         assert!(check_answer("webhook.deliver", &json!({ "ok": { "delivered": false, "attempts": 3 } })).is_ok());
         assert!(check_answer("job.cancelled", &json!(true)).is_ok());
         let error = check_answer("webhook.deliver", &json!({ "ok": { "delivered": "no", "attempts": 3 } }));

@@ -1,10 +1,9 @@
-//! Assets as text: `master-playlist`, `rung-playlist(720p)`.
+//! Names of assets as text: `master-playlist`, `rung-playlist(720p)`.
 
 use contract::json::{JsonError, from_value, to_value};
 use contract::v0_1::layout::Asset;
 use serde_json::{Value, json};
 
-/// An asset as it is told.
 pub fn asset_name(asset: &Asset) -> String {
     match to_value(asset) {
         Value::String(name) => name,
@@ -17,7 +16,7 @@ pub fn asset_name(asset: &Asset) -> String {
     }
 }
 
-/// And back.
+/// The inverse of [`asset_name`].
 pub fn parse_asset(text: &str) -> Result<Asset, JsonError> {
     let value = match text.strip_suffix(')').and_then(|text| text.split_once('(')) {
         Some((name, of)) => json!({ name: of }),
@@ -31,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn assets_are_told_as_the_contract_names_them() {
+    fn asset_names_are_the_contracts_and_parse_back() {
         for text in ["master-playlist", "rung-playlist(720p)", "still(default)", "mezzanine"] {
             assert_eq!(asset_name(&parse_asset(text).unwrap()), text);
         }

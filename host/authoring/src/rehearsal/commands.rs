@@ -1,4 +1,4 @@
-//! The processes that a plan would be carried out with, without starting any.
+//! The ffmpeg processes that would execute a plan. None is started.
 
 use media::command::Arguments;
 use media::encoder::Processor;
@@ -8,17 +8,15 @@ use media::loudness::{self, Measure};
 use media::plan::{Output, Plan};
 use media::{clip, sound, still};
 
-/// One ffmpeg process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
-    /// What it is for.
+    /// Its purpose, for `policy explain`.
     pub what: String,
-    /// Its arguments.
     pub arguments: Arguments,
 }
 
-/// All of them, in the order in which they are run. The gain for the sound follows from `measured`; where a preview is
-/// cut follows from segments of exactly the length that was asked for.
+/// The processes of a plan, in the order in which they would run. The audio gain is computed from `measured`. Cuts of a
+/// preview assume segments of exactly the requested length.
 pub fn processes(
     plan: &Plan,
     info: &MediaInfo,

@@ -1,34 +1,34 @@
-//! Where two values differ, told by the path to each place.
+//! Compares two JSON values and reports the path of each difference.
 
 use serde_json::Value;
 
-/// A place where two values differ. What is not there is null.
+/// A path at which two values differ. A missing value is null.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Difference {
-    /// Where: `rungs[0].video.short-side`.
+    /// For example `rungs[0].video.short-side`.
     pub path: String,
-    /// What was expected, or what it was.
+    /// The expected or earlier value.
     pub expected: Value,
-    /// What came, or what it is now.
+    /// The actual or current value.
     pub got: Value,
 }
 
-/// How much of the other value must be named.
+/// Which fields are compared.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Extent {
-    /// Fields that are not named may be anything.
+    /// Only fields that `expected` names.
     Named,
-    /// Everything.
+    /// All fields of both values.
     Whole,
 }
 
-/// Whether everything that `expected` names is so in `got`.
+/// Whether `got` has every value that `expected` names.
 pub fn covers(expected: &Value, got: &Value) -> bool {
     expected.is_null() || missing("", expected, got).is_empty()
 }
 
-/// What `expected` names and is not so in `got`. Fields that it does not name may be anything; lists are compared item
-/// by item, and null means that there is nothing.
+/// The values that `expected` names and `got` does not have. Fields that `expected` does not name are ignored. Lists
+/// are compared item by item. Null means that the value must be absent.
 pub fn missing(path: &str, expected: &Value, got: &Value) -> Vec<Difference> {
     let mut found = Vec::new();
     walk(path, expected, got, Extent::Named, &mut found);
@@ -71,7 +71,7 @@ fn field(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-/// `2` and `2.0` are the same to whoever writes them.
+/// In scenarios, `2` and `2.0` are the same number.
 fn same_number(one: &Value, other: &Value) -> bool {
     one.as_f64().zip(other.as_f64()).is_some_and(|(one, other)| one == other)
 }
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_named_must_be_so_and_the_rest_may_be_anything() {
+    fn named_fields_must_match_and_others_are_ignored() {
         let got = json!({ "a": { "b": 1, "c": [1, { "d": 2, "e": 3 }] }, "f": "x" });
         assert!(missing("", &json!({ "a": { "c": [1, { "d": 2.0 }] }, "g": null }), &got).is_empty());
         let found = missing("plan", &json!({ "a": { "b": 2, "c": [1] }, "f": null }), &got);
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn every_difference_is_found_in_both_directions() {
+    fn differences_are_found_in_both_directions() {
         let found = differences("", &json!({ "a": 1, "b": 2 }), &json!({ "b": 3, "c": [4] }));
         assert_eq!(paths(&found), ["a", "b", "c"]);
         assert!(differences("", &json!({ "a": [1, 2] }), &json!({ "a": [1, 2] })).is_empty());

@@ -1,4 +1,4 @@
-//! What a policy decides about one job: the answers of its pure functions, the plan that it asked for, and how it ended.
+//! A policy's decisions about one job: the results of its pure functions, the plan that it started, and the outcome.
 
 use std::collections::BTreeMap;
 
@@ -14,36 +14,34 @@ use serde_json::{Value, json};
 use super::asset_name;
 use crate::recording::{CallRecord, Cleaner};
 
-/// What the decisions are about.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
-    /// The job.
     pub job: &'a Job,
-    /// What is in the source; none where it could not be opened.
+    /// The probed source; none if it could not be opened.
     pub media_info: Option<&'a MediaInfo>,
-    /// The encoders that are proven.
+    /// The encoders that passed the startup check.
     pub encoders: &'a [VideoEncoder],
 }
 
-/// What a policy decides. Each is null where it did not come to that.
+/// A decision that the job did not reach is null.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Decisions {
     /// `ladder.select`: `{"ok": [rendition]}` or `{"err": refusal}`.
     pub ladder: Value,
-    /// `layout.key-for` of every asset: `store:key`.
+    /// `layout.key-for` for every asset: `store:key`.
     pub keys: BTreeMap<String, Value>,
-    /// What was passed to `transcode.start`.
+    /// The argument of `transcode.start`.
     pub plan: Value,
-    /// `payload.completed`, or `payload.failed` for a job that failed, with the body as what it says.
+    /// `payload.completed`, or `payload.failed` for a job that failed. The body is parsed.
     pub payload: Value,
-    /// How the job ended: `{"ok": output}` or `{"err": failure}`.
+    /// The job's outcome: `{"ok": output}` or `{"err": failure}`.
     pub outcome: Value,
 }
 
 impl Decisions {
-    /// Asks the pure functions, and takes the rest from what the job did. A function that traps or meets a limit has
-    /// `{"fails": failure}` for its answer.
+    /// Calls the pure functions, and takes the other decisions from the recorded calls. A function that traps or
+    /// exceeds a limit has the result `{"fails": failure}`.
     pub async fn of(
         policy: &Policy,
         inputs: Inputs<'_>,
@@ -57,11 +55,11 @@ impl Decisions {
             if let Ok(Ok(renditions)) = &selected {
                 ladder.clone_from(renditions);
             }
-            decisions.ladder = told(selected.map(|selected| to_value(&selected)));
+            decisions.ladder = value_or_failure(selected.map(|selected| to_value(&selected)));
         }
         for asset in assets(&ladder) {
             let to = Call::pure(policy).key_for(inputs.job, &asset).await;
-            let to = told(to.map(|to| format!("{}:{}", to.store, to.key).into()));
+            let to = value_or_failure(to.map(|to| format!("{}:{}", to.store, to.key).into()));
             decisions.keys.insert(asset_name(&asset), to);
         }
         let message = match (outcome, inputs.media_info, report_of(calls)) {
@@ -72,12 +70,12 @@ impl Decisions {
             (Ok(_), ..) => None,
         };
         if let Some(message) = message {
-            decisions.payload = told(message.map(|message| message_value(&message)));
+            decisions.payload = value_or_failure(message.map(|message| message_value(&message)));
         }
         decisions
     }
 
-    /// The same without what nobody may see.
+    /// Removes secrets and URLs.
     #[must_use]
     pub fn cleaned(self, cleaner: &Cleaner) -> Self {
         Self {
@@ -89,7 +87,7 @@ impl Decisions {
         }
     }
 
-    /// Each by its name, in the order in which they are told.
+    /// The decisions by name, in the order of the output.
     pub fn parts(&self) -> [(&'static str, Value); 5] {
         [
             ("ladder", self.ladder.clone()),
@@ -100,7 +98,7 @@ impl Decisions {
         ]
     }
 
-    /// Why the job failed; none where it did not.
+    /// Code and message of the job's failure.
     pub fn failure(&self) -> Option<(&str, &str)> {
         let failure = self.outcome.get("err")?;
         let text = |name: &str| failure.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -108,17 +106,17 @@ impl Decisions {
     }
 }
 
-fn told(answer: Result<Value, PolicyError>) -> Value {
+fn value_or_failure(answer: Result<Value, PolicyError>) -> Value {
     answer.unwrap_or_else(|error| json!({ "fails": to_value(&Failure::from(error)) }))
 }
 
-/// A message with its body as what it says, so that differences have a path.
+/// A message with its body parsed, so that differences inside it have a path.
 pub fn message_value(message: &Message) -> Value {
     let body = serde_json::from_str(&message.body).unwrap_or_else(|_| Value::from(message.body.as_str()));
     json!({ "body": body, "signature": to_value(&message.signature) })
 }
 
-/// Everything that a platform asks the name of, whether or not this job makes it.
+/// All assets that a platform may ask for, whether or not this job makes them.
 fn assets(ladder: &[Rendition]) -> Vec<Asset> {
     let mut assets = vec![Asset::MasterPlaylist];
     assets.extend(ladder.iter().map(|rendition| Asset::RungPlaylist(rendition.name.clone())));
@@ -132,13 +130,12 @@ fn assets(ladder: &[Rendition]) -> Vec<Asset> {
     assets
 }
 
-/// The plan that was started last.
 fn plan_of(calls: &[CallRecord]) -> Value {
     let last = calls.iter().rev().find(|call| call.call == "transcode.start");
     last.and_then(|call| call.arguments.get("plan")).cloned().unwrap_or_default()
 }
 
-/// The report that the policy was given.
+/// The report that `transcode.wait` returned to the policy.
 pub(super) fn report_of(calls: &[CallRecord]) -> Option<Report> {
     let waited = calls.iter().rev().filter(|call| call.call == "transcode.wait");
     waited.filter_map(|call| from_value("", call.answer.get("ok")?.clone()).ok()).next()

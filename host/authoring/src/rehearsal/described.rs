@@ -1,14 +1,14 @@
-//! Sources and jobs as people describe them: what they leave out is as it usually is.
+//! Reads descriptions of sources and jobs in scenarios. Omitted fields get usual values.
 
 use contract::json::{JsonError, from_value};
 use contract::v0_1::types::{Job, MediaInfo};
 use media::info::Ratio;
 use serde_json::{Map, Value, json};
 
-/// A source. An empty description is a minute of 1080p with stereo sound.
+/// Reads the description of a source. An empty one means a minute of 1080p with stereo sound.
 ///
-/// Besides the contract's own form, a frame rate may be a number or a text (`29.97`, `"30000/1001"`), and `audio: true`
-/// means ordinary sound.
+/// Besides the contract's form, a frame rate may be a number or a string (`29.97`, `"30000/1001"`), and `audio: true`
+/// means stereo AAC.
 pub fn described_media(mut media: Value) -> Result<MediaInfo, JsonError> {
     if media.is_null() {
         media = json!({ "video": { "width": 1920, "height": 1080 }, "audio": true });
@@ -47,7 +47,7 @@ pub fn described_media(mut media: Value) -> Result<MediaInfo, JsonError> {
     from_value("media", media)
 }
 
-/// A job on this source.
+/// Reads the description of a job on `media`.
 pub fn described_job(mut job: Value, media: Option<&MediaInfo>) -> Result<Job, JsonError> {
     if job.is_null() {
         job = json!({});
@@ -70,7 +70,6 @@ fn with_defaults(fields: &mut Map<String, Value>, defaults: Value) {
     }
 }
 
-/// Frames per second in any of the ways in which people write them.
 fn frame_rate(written: &Value) -> Result<Value, JsonError> {
     let ratio = match written {
         Value::Object(_) => return Ok(written.clone()),
@@ -79,7 +78,9 @@ fn frame_rate(written: &Value) -> Result<Value, JsonError> {
         _ => None,
     };
     let ratio = ratio.ok_or_else(|| {
-        json_error(format!("{written} is no frame rate; write 30, 29.97, \"30000/1001\", or numerator and denominator"))
+        json_error(format!(
+            "{written} is not a frame rate; write 30, 29.97, \"30000/1001\", or numerator and denominator"
+        ))
     })?;
     Ok(json!({ "numerator": ratio.numerator, "denominator": ratio.denominator }))
 }
@@ -92,7 +93,7 @@ fn by_number(rate: f64) -> Option<Ratio> {
     if !(rate > 0.0 && rate <= 1000.0) {
         return None;
     }
-    // What is written 23.976, 29.97 and 59.94 is a whole number over 1.001.
+    // 23.976, 29.97 and 59.94 are NTSC rates: an integer divided by 1.001.
     let whole = (rate * 1.001).round();
     if rate.fract() != 0.0 && (rate * 1.001 - whole).abs() < 0.005 {
         return Ratio::new(whole as u64 * 1000, 1001);
@@ -105,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_out_is_as_it_usually_is() {
+    fn omitted_fields_have_usual_values() {
         let media = described_media(Value::Null).unwrap();
         assert_eq!(media.video.map(|video| (video.width, video.height)), Some((1920, 1080)));
         let media = described_media(json!({ "audio": true })).unwrap();
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn frame_rates_may_be_written_as_people_do() {
+    fn frame_rates_can_be_numbers_decimals_and_fractions() {
         for (written, expected) in [
             (json!(25), (25, 1)),
             (json!(29.97), (30_000, 1001)),

@@ -1,4 +1,4 @@
-//! The host calls of a rehearsal: nothing outside happens, and a script may answer.
+//! The host calls of a rehearsal. They have no effect outside of the process, and a script can answer them.
 
 use async_trait::async_trait;
 use contract::json::from_value;
@@ -24,36 +24,34 @@ use super::answers::Answers;
 use super::nominal;
 use crate::recording::Cleaner;
 
-/// Stands in for the media programs, the stores and the receiver.
+/// Replaces media programs, stores and the webhook's receiver.
 pub(super) struct RehearsalHost {
-    /// The job's id.
     pub job: String,
-    /// Where the original is.
+    /// The original's location.
     pub from: Destination,
-    /// What is in it; `None` if it can't be opened.
+    /// The probed original; `None` if it can't be opened.
     pub source: Option<MediaInfo>,
     pub declared: Declared,
-    /// How loud it is.
     pub loudness: Measure,
-    /// What was measured when the job really ran.
+    /// The report of the recorded job, if there is one.
     pub known: Option<Report>,
-    /// The plan that the answers to `transcode.wait` belong to; `None` for any.
+    /// The scripted answers to `transcode.wait` apply only to this plan; `None` for any plan.
     pub plan: Option<Value>,
     pub answers: Answers,
-    /// Takes secrets out of arguments before they are compared with the script.
+    /// Removes secrets from arguments before they are compared with the script.
     pub cleaner: Cleaner,
     pub tools: Toolbox,
-    /// Stores in memory.
+    /// In-memory stores.
     pub stores: Stores,
     pub opened: Option<MediaInfo>,
     pub transcode: Option<RehearsedTranscode>,
 }
 
-/// A plan that was accepted, and counts as carried out.
+/// An accepted plan. It is reported as done without being executed.
 pub(super) struct RehearsedTranscode {
     plan: Plan,
     info: MediaInfo,
-    /// Whether the script's answers to `wait` are about this plan.
+    /// Whether the scripted answers to `transcode.wait` apply to this plan.
     scripted: bool,
     processor: Result<Processor, String>,
     halfway_reported: bool,
@@ -62,7 +60,7 @@ pub(super) struct RehearsedTranscode {
 }
 
 impl RehearsalHost {
-    /// The script's answer to a call, if it has one. Answers were checked to be of the call's type.
+    /// The script's answer to a call, if it has one. Its type was checked when the script was read.
     fn scripted<T: DeserializeOwned>(&self, call: &str, arguments: Value) -> Option<T> {
         let answer = self.answers.take(call, &self.cleaner.clean(arguments))?;
         from_value(call, answer).ok()
@@ -80,7 +78,7 @@ impl RehearsalHost {
         match self.declared {
             Declared::Video if info.video.is_none() => return Err(refused(MediaError::from(UploadError::NoVideo))),
             Declared::Audio if info.audio.is_none() => return Err(refused(MediaError::from(UploadError::NoAudio))),
-            // A cover picture, or a video that was uploaded for its sound.
+            // The picture is a cover, or the video was uploaded for its sound.
             Declared::Audio => info.video = None,
             Declared::Video => {}
         }
@@ -127,7 +125,7 @@ impl HostCalls for RehearsalHost {
         Ok(())
     }
 
-    /// Half-way, once; then the end.
+    /// Reports 50 % once, then the end.
     async fn progress(&mut self) -> Option<ProgressReport> {
         if let Some(answer) = self.scripted("transcode.progress", json!({})) {
             return answer;
@@ -139,8 +137,8 @@ impl HostCalls for RehearsalHost {
     }
 
     async fn wait(&mut self) -> Option<Result<Report, Failure>> {
-        let about_this = self.transcode.as_ref()?.scripted;
-        let scripted = if about_this { self.scripted("transcode.wait", json!({})) } else { None };
+        let applies = self.transcode.as_ref()?.scripted;
+        let scripted = if applies { self.scripted("transcode.wait", json!({})) } else { None };
         let transcode = self.transcode.as_mut()?;
         if std::mem::replace(&mut transcode.waited, true) {
             return None;
@@ -193,7 +191,7 @@ impl HostCalls for RehearsalHost {
         self.stores.get(&to.store).map_err(refused)?.delete(&to.key).await.map_err(refused)
     }
 
-    /// A receiver without trouble, unless the script says otherwise. A message that can't be sent is refused either way.
+    /// Delivery succeeds unless the script says otherwise. An invalid message is refused either way.
     async fn deliver(&mut self, event: Event, message: Message) -> Result<Delivery, Failure> {
         let arguments =
             json!({ "event": contract::json::to_value(&event), "message": contract::json::to_value(&message) });
@@ -213,7 +211,7 @@ impl HostCalls for RehearsalHost {
     }
 }
 
-/// What encodes, or why a GPU that is insisted on can't.
+/// The processor that would encode, or why a required GPU is not available.
 pub(super) fn processor(plan: &Plan, info: &MediaInfo, tools: &Toolbox) -> Result<Processor, String> {
     let prefer = tools.insists.unwrap_or(plan.prefer);
     match (&tools.proof.gpu_missing, prefer) {

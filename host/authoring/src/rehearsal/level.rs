@@ -1,6 +1,6 @@
-//! The H.264 level that a picture needs.
+//! Computes the H.264 level from frame size and rate.
 
-/// Levels with their most macroblocks in a second and in a frame: ITU-T H.264, table A-1.
+/// Level, most macroblocks per second, most macroblocks per frame: ITU-T H.264, table A-1.
 const LEVELS: [(u8, u64, u64); 14] = [
     (10, 1_485, 99),
     (11, 3_000, 396),
@@ -18,11 +18,11 @@ const LEVELS: [(u8, u64, u64); 14] = [
     (52, 2_073_600, 36_864),
 ];
 
-/// What CODECS says of High-profile video of this size and rate.
+/// The CODECS string of High-profile video of this size and rate.
 pub(super) fn avc1((width, height): (u32, u32), frames_per_second: f64) -> String {
     let blocks = u64::from(width.div_ceil(16)) * u64::from(height.div_ceil(16));
     let each_second = (blocks as f64 * frames_per_second).ceil() as u64;
-    let fitting = LEVELS.iter().find(|(_, most, frame)| each_second <= *most && blocks <= *frame);
+    let fitting = LEVELS.iter().find(|(_, per_second, per_frame)| each_second <= *per_second && blocks <= *per_frame);
     let level = fitting.map_or(62, |(level, ..)| *level);
     format!("avc1.6400{level:02X}")
 }

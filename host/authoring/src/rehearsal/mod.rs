@@ -1,8 +1,9 @@
-//! A policy tried out: the real component in the real host, with a script where ffmpeg, stores and receivers would be.
+//! Rehearsals: run the real policy component in the real host, with a script in place of ffmpeg, stores and webhook
+//! receivers.
 //!
-//! Everything that the host checks is checked, every limit holds, and every call is recorded. Only what would take long
-//! or leave a trace does not happen: originals are known by their description, a plan is accepted and then told to be
-//! done, objects go to a shelf in memory, and messages are looked at and not sent.
+//! The host makes all of its checks, applies all limits, and records every call. Slow work and side effects are left
+//! out: originals are given by their description, a plan is accepted and reported as done without being executed,
+//! objects are written to memory, and messages are checked but not sent.
 
 mod answers;
 mod asset;
@@ -12,9 +13,9 @@ mod decisions;
 mod described;
 mod host;
 mod level;
+mod memory_store;
 mod nominal;
-mod perform;
-mod shelf;
+mod rehearse;
 mod source;
 
 pub use answers::{Answer, SCRIPTABLE, check_answer};
@@ -22,8 +23,8 @@ pub use asset::{asset_name, parse_asset};
 pub use decisions::{Decisions, Inputs, message_value};
 pub use described::{described_job, described_media};
 use media::loudness::Measure;
-pub use perform::{Performance, Scene, perform};
+pub use rehearse::{RehearsalResult, RehearsalSetup, rehearse};
 pub use source::{SourceError, source_info};
 
-/// How loud a source is of which nobody said it: what broadcasters deliver (EBU R 128, s1.1), with some room above.
+/// Assumed loudness of a source if none is given: the broadcast target of EBU R 128, with headroom.
 pub const NOMINAL_LOUDNESS: Measure = Measure { integrated: -23.0, true_peak: -3.0, range: 6.0, threshold: -33.0 };

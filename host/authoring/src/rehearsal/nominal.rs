@@ -1,4 +1,4 @@
-//! What a plan would come to: sizes as the host computes them, rates as they were asked for.
+//! Estimates the report of a plan: sizes as the host computes them, bit rates as requested.
 
 use contract::v0_1::convert;
 use contract::v0_1::media::Report;
@@ -10,14 +10,13 @@ use media::plan::{Encoding, Output, Plan, Rung};
 use media::transcode::{MadeRung, Summary};
 use storage::Destination;
 
-/// Bits for each pixel of H.264 at quality 23, of ordinary material.
+/// Bits per pixel of H.264 at quality 23, for typical material.
 const BITS_PER_PIXEL: f64 = 0.1;
 
-/// What six steps of quality cost: twice the bits.
+/// Every six steps of quality double the bits.
 const QUALITY_STEP: f64 = 6.0;
 
-/// The report of a plan that was carried out on this source. What is known of the same rungs and objects stands as it was
-/// measured.
+/// The estimated report of a plan on this source. Rungs and objects that `known` has too keep their measured values.
 pub(super) fn report(
     plan: &Plan,
     info: &MediaInfo,
@@ -39,13 +38,13 @@ pub(super) fn report(
     let objects: Vec<(Destination, u64)> = plan.outputs.iter().flat_map(|output| objects(output, plan, info)).collect();
     let mut report = convert::report(&summary, &objects);
     if let Some(known) = known {
-        measured(&mut report, known);
+        apply_measured(&mut report, known);
     }
     report
 }
 
-/// Puts what was measured in place of what is only likely.
-fn measured(report: &mut Report, known: &Report) {
+/// Replaces estimates with measured values.
+fn apply_measured(report: &mut Report, known: &Report) {
     report.duration_ms = known.duration_ms;
     report.processor = known.processor;
     report.fell_back.clone_from(&known.fell_back);
@@ -84,7 +83,7 @@ fn made(rung: &Rung, store: &str, info: &MediaInfo) -> MadeRung {
     }
 }
 
-/// Bits per second of a rung.
+/// Estimated bits per second of a rung.
 fn rate(rung: &Rung, info: &MediaInfo) -> u64 {
     let video = rung.video.zip(info.video.as_ref()).map(|((short_side, encoding), video)| {
         video_rate(&encoding, video.scaled_to(short_side), video.frame_rate.value())
@@ -102,11 +101,11 @@ fn audio_rate(kbps: Option<u32>, info: &MediaInfo) -> u64 {
     info.audio.as_ref().and(kbps).map_or(0, |kbps| u64::from(kbps) * 1000)
 }
 
-/// The objects of an output with about their bytes.
+/// The objects of an output with their estimated sizes.
 fn objects(output: &Output, plan: &Plan, info: &MediaInfo) -> Vec<(Destination, u64)> {
     let seconds = info.ladder_length().as_secs_f64();
     let bytes = |bps: u64, seconds: f64| (bps as f64 * seconds / 8.0) as u64;
-    // A playlist names its segments in some fifty bytes each.
+    // Assumed size of a media playlist in bytes.
     let playlist = 200;
     match output {
         Output::Ladder(ladder) => {
@@ -131,13 +130,13 @@ fn objects(output: &Output, plan: &Plan, info: &MediaInfo) -> Vec<(Destination, 
         }
         Output::Still(still) => {
             let wide = info.video.as_ref().map_or(0, |video| video.width).min(still.max_width);
-            // A photograph in JPEG takes about a bit for each pixel; a sixteen to nine one, to have a number.
+            // A JPEG photograph takes about one bit per pixel. 16:9 is assumed.
             vec![(still.to.clone(), u64::from(wide) * u64::from(wide) * 9 / 16 / 8)]
         }
         Output::Waveform(request) => {
             let points = (info.duration.as_secs_f64() * f64::from(request.pixels_per_second)) as u64;
             let (width, height) = request.image_size;
-            // Two numbers of up to four characters for each point; an image of two colours.
+            // Each point is two numbers of up to four characters. The image has two colours.
             let data = request.data.iter().map(|to| (to.clone(), 120 + points * 8));
             let image = request.image.iter().map(|to| (to.clone(), u64::from(width) * u64::from(height) / 64));
             data.chain(image).collect()

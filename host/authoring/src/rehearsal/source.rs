@@ -1,11 +1,11 @@
-//! A source by its description in the contract, as the host itself would know it.
+//! Converts the contract's description of a source to the host's own.
 
 use std::time::Duration;
 
 use contract::v0_1::types::{DynamicRange as WitRange, MediaInfo as WitMediaInfo, VideoInfo as WitVideo};
 use media::info::{Audio, DynamicRange, Matrix, MediaInfo, Ratio, Video};
 
-/// A description that no source has.
+/// A description that no real source can have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {value} is not {expected}")]
 pub struct SourceError {
@@ -14,8 +14,8 @@ pub struct SourceError {
     expected: &'static str,
 }
 
-/// What the host would know. What the contract does not tell is as it mostly is: colour as players assume it by size,
-/// tracks of the whole length.
+/// Fields that the contract does not have get usual values: the colour matrix that players assume for the size, and
+/// tracks as long as the file.
 pub fn source_info(info: &WitMediaInfo) -> Result<MediaInfo, SourceError> {
     if info.duration_ms == 0 {
         let value = info.duration_ms.to_string();
@@ -31,7 +31,11 @@ pub fn source_info(info: &WitMediaInfo) -> Result<MediaInfo, SourceError> {
     });
     if let Some(audio) = audio.as_ref().filter(|audio| audio.channels == 0 || audio.sample_rate == 0) {
         let value = format!("{} at {} Hz", audio.channels, audio.sample_rate);
-        return Err(SourceError { field: "audio.channels", value, expected: "sound" });
+        return Err(SourceError {
+            field: "audio.channels",
+            value,
+            expected: "at least one channel with a sample rate",
+        });
     }
     Ok(MediaInfo {
         container: info.container.clone(),

@@ -1,4 +1,4 @@
-//! Snapshots: everything that a scenario came to, to notice what nobody thought of.
+//! Golden files: snapshots of everything that a policy did in a scenario. They find changes that no expectation covers.
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,27 +8,25 @@ use contract::json::to_value;
 use serde_json::{Value, json};
 
 use super::judge::Finding;
-use crate::rehearsal::Performance;
+use crate::rehearsal::RehearsalResult;
 use crate::rehearsal::compare::differences;
 
-/// A snapshot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Golden(Value);
 
 impl Golden {
-    /// Of what a policy did.
-    pub fn of(performance: &Performance) -> Self {
-        let decisions = &performance.decisions;
-        // The plan and the message are among the calls.
+    pub fn of(result: &RehearsalResult) -> Self {
+        let decisions = &result.decisions;
+        // The calls include the plan and the message.
         Self(json!({
             "ladder": decisions.ladder,
             "keys": decisions.keys,
-            "calls": to_value(&performance.calls),
+            "calls": to_value(&result.calls),
             "outcome": decisions.outcome,
         }))
     }
 
-    /// The one that is kept, if there is one.
+    /// Reads a golden file; none if it does not exist.
     pub fn read(file: &Path) -> Result<Option<Self>, String> {
         let unreadable = |reason: String| format!("{}: {reason}", file.display());
         match std::fs::read_to_string(file) {
@@ -41,18 +39,18 @@ impl Golden {
         }
     }
 
-    /// Keeps it, whole or not at all.
+    /// Replaces the file atomically.
     pub fn write(&self, file: &Path) -> std::io::Result<()> {
         let mut unfinished = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(Path::new(".")))?;
         serde_json::to_writer_pretty(&mut unfinished, &self.0)?;
         unfinished.write_all(b"\n")?;
-        // A file that is only for its owner would be odd among sources.
+        // Temporary files are readable only by their owner; source files are not.
         unfinished.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
         unfinished.persist(file)?;
         Ok(())
     }
 
-    /// Where this one differs from the one that is kept.
+    /// The differences from an earlier snapshot.
     pub fn differs_from(&self, kept: &Self) -> Vec<Finding> {
         differences("golden", &kept.0, &self.0).into_iter().map(Finding::Difference).collect()
     }

@@ -1,4 +1,4 @@
-//! Holds what a policy did against what it was to do.
+//! Compares what a policy did with what its scenario expects.
 
 use policy::{Call, Policy};
 use serde_json::Value;
@@ -6,27 +6,27 @@ use serde_json::Value;
 use super::{Expectation, ExpectedCall, Scenario};
 use crate::recording::CallRecord;
 use crate::rehearsal::compare::{Difference, covers, missing};
-use crate::rehearsal::{Performance, asset_name};
+use crate::rehearsal::{RehearsalResult, asset_name};
 
-/// Something that is not as it should be.
+/// A failed expectation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Finding {
-    /// A value is another one.
+    /// A value differs.
     Difference(Difference),
-    /// Something else, in a sentence.
+    /// Anything else, as a sentence.
     Sentence(String),
 }
 
 impl Finding {
-    fn other(path: &str, expected: impl Into<Value>, got: impl Into<Value>) -> Self {
+    fn difference(path: &str, expected: impl Into<Value>, got: impl Into<Value>) -> Self {
         Self::Difference(Difference { path: path.to_owned(), expected: expected.into(), got: got.into() })
     }
 }
 
-/// Everything that is not as the scenario wants it.
-pub async fn judge(scenario: &Scenario, policy: &Policy, performance: &Performance) -> Vec<Finding> {
+/// All failed expectations of a scenario.
+pub async fn judge(scenario: &Scenario, policy: &Policy, result: &RehearsalResult) -> Vec<Finding> {
     let expect = &scenario.expect;
-    let decisions = &performance.decisions;
+    let decisions = &result.decisions;
     let mut findings = Vec::new();
     if let Some(expected) = &expect.ladder {
         findings.extend(ladder(expected, &decisions.ladder));
@@ -34,20 +34,20 @@ pub async fn judge(scenario: &Scenario, policy: &Policy, performance: &Performan
     named("refused", &expect.refused, decisions.ladder.get("err").unwrap_or(&Value::Null), &mut findings);
     for (asset, expected) in &expect.keys {
         let path = format!("keys.{}", asset_name(asset));
-        match Call::pure(policy).key_for(&scenario.scene.job, asset).await {
+        match Call::pure(policy).key_for(&scenario.setup.job, asset).await {
             Ok(to) if format!("{}:{}", to.store, to.key) == *expected => {}
-            Ok(to) => findings.push(Finding::other(&path, expected.as_str(), format!("{}:{}", to.store, to.key))),
+            Ok(to) => findings.push(Finding::difference(&path, expected.as_str(), format!("{}:{}", to.store, to.key))),
             Err(error) => findings.push(Finding::Sentence(format!("{path}: {error}"))),
         }
     }
     plan(&expect.plan, &decisions.plan, &mut findings);
-    calls(expect, &performance.calls, &mut findings);
+    calls(expect, &result.calls, &mut findings);
     named("payload", &expect.payload, decisions.payload.get("body").unwrap_or(&Value::Null), &mut findings);
     named("output", &expect.output, decisions.outcome.get("ok").unwrap_or(&Value::Null), &mut findings);
     let failed = decisions.outcome.get("err").unwrap_or(&Value::Null);
     if expect.fails.is_null() && !failed.is_null() {
         let (code, message) = decisions.failure().unwrap_or_default();
-        findings.push(Finding::Sentence(format!("the job fails, and was not to: {message} [{code}]")));
+        findings.push(Finding::Sentence(format!("the job should succeed, but failed: {message} [{code}]")));
     } else {
         named("fails", &expect.fails, failed, &mut findings);
     }
@@ -60,17 +60,17 @@ fn named(path: &str, expected: &Value, got: &Value, findings: &mut Vec<Finding>)
     }
 }
 
-/// The renditions, by name or by what each must have.
+/// Compares the ladder. Each rendition is expected by name or by its fields.
 fn ladder(expected: &[Value], got: &Value) -> Vec<Finding> {
     let Some(renditions) = got.get("ok").and_then(Value::as_array) else {
-        return vec![Finding::other("ladder", expected.to_vec(), got.clone())];
+        return vec![Finding::difference("ladder", expected.to_vec(), got.clone())];
     };
     let name = |rendition: &Value| rendition.get("name").cloned().unwrap_or_default();
     if expected.len() != renditions.len() {
         let names: Vec<Value> = renditions.iter().map(name).collect();
         let wanted: Vec<Value> =
             expected.iter().map(|wanted| if wanted.is_string() { wanted.clone() } else { name(wanted) }).collect();
-        return vec![Finding::other("ladder", wanted, names)];
+        return vec![Finding::difference("ladder", wanted, names)];
     }
     let mut findings = Vec::new();
     for (at, (expected, got)) in expected.iter().zip(renditions).enumerate() {
@@ -83,7 +83,8 @@ fn ladder(expected: &[Value], got: &Value) -> Vec<Finding> {
     findings
 }
 
-/// Of the outputs those that are named must be among the plan's, in their order; of the rest what is named must be so.
+/// Compares the plan. Expected outputs must appear in this order; other outputs may come between. Of the other fields,
+/// those that are named must match.
 fn plan(expected: &Value, got: &Value, findings: &mut Vec<Finding>) {
     let Some(fields) = expected.as_object() else { return };
     if got.is_null() {
@@ -110,7 +111,7 @@ fn plan(expected: &Value, got: &Value, findings: &mut Vec<Finding>) {
             Some(nearest) => named(&path, wanted, nearest, findings),
             None => {
                 let kinds: Vec<Value> = outputs.iter().map(|output| kind(output).into()).collect();
-                findings.push(Finding::other(&path, kind(wanted), kinds));
+                findings.push(Finding::difference(&path, kind(wanted), kinds));
             }
         }
     }
@@ -130,7 +131,7 @@ fn calls(expect: &Expectation, calls: &[CallRecord], findings: &mut Vec<Finding>
     let mut after = "the beginning".to_owned();
     for (at, expected) in expect.calls.iter().enumerate() {
         let rest = calls.get(from..).unwrap_or_default();
-        match rest.iter().position(|call| fits(expected, call)) {
+        match rest.iter().position(|call| matches(expected, call)) {
             Some(found) => {
                 from += found + 1;
                 after = format!("`{}`", expected.call);
@@ -146,11 +147,11 @@ fn calls(expect: &Expectation, calls: &[CallRecord], findings: &mut Vec<Finding>
     }
 }
 
-fn fits(expected: &ExpectedCall, call: &CallRecord) -> bool {
+fn matches(expected: &ExpectedCall, call: &CallRecord) -> bool {
     expected.call == call.call && covers(&expected.with, &call.arguments) && covers(&expected.answer, &call.answer)
 }
 
-/// The call that comes nearest, and in what it differs; else what was called instead.
+/// The differences from the most similar call; if there is none, the calls that were made instead.
 fn not_called(at: usize, expected: &ExpectedCall, rest: &[CallRecord], after: &str) -> Vec<Finding> {
     let path = format!("calls[{at}]");
     let differences = |call: &CallRecord| {
@@ -163,9 +164,8 @@ fn not_called(at: usize, expected: &ExpectedCall, rest: &[CallRecord], after: &s
     let name = &expected.call;
     match nearest {
         Some(differences) => {
-            let mut findings = vec![Finding::Sentence(format!(
-                "{path}: no `{name}` after {after} is as expected; the nearest differs:"
-            ))];
+            let mut findings =
+                vec![Finding::Sentence(format!("{path}: no `{name}` after {after} matches; the nearest differs:"))];
             findings.extend(differences);
             findings
         }
@@ -173,7 +173,7 @@ fn not_called(at: usize, expected: &ExpectedCall, rest: &[CallRecord], after: &s
             let mut names: Vec<&str> = rest.iter().map(|call| call.call.as_str()).collect();
             names.dedup();
             let names = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
-            vec![Finding::Sentence(format!("{path}: `{name}` was not called after {after}; called were {names}"))]
+            vec![Finding::Sentence(format!("{path}: `{name}` was not called after {after}; calls made: {names}"))]
         }
     }
 }

@@ -1,23 +1,21 @@
-//! Results as JUnit's XML, for build servers.
+//! Writes results as JUnit XML, for CI servers.
 
 use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-/// What came of one scenario.
+/// The result of one scenario.
 #[derive(Clone, Debug)]
 pub struct Verdict {
-    /// Its name.
     pub name: String,
-    /// How long it took.
     pub took: Duration,
-    /// What is not as it should be, a line each; none where all is.
+    /// Failed expectations, one line each. Empty if the scenario passed.
     pub findings: Vec<String>,
-    /// Whether it could not be run at all.
+    /// Whether the scenario could not be run.
     pub unreadable: bool,
 }
 
-/// All of them as one suite. None where the XML can't be made, which no name or text causes.
+/// All results as one test suite. None if the XML can't be written, which no name or text can cause.
 pub fn junit(suite: &str, verdicts: &[Verdict]) -> Option<String> {
     let mut report = Report::new("codex-transcoder policy test");
     let mut cases = TestSuite::new(suite);
@@ -44,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failures_and_unreadable_scenarios_are_told_apart() {
+    fn failures_and_unreadable_scenarios_are_counted_separately() {
         let verdict = |name: &str, findings: &[&str], unreadable| Verdict {
             name: name.into(),
             took: Duration::from_millis(5),

@@ -1,4 +1,4 @@
-//! Scenarios: what a policy is expected to do with a job, written down beside it. docs/scenarios.md has the format.
+//! Scenarios: files that describe a job and what a policy is expected to do with it. docs/scenarios.md has the format.
 
 mod golden;
 mod judge;
@@ -15,15 +15,14 @@ pub use judge::{Finding, judge};
 pub use junit::{Verdict, junit};
 use serde_json::{Map, Value};
 
-use crate::rehearsal::Scene;
+use crate::rehearsal::RehearsalSetup;
 
-/// What ends the names of scenarios.
-const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
+/// File extensions of scenarios.
+const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
 
-/// What ends the names of snapshots.
+/// Suffix of golden files.
 const GOLDEN: &str = ".golden.json";
 
-/// A scenario that can't be run.
 #[derive(Debug, thiserror::Error)]
 #[error("{file}: {reason}")]
 pub struct ScenarioError {
@@ -37,61 +36,56 @@ impl Fault for ScenarioError {
     }
 }
 
-/// One scenario.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    /// Its file's name without the ending.
+    /// The file's name without its extension.
     pub name: String,
-    /// Its file.
     pub file: PathBuf,
-    /// What it is about; empty where nobody said.
+    /// The scenario's description; may be empty.
     pub about: String,
-    /// The settings of the policy, over those of its manifest.
+    /// Settings of the policy. They override those of its manifest.
     pub settings: Map<String, Value>,
-    /// The job, and the host's side of it.
-    pub scene: Scene,
-    /// What must come of it.
+    /// The job and its surroundings.
+    pub setup: RehearsalSetup,
     pub expect: Expectation,
 }
 
-/// What must come of a job. What is not named may be anything, but for the job's end: unless it is to fail, it must not.
+/// What a job must do. Anything that is not named is ignored, except failure: the job must succeed unless `fails` is
+/// set.
 #[derive(Clone, Debug, Default)]
 pub struct Expectation {
-    /// The renditions, by name or by what each must have.
+    /// The renditions, each by name or by its fields.
     pub ladder: Option<Vec<Value>>,
-    /// The refusal of `ladder.select`.
+    /// The expected refusal of `ladder.select`.
     pub refused: Value,
-    /// Where assets go.
+    /// Assets with their `store:key`.
     pub keys: Vec<(Asset, String)>,
-    /// What the plan must have; of its outputs, those that must be among them, in this order.
+    /// Fields of the plan. Its outputs must include these, in this order.
     pub plan: Value,
-    /// Calls that must be made, in this order; others may come between.
+    /// Calls that must be made in this order. Other calls may come between.
     pub calls: Vec<ExpectedCall>,
-    /// Calls that must not be made.
     pub never: Vec<String>,
-    /// What the body of the message to the platform must have.
+    /// Fields of the body of the message to the platform.
     pub payload: Value,
-    /// What the job's output must have.
+    /// Fields of the job's output.
     pub output: Value,
-    /// What the job's failure must have; null where it must not fail.
+    /// Fields of the job's failure; null if the job must succeed.
     pub fails: Value,
-    /// What the policy must have against the settings; then there is no job.
+    /// Problems that the policy must find in the settings. If there are any, no job is run.
     pub problems: Vec<String>,
 }
 
-/// A call that must be made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExpectedCall {
-    /// Its name in the contract.
+    /// The call's name in the contract.
     pub call: String,
-    /// What its arguments must have.
+    /// Fields of its arguments.
     pub with: Value,
-    /// What its answer must have.
+    /// Fields of its answer.
     pub answer: Value,
 }
 
 impl Scenario {
-    /// Reads one.
     pub fn read(file: &Path) -> Result<Self, ScenarioError> {
         let failed = |reason: String| ScenarioError { file: file.display().to_string(), reason };
         let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
@@ -106,7 +100,7 @@ impl Scenario {
         written::scenario(name, file, value, beside).map_err(|error| failed(error.to_string()))
     }
 
-    /// The scenarios in a folder and the folders below it, by name; or this one file.
+    /// The scenarios in a folder and its subfolders, sorted by name. A file is returned as it is.
     pub fn list(path: &Path) -> Result<Vec<PathBuf>, ScenarioError> {
         let failed =
             |error: std::io::Error| ScenarioError { file: path.display().to_string(), reason: error.to_string() };
@@ -118,7 +112,7 @@ impl Scenario {
         for entry in std::fs::read_dir(path).map_err(failed)? {
             let entry = entry.map_err(failed)?.path();
             if entry.is_dir() {
-                // What lies in `media` is described sources, for scenarios to share.
+                // `media` holds descriptions of sources that scenarios share.
                 if entry.file_name().is_none_or(|name| name != "media") {
                     files.extend(Self::list(&entry)?);
                 }
@@ -130,7 +124,6 @@ impl Scenario {
         Ok(files)
     }
 
-    /// Where its snapshot is kept.
     pub fn golden_file(&self) -> PathBuf {
         self.file.with_file_name(format!("{}{GOLDEN}", self.name))
     }
@@ -139,7 +132,7 @@ impl Scenario {
 fn is_scenario(file: &Path) -> bool {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let ending = file.extension().unwrap_or_default().to_string_lossy();
-    ENDINGS.contains(&&*ending) && !name.ends_with(GOLDEN)
+    EXTENSIONS.contains(&&*ending) && !name.ends_with(GOLDEN)
 }
 
 fn parse(file: &Path, text: &str) -> Result<Value, String> {

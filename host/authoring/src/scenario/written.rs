@@ -1,4 +1,4 @@
-//! From a scenario as it is written to what can be run.
+//! Reads the file format of scenarios.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,7 +17,7 @@ use storage::Key;
 
 use super::{Expectation, ExpectedCall, Scenario};
 use crate::rehearsal::{
-    Answer, SCRIPTABLE, Scene, check_answer, described_job, described_media, parse_asset, source_info,
+    Answer, RehearsalSetup, SCRIPTABLE, check_answer, described_job, described_media, parse_asset, source_info,
 };
 
 #[derive(Default, Deserialize)]
@@ -87,7 +87,7 @@ fn error(reason: impl std::fmt::Display) -> JsonError {
     serde::de::Error::custom(reason)
 }
 
-/// What a scenario says. `beside` reads a file in the scenario's folder.
+/// Reads a scenario. `beside` reads another file of its folder.
 pub(super) fn scenario(
     name: String,
     file: &Path,
@@ -106,42 +106,42 @@ pub(super) fn scenario(
     };
     let media = described_media(media)?;
     let source = source_info(&media).map_err(|wrong| error(wrong).below("media"))?;
-    let mut scene = Scene::of(described_job(written.job, Some(&media))?, Some(source));
+    let mut setup = RehearsalSetup::of(described_job(written.job, Some(&media))?, Some(source));
     if let Some(LoudnessMeasure { integrated, true_peak, range }) = written.loudness {
         let [integrated, true_peak, range] = [integrated, true_peak, range].map(|value| f64::from(value) / 100.0);
-        // Ten below is where the meter stops to count (BS.1770's relative gate).
-        scene.loudness = Measure { integrated, true_peak, range, threshold: integrated - 10.0 };
+        // BS.1770 ignores blocks 10 LU below the integrated loudness (the relative gate).
+        setup.loudness = Measure { integrated, true_peak, range, threshold: integrated - 10.0 };
     }
     if let Some(encoders) = written.encoders {
         let processor = |encoder: &WrittenEncoder| match encoder {
             WrittenEncoder::Gpu => Processor::Gpu,
             WrittenEncoder::Cpu => Processor::Cpu,
         };
-        scene.processors = encoders.iter().map(processor).collect();
+        setup.processors = encoders.iter().map(processor).collect();
     }
-    scene.devices = match written.devices {
+    setup.devices = match written.devices {
         Some(devices) => {
             devices.into_iter().map(|device| Device { name: device.name, memory_mib: device.memory_mib }).collect()
         }
-        None if scene.processors.contains(&Processor::Gpu) => {
+        None if setup.processors.contains(&Processor::Gpu) => {
             vec![Device { name: "a GPU".to_owned(), memory_mib: 16 * 1024 }]
         }
         None => Vec::new(),
     };
     if let Some(stores) = written.stores {
-        scene.stores = stores;
+        setup.stores = stores;
     }
-    scene.objects = numbered(written.objects, "objects", |object| {
+    setup.objects = numbered(written.objects, "objects", |object| {
         let key = Key::parse(&object.key).map_err(|wrong| error(wrong).below("key"))?;
         Ok((Destination { store: object.store, key }, object.size))
     })?;
-    scene.answers = numbered(written.answers, "answers", answer)?;
+    setup.answers = numbered(written.answers, "answers", answer)?;
     let about = written.about;
     let expect = expectation(written.expect).map_err(|error| error.below("expect"))?;
-    Ok(Scenario { name, file: file.to_owned(), about, settings, scene, expect })
+    Ok(Scenario { name, file: file.to_owned(), about, settings, setup, expect })
 }
 
-/// Every item of a list, with its place in what is wrong with it.
+/// Reads every item of a list. Errors name the item's position.
 fn numbered<T, U>(items: Vec<T>, list: &str, read: impl Fn(T) -> Result<U, JsonError>) -> Result<Vec<U>, JsonError> {
     let read = |(at, item)| read(item).map_err(|error| error.below(&format!("{list}[{at}]")));
     items.into_iter().enumerate().map(read).collect()
@@ -151,7 +151,7 @@ fn answer(written: WrittenAnswer) -> Result<Answer, JsonError> {
     let WrittenAnswer { call, with, answer, fails, times } = written;
     if !SCRIPTABLE.contains(&call.as_str()) {
         let known = SCRIPTABLE.join(", ");
-        return Err(error(format!("`{call}` can't be answered by a scenario; these can: {known}")).below("call"));
+        return Err(error(format!("`{call}` can't be answered by a scenario; these calls can: {known}")).below("call"));
     }
     let (answer, place) = match fails {
         Value::Null => (answer, "answer"),
@@ -161,7 +161,7 @@ fn answer(written: WrittenAnswer) -> Result<Answer, JsonError> {
     Ok(Answer { call, with, answer, times })
 }
 
-/// A failure by its code alone, or with more of it.
+/// A failure, written as its code alone or as an object.
 fn failure(written: Value) -> Result<Value, JsonError> {
     let mut failure = match written {
         Value::String(code) => json!({ "code": code }),
@@ -176,10 +176,10 @@ fn failure(written: Value) -> Result<Value, JsonError> {
         _ => Blame::Host,
     };
     let Some(fields) = failure.as_object_mut() else {
-        return Err(error(format!("{failure} is neither a code nor a failure")));
+        return Err(error(format!("{failure} is neither a code nor a failure object")));
     };
     fields.entry("blame").or_insert_with(|| blame.to_string().into());
-    fields.entry("message").or_insert_with(|| format!("the scenario wants {code}").into());
+    fields.entry("message").or_insert_with(|| format!("the scenario asks for {code}").into());
     fields.entry("retryable").or_insert(false.into());
     Ok(failure)
 }
@@ -223,7 +223,7 @@ fn known_call(call: &str) -> Result<(), JsonError> {
     if known.contains(&call) {
         return Ok(());
     }
-    Err(error(format!("`{call}` is no call of the host; known are {}", known.join(", "))))
+    Err(error(format!("`{call}` is not a host call; expected one of {}", known.join(", "))))
 }
 
 #[cfg(test)]
@@ -235,43 +235,47 @@ mod tests {
     }
 
     #[track_caller]
-    fn wrong(value: Value) -> String {
+    fn error_of(value: Value) -> String {
         read(value).unwrap_err().to_string()
     }
 
     #[test]
-    fn nothing_said_is_an_ordinary_job() {
+    fn an_empty_scenario_is_a_default_job() {
         let scenario = read(Value::Null).unwrap();
-        assert_eq!((scenario.settings.len(), scenario.scene.job.id.as_str()), (0, "job-1"));
-        assert_eq!(scenario.scene.source.unwrap().video.unwrap().height, 1080);
+        assert_eq!((scenario.settings.len(), scenario.setup.job.id.as_str()), (0, "job-1"));
+        assert_eq!(scenario.setup.source.unwrap().video.unwrap().height, 1080);
     }
 
     #[test]
     fn a_source_can_be_a_file_beside_the_scenario() {
-        assert_eq!(read(json!({ "media": "small.json" })).unwrap().scene.source.unwrap().video.unwrap().width, 320);
+        assert_eq!(read(json!({ "media": "small.json" })).unwrap().setup.source.unwrap().video.unwrap().width, 320);
     }
 
     #[test]
-    fn a_failure_can_be_told_by_its_code() {
+    fn a_failure_can_be_written_as_its_code() {
         let scenario = read(json!({ "answers": [{ "call": "storage.put", "fails": "storage.full" }] })).unwrap();
-        assert_eq!(scenario.scene.answers[0].answer["err"]["blame"], "storage");
+        assert_eq!(scenario.setup.answers[0].answer["err"]["blame"], "storage");
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_place_and_what_would_be_right() {
-        let said = wrong(json!({ "expect": { "lader": [] } }));
-        assert!(said.starts_with("expect.lader: this field is not known; known are ladder, refused, keys,"), "{said}");
-        let said = wrong(json!({ "answers": [{ "call": "log.write" }] }));
+    fn errors_name_the_place_and_the_accepted_values() {
+        let said = error_of(json!({ "expect": { "lader": [] } }));
+        assert!(said.starts_with("expect.lader: unknown field; expected one of ladder, refused, keys,"), "{said}");
+        let said = error_of(json!({ "answers": [{ "call": "log.write" }] }));
         assert!(said.starts_with("answers[0].call: `log.write` can't be answered"), "{said}");
-        let said = wrong(json!({ "answers": [{ "call": "webhook.deliver", "answer": { "ok": { "delivered": 1 } } }] }));
+        let said =
+            error_of(json!({ "answers": [{ "call": "webhook.deliver", "answer": { "ok": { "delivered": 1 } } }] }));
         assert!(said.starts_with("answers[0].answer.ok.delivered: "), "{said}");
-        let said = wrong(json!({ "expect": { "calls": ["storage.put", { "call": "storage.get" }] } }));
-        assert!(said.starts_with("expect.calls[1]: `storage.get` is no call"), "{said}");
-        let said = wrong(json!({ "expect": { "keys": { "poster": "media:a" } } }));
-        assert!(said.starts_with("expect.keys.poster: `poster` is not known"), "{said}");
+        let said = error_of(json!({ "expect": { "calls": ["storage.put", { "call": "storage.get" }] } }));
+        assert!(said.starts_with("expect.calls[1]: `storage.get` is not a host call"), "{said}");
+        let said = error_of(json!({ "expect": { "keys": { "poster": "media:a" } } }));
+        assert!(said.starts_with("expect.keys.poster: `poster` is unknown"), "{said}");
         assert!(
-            wrong(json!({ "encoders": ["tpu"] })).starts_with("encoders[0]: `tpu` is not known; known are gpu, cpu")
+            error_of(json!({ "encoders": ["tpu"] }))
+                .starts_with("encoders[0]: `tpu` is unknown; expected one of gpu, cpu")
         );
-        assert!(wrong(json!({ "media": { "video": { "width": 1, "height": 1 } } })).starts_with("media: video.width"));
+        assert!(
+            error_of(json!({ "media": { "video": { "width": 1, "height": 1 } } })).starts_with("media: video.width")
+        );
     }
 }

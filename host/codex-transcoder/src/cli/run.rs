@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use fault::Failure;
 use job::JobRecorder;
 use job::event::Observer;
-use job::{Host, Job, Outcome, Request};
+use job::{Job, JobEnvironment, Outcome, Request};
 use media::probe::Declared;
 use policy::{Chosen, Policy};
 use storage::Destination;
@@ -19,7 +19,7 @@ use webhook::{Deliverer, JobWebhooks, Secret, UrlRules, http_client};
 
 use super::environment::EnvironmentArgs;
 use super::exit::Ended;
-use super::policy::Loaded;
+use super::policy::LoadedPolicy;
 use super::{settings_argument, view};
 use crate::observe::Redactor;
 
@@ -112,14 +112,18 @@ impl Run {
         let policy = self.policy().await?;
         let tools = Arc::new(self.environment.toolbox().await?);
         let recordings = self.record.as_deref().map(|folder| recordings(folder, secret)).transpose()?;
-        let host = Host { recordings, ..Host::plain(tools, self.stores()?, self.environment.work_root()) };
-        let job = Job { host: &host, chosen: &Chosen::only(policy), request: &request, webhooks, observer, cancel };
+        let host = JobEnvironment {
+            recordings,
+            ..JobEnvironment::standalone(tools, self.stores()?, self.environment.work_root())
+        };
+        let job =
+            Job { environment: &host, chosen: &Chosen::only(policy), request: &request, webhooks, observer, cancel };
         Ok(job.run().await.0)
     }
 
     async fn policy(&self) -> Result<Policy, Ended> {
         let settings = settings_argument::merge("--settings", &self.settings)?;
-        Loaded::read(self.policy.as_deref()).await?.under(settings).await.map_err(Ended::failed)
+        LoadedPolicy::read(self.policy.as_deref()).await?.with_settings(settings).await.map_err(Ended::failed)
     }
 
     fn request(&self) -> Result<Request, Ended> {

@@ -30,7 +30,7 @@ impl Serve {
         service::start_log(&settings);
         let recordings = service::recordings(&settings, self.record.as_deref())?;
         let mut assembled = service::start(&settings, Metrics::new(), None).await?;
-        assembled.service.host.recordings = recordings;
+        assembled.service.environment.recordings = recordings;
         let service = service::watch_policies(&settings, assembled);
         service::serve_metrics(&settings, &service).await?;
         let address = self.address.unwrap_or(settings.serve_address);

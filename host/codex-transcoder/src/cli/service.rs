@@ -91,15 +91,15 @@ pub async fn start(settings: &Settings, metrics: Metrics, endpoint: Option<&Endp
             let standing = service.policies.standing();
             service.metrics.policies(&standing);
             standing.refused.iter().for_each(|refusal| service.metrics.policy_refusal(refusal));
-            service.metrics.host(env!("CARGO_PKG_VERSION"), &service.host.tools.version);
+            service.metrics.host(env!("CARGO_PKG_VERSION"), &service.environment.tools.version);
             tracing::info!(
                 policy = standing.current.name(),
                 policy_version = standing.current.version(),
                 policy_sha256 = standing.current.digest(),
                 policy_place = %settings.policy.place,
-                ffmpeg = service.host.tools.version,
-                gpu = service.host.tools.proof.gpu_missing.is_none(),
-                stores = service.host.stores.names().join(", "),
+                ffmpeg = service.environment.tools.version,
+                gpu = service.environment.tools.proof.gpu_missing.is_none(),
+                stores = service.environment.stores.names().join(", "),
                 environment = %settings.environment,
                 "startup checks passed"
             );

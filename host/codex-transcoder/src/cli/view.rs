@@ -8,7 +8,7 @@ use fault::Failure;
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 use job::Outcome;
 use job::event::{Event, Observer};
-use job::report::Report;
+use job::transcode_report::TranscodeReport;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -189,7 +189,7 @@ fn clock(seconds: u64) -> String {
 }
 
 /// The outputs of a job.
-fn table(report: &Report, out: &Path) -> String {
+fn table(report: &TranscodeReport, out: &Path) -> String {
     let mut rows = vec![["output", "size", "measured", "key"].map(str::to_owned)];
     for rung in &report.rungs {
         let size =

@@ -54,7 +54,7 @@ impl Worker {
             ));
         };
         let mut assembled = service::start(&settings, Metrics::new(), Some(&endpoint)).await?;
-        assembled.service.host.recordings = recordings;
+        assembled.service.environment.recordings = recordings;
         let service = service::watch_policies(&settings, assembled);
         service::serve_metrics(&settings, &service).await?;
         let worker = RunpodWorker::new(endpoint, Arc::new(service))
@@ -78,7 +78,7 @@ async fn run_test_input(
     let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
     let request = serde_json::from_str(&text).map_err(|error| unreadable(format!("it is not JSON ({error})")))?;
     let mut service = service::start(settings, Metrics::new(), None).await?.service;
-    service.host.recordings = recordings;
+    service.environment.recordings = recordings;
     let ended = one_job(&service, request, cancel).await.map_err(|error| unreadable(error.to_string()))?;
     let (shown, result) = match ended {
         runpod::JobResult::Done(output) => (serde_json::json!({ "output": output }), Ok(())),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use fault::text::printable;
 use job::event::{Event, Observer};
-use job::report::Report;
+use job::transcode_report::TranscodeReport;
 use policy::{Change, Refusal, Role, Standing};
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
@@ -264,7 +264,7 @@ impl Inner {
         self.jobs.get_or_create(&[label("outcome", outcome), ("code", code)]).inc();
     }
 
-    fn published(&self, report: &Report) {
+    fn published(&self, report: &TranscodeReport) {
         for object in &report.objects {
             self.published.get_or_create(&[("store", self.stores.value(&object.store))]).inc_by(object.bytes);
         }

@@ -2,7 +2,7 @@
 
 use fault::{Blame, Failure};
 use job::event::Event;
-use job::report::{ObjectReport, Report};
+use job::transcode_report::{ObjectReport, TranscodeReport};
 
 use crate::observe::Metrics;
 
@@ -12,7 +12,7 @@ fn failure(code: &str) -> Failure {
 
 fn completed() -> Event {
     let object = |store: &str, bytes| ObjectReport { store: store.to_owned(), key: "k".to_owned(), bytes };
-    let report = Report {
+    let report = TranscodeReport {
         duration_ms: 60_000,
         processor: "cpu",
         fell_back: Some("no device".to_owned()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fault::{Code, Failure, Fault, codes};
-use job::Host;
+use job::JobEnvironment;
 use policy::signature::{PublicKey, SignatureError};
 use policy::{Compiler, Gate, LastGood, Place, PolicyError, Rules, Watcher, fetch};
 use publish::CacheRules;
@@ -65,7 +65,7 @@ pub async fn assemble(settings: &Settings, metrics: Metrics) -> Result<Assembled
     let watcher = watcher.map_err(FailedStartupCheck::of("policy"))?;
     checked.map_err(FailedStartupCheck::of("stores"))?;
     cleaned.map_err(FailedStartupCheck::of("work-directory"))?;
-    let host = Host {
+    let environment = JobEnvironment {
         tools: Arc::new(tools),
         stores,
         work_root,
@@ -78,11 +78,11 @@ pub async fn assemble(settings: &Settings, metrics: Metrics) -> Result<Assembled
         attempts: settings.job.attempts,
         pause: RETRY_PAUSE,
         max_original: settings.job.max_original_bytes,
-        report_beside: settings.job.report,
+        write_report: settings.job.report,
         recordings: None,
     };
     let service = Service {
-        host,
+        environment,
         policies: watcher.roster(),
         deliverer,
         rules,
@@ -220,7 +220,7 @@ async fn check_stores(settings: &Settings, stores: &Stores) -> Result<(), Failur
 
 /// Removes what a killed worker left on this disk.
 async fn clean(root: PathBuf) -> Result<(), Failure> {
-    job::work::WorkDirectory::make(&root)?;
+    job::work::WorkDirectory::create(&root)?;
     match tokio::task::spawn_blocking(move || job::work::sweep(&root)).await {
         Ok(Ok(0)) | Err(_) => {}
         Ok(Ok(removed)) => tracing::info!(removed, "removed work directories of a killed worker"),

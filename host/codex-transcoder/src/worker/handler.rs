@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use fault::{Code, Failure, codes};
-use job::account::Account;
 use job::event::Observer;
-use job::{self, Host, Job, Outcome, Request};
+use job::report::JobReport;
+use job::{self, Job, JobEnvironment, Outcome, Request};
 use policy::{Chosen, Roster};
 use runpod::{self, JobResult, Progress};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use crate::observe::Metrics;
 
 /// What all jobs share.
 pub struct Service {
-    pub host: Host,
+    pub environment: JobEnvironment,
     /// A job keeps the policy that it starts with.
     pub policies: Roster,
     pub deliverer: Deliverer,
@@ -70,7 +70,9 @@ impl Service {
             }
         };
         let (ended, account) =
-            Job { host: &self.host, chosen, request: &request, webhooks, observer, cancel: stop.clone() }.run().await;
+            Job { environment: &self.environment, chosen, request: &request, webhooks, observer, cancel: stop.clone() }
+                .run()
+                .await;
         self.metrics.traffic(account.bytes_read, account.bytes_written);
         match &ended {
             Err(_) if stop.is_cancelled() => {
@@ -112,13 +114,13 @@ async fn send_failed_webhook(
     observer: &dyn Observer,
 ) {
     if let (Some(media_id), Some(webhooks)) = (&input.media_id, webhooks) {
-        job::tell_refusal(&chosen.policy, job, media_id, failure, &webhooks, observer).await;
+        job::send_refusal(&chosen.policy, job, media_id, failure, &webhooks, observer).await;
     }
 }
 
 fn refuse(chosen: &Chosen, job: &str, failure: Failure, observer: &Arc<dyn Observer>) -> JobResult {
     observer.on(&job::event::Event::Failed { failure: failure.clone() });
-    finished(Err(failure), &Account { job: job.to_owned(), ..Account::under(chosen) })
+    finished(Err(failure), &JobReport { job: job.to_owned(), ..JobReport::for_policy(chosen) })
 }
 
 /// Failures of this machine, after which RunPod should start another worker. A failing ffmpeg is not among them: it
@@ -131,7 +133,7 @@ fn bad_input(problem: String) -> Failure {
 }
 
 /// What the queue shows of a job that has ended.
-fn finished(ended: Result<Outcome, Failure>, account: &Account) -> JobResult {
+fn finished(ended: Result<Outcome, Failure>, account: &JobReport) -> JobResult {
     match ended {
         Ok(outcome) => JobResult::Done(json!({ "result": outcome.output, "report": account })),
         Err(failure) => {

@@ -4,7 +4,7 @@ use serde::{de, ser};
 
 use super::contract_name;
 
-/// A text that is not what the contract has at this place.
+/// JSON that does not match the contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonError {
     path: String,
@@ -16,17 +16,16 @@ impl JsonError {
         Self { path: String::new(), reason: reason.into() }
     }
 
-    /// Where it is wrong: `media-info.video.frame-rate`.
+    /// For example `media-info.video.frame-rate`.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// What is wrong there.
     pub fn reason(&self) -> &str {
         &self.reason
     }
 
-    /// The same error as seen from one level up: a field, or `[3]` in a list.
+    /// Prefixes the path with a field, or with `[3]` for a list item.
     #[must_use]
     pub fn below(mut self, part: &str) -> Self {
         let dot = if part.is_empty() || self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };

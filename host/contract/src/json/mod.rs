@@ -1,9 +1,9 @@
-//! Values of the contract as JSON, under the contract's own names.
+//! Values of the contract as JSON, with the contract's names.
 //!
-//! What wasmtime generates from `wit/` has Rust's names: `duration_ms`, `AtPermille`. People who write policies know
-//! `duration-ms` and `at-permille`, so those are what they read and write: fields, cases and variants are renamed on the
-//! way, `{"hls": {...}}` is a variant with a value, and `"video"` one without. Options that are none and empty
-//! `attributes` are left out, and may be.
+//! The bindings that wasmtime generates from `wit/` have Rust names: `duration_ms`, `AtPermille`. Authors of policies
+//! know the contract's `duration-ms` and `at-permille`, so names are converted when reading and writing. A variant with
+//! a value is `{"hls": {...}}`, one without is `"video"`. Options that are none and empty `attributes` are omitted when
+//! writing and optional when reading.
 
 mod error;
 mod read;
@@ -16,19 +16,19 @@ use serde_json::Value;
 
 /// A value of the contract as JSON.
 pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Value {
-    // Only a type that serialises itself by hand could fail, and the contract has none.
+    // Only a hand-written `Serialize` could fail, and the contract has none.
     value.serialize(write::Writer).unwrap_or_default()
 }
 
-/// Reads a value of the contract, or a record of ours that holds some. `root` is what errors call the whole.
+/// Reads a value of the contract, or a type of ours that contains some. Paths in errors begin with `root`.
 pub fn from_value<T: DeserializeOwned>(root: &str, value: Value) -> Result<T, JsonError> {
     T::deserialize(read::Reader(value)).map_err(|error| error.below(root))
 }
 
-/// A name of Rust as the contract has it: `duration_ms` and `AtPermille` become `duration-ms` and `at-permille`.
+/// Converts a Rust name to the contract's: `duration_ms` and `AtPermille` become `duration-ms` and `at-permille`.
 fn contract_name(name: &str) -> String {
     let mut contract = String::with_capacity(name.len() + 2);
-    // An underscore at the end keeps a name from being a word of Rust.
+    // wasmtime appends an underscore to names that are Rust keywords.
     for character in name.trim_end_matches('_').chars() {
         if character == '_' {
             contract.push('-');
@@ -42,7 +42,7 @@ fn contract_name(name: &str) -> String {
     contract
 }
 
-/// The field that a later version can say more in. It may be left out.
+/// The extension field of the contract's records. It is optional in JSON.
 const ATTRIBUTES: &str = "attributes";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! From JSON to values.
+//! Deserialises values of the contract.
 
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
@@ -7,7 +7,6 @@ use serde_json::{Map, Value};
 use super::error::JsonError;
 use super::{ATTRIBUTES, contract_name};
 
-/// Reads a value out of JSON with the contract's names.
 pub(super) struct Reader(pub(super) Value);
 
 impl<'de> de::Deserializer<'de> for Reader {
@@ -61,11 +60,11 @@ impl<'de> de::Deserializer<'de> for Reader {
             Value::String(name) => (name, None),
             Value::Object(entries) if entries.len() == 1 => match entries.into_iter().next() {
                 Some((name, value)) => (name, Some(value)),
-                None => return Err(JsonError::new("nothing was named")),
+                None => return Err(JsonError::new("the object is empty")),
             },
             other => {
                 let reason = format!(
-                    "{} is neither a name nor {{\"name\": value}}; known are {}",
+                    "{} is neither a name nor {{\"name\": value}}; expected one of {}",
                     kind(&other),
                     known(variants)
                 );
@@ -73,7 +72,7 @@ impl<'de> de::Deserializer<'de> for Reader {
             }
         };
         let Some(variant) = variants.iter().find(|variant| contract_name(variant) == name) else {
-            return Err(JsonError::new(format!("`{name}` is not known; known are {}", known(variants))));
+            return Err(JsonError::new(format!("`{name}` is unknown; expected one of {}", known(variants))));
         };
         visitor.visit_enum(Case { variant, name, value })
     }
@@ -93,7 +92,7 @@ fn kind(value: &Value) -> &'static str {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
         Value::Number(_) => "a number",
-        Value::String(_) => "a text",
+        Value::String(_) => "a string",
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
     }
@@ -119,7 +118,7 @@ impl<'de> de::SeqAccess<'de> for Items {
     }
 }
 
-/// The fields of a record where they are known, else the entries of a map.
+/// The fields of a record, or the entries of a map if `known` is none.
 struct Fields {
     entries: serde_json::map::IntoIter,
     known: Option<&'static [&'static str]>,
@@ -142,7 +141,7 @@ impl<'de> de::MapAccess<'de> for Fields {
             Some(fields) => match fields.iter().find(|field| contract_name(field) == name) {
                 Some(field) => (*field).to_owned(),
                 None => {
-                    let reason = format!("this field is not known; known are {}", known(fields));
+                    let reason = format!("unknown field; expected one of {}", known(fields));
                     return Err(JsonError::new(reason).below(&name));
                 }
             },
@@ -189,7 +188,7 @@ impl<'de> de::VariantAccess<'de> for Case {
     fn unit_variant(self) -> Result<(), JsonError> {
         match self.value {
             None | Some(Value::Null) => Ok(()),
-            Some(_) => Err(JsonError::new(format!("`{}` stands alone, without a value", self.name))),
+            Some(_) => Err(JsonError::new(format!("`{}` takes no value", self.name))),
         }
     }
 

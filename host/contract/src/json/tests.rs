@@ -58,7 +58,7 @@ fn reason(value: Value) -> String {
 }
 
 #[test]
-fn records_have_the_contracts_names_and_come_back_the_same() {
+fn records_use_the_contracts_names_and_round_trip() {
     let info: MediaInfo = from_value("media-info", source()).unwrap();
     let video = info.video.clone().unwrap();
     assert_eq!((video.bit_depth, video.dynamic_range), (10, DynamicRange::Pq));
@@ -67,7 +67,7 @@ fn records_have_the_contracts_names_and_come_back_the_same() {
 }
 
 #[test]
-fn variants_are_named_with_and_without_values() {
+fn variants_with_and_without_values_round_trip() {
     let read: Plan = from_value("plan", plan()).unwrap();
     let [Output::Hls(hls), Output::Still(still), Output::Loudness] = read.outputs.as_slice() else {
         panic!("{read:?}");
@@ -78,7 +78,7 @@ fn variants_are_named_with_and_without_values() {
 }
 
 #[test]
-fn names_of_every_shape_are_the_contracts() {
+fn all_kinds_of_names_are_converted() {
     assert_eq!(to_value(&SignatureScheme::TimestampedBody), "timestamped-body");
     assert_eq!(to_value(&VideoCodec::H264), "h264");
     assert_eq!(to_value(&MediaKind::Video), "video");
@@ -94,29 +94,26 @@ fn answers_are_ok_or_err() {
         message: "full".into(),
         retryable: true,
     };
-    let told: Result<(), Failure> = Err(failure);
-    let written = to_value(&told);
+    let answer: Result<(), Failure> = Err(failure);
+    let written = to_value(&answer);
     assert_eq!(written["err"]["blame"], "storage");
-    assert_eq!(from_value::<Result<(), Failure>>("answer", written).unwrap(), told);
+    assert_eq!(from_value::<Result<(), Failure>>("answer", written).unwrap(), answer);
     assert_eq!(to_value(&Ok::<(), Failure>(())), json!({ "ok": null }));
     assert_eq!(from_value::<Result<(), Failure>>("answer", json!({ "ok": null })).unwrap(), Ok(()));
 }
 
 #[test]
-fn what_is_wrong_is_named_with_its_place() {
+fn errors_name_the_path() {
     let mut broken = source();
     broken["video"]["frame-rate"] = json!("30");
-    assert_eq!(reason(broken), "media-info.video.frame-rate: a text is not an object of numerator, denominator");
+    assert_eq!(reason(broken), "media-info.video.frame-rate: a string is not an object of numerator, denominator");
     let mut broken = source();
     broken["video"]["frame_rate"] = json!(1);
     let said = reason(broken);
-    assert!(
-        said.starts_with("media-info.video.frame_rate: this field is not known; known are codec, width,"),
-        "{said}"
-    );
+    assert!(said.starts_with("media-info.video.frame_rate: unknown field; expected one of codec, width,"), "{said}");
     let mut broken = source();
     broken["video"]["dynamic-range"] = json!("hdr");
-    assert_eq!(reason(broken), "media-info.video.dynamic-range: `hdr` is not known; known are sdr, pq, hlg");
+    assert_eq!(reason(broken), "media-info.video.dynamic-range: `hdr` is unknown; expected one of sdr, pq, hlg");
     let mut broken = source();
     broken["video"]["bit-depth"] = json!(300);
     assert_eq!(reason(broken), "media-info.video.bit-depth: integer `300` is not u8");

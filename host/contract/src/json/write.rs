@@ -1,4 +1,4 @@
-//! From values to JSON.
+//! Serialises values of the contract.
 
 use serde::ser::{self, Serialize};
 use serde_json::{Map, Value};
@@ -6,7 +6,6 @@ use serde_json::{Map, Value};
 use super::error::JsonError;
 use super::{ATTRIBUTES, contract_name};
 
-/// Makes JSON of a value, under the contract's names.
 pub(super) struct Writer;
 
 type Written = Result<Value, JsonError>;
@@ -16,15 +15,15 @@ fn tagged(variant: &str, value: Value) -> Value {
     Value::Object(Map::from_iter([(contract_name(variant), value)]))
 }
 
-/// The same where there is a case to name.
-fn within(variant: Option<&str>, value: Value) -> Value {
+/// `{"case": value}` for a variant, else the value itself.
+fn maybe_tagged(variant: Option<&str>, value: Value) -> Value {
     match variant {
         Some(variant) => tagged(variant, value),
         None => value,
     }
 }
 
-macro_rules! as_they_are {
+macro_rules! serialize_unchanged {
     ($($method:ident: $type:ty,)*) => {
         $(fn $method(self, value: $type) -> Written { Ok(Value::from(value)) })*
     };
@@ -41,7 +40,7 @@ impl ser::Serializer for Writer {
     type SerializeStruct = Record;
     type SerializeStructVariant = Record;
 
-    as_they_are! {
+    serialize_unchanged! {
         serialize_bool: bool,
         serialize_i8: i8,
         serialize_i16: i16,
@@ -136,7 +135,6 @@ impl ser::Serializer for Writer {
     }
 }
 
-/// Lists and tuples.
 #[derive(Default)]
 pub(super) struct List {
     variant: Option<&'static str>,
@@ -150,7 +148,7 @@ impl List {
     }
 
     fn finish(self) -> Value {
-        within(self.variant, Value::Array(self.items))
+        maybe_tagged(self.variant, Value::Array(self.items))
     }
 }
 
@@ -178,7 +176,7 @@ lists! {
     SerializeTupleVariant: serialize_field,
 }
 
-/// Maps by text: names in them are data and stay as they are.
+/// Maps. Their keys are data and are not renamed.
 #[derive(Default)]
 pub(super) struct Entries {
     key: String,
@@ -207,7 +205,6 @@ impl ser::SerializeMap for Entries {
     }
 }
 
-/// Records.
 #[derive(Default)]
 pub(super) struct Record {
     variant: Option<&'static str>,
@@ -217,8 +214,8 @@ pub(super) struct Record {
 impl Record {
     fn set<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), JsonError> {
         let value = value.serialize(Writer)?;
-        let says_nothing = value.is_null() || name == ATTRIBUTES && value.as_array().is_some_and(Vec::is_empty);
-        if !says_nothing {
+        let is_empty = value.is_null() || name == ATTRIBUTES && value.as_array().is_some_and(Vec::is_empty);
+        if !is_empty {
             self.fields.insert(contract_name(name), value);
         }
         Ok(())
@@ -240,7 +237,7 @@ macro_rules! records {
             }
 
             fn end(self) -> Written {
-                Ok(within(self.variant, Value::Object(self.fields)))
+                Ok(maybe_tagged(self.variant, Value::Object(self.fields)))
             }
         })*
     };

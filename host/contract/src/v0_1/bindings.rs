@@ -1,4 +1,4 @@
-//! What wasmtime generates from `wit/`, alone in a file.
+//! Bindings that wasmtime generates from `wit/0.1`.
 
 #![allow(missing_docs, reason = "generated; the documentation is in wit/")]
 

@@ -1,4 +1,4 @@
-//! Between the contract's records and ours.
+//! Converts between the contract's types and the host's.
 
 use fault::Failure as OurFailure;
 use media::encoder::Processor;
@@ -46,12 +46,12 @@ impl From<wit_types::Failure> for OurFailure {
     }
 }
 
-/// Any of our errors, as a policy sees it.
+/// Converts an error of the host to the contract's `failure`.
 pub fn refused(error: impl fault::Fault) -> wit_types::Failure {
     OurFailure::from(error).into()
 }
 
-/// A destination with a checked key.
+/// A destination whose key has been validated.
 pub fn destination(store: &str, key: &str) -> Result<Destination, wit_types::Failure> {
     checked(store, key).map_err(refused)
 }
@@ -68,12 +68,12 @@ fn ratio(ratio: info::Ratio) -> wit_types::Ratio {
     wit_types::Ratio { numerator: ratio.numerator, denominator: ratio.denominator }
 }
 
-/// Milliseconds, at least one: a source of no length is refused before.
+/// Milliseconds, at least one: probing has already refused sources without a length.
 fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).max(1)
 }
 
-/// What a policy learns of a source.
+/// The contract's `media-info` of a probed source.
 pub fn media_info(info: &info::MediaInfo) -> wit_types::MediaInfo {
     wit_types::MediaInfo {
         container: info.container.clone(),
@@ -103,7 +103,8 @@ pub fn media_info(info: &info::MediaInfo) -> wit_types::MediaInfo {
     }
 }
 
-/// Refuses attributes in what a policy asks for: this version knows none, and passing over one would half-obey.
+/// Refuses all attributes in a request: this version knows none, and ignoring one would execute only part of the
+/// request.
 fn no_unknown(attributes: &wit_types::Attributes) -> Result<(), PlanError> {
     match attributes.first() {
         None => Ok(()),
@@ -113,7 +114,7 @@ fn no_unknown(attributes: &wit_types::Attributes) -> Result<(), PlanError> {
 
 fn encoding(encoding: &wit_types::VideoEncoding) -> Result<Encoding, PlanError> {
     no_unknown(&encoding.attributes)?;
-    // The contract knows one codec; a second one makes this match fail to compile, as it should.
+    // The contract has one codec. A second one must fail to compile here.
     match encoding.codec {
         wit_types::VideoCodec::H264 => {}
     }
@@ -211,9 +212,9 @@ fn output(output: &wit::Output) -> Result<Output, PlanError> {
     })
 }
 
-/// The size of what a policy asks for, as the text of it in JSON: whatever a plan may come to hold is counted by it.
+/// The size of a plan, measured as JSON text, so that fields of later versions count too.
 pub fn size(plan: &wit::Plan) -> usize {
-    /// Keeps nothing of what is written to it.
+    /// Counts bytes and discards them.
     struct Counter(usize);
     impl std::io::Write for Counter {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -229,7 +230,7 @@ pub fn size(plan: &wit::Plan) -> usize {
     serde_json::to_writer(&mut counter, plan).map_or(usize::MAX, |()| counter.0)
 }
 
-/// What a policy asks for. Keys are checked here, numbers by the plan itself.
+/// Converts a policy's plan. Keys are validated here; `Plan` validates the numbers.
 pub fn plan(plan: &wit::Plan) -> Result<Plan, PlanError> {
     no_unknown(&plan.attributes)?;
     let hundredths = |value: i32| f64::from(value) / 100.0;
@@ -269,7 +270,7 @@ fn loudness(measure: Measure) -> wit::LoudnessMeasure {
     }
 }
 
-/// What a policy learns of what was made and published.
+/// The contract's `report` of a published transcode.
 pub fn report(made: &Summary, objects: &[(Destination, u64)]) -> wit::Report {
     wit::Report {
         duration_ms: millis(made.duration),
@@ -291,7 +292,7 @@ pub fn report(made: &Summary, objects: &[(Destination, u64)]) -> wit::Report {
     }
 }
 
-/// The machine's graphics processors.
+/// The machine's GPUs.
 pub fn devices(devices: &[media::encoder::Device]) -> Vec<super::gpu::Device> {
     let device = |device: &media::encoder::Device| super::gpu::Device {
         name: device.name.clone(),
@@ -300,7 +301,7 @@ pub fn devices(devices: &[media::encoder::Device]) -> Vec<super::gpu::Device> {
     devices.iter().map(device).collect()
 }
 
-/// An encoder that was proven.
+/// An encoder that passed the startup check.
 pub fn encoder(processor: Processor) -> wit_types::VideoEncoder {
     let processor = match processor {
         Processor::Gpu => wit_types::Processor::Gpu,
@@ -369,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attribute_that_this_version_does_not_know_is_refused_wherever_it_stands() {
+    fn unknown_attributes_are_refused_in_every_record() {
         let whole = plan_with_everything();
         let read = |value: &Value| plan(&crate::json::from_value("plan", value.clone()).unwrap());
         read(&whole).unwrap();

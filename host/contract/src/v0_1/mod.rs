@@ -7,10 +7,10 @@ pub use bindings::codex::transcode::{gpu, job, log, media, storage, types, webho
 pub use bindings::exports::codex::transcode::{ladder, layout, payload, settings, workflow};
 pub use bindings::{Policy as World, PolicyPre};
 
-/// A guest's handle for an opened original. Which one it is, the host knows: a job has one.
+/// The guest's handle of the opened original. It carries no data, because a job has only one original.
 #[derive(Debug)]
 pub struct Source;
 
-/// A guest's handle for a started transcode. Which one it is, the host knows: a job has one.
+/// The guest's handle of the started transcode. It carries no data, because a job runs only one at a time.
 #[derive(Debug)]
 pub struct Transcode;

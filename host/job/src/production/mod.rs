@@ -1,4 +1,5 @@
-//! From an original and a plan to a publication: brought, made, sent ahead, staged, shown, and remembered.
+//! From an original and a plan to a publication: download the original, encode, upload early segments, stage the rest,
+//! commit, and record every step in the journal.
 
 mod original;
 
@@ -27,33 +28,29 @@ use tracing::Instrument;
 
 use crate::event::{Event, Observer, seconds_left};
 
-/// What a production works with.
+/// What one attempt works with.
 #[derive(Clone)]
-pub struct Means {
-    /// The job's id, for logs.
+pub struct JobContext {
     pub job_id: String,
-    /// The stores of this environment.
     pub stores: Stores,
-    /// How its objects are served, and what is noted with them.
+    /// Cache rules and metadata of the published objects.
     pub labels: Labels,
-    /// The media programs.
     pub tools: Arc<Toolbox>,
-    /// The job's own directory.
+    /// The attempt's work directory.
     pub work: PathBuf,
-    /// The job's memory; none where every run stands alone.
+    /// The job's journal; none for runs that keep no state.
     pub journal: Option<Arc<Journal>>,
-    /// Who watches.
     pub observer: Arc<dyn Observer>,
-    /// Calls the job off.
+    /// Cancels the job.
     pub cancel: CancellationToken,
-    /// Never sent on: its receiver learns when the last task of the job is gone.
+    /// Nothing is ever sent. The receiver sees the channel close when the last task of the job has ended.
     pub alive: mpsc::Sender<()>,
-    /// The largest original in bytes.
+    /// Size limit of an original, in bytes.
     pub max_original: u64,
 }
 
-impl Means {
-    /// Waits for this, but not beyond the job's end.
+impl JobContext {
+    /// Runs `work` until it ends or the job is cancelled.
     async fn unless_cancelled<T>(&self, work: impl Future<Output = T>) -> Result<T, ProductionError> {
         tokio::select! {
             done = work => Ok(done),
@@ -62,19 +59,14 @@ impl Means {
     }
 }
 
-/// Why there is no publication.
 #[derive(Debug, thiserror::Error)]
 pub enum ProductionError {
-    /// It could not be made.
     #[error(transparent)]
     Media(#[from] MediaError),
-    /// The original could not be had.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// It could not be published.
     #[error(transparent)]
     Publish(#[from] PublishError),
-    /// It could not be remembered.
     #[error(transparent)]
     Journal(#[from] JournalError),
 }
@@ -90,87 +82,87 @@ impl Fault for ProductionError {
     }
 }
 
-/// What a plan came to, ready to be published.
+/// The outcome of [`make`].
 enum Product {
-    /// Made now.
-    New { made: Made, uploaded: UploadedSegments, publication: String },
-    /// Published by an earlier attempt, and still there.
-    Old { summary: Summary, objects: Objects },
+    /// Encoded by this attempt and not published yet.
+    Encoded { made: Made, uploaded: UploadedSegments, publication: String },
+    /// Published by an earlier run, and still complete.
+    Published { summary: Summary, objects: Objects },
 }
 
-/// A plan at work in a task of its own, so that the policy can wait, ask, and call it off.
+/// A running plan. It has its own task, so that the policy can wait for it, ask for its progress, and cancel it.
 pub struct Production {
-    means: Means,
+    context: JobContext,
     original: Arc<Original>,
     plan: Plan,
     task: Option<JoinHandle<Result<Product, ProductionError>>>,
-    /// How far it is.
+    /// ffmpeg's progress.
     pub advance: watch::Receiver<Advance>,
-    /// Calls it off.
+    /// Cancels this production only.
     pub cancel: CancellationToken,
 }
 
 impl std::fmt::Debug for Production {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Production").field("job", &self.means.job_id).finish_non_exhaustive()
+        f.debug_struct("Production").field("job", &self.context.job_id).finish_non_exhaustive()
     }
 }
 
 impl Drop for Production {
-    /// A guest that is gone, by a trap or by forgetting, leaves no process and no object behind.
+    /// A policy that traps, or drops its transcode, must leave no process and no uploaded object behind.
     fn drop(&mut self) {
         self.cancel.cancel();
         let Some(task) = self.task.take() else { return };
-        let means = self.means.clone();
-        let tidy = async move {
-            if let Ok(Ok(Product::New { uploaded, publication, .. })) = task.await {
-                abandon(&means, uploaded, &publication).await;
+        let context = self.context.clone();
+        let cleanup = async move {
+            if let Ok(Ok(Product::Encoded { uploaded, publication, .. })) = task.await {
+                abandon(&context, uploaded, &publication).await;
             }
         };
-        tokio::spawn(tidy.in_current_span());
+        tokio::spawn(cleanup.in_current_span());
     }
 }
 
 impl Production {
-    /// Starts a checked plan.
-    pub fn start(means: &Means, original: Arc<Original>, plan: Plan) -> Self {
+    /// Starts a plan that was already checked.
+    pub fn start(context: &JobContext, original: Arc<Original>, plan: Plan) -> Self {
         let (sender, advance) = watch::channel(Advance { percent: 0, speed: 0.0 });
-        let cancel = means.cancel.child_token();
-        let mut means = means.clone();
-        means.cancel = cancel.clone();
+        let cancel = context.cancel.child_token();
+        let mut context = context.clone();
+        context.cancel = cancel.clone();
         let task = {
-            let (means, original, plan) = (means.clone(), Arc::clone(&original), plan.clone());
-            tokio::spawn(async move { make(&means, &original, &plan, &sender).await }.in_current_span())
+            let (context, original, plan) = (context.clone(), Arc::clone(&original), plan.clone());
+            tokio::spawn(async move { make(&context, &original, &plan, &sender).await }.in_current_span())
         };
-        Self { means, original, plan, task: Some(task), advance, cancel }
+        Self { context, original, plan, task: Some(task), advance, cancel }
     }
 
-    /// Waits until everything is made, and publishes it. None when that was done before.
+    /// Waits for the encodes and publishes the result. Returns none on every call after the first.
     pub async fn publish(&mut self) -> Option<Result<(Summary, Objects), ProductionError>> {
         let task = self.task.as_mut()?;
         let product = task.await;
         self.task = None;
         Some(match product {
-            Ok(Ok(Product::Old { summary, objects })) => Ok((summary, objects)),
-            Ok(Ok(Product::New { made, uploaded, publication })) => self.show(made, uploaded, publication).await,
+            Ok(Ok(Product::Published { summary, objects })) => Ok((summary, objects)),
+            Ok(Ok(Product::Encoded { made, uploaded, publication })) => self.commit(made, uploaded, publication).await,
             Ok(Err(error)) => Err(error),
             Err(lost) => Err(MediaError::Lost { detail: lost.to_string() }.into()),
         })
     }
 
-    async fn show(
+    async fn commit(
         &self,
         made: Made,
         uploaded: UploadedSegments,
         publication: String,
     ) -> Result<(Summary, Objects), ProductionError> {
-        let means = &self.means;
+        let context = &self.context;
         let owners: BTreeMap<Destination, Destination> =
             made.files.iter().map(|file| (file.to.clone(), file.counted_with.clone())).collect();
         let pieces: Vec<Piece> = made
             .files
             .into_iter()
-            .map(|file| Piece { to: file.to, body: file.body, kind: kind_of(file.role) })
+            .map(|file| Piece { to: file.to, body: file.body, kind: stage_of(file.role) })
             .collect();
         let masters =
             pieces.iter().filter(|piece| piece.kind == PieceKind::Master).filter_map(|piece| match &piece.body {
@@ -180,19 +172,19 @@ impl Production {
         let masters = masters.collect();
 
         let began = Instant::now();
-        let staged = publish::stage(&means.stores, pieces, uploaded, &means.labels, &means.cancel).await;
+        let staged = publish::stage(&context.stores, pieces, uploaded, &context.labels, &context.cancel).await;
         let staged = match staged {
             Ok(staged) => staged,
             Err(error) => {
-                forget(means, &publication).await;
+                remove_from_journal(context, &publication).await;
                 return Err(error.into());
             }
         };
-        means.observer.on(&Event::done("upload", began));
-        let objects = self.counted(&staged.objects(), &owners);
+        context.observer.on(&Event::done("upload", began));
+        let objects = self.object_sizes(&staged.objects(), &owners);
 
         let began = Instant::now();
-        if let Some(journal) = &means.journal {
+        if let Some(journal) = &context.journal {
             let published = Published {
                 publication: publication.clone(),
                 source: self.original.version.clone(),
@@ -206,20 +198,20 @@ impl Production {
                 return Err(error.into());
             }
         }
-        // Less than others leave us, so that a slow last request is within it.
+        // Other workers leave the commit alone for `COMMIT_LEASE`. A shorter deadline keeps a slow last request inside it.
         staged.commit(began + journal::COMMIT_LEASE.mul_f64(0.75)).await?;
-        means.observer.on(&Event::done("show", began));
-        if let Some(journal) = &means.journal
-            && let Err(error) = journal.finish(&means.stores, &means.labels, &publication).await
+        context.observer.on(&Event::done("show", began));
+        if let Some(journal) = &context.journal
+            && let Err(error) = journal.finish(&context.stores, &context.labels, &publication).await
         {
-            // The publication stands; the next delivery of the job finds out for itself.
-            tracing::warn!(job = means.job_id, %error, "that the publication is whole could not be written down");
+            // The publication is complete all the same. The next run of this job verifies it object by object.
+            tracing::warn!(job = context.job_id, %error, "the journal can't record that the publication is complete");
         }
         Ok((made.summary, objects))
     }
 
-    /// The objects of the plan in its order, each with the bytes of all that belongs to it.
-    fn counted(&self, written: &Objects, owners: &BTreeMap<Destination, Destination>) -> Objects {
+    /// The plan's objects in its order. The size of each includes the objects that belong to it, such as segments.
+    fn object_sizes(&self, written: &Objects, owners: &BTreeMap<Destination, Destination>) -> Objects {
         let mut objects: Objects = self.plan.destinations().into_iter().map(|to| (to, 0)).collect();
         for (to, bytes) in written {
             let owner = owners.get(to).unwrap_or(to);
@@ -231,7 +223,7 @@ impl Production {
     }
 }
 
-fn kind_of(role: Role) -> PieceKind {
+fn stage_of(role: Role) -> PieceKind {
     match role {
         Role::Segment => PieceKind::Segment,
         Role::Object => PieceKind::Object,
@@ -240,65 +232,65 @@ fn kind_of(role: Role) -> PieceKind {
     }
 }
 
-/// What identifies a plan: any change of it is another one.
+/// Identifies a plan in the journal. Any change to the plan changes the digest.
 fn plan_digest(plan: &Plan) -> String {
     hex::encode(Sha256::digest(format!("{plan:?}")))
 }
 
 async fn make(
-    means: &Means,
+    context: &JobContext,
     original: &Original,
     plan: &Plan,
     sender: &watch::Sender<Advance>,
 ) -> Result<Product, ProductionError> {
-    if let Some(journal) = &means.journal {
+    if let Some(journal) = &context.journal {
         let began = Instant::now();
         let digest = plan_digest(plan);
-        if let Some(published) = journal.published(&means.stores, &original.version, &digest).await?
+        if let Some(published) = journal.published(&context.stores, &original.version, &digest).await?
             && let Ok(summary) = Summary::deserialize(&published.summary)
         {
-            means.observer.on(&Event::done("verify", began));
-            means.observer.on(&Event::Reused { publication: published.publication });
-            return Ok(Product::Old { summary, objects: published.objects });
+            context.observer.on(&Event::done("verify", began));
+            context.observer.on(&Event::Reused { publication: published.publication });
+            return Ok(Product::Published { summary, objects: published.objects });
         }
     }
-    original.bring(means).await?;
+    original.download(context).await?;
     let publication = fresh_name();
-    if let Some(journal) = &means.journal {
-        journal.begin(attempt(plan, &publication)).await.map_err(JournalError::from)?;
+    if let Some(journal) = &context.journal {
+        journal.begin(begun(plan, &publication)).await.map_err(JournalError::from)?;
     }
-    let rungs = plan.ladder().map(|ladder| rung_uploads(means, ladder, &publication)).unwrap_or_default();
-    let uploader = SegmentUploader::start(&means.stores, rungs, &means.labels);
+    let families = plan.ladder().map(|ladder| families(context, ladder, &publication)).unwrap_or_default();
+    let early = SegmentUploader::start(&context.stores, families, &context.labels);
     let info = &original.info;
     let length = info.ladder_length();
     let watch = |advance: Advance| {
         let left = length.mul_f64(1.0 - f64::from(advance.percent.min(100)) / 100.0);
-        means.observer.on(&Event::Encoding {
+        context.observer.on(&Event::Encoding {
             percent: advance.percent,
             speed: advance.speed,
             seconds_left: seconds_left(left, advance.speed),
         });
         sender.send_replace(advance);
     };
-    let made = transcode::make(&means.tools, &means.work, info, plan, &publication, &means.cancel, watch).await;
+    let made = transcode::make(&context.tools, &context.work, info, plan, &publication, &context.cancel, watch).await;
     match made {
         Ok(made) => {
-            let uploaded = uploader.finish(&means.cancel).await;
+            let uploaded = early.finish(&context.cancel).await;
             for (part, took) in &made.parts {
                 let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-                means.observer.on(&Event::Done { part, ms });
+                context.observer.on(&Event::Done { part, ms });
             }
-            Ok(Product::New { made, uploaded, publication })
+            Ok(Product::Encoded { made, uploaded, publication })
         }
         Err(error) => {
-            abandon(means, uploader.abandon().await, &publication).await;
+            abandon(context, early.abandon().await, &publication).await;
             Err(error.into())
         }
     }
 }
 
-/// What will be written, as the journal keeps it.
-fn attempt(plan: &Plan, publication: &str) -> Attempt {
+/// The journal's entry for what this attempt is about to write.
+fn begun(plan: &Plan, publication: &str) -> Attempt {
     let mut rungs = Vec::new();
     for (index, output) in plan.outputs.iter().enumerate() {
         match output {
@@ -316,29 +308,30 @@ fn attempt(plan: &Plan, publication: &str) -> Attempt {
     Attempt { publication: publication.to_owned(), rungs, objects: plan.destinations(), ..Attempt::default() }
 }
 
-/// The rungs whose segments are objects of their own. One file for all of them is whole only at the end.
-fn rung_uploads(means: &Means, ladder: &Ladder, publication: &str) -> Vec<RungUpload> {
+/// The rungs whose segments can be uploaded early. With one file per rung there are none: the file is complete only at
+/// the end.
+fn families(context: &JobContext, ladder: &Ladder, publication: &str) -> Vec<RungUpload> {
     if ladder.single_file {
         return Vec::new();
     }
-    let upload = |(number, rung): (usize, &media::plan::Rung)| RungUpload {
-        folder: means.work.join(rung_folder(number)),
+    let family = |(number, rung): (usize, &media::plan::Rung)| RungUpload {
+        folder: context.work.join(rung_folder(number)),
         playlist: Destination { store: ladder.store.clone(), key: rung.playlist.clone() },
         prefix: segment_prefix(&rung.name, publication),
     };
-    ladder.rungs.iter().enumerate().map(upload).collect()
+    ladder.rungs.iter().enumerate().map(family).collect()
 }
 
-async fn abandon(means: &Means, uploaded: UploadedSegments, publication: &str) {
+async fn abandon(context: &JobContext, uploaded: UploadedSegments, publication: &str) {
     uploaded.discard().await;
-    forget(means, publication).await;
+    remove_from_journal(context, publication).await;
 }
 
-/// Nothing of it is left, so the journal need not know of it. Where it can't be told, the next attempt looks in vain.
-async fn forget(means: &Means, publication: &str) {
-    if let Some(journal) = &means.journal
+/// Removes a discarded publication from the journal. If that fails, the next attempt looks for its objects in vain.
+async fn remove_from_journal(context: &JobContext, publication: &str) {
+    if let Some(journal) = &context.journal
         && let Err(error) = journal.abandon(publication).await
     {
-        tracing::info!(job = means.job_id, %error, "the journal could not be told that an attempt was given up");
+        tracing::info!(job = context.job_id, %error, "the journal can't record that the attempt was abandoned");
     }
 }

@@ -1,4 +1,4 @@
-//! The original: brought to the work directory when it is needed there, and probed once.
+//! The original. It is probed once, and downloaded to the work directory only when a transcode needs it there.
 
 use std::time::Instant;
 
@@ -11,71 +11,66 @@ use publish::journal::SourceVersion;
 use storage::{Destination, StoreError};
 use tokio::sync::OnceCell;
 
-use super::{Means, ProductionError};
+use super::{JobContext, ProductionError};
 use crate::event::Event;
 
-/// An original of which everything is known that a policy may ask.
+/// An original that has been probed.
 #[derive(Debug)]
 pub struct Original {
-    /// Which version of which object.
+    /// The object, and the version of it that was probed.
     pub version: SourceVersion,
-    /// What is in it.
+    /// What ffprobe found.
     pub info: MediaInfo,
-    here: OnceCell<()>,
+    downloaded: OnceCell<()>,
 }
 
 impl Original {
-    /// Looks at the original, and brings and probes it unless this very version was probed by an earlier attempt.
-    pub async fn open(means: &Means, from: &Destination, declared: Declared) -> Result<Self, ProductionError> {
-        let store = means.stores.get(&from.store)?;
-        let found = means.unless_cancelled(store.head(&from.key)).await??;
+    /// Looks up the original. Downloads and probes it, unless an earlier attempt probed the same version.
+    pub async fn open(context: &JobContext, from: &Destination, declared: Declared) -> Result<Self, ProductionError> {
+        let store = context.stores.get(&from.store)?;
+        let found = context.unless_cancelled(store.head(&from.key)).await??;
         let found = found.ok_or_else(|| StoreError::NotFound { key: from.key.clone() })?;
-        if found.size > means.max_original {
-            let error = UploadError::TooManyBytes { size: found.size, limit: means.max_original };
+        if found.size > context.max_original {
+            let error = UploadError::TooManyBytes { size: found.size, limit: context.max_original };
             return Err(MediaError::from(error).into());
         }
         let version = SourceVersion { from: from.clone(), size: found.size, tag: found.tag };
-        if let Some(journal) = &means.journal
+        if let Some(journal) = &context.journal
             && let Some(info) = journal.probed(&version).await
         {
-            return Ok(Self { version, info, here: OnceCell::new() });
+            return Ok(Self { version, info, downloaded: OnceCell::new() });
         }
-        fetch(means, &version).await?;
+        fetch(context, &version).await?;
         let began = Instant::now();
-        let info = probe::probe(&means.tools.ffprobe, &means.work, declared, &means.cancel).await?;
-        means.observer.on(&Event::done("probe", began));
+        let info = probe::probe(&context.tools.ffprobe, &context.work, declared, &context.cancel).await?;
+        context.observer.on(&Event::done("probe", began));
         for note in &info.notes {
-            tracing::warn!(job = means.job_id, "{note}");
+            tracing::warn!(job = context.job_id, "{note}");
         }
-        means.observer.on(&Event::Probed { summary: describe(&info), duration_seconds: info.duration.as_secs_f64() });
-        if let Some(journal) = &means.journal {
+        context.observer.on(&Event::Probed { summary: describe(&info), duration_seconds: info.duration.as_secs_f64() });
+        if let Some(journal) = &context.journal {
             journal.keep_probed(version.clone(), &info).await;
         }
-        Ok(Self { version, info, here: OnceCell::new_with(Some(())) })
+        Ok(Self { version, info, downloaded: OnceCell::new_with(Some(())) })
     }
 
-    /// One of which all is known, and that is not brought: for a plan that is looked at and not carried out.
-    pub fn known(version: SourceVersion, info: MediaInfo) -> Self {
-        Self { version, info, here: OnceCell::new() }
-    }
-
-    /// Makes sure that the original is in the work directory.
-    pub async fn bring(&self, means: &Means) -> Result<(), ProductionError> {
-        self.here.get_or_try_init(|| fetch(means, &self.version)).await.copied()
+    /// Downloads the original to the work directory, unless that was done before.
+    pub async fn download(&self, context: &JobContext) -> Result<(), ProductionError> {
+        self.downloaded.get_or_try_init(|| fetch(context, &self.version)).await.copied()
     }
 }
 
-async fn fetch(means: &Means, version: &SourceVersion) -> Result<(), ProductionError> {
+async fn fetch(context: &JobContext, version: &SourceVersion) -> Result<(), ProductionError> {
     let began = Instant::now();
-    let store = means.stores.get(&version.from.store)?;
-    let to = means.work.join(INPUT_NAME);
-    let fetched = means.unless_cancelled(store.fetch(&version.from.key, &to)).await??;
+    let store = context.stores.get(&version.from.store)?;
+    let to = context.work.join(INPUT_NAME);
+    let fetched = context.unless_cancelled(store.fetch(&version.from.key, &to)).await??;
     if (fetched.size, &fetched.tag) != (version.size, &version.tag) {
-        let detail = "the original was replaced while the job began; it is tried again".to_owned();
+        let detail = "the original was replaced while the job was starting; the job is retried".to_owned();
         return Err(
             StoreError::Damaged { operation: storage::Operation::Read, key: version.from.key.clone(), detail }.into()
         );
     }
-    means.observer.on(&Event::done("download", began));
+    context.observer.on(&Event::done("download", began));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `policy activate`: from a manifest to what an environment's workers run.
+//! `policy activate`: makes a policy the one that an environment's workers run.
 
 use clap::Args;
 use fault::Failure;
@@ -8,13 +8,12 @@ use policy::{Deployment, Shelf, ShelfError};
 use super::place::{self, PlaceArgs};
 use crate::cli::exit::Ended;
 
-/// The arguments of `policy activate`.
 #[derive(Clone, Debug, Args)]
 pub struct Activate {
-    /// The policy: a manifest, or the folder that its policy.json is in. Another environment's place does as well.
+    /// The policy: a manifest, or the folder of its policy.json. Can be the location of another environment's policies.
     #[arg(value_name = "MANIFEST")]
     manifest: String,
-    /// Lets this many of a hundred jobs run under it, beside the current one, instead of all.
+    /// Run only this percentage of the jobs under it, and the others under the current policy.
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     canary: Option<u8>,
     #[command(flatten)]
@@ -22,8 +21,8 @@ pub struct Activate {
 }
 
 impl Activate {
-    /// Tries it, puts the module, and then the manifest that names it. Whatever goes wrong on the way, workers go on
-    /// with what they have.
+    /// Checks the policy, then writes the module, then the manifest that names it. In this order, workers keep their
+    /// current policy if any step fails.
     pub async fn run(self) -> Result<(), Ended> {
         let environment = self.environment.environment()?;
         let from = place::place(&self.manifest, "MANIFEST")?;
@@ -33,10 +32,10 @@ impl Activate {
 
         let shelf = Shelf::at(&environment.place, &environment.stores).map_err(Ended::failed)?;
         let before = match shelf.deployment().await {
-            // What can't be read is nothing that could be kept, and this is how it is mended.
+            // An unreadable manifest has nothing to preserve, and activating a policy is the way to repair it.
             Err(ShelfError::Fetch(error @ FetchError::Manifest { .. })) if self.canary.is_none() => {
                 eprintln!(
-                    "warning: what is there is replaced, and with it what it knew of a previous policy: {}",
+                    "warning: the existing manifest is unreadable and is replaced; the previous policy is lost: {}",
                     Failure::from(error)
                 );
                 None
@@ -45,7 +44,7 @@ impl Activate {
         };
         if self.canary.is_some() && before.is_none() {
             let place = &environment.place;
-            return Err(Ended::usage(format!("there is no policy in {place} that this one could be tried beside")));
+            return Err(Ended::usage(format!("there is no current policy in {place}, so there can be no canary")));
         }
         let manifest = shelf.put_module(&manifest, &admitted.module).await.map_err(Ended::failed)?;
         let after = match (before, self.canary) {
@@ -54,13 +53,13 @@ impl Activate {
             (None, _) => Deployment::of(manifest),
         };
         shelf.put(&after).await.map_err(Ended::failed)?;
-        println!("{}", told(&after, &environment.place.to_string(), environment.settings.policy.poll.as_secs()));
+        println!("{}", summary(&after, &environment.place.to_string(), environment.settings.policy.poll.as_secs()));
         Ok(())
     }
 }
 
-/// What an operator is told after a step.
-pub(super) fn told(deployment: &Deployment, place: &str, seconds: u64) -> String {
+/// The environment's policies after a change, for the operator.
+pub(super) fn summary(deployment: &Deployment, place: &str, seconds: u64) -> String {
     let mut lines = vec![format!("current   {}", place::described(&deployment.current))];
     if let Some(next) = &deployment.next {
         lines.push(format!("canary    {}, {} % of the jobs", place::described(&next.manifest), next.percent));
@@ -68,6 +67,6 @@ pub(super) fn told(deployment: &Deployment, place: &str, seconds: u64) -> String
     if let Some(previous) = &deployment.previous {
         lines.push(format!("previous  {}", place::described(previous)));
     }
-    lines.push(format!("in {place}; workers take it within {seconds} s, between two jobs"));
+    lines.push(format!("in {place}; workers switch to it within {seconds} s, between two jobs"));
     lines.join("\n")
 }

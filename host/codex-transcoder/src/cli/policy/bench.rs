@@ -1,4 +1,4 @@
-//! `policy bench`: what a policy costs, and how near it comes to its limits.
+//! `policy bench`: measures what a policy costs, and how close it comes to its limits.
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -7,38 +7,36 @@ use authoring::cost::{self, Cost, Costs, Nearest};
 use clap::Args;
 use policy::limits::Unit;
 
-use super::loaded::Loaded;
+use super::loaded_policy::LoadedPolicy;
 use crate::cli::exit::Ended;
 use crate::cli::table::aligned;
 
-/// The part of a limit from which on it is shown in red. A policy has no reason to come so near: the defaults are far
-/// above what one needs.
+/// Use of a limit from this share on is printed in red. The defaults are far above what a policy needs, so none should
+/// come this close.
 const NEAR: f64 = 0.8;
 
 const RED: &str = "\u{1b}[31m";
 const PLAIN: &str = "\u{1b}[0m";
 
-/// The arguments of `policy bench`.
 #[derive(Clone, Debug, Args)]
 pub struct Bench {
-    /// The policy: a component, or a manifest with its module beside it.
+    /// The policy: a component, or a manifest next to its module.
     #[arg(value_name = "FILE")]
     policy: PathBuf,
-    /// Settings of the policy: a JSON or TOML file, or key=value. Can be given more than once.
+    /// Settings for the policy: a JSON or TOML file, or key=value. Can be given more than once.
     #[arg(long, value_name = "FILE|KEY=VALUE")]
     settings: Vec<String>,
-    /// How often each decision is called.
+    /// Number of calls of each decision.
     #[arg(long, default_value_t = 1000, value_name = "COUNT")]
     calls: usize,
-    /// Tell it as JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
 impl Bench {
-    /// Measures, and says what it found.
     pub async fn run(self) -> Result<(), Ended> {
-        let candidate = Loaded::read(Some(&self.policy)).await?.candidate_under(&self.settings)?;
+        let candidate = LoadedPolicy::read(Some(&self.policy)).await?.candidate_with(&self.settings)?;
         let costs = cost::of(&candidate, self.calls).await.map_err(Ended::of_failure)?;
         if self.json {
             println!("{:#}", serde_json::to_value(&costs).unwrap_or_default());
@@ -103,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_near_its_limit_is_red_on_a_terminal_and_marked_everywhere() {
+    fn use_close_to_a_limit_is_marked_and_red_on_a_terminal() {
         let page = |used: f64, colour: bool| super::page(&costs(used), colour);
         assert!(page(80.0, true).contains("\u{1b}[31mhost-calls") && page(80.0, true).ends_with("\u{1b}[0m\n"));
         assert!(!page(80.0, false).contains('\u{1b}') && page(80.0, false).contains("80 % NEAR"));
@@ -111,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_in_the_unit_that_is_read_most_easily() {
+    fn times_are_printed_in_a_readable_unit() {
         let page = page(&costs(1.0), false);
         assert!(page.contains("42 µs") && page.contains("2.5 ms"), "{page}");
     }

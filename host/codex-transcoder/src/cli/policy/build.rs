@@ -1,4 +1,4 @@
-//! `policy build`: from a policy's crate to a component that can be shipped.
+//! `policy build`: builds a policy's component and its manifest.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -17,56 +17,56 @@ use super::keygen::password;
 use crate::cli::exit::Ended;
 use crate::cli::settings_argument;
 
-/// Where it goes in the crate's folder.
+/// Output folder in the crate's folder.
 const OUT: &str = "dist";
 
-/// The arguments of `policy build`.
 #[derive(Clone, Debug, Args)]
 pub struct Build {
-    /// The policy's crate, or a component that another tool has made.
+    /// The policy's crate, or a component that another tool has built.
     #[arg(value_name = "DIR|FILE", default_value = ".")]
     from: PathBuf,
-    /// Where NAME.wasm and policy.json go [default: the folder `dist` in the crate, or beside the component].
+    /// Where to write NAME.wasm and policy.json [default: `dist` in the crate, or the component's folder].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Sign with this secret key. CODEX_POLICY_KEY_PASSWORD has its password.
+    /// Sign with this secret key. CODEX_POLICY_KEY_PASSWORD is its password.
     #[arg(long, value_name = "FILE")]
     sign: Option<PathBuf>,
-    /// The version in the manifest [default: the crate's].
+    /// Version in the manifest [default: the crate's].
     #[arg(long, value_name = "VERSION")]
     version: Option<String>,
     /// Settings for the manifest: a JSON or TOML file, or key=value. Can be given more than once.
     #[arg(long, value_name = "FILE|KEY=VALUE")]
     settings: Vec<String>,
-    /// Limits for the manifest: a JSON or TOML file, or key=value. Can be given more than once; docs/limits.md has them.
+    /// Limits for the manifest: a JSON or TOML file, or key=value. Can be given more than once. docs/limits.md lists
+    /// them.
     #[arg(long, value_name = "FILE|KEY=VALUE")]
     limits: Vec<String>,
-    /// The policy needs WASI, locked down: for components that bring another language's runtime.
+    /// Give the policy a restricted WASI. Components with another language's runtime need it.
     #[arg(long)]
     wasi: bool,
-    /// Where cargo works [default: in the target folder of the crate].
+    /// cargo's target folder [default: in the target folder of the crate].
     #[arg(long, value_name = "DIR")]
     target_dir: Option<PathBuf>,
 }
 
-/// What is shipped.
+/// What is written.
 struct Parts {
     name: String,
     version: String,
     module: Vec<u8>,
-    /// The key and the text of the signature that another tool has put beside a component. Whether it is a good one is for
-    /// the keys of an environment to say.
-    signed_before: Option<(String, String)>,
+    /// Key id and text of a signature that another tool has written next to the component. It is not verified here,
+    /// because the trusted keys belong to an environment.
+    existing_signature: Option<(String, String)>,
 }
 
 impl Build {
-    /// Builds it, loads it as a job would, and writes it.
+    /// Builds the policy, loads it as a job would, and writes it.
     pub async fn run(self) -> Result<(), Ended> {
-        // Before the compiler runs for a minute.
+        // Report bad arguments before the compiler runs for a minute.
         let key = self.sign.as_deref().map(secret_key).transpose()?;
         let settings = settings_argument::merge("--settings", &self.settings)?;
         let limits = settings_argument::merge("--limits", &self.limits)?;
-        let Parts { name, version, module, signed_before } = self.parts().await?;
+        let Parts { name, version, module, existing_signature } = self.parts().await?;
         let mut manifest = Manifest {
             module: format!("{name}.wasm"),
             sha256: hex::encode(Sha256::digest(&module)),
@@ -83,11 +83,11 @@ impl Build {
 
         let signature = match &key {
             Some(key) => Some(signed(key, &name, &version, &module).map_err(Ended::failed)?),
-            None => signed_before,
+            None => existing_signature,
         };
         manifest.signature = signature.as_ref().map(|(_, text)| text.clone());
         let manifest = manifest.to_json();
-        // As whoever takes it will.
+        // Parse it as workers will.
         Deployment::parse(manifest.as_bytes()).map_err(Ended::failed)?;
         let out = self.out();
         std::fs::create_dir_all(&out).map_err(|error| unwritable(&out, &error))?;
@@ -96,10 +96,10 @@ impl Build {
         let minisig = out.join(format!("{name}.wasm.minisig"));
         match &signature {
             Some((_, text)) => write(&minisig, text.as_bytes())?,
-            // One of an earlier build would be of other bytes.
+            // A signature of an earlier build would not match these bytes.
             None => drop(std::fs::remove_file(&minisig)),
         }
-        // Last: whoever watches it finds the module beside it.
+        // Write the manifest last, so that a watcher of it finds the module next to it.
         write(&out.join("policy.json"), manifest.as_bytes())?;
 
         let signed = signature.map_or("not signed".to_owned(), |(signer, _)| format!("signed with the key {signer}"));
@@ -118,7 +118,7 @@ impl Build {
             let signer = found.signature.as_ref().map(signer).transpose().map_err(Ended::failed)?;
             let name = self.from.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             let version = self.version.clone().unwrap_or_default();
-            return Ok(Parts { name, version, module, signed_before: signer.zip(found.signature) });
+            return Ok(Parts { name, version, module, existing_signature: signer.zip(found.signature) });
         }
         let mut member = Member::read(&self.from).map_err(|error| Ended::usage(format!("{error:#}")))?;
         if let Some(folder) = &self.target_dir {
@@ -129,7 +129,7 @@ impl Build {
         let building = tokio::task::spawn_blocking(move || member.build(&mut |line| eprintln!("{line}")));
         let built = building.await.map_err(|lost| Ended::environment(lost.to_string()))?;
         let module = built.map_err(|error| Ended::of_failure(not_built(&error)))?;
-        Ok(Parts { name, version, module, signed_before: None })
+        Ok(Parts { name, version, module, existing_signature: None })
     }
 
     fn out(&self) -> PathBuf {
@@ -138,7 +138,7 @@ impl Build {
     }
 }
 
-/// cargo has said by then what is wrong.
+/// Only the first line: cargo has already printed the details.
 fn not_built(error: &anyhow::Error) -> Failure {
     let message = format!("{error:#}").lines().next().unwrap_or_default().to_owned();
     Failure::new(&codes::policy::BUILD, message)
@@ -150,14 +150,14 @@ fn secret_key(path: &Path) -> Result<SecretKey, Ended> {
     SecretKey::parse(&SecretText::new(text), password().as_ref()).map_err(Ended::failed)
 }
 
-/// The key's id and the text of a signature. Its comment is signed with it, and says what minisign's own would.
+/// Returns the key's id and the signature's text. The trusted comment has the same fields as minisign's.
 fn signed(key: &SecretKey, name: &str, version: &str, module: &[u8]) -> Result<(String, String), SignatureError> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let comment = format!("timestamp:{now}\tfile:{name}.wasm\tversion:{version}\thashed");
     Ok((key.public()?.id().to_string(), key.sign(module, &comment)?))
 }
 
-/// Whole or not at all.
+/// Replaces a file atomically.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Ended> {
     let written = tempfile::NamedTempFile::new_in(folder_of(path)).and_then(|mut file| {
         file.write_all(bytes)?;

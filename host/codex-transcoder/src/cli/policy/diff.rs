@@ -1,46 +1,45 @@
-//! `policy diff`: two policies over many recorded jobs.
+//! `policy diff`: compares two policies over recorded jobs.
 
 use std::path::{Path, PathBuf};
 
-use authoring::comparison::{Comparison, PARTS, scene_of};
+use authoring::comparison::{Comparison, PARTS, setup_of};
 use authoring::recording::{Recording, RecordingFolder};
-use authoring::rehearsal::perform;
+use authoring::rehearsal::rehearse;
 use clap::Args;
 use fault::Failure;
 use fault::text::printable;
 use serde_json::{Value, json};
 
-use super::loaded::{Loaded, object};
+use super::display;
+use super::loaded_policy::{LoadedPolicy, object};
 use super::replay::unusable;
-use super::show;
 use crate::cli::exit::Ended;
 use crate::cli::table::aligned;
 
-/// The arguments of `policy diff`.
 #[derive(Clone, Debug, Args)]
 pub struct Diff {
-    /// The policy that there is: a component, a manifest, or the word built-in.
+    /// The old policy: a component, a manifest, or the word built-in.
     #[arg(value_name = "OLD")]
     old: PathBuf,
-    /// The policy that is to come: a component, a manifest, or the word built-in.
+    /// The new policy: a component, a manifest, or the word built-in.
     #[arg(value_name = "NEW")]
     new: PathBuf,
-    /// The folder that jobs were recorded in.
+    /// The folder of recordings.
     #[arg(long, value_name = "DIR")]
     recordings: PathBuf,
-    /// Settings for the new policy over those of each recording: a JSON or TOML file, or key=value. Can be given more
-    /// than once.
+    /// Settings for the new policy that override those of each recording: a JSON or TOML file, or key=value. Can be
+    /// given more than once.
     #[arg(long, value_name = "FILE|KEY=VALUE")]
     settings: Vec<String>,
-    /// Tell it as JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
-    /// End with code 1 where something would change.
+    /// Exit with code 1 if anything would change.
     #[arg(long)]
     exit_code: bool,
 }
 
-/// One job under both.
+/// One job under both policies.
 struct Compared {
     job: String,
     comparison: Comparison,
@@ -49,51 +48,50 @@ struct Compared {
 #[derive(Default)]
 struct Summary {
     compared: Vec<Compared>,
-    /// Files that could not be compared, and why.
-    passed_over: Vec<(String, String)>,
+    /// Files that could not be compared, with the reason.
+    skipped: Vec<(String, String)>,
 }
 
 impl Diff {
-    /// Compares them.
     pub async fn run(self) -> Result<(), Ended> {
         let files = RecordingFolder::list(&self.recordings).map_err(unusable)?;
         if files.is_empty() {
             return Err(Ended::usage(format!("there is no recording in {}", self.recordings.display())));
         }
-        let (old, new) = (Loaded::read(Some(&self.old)).await?, Loaded::read(Some(&self.new)).await?);
+        let (old, new) = (LoadedPolicy::read(Some(&self.old)).await?, LoadedPolicy::read(Some(&self.new)).await?);
         let mut summary = Summary::default();
         for file in &files {
             match self.compare(file, &old, &new).await {
                 Ok(compared) => summary.compared.push(compared),
-                Err(reason) => summary.passed_over.push((file.display().to_string(), reason)),
+                Err(reason) => summary.skipped.push((file.display().to_string(), reason)),
             }
         }
         if self.json {
-            let told = summary.as_json(&old.name(), &new.name());
-            println!("{}", serde_json::to_string_pretty(&told).unwrap_or_default());
+            let json = summary.as_json(&old.name(), &new.name());
+            println!("{}", serde_json::to_string_pretty(&json).unwrap_or_default());
         } else {
             print!("{}", summary.as_text(&old.name(), &new.name()));
         }
-        let passed_over = summary.passed_over.len();
-        if passed_over > 0 {
-            return Err(Ended::usage(format!("{passed_over} of {} recordings could not be compared", files.len())));
+        let skipped = summary.skipped.len();
+        if skipped > 0 {
+            return Err(Ended::usage(format!("{skipped} of {} recordings could not be compared", files.len())));
         }
         let changed = summary.compared.iter().any(|job| !job.comparison.changed().is_empty());
         if self.exit_code && changed { Err(Ended::changed()) } else { Ok(()) }
     }
 
-    async fn compare(&self, file: &Path, old: &Loaded, new: &Loaded) -> Result<Compared, String> {
+    async fn compare(&self, file: &Path, old: &LoadedPolicy, new: &LoadedPolicy) -> Result<Compared, String> {
         let recording = Recording::read(file).map_err(|error| Failure::from(error).to_string())?;
-        let scene = scene_of(&recording).map_err(|error| format!("media-info.{error}"))?;
-        let before = old.under(object(&recording.settings)).await.map_err(show::refusal)?;
-        let before = perform(&before, &scene).await;
+        let setup = setup_of(&recording).map_err(|error| format!("media-info.{error}"))?;
+        let before = old.with_settings(object(&recording.settings)).await.map_err(display::refusal)?;
+        let before = rehearse(&before, &setup).await;
         let settings = new.settings_for(&recording.settings, &self.settings).map_err(Ended::into_message)?;
-        let comparison = match new.under(settings).await {
+        let comparison = match new.with_settings(settings).await {
             Ok(policy) => {
-                let after = perform(&policy, &scene).await;
+                let after = rehearse(&policy, &setup).await;
                 Comparison::of((&before.decisions, &before.calls), (&after.decisions, &after.calls))
             }
-            // It would not be loaded, so no job would be done.
+            // A policy that can't be loaded fails every job.
             Err(error) => {
                 let failure = Failure::from(error);
                 Comparison { fails: Some((failure.code, failure.message)), ..Comparison::default() }
@@ -128,7 +126,7 @@ impl Summary {
             let changed = job.comparison.changed();
             json!({ "job": job.job, "changed": changed, "changes": job.comparison.to_json() })
         });
-        let passed_over = self.passed_over.iter().map(|(file, reason)| json!({ "file": file, "reason": reason }));
+        let skipped = self.skipped.iter().map(|(file, reason)| json!({ "file": file, "reason": reason }));
         json!({
             "old": old,
             "new": new,
@@ -137,7 +135,7 @@ impl Summary {
             "fails": fails.collect::<Vec<_>>(),
             "recovers": self.recovering().collect::<Vec<_>>(),
             "changes": jobs.collect::<Vec<_>>(),
-            "passed-over": passed_over.collect::<Vec<_>>(),
+            "passed-over": skipped.collect::<Vec<_>>(),
         })
     }
 
@@ -146,7 +144,7 @@ impl Summary {
         let mut rows = vec![["", "jobs", "for example"].map(str::to_owned)];
         for part in PARTS {
             let example = self.changing(part).next().and_then(|job| {
-                let example = job.comparison.example(part, show::was_and_now)?;
+                let example = job.comparison.example(part, display::was_and_now)?;
                 Some(format!("{}: {}", job.job, printable(&example, 100)))
             });
             rows.push([part.to_owned(), self.changing(part).count().to_string(), example.unwrap_or_default()]);
@@ -159,12 +157,12 @@ impl Summary {
         let recovering: Vec<&str> = self.recovering().collect();
         if !recovering.is_empty() {
             text.push_str(&format!(
-                "\n{} failed, and would now be done: {}\n",
+                "\n{} failed, and would now succeed: {}\n",
                 recovering.len(),
                 recovering.join(", ")
             ));
         }
-        for (file, reason) in &self.passed_over {
+        for (file, reason) in &self.skipped {
             text.push_str(&format!("\nnot compared: {file}: {reason}\n"));
         }
         text

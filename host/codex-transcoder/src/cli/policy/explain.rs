@@ -1,11 +1,11 @@
-//! `policy explain`: what a policy makes of a source.
+//! `policy explain`: prints a policy's decisions about a source, and the ffmpeg commands that follow from them.
 
 use std::path::{Path, PathBuf};
 
 use authoring::recording::PolicyIdentity;
 use authoring::rehearsal::commands::{Process, processes};
 use authoring::rehearsal::{
-    NOMINAL_LOUDNESS, Performance, Scene, described_job, described_media, perform, source_info,
+    NOMINAL_LOUDNESS, RehearsalResult, RehearsalSetup, described_job, described_media, rehearse, source_info,
 };
 use clap::{Args, ValueEnum};
 use contract::json::{from_value, to_value};
@@ -20,53 +20,51 @@ use media::{describe, encoder};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::loaded::Loaded;
-use super::show;
+use super::display;
+use super::loaded_policy::LoadedPolicy;
 use crate::cli::environment::{EncoderChoice, EnvironmentArgs};
 use crate::cli::exit::Ended;
 use crate::cli::settings_argument;
 use crate::cli::table::aligned;
 
-/// What there is to encode with.
+/// The encoders of the simulated host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Encoders {
-    /// The CPU alone.
+    /// Only the CPU.
     Cpu,
-    /// A GPU, and the CPU beside it.
+    /// A GPU and the CPU.
     Gpu,
 }
 
-/// The arguments of `policy explain`.
 #[derive(Clone, Debug, Args)]
 pub struct Explain {
-    /// The source: a media file, which is probed, or a .json with the contract's `media-info`.
+    /// The source: a media file to probe, or a .json file with the contract's `media-info`.
     #[arg(long, value_name = "FILE")]
     media: PathBuf,
-    /// The job: a .json with the contract's `job`; what it leaves out is made up.
+    /// The job: a .json file with the contract's `job`. Omitted fields get default values.
     #[arg(long, value_name = "FILE")]
     job: Option<PathBuf>,
-    /// Settings of the policy: a JSON or TOML file, or key=value. Can be given more than once.
+    /// Settings for the policy: a JSON or TOML file, or key=value. Can be given more than once.
     #[arg(long, value_name = "FILE|KEY=VALUE")]
     settings: Vec<String>,
-    /// The policy: a component, or a manifest with its module beside it [default: the one that is built in].
+    /// The policy: a component, or a manifest next to its module [default: the built-in policy].
     #[arg(long, env = "CODEX_POLICY", value_name = "FILE")]
     policy: Option<PathBuf>,
-    /// What there is to encode with.
+    /// The encoders to assume.
     #[arg(long, value_enum, default_value_t = Encoders::Cpu)]
     encoders: Encoders,
-    /// Write what was found in the source to this file, for a later `--media`.
+    /// Write the probed `media-info` to this file, for use with `--media`.
     #[arg(long, value_name = "FILE")]
     save_probe: Option<PathBuf>,
     /// The ffprobe to use [default: the one on the PATH].
     #[arg(long, env = "FFPROBE_PATH", value_name = "PROGRAM")]
     ffprobe: Option<PathBuf>,
-    /// Tell it as JSON, the commands in full.
+    /// Print JSON, with complete commands.
     #[arg(long)]
     json: bool,
 }
 
 impl Explain {
-    /// Explains it.
     pub async fn run(self, cancel: CancellationToken) -> Result<(), Ended> {
         let asked = self.job.as_deref().map(read_json).transpose()?.unwrap_or_default();
         let source = self.source(&asked, &cancel).await?;
@@ -78,33 +76,34 @@ impl Explain {
         }
         let job = described_job(asked, Some(&info)).map_err(|error| Ended::usage(error.to_string()))?;
         let settings = settings_argument::merge("--settings", &self.settings)?;
-        let policy = Loaded::read(self.policy.as_deref()).await?.under(settings).await.map_err(Ended::failed)?;
-        let scene = self.scene(job.clone(), source.clone());
-        let performance = perform(&policy, &scene).await;
-        let processes = match &performance.accepted {
+        let policy =
+            LoadedPolicy::read(self.policy.as_deref()).await?.with_settings(settings).await.map_err(Ended::failed)?;
+        let setup = self.setup(job.clone(), source.clone());
+        let result = rehearse(&policy, &setup).await;
+        let processes = match &result.accepted {
             Some((plan, processor)) => processes(plan, &source, *processor, NOMINAL_LOUDNESS, threads()),
             None => Vec::new(),
         };
-        let explained = Explained { policy: PolicyIdentity::of(&policy), job, source, performance, processes };
+        let explained = Explained { policy: PolicyIdentity::of(&policy), job, source, result, processes };
         if self.json {
             println!("{}", serde_json::to_string_pretty(&explained.as_json(policy.settings())).unwrap_or_default());
         } else {
             print!("{}", explained.as_text());
         }
-        match explained.performance.failure {
+        match explained.result.failure {
             Some(failure) => Err(Ended::of_failure(failure)),
             None => Ok(()),
         }
     }
 
-    fn scene(&self, job: Job, source: MediaInfo) -> Scene {
-        let scene = Scene::of(job, Some(source));
+    fn setup(&self, job: Job, source: MediaInfo) -> RehearsalSetup {
+        let setup = RehearsalSetup::of(job, Some(source));
         match self.encoders {
-            Encoders::Cpu => scene,
-            Encoders::Gpu => Scene {
+            Encoders::Cpu => setup,
+            Encoders::Gpu => RehearsalSetup {
                 processors: vec![Processor::Gpu, Processor::Cpu],
                 devices: vec![Device { name: "a GPU".to_owned(), memory_mib: 16 * 1024 }],
-                ..scene
+                ..setup
             },
         }
     }
@@ -124,21 +123,20 @@ impl Explain {
     }
 }
 
-/// Looks into a media file, as the host does with an original.
+/// Probes a media file as the host probes an original.
 async fn probed(
     file: &Path,
     ffprobe: Option<PathBuf>,
     declared: Declared,
     cancel: &CancellationToken,
 ) -> Result<MediaInfo, Ended> {
-    let failed =
-        |error: std::io::Error| Ended::environment(format!("{} can't be looked into: {error}", file.display()));
+    let failed = |error: std::io::Error| Ended::environment(format!("{} can't be probed: {error}", file.display()));
     let missing = |error: std::io::Error| Ended::usage(format!("--media {}: {error}", file.display()));
     let original = std::fs::canonicalize(file).map_err(missing)?;
     let work = tempfile::tempdir().map_err(failed)?;
-    let brought = work.path().join(INPUT_NAME);
-    if std::os::unix::fs::symlink(&original, &brought).is_err() {
-        std::fs::copy(&original, &brought).map_err(failed)?;
+    let input = work.path().join(INPUT_NAME);
+    if std::os::unix::fs::symlink(&original, &input).is_err() {
+        std::fs::copy(&original, &input).map_err(failed)?;
     }
     let environment =
         EnvironmentArgs { ffmpeg: "ffmpeg".into(), ffprobe, work_dir: None, encoder: EncoderChoice::Auto };
@@ -160,13 +158,13 @@ struct Explained {
     policy: PolicyIdentity,
     job: Job,
     source: MediaInfo,
-    performance: Performance,
+    result: RehearsalResult,
     processes: Vec<Process>,
 }
 
 impl Explained {
     fn processor(&self) -> Option<encoder::Processor> {
-        self.performance.accepted.as_ref().map(|(_, processor)| *processor)
+        self.result.accepted.as_ref().map(|(_, processor)| *processor)
     }
 
     fn as_json(&self, settings: &str) -> Value {
@@ -174,7 +172,7 @@ impl Explained {
             let arguments = process.arguments.as_slice().iter().map(|argument| argument.to_string_lossy());
             json!({ "what": process.what, "arguments": arguments.collect::<Vec<_>>() })
         });
-        let mut told = json!({
+        let mut explained = json!({
             "policy": to_value(&self.policy),
             "settings": serde_json::from_str::<Value>(settings).unwrap_or_default(),
             "job": to_value(&self.job),
@@ -182,14 +180,14 @@ impl Explained {
             "processor": self.processor().map(encoder::Processor::name),
             "ffmpeg": commands.collect::<Vec<_>>(),
         });
-        if let Some(told) = told.as_object_mut() {
-            told.extend(self.performance.decisions.parts().map(|(name, value)| (name.to_owned(), value)));
+        if let Some(fields) = explained.as_object_mut() {
+            fields.extend(self.result.decisions.parts().map(|(name, value)| (name.to_owned(), value)));
         }
-        told
+        explained
     }
 
     fn as_text(&self) -> String {
-        let decisions = &self.performance.decisions;
+        let decisions = &self.result.decisions;
         let digest = self.policy.digest.get(..12).unwrap_or_default();
         let mut text = format!("policy  {}, sha256 {digest}\n", self.policy.name);
         let kind = if self.job.kind == MediaKind::Audio { "audio" } else { "video" };
@@ -200,7 +198,7 @@ impl Explained {
         text.push_str(&format!("\n{}", aligned(&keys)));
         if let Ok(plan) = from_value::<Plan>("plan", decisions.plan.clone()) {
             let head = ["plan", "how", "where"].map(str::to_owned);
-            let rows: Vec<[String; 3]> = std::iter::once(head).chain(show::outputs(&plan)).collect();
+            let rows: Vec<[String; 3]> = std::iter::once(head).chain(display::outputs(&plan)).collect();
             text.push_str(&format!("\n{}", aligned(&rows)));
         }
         if let Some(body) = decisions.payload.get("body") {
@@ -216,14 +214,14 @@ impl Explained {
 
     fn ladder(&self) -> Vec<[String; 4]> {
         let head = ["ladder", "size", "picture", "sound"].map(str::to_owned);
-        let ladder = &self.performance.decisions.ladder;
+        let ladder = &self.result.decisions.ladder;
         let renditions = ladder.get("ok").cloned().unwrap_or_default();
         let Ok(renditions) = from_value::<Vec<Rendition>>("ladder", renditions) else {
-            let why = ladder.get("err").or(ladder.get("fails")).map(show::short).unwrap_or_default();
+            let why = ladder.get("err").or(ladder.get("fails")).map(display::short).unwrap_or_default();
             return vec![head, ["none".to_owned(), String::new(), why, String::new()]];
         };
         let row = |rendition: &Rendition| {
-            let (video, audio) = show::rendition(rendition);
+            let (video, audio) = display::rendition(rendition);
             let size = rendition.video.as_ref().zip(self.source.video.as_ref());
             let size = size.map(|(video, source)| source.scaled_to(video.short_side));
             let size = size.map_or("sound".to_owned(), |(width, height)| format!("{width}x{height}"));
@@ -232,12 +230,14 @@ impl Explained {
         std::iter::once(head).chain(renditions.iter().map(row)).collect()
     }
 
-    /// The commands; what guards every input is in each of them and is shortened.
+    /// The commands. Each has the same protective input options, which are abbreviated.
     fn commands(&self) -> String {
         let Some(processor) = self.processor() else { return String::new() };
         let guards = guarded_input().to_string();
-        let mut text =
-            format!("\nffmpeg, on the {}; (guards) are the same for every input, --json has them\n", processor.name());
+        let mut text = format!(
+            "\nffmpeg, on the {}; (guards) stands for the same options of every input; --json prints them\n",
+            processor.name()
+        );
         for (number, process) in self.processes.iter().enumerate() {
             let command = process.arguments.to_string().replace(&guards, &format!("(guards) -i file:{INPUT_NAME}"));
             text.push_str(&format!("{}. {}\n   ffmpeg {command}\n", number + 1, process.what));
@@ -246,7 +246,7 @@ impl Explained {
     }
 }
 
-/// A text without its quotes.
+/// A string without quotes; other values as JSON.
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| show::short(value), str::to_owned)
+    value.as_str().map_or_else(|| display::short(value), str::to_owned)
 }

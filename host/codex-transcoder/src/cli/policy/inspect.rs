@@ -1,4 +1,4 @@
-//! `policy inspect`: what a module is, and whether it would be taken here.
+//! `policy inspect`: prints what a module is, and whether this host would accept it.
 
 use std::path::{Path, PathBuf};
 
@@ -10,28 +10,27 @@ use policy::{Compiler, Named, PolicyError, named};
 
 use crate::cli::exit::Ended;
 
-/// Longest text of a module's own that is shown.
-const SHOWN: usize = 300;
+/// Longest text from a module that is printed.
+const MAX_TEXT: usize = 300;
 
-/// The arguments of `policy inspect`.
 #[derive(Clone, Debug, Args)]
 pub struct Inspect {
-    /// The policy: a component, or a manifest with its module beside it.
+    /// The policy: a component, or a manifest next to its module.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// A key to check the signature with: a .pub file, or the key itself. Can be given more than once.
+    /// Public key to verify the signature with: a .pub file, or the key itself. Can be given more than once.
     #[arg(long, value_name = "FILE|KEY")]
     key: Vec<String>,
-    /// The signature [default: the manifest's, or FILE.minisig, where there is one].
+    /// The signature [default: the manifest's, or FILE.minisig if it exists].
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
-    /// Tell it as JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
 impl Inspect {
-    /// Looks, and says what it saw. Ends with the error that would keep the module from being taken.
+    /// Prints the inspection. Returns the error for which this host would refuse the module.
     pub async fn run(self) -> Result<(), Ended> {
         let Named { candidate, signature } = named(Some(&self.file)).await.map_err(Ended::failed)?;
         let keys = self.key.iter().map(|key| public_key(key)).collect::<Result<Vec<_>, _>>()?;
@@ -58,13 +57,13 @@ impl Inspect {
     }
 }
 
-/// A key as it stands in a file, or as it was typed.
+/// Reads a key from a file, or parses the argument itself.
 fn public_key(text: &str) -> Result<PublicKey, Ended> {
     let read = std::fs::read_to_string(text);
     PublicKey::parse(read.as_deref().unwrap_or(text)).map_err(Ended::failed)
 }
 
-/// For a person. What comes out of the module is shown with its control characters escaped.
+/// The text output. Control characters in the module's texts are escaped.
 fn page(file: &Path, found: &Inspection) -> String {
     let mut rows = vec![
         ("file", file.display().to_string()),
@@ -89,8 +88,8 @@ fn page(file: &Path, found: &Inspection) -> String {
     let mut text = String::new();
     let mut before = "";
     for (name, value) in rows {
-        let shown = if name == before { "" } else { name };
-        text.push_str(&format!("{shown:<10} {}\n", printable(&value, SHOWN)));
+        let label = if name == before { "" } else { name };
+        text.push_str(&format!("{label:<10} {}\n", printable(&value, MAX_TEXT)));
         before = name;
     }
     text
@@ -105,7 +104,7 @@ fn listed(interface: &Interface) -> String {
 
 fn signature(found: &Inspection) -> String {
     match &found.signature {
-        None if found.refused.is_some() => "not looked at, or of no use".to_owned(),
+        None if found.refused.is_some() => "not verified".to_owned(),
         None => "not signed".to_owned(),
         Some(signed) if signed.verified => format!("by {}, verified; {}", signed.key, signed.comment),
         Some(signed) => format!("by {}, not checked: give the key with --key", signed.key),

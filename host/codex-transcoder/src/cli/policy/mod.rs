@@ -1,28 +1,27 @@
-//! `policy`: what an author of policies and an operator do with them. One file for each subcommand.
+//! `policy`: commands for authors and operators of policies. One file per subcommand.
 
 mod activate;
 mod bench;
 mod build;
 mod diff;
+mod display;
 mod explain;
 mod inspect;
 mod keygen;
-mod loaded;
+mod loaded_policy;
 mod new;
 mod place;
 mod replay;
 mod rollback;
-mod show;
 mod status;
 mod test;
 
 use clap::{Args, Subcommand};
-pub(super) use loaded::Loaded;
+pub(super) use loaded_policy::LoadedPolicy;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Ended;
 
-/// The arguments of `policy`.
 #[derive(Clone, Debug, Args)]
 pub struct Policy {
     #[command(subcommand)]
@@ -31,34 +30,33 @@ pub struct Policy {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Action {
-    /// Makes a policy's crate that works, with tests, in a folder of its own.
+    /// Create the crate of a new policy, with tests.
     New(new::New),
-    /// Makes a component and its manifest of a policy's crate, and signs it.
+    /// Build a policy's component and manifest, and sign it.
     Build(build::Build),
-    /// Says what a module is: interfaces, contract, digest, signature, and whether it would be taken here.
+    /// Print what a module is: interfaces, contract, digest, signature, and whether this host would accept it.
     Inspect(inspect::Inspect),
-    /// Says what a policy makes of a source, down to the ffmpeg commands, without running any.
+    /// Print a policy's decisions about a source, and the ffmpeg commands, without running any.
     Explain(explain::Explain),
-    /// Runs the scenarios of a policy.
+    /// Run the scenarios of a policy.
     Test(test::Test),
-    /// Runs a recorded job against another policy and shows what would change.
+    /// Run a recorded job under another policy and print what would change.
     Replay(replay::Replay),
-    /// Compares two policies over many recorded jobs.
+    /// Compare two policies over recorded jobs.
     Diff(diff::Diff),
-    /// Measures what a policy costs, and how near it comes to its limits.
+    /// Measure what a policy costs, and how close it comes to its limits.
     Bench(bench::Bench),
-    /// Makes a key pair to sign policies with.
+    /// Create a key pair for signing policies.
     Keygen(keygen::Keygen),
-    /// Puts a policy where an environment's workers take it from, after trying it as a worker would.
+    /// Check a policy as a worker would, and make it the environment's current policy or its canary.
     Activate(activate::Activate),
-    /// Undoes the last `activate`: ends a trial, else brings the previous policy back.
+    /// Undo the last `activate`: end the canary, or return to the previous policy.
     Rollback(rollback::Rollback),
-    /// Says which policies an environment has, and whether a worker would take them.
+    /// List an environment's policies, and whether a worker would accept them.
     Status(status::Status),
 }
 
 impl Policy {
-    /// Does it.
     pub async fn run(self, cancel: CancellationToken) -> Result<(), Ended> {
         match self.action {
             Action::New(new) => new.run(),

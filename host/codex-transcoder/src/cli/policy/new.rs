@@ -1,7 +1,7 @@
-//! `policy new`: a policy's crate that works, in a folder of its own.
+//! `policy new`: creates the crate of a new policy.
 //!
-//! The SDK and the contract are copied into it from this program, so that whoever has the program can write a policy for
-//! exactly this version of it, without a checkout of anything.
+//! This program contains the SDK and the contract and copies them into the crate. So the program alone is enough to
+//! write a policy for exactly this version.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -10,37 +10,34 @@ use clap::Args;
 
 use crate::cli::exit::Ended;
 
-/// The template, the SDK, the contract and the lock file, by their places in the workspace that this program was built
-/// in. 170 KB.
+/// The template, the SDK, the contract and the lock file, by their paths in the workspace. 170 KB.
 const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/new_policy.rs"));
 
-/// Longest name: it becomes a crate's.
+/// Longest name. It becomes the crate's name.
 const MAX_NAME: usize = 64;
 
-/// The arguments of `policy new`.
 #[derive(Clone, Debug, Args)]
 pub struct New {
-    /// What the policy is called: lower-case letters, digits and hyphens.
+    /// Name of the policy: lower-case letters, digits and hyphens.
     name: String,
-    /// The folder [default: ./NAME].
+    /// Folder to create [default: ./NAME].
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
 
 impl New {
-    /// Writes it.
     pub fn run(self) -> Result<(), Ended> {
         let name = self.name.as_str();
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.chars().all(plain) || name.len() > MAX_NAME {
             return Err(Ended::usage(format!(
-                "{name:?} can't be a policy's name: it takes a lower-case letter, then letters, digits and hyphens, \
-{MAX_NAME} at most"
+                "{name:?} is not a valid name: use a lower-case letter, then lower-case letters, digits and hyphens, \
+at most {MAX_NAME}"
             )));
         }
         let folder = self.dir.unwrap_or_else(|| PathBuf::from(name));
         if std::fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some()) {
-            return Err(Ended::usage(format!("{} is there and not empty; name another --dir", folder.display())));
+            return Err(Ended::usage(format!("{} exists and is not empty; choose another --dir", folder.display())));
         }
         for (from, text) in FILES {
             if let Some(to) = place(from).map(|to| folder.join(to)) {
@@ -49,7 +46,7 @@ impl New {
             }
         }
         let shown = folder.display();
-        println!("{shown} is a policy that works: a ladder of three rungs, a thumbnail, a message");
+        println!("{shown} is a working policy: a ladder of three rungs, a thumbnail, a message");
         println!("  cargo test --manifest-path {shown}/Cargo.toml");
         println!("  codex-transcoder policy build {shown}");
         println!("  codex-transcoder run FILE --out out --policy {shown}/dist/{name}.wasm");
@@ -80,7 +77,7 @@ fn filled(from: &str, text: &str, name: &str) -> String {
     text.replace("WIT_BINDGEN", env!("WIT_BINDGEN"))
 }
 
-/// Writes a file that must not be there yet.
+/// Writes a new file; an existing file is an error.
 fn write(path: &Path, text: &str) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
@@ -93,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_has_its_place_and_nothing_is_left_to_fill_in() {
+    fn all_files_are_written_and_no_placeholder_is_left() {
         let placed: Vec<(PathBuf, String)> =
             FILES.iter().filter_map(|(from, text)| Some((place(from)?, filled(from, text, "mine")))).collect();
         let has = |path: &str| placed.iter().any(|(to, _)| to == Path::new(path));

@@ -1,4 +1,4 @@
-//! What the commands about an environment's policies have in common: its settings, its place, and its way in.
+//! Arguments and checks that the commands about an environment's policies share.
 
 use clap::Args;
 use policy::{Admitted, Gate, Manifest, Place, fetch};
@@ -9,29 +9,26 @@ use crate::cli::service::SettingsArgs;
 use crate::settings::Settings;
 use crate::worker;
 
-/// Digits of a digest that people compare.
+/// Digits of a digest that are printed.
 const SHORT: usize = 12;
 
-/// Which environment, and where its policies are.
 #[derive(Clone, Debug, Args)]
 pub struct PlaceArgs {
     #[command(flatten)]
     settings: SettingsArgs,
-    /// Where the environment's policies are: a folder, `STORE:PREFIX`, or an https address [default: policy.place of the
-    /// settings].
+    /// Where the environment's policies are: a folder, `STORE:PREFIX`, or an https URL [default: the setting
+    /// policy.place].
     #[arg(long, value_name = "PLACE")]
     place: Option<String>,
 }
 
-/// An environment whose policies can be looked at.
+/// An environment and access to its policies.
 pub struct Environment {
-    /// Everything that its workers are told.
+    /// The settings of its workers.
     pub settings: Settings,
-    /// Where its policies are.
     pub place: Place,
-    /// Its stores.
     pub stores: Stores,
-    /// Its way in.
+    /// The checks that a policy must pass.
     pub gate: Gate,
 }
 
@@ -50,19 +47,19 @@ impl PlaceArgs {
 }
 
 impl Environment {
-    /// Takes a policy of this place through every check, as a worker would.
+    /// Runs all checks of a worker on a policy at this location.
     pub async fn admit(&self, place: &Place, manifest: &Manifest) -> Result<Admitted, Ended> {
         let source = fetch::source(place, &self.stores).map_err(Ended::failed)?;
         self.gate.admit(&*source, manifest).await.map_err(Ended::failed)
     }
 }
 
-/// A place that was named on the command line.
+/// Parses a location from the command line.
 pub fn place(text: &str, argument: &str) -> Result<Place, Ended> {
     Place::parse(text).map_err(|problem| Ended::usage(format!("{argument} {problem}")))
 }
 
-/// A policy as a person knows it.
+/// Name, version and short digest of a policy.
 pub fn described(manifest: &Manifest) -> String {
     let digest = manifest.sha256.get(..SHORT).unwrap_or_default();
     let space = if manifest.version.is_empty() { "" } else { " " };

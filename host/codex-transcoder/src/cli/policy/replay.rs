@@ -1,57 +1,54 @@
-//! `policy replay`: a recorded job under another policy.
+//! `policy replay`: runs a recorded job under another policy.
 
 use std::path::PathBuf;
 
-use authoring::comparison::{Comparison, PARTS, scene_of};
+use authoring::comparison::{Comparison, PARTS, setup_of};
 use authoring::recording::{PolicyIdentity, Recording};
-use authoring::rehearsal::perform;
+use authoring::rehearsal::rehearse;
 use clap::Args;
 use contract::json::to_value;
 use serde_json::{Value, json};
 
-use super::loaded::Loaded;
-use super::show;
+use super::display;
+use super::loaded_policy::LoadedPolicy;
 use crate::cli::exit::Ended;
 
-/// Most differences that are shown of one part.
+/// Most differences that are printed for one part.
 const MAX_LINES: usize = 20;
 
-/// The arguments of `policy replay`.
 #[derive(Clone, Debug, Args)]
 pub struct Replay {
-    /// What `run --record` or `worker --record` wrote.
+    /// A file that `run --record` or `worker --record` wrote.
     #[arg(value_name = "RECORDING")]
     recording: PathBuf,
     /// The other policy: a component, a manifest, or the word built-in.
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
-    /// Settings over those of the recording: a JSON or TOML file, or key=value. Can be given more than once.
+    /// Settings that override those of the recording: a JSON or TOML file, or key=value. Can be given more than once.
     #[arg(long, value_name = "FILE|KEY=VALUE")]
     settings: Vec<String>,
-    /// Tell it as JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
-    /// End with code 1 where something would change.
+    /// Exit with code 1 if anything would change.
     #[arg(long)]
     exit_code: bool,
 }
 
 impl Replay {
-    /// Replays it.
     pub async fn run(self) -> Result<(), Ended> {
         let recording = Recording::read(&self.recording).map_err(unusable)?;
-        let scene = scene_of(&recording)
+        let setup = setup_of(&recording)
             .map_err(|error| Ended::usage(format!("{}: media-info.{error}", self.recording.display())))?;
-        let policy = Loaded::read(Some(&self.policy)).await?;
+        let policy = LoadedPolicy::read(Some(&self.policy)).await?;
         let settings = policy.settings_for(&recording.settings, &self.settings)?;
-        let policy = policy.under(settings).await.map_err(Ended::failed)?;
-        let performance = perform(&policy, &scene).await;
-        let comparison =
-            Comparison::of((&recording.decisions, &recording.calls), (&performance.decisions, &performance.calls));
+        let policy = policy.with_settings(settings).await.map_err(Ended::failed)?;
+        let result = rehearse(&policy, &setup).await;
+        let comparison = Comparison::of((&recording.decisions, &recording.calls), (&result.decisions, &result.calls));
         let now = PolicyIdentity::of(&policy);
         if self.json {
-            let told = as_json(&recording, &now, &comparison);
-            println!("{}", serde_json::to_string_pretty(&told).unwrap_or_default());
+            let json = as_json(&recording, &now, &comparison);
+            println!("{}", serde_json::to_string_pretty(&json).unwrap_or_default());
         } else {
             print!("{}", as_text(&recording, &now, &comparison));
         }
@@ -91,7 +88,7 @@ fn as_text(recording: &Recording, now: &PolicyIdentity, comparison: &Comparison)
             comparison.calls.iter().map(ToString::to_string).collect()
         } else {
             let found = comparison.decisions.iter().find(|(name, _)| *name == part);
-            found.map(|(_, differences)| differences.iter().map(show::was_and_now).collect()).unwrap_or_default()
+            found.map(|(_, differences)| differences.iter().map(display::was_and_now).collect()).unwrap_or_default()
         };
         let count = if lines.is_empty() { "unchanged".to_owned() } else { format!("{} changed", lines.len()) };
         text.push_str(&format!("{part:<8}  {count}\n"));
@@ -106,7 +103,7 @@ fn as_text(recording: &Recording, now: &PolicyIdentity, comparison: &Comparison)
         text.push_str(&format!("\nthe job would now fail: {message} [{code}]\n"));
     }
     if comparison.recovers {
-        text.push_str("\nthe job failed, and would now be done\n");
+        text.push_str("\nthe job failed, and would now succeed\n");
     }
     text
 }

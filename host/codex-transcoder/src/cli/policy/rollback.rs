@@ -1,13 +1,12 @@
-//! `policy rollback`: the last step undone.
+//! `policy rollback`: undoes the last `policy activate`.
 
 use clap::Args;
 use policy::Shelf;
 
-use super::activate::told;
+use super::activate::summary;
 use super::place::PlaceArgs;
 use crate::cli::exit::Ended;
 
-/// The arguments of `policy rollback`.
 #[derive(Clone, Debug, Args)]
 pub struct Rollback {
     #[command(flatten)]
@@ -15,7 +14,8 @@ pub struct Rollback {
 }
 
 impl Rollback {
-    /// Ends a trial; without one, makes the previous policy current again, if a worker would take it.
+    /// Ends the canary if there is one. Otherwise the previous policy becomes current again, if a worker would accept
+    /// it.
     pub async fn run(self) -> Result<(), Ended> {
         let environment = self.environment.environment()?;
         let place = &environment.place;
@@ -25,12 +25,12 @@ impl Rollback {
         let Some(after) = before.clone().rolled_back() else {
             return Err(Ended::usage(format!("there is nothing to undo in {place}: it has no previous policy")));
         };
-        // Where only a trial ends, what is current stays what it is, and needs no look.
+        // If only a canary ends, the current policy stays and needs no check.
         if after.current != before.current {
             environment.admit(place, &after.current).await?;
         }
         shelf.put(&after).await.map_err(Ended::failed)?;
-        println!("{}", told(&after, &place.to_string(), environment.settings.policy.poll.as_secs()));
+        println!("{}", summary(&after, &place.to_string(), environment.settings.policy.poll.as_secs()));
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! `policy status`: what an environment has, and what its workers would make of it.
+//! `policy status`: lists an environment's policies, and whether workers would accept them.
 
 use clap::Args;
 use fault::{Blame, Failure};
@@ -9,18 +9,17 @@ use serde_json::json;
 use super::place::{self, Environment, PlaceArgs};
 use crate::cli::exit::Ended;
 
-/// The arguments of `policy status`.
 #[derive(Clone, Debug, Args)]
 pub struct Status {
-    /// Prints JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     environment: PlaceArgs,
 }
 
-/// One policy of an environment, tried.
-struct Tried {
+/// A policy of the environment and the result of its checks.
+struct Checked {
     role: &'static str,
     percent: Option<u8>,
     manifest: Manifest,
@@ -28,7 +27,7 @@ struct Tried {
 }
 
 impl Status {
-    /// Tries every policy of the place as a worker would. Ends with 4 where the current one would not be taken.
+    /// Checks every policy as a worker would. Exits with code 4 if the current one would be refused.
     pub async fn run(self) -> Result<(), Ended> {
         let environment = self.environment.environment()?;
         let source = fetch::source(&environment.place, &environment.stores).map_err(Ended::failed)?;
@@ -36,26 +35,26 @@ impl Status {
         let current = std::iter::once(("current", None, deployment.current));
         let next = deployment.next.map(|next| ("canary", Some(next.percent), next.manifest));
         let previous = deployment.previous.map(|manifest| ("previous", None, manifest));
-        let mut tried = Vec::new();
+        let mut checked = Vec::new();
         for (role, percent, manifest) in current.chain(next).chain(previous) {
-            tried.push(Tried::of(&environment, &*source, role, percent, manifest).await);
+            checked.push(Checked::of(&environment, &*source, role, percent, manifest).await);
         }
         if self.json {
-            let policies: Vec<_> = tried.iter().map(Tried::json).collect();
-            let shown = json!({ "place": environment.place.to_string(), "policies": policies });
-            println!("{shown:#}");
+            let policies: Vec<_> = checked.iter().map(Checked::json).collect();
+            let status = json!({ "place": environment.place.to_string(), "policies": policies });
+            println!("{status:#}");
         } else {
             println!("place     {}", environment.place);
-            tried.iter().for_each(|tried| println!("{}", tried.line()));
+            checked.iter().for_each(|checked| println!("{}", checked.line()));
         }
-        match tried.iter().find_map(|tried| tried.verdict.as_ref().err().filter(|_| tried.role == "current")) {
+        match checked.iter().find_map(|checked| checked.verdict.as_ref().err().filter(|_| checked.role == "current")) {
             None => Ok(()),
             Some(failure) => Err(Ended::told(&Failure { blame: Blame::Policy, ..failure.clone() })),
         }
     }
 }
 
-impl Tried {
+impl Checked {
     async fn of(
         environment: &Environment,
         source: &dyn Source,
@@ -79,7 +78,7 @@ impl Tried {
 
     fn json(&self) -> serde_json::Value {
         let Manifest { name, version, sha256, module, .. } = &self.manifest;
-        let mut shown = json!({
+        let mut fields = json!({
             "role": self.role,
             "name": name,
             "version": version,
@@ -91,12 +90,12 @@ impl Tried {
             Ok(signed) => ("signature", json!(signed.to_string())),
             Err(failure) => ("refused", json!({ "code": failure.code, "message": failure.message })),
         };
-        if let Some(members) = shown.as_object_mut() {
+        if let Some(members) = fields.as_object_mut() {
             members.insert(key.to_owned(), value);
             if let Some(percent) = self.percent {
                 members.insert("percent".to_owned(), percent.into());
             }
         }
-        shown
+        fields
     }
 }

@@ -1,43 +1,41 @@
-//! `policy test`: the scenarios of a policy.
+//! `policy test`: runs the scenarios of a policy.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use authoring::rehearsal::perform;
+use authoring::rehearsal::rehearse;
 use authoring::scenario::{Finding, Golden, Scenario, Verdict, judge, junit};
 use clap::Args;
 use fault::{Failure, codes};
 use policy::PolicyError;
 
-use super::loaded::Loaded;
-use super::show;
+use super::display;
+use super::loaded_policy::LoadedPolicy;
 use crate::cli::exit::Ended;
 
-/// Most lines that are shown of what is wrong with one scenario.
+/// Most lines that are printed about one scenario.
 const MAX_LINES: usize = 20;
 
-/// The arguments of `policy test`.
 #[derive(Clone, Debug, Args)]
 pub struct Test {
-    /// The folder of the scenarios, or one of them. docs/scenarios.md has the format.
+    /// A folder of scenarios, or one scenario. docs/scenarios.md has the format.
     #[arg(value_name = "DIR")]
     scenarios: PathBuf,
-    /// The policy: a component, or a manifest with its module beside it [default: the one that is built in].
+    /// The policy: a component, or a manifest next to its module [default: the built-in policy].
     #[arg(long, env = "CODEX_POLICY", value_name = "FILE")]
     policy: Option<PathBuf>,
-    /// Only the scenarios whose names have this in them.
+    /// Run only scenarios whose names contain this text.
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
-    /// Keep what every scenario comes to as its snapshot, NAME.golden.json, in place of the one before.
+    /// Write the result of every scenario to its golden file, NAME.golden.json.
     #[arg(long)]
     update: bool,
-    /// Write the results as JUnit's XML to this file.
+    /// Write the results as JUnit XML to this file.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
 }
 
 impl Test {
-    /// Runs them.
     pub async fn run(self) -> Result<(), Ended> {
         let files = Scenario::list(&self.scenarios).map_err(|error| Ended::usage(error.to_string()))?;
         let wanted = |file: &PathBuf| {
@@ -48,11 +46,11 @@ impl Test {
         if files.is_empty() {
             return Err(Ended::usage(format!("there is no scenario in {}", self.scenarios.display())));
         }
-        let policy = Loaded::read(self.policy.as_deref()).await?;
+        let policy = LoadedPolicy::read(self.policy.as_deref()).await?;
         let mut verdicts = Vec::new();
         for file in &files {
             let verdict = self.verdict(file, &policy).await;
-            show_verdict(&verdict);
+            print_verdict(&verdict);
             verdicts.push(verdict);
         }
         if let Some(file) = &self.junit {
@@ -73,7 +71,7 @@ impl Test {
         Ok(())
     }
 
-    async fn verdict(&self, file: &Path, policy: &Loaded) -> Verdict {
+    async fn verdict(&self, file: &Path, policy: &LoadedPolicy) -> Verdict {
         let began = Instant::now();
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let (findings, unreadable) = match Scenario::read(file) {
@@ -86,22 +84,22 @@ impl Test {
         Verdict { name, took: began.elapsed(), findings, unreadable }
     }
 
-    /// What is not as it should be; an error where the scenario's own files can't be used.
-    async fn findings(&self, scenario: &Scenario, policy: &Loaded) -> Result<Vec<String>, String> {
-        let policy = match policy.under(scenario.settings.clone()).await {
+    /// The failed expectations; an error if the scenario's own files can't be used.
+    async fn findings(&self, scenario: &Scenario, policy: &LoadedPolicy) -> Result<Vec<String>, String> {
+        let policy = match policy.with_settings(scenario.settings.clone()).await {
             Ok(_) if !scenario.expect.problems.is_empty() => {
                 return Ok(vec!["problems: the policy accepts the settings".to_owned()]);
             }
             Ok(policy) => policy,
             Err(PolicyError::Settings { problems, .. }) if !scenario.expect.problems.is_empty() => {
                 let missing = scenario.expect.problems.iter().filter(|wanted| !problems.contains(wanted.as_str()));
-                return Ok(missing.map(|wanted| format!("problems: nothing of {wanted:?} in: {problems}")).collect());
+                return Ok(missing.map(|wanted| format!("problems: {wanted:?} is not in: {problems}")).collect());
             }
-            Err(error) => return Ok(vec![show::refusal(error)]),
+            Err(error) => return Ok(vec![display::refusal(error)]),
         };
-        let performance = perform(&policy, &scenario.scene).await;
-        let mut findings = judge(scenario, &policy, &performance).await;
-        let (golden, file) = (Golden::of(&performance), scenario.golden_file());
+        let result = rehearse(&policy, &scenario.setup).await;
+        let mut findings = judge(scenario, &policy, &result).await;
+        let (golden, file) = (Golden::of(&result), scenario.golden_file());
         if self.update {
             golden.write(&file).map_err(|error| format!("{}: {error}", file.display()))?;
         } else if let Some(kept) = Golden::read(&file)? {
@@ -120,12 +118,12 @@ impl Test {
 
 fn line(finding: &Finding) -> String {
     match finding {
-        Finding::Difference(difference) => show::expected_and_got(difference),
+        Finding::Difference(difference) => display::expected_and_got(difference),
         Finding::Sentence(sentence) => sentence.clone(),
     }
 }
 
-fn show_verdict(verdict: &Verdict) {
+fn print_verdict(verdict: &Verdict) {
     let word = match (verdict.findings.is_empty(), verdict.unreadable) {
         (true, _) => "ok",
         (false, false) => "FAIL",

@@ -1,4 +1,4 @@
-//! One rehearsal, from the job to what came of it.
+//! Runs one rehearsal.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,39 +25,36 @@ use storage::{Key, Stores};
 
 use super::answers::Answers;
 use super::host::{self, RehearsalHost};
-use super::shelf::Shelf;
+use super::memory_store::MemoryStore;
 use super::{Answer, Decisions, Inputs, NOMINAL_LOUDNESS};
 use crate::recording::{CallRecord, Cleaner, Recorder};
 
-/// What is rehearsed.
+/// A job to rehearse, and how its surroundings behave.
 #[derive(Clone, Debug)]
-pub struct Scene {
-    /// The job.
+pub struct RehearsalSetup {
     pub job: Job,
-    /// What is in the source; none where it can't be opened.
+    /// The probed source; none if it can't be opened.
     pub source: Option<MediaInfo>,
-    /// How loud it is.
     pub loudness: Measure,
-    /// What encodes here, the fastest first.
+    /// The processors that can encode, fastest first.
     pub processors: Vec<Processor>,
-    /// The graphics processors.
+    /// The GPUs.
     pub devices: Vec<Device>,
-    /// The stores that the policy may write to.
     pub stores: Vec<String>,
-    /// What lies in them already, with its bytes.
+    /// Objects that exist in the stores beforehand, with their sizes.
     pub objects: Vec<(Destination, u64)>,
-    /// What the host answers.
+    /// Scripted answers to host calls.
     pub answers: Vec<Answer>,
-    /// What was measured when the job really ran.
+    /// The report of the recorded job, if there is one.
     pub known: Option<Report>,
-    /// The plan that the answers to `transcode.wait` belong to; none for any.
+    /// The scripted answers to `transcode.wait` apply only to this plan; none for any plan.
     pub plan: Option<Value>,
-    /// What is taken out of everything that is told.
+    /// Removes secrets from everything that is recorded.
     pub cleaner: Cleaner,
 }
 
-impl Scene {
-    /// A job on a source, on the CPU, with nothing that goes wrong.
+impl RehearsalSetup {
+    /// A job on a source, encoded on the CPU, without failures.
     pub fn of(job: Job, source: Option<MediaInfo>) -> Self {
         Self {
             job,
@@ -74,7 +71,7 @@ impl Scene {
         }
     }
 
-    /// As the contract tells of them.
+    /// The processors as encoders of the contract.
     pub fn encoders(&self) -> Vec<VideoEncoder> {
         self.processors.iter().map(|processor| convert::encoder(*processor)).collect()
     }
@@ -90,7 +87,7 @@ impl Scene {
         let missing = |processor: Processor| {
             (!self.processors.contains(&processor)).then(|| format!("no {} in this rehearsal", processor.name()))
         };
-        // Never started: a rehearsal runs no process.
+        // These are never started: a rehearsal runs no process.
         let tool = |name: &str| Tool::new(PathBuf::from(name), Duration::ZERO);
         Toolbox {
             ffmpeg: tool("ffmpeg"),
@@ -103,59 +100,63 @@ impl Scene {
         }
     }
 
-    fn shelves(&self) -> Stores {
-        let shelf = |name: &str| {
-            let here = self.objects.iter().filter(|(to, _)| to.store == name);
-            Shelf::holding(here.map(|(to, bytes)| (to.key.clone(), *bytes)))
+    fn memory_stores(&self) -> Stores {
+        let store = |name: &str| {
+            let objects = self.objects.iter().filter(|(to, _)| to.store == name);
+            MemoryStore::with_objects(objects.map(|(to, bytes)| (to.key.clone(), *bytes)))
         };
-        let stores = self.stores.iter().fold(Stores::default(), |stores, name| stores.with(name, shelf(name)));
-        stores.with(ORIGINALS, shelf(ORIGINALS))
+        let stores = self.stores.iter().fold(Stores::default(), |stores, name| stores.with(name, store(name)));
+        stores.with(ORIGINALS, store(ORIGINALS))
     }
 }
 
-/// What came of a rehearsal.
 #[derive(Clone, Debug)]
-pub struct Performance {
-    /// The calls of the host, in their order.
+pub struct RehearsalResult {
+    /// The host calls in order.
     pub calls: Vec<CallRecord>,
-    /// What was in the source as the policy was told; none where it was not opened.
+    /// The source as reported to the policy; none if the policy did not open it.
     pub media_info: Option<WitMediaInfo>,
-    /// What the policy decided.
     pub decisions: Decisions,
-    /// The plan as the host would carry it out, and what on; none where none was accepted.
+    /// The plan as the host would execute it, and on which processor; none if no plan was accepted.
     pub accepted: Option<(Plan, Processor)>,
-    /// Why the job failed.
     pub failure: Option<Failure>,
-    /// What the policy itself took; none where it was ended.
+    /// What the policy used of its limits; none if the host stopped it.
     pub used: Option<Used>,
 }
 
-/// Runs a job under a policy, with nothing happening outside of it.
-pub async fn perform(policy: &Policy, scene: &Scene) -> Performance {
-    let recorder = Arc::new(Recorder::new(scene.cleaner.clone()));
+/// Runs a job under a policy without side effects.
+pub async fn rehearse(policy: &Policy, setup: &RehearsalSetup) -> RehearsalResult {
+    let recorder = Arc::new(Recorder::new(setup.cleaner.clone()));
     let mut used = None;
-    let outcome = run(policy, scene, &recorder, &mut used).await;
-    let heard = recorder.taken();
-    let encoders = scene.encoders();
-    let seen = heard.media_info.clone().or_else(|| scene.source.as_ref().map(convert::media_info));
-    let inputs = Inputs { job: &scene.job, media_info: seen.as_ref(), encoders: &encoders };
-    let decisions = Decisions::of(policy, inputs, &heard.calls, &outcome).await.cleaned(&scene.cleaner);
-    let started = heard.calls.iter().any(|call| call.call == "transcode.start" && call.answer.get("ok").is_some());
-    let accepted = scene.source.as_ref().filter(|_| started).and_then(|info| {
+    let outcome = run(policy, setup, &recorder, &mut used).await;
+    let recorded = recorder.recorded_calls();
+    let encoders = setup.encoders();
+    let seen = recorded.media_info.clone().or_else(|| setup.source.as_ref().map(convert::media_info));
+    let inputs = Inputs { job: &setup.job, media_info: seen.as_ref(), encoders: &encoders };
+    let decisions = Decisions::of(policy, inputs, &recorded.calls, &outcome).await.cleaned(&setup.cleaner);
+    let started = recorded.calls.iter().any(|call| call.call == "transcode.start" && call.answer.get("ok").is_some());
+    let accepted = setup.source.as_ref().filter(|_| started).and_then(|info| {
         let plan = convert::plan(&from_value("plan", decisions.plan.clone()).ok()?).ok()?;
-        let processor = host::processor(&plan, info, &scene.toolbox()).ok()?;
+        let processor = host::processor(&plan, info, &setup.toolbox()).ok()?;
         Some((plan, processor))
     });
-    Performance { calls: heard.calls, media_info: heard.media_info, decisions, accepted, failure: outcome.err(), used }
+    RehearsalResult {
+        calls: recorded.calls,
+        media_info: recorded.media_info,
+        decisions,
+        accepted,
+        failure: outcome.err(),
+        used,
+    }
 }
 
 async fn run(
     policy: &Policy,
-    scene: &Scene,
+    setup: &RehearsalSetup,
     recorder: &Arc<Recorder>,
     used: &mut Option<Used>,
 ) -> Result<Value, Failure> {
-    let job = &scene.job;
+    let job = &setup.job;
     let bad_key = |error: storage::BadKey| Failure {
         code: codes::job::BAD_REQUEST.name.to_owned(),
         blame: Blame::Upload,
@@ -166,23 +167,23 @@ async fn run(
     let host = RehearsalHost {
         job: job.id.clone(),
         from,
-        source: scene.source.clone(),
-        declared: scene.declared(),
-        loudness: scene.loudness,
-        known: scene.known.clone(),
-        plan: scene.plan.clone(),
-        answers: Answers::new(scene.answers.clone()),
-        cleaner: scene.cleaner.clone(),
-        tools: scene.toolbox(),
-        stores: scene.shelves(),
+        source: setup.source.clone(),
+        declared: setup.declared(),
+        loudness: setup.loudness,
+        known: setup.known.clone(),
+        plan: setup.plan.clone(),
+        answers: Answers::new(setup.answers.clone()),
+        cleaner: setup.cleaner.clone(),
+        tools: setup.toolbox(),
+        stores: setup.memory_stores(),
         opened: None,
         transcode: None,
     };
     let context = HostContext {
         job: job.id.clone(),
         creator: job.creator_id.clone(),
-        readable: scene.stores.iter().cloned().chain([ORIGINALS.to_owned()]).collect(),
-        writable: scene.stores.clone().into(),
+        readable: setup.stores.iter().cloned().chain([ORIGINALS.to_owned()]).collect(),
+        writable: setup.stores.clone().into(),
         settings: policy.settings().into(),
         calls: Box::new(host),
         recorder: Some(Arc::clone(recorder) as Arc<dyn CallRecorder>),

@@ -1,4 +1,4 @@
-//! A store in memory, for objects of which only the lengths matter.
+//! An in-memory store that keeps only the sizes of objects.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,13 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use storage::{Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError};
 
-/// The objects with their lengths. Clones share them.
+/// Sizes by key. Clones share the same objects.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Shelf(Arc<Mutex<BTreeMap<Key, u64>>>);
+pub(super) struct MemoryStore(Arc<Mutex<BTreeMap<Key, u64>>>);
 
-impl Shelf {
-    /// With these on it.
-    pub(super) fn holding(objects: impl IntoIterator<Item = (Key, u64)>) -> Self {
+impl MemoryStore {
+    pub(super) fn with_objects(objects: impl IntoIterator<Item = (Key, u64)>) -> Self {
         Self(Arc::new(Mutex::new(objects.into_iter().collect())))
     }
 
@@ -22,7 +21,7 @@ impl Shelf {
 }
 
 #[async_trait::async_trait]
-impl Store for Shelf {
+impl Store for MemoryStore {
     async fn head(&self, key: &Key) -> Result<Option<ObjectInfo>, StoreError> {
         Ok(self.objects().get(key).map(|size| ObjectInfo { size: *size, tag: None }))
     }
@@ -44,7 +43,7 @@ impl Store for Shelf {
             Body::Bytes(bytes) => bytes.len() as u64,
             Body::File(file) => tokio::fs::metadata(file).await.map_err(StoreError::io(Operation::Write, key))?.len(),
         };
-        Ok(Box::new(Placed { shelf: self.clone(), key: key.clone(), length }))
+        Ok(Box::new(PreparedObject { store: self.clone(), key: key.clone(), length }))
     }
 
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
@@ -61,20 +60,20 @@ impl Store for Shelf {
     }
 }
 
-struct Placed {
-    shelf: Shelf,
+struct PreparedObject {
+    store: MemoryStore,
     key: Key,
     length: u64,
 }
 
 #[async_trait::async_trait]
-impl Prepared for Placed {
+impl Prepared for PreparedObject {
     fn length(&self) -> u64 {
         self.length
     }
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
-        self.shelf.objects().insert(self.key.clone(), self.length);
+        self.store.objects().insert(self.key.clone(), self.length);
         Ok(())
     }
 

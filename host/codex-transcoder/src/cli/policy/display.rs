@@ -1,4 +1,4 @@
-//! Values of the contract, for a person.
+//! Formats values of the contract for the terminal.
 
 use authoring::rehearsal::compare::Difference;
 use contract::json::to_value;
@@ -8,7 +8,7 @@ use fault::text::printable;
 use policy::PolicyError;
 use serde_json::Value;
 
-/// Longest value that is shown in a difference, in characters.
+/// Longest value that is printed in a difference, in characters.
 const MAX_VALUE: usize = 160;
 
 /// A value on one line.
@@ -19,18 +19,18 @@ pub(super) fn short(value: &Value) -> String {
     }
 }
 
-/// A difference on one line: where, what was expected, what came.
+/// `path: expected …, got …`, on one line.
 pub(super) fn expected_and_got(difference: &Difference) -> String {
     format!("{}: expected {}, got {}", difference.path, short(&difference.expected), short(&difference.got))
 }
 
-/// A difference on one line: where, what it was, what it is now.
+/// `path: old -> new`, on one line.
 pub(super) fn was_and_now(difference: &Difference) -> String {
     let path = if difference.path.is_empty() { "(all)" } else { &difference.path };
     format!("{path}: {} -> {}", short(&difference.expected), short(&difference.got))
 }
 
-/// How a rendition's picture and sound are encoded.
+/// Video and audio encoding of a rendition.
 pub(super) fn rendition(rendition: &Rendition) -> (String, String) {
     let video = rendition.video.as_ref().map_or("-".to_owned(), |video| encoding(&video.encoding));
     (video, audio(rendition.audio_kbps))
@@ -51,7 +51,7 @@ fn audio(kbps: Option<u32>) -> String {
     kbps.map_or("-".to_owned(), |kbps| format!("{kbps} kbit/s"))
 }
 
-/// The outputs of a plan: what each is, how it is made, where it goes.
+/// The outputs of a plan: kind, encoding, destination.
 pub(super) fn outputs(plan: &Plan) -> Vec<[String; 3]> {
     plan.outputs.iter().map(output).collect()
 }
@@ -110,7 +110,7 @@ fn moment(moment: Moment) -> String {
     }
 }
 
-/// Why a policy can't be tried.
+/// Why a policy can't be loaded.
 pub(super) fn refusal(error: PolicyError) -> String {
     fault::Failure::from(error).to_string()
 }

@@ -1,4 +1,4 @@
-//! A policy that is tried under one setting after the other.
+//! A policy that is compiled once and used with different settings.
 
 use std::path::Path;
 
@@ -9,50 +9,50 @@ use tokio::sync::OnceCell;
 use crate::cli::exit::Ended;
 use crate::cli::settings_argument;
 
-/// The word for the policy that is built into the program, where a file is expected.
+/// Names the built-in policy where a file is expected.
 pub(super) const BUILT_IN: &str = "built-in";
 
-/// A policy by its file or its manifest. Compiled once, whatever settings it is then tried with.
-pub(in crate::cli) struct Loaded {
+/// A policy from a component or a manifest.
+pub(in crate::cli) struct LoadedPolicy {
     compiler: Compiler,
     candidate: Candidate,
-    first: OnceCell<Policy>,
+    compiled: OnceCell<Policy>,
 }
 
-impl Loaded {
-    /// Reads it; the one that is built in where no file is named, or [`BUILT_IN`] is.
+impl LoadedPolicy {
+    /// Reads a policy. No path, or [`BUILT_IN`], means the built-in policy.
     pub(in crate::cli) async fn read(path: Option<&Path>) -> Result<Self, Ended> {
         let path = path.filter(|path| path.as_os_str() != BUILT_IN);
         let engine = policy::engine::new().map_err(|error| Ended::failed(PolicyError::Engine(error)))?;
         let candidate = named(path).await.map_err(Ended::failed)?.candidate;
-        Ok(Self { compiler: Compiler::new(engine), candidate, first: OnceCell::new() })
+        Ok(Self { compiler: Compiler::new(engine), candidate, compiled: OnceCell::new() })
     }
 
-    /// What it is called, and its version where it has one.
+    /// Name and, if there is one, version.
     pub(in crate::cli) fn name(&self) -> String {
         let Candidate { name, version, .. } = &self.candidate;
         if version.is_empty() { name.clone() } else { format!("{name} {version}") }
     }
 
-    /// The policy under its manifest's settings and these over them, if it accepts them.
-    pub(in crate::cli) async fn under(&self, settings: Map<String, Value>) -> Result<Policy, PolicyError> {
+    /// The policy with `settings` over those of its manifest. Fails if the policy refuses them.
+    pub(in crate::cli) async fn with_settings(&self, settings: Map<String, Value>) -> Result<Policy, PolicyError> {
         let settings = Value::Object(layered([self.own_settings(), settings])).to_string();
-        let first = || {
+        let load = || {
             let candidate = Candidate { settings: settings.clone(), ..self.candidate.clone() };
             Policy::load(&self.compiler, candidate)
         };
-        self.first.get_or_try_init(first).await?.under(&settings).await
+        self.compiled.get_or_try_init(load).await?.under(&settings).await
     }
 
-    /// What would be loaded under its manifest's settings and those of the command line over them.
-    pub(in crate::cli) fn candidate_under(&self, arguments: &[String]) -> Result<Candidate, Ended> {
+    /// The candidate with the settings of the command line over those of its manifest.
+    pub(in crate::cli) fn candidate_with(&self, arguments: &[String]) -> Result<Candidate, Ended> {
         let arguments = settings_argument::merge("--settings", arguments)?;
         let settings = Value::Object(layered([self.own_settings(), arguments])).to_string();
         Ok(Candidate { settings, ..self.candidate.clone() })
     }
 
-    /// What a recorded job would be told under this policy: what it was told, what this policy's manifest says over that,
-    /// and what the command line says over both.
+    /// The settings for a recorded job: those of the recording, overridden by this policy's manifest, overridden by the
+    /// command line.
     pub(in crate::cli) fn settings_for(
         &self,
         recorded: &Value,
@@ -62,18 +62,17 @@ impl Loaded {
         Ok(layered([object(recorded), self.own_settings(), arguments]))
     }
 
-    /// What its manifest says.
+    /// The settings of its manifest.
     fn own_settings(&self) -> Map<String, Value> {
         serde_json::from_str(&self.candidate.settings).unwrap_or_default()
     }
 }
 
-/// Settings as they were recorded.
 pub(super) fn object(recorded: &Value) -> Map<String, Value> {
     recorded.as_object().cloned().unwrap_or_default()
 }
 
-/// One over the other, name by name.
+/// Merges settings by name. Later layers override earlier ones.
 fn layered<const COUNT: usize>(layers: [Map<String, Value>; COUNT]) -> Map<String, Value> {
     layers.into_iter().flatten().collect()
 }

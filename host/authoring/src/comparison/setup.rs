@@ -1,4 +1,4 @@
-//! A recorded job, to be rehearsed again.
+//! Prepares the rehearsal of a recorded job.
 
 use contract::json::from_value;
 use contract::v0_1::types::Processor as WitProcessor;
@@ -6,11 +6,11 @@ use media::encoder::{Device, Processor};
 use serde_json::{Value, json};
 
 use crate::recording::{CallRecord, Cleaner, Recording};
-use crate::rehearsal::{Answer, SCRIPTABLE, Scene, SourceError, source_info};
+use crate::rehearsal::{Answer, RehearsalSetup, SCRIPTABLE, SourceError, source_info};
 
-/// The same job with the same source, encoders and stores. A call that was made then is answered as it was then; of any
-/// other one the host works the answer out.
-pub fn scene_of(recording: &Recording) -> Result<Scene, SourceError> {
+/// The same job with the same source, encoders and stores. Recorded calls get their recorded answers; the host computes
+/// the answers to other calls.
+pub fn setup_of(recording: &Recording) -> Result<RehearsalSetup, SourceError> {
     let source = recording.media_info.as_ref().map(source_info).transpose()?;
     let processors = recording.encoders.iter().map(|encoder| match encoder.processor {
         WitProcessor::Gpu => Processor::Gpu,
@@ -18,16 +18,16 @@ pub fn scene_of(recording: &Recording) -> Result<Scene, SourceError> {
     });
     let devices = recording.devices.iter();
     let devices = devices.map(|device| Device { name: device.name.clone(), memory_mib: device.memory_mib });
-    Ok(Scene {
+    Ok(RehearsalSetup {
         processors: processors.collect(),
         devices: devices.collect(),
         stores: recording.stores.clone(),
         answers: recording.calls.iter().filter_map(answer).collect(),
         known: report(&recording.calls),
         plan: Some(recording.decisions.plan.clone()).filter(|plan| !plan.is_null()),
-        // As when it was recorded, so that calls are known again.
+        // Arguments must be cleaned as they were in the recording, or no recorded call would match.
         cleaner: Cleaner::default(),
-        ..Scene::of(recording.job.clone(), source)
+        ..RehearsalSetup::of(recording.job.clone(), source)
     })
 }
 
@@ -36,9 +36,9 @@ fn answer(record: &CallRecord) -> Option<Answer> {
         return None;
     }
     let (call, answer) = (record.call.clone(), record.answer.clone());
-    // A receiver answers as it did, whatever it is told.
+    // A receiver gives its recorded answer whatever the message says, because another policy writes another message.
     if let ("webhook.deliver", Some(event)) = (record.call.as_str(), record.arguments.get("event")) {
-        // Unless the message itself could not be sent.
+        // A message that could not be sent at all has no such answer.
         answer.get("ok")?;
         return Some(Answer { call, with: json!({ "event": event }), answer, times: None });
     }

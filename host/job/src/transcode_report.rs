@@ -1,0 +1,76 @@
+//! What a transcode published, in the form in which events and reports show it.
+
+use media::transcode::{MadeRung, Summary};
+use serde::Serialize;
+use storage::Destination;
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RungReport {
+    pub name: String,
+    /// Pixels; none for an audio-only rung.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    /// Pixels; none for an audio-only rung.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    /// Bits per second, as in the master playlist's BANDWIDTH.
+    pub peak_bps: u64,
+    /// Bits per second, as in the master playlist's AVERAGE-BANDWIDTH.
+    pub average_bps: u64,
+    /// As in the master playlist's CODECS.
+    pub codecs: String,
+    /// `store:key` of its media playlist.
+    pub playlist: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ObjectReport {
+    pub store: String,
+    pub key: String,
+    /// Size of the object. A playlist's includes its segments.
+    pub bytes: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TranscodeReport {
+    pub duration_ms: u64,
+    /// `gpu` or `cpu`.
+    pub processor: &'static str,
+    /// Why encoding moved from the GPU to the CPU; none if it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fell_back: Option<String>,
+    /// In the plan's order.
+    pub rungs: Vec<RungReport>,
+    /// In the plan's order.
+    pub objects: Vec<ObjectReport>,
+    /// Integrated loudness of the source; none for silence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loudness_lufs: Option<f64>,
+}
+
+impl TranscodeReport {
+    pub fn of(made: &Summary, objects: &[(Destination, u64)]) -> Self {
+        let rung = |rung: &MadeRung| RungReport {
+            name: rung.name.clone(),
+            width: rung.size.map(|(width, _)| width),
+            height: rung.size.map(|(_, height)| height),
+            peak_bps: rung.peak_bps,
+            average_bps: rung.average_bps,
+            codecs: rung.codecs.clone(),
+            playlist: rung.playlist.to_string(),
+        };
+        let object = |(to, bytes): &(Destination, u64)| ObjectReport {
+            store: to.store.clone(),
+            key: to.key.to_string(),
+            bytes: *bytes,
+        };
+        Self {
+            duration_ms: u64::try_from(made.duration.as_millis()).unwrap_or(u64::MAX),
+            processor: made.processor.name(),
+            fell_back: made.fell_back.clone(),
+            rungs: made.rungs.iter().map(rung).collect(),
+            objects: objects.iter().map(object).collect(),
+            loudness_lufs: made.loudness.map(|measure| measure.integrated),
+        }
+    }
+}
