@@ -132,7 +132,7 @@ impl<'a> Bench<'a> {
         for _ in 0..self.times {
             let began = Instant::now();
             let mut call = Call::pure(self.policy);
-            let bill: Arc<OnceLock<Used>> = call.bill();
+            let bill: Arc<OnceLock<Used>> = call.usage();
             made(call).await?;
             times.push(began.elapsed());
             if let Some(used) = bill.get() {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use policy::{Chosen, Refusal, Role};
+use policy::{PolicyRefusal, Role, SelectedPolicy};
 use serde::Serialize;
 
 use crate::event::{Event, Observer};
@@ -52,7 +52,7 @@ pub struct Account {
     pub policy_role: Role,
     /// What the environment had at the time and this worker had not taken.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub policy_refused: Vec<Refusal>,
+    pub policy_refused: Vec<PolicyRefusal>,
     /// This program's version.
     pub host: &'static str,
     /// ffmpeg's version.
@@ -79,7 +79,7 @@ pub struct Account {
 
 impl Account {
     /// Of a job that runs under this policy.
-    pub fn under(chosen: &Chosen) -> Self {
+    pub fn under(chosen: &SelectedPolicy) -> Self {
         Self {
             policy: chosen.policy.name().to_owned(),
             policy_version: chosen.policy.version().to_owned(),

@@ -12,7 +12,7 @@ use media::encode::Toolbox;
 use media::error::MediaError;
 use media::plan::PlanError;
 use media::probe::Declared;
-use policy::{Call, CallRecorder, Chosen, HostContext, Policy, PolicyError};
+use policy::{Call, CallRecorder, HostContext, Policy, PolicyError, SelectedPolicy};
 use publish::journal::Journal;
 use publish::{CacheRules, Labels};
 use storage::{Body, Destination, Key, ORIGINALS, ObjectMeta, Records, Scope, Stores, Traffic};
@@ -147,7 +147,7 @@ pub struct Job<'a> {
     /// What it may use.
     pub host: &'a Host,
     /// Who decides.
-    pub chosen: &'a Chosen,
+    pub chosen: &'a SelectedPolicy,
     /// What is asked for.
     pub request: &'a Request,
     /// Who tells the platform; none where it has nowhere to be told.

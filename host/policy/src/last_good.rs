@@ -14,7 +14,7 @@ use storage::{UNFINISHED, folder_of};
 use super::admit::Admitted;
 use super::fetch::ManifestFile;
 use super::manifest::{self, Deployment, Manifest};
-use super::shelf::{Shelf, ShelfError};
+use super::publisher::{PolicyPublisher, PublishError};
 
 /// Characters of the place's digest that name its folder.
 const NAME: usize = 16;
@@ -45,9 +45,9 @@ impl LastGood {
         }
     }
 
-    async fn write(&self, manifest: &Manifest, admitted: &Admitted) -> Result<(), ShelfError> {
-        let shelf = Shelf::in_folder(&self.manifest)?;
-        let deployment = Deployment::of(shelf.put_module(manifest, &admitted.module).await?);
+    async fn write(&self, manifest: &Manifest, admitted: &Admitted) -> Result<(), PublishError> {
+        let shelf = PolicyPublisher::in_folder(&self.manifest)?;
+        let deployment = Deployment::of(shelf.upload_module(manifest, &admitted.module).await?);
         shelf.put(&deployment).await?;
         let path = self.manifest.clone();
         // What can't be removed is only clutter.

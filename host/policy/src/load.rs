@@ -9,7 +9,7 @@ use wasmtime::component::{HasSelf, Linker};
 
 use super::call::Call;
 use super::compile::Compiler;
-use super::error::{PolicyError, told};
+use super::error::{PolicyError, describe_engine_error};
 use super::limits::{Limit, Limits};
 use crate::state::State;
 use crate::wasi as guest_wasi;
@@ -75,7 +75,7 @@ impl Policy {
     pub async fn load(compiler: &Compiler, candidate: Candidate) -> Result<Self, PolicyError> {
         let Candidate { name, version, bytes, settings, limits, wasi } = candidate;
         let name = name.as_str();
-        recognise(name, &bytes, limits.size(Limit::Module))?;
+        check_component(name, &bytes, limits.size(Limit::Module))?;
         let digest = hex::encode(Sha256::digest(&bytes));
         let component = compiler.component(name, &digest, bytes, limits.time(Limit::Compile)).await?;
         let engine = compiler.engine();
@@ -84,7 +84,10 @@ impl Policy {
                 return Err(PolicyError::Import { policy: name.to_owned(), import: import.to_owned(), remedy });
             }
         }
-        let contract = |error: wasmtime::Error| PolicyError::Contract { policy: name.to_owned(), reason: told(&error) };
+        let contract = |error: wasmtime::Error| PolicyError::Contract {
+            policy: name.to_owned(),
+            reason: describe_engine_error(&error),
+        };
         let mut linker = Linker::new(engine);
         World::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state).map_err(PolicyError::Engine)?;
         if wasi {
@@ -181,7 +184,7 @@ fn refusal(import: &str, wasi: bool) -> Option<&'static str> {
 }
 
 /// Tells a component from everything else that people pass, before the compiler sees it.
-pub fn recognise(name: &str, bytes: &[u8], limit: usize) -> Result<(), PolicyError> {
+pub fn check_component(name: &str, bytes: &[u8], limit: usize) -> Result<(), PolicyError> {
     if bytes.len() > limit {
         return Err(PolicyError::TooLarge { policy: name.to_owned(), size: bytes.len(), limit });
     }

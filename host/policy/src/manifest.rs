@@ -57,7 +57,7 @@ pub struct Manifest {
 
 /// A policy on trial.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Next {
+pub struct Canary {
     /// How many of a hundred jobs run under it.
     pub percent: u8,
     /// The policy.
@@ -70,7 +70,7 @@ pub struct Deployment {
     /// The policy in force.
     pub current: Manifest,
     /// The one on trial beside it.
-    pub next: Option<Next>,
+    pub next: Option<Canary>,
     /// The one that was in force before.
     pub previous: Option<Manifest>,
 }
@@ -140,7 +140,7 @@ impl Deployment {
         known_only(&members, "", &known)?;
         Ok(Self {
             current: Manifest::read(members, "")?,
-            next: next.map(Next::read).transpose()?,
+            next: next.map(Canary::read).transpose()?,
             previous: previous.map(|value| Manifest::read(object(value, PREVIOUS)?, PREVIOUS)).transpose()?,
         })
     }
@@ -167,7 +167,7 @@ impl Deployment {
     /// The same environment with a policy on trial; one that was on trial before makes room.
     #[must_use]
     pub fn trying(self, manifest: Manifest, percent: u8) -> Self {
-        Self { next: Some(Next { percent, manifest }), ..self }
+        Self { next: Some(Canary { percent, manifest }), ..self }
     }
 
     /// The same environment with another policy in force. What was in force is kept as the previous one, unless it is
@@ -190,7 +190,7 @@ impl Deployment {
     }
 }
 
-impl Next {
+impl Canary {
     fn read(value: Value) -> Result<Self, ManifestError> {
         let mut members = object(value, NEXT)?;
         let percent = members.remove(PERCENT);

@@ -15,11 +15,11 @@ use storage::Destination;
 use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
 
 use crate::host::{CallRecorder, HostContext};
-use crate::limits::{Limit, Limits, Meter, Span};
+use crate::limits::{CallKind, Limit, Limits, Meter};
 use crate::wasi::Wasi;
 
 /// A future of an answer that borrows what the call works with.
-pub(crate) type Answering<'a, T> = Pin<Box<dyn Future<Output = wasmtime::Result<T>> + Send + 'a>>;
+pub(crate) type AnswerFuture<'a, T> = Pin<Box<dyn Future<Output = wasmtime::Result<T>> + Send + 'a>>;
 
 /// What a guest holds, and what it may use.
 pub struct State {
@@ -29,13 +29,13 @@ pub struct State {
     pub(crate) panic_text: Option<String>,
     pub(crate) table: ResourceTable,
     pub(crate) wasi: Option<Box<Wasi>>,
-    guest: Guest,
+    guest: GuestState,
     host: Option<HostContext>,
 }
 
 /// What a guest did so far, as far as later calls depend on it.
 #[derive(Debug, Default)]
-pub(crate) struct Guest {
+pub(crate) struct GuestState {
     /// The original that it opened.
     pub opened: Option<(Destination, Arc<MediaInfo>)>,
     /// Whether it started a transcode.
@@ -45,9 +45,9 @@ pub(crate) struct Guest {
 }
 
 /// What a call works with.
-pub(crate) struct Inside<'a> {
+pub(crate) struct CallContext<'a> {
     pub host: &'a mut HostContext,
-    pub guest: &'a mut Guest,
+    pub guest: &'a mut GuestState,
 }
 
 /// A call of the host as it is metered and recorded.
@@ -78,8 +78,15 @@ impl State {
     pub(crate) fn new(limits: Limits, host: Option<HostContext>) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.size(Limit::Handles));
-        let span = if host.is_some() { Span::Workflow } else { Span::PureCall };
-        Self { meter: Meter::new(limits, span), panic_text: None, table, wasi: None, guest: Guest::default(), host }
+        let span = if host.is_some() { CallKind::Workflow } else { CallKind::PureCall };
+        Self {
+            meter: Meter::new(limits, span),
+            panic_text: None,
+            table,
+            wasi: None,
+            guest: GuestState::default(),
+            host,
+        }
     }
 
     /// The job's id, for logs; empty for a pure function.
@@ -96,13 +103,13 @@ impl State {
     pub(crate) async fn call<T: Serialize>(
         &mut self,
         call: HostCall<impl FnOnce() -> Value>,
-        work: impl for<'a> FnOnce(Inside<'a>) -> Answering<'a, T>,
+        work: impl for<'a> FnOnce(CallContext<'a>) -> AnswerFuture<'a, T>,
     ) -> wasmtime::Result<T> {
         self.admit(&call)?;
         let host = self.host.as_mut().ok_or(NotPure)?;
         let recorder = host.recorder.clone();
         let arguments = recorder.as_ref().map(|_| (call.arguments)());
-        let answer = work(Inside { host, guest: &mut self.guest }).await?;
+        let answer = work(CallContext { host, guest: &mut self.guest }).await?;
         self.end(recorder, call.name, arguments, &answer);
         Ok(answer)
     }

@@ -1,6 +1,6 @@
 //! Watching an environment's place: what is new there is judged, and taken between two jobs.
 //!
-//! Nothing here ever takes a policy away from a job: a change is put into the [`Roster`], and the next job finds it there.
+//! Nothing here ever takes a policy away from a job: a change is put into the [`ActivePolicies`], and the next job finds it there.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use notify::{EventKind, RecursiveMode, Watcher as _};
 use storage::folder_of;
 use tokio::sync::mpsc;
 
-use super::admit::{AdmitError, Gate};
-use super::fetch::{Look, Source, Tag};
+use super::active::{ActivePolicies, ActiveSet, PolicyRefusal, Role};
+use super::admit::{AdmitError, PolicyGate};
+use super::fetch::{PolicySource, PollResult, Tag};
 use super::last_good::LastGood;
 use super::limits::Limits;
 use super::load::Policy;
 use super::manifest::{Deployment, Manifest};
-use super::roster::{Refusal, Role, Roster, Standing};
 
 /// How long a folder must be quiet before what was written to it is read. Far below the second that a change may take,
 /// and far above what a program needs between two writes to one file.
@@ -35,11 +35,11 @@ const MOST_TRIES: u32 = 5;
 #[derive(Clone, Debug)]
 pub struct Change {
     /// What is in force now.
-    pub standing: Standing,
+    pub standing: ActiveSet,
     /// Whether that is something else than before.
     pub swapped: bool,
     /// What was refused, and not already the last time.
-    pub refused: Vec<Refusal>,
+    pub refused: Vec<PolicyRefusal>,
 }
 
 /// A policy in force, and the manifest that it came with.
@@ -50,10 +50,10 @@ struct Held {
 
 /// Watches a place.
 pub struct Watcher {
-    source: Arc<dyn Source>,
-    gate: Gate,
+    source: Arc<dyn PolicySource>,
+    gate: PolicyGate,
     last_good: Option<LastGood>,
-    roster: Roster,
+    roster: ActivePolicies,
     current: Held,
     canary: Option<Held>,
     /// How many of a hundred jobs run under the canary.
@@ -65,21 +65,25 @@ pub struct Watcher {
     /// What is to be judged again, and how often it was.
     tried: Option<(Deployment, u32)>,
     /// What of it was refused.
-    refused: Vec<Refusal>,
+    refused: Vec<PolicyRefusal>,
     /// Why the place could not be looked at the last time.
-    place: Option<Refusal>,
+    place: Option<PolicyRefusal>,
 }
 
 impl Watcher {
     /// Takes what the place has. Where that can't be taken, the place's previous policy is, else the last good one of
     /// this disk; without either there is nothing to work with.
-    pub async fn open(source: Arc<dyn Source>, gate: Gate, last_good: Option<LastGood>) -> Result<Self, AdmitError> {
-        let (deployment, tag) = match source.first().await {
+    pub async fn open(
+        source: Arc<dyn PolicySource>,
+        gate: PolicyGate,
+        last_good: Option<LastGood>,
+    ) -> Result<Self, AdmitError> {
+        let (deployment, tag) = match source.fetch().await {
             Ok(found) => found,
             Err(error) => {
                 let known = Self::known_good(&*source, &gate, last_good.as_ref(), None).await;
                 let Some(current) = known else { return Err(error.into()) };
-                let refusal = Refusal::of_place(error.into());
+                let refusal = PolicyRefusal::of_location(error.into());
                 shout(&refusal, &current);
                 let mut opened = Self::with(source, gate, last_good, current);
                 opened.place = Some(refusal);
@@ -107,16 +111,16 @@ impl Watcher {
         Ok(opened)
     }
 
-    fn with(source: Arc<dyn Source>, gate: Gate, last_good: Option<LastGood>, current: Held) -> Self {
-        let roster = Roster::new(Standing::of(current.policy.clone()));
+    fn with(source: Arc<dyn PolicySource>, gate: PolicyGate, last_good: Option<LastGood>, current: Held) -> Self {
+        let roster = ActivePolicies::new(ActiveSet::of(current.policy.clone()));
         let (canary, percent, known, judged, tried, refused, place) = Default::default();
         Self { source, gate, last_good, roster, current, canary, percent, known, judged, tried, refused, place }
     }
 
     /// The policy that was in force before this one, or else the last one that was good on this disk.
     async fn known_good(
-        source: &dyn Source,
-        gate: &Gate,
+        source: &dyn PolicySource,
+        gate: &PolicyGate,
         last_good: Option<&LastGood>,
         previous: Option<&Manifest>,
     ) -> Option<Held> {
@@ -126,13 +130,13 @@ impl Watcher {
             return Some(Held { manifest: manifest.clone(), policy: admitted.policy });
         }
         let kept = last_good?.source();
-        let (deployment, _) = kept.first().await.ok()?;
+        let (deployment, _) = kept.fetch().await.ok()?;
         let admitted = gate.admit(&kept, &deployment.current).await.ok()?;
         Some(Held { manifest: deployment.current, policy: admitted.policy })
     }
 
     /// Who says what the next job runs under.
-    pub fn roster(&self) -> Roster {
+    pub fn roster(&self) -> ActivePolicies {
         self.roster.clone()
     }
 
@@ -143,7 +147,7 @@ impl Watcher {
         let (told, mut hear) = mpsc::channel(1);
         let _telling = self.source.file().and_then(|file| notifier(file, told.clone()));
         loop {
-            if let Some(change) = self.look().await {
+            if let Some(change) = self.poll().await {
                 tell(&change);
             }
             tokio::select! {
@@ -154,28 +158,28 @@ impl Watcher {
     }
 
     /// Looks once; gives back what changed by it.
-    pub async fn look(&mut self) -> Option<Change> {
-        let before = self.roster.standing();
-        match self.source.look(self.known.as_ref()).await {
+    pub async fn poll(&mut self) -> Option<Change> {
+        let before = self.active.snapshot();
+        match self.source.poll(self.known.as_ref()).await {
             Err(error) => {
                 if error.code().blame == Blame::Policy {
                     // What was judged is no longer what is there.
                     self.refused.clear();
                     (self.known, self.judged) = (None, None);
                 }
-                self.place = Some(Refusal::of_place(error.into()));
+                self.place = Some(PolicyRefusal::of_location(error.into()));
             }
             Ok(look) => {
                 self.place = None;
-                if let Look::Found { deployment, tag } = look {
+                if let PollResult::Changed { deployment, tag } = look {
                     self.judge(*deployment, tag, None).await;
                 }
             }
         }
         self.publish();
-        let after = self.roster.standing();
+        let after = self.active.snapshot();
         let swapped = !alike(&before, &after);
-        let refused: Vec<Refusal> =
+        let refused: Vec<PolicyRefusal> =
             after.refused.iter().filter(|refusal| !before.refused.contains(refusal)).cloned().collect();
         if swapped {
             log_swap(&after);
@@ -216,7 +220,7 @@ impl Watcher {
                 }
                 Err(error) => {
                     again |= may_pass(&error);
-                    refused.push(Refusal::of(Role::Current, &deployment.current, error.into()));
+                    refused.push(PolicyRefusal::of(Role::Current, &deployment.current, error.into()));
                 }
             }
         }
@@ -231,7 +235,7 @@ impl Watcher {
                 }
                 Err(error) => {
                     again |= may_pass(&error);
-                    refused.push(Refusal::of(Role::Canary, &next.manifest, error.into()));
+                    refused.push(PolicyRefusal::of(Role::Canary, &next.manifest, error.into()));
                 }
             },
         }
@@ -253,7 +257,7 @@ impl Watcher {
     }
 
     fn publish(&self) {
-        self.roster.replace(Standing {
+        self.roster.replace(ActiveSet {
             current: self.current.policy.clone(),
             canary: self.canary.as_ref().map(|held| (self.percent, held.policy.clone())),
             refused: self.refused.iter().chain(&self.place).cloned().collect(),
@@ -268,8 +272,8 @@ async fn settled(hear: &mut mpsc::Receiver<()>) {
 }
 
 /// Whether the same policies are in force for the same jobs.
-fn alike(one: &Standing, other: &Standing) -> bool {
-    let canary = |standing: &Standing| standing.canary.as_ref().map(|(percent, policy)| (*percent, identity(policy)));
+fn alike(one: &ActiveSet, other: &ActiveSet) -> bool {
+    let canary = |standing: &ActiveSet| standing.canary.as_ref().map(|(percent, policy)| (*percent, identity(policy)));
     identity(&one.current) == identity(&other.current) && canary(one) == canary(other)
 }
 
@@ -280,7 +284,7 @@ fn identity(policy: &Policy) -> ([String; 4], Limits) {
     (texts, policy.limits())
 }
 
-fn log_swap(standing: &Standing) {
+fn log_swap(standing: &ActiveSet) {
     let current = &standing.current;
     let (percent, canary) = match &standing.canary {
         Some((percent, policy)) => (*percent, Some(policy)),
@@ -298,7 +302,7 @@ fn log_swap(standing: &Standing) {
     );
 }
 
-fn shout(refusal: &Refusal, current: &Held) {
+fn shout(refusal: &PolicyRefusal, current: &Held) {
     tracing::error!(
         code = refusal.code,
         policy = refusal.name,

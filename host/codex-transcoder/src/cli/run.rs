@@ -9,7 +9,7 @@ use fault::Failure;
 use job::event::Observer;
 use job::{Host, Job, JobRecorder, Outcome, Request};
 use media::probe::Declared;
-use policy::{Chosen, Policy};
+use policy::{Policy, SelectedPolicy};
 use storage::Destination;
 use storage::ORIGINALS;
 use storage::{Key, LocalDirectory, SingleFile, Stores};
@@ -115,7 +115,8 @@ impl Run {
         let tools = Arc::new(self.environment.toolbox().await?);
         let recordings = self.record.as_deref().map(|folder| recordings(folder, secret)).transpose()?;
         let host = Host { recordings, ..Host::plain(tools, self.stores()?, self.environment.work_root()) };
-        let job = Job { host: &host, chosen: &Chosen::only(policy), request: &request, courier, observer, cancel };
+        let job =
+            Job { host: &host, chosen: &SelectedPolicy::only(policy), request: &request, courier, observer, cancel };
         Ok(job.run().await.0)
     }
 

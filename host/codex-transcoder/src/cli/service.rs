@@ -6,7 +6,7 @@ use std::sync::Arc;
 use authoring::recording::RecordingFolder;
 use clap::Args;
 use job::JobRecorder;
-use policy::Standing;
+use policy::ActiveSet;
 use runpod::{self, Endpoint};
 use tokio_util::sync::CancellationToken;
 
@@ -87,14 +87,14 @@ pub async fn fit(settings: &Settings, metrics: Metrics, endpoint: Option<&Endpoi
     match assembled {
         Ok(assembled) => {
             let service = &assembled.service;
-            let standing = service.policies.standing();
-            service.metrics.policies(&standing);
-            standing.refused.iter().for_each(|refusal| service.metrics.policy_refusal(refusal));
+            let active = service.policies.snapshot();
+            service.metrics.policies(&active);
+            active.refused.iter().for_each(|refusal| service.metrics.policy_refusal(refusal));
             service.metrics.host(env!("CARGO_PKG_VERSION"), &service.host.tools.version);
             tracing::info!(
-                policy = standing.current.name(),
-                policy_version = standing.current.version(),
-                policy_sha256 = standing.current.digest(),
+                policy = active.current.name(),
+                policy_version = active.current.version(),
+                policy_sha256 = active.current.digest(),
                 policy_place = %settings.policy.place,
                 ffmpeg = service.host.tools.version,
                 gpu = service.host.tools.proof.gpu_missing.is_none(),
@@ -132,7 +132,7 @@ pub fn watch(settings: &Settings, assembled: Assembled) -> Service {
 pub async fn observed(settings: &Settings, service: &Service) -> Result<(), Ended> {
     let Some(address) = settings.metrics_address else { return Ok(()) };
     let policies = service.policies.clone();
-    let health = move || Health { well: true, detail: health(&policies.standing()) };
+    let health = move || Health { well: true, detail: health(&policies.snapshot()) };
     let server = ObserveServer::bind(address, service.metrics.clone(), health).await.map_err(Ended::failed)?;
     tracing::info!(address = %server.address(), "metrics are served");
     drop(tokio::spawn(async move {
@@ -144,17 +144,17 @@ pub async fn observed(settings: &Settings, service: &Service) -> Result<(), Ende
 }
 
 /// What is told of a worker that works. One that has refused a policy works all the same, under the last good one.
-fn health(standing: &Standing) -> serde_json::Value {
-    let current = &standing.current;
+fn health(active: &ActiveSet) -> serde_json::Value {
+    let current = &active.current;
     let mut detail = serde_json::json!({
         "status": "ready",
         "policy": current.name(),
         "policy_version": current.version(),
         "policy_sha256": current.digest(),
-        "policy_refused": *standing.refused,
+        "policy_refused": *active.refused,
         "version": env!("CARGO_PKG_VERSION"),
     });
-    if let (Some((percent, canary)), Some(members)) = (&standing.canary, detail.as_object_mut()) {
+    if let (Some((percent, canary)), Some(members)) = (&active.canary, detail.as_object_mut()) {
         let canary = serde_json::json!({
             "percent": percent,
             "policy": canary.name(),

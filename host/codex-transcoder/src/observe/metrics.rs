@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use fault::text::printable;
 use job::event::{Event, Observer};
 use job::report::Report;
-use policy::{Change, Refusal, Role, Standing};
+use policy::{ActiveSet, Change, PolicyRefusal, Role};
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -217,13 +217,13 @@ impl Metrics {
     }
 
     /// These policies are in force from now on, and no others.
-    pub fn policies(&self, standing: &Standing) {
+    pub fn policies(&self, active: &ActiveSet) {
         self.0.policy.clear();
-        let canary = standing.canary.as_ref().map(|(_, policy)| (Role::Canary, policy));
-        for (role, policy) in std::iter::once((Role::Current, &standing.current)).chain(canary) {
+        let canary = active.canary.as_ref().map(|(_, policy)| (Role::Canary, policy));
+        for (role, policy) in std::iter::once((Role::Current, &active.current)).chain(canary) {
             self.policy_in_force(role, policy.name(), policy.version(), policy.digest());
         }
-        self.0.policy_refused.set(i64::try_from(standing.refused.len()).unwrap_or(i64::MAX));
+        self.0.policy_refused.set(i64::try_from(active.refused.len()).unwrap_or(i64::MAX));
     }
 
     fn policy_in_force(&self, role: Role, name: &str, version: &str, digest: &str) {
@@ -238,7 +238,7 @@ impl Metrics {
 
     /// Something changed about the policies in force.
     pub fn policy_change(&self, change: &Change) {
-        self.policies(&change.standing);
+        self.policies(&change.active);
         if change.swapped {
             self.0.policy_swaps.inc();
         }
@@ -248,7 +248,7 @@ impl Metrics {
     }
 
     /// A policy was not taken.
-    pub fn policy_refusal(&self, refusal: &Refusal) {
+    pub fn policy_refusal(&self, refusal: &PolicyRefusal) {
         self.0.policy_refusals.get_or_create(&[("code", self.0.codes.value(&refusal.code))]).inc();
     }
 

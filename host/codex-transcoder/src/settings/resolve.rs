@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fault::secret::SecretText;
 use fault::text::printable;
-use policy::Place;
+use policy::PolicyLocation;
 use serde_json::{Map, Value as Json};
 use webhook::Secret;
 
@@ -112,17 +112,17 @@ receiver too; for local work, `webhook.allow_short_secret` allows it",
     }
 
     /// Where the policy is: one of two settings says it, the older one for components alone.
-    fn place(&mut self, environment: Environment) -> Place {
+    fn place(&mut self, environment: Environment) -> PolicyLocation {
         let (path, place) = (self.path("policy.path"), self.optional_text("policy.place"));
         let place = match (path, place) {
-            (None, None) => return Place::BuiltIn,
-            (Some(path), None) => return Place::local(&path),
+            (None, None) => return PolicyLocation::BuiltIn,
+            (Some(path), None) => return PolicyLocation::local(&path),
             (Some(_), Some(_)) => {
                 let message = "says where the policy is, and so does `policy.path`: set one of them";
                 self.problem(ProblemKind::Contradiction, "policy.place", message.to_owned());
-                return Place::BuiltIn;
+                return PolicyLocation::BuiltIn;
             }
-            (None, Some(text)) => value::place(&text, &environment.to_string()).unwrap_or(Place::BuiltIn),
+            (None, Some(text)) => value::place(&text, &environment.to_string()).unwrap_or(PolicyLocation::BuiltIn),
         };
         if let Some(host) = place.plain_http()
             && !(environment == Environment::Dev && stores::is_this_machine(host))
@@ -131,7 +131,7 @@ receiver too; for local work, `webhook.allow_short_secret` allows it",
 machine where `environment` is `dev`)";
             self.problem(ProblemKind::Unsafe, "policy.place", message.to_owned());
         }
-        if let Place::Object { store, .. } = &place {
+        if let PolicyLocation::Object { store, .. } = &place {
             stores::must_exist(self, "policy.place", store);
         }
         place
@@ -173,7 +173,7 @@ and signs in by itself"
                 continue;
             }
             if entry.flag {
-                if policy.place == Place::BuiltIn && NOT_BUILT_IN.contains(&name.as_str()) {
+                if policy.place == PolicyLocation::BuiltIn && NOT_BUILT_IN.contains(&name.as_str()) {
                     self.notes.push(format!("{} has no effect: the policy built in has no such setting", entry.origin));
                     continue;
                 }

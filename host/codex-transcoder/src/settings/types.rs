@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fault::secret::SecretText;
-use policy::Place;
+use policy::PolicyLocation;
 use serde_json::{Map, Value};
 
 use super::choice::{AllowHttp, DialectSetting, EncoderSetting, Environment};
@@ -55,7 +55,7 @@ impl Settings {
 #[derive(Clone, Debug, PartialEq)]
 pub struct PolicySettings {
     /// Where it is.
-    pub place: Place,
+    pub place: PolicyLocation,
     /// How often its place is asked for something new.
     pub poll: Duration,
     /// The keys whose signatures count, each of which can be read.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use fault::secret::SecretText;
 use fault::text::printable;
-use policy::Place;
+use policy::PolicyLocation;
 use policy::signature::PublicKey;
 use reqwest::Url;
 use storage::RESERVED;
@@ -216,8 +216,8 @@ fn public_keys<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Value, String
 }
 
 /// Where a policy is, with the environment's name in its place.
-pub fn place(text: &str, environment: &str) -> Result<Place, String> {
-    Place::parse(&text.replace(ENVIRONMENT, environment)).map_err(|problem| format!("this one {problem}"))
+pub fn place(text: &str, environment: &str) -> Result<PolicyLocation, String> {
+    PolicyLocation::parse(&text.replace(ENVIRONMENT, environment)).map_err(|problem| format!("this one {problem}"))
 }
 
 /// What the reference says of the values of a setting.

@@ -6,7 +6,7 @@ use fault::{Code, Failure, codes};
 use job::account::Account;
 use job::event::Observer;
 use job::{self, Host, Job, Outcome, Request};
-use policy::{Chosen, Roster};
+use policy::{ActivePolicies, SelectedPolicy};
 use runpod::{self, Ended, Progress};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -22,7 +22,7 @@ pub struct Service {
     /// Machine and stores.
     pub host: Host,
     /// Who decides. Each job takes its policy at its beginning and keeps it.
-    pub policies: Roster,
+    pub policies: ActivePolicies,
     /// How webhooks are signed and sent.
     pub deliverer: Deliverer,
     /// Where they may go.
@@ -40,7 +40,7 @@ pub struct Service {
 #[async_trait::async_trait]
 impl runpod::Handler for Service {
     async fn handle(&self, job: runpod::Job, progress: Box<dyn Progress>, stop: CancellationToken) -> Ended {
-        let chosen = self.policies.choose(&job.id);
+        let chosen = self.policies.select(&job.id);
         let digest = chosen.policy.digest().get(..12).unwrap_or_default();
         let span = tracing::info_span!("job", job = job.id, policy_sha256 = digest);
         let ended = self.run(&chosen, job, progress, stop).instrument(span).await;
@@ -52,7 +52,7 @@ impl runpod::Handler for Service {
 impl Service {
     async fn run(
         &self,
-        chosen: &Chosen,
+        chosen: &SelectedPolicy,
         job: runpod::Job,
         progress: Box<dyn Progress>,
         stop: CancellationToken,
@@ -107,7 +107,7 @@ impl Service {
 
 /// A refused job is a failed one, where its media item is known and there is somebody to tell.
 async fn tell_refusal(
-    chosen: &Chosen,
+    chosen: &SelectedPolicy,
     job: &str,
     input: &Input,
     failure: &Failure,
@@ -119,7 +119,7 @@ async fn tell_refusal(
     }
 }
 
-fn refuse(chosen: &Chosen, job: &str, failure: Failure, observer: &Arc<dyn Observer>) -> Ended {
+fn refuse(chosen: &SelectedPolicy, job: &str, failure: Failure, observer: &Arc<dyn Observer>) -> Ended {
     observer.on(&job::event::Event::Failed { failure: failure.clone() });
     finished(Err(failure), &Account { job: job.to_owned(), ..Account::under(chosen) })
 }

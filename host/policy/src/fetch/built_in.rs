@@ -3,7 +3,7 @@
 use serde_json::Map;
 use sha2::{Digest as _, Sha256};
 
-use super::{FetchError, Look, Source, Tag};
+use super::{FetchError, PolicySource, PollResult, Tag};
 use crate::manifest::{Deployment, Manifest};
 use crate::{DEFAULT, DEFAULT_NAME};
 
@@ -11,10 +11,10 @@ use crate::{DEFAULT, DEFAULT_NAME};
 pub struct BuiltIn;
 
 #[async_trait::async_trait]
-impl Source for BuiltIn {
-    async fn look(&self, known: Option<&Tag>) -> Result<Look, FetchError> {
+impl PolicySource for BuiltIn {
+    async fn poll(&self, known: Option<&Tag>) -> Result<PollResult, FetchError> {
         if known.is_some() {
-            return Ok(Look::Same);
+            return Ok(PollResult::Unchanged);
         }
         let sha256 = hex::encode(Sha256::digest(DEFAULT));
         let manifest = Manifest {
@@ -27,10 +27,10 @@ impl Source for BuiltIn {
             wasi: false,
             limits: Map::new(),
         };
-        Ok(Look::Found { deployment: Box::new(Deployment::of(manifest)), tag: Some(Tag(sha256)) })
+        Ok(PollResult::Changed { deployment: Box::new(Deployment::of(manifest)), tag: Some(Tag(sha256)) })
     }
 
-    async fn module(&self, _: &Manifest) -> Result<Vec<u8>, FetchError> {
+    async fn fetch_module(&self, _: &Manifest) -> Result<Vec<u8>, FetchError> {
         Ok(DEFAULT.to_vec())
     }
 

@@ -87,7 +87,7 @@ impl Fault for FetchError {
 }
 
 /// What a person is told of an HTTP client's error: its causes, without the address, which may hold a token.
-pub(super) fn told(error: reqwest::Error) -> String {
+pub(super) fn describe_http_error(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(&error);

@@ -6,7 +6,7 @@ use serde_json::Map;
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncReadExt as _;
 
-use super::{FetchError, Look, MAX_MODULE, Source, Tag, read, too_large};
+use super::{FetchError, MAX_MODULE, PolicySource, PollResult, Tag, read, too_large};
 use crate::manifest::{self, Deployment, Manifest};
 
 /// What minisign appends to the name of what it signed.
@@ -25,19 +25,19 @@ impl ManifestFile {
 }
 
 #[async_trait::async_trait]
-impl Source for ManifestFile {
-    async fn look(&self, known: Option<&Tag>) -> Result<Look, FetchError> {
+impl PolicySource for ManifestFile {
+    async fn poll(&self, known: Option<&Tag>) -> Result<PollResult, FetchError> {
         let what = format!("manifest {}", self.path.display());
         // Read every time: it is small, and a file's time may not have moved when it was written twice at once.
         let bytes = bytes(&self.path, &what, manifest::MAX_BYTES).await?;
         let tag = Tag::of(&bytes);
         if known == Some(&tag) {
-            return Ok(Look::Same);
+            return Ok(PollResult::Unchanged);
         }
-        Ok(Look::Found { deployment: read(&what, &bytes)?, tag: Some(tag) })
+        Ok(PollResult::Changed { deployment: read(&what, &bytes)?, tag: Some(tag) })
     }
 
-    async fn module(&self, manifest: &Manifest) -> Result<Vec<u8>, FetchError> {
+    async fn fetch_module(&self, manifest: &Manifest) -> Result<Vec<u8>, FetchError> {
         let path = self.path.with_file_name(&manifest.module);
         bytes(&path, &format!("module {}", path.display()), MAX_MODULE).await
     }
@@ -75,14 +75,14 @@ impl Component {
 }
 
 #[async_trait::async_trait]
-impl Source for Component {
-    async fn look(&self, known: Option<&Tag>) -> Result<Look, FetchError> {
+impl PolicySource for Component {
+    async fn poll(&self, known: Option<&Tag>) -> Result<PollResult, FetchError> {
         let module = bytes(&self.path, &self.what(), MAX_MODULE).await?;
         let signature = self.signature().await?;
         let sha256 = hex::encode(Sha256::digest(&module));
         let tag = Tag::of([sha256.as_str(), signature.as_deref().unwrap_or_default()].concat().as_bytes());
         if known == Some(&tag) {
-            return Ok(Look::Same);
+            return Ok(PollResult::Unchanged);
         }
         let manifest = Manifest {
             name: self.path.display().to_string(),
@@ -94,10 +94,10 @@ impl Source for Component {
             wasi: false,
             limits: Map::new(),
         };
-        Ok(Look::Found { deployment: Box::new(Deployment::of(manifest)), tag: Some(tag) })
+        Ok(PollResult::Changed { deployment: Box::new(Deployment::of(manifest)), tag: Some(tag) })
     }
 
-    async fn module(&self, _: &Manifest) -> Result<Vec<u8>, FetchError> {
+    async fn fetch_module(&self, _: &Manifest) -> Result<Vec<u8>, FetchError> {
         bytes(&self.path, &self.what(), MAX_MODULE).await
     }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use reqwest::header::{DATE, ETAG, HeaderMap, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use reqwest::{Client, StatusCode, Url};
 
-use super::error::told;
-use super::{FetchError, Look, MAX_MODULE, Source, Tag, read, too_large};
+use super::error::describe_http_error;
+use super::{FetchError, MAX_MODULE, PolicySource, PollResult, Tag, read, too_large};
 use crate::manifest::{self, Manifest};
 
 /// Longest request for a manifest. It has a page of text.
@@ -50,9 +50,9 @@ impl ManifestUrl {
 }
 
 #[async_trait::async_trait]
-impl Source for ManifestUrl {
-    async fn look(&self, known: Option<&Tag>) -> Result<Look, FetchError> {
-        let what = format!("manifest {}", self.told(&self.url));
+impl PolicySource for ManifestUrl {
+    async fn poll(&self, known: Option<&Tag>) -> Result<PollResult, FetchError> {
+        let what = format!("manifest {}", without_query(&self.url));
         let request = self.client.get(self.url.clone()).timeout(MANIFEST_TIME);
         let request = match known {
             None => request,
@@ -61,20 +61,20 @@ impl Source for ManifestUrl {
                 None => request.header(IF_NONE_MATCH, tag),
             },
         };
-        let answer = request.send().await.map_err(|error| unreachable(&what, told(error)))?;
+        let answer = request.send().await.map_err(|error| unreachable(&what, describe_http_error(error)))?;
         if known.is_some() && answer.status() == StatusCode::NOT_MODIFIED {
-            return Ok(Look::Same);
+            return Ok(PollResult::Unchanged);
         }
         let tag = tag(answer.headers());
         let bytes = body(answer, &what, manifest::MAX_BYTES).await?;
-        Ok(Look::Found { deployment: read(&what, &bytes)?, tag })
+        Ok(PollResult::Changed { deployment: read(&what, &bytes)?, tag })
     }
 
-    async fn module(&self, manifest: &Manifest) -> Result<Vec<u8>, FetchError> {
+    async fn fetch_module(&self, manifest: &Manifest) -> Result<Vec<u8>, FetchError> {
         let url = self.beside(&manifest.module);
-        let what = format!("module {}", self.told(&url));
+        let what = format!("module {}", without_query(&url));
         let answer = self.client.get(url).timeout(MODULE_TIME).send().await;
-        body(answer.map_err(|error| unreachable(&what, told(error)))?, &what, MAX_MODULE).await
+        body(answer.map_err(|error| unreachable(&what, describe_http_error(error)))?, &what, MAX_MODULE).await
     }
 }
 
@@ -115,7 +115,7 @@ async fn body(mut answer: reqwest::Response, what: &str, limit: usize) -> Result
         status => return Err(unreachable(what, format!("the server answers {status}"))),
     }
     let mut bytes = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| unreachable(what, told(error)))? {
+    while let Some(chunk) = answer.chunk().await.map_err(|error| unreachable(what, describe_http_error(error)))? {
         if bytes.len() + chunk.len() > limit {
             return Err(too_large(what, limit));
         }
@@ -148,7 +148,7 @@ mod tests {
         ] {
             assert_eq!(place.beside(module).as_str(), expected);
         }
-        assert!(!place.told(&place.url).contains("abc"));
+        assert!(!without_query(&place.url).contains("abc"));
     }
 
     #[test]

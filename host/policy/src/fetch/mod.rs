@@ -15,8 +15,8 @@ use sha2::{Digest as _, Sha256};
 use storage::Stores;
 pub use store::ManifestObject;
 
+use super::location::PolicyLocation;
 use super::manifest::{self, Deployment, Manifest};
-use super::place::Place;
 
 /// Most bytes of a module that are brought here. More than any policy may have: what it may have is for its loading to
 /// say, but nobody should be able to fill the memory before that.
@@ -35,11 +35,11 @@ impl Tag {
 
 /// What was seen at a place.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Look {
+pub enum PollResult {
     /// What was there the last time.
-    Same,
+    Unchanged,
     /// This.
-    Found {
+    Changed {
         /// What it says.
         deployment: Box<Deployment>,
         /// What it is called; none where the place has no name for it.
@@ -49,22 +49,22 @@ pub enum Look {
 
 /// Where manifests and modules come from.
 #[async_trait::async_trait]
-pub trait Source: Send + Sync {
+pub trait PolicySource: Send + Sync {
     /// Looks at the manifest. `known` is what was there the last time: a place that still has it says so instead of
     /// sending it again.
-    async fn look(&self, known: Option<&Tag>) -> Result<Look, FetchError>;
+    async fn poll(&self, known: Option<&Tag>) -> Result<PollResult, FetchError>;
 
     /// Looks at the manifest for the first time.
-    async fn first(&self) -> Result<(Deployment, Option<Tag>), FetchError> {
-        match self.look(None).await? {
-            Look::Found { deployment, tag } => Ok((*deployment, tag)),
+    async fn fetch(&self) -> Result<(Deployment, Option<Tag>), FetchError> {
+        match self.poll(None).await? {
+            PollResult::Changed { deployment, tag } => Ok((*deployment, tag)),
             // Nobody may say so who was told of nothing before.
-            Look::Same => Err(FetchError::Missing { what: "manifest".to_owned() }),
+            PollResult::Unchanged => Err(FetchError::Missing { what: "manifest".to_owned() }),
         }
     }
 
     /// Brings the module of a manifest that was found here. Nothing is known of the bytes yet.
-    async fn module(&self, manifest: &Manifest) -> Result<Vec<u8>, FetchError>;
+    async fn fetch_module(&self, manifest: &Manifest) -> Result<Vec<u8>, FetchError>;
 
     /// The file whose folder tells of changes by itself.
     fn file(&self) -> Option<&Path> {
@@ -78,17 +78,17 @@ pub trait Source: Send + Sync {
 }
 
 /// The source for a place. Nobody is contacted.
-pub fn source(place: &Place, stores: &Stores) -> Result<Arc<dyn Source>, FetchError> {
+pub fn source(place: &PolicyLocation, stores: &Stores) -> Result<Arc<dyn PolicySource>, FetchError> {
     Ok(match place {
-        Place::BuiltIn => Arc::new(built_in::BuiltIn),
-        Place::Component(path) => Arc::new(file::Component::new(path)),
-        Place::File(path) => Arc::new(file::ManifestFile::new(path)),
-        Place::Object { store, key } => {
+        PolicyLocation::BuiltIn => Arc::new(built_in::BuiltIn),
+        PolicyLocation::Component(path) => Arc::new(file::Component::new(path)),
+        PolicyLocation::File(path) => Arc::new(file::ManifestFile::new(path)),
+        PolicyLocation::Object { store, key } => {
             let found = stores.get(store);
             let found = found.map_err(|source| FetchError::Store { what: place.to_string(), source })?;
             Arc::new(store::ManifestObject::new(place.to_string(), found, key.clone()))
         }
-        Place::Url(url) => Arc::new(https::ManifestUrl::new(url.clone())?),
+        PolicyLocation::Url(url) => Arc::new(https::ManifestUrl::new(url.clone())?),
     })
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use storage::{Key, Store, StoreError};
 
-use super::{FetchError, Look, MAX_MODULE, Source, Tag, read};
+use super::{FetchError, MAX_MODULE, PolicySource, PollResult, Tag, read};
 use crate::manifest::{self, Manifest};
 
 /// A manifest that is an object, with its module beside it.
@@ -32,8 +32,8 @@ impl ManifestObject {
 }
 
 #[async_trait::async_trait]
-impl Source for ManifestObject {
-    async fn look(&self, known: Option<&Tag>) -> Result<Look, FetchError> {
+impl PolicySource for ManifestObject {
+    async fn poll(&self, known: Option<&Tag>) -> Result<PollResult, FetchError> {
         let what = format!("manifest {}", self.place);
         let found = self.store.head(&self.key).await;
         let found = found.map_err(|source| FetchError::Store { what: what.clone(), source })?;
@@ -41,13 +41,13 @@ impl Source for ManifestObject {
         // Taken before the content: of a manifest that is written in between, the next look finds another tag.
         let tag = found.tag.map(Tag);
         if tag.is_some() && tag.as_ref() == known {
-            return Ok(Look::Same);
+            return Ok(PollResult::Unchanged);
         }
         let bytes = self.object(&self.key, &what, manifest::MAX_BYTES).await?;
-        Ok(Look::Found { deployment: read(&what, &bytes)?, tag })
+        Ok(PollResult::Changed { deployment: read(&what, &bytes)?, tag })
     }
 
-    async fn module(&self, manifest: &Manifest) -> Result<Vec<u8>, FetchError> {
+    async fn fetch_module(&self, manifest: &Manifest) -> Result<Vec<u8>, FetchError> {
         let what = format!("module {} beside {}", manifest.module, self.place);
         let Ok(key) = self.key.sibling(&manifest.module) else { return Err(FetchError::Missing { what }) };
         self.object(&key, &what, MAX_MODULE).await

@@ -16,7 +16,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Computing is CPU time: what a guest takes, and not what it waits while ffmpeg has the cores. It yields on every tick and
 /// may go on in another thread, which has another time, so the count starts anew whenever its future is polled.
 #[derive(Clone, Debug)]
-pub struct Clock {
+pub struct CallClock {
     shared: Arc<Shared>,
 }
 
@@ -38,7 +38,7 @@ struct Media {
     sum: Duration,
 }
 
-impl Clock {
+impl CallClock {
     /// Of a call that may take so long.
     pub(super) fn new(limit: Limit, allowed: Duration) -> Self {
         let (started, began) = (AtomicU64::new(0), Instant::now());
@@ -108,7 +108,7 @@ impl Clock {
 }
 
 struct Measured<'a, F> {
-    clock: &'a Clock,
+    clock: &'a CallClock,
     guest: Pin<Box<F>>,
 }
 

@@ -55,6 +55,6 @@ pub const IMPORTS: [Import; 16] = [
 ];
 
 /// Where this function is in [`IMPORTS`].
-pub(super) fn place(name: &str) -> Option<usize> {
+pub(super) fn import_index(name: &str) -> Option<usize> {
     IMPORTS.iter().position(|import| import.name == name)
 }

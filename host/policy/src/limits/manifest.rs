@@ -41,7 +41,7 @@ pub enum LimitProblem {
 }
 
 impl Limits {
-    /// The defaults with a manifest's own numbers in their place, or everything that is wrong with those.
+    /// The defaults with a manifest's own numbers in their index, or everything that is wrong with those.
     pub fn from_json(fields: &Map<String, Value>) -> Result<Self, Vec<LimitProblem>> {
         let mut limits = Self::default();
         let mut problems = Vec::new();
@@ -68,7 +68,7 @@ impl Limits {
         let mut problems = Vec::new();
         for (name, value) in fields {
             let full = format!("{IMPORT_CALLS}.{name}");
-            let Some(import) = import::place(name).and_then(|place| IMPORTS.get(place)) else {
+            let Some(import) = import::import_index(name).and_then(|index| IMPORTS.get(index)) else {
                 problems.push(unknown(full, IMPORTS.iter().map(|import| import.name)));
                 continue;
             };

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
-use super::clock::Clock;
-use super::import::place;
+use super::clock::CallClock;
+use super::import::import_index;
 use super::table::{Limit, TABLE, Unit};
 use super::used::{Amount, Used};
 use super::{IMPORTS, LimitHit, Limits};
@@ -18,14 +18,14 @@ const MAX_MEMORIES: usize = 16;
 
 /// What a call is for, which decides how long it may take on the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Span {
+pub enum CallKind {
     /// A decision.
     PureCall,
     /// A job.
     Workflow,
 }
 
-impl Span {
+impl CallKind {
     fn limit(self) -> Limit {
         match self {
             Self::PureCall => Limit::PureCall,
@@ -38,11 +38,11 @@ impl Span {
 #[derive(Debug)]
 pub struct Meter {
     limits: Limits,
-    span: Span,
+    span: CallKind,
     /// By limit; what is added up, or the most at once. Times are kept below.
     used: [u64; TABLE.len()],
     import_calls: [u64; IMPORTS.len()],
-    clock: Clock,
+    clock: CallClock,
     /// Since the last call of the host.
     stretch: Duration,
     longest: Duration,
@@ -54,13 +54,13 @@ pub struct Meter {
 
 impl Meter {
     /// Nothing used.
-    pub fn new(limits: Limits, span: Span) -> Self {
+    pub fn new(limits: Limits, span: CallKind) -> Self {
         Self {
             limits,
             span,
             used: [0; TABLE.len()],
             import_calls: [0; IMPORTS.len()],
-            clock: Clock::new(span.limit(), limits.time(span.limit())),
+            clock: CallClock::new(span.limit(), limits.time(span.limit())),
             stretch: Duration::ZERO,
             longest: Duration::ZERO,
             computed: Duration::ZERO,
@@ -75,7 +75,7 @@ impl Meter {
     }
 
     /// The clock that the guest's future is held to.
-    pub fn clock(&self) -> Clock {
+    pub fn clock(&self) -> CallClock {
         self.clock.clone()
     }
 
@@ -85,15 +85,15 @@ impl Meter {
         self.clock.in_time()?;
         self.may_compute()?;
         self.add(Limit::HostCalls, 1)?;
-        let Some(place) = place(call) else { return Ok(()) };
-        if let Some(count) = self.import_calls.get_mut(place) {
+        let Some(index) = import_index(call) else { return Ok(()) };
+        if let Some(count) = self.import_calls.get_mut(index) {
             *count += 1;
-            let allowed = self.limits.import_calls(place);
+            let allowed = self.limits.import_calls(index);
             if *count > allowed {
                 return Err(LimitHit::ImportCalls { import: call, allowed });
             }
         }
-        if IMPORTS.get(place).is_some_and(|import| import.on_media) {
+        if IMPORTS.get(index).is_some_and(|import| import.on_media) {
             self.clock.stop_for_media();
         }
         Ok(())
@@ -179,7 +179,7 @@ impl Meter {
         };
         // The component itself is measured before any call.
         let met = TABLE.iter().map(|spec| spec.limit).filter(|limit| !matches!(limit, Limit::Module | Limit::Compile));
-        let other_span = if self.span == Span::PureCall { Limit::Workflow } else { Limit::PureCall };
+        let other_span = if self.span == CallKind::PureCall { Limit::Workflow } else { Limit::PureCall };
         let limits = met.filter(|limit| *limit != other_span).map(|limit| match limit {
             Limit::Compute => amount(limit, ms(self.longest)),
             Limit::ComputeTotal => amount(limit, ms(self.computed)),
@@ -187,11 +187,11 @@ impl Meter {
             counted => amount(counted, self.used.get(counted as usize).copied().unwrap_or(0) as f64),
         });
         let calls = IMPORTS.iter().zip(&self.import_calls).enumerate().filter(|(_, (_, count))| **count > 0);
-        let import_calls = calls.map(|(place, (import, count))| Amount {
+        let import_calls = calls.map(|(index, (import, count))| Amount {
             name: import.name,
             unit: Unit::Count,
             used: *count as f64,
-            limit: self.limits.import_calls(place),
+            limit: self.limits.import_calls(index),
         });
         Used { computed: self.computed, limits: limits.collect(), import_calls: import_calls.collect() }
     }

@@ -10,12 +10,12 @@ mod used;
 
 use std::time::Duration;
 
-pub use clock::Clock;
+pub use clock::CallClock;
 pub use hit::LimitHit;
 pub use import::{IMPORTS, Import};
 pub use manifest::LimitProblem;
-pub use meter::{Meter, Span};
-pub use table::{Limit, Spec, TABLE, Unit, reference_markdown};
+pub use meter::{CallKind, Meter};
+pub use table::{Limit, LimitSpec, TABLE, Unit, reference_markdown};
 pub use used::{Amount, Used};
 
 /// What one call into a policy may use. The defaults are far above what a policy needs, so one that meets a limit is
@@ -48,14 +48,14 @@ impl Limits {
     }
 
     /// How often one host function may be called, by its place in [`IMPORTS`].
-    pub fn import_calls(&self, place: usize) -> u64 {
-        self.import_calls.get(place).copied().unwrap_or_else(|| self.get(Limit::HostCalls))
+    pub fn import_calls(&self, index: usize) -> u64 {
+        self.import_calls.get(index).copied().unwrap_or_else(|| self.get(Limit::HostCalls))
     }
 
     /// The same limits but for the calls of this host function.
     #[must_use]
     pub fn with_import_calls(mut self, name: &str, value: u64) -> Self {
-        if let Some(slot) = import::place(name).and_then(|place| self.import_calls.get_mut(place)) {
+        if let Some(slot) = import::import_index(name).and_then(|index| self.import_calls.get_mut(index)) {
             *slot = value;
         }
         self

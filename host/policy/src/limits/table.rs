@@ -57,7 +57,7 @@ pub enum Unit {
 
 /// One limit.
 #[derive(Clone, Copy, Debug)]
-pub struct Spec {
+pub struct LimitSpec {
     /// Which.
     pub limit: Limit,
     /// Its name in a manifest, with its unit.
@@ -73,8 +73,8 @@ pub struct Spec {
 }
 
 /// Every limit, in the order of [`Limit`].
-pub const TABLE: [Spec; 17] = [
-    Spec {
+pub const TABLE: [LimitSpec; 17] = [
+    LimitSpec {
         limit: Limit::Compute,
         name: "compute-ms",
         unit: Unit::Ms,
@@ -82,7 +82,7 @@ pub const TABLE: [Spec; 17] = [
         cap: 60_000,
         about: "CPU time between two calls of the host; a decision takes microseconds",
     },
-    Spec {
+    LimitSpec {
         limit: Limit::ComputeTotal,
         name: "compute-total-ms",
         unit: Unit::Ms,
@@ -91,7 +91,7 @@ pub const TABLE: [Spec; 17] = [
         about: "CPU time of a whole call, its instantiation included",
     },
     // Ten times what it may compute: where encoders have all the cores, a guest may get a tenth of one.
-    Spec {
+    LimitSpec {
         limit: Limit::PureCall,
         name: "pure-call-ms",
         unit: Unit::Ms,
@@ -100,7 +100,7 @@ pub const TABLE: [Spec; 17] = [
         about: "time on the clock for a pure function",
     },
     // A message that nobody takes is tried for 100 s, and a store that is down for about as long.
-    Spec {
+    LimitSpec {
         limit: Limit::Workflow,
         name: "workflow-ms",
         unit: Unit::Ms,
@@ -109,7 +109,7 @@ pub const TABLE: [Spec; 17] = [
         about: "time on the clock for `workflow.run`, without the time that the host works on the media",
     },
     // The default policy uses 1.1 MB; one made from Python or JavaScript some tens of MB.
-    Spec {
+    LimitSpec {
         limit: Limit::Memory,
         name: "memory-bytes",
         unit: Unit::Bytes,
@@ -117,7 +117,7 @@ pub const TABLE: [Spec; 17] = [
         cap: 1 << 30,
         about: "memory, all memories together",
     },
-    Spec {
+    LimitSpec {
         limit: Limit::TableElements,
         name: "table-elements",
         unit: Unit::Count,
@@ -126,7 +126,7 @@ pub const TABLE: [Spec; 17] = [
         about: "elements of tables, all tables together",
     },
     // A job needs two.
-    Spec {
+    LimitSpec {
         limit: Limit::Handles,
         name: "handles",
         unit: Unit::Count,
@@ -134,7 +134,7 @@ pub const TABLE: [Spec; 17] = [
         cap: 1_000,
         about: "handles held at once, the policy's own resources among them",
     },
-    Spec {
+    LimitSpec {
         limit: Limit::HostCalls,
         name: "host-calls",
         unit: Unit::Count,
@@ -143,7 +143,7 @@ pub const TABLE: [Spec; 17] = [
         about: "calls of the host, all of them together",
     },
     // The largest use is an object of 1 MiB.
-    Spec {
+    LimitSpec {
         limit: Limit::CallBytes,
         name: "call-bytes",
         unit: Unit::Bytes,
@@ -151,7 +151,7 @@ pub const TABLE: [Spec; 17] = [
         cap: 16 << 20,
         about: "what is handed to the host in one call, or in one answer",
     },
-    Spec {
+    LimitSpec {
         limit: Limit::TotalBytes,
         name: "total-bytes",
         unit: Unit::Bytes,
@@ -159,7 +159,7 @@ pub const TABLE: [Spec; 17] = [
         cap: 1 << 30,
         about: "what is handed to the host in all calls together",
     },
-    Spec {
+    LimitSpec {
         limit: Limit::LogLines,
         name: "log-lines",
         unit: Unit::Count,
@@ -167,7 +167,7 @@ pub const TABLE: [Spec; 17] = [
         cap: 20_000,
         about: "lines in the log",
     },
-    Spec {
+    LimitSpec {
         limit: Limit::LogBytes,
         name: "log-bytes",
         unit: Unit::Bytes,
@@ -175,7 +175,7 @@ pub const TABLE: [Spec; 17] = [
         cap: 16 << 20,
         about: "what is in those lines, after each was cut to its length",
     },
-    Spec {
+    LimitSpec {
         limit: Limit::Output,
         name: "output-bytes",
         unit: Unit::Bytes,
@@ -184,7 +184,7 @@ pub const TABLE: [Spec; 17] = [
         about: "the output of `workflow.run`",
     },
     // More than 1 MiB no message and no object may have: the contract says so.
-    Spec {
+    LimitSpec {
         limit: Limit::Message,
         name: "message-bytes",
         unit: Unit::Bytes,
@@ -192,7 +192,7 @@ pub const TABLE: [Spec; 17] = [
         cap: 1 << 20,
         about: "the body of a message, both to `webhook.deliver` and from `payload.failed`",
     },
-    Spec {
+    LimitSpec {
         limit: Limit::Object,
         name: "object-bytes",
         unit: Unit::Bytes,
@@ -201,7 +201,7 @@ pub const TABLE: [Spec; 17] = [
         about: "the content of one `storage.put`",
     },
     // Our own policies are under 150 KB; one made from Python has 20 to 40 MB.
-    Spec {
+    LimitSpec {
         limit: Limit::Module,
         name: "module-bytes",
         unit: Unit::Bytes,
@@ -210,7 +210,7 @@ pub const TABLE: [Spec; 17] = [
         about: "the component's file",
     },
     // The default policy takes 50 ms.
-    Spec {
+    LimitSpec {
         limit: Limit::Compile,
         name: "compile-ms",
         unit: Unit::Ms,
@@ -222,8 +222,8 @@ pub const TABLE: [Spec; 17] = [
 
 impl Limit {
     /// All that is known of it.
-    pub fn spec(self) -> &'static Spec {
-        static ALL: [Spec; TABLE.len()] = TABLE;
+    pub fn spec(self) -> &'static LimitSpec {
+        static ALL: [LimitSpec; TABLE.len()] = TABLE;
         let [first, ..] = &ALL;
         ALL.get(self as usize).unwrap_or(first)
     }

@@ -63,7 +63,7 @@ fn what_is_no_number_that_counts_something_is_no_limit() {
 #[test]
 fn memories_and_tables_are_counted_together() {
     let limits = Limits::default().with(Limit::Memory, 100).with(Limit::TableElements, 10);
-    let mut meter = Meter::new(limits, Span::PureCall);
+    let mut meter = Meter::new(limits, CallKind::PureCall);
     use wasmtime::ResourceLimiter as _;
     assert!(meter.memory_growing(0, 60, None).unwrap() && meter.memory_growing(0, 40, None).unwrap());
     let refused = meter.memory_growing(40, 41, None).unwrap_err();
@@ -76,7 +76,7 @@ fn memories_and_tables_are_counted_together() {
 #[test]
 fn host_calls_are_counted_together_and_for_each_function() {
     let limits = Limits::default().with(Limit::HostCalls, 3).with_import_calls("storage.put", 1);
-    let mut meter = Meter::new(limits, Span::Workflow);
+    let mut meter = Meter::new(limits, CallKind::Workflow);
     assert_eq!(meter.host_call("log.write"), Ok(()));
     assert_eq!(meter.host_call("storage.put"), Ok(()));
     assert_eq!(meter.host_call("storage.put"), Err(LimitHit::ImportCalls { import: "storage.put", allowed: 1 }));
@@ -86,7 +86,7 @@ fn host_calls_are_counted_together_and_for_each_function() {
 #[test]
 fn bytes_and_lines_are_added_up() {
     let limits = Limits::default().with(Limit::TotalBytes, 10).with(Limit::LogLines, 2).with(Limit::LogBytes, 8);
-    let mut meter = Meter::new(limits, Span::Workflow);
+    let mut meter = Meter::new(limits, CallKind::Workflow);
     assert_eq!(meter.hand_over(10), Ok(()));
     assert_eq!(meter.hand_over(1), Err(hit(Limit::TotalBytes, 10)));
     assert_eq!(meter.log_line(5), Ok(()));
@@ -97,7 +97,7 @@ fn bytes_and_lines_are_added_up() {
 #[test]
 fn time_on_media_is_not_the_policys() {
     let limits = Limits::default().with(Limit::Workflow, 40);
-    let mut meter = Meter::new(limits, Span::Workflow);
+    let mut meter = Meter::new(limits, CallKind::Workflow);
     let wait = || {
         let from = std::time::Instant::now();
         while from.elapsed() < Duration::from_millis(60) {
@@ -115,7 +115,7 @@ fn time_on_media_is_not_the_policys() {
 
 #[test]
 fn computing_is_measured_in_cpu_time_of_the_guest_alone() {
-    let mut meter = Meter::new(Limits::default().with(Limit::ComputeTotal, 5), Span::Workflow);
+    let mut meter = Meter::new(Limits::default().with(Limit::ComputeTotal, 5), CallKind::Workflow);
     let compute = |ms| {
         let from = thread_time();
         while thread_time() - from < Duration::from_millis(ms) {}
@@ -140,7 +140,7 @@ fn thread_time() -> Duration {
 
 #[test]
 fn what_was_used_stands_beside_its_limit() {
-    let mut meter = Meter::new(Limits::default(), Span::Workflow);
+    let mut meter = Meter::new(Limits::default(), CallKind::Workflow);
     meter.host_call("storage.put").unwrap();
     meter.hand_over(700).unwrap();
     meter.peak(Limit::Object, 600).unwrap();

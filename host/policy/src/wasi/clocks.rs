@@ -8,9 +8,9 @@ use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, async_trait};
 
 /// A clock that shows the beginning of Unix time for ever: a decision can't depend on the hour.
-pub struct Still;
+pub struct FixedClock;
 
-impl HostWallClock for Still {
+impl HostWallClock for FixedClock {
     fn resolution(&self) -> Duration {
         Duration::from_secs(1)
     }
@@ -20,7 +20,7 @@ impl HostWallClock for Still {
     }
 }
 
-impl HostMonotonicClock for Still {
+impl HostMonotonicClock for FixedClock {
     fn resolution(&self) -> u64 {
         1
     }
@@ -48,15 +48,15 @@ impl HasData for Timers<'static> {
 
 impl monotonic_clock::Host for Timers<'_> {
     fn now(&mut self) -> wasmtime::Result<Instant> {
-        Ok(HostMonotonicClock::now(&Still))
+        Ok(HostMonotonicClock::now(&FixedClock))
     }
 
     fn resolution(&mut self) -> wasmtime::Result<Instant> {
-        Ok(HostMonotonicClock::resolution(&Still))
+        Ok(HostMonotonicClock::resolution(&FixedClock))
     }
 
     fn subscribe_instant(&mut self, _when: Instant) -> wasmtime::Result<Resource<DynPollable>> {
-        let up = self.table.push(Up)?;
+        let up = self.table.push(ReadyTimer)?;
         subscribe(self.table, up)
     }
 
@@ -66,9 +66,9 @@ impl monotonic_clock::Host for Timers<'_> {
 }
 
 /// A timer whose time has come.
-struct Up;
+struct ReadyTimer;
 
 #[async_trait]
-impl Pollable for Up {
+impl Pollable for ReadyTimer {
     async fn ready(&mut self) {}
 }

@@ -14,7 +14,7 @@ use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
 use wasmtime_wasi::p2::pipe::ClosedInputStream;
 use wasmtime_wasi::{Deterministic, I32Exit, WasiCtx, WasiCtxView, WasiView};
 
-use self::clocks::{Still, Timers};
+use self::clocks::{FixedClock, Timers};
 use self::output::{Output, Stream};
 use crate::Limits;
 use crate::limits::Limit;
@@ -58,8 +58,8 @@ impl Wasi {
             .stdin(ClosedInputStream)
             .stdout(stdout.clone())
             .stderr(stderr.clone())
-            .wall_clock(Still)
-            .monotonic_clock(Still)
+            .wall_clock(FixedClock)
+            .monotonic_clock(FixedClock)
             .secure_random(Deterministic::new(SECURE.clone()))
             .insecure_random(Deterministic::new(INSECURE.clone()))
             .insecure_random_seed(0)

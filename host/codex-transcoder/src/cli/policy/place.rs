@@ -1,7 +1,7 @@
 //! What the commands about an environment's policies have in common: its settings, its place, and its way in.
 
 use clap::Args;
-use policy::{Admitted, Gate, Manifest, Place, fetch};
+use policy::{Admitted, Manifest, PolicyGate, PolicyLocation, fetch};
 use storage::Stores;
 
 use crate::cli::exit::Ended;
@@ -28,11 +28,11 @@ pub struct Environment {
     /// Everything that its workers are told.
     pub settings: Settings,
     /// Where its policies are.
-    pub place: Place,
+    pub place: PolicyLocation,
     /// Its stores.
     pub stores: Stores,
     /// Its way in.
-    pub gate: Gate,
+    pub gate: PolicyGate,
 }
 
 impl PlaceArgs {
@@ -51,15 +51,15 @@ impl PlaceArgs {
 
 impl Environment {
     /// Takes a policy of this place through every check, as a worker would.
-    pub async fn admit(&self, place: &Place, manifest: &Manifest) -> Result<Admitted, Ended> {
+    pub async fn admit(&self, place: &PolicyLocation, manifest: &Manifest) -> Result<Admitted, Ended> {
         let source = fetch::source(place, &self.stores).map_err(Ended::failed)?;
         self.gate.admit(&*source, manifest).await.map_err(Ended::failed)
     }
 }
 
 /// A place that was named on the command line.
-pub fn place(text: &str, argument: &str) -> Result<Place, Ended> {
-    Place::parse(text).map_err(|problem| Ended::usage(format!("{argument} {problem}")))
+pub fn place(text: &str, argument: &str) -> Result<PolicyLocation, Ended> {
+    PolicyLocation::parse(text).map_err(|problem| Ended::usage(format!("{argument} {problem}")))
 }
 
 /// A policy as a person knows it.

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use fault::{Blame, Code, Fault, codes};
 use storage::{BadKey, Body, Key, LocalDirectory, ObjectMeta, Store, StoreError, Stores, folder_of};
 
-use super::fetch::{FetchError, ManifestObject, Source as _};
+use super::fetch::{FetchError, ManifestObject, PolicySource as _};
+use super::location::PolicyLocation;
 use super::manifest::{Deployment, Manifest};
-use super::place::Place;
 
 /// Longest part of a module's name that is the policy's own. The digest follows.
 const MAX_SLUG: usize = 32;
 
 /// Why nothing was put.
 #[derive(Debug, thiserror::Error)]
-pub enum ShelfError {
+pub enum PublishError {
     /// Nobody can write there.
     #[error(
         "policies can't be put into {place}: name a directory or a prefix of a store, such as `media:.codex/policies`"
@@ -53,7 +53,7 @@ pub enum ShelfError {
     },
 }
 
-impl Fault for ShelfError {
+impl Fault for PublishError {
     fn code(&self) -> &'static Code {
         match self {
             Self::NotWritable { .. } => &codes::policy::READ_ONLY,
@@ -67,41 +67,43 @@ impl Fault for ShelfError {
 
 /// A place that policies can be put into.
 #[derive(Debug)]
-pub struct Shelf {
+pub struct PolicyPublisher {
     place: String,
     store: Arc<dyn Store>,
     key: Key,
 }
 
-impl Shelf {
+impl PolicyPublisher {
     /// The shelf at a place. Nothing is written yet, but a folder is made where it is missing.
-    pub fn at(place: &Place, stores: &Stores) -> Result<Self, ShelfError> {
+    pub fn at(place: &PolicyLocation, stores: &Stores) -> Result<Self, PublishError> {
         let told = place.to_string();
-        let failed = |source| ShelfError::Store { place: told.clone(), source };
+        let failed = |source| PublishError::Store { place: told.clone(), source };
         match place {
-            Place::File(path) => Self::in_folder(path),
-            Place::Object { store, key } => {
+            PolicyLocation::File(path) => Self::in_folder(path),
+            PolicyLocation::Object { store, key } => {
                 Ok(Self { store: stores.get(store).map_err(failed)?, key: key.clone(), place: told })
             }
-            Place::BuiltIn | Place::Component(_) | Place::Url(_) => Err(ShelfError::NotWritable { place: told }),
+            PolicyLocation::BuiltIn | PolicyLocation::Component(_) | PolicyLocation::Url(_) => {
+                Err(PublishError::NotWritable { place: told })
+            }
         }
     }
 
     /// The shelf of a manifest in a file.
-    pub fn in_folder(manifest: &Path) -> Result<Self, ShelfError> {
+    pub fn in_folder(manifest: &Path) -> Result<Self, PublishError> {
         let place = manifest.display().to_string();
         let folder = folder_of(manifest);
         let store = LocalDirectory::open(folder)
-            .map_err(|source| ShelfError::Folder { folder: folder.display().to_string(), source })?;
+            .map_err(|source| PublishError::Folder { folder: folder.display().to_string(), source })?;
         let name = manifest.file_name().unwrap_or_default().to_string_lossy();
-        let key = Key::parse(&name).map_err(|source| ShelfError::Name { place: place.clone(), source })?;
+        let key = Key::parse(&name).map_err(|source| PublishError::Name { place: place.clone(), source })?;
         Ok(Self { place, store: Arc::new(store), key })
     }
 
     /// What is there; none where nothing was put yet.
-    pub async fn deployment(&self) -> Result<Option<Deployment>, ShelfError> {
+    pub async fn deployment(&self) -> Result<Option<Deployment>, PublishError> {
         let source = ManifestObject::new(self.place.clone(), Arc::clone(&self.store), self.key.clone());
-        match source.first().await {
+        match source.fetch().await {
             Ok((deployment, _)) => Ok(Some(deployment)),
             Err(FetchError::Missing { .. }) => Ok(None),
             Err(error) => Err(error.into()),
@@ -110,7 +112,7 @@ impl Shelf {
 
     /// Puts a module under a name with its digest in it, so that it never takes another one's place. Gives back the
     /// manifest by which it is found here.
-    pub async fn put_module(&self, manifest: &Manifest, module: &[u8]) -> Result<Manifest, ShelfError> {
+    pub async fn upload_module(&self, manifest: &Manifest, module: &[u8]) -> Result<Manifest, PublishError> {
         let name = format!("{}-{}.wasm", slug(&manifest.name), manifest.sha256);
         let key = self.beside(&name)?;
         self.write(&key, module.to_vec(), "application/wasm").await?;
@@ -118,17 +120,17 @@ impl Shelf {
     }
 
     /// Puts the manifest. From here on, workers take what it names.
-    pub async fn put(&self, deployment: &Deployment) -> Result<(), ShelfError> {
+    pub async fn put(&self, deployment: &Deployment) -> Result<(), PublishError> {
         self.write(&self.key, deployment.to_json().into_bytes(), "application/json").await
     }
 
-    fn beside(&self, name: &str) -> Result<Key, ShelfError> {
-        self.key.sibling(name).map_err(|source| ShelfError::Name { place: self.place.clone(), source })
+    fn beside(&self, name: &str) -> Result<Key, PublishError> {
+        self.key.sibling(name).map_err(|source| PublishError::Name { place: self.place.clone(), source })
     }
 
-    async fn write(&self, key: &Key, bytes: Vec<u8>, kind: &str) -> Result<(), ShelfError> {
+    async fn write(&self, key: &Key, bytes: Vec<u8>, kind: &str) -> Result<(), PublishError> {
         let written = self.store.put(key, Body::Bytes(bytes), &ObjectMeta::of_type(kind)).await;
-        written.map(|_| ()).map_err(|source| ShelfError::Store { place: self.place.clone(), source })
+        written.map(|_| ()).map_err(|source| PublishError::Store { place: self.place.clone(), source })
     }
 }
 
@@ -153,9 +155,9 @@ mod tests {
     #[tokio::test]
     async fn what_is_put_is_found() {
         let folder = tempfile::tempdir().unwrap();
-        let shelf = Shelf::in_folder(&folder.path().join("new/policy.json")).unwrap();
+        let shelf = PolicyPublisher::in_folder(&folder.path().join("new/policy.json")).unwrap();
         assert_eq!(shelf.deployment().await.unwrap(), None);
-        let put = shelf.put_module(&manifest("Codex (built in)"), b"module").await.unwrap();
+        let put = shelf.upload_module(&manifest("Codex (built in)"), b"module").await.unwrap();
         assert_eq!(put.module, format!("codex--built-in-{}.wasm", "ab".repeat(32)));
         let deployment = Deployment::of(put);
         shelf.put(&deployment).await.unwrap();

@@ -32,7 +32,7 @@ impl Role {
 
 /// A policy that was to be taken, and was not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Refusal {
+pub struct PolicyRefusal {
     /// What it was to be; none where not even the manifest could be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
@@ -51,7 +51,7 @@ pub struct Refusal {
     pub message: String,
 }
 
-impl Refusal {
+impl PolicyRefusal {
     /// Of a policy.
     pub fn of(role: Role, manifest: &Manifest, failure: Failure) -> Self {
         Self {
@@ -65,7 +65,7 @@ impl Refusal {
     }
 
     /// Of whatever is at the place.
-    pub fn of_place(failure: Failure) -> Self {
+    pub fn of_location(failure: Failure) -> Self {
         let (name, version, sha256) = Default::default();
         Self { role: None, name, version, sha256, code: failure.code, message: failure.message }
     }
@@ -73,16 +73,16 @@ impl Refusal {
 
 /// The policies in force, as they are at one moment.
 #[derive(Clone, Debug)]
-pub struct Standing {
+pub struct ActiveSet {
     /// The one that jobs run under.
     pub current: Policy,
     /// The one on trial, and how many of a hundred jobs run under it.
     pub canary: Option<(u8, Policy)>,
     /// What the environment has and this worker has not taken.
-    pub refused: Arc<[Refusal]>,
+    pub refused: Arc<[PolicyRefusal]>,
 }
 
-impl Standing {
+impl ActiveSet {
     /// With this policy and nothing else.
     pub fn of(current: Policy) -> Self {
         Self { current, canary: None, refused: Arc::default() }
@@ -91,16 +91,16 @@ impl Standing {
 
 /// What one job runs under, from its beginning to its end.
 #[derive(Clone, Debug)]
-pub struct Chosen {
+pub struct SelectedPolicy {
     /// The policy.
     pub policy: Policy,
     /// Which it is.
     pub role: Role,
     /// What was refused at the time.
-    pub refused: Arc<[Refusal]>,
+    pub refused: Arc<[PolicyRefusal]>,
 }
 
-impl Chosen {
+impl SelectedPolicy {
     /// A policy that nobody chose: the only one there is.
     pub fn only(policy: Policy) -> Self {
         Self { policy, role: Role::Current, refused: Arc::default() }
@@ -110,32 +110,32 @@ impl Chosen {
 /// The policies in force. Clones share them; a job takes its own at its beginning, and nothing that happens here later
 /// reaches it.
 #[derive(Clone, Debug)]
-pub struct Roster(Arc<RwLock<Standing>>);
+pub struct ActivePolicies(Arc<RwLock<ActiveSet>>);
 
-impl Roster {
+impl ActivePolicies {
     /// Begins with these.
-    pub fn new(standing: Standing) -> Self {
+    pub fn new(standing: ActiveSet) -> Self {
         Self(Arc::new(RwLock::new(standing)))
     }
 
     /// As they are now.
-    pub fn standing(&self) -> Standing {
+    pub fn standing(&self) -> ActiveSet {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What a job of this id runs under.
-    pub fn choose(&self, job: &str) -> Chosen {
-        let Standing { current, canary, refused } = self.standing();
+    pub fn choose(&self, job: &str) -> SelectedPolicy {
+        let ActiveSet { current, canary, refused } = self.standing();
         match canary {
             Some((percent, policy)) if share(job) < u64::from(percent) => {
-                Chosen { policy, role: Role::Canary, refused }
+                SelectedPolicy { policy, role: Role::Canary, refused }
             }
-            _ => Chosen { policy: current, role: Role::Current, refused },
+            _ => SelectedPolicy { policy: current, role: Role::Current, refused },
         }
     }
 
     /// From now on these.
-    pub fn replace(&self, standing: Standing) {
+    pub fn replace(&self, standing: ActiveSet) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = standing;
     }
 }

@@ -11,7 +11,7 @@ use super::manifest;
 
 /// Where a policy is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum PolicyLocation {
     /// In the program.
     BuiltIn,
     /// A component in a file of this machine, without a manifest.
@@ -32,19 +32,19 @@ pub enum Place {
 /// A text that names no place. The sentence goes on after the setting's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct BadPlace(String);
+pub struct InvalidLocation(String);
 
-impl Place {
+impl PolicyLocation {
     /// Reads a text. Nothing is looked at: what ends with `.wasm` is a component, what ends with `.json` a manifest, and
     /// everything else a folder, prefix or address below which there is a `policy.json`.
-    pub fn parse(text: &str) -> Result<Self, BadPlace> {
+    pub fn parse(text: &str) -> Result<Self, InvalidLocation> {
         if text.is_empty() || text.contains('\0') {
-            return Err(BadPlace("names nothing".to_owned()));
+            return Err(InvalidLocation("names nothing".to_owned()));
         }
         if let Some((scheme, _)) = text.split_once("://") {
             return match scheme {
                 "https" | "http" => url(text).map(Self::Url),
-                _ => Err(BadPlace(format!("has the scheme `{}`; https is understood", printable(scheme, 16)))),
+                _ => Err(InvalidLocation(format!("has the scheme `{}`; https is understood", printable(scheme, 16)))),
             };
         }
         match text.split_once(':') {
@@ -74,7 +74,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for PolicyLocation {
     /// Without the query of a URL, which may hold a token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -97,16 +97,16 @@ fn is_store(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
-fn path(text: &str) -> Place {
+fn path(text: &str) -> PolicyLocation {
     let path = PathBuf::from(text);
     match path.extension().and_then(|ending| ending.to_str()) {
-        Some("wasm") => Place::Component(path),
-        Some("json") => Place::File(path),
-        _ => Place::File(path.join(manifest::FILE)),
+        Some("wasm") => PolicyLocation::Component(path),
+        Some("json") => PolicyLocation::File(path),
+        _ => PolicyLocation::File(path.join(manifest::FILE)),
     }
 }
 
-fn object(store: &str, key: &str) -> Result<Place, BadPlace> {
+fn object(store: &str, key: &str) -> Result<PolicyLocation, InvalidLocation> {
     let prefix = key.trim_end_matches('/');
     let key = match prefix {
         "" => manifest::FILE.to_owned(),
@@ -114,32 +114,33 @@ fn object(store: &str, key: &str) -> Result<Place, BadPlace> {
         module if module.ends_with(".wasm") => return Err(module_without_manifest()),
         prefix => format!("{prefix}/{}", manifest::FILE),
     };
-    let key = Key::parse(&key).map_err(|error| BadPlace(format!("names no object of the store `{store}`: {error}")))?;
-    Ok(Place::Object { store: store.to_owned(), key })
+    let key = Key::parse(&key)
+        .map_err(|error| InvalidLocation(format!("names no object of the store `{store}`: {error}")))?;
+    Ok(PolicyLocation::Object { store: store.to_owned(), key })
 }
 
-fn url(text: &str) -> Result<Url, BadPlace> {
-    let url = Url::parse(text).map_err(|error| BadPlace(format!("is not a URL: {error}")))?;
+fn url(text: &str) -> Result<Url, InvalidLocation> {
+    let url = Url::parse(text).map_err(|error| InvalidLocation(format!("is not a URL: {error}")))?;
     if url.host_str().is_none_or(str::is_empty) {
-        return Err(BadPlace("is a URL without a host".to_owned()));
+        return Err(InvalidLocation("is a URL without a host".to_owned()));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(BadPlace("has a user name or a password in it, which would end up in logs".to_owned()));
+        return Err(InvalidLocation("has a user name or a password in it, which would end up in logs".to_owned()));
     }
     if url.fragment().is_some() {
-        return Err(BadPlace("has something behind a `#`, which is never sent".to_owned()));
+        return Err(InvalidLocation("has something behind a `#`, which is never sent".to_owned()));
     }
     if url.path().ends_with(".wasm") {
         return Err(module_without_manifest());
     }
     if url.path().ends_with('/') {
-        return url.join(manifest::FILE).map_err(|error| BadPlace(format!("is not a URL: {error}")));
+        return url.join(manifest::FILE).map_err(|error| InvalidLocation(format!("is not a URL: {error}")));
     }
     Ok(url)
 }
 
-fn module_without_manifest() -> BadPlace {
-    BadPlace("names a module; name the manifest beside it, which has the module's digest".to_owned())
+fn module_without_manifest() -> InvalidLocation {
+    InvalidLocation("names a module; name the manifest beside it, which has the module's digest".to_owned())
 }
 
 #[cfg(test)]
@@ -149,22 +150,22 @@ mod tests {
     #[test]
     fn each_kind_of_place_is_told_by_its_looks() {
         for (text, expected) in [
-            ("lean.wasm", Place::Component("lean.wasm".into())),
-            ("/policies/lean.json", Place::File("/policies/lean.json".into())),
-            ("/policies/staging", Place::File("/policies/staging/policy.json".into())),
-            ("./a:b", Place::File("./a:b/policy.json".into())),
+            ("lean.wasm", PolicyLocation::Component("lean.wasm".into())),
+            ("/policies/lean.json", PolicyLocation::File("/policies/lean.json".into())),
+            ("/policies/staging", PolicyLocation::File("/policies/staging/policy.json".into())),
+            ("./a:b", PolicyLocation::File("./a:b/policy.json".into())),
             ("media:.codex/policies", object("media", ".codex/policies/policy.json").unwrap()),
             ("media:.codex/lean.json", object("media", ".codex/lean.json").unwrap()),
             ("media:", object("media", "policy.json").unwrap()),
         ] {
-            assert_eq!(Place::parse(text), Ok(expected), "{text}");
+            assert_eq!(PolicyLocation::parse(text), Ok(expected), "{text}");
         }
         for (text, expected) in [
             ("https://policies.example.com/staging/", "https://policies.example.com/staging/policy.json"),
             ("https://policies.example.com/lean.json", "https://policies.example.com/lean.json"),
             ("https://policies.example.com/a?token=x", "https://policies.example.com/a"),
         ] {
-            assert_eq!(Place::parse(text).unwrap().to_string(), expected);
+            assert_eq!(PolicyLocation::parse(text).unwrap().to_string(), expected);
         }
     }
 
@@ -179,7 +180,7 @@ mod tests {
             ("media:lean.wasm", "manifest"),
             ("media:../lean", "segment"),
         ] {
-            let problem = Place::parse(text).unwrap_err().to_string();
+            let problem = PolicyLocation::parse(text).unwrap_err().to_string();
             assert!(problem.contains(words) && !problem.contains("secret@"), "{text}: {problem}");
         }
     }
