@@ -1,4 +1,4 @@
-//! The policy that a command line names: the built-in one, a component in a file, or a manifest with its module.
+//! The policy given on a command line: the built-in one, a component in a file, or a manifest with its module.
 
 use std::path::Path;
 
@@ -9,24 +9,22 @@ use super::fetch;
 use super::load::Candidate;
 use super::location::PolicyLocation;
 
-/// A policy as somebody named it.
+/// A policy given on the command line.
 #[derive(Clone, Debug)]
 pub struct LocalPolicy {
-    /// What is to be loaded, with the settings of its manifest.
+    /// The policy to load, with the settings of its manifest.
     pub candidate: Candidate,
-    /// The text of its signature: the manifest's own, or what lies beside a component under the name that minisign
-    /// gives it.
+    /// The text of its signature: from the manifest, or from the `.minisig` file beside a component.
     pub signature: Option<String>,
 }
 
-/// Reads it.
+/// Reads the policy; the built-in one without a path.
 ///
-/// The module has to be the one that the manifest means. Its signature is not checked: whoever names a file of their own
-/// trusts it.
-pub async fn named(path: Option<&Path>) -> Result<LocalPolicy, AdmitError> {
+/// The module must match the manifest's digest. Its signature is not checked: the user chose the file.
+pub async fn read_local(path: Option<&Path>) -> Result<LocalPolicy, AdmitError> {
     let Some(path) = path else { return Ok(LocalPolicy { candidate: Candidate::built_in("{}"), signature: None }) };
     let source = fetch::source(&PolicyLocation::local(path), &Stores::default())?;
     let manifest = source.fetch().await?.0.current;
-    let candidate = manifest.candidate(admit::module(&*source, &manifest).await?)?;
+    let candidate = manifest.candidate(admit::fetch_module(&*source, &manifest).await?)?;
     Ok(LocalPolicy { candidate, signature: manifest.signature })
 }

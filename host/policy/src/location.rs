@@ -1,4 +1,4 @@
-//! Where an environment's policy is, as a setting says it.
+//! Where an environment's policy is, as the setting `policy.place` states it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,34 +9,31 @@ use storage::Key;
 
 use super::manifest;
 
-/// Where a policy is.
+/// The location of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PolicyLocation {
-    /// In the program.
     BuiltIn,
-    /// A component in a file of this machine, without a manifest.
+    /// A component in a local file, without a manifest.
     Component(PathBuf),
-    /// A manifest in a file of this machine.
+    /// A manifest in a local file.
     File(PathBuf),
-    /// A manifest that is an object in a store of the environment.
+    /// A manifest in one of the environment's stores.
     Object {
-        /// The store.
         store: String,
-        /// The manifest in it.
         key: Key,
     },
-    /// A manifest on a server.
+    /// A manifest on an HTTP server.
     Url(Url),
 }
 
-/// A text that names no place. The sentence goes on after the setting's name.
+/// A text that is not a location. The message continues a sentence that begins with the setting's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidLocation(String);
 
 impl PolicyLocation {
-    /// Reads a text. Nothing is looked at: what ends with `.wasm` is a component, what ends with `.json` a manifest, and
-    /// everything else a folder, prefix or address below which there is a `policy.json`.
+    /// Parses a text, without any I/O. A text that ends with `.wasm` is a component, one that ends with `.json` a manifest,
+    /// and any other the folder, prefix or URL of a `policy.json`.
     pub fn parse(text: &str) -> Result<Self, InvalidLocation> {
         if text.is_empty() || text.contains('\0') {
             return Err(InvalidLocation("names nothing".to_owned()));
@@ -44,7 +41,10 @@ impl PolicyLocation {
         if let Some((scheme, _)) = text.split_once("://") {
             return match scheme {
                 "https" | "http" => url(text).map(Self::Url),
-                _ => Err(InvalidLocation(format!("has the scheme `{}`; https is understood", printable(scheme, 16)))),
+                _ => Err(InvalidLocation(format!(
+                    "has the scheme `{}`, which is not supported; use https",
+                    printable(scheme, 16)
+                ))),
             };
         }
         match text.split_once(':') {
@@ -53,19 +53,19 @@ impl PolicyLocation {
         }
     }
 
-    /// A path of this machine, whatever it looks like: a folder stands for the `policy.json` in it, what ends with `.json`
-    /// is a manifest, and every other file is a component by itself.
+    /// A local path, whatever it looks like. A folder stands for its `policy.json`, a file that ends with `.json` is a
+    /// manifest, and any other file is a component.
     pub fn local(path: &Path) -> Self {
         if path.is_dir() {
             return Self::File(path.join(manifest::FILE));
         }
-        match path.extension().is_some_and(|ending| ending == "json") {
+        match path.extension().is_some_and(|extension| extension == "json") {
             true => Self::File(path.to_owned()),
             false => Self::Component(path.to_owned()),
         }
     }
 
-    /// Whether it is asked for over plain http, and of which host. Only work on one's own machine may do that.
+    /// The host, if the location uses plain HTTP, which is allowed only in development.
     pub fn plain_http(&self) -> Option<&str> {
         match self {
             Self::Url(url) if url.scheme() == "http" => url.host_str(),
@@ -75,22 +75,25 @@ impl PolicyLocation {
 }
 
 impl fmt::Display for PolicyLocation {
-    /// Without the query of a URL, which may hold a token.
+    /// Omits the query of a URL, which may contain a token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BuiltIn => f.write_str("this program"),
             Self::Component(path) | Self::File(path) => write!(f, "{}", path.display()),
             Self::Object { store, key } => write!(f, "{store}:{key}"),
-            Self::Url(url) => {
-                let mut shown = url.clone();
-                shown.set_query(None);
-                write!(f, "{shown}")
-            }
+            Self::Url(url) => f.write_str(&without_query(url)),
         }
     }
 }
 
-/// The rule for the names of stores, so that a path with a colon in it stays a path.
+/// A URL for messages: the query may contain a token.
+pub(crate) fn without_query(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.to_string()
+}
+
+/// Whether the text is a store's name by the rule of the settings. A path with a colon in it stays a path.
 fn is_store(text: &str) -> bool {
     text.len() <= 32
         && text.starts_with(|first: char| first.is_ascii_lowercase())
@@ -99,7 +102,7 @@ fn is_store(text: &str) -> bool {
 
 fn path(text: &str) -> PolicyLocation {
     let path = PathBuf::from(text);
-    match path.extension().and_then(|ending| ending.to_str()) {
+    match path.extension().and_then(|extension| extension.to_str()) {
         Some("wasm") => PolicyLocation::Component(path),
         Some("json") => PolicyLocation::File(path),
         _ => PolicyLocation::File(path.join(manifest::FILE)),
@@ -115,7 +118,7 @@ fn object(store: &str, key: &str) -> Result<PolicyLocation, InvalidLocation> {
         prefix => format!("{prefix}/{}", manifest::FILE),
     };
     let key = Key::parse(&key)
-        .map_err(|error| InvalidLocation(format!("names no object of the store `{store}`: {error}")))?;
+        .map_err(|error| InvalidLocation(format!("is not a valid key in the store `{store}`: {error}")))?;
     Ok(PolicyLocation::Object { store: store.to_owned(), key })
 }
 
@@ -125,10 +128,10 @@ fn url(text: &str) -> Result<Url, InvalidLocation> {
         return Err(InvalidLocation("is a URL without a host".to_owned()));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(InvalidLocation("has a user name or a password in it, which would end up in logs".to_owned()));
+        return Err(InvalidLocation("contains a user name or a password, which would end up in logs".to_owned()));
     }
     if url.fragment().is_some() {
-        return Err(InvalidLocation("has something behind a `#`, which is never sent".to_owned()));
+        return Err(InvalidLocation("has a fragment (`#`), which is never sent to the server".to_owned()));
     }
     if url.path().ends_with(".wasm") {
         return Err(module_without_manifest());
@@ -140,7 +143,7 @@ fn url(text: &str) -> Result<Url, InvalidLocation> {
 }
 
 fn module_without_manifest() -> InvalidLocation {
-    InvalidLocation("names a module; name the manifest beside it, which has the module's digest".to_owned())
+    InvalidLocation("is a module; use the manifest beside it, which has the module's digest".to_owned())
 }
 
 #[cfg(test)]
@@ -148,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_kind_of_place_is_told_by_its_looks() {
+    fn each_kind_of_location_is_parsed() {
         for (text, expected) in [
             ("lean.wasm", PolicyLocation::Component("lean.wasm".into())),
             ("/policies/lean.json", PolicyLocation::File("/policies/lean.json".into())),
@@ -170,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_place_says_why() {
+    fn an_invalid_location_says_why() {
         for (text, words) in [
             ("", "nothing"),
             ("ftp://x/policy.json", "https"),

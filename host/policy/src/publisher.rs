@@ -1,4 +1,4 @@
-//! Putting policies where an environment looks for them: the module first, the manifest that names it last.
+//! Publishes policies to an environment's location: the module first, then the manifest that refers to it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,47 +10,28 @@ use super::fetch::{FetchError, ManifestObject, PolicySource as _};
 use super::location::PolicyLocation;
 use super::manifest::{Deployment, Manifest};
 
-/// Longest part of a module's name that is the policy's own. The digest follows.
+/// Most characters of the policy's name in a module's file name. The digest follows.
 const MAX_SLUG: usize = 32;
 
-/// Why nothing was put.
+/// Why a policy was not published.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
-    /// Nobody can write there.
+    /// The location is not writable.
     #[error(
-        "policies can't be put into {place}: name a directory or a prefix of a store, such as `media:.codex/policies`"
+        "policies can't be published to {location}: use a folder or a prefix of a store, such as `media:.codex/policies`"
     )]
-    NotWritable {
-        /// The place.
-        place: String,
-    },
-    /// The folder can't be used.
+    NotWritable { location: String },
     #[error("the folder {folder} can't be used")]
-    Folder {
-        /// Which.
-        folder: String,
-        /// The system's answer.
-        source: std::io::Error,
-    },
-    /// No object can be called that.
-    #[error("nothing can be put beside {place}")]
-    Name {
-        /// The place.
-        place: String,
-        /// Why.
-        source: BadKey,
-    },
-    /// What is there can't be read.
+    Folder { folder: String, source: std::io::Error },
+    /// The file name is not a valid key.
+    #[error("no file can be written beside {location}")]
+    Name { location: String, source: BadKey },
+    /// The present manifest can't be read.
     #[error(transparent)]
     Fetch(#[from] FetchError),
-    /// The store did not take it.
-    #[error("{place} could not be written")]
-    Store {
-        /// The place.
-        place: String,
-        /// Why.
-        source: StoreError,
-    },
+    /// The store failed to write.
+    #[error("{location} could not be written")]
+    Store { location: String, source: StoreError },
 }
 
 impl Fault for PublishError {
@@ -65,44 +46,44 @@ impl Fault for PublishError {
     }
 }
 
-/// A place that policies can be put into.
+/// Publishes policies to a writable location.
 #[derive(Debug)]
 pub struct PolicyPublisher {
-    place: String,
+    location: String,
     store: Arc<dyn Store>,
     key: Key,
 }
 
 impl PolicyPublisher {
-    /// The shelf at a place. Nothing is written yet, but a folder is made where it is missing.
-    pub fn at(place: &PolicyLocation, stores: &Stores) -> Result<Self, PublishError> {
-        let told = place.to_string();
-        let failed = |source| PublishError::Store { place: told.clone(), source };
-        match place {
+    /// The publisher for a location. Writes no file yet, but creates a missing folder.
+    pub fn at(location: &PolicyLocation, stores: &Stores) -> Result<Self, PublishError> {
+        let text = location.to_string();
+        let failed = |source| PublishError::Store { location: text.clone(), source };
+        match location {
             PolicyLocation::File(path) => Self::in_folder(path),
             PolicyLocation::Object { store, key } => {
-                Ok(Self { store: stores.get(store).map_err(failed)?, key: key.clone(), place: told })
+                Ok(Self { store: stores.get(store).map_err(failed)?, key: key.clone(), location: text })
             }
             PolicyLocation::BuiltIn | PolicyLocation::Component(_) | PolicyLocation::Url(_) => {
-                Err(PublishError::NotWritable { place: told })
+                Err(PublishError::NotWritable { location: text })
             }
         }
     }
 
-    /// The shelf of a manifest in a file.
+    /// The publisher for a manifest in a local file.
     pub fn in_folder(manifest: &Path) -> Result<Self, PublishError> {
-        let place = manifest.display().to_string();
+        let location = manifest.display().to_string();
         let folder = folder_of(manifest);
         let store = LocalDirectory::open(folder)
             .map_err(|source| PublishError::Folder { folder: folder.display().to_string(), source })?;
         let name = manifest.file_name().unwrap_or_default().to_string_lossy();
-        let key = Key::parse(&name).map_err(|source| PublishError::Name { place: place.clone(), source })?;
-        Ok(Self { place, store: Arc::new(store), key })
+        let key = Key::parse(&name).map_err(|source| PublishError::Name { location: location.clone(), source })?;
+        Ok(Self { location, store: Arc::new(store), key })
     }
 
-    /// What is there; none where nothing was put yet.
+    /// The published deployment; `None` if there is none yet.
     pub async fn deployment(&self) -> Result<Option<Deployment>, PublishError> {
-        let source = ManifestObject::new(self.place.clone(), Arc::clone(&self.store), self.key.clone());
+        let source = ManifestObject::new(self.location.clone(), Arc::clone(&self.store), self.key.clone());
         match source.fetch().await {
             Ok((deployment, _)) => Ok(Some(deployment)),
             Err(FetchError::Missing { .. }) => Ok(None),
@@ -110,8 +91,8 @@ impl PolicyPublisher {
         }
     }
 
-    /// Puts a module under a name with its digest in it, so that it never takes another one's place. Gives back the
-    /// manifest by which it is found here.
+    /// Uploads a module. Its name contains its digest, so it never replaces another module. Returns the manifest with that
+    /// name.
     pub async fn upload_module(&self, manifest: &Manifest, module: &[u8]) -> Result<Manifest, PublishError> {
         let name = format!("{}-{}.wasm", slug(&manifest.name), manifest.sha256);
         let key = self.beside(&name)?;
@@ -119,22 +100,22 @@ impl PolicyPublisher {
         Ok(Manifest { module: name, ..manifest.clone() })
     }
 
-    /// Puts the manifest. From here on, workers take what it names.
-    pub async fn put(&self, deployment: &Deployment) -> Result<(), PublishError> {
+    /// Writes the manifest. From now on workers load what it refers to.
+    pub async fn publish(&self, deployment: &Deployment) -> Result<(), PublishError> {
         self.write(&self.key, deployment.to_json().into_bytes(), "application/json").await
     }
 
     fn beside(&self, name: &str) -> Result<Key, PublishError> {
-        self.key.sibling(name).map_err(|source| PublishError::Name { place: self.place.clone(), source })
+        self.key.sibling(name).map_err(|source| PublishError::Name { location: self.location.clone(), source })
     }
 
     async fn write(&self, key: &Key, bytes: Vec<u8>, kind: &str) -> Result<(), PublishError> {
         let written = self.store.put(key, Body::Bytes(bytes), &ObjectMeta::of_type(kind)).await;
-        written.map(|_| ()).map_err(|source| PublishError::Store { place: self.place.clone(), source })
+        written.map(|_| ()).map_err(|source| PublishError::Store { location: self.location.clone(), source })
     }
 }
 
-/// A policy's name as a part of a file's.
+/// A policy's name as part of a file name.
 fn slug(name: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c.to_ascii_lowercase() } else { '-' };
     name.chars().map(plain).take(MAX_SLUG).collect::<String>().trim_matches('-').to_owned()
@@ -153,15 +134,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_put_is_found() {
+    async fn a_published_policy_is_found() {
         let folder = tempfile::tempdir().unwrap();
-        let shelf = PolicyPublisher::in_folder(&folder.path().join("new/policy.json")).unwrap();
-        assert_eq!(shelf.deployment().await.unwrap(), None);
-        let put = shelf.upload_module(&manifest("Codex (built in)"), b"module").await.unwrap();
-        assert_eq!(put.module, format!("codex--built-in-{}.wasm", "ab".repeat(32)));
-        let deployment = Deployment::of(put);
-        shelf.put(&deployment).await.unwrap();
-        assert_eq!(shelf.deployment().await.unwrap(), Some(deployment));
+        let publisher = PolicyPublisher::in_folder(&folder.path().join("new/policy.json")).unwrap();
+        assert_eq!(publisher.deployment().await.unwrap(), None);
+        let uploaded = publisher.upload_module(&manifest("Codex (built in)"), b"module").await.unwrap();
+        assert_eq!(uploaded.module, format!("codex--built-in-{}.wasm", "ab".repeat(32)));
+        let deployment = Deployment::of(uploaded);
+        publisher.publish(&deployment).await.unwrap();
+        assert_eq!(publisher.deployment().await.unwrap(), Some(deployment));
         assert_eq!(std::fs::read_dir(folder.path().join("new")).unwrap().count(), 2);
     }
 }

@@ -1,4 +1,4 @@
-//! The policy that is part of this program.
+//! The built-in policy as a source.
 
 use serde_json::Map;
 use sha2::{Digest as _, Sha256};
@@ -7,7 +7,7 @@ use super::{FetchError, PolicySource, PollResult, Tag};
 use crate::manifest::{Deployment, Manifest};
 use crate::{DEFAULT, DEFAULT_NAME};
 
-/// Never changes while the program runs.
+/// The built-in policy. It never changes while the program runs.
 pub struct BuiltIn;
 
 #[async_trait::async_trait]
