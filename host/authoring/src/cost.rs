@@ -7,7 +7,7 @@ use contract::v0_1::layout::Asset;
 use fault::{Failure, codes};
 use job::work::WorkDirectory;
 use policy::limits::{Amount, Used};
-use policy::{Call, Candidate, Compiler, Inputs, Policy, PolicyError};
+use policy::{Call, Candidate, Compiler, Policy, PolicyError, SampleInputs};
 
 use crate::rehearsal::{Scene, perform, source_info};
 
@@ -90,8 +90,8 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     async fn run(&mut self) -> Result<(), Failure> {
-        let inputs = Inputs::ordinary();
-        let Inputs { job, info, encoders, report, failure } = &inputs;
+        let inputs = SampleInputs::typical();
+        let SampleInputs { job, info, encoders, report, failure } = &inputs;
         let asset = Asset::RungPlaylist("720p".to_owned());
         self.measure("instantiate", async |call| call.instantiate_only().await).await?;
         self.measure("settings.validate", async |call| call.validate_settings().await.map(drop)).await?;
@@ -106,7 +106,7 @@ impl<'a> Bench<'a> {
     }
 
     /// A whole job, rehearsed: the real calls of the host, with nothing behind them.
-    async fn measure_workflow(&mut self, inputs: &Inputs) -> Result<(), Failure> {
+    async fn measure_workflow(&mut self, inputs: &SampleInputs) -> Result<(), Failure> {
         let source = source_info(&inputs.info).map_err(|error| Failure::new(&codes::host::BUG, error.to_string()))?;
         let scene = Scene::of(inputs.job.clone(), Some(source));
         let mut times = Vec::new();

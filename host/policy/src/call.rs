@@ -73,7 +73,7 @@ impl<'a> Call<'a> {
         let world = self.instantiate("settings.validate").await?;
         let settings = self.policy.settings();
         let validate = world.codex_transcode_settings().call_validate(&mut self.store, settings);
-        let answer = self.clock.hold(validate).await;
+        let answer = self.clock.run(validate).await;
         Ok(self.finish("settings.validate", answer)?.err().unwrap_or_default())
     }
 
@@ -86,7 +86,7 @@ impl<'a> Call<'a> {
         let world = self.instantiate("ladder.select").await?;
         let settings = self.policy.settings();
         let select = world.codex_transcode_ladder().call_select(&mut self.store, info, encoders, settings);
-        let answer = self.clock.hold(select).await;
+        let answer = self.clock.run(select).await;
         self.finish("ladder.select", answer)
     }
 
@@ -95,7 +95,7 @@ impl<'a> Call<'a> {
         let world = self.instantiate("layout.key-for").await?;
         let settings = self.policy.settings();
         let key_for = world.codex_transcode_layout().call_key_for(&mut self.store, job, asset, settings);
-        let answer = self.clock.hold(key_for).await;
+        let answer = self.clock.run(key_for).await;
         self.finish("layout.key-for", answer)
     }
 
@@ -109,7 +109,7 @@ impl<'a> Call<'a> {
         let world = self.instantiate("payload.completed").await?;
         let settings = self.policy.settings();
         let message = world.codex_transcode_payload().call_completed(&mut self.store, job, info, report, settings);
-        let answer = self.clock.hold(message).await;
+        let answer = self.clock.run(message).await;
         let answer = self.check_size(Limit::Message, answer, |message| message.body.len());
         self.finish("payload.completed", answer)
     }
@@ -124,7 +124,7 @@ impl<'a> Call<'a> {
         let world = self.instantiate("payload.progress").await?;
         let settings = self.policy.settings();
         let message = world.codex_transcode_payload().call_progress(&mut self.store, job, step, percent, settings);
-        let answer = self.clock.hold(message).await;
+        let answer = self.clock.run(message).await;
         let answer = self.check_size(Limit::Message, answer, |message| message.as_ref().map_or(0, |it| it.body.len()));
         self.finish("payload.progress", answer)
     }
@@ -134,7 +134,7 @@ impl<'a> Call<'a> {
         let world = self.instantiate("payload.failed").await?;
         let settings = self.policy.settings();
         let message = world.codex_transcode_payload().call_failed(&mut self.store, job, failure, settings);
-        let answer = self.clock.hold(message).await;
+        let answer = self.clock.run(message).await;
         let answer = self.check_size(Limit::Message, answer, |message| message.body.len());
         self.finish("payload.failed", answer)
     }
@@ -142,7 +142,7 @@ impl<'a> Call<'a> {
     /// Runs the workflow. Returns its outcome and what it used. The time that the host works on the media doesn't count.
     pub async fn run(mut self, job: &Job) -> Result<(Result<Outcome, WitFailure>, Used), PolicyError> {
         let world = self.instantiate("workflow.run").await?;
-        let answer = self.clock.hold(world.codex_transcode_workflow().call_run(&mut self.store, job)).await;
+        let answer = self.clock.run(world.codex_transcode_workflow().call_run(&mut self.store, job)).await;
         let output = |answer: &Result<Outcome, WitFailure>| answer.as_ref().map_or(0, |outcome| outcome.output.len());
         let answer = self.check_size(Limit::Output, answer, output);
         let answer = self.finish("workflow.run", answer)?;
@@ -151,7 +151,7 @@ impl<'a> Call<'a> {
 
     async fn instantiate(&mut self, function: &'static str) -> Result<World, PolicyError> {
         self.store.data_mut().meter.resume();
-        let world = self.clock.hold(self.policy.pre().instantiate_async(&mut self.store)).await;
+        let world = self.clock.run(self.policy.pre().instantiate_async(&mut self.store)).await;
         match world {
             Ok(world) => Ok(world),
             Err(error) => self.finish(function, Err(error)),
@@ -167,7 +167,7 @@ impl<'a> Call<'a> {
     ) -> wasmtime::Result<T> {
         let answer = answer?;
         let meter = &mut self.store.data_mut().meter;
-        meter.hand_over(size(&answer))?;
+        meter.pass_bytes(size(&answer))?;
         meter.peak(limit, size(&answer))?;
         Ok(answer)
     }

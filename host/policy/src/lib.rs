@@ -41,7 +41,7 @@ pub use call::Call;
 pub use compile::Compiler;
 pub use error::PolicyError;
 pub use host::{CallRecorder, HostCalls, HostContext};
-pub use inputs::Inputs;
+pub use inputs::SampleInputs;
 pub use interfaces::fingerprint;
 pub use last_good::LastGood;
 pub use limits::{Limits, Used};

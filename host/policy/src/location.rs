@@ -36,7 +36,7 @@ impl PolicyLocation {
     /// and any other the folder, prefix or URL of a `policy.json`.
     pub fn parse(text: &str) -> Result<Self, InvalidLocation> {
         if text.is_empty() || text.contains('\0') {
-            return Err(InvalidLocation("names nothing".to_owned()));
+            return Err(InvalidLocation("is empty or contains a NUL character".to_owned()));
         }
         if let Some((scheme, _)) = text.split_once("://") {
             return match scheme {
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn an_invalid_location_says_why() {
         for (text, words) in [
-            ("", "nothing"),
+            ("", "empty"),
             ("ftp://x/policy.json", "https"),
             ("https://me:secret@x.example/", "password"),
             ("https://x.example/#a", "#"),

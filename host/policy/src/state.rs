@@ -130,7 +130,7 @@ impl State {
 
     fn admit<A>(&mut self, call: &HostCall<A>) -> wasmtime::Result<()> {
         self.meter.host_call(call.name)?;
-        self.meter.hand_over(call.bytes)?;
+        self.meter.pass_bytes(call.bytes)?;
         if let Some((limit, amount)) = call.limit {
             self.meter.peak(limit, amount)?;
         }

@@ -13,7 +13,7 @@ use crate::manifest::{self, Manifest};
 /// Timeout of a request for a manifest, which is a page of text.
 const MANIFEST_TIME: Duration = Duration::from_secs(10);
 
-/// Timeout of a request for a module.
+/// Timeout of a request for a module. Enough for 8 MiB, the default limit, at 3 Mbit/s.
 const MODULE_TIME: Duration = Duration::from_secs(30);
 
 /// Prefix of a tag made from a modification time. An `ETag` can't start like this, because it is quoted.

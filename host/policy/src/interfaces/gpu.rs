@@ -1,4 +1,4 @@
-//! `gpu`: what the machine can do.
+//! `gpu`: the machine's GPUs and encoders.
 
 use contract::v0_1::gpu::{Device, Host};
 use contract::v0_1::types::VideoEncoder;

@@ -1,4 +1,4 @@
-//! `job`: how far it is, and what this environment set.
+//! `job`: progress, cancellation and settings.
 
 use contract::v0_1::job::Host;
 use fault::text::printable;
@@ -7,7 +7,7 @@ use serde_json::json;
 use super::plain;
 use crate::state::{HostCall, State};
 
-/// Longest name of a step, in characters.
+/// Most characters of a step's name.
 const MAX_STEP: usize = 64;
 
 impl Host for State {

@@ -1,4 +1,4 @@
-//! `media`: reading an original and making everything else from it.
+//! `media`: opening an original and transcoding it.
 
 use std::sync::Arc;
 
@@ -68,9 +68,9 @@ impl HostSource for State {
     }
 }
 
-/// A handle for a source is given out only once one is open.
+/// A bug of the host: source handles exist only while a source is open.
 #[derive(Debug, thiserror::Error)]
-#[error("a source is used before it is open")]
+#[error("a source was used before it was opened")]
 struct NoSource;
 
 impl HostTranscode for State {
@@ -107,7 +107,8 @@ impl HostTranscode for State {
         self.table.get(&transcode)?;
         self.call(plain("transcode.wait"), |context| {
             Box::pin(async move {
-                let again = PlanError::OutOfOrder { call: "transcode.wait", reason: "it has been waited for already" };
+                let again =
+                    PlanError::OutOfOrder { call: "transcode.wait", reason: "the transcode was already waited for" };
                 Ok(context.host.calls.wait().await.unwrap_or_else(|| Err(refused(again))))
             })
         })
@@ -135,7 +136,7 @@ impl HostTranscode for State {
 async fn start(context: CallContext<'_>, asked: &Plan) -> Result<(), Failure> {
     let CallContext { host, guest } = context;
     let Some((_, info)) = guest.opened.as_ref().filter(|_| !guest.transcoding) else {
-        let reason = "a transcode has been started already";
+        let reason = "a transcode was already started";
         return Err(refused(PlanError::OutOfOrder { call: "transcode.start", reason }));
     };
     let plan = convert::plan(asked).map_err(refused)?;

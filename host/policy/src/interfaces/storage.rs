@@ -1,4 +1,4 @@
-//! `storage`: small objects that the policy shapes itself.
+//! `storage`: small objects that the policy writes itself.
 
 use contract::v0_1::convert::{destination, refused};
 use contract::v0_1::storage::{Host, ObjectInfo};
@@ -13,7 +13,7 @@ use crate::state::{HostCall, State};
 impl Host for State {
     async fn head(&mut self, store: StoreName, key: Key) -> wasmtime::Result<Result<Option<ObjectInfo>, Failure>> {
         let to = destination(&store, &key);
-        self.call(by_name("storage.head", &store, &key), |context| {
+        self.call(store_call("storage.head", &store, &key), |context| {
             Box::pin(async move {
                 let checked = to.and_then(|to| context.host.may_read(&to).map(|()| to).map_err(refused));
                 Ok(match checked {
@@ -62,7 +62,7 @@ impl Host for State {
 
     async fn delete(&mut self, store: StoreName, key: Key) -> wasmtime::Result<Result<(), Failure>> {
         let to = destination(&store, &key);
-        self.call(by_name("storage.delete", &store, &key), |context| {
+        self.call(store_call("storage.delete", &store, &key), |context| {
             Box::pin(async move {
                 Ok(match to {
                     Ok(to) if !context.guest.put.contains(&to) => {
@@ -83,7 +83,7 @@ fn by_name<'a>(name: &'static str, store: &'a str, key: &'a str) -> HostCall<imp
     HostCall { name, bytes, limit: None, arguments: move || json!({ "store": store, "key": key }) }
 }
 
-/// Stands for content in a recording: its length and its sha256.
+/// Represents content in a recording: its length and its sha256.
 pub fn fingerprint(content: &[u8]) -> Value {
     json!({ "bytes": content.len(), "sha256": hex::encode(Sha256::digest(content)) })
 }

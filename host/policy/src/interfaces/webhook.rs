@@ -1,4 +1,4 @@
-//! `webhook`: messages for the platform.
+//! `webhook`: messages to the platform.
 
 use contract::json::to_value;
 use contract::v0_1::types::{Failure, Message};

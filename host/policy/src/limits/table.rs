@@ -1,19 +1,19 @@
-//! Every limit with its name, its default, and the most that a manifest may ask for.
+//! Every limit with its name, its default and its cap.
 
 use std::fmt::Write as _;
 
 use fault::{Code, codes};
 
-/// What is limited.
+/// A limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Limit {
-    /// Computing between two calls of the host.
+    /// CPU time between two host calls.
     Compute,
-    /// Computing in all.
+    /// CPU time of a call.
     ComputeTotal,
-    /// The clock, for a pure function.
+    /// Wall-clock time of a pure function.
     PureCall,
-    /// The clock, for the workflow without the work on media.
+    /// Wall-clock time of the workflow, without the work on media.
     Workflow,
     /// Bytes of all memories.
     Memory,
@@ -21,54 +21,49 @@ pub enum Limit {
     TableElements,
     /// Handles held at once.
     Handles,
-    /// Calls of the host.
+    /// Host calls.
     HostCalls,
-    /// Bytes handed to the host in one call or one answer.
+    /// Bytes passed to the host in one call or result.
     CallBytes,
-    /// Bytes handed to the host in all.
+    /// Bytes passed to the host in total.
     TotalBytes,
-    /// Lines in the host's log.
+    /// Logged lines.
     LogLines,
-    /// Bytes in the host's log.
+    /// Logged bytes.
     LogBytes,
     /// Bytes of the workflow's output.
     Output,
-    /// Bytes of a message for the platform.
+    /// Bytes of a message to the platform.
     Message,
     /// Bytes of an object that the policy writes itself.
     Object,
     /// Bytes of the component.
     Module,
-    /// The clock, for compiling it.
+    /// Wall-clock time of the compilation.
     Compile,
 }
 
-/// What a limit's number counts.
+/// The unit of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Unit {
-    /// Milliseconds.
     Ms,
-    /// Bytes.
     Bytes,
-    /// Things.
     Count,
 }
 
-/// One limit.
+/// A limit's name, default and cap.
 #[derive(Clone, Copy, Debug)]
 pub struct LimitSpec {
-    /// Which.
     pub limit: Limit,
     /// Its name in a manifest, with its unit.
     pub name: &'static str,
-    /// What the number counts.
     pub unit: Unit,
-    /// Where a manifest says nothing.
+    /// The value unless a manifest sets another.
     pub default: u64,
-    /// The most that a manifest may ask for.
+    /// The highest value that a manifest may set.
     pub cap: u64,
-    /// What it bounds, for the reference.
+    /// What it limits, for the reference.
     pub about: &'static str,
 }
 
@@ -80,7 +75,7 @@ pub const TABLE: [LimitSpec; 17] = [
         unit: Unit::Ms,
         default: 2_000,
         cap: 60_000,
-        about: "CPU time between two calls of the host; a decision takes microseconds",
+        about: "CPU time between two host calls; a pure function takes microseconds",
     },
     LimitSpec {
         limit: Limit::ComputeTotal,
@@ -88,25 +83,25 @@ pub const TABLE: [LimitSpec; 17] = [
         unit: Unit::Ms,
         default: 10_000,
         cap: 300_000,
-        about: "CPU time of a whole call, its instantiation included",
+        about: "CPU time of a whole call, including its instantiation",
     },
-    // Ten times what it may compute: where encoders have all the cores, a guest may get a tenth of one.
+    // Ten times the limit on CPU time: while encoders use all cores, a guest may get only a tenth of one.
     LimitSpec {
         limit: Limit::PureCall,
         name: "pure-call-ms",
         unit: Unit::Ms,
         default: 20_000,
         cap: 120_000,
-        about: "time on the clock for a pure function",
+        about: "wall-clock time of a pure function",
     },
-    // A message that nobody takes is tried for 100 s, and a store that is down for about as long.
+    // A message is retried for 100 s if the receiver is down, and a store's request for about as long.
     LimitSpec {
         limit: Limit::Workflow,
         name: "workflow-ms",
         unit: Unit::Ms,
         default: 600_000,
         cap: 3_600_000,
-        about: "time on the clock for `workflow.run`, without the time that the host works on the media",
+        about: "wall-clock time of `workflow.run`, without the host's work on the media",
     },
     // The default policy uses 1.1 MB; one made from Python or JavaScript some tens of MB.
     LimitSpec {
@@ -115,7 +110,7 @@ pub const TABLE: [LimitSpec; 17] = [
         unit: Unit::Bytes,
         default: 64 << 20,
         cap: 1 << 30,
-        about: "memory, all memories together",
+        about: "size of all memories together",
     },
     LimitSpec {
         limit: Limit::TableElements,
@@ -123,7 +118,7 @@ pub const TABLE: [LimitSpec; 17] = [
         unit: Unit::Count,
         default: 100_000,
         cap: 1_000_000,
-        about: "elements of tables, all tables together",
+        about: "elements of all tables together",
     },
     // A job needs two.
     LimitSpec {
@@ -132,7 +127,7 @@ pub const TABLE: [LimitSpec; 17] = [
         unit: Unit::Count,
         default: 32,
         cap: 1_000,
-        about: "handles held at once, the policy's own resources among them",
+        about: "handles held at once, including the policy's own resources",
     },
     LimitSpec {
         limit: Limit::HostCalls,
@@ -140,7 +135,7 @@ pub const TABLE: [LimitSpec; 17] = [
         unit: Unit::Count,
         default: 20_000,
         cap: 1_000_000,
-        about: "calls of the host, all of them together",
+        about: "all host calls together",
     },
     // The largest use is an object of 1 MiB.
     LimitSpec {
@@ -149,7 +144,7 @@ pub const TABLE: [LimitSpec; 17] = [
         unit: Unit::Bytes,
         default: 2 << 20,
         cap: 16 << 20,
-        about: "what is handed to the host in one call, or in one answer",
+        about: "what is passed to the host in one call or result",
     },
     LimitSpec {
         limit: Limit::TotalBytes,
@@ -157,7 +152,7 @@ pub const TABLE: [LimitSpec; 17] = [
         unit: Unit::Bytes,
         default: 64 << 20,
         cap: 1 << 30,
-        about: "what is handed to the host in all calls together",
+        about: "what is passed to the host in all calls together",
     },
     LimitSpec {
         limit: Limit::LogLines,
@@ -173,7 +168,7 @@ pub const TABLE: [LimitSpec; 17] = [
         unit: Unit::Bytes,
         default: 256 << 10,
         cap: 16 << 20,
-        about: "what is in those lines, after each was cut to its length",
+        about: "the text of those lines, after each was truncated",
     },
     LimitSpec {
         limit: Limit::Output,
@@ -183,14 +178,14 @@ pub const TABLE: [LimitSpec; 17] = [
         cap: 4 << 20,
         about: "the output of `workflow.run`",
     },
-    // More than 1 MiB no message and no object may have: the contract says so.
+    // The contract limits messages and objects to 1 MiB.
     LimitSpec {
         limit: Limit::Message,
         name: "message-bytes",
         unit: Unit::Bytes,
         default: 1 << 20,
         cap: 1 << 20,
-        about: "the body of a message, both to `webhook.deliver` and from `payload.failed`",
+        about: "the body of a message, passed to `webhook.deliver` or returned by a `payload` function",
     },
     LimitSpec {
         limit: Limit::Object,
@@ -200,7 +195,7 @@ pub const TABLE: [LimitSpec; 17] = [
         cap: 1 << 20,
         about: "the content of one `storage.put`",
     },
-    // Our own policies are under 150 KB; one made from Python has 20 to 40 MB.
+    // The policies of this repository are under 150 KB; one made from Python has 20 to 40 MB.
     LimitSpec {
         limit: Limit::Module,
         name: "module-bytes",
@@ -216,12 +211,11 @@ pub const TABLE: [LimitSpec; 17] = [
         unit: Unit::Ms,
         default: 30_000,
         cap: 300_000,
-        about: "time on the clock for compiling it",
+        about: "wall-clock time of the compilation",
     },
 ];
 
 impl Limit {
-    /// All that is known of it.
     pub fn spec(self) -> &'static LimitSpec {
         static ALL: [LimitSpec; TABLE.len()] = TABLE;
         let [first, ..] = &ALL;
@@ -233,7 +227,7 @@ impl Limit {
         self.spec().name
     }
 
-    /// The error of a policy that met it. Stable, one for each limit.
+    /// The error code for exceeding it; each limit has its own.
     pub fn code(self) -> &'static Code {
         match self {
             Self::Compute => &codes::policy::LIMIT_COMPUTE,
@@ -257,8 +251,8 @@ impl Limit {
     }
 }
 
-/// Bytes as people say them, beside the number that a manifest takes.
-fn shown(value: u64, unit: Unit) -> String {
+/// The number, and for bytes also a readable size.
+fn format_value(value: u64, unit: Unit) -> String {
     match unit {
         Unit::Bytes if value.is_multiple_of(1 << 20) => format!("{value} ({} MiB)", value >> 20),
         Unit::Bytes if value.is_multiple_of(1 << 10) => format!("{value} ({} KiB)", value >> 10),
@@ -268,9 +262,9 @@ fn shown(value: u64, unit: Unit) -> String {
 
 /// The tables of docs/limits.md.
 pub fn reference_markdown() -> String {
-    let mut text = String::from("| name | what it bounds | default | at most | code |\n|---|---|---|---|---|\n");
+    let mut text = String::from("| name | what it limits | default | at most | code |\n|---|---|---|---|---|\n");
     for spec in &TABLE {
-        let (default, cap) = (shown(spec.default, spec.unit), shown(spec.cap, spec.unit));
+        let (default, cap) = (format_value(spec.default, spec.unit), format_value(spec.cap, spec.unit));
         let code = spec.limit.code();
         let _ = writeln!(text, "| `{}` | {} | {default} | {cap} | `{code}` |", spec.name, spec.about);
     }
