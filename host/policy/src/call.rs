@@ -188,7 +188,7 @@ impl<'a> Call<'a> {
             return Err(PolicyError::Limit { policy, function, limit });
         }
         let state = self.store.data();
-        if let Some(reason) = wasi::exit(&error) {
+        if let Some(reason) = wasi::exit_message(&error) {
             return Err(PolicyError::Trap { policy, function, reason });
         }
         if let Some(trap) = error.downcast_ref::<Trap>() {

@@ -26,7 +26,7 @@ impl Host for State {
         let opened =
             self.call(call, |context| Box::pin(async move { Ok(open(context, &asked.0, &asked.1).await) })).await?;
         Ok(match opened {
-            Ok(()) => Ok(self.hold(Source)?),
+            Ok(()) => Ok(self.new_handle(Source)?),
             Err(failure) => Err(failure),
         })
     }
@@ -90,7 +90,7 @@ impl HostTranscode for State {
         };
         let started = self.call(call, |context| Box::pin(async move { Ok(start(context, &asked).await) })).await?;
         Ok(match started {
-            Ok(()) => Ok(self.hold(Transcode)?),
+            Ok(()) => Ok(self.new_handle(Transcode)?),
             Err(failure) => Err(failure),
         })
     }
