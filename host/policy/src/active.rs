@@ -100,7 +100,8 @@ impl SelectedPolicy {
     }
 }
 
-/// The active policies. Clones share them. A job selects its policy when it starts and keeps it, whatever changes later.
+/// The active policies. Clones share them. A job selects its policy when it starts and keeps it, whatever changes
+/// later.
 #[derive(Clone, Debug)]
 pub struct ActivePolicies(Arc<RwLock<ActiveSet>>);
 
@@ -130,8 +131,8 @@ impl ActivePolicies {
     }
 }
 
-/// A job's place among the percents: the first eight bytes of its id's sha256 as a big-endian number, modulo 100. It is the
-/// same at every retry, and jobs that ran under the policy on trial still do when its percentage grows.
+/// A job's place among the percents: the first eight bytes of its id's sha256 as a big-endian number, modulo 100. It is
+/// the same at every retry, and jobs that ran under the policy on trial still do when its percentage grows.
 pub fn share(job: &str) -> u64 {
     let digest = Sha256::digest(job);
     let first = digest.iter().take(8).fold(0u64, |number, &byte| number << 8 | u64::from(byte));

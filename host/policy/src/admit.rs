@@ -1,4 +1,5 @@
-//! Admission of a policy: its module is fetched, checked against the manifest's digest and signature, loaded, and tested.
+//! Admission of a policy: its module is fetched, checked against the manifest's digest and signature, loaded, and
+//! tested.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -123,7 +124,8 @@ impl AdmitError {
         }
     }
 
-    /// Whether a wall-clock limit was exceeded. On a machine whose encoders use every core that can happen to a good policy.
+    /// Whether a wall-clock limit was exceeded. On a machine whose encoders use every core that can happen to a good
+    /// policy.
     pub fn is_timeout(&self) -> bool {
         let is_wall_clock = |limit: &LimitHit| matches!(limit, LimitHit::Of { limit: Limit::PureCall, .. });
         match self {

@@ -139,7 +139,8 @@ impl<'a> Call<'a> {
         self.finish("payload.failed", answer)
     }
 
-    /// Runs the workflow. Returns its outcome and what it used. The time that the host works on the media doesn't count.
+    /// Runs the workflow. Returns its outcome and what it used. The time that the host works on the media doesn't
+    /// count.
     pub async fn run(mut self, job: &Job) -> Result<(Result<Outcome, WitFailure>, Used), PolicyError> {
         let world = self.instantiate("workflow.run").await?;
         let answer = self.clock.run(world.codex_transcode_workflow().call_run(&mut self.store, job)).await;
@@ -172,7 +173,8 @@ impl<'a> Call<'a> {
         Ok(answer)
     }
 
-    /// Ends a call: stores its usage and converts wasmtime's error, limits first, then traps with the guest's panic message.
+    /// Ends a call: stores its usage and converts wasmtime's error, limits first, then traps with the guest's panic
+    /// message.
     fn finish<T>(&mut self, function: &'static str, answer: wasmtime::Result<T>) -> Result<T, PolicyError> {
         let meter = &mut self.store.data_mut().meter;
         meter.pause();
@@ -219,7 +221,8 @@ impl<'a> Call<'a> {
         if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
             return Some(self.store.data().meter.hit(Limit::Handles));
         }
-        // A guest's own resources use handles without calling the host. If no further handle can be made, they used them all.
+        // A guest's own resources use handles without calling the host. If no further handle can be made, they used
+        // them all.
         let one_more = Resource::<Source>::new_own(0).try_into_resource_any(&mut self.store);
         one_more.is_err().then(|| self.store.data().meter.hit(Limit::Handles))
     }

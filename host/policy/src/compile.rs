@@ -1,8 +1,8 @@
 //! Compiles components and caches the machine code on disk, so that the next start need not compile again.
 //!
-//! A cache file is named by the component's digest and by the engine's compatibility hash, and is checked against its own
-//! digest before use. A file that fails a check is compiled again. Anyone who can write to the folder can run code as this
-//! program, so only this user may have write access, and cache files are never copied between machines.
+//! A cache file is named by the component's digest and by the engine's compatibility hash, and is checked against its
+//! own digest before use. A file that fails a check is compiled again. Anyone who can write to the folder can run code
+//! as this program, so only this user may have write access, and cache files are never copied between machines.
 
 use std::hash::{Hash as _, Hasher as _};
 use std::io::Write as _;
@@ -159,8 +159,8 @@ fn load_cached(engine: &Engine, file: &Path) -> Option<Component> {
     }
     // Eviction removes the least recently used first.
     let _ = std::fs::File::options().append(true).open(file).and_then(|file| file.set_modified(SystemTime::now()));
-    // SAFETY: this program wrote the code: no other user can write to the folder, the name holds the component's digest,
-    // and the content matches its own digest. wasmtime checks the engine's version and settings.
+    // SAFETY: this program wrote the code: no other user can write to the folder, the name holds the component's
+    // digest, and the content matches its own digest. wasmtime checks the engine's version and settings.
     #[allow(unsafe_code, reason = "machine code can't be validated")]
     let component = unsafe { Component::deserialize(engine, code) };
     component.inspect_err(|error| tracing::info!(%error, "a cached policy was made for another engine")).ok()
@@ -301,8 +301,8 @@ mod tests {
         assert!(written.exists() && !folder.path().join("young.cwasm").exists());
     }
 
-    /// Two workers on one disk: each has its own engine, both compile the same policies, and a third thread keeps damaging
-    /// and removing their cache files.
+    /// Two workers on one disk: each has its own engine, both compile the same policies, and a third thread keeps
+    /// damaging and removing their cache files.
     #[test]
     fn two_workers_can_share_a_folder_while_its_files_are_damaged() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,9 +1,9 @@
 //! Compilations that continue after their caller stopped waiting.
 //!
-//! A compilation can't be cancelled, so each one has its own thread. Nothing joins that thread: a Tokio runtime would wait
-//! for its blocking threads at shutdown, and the process exits while compilations still run. Once its caller stops waiting,
-//! a compilation is detached: it continues at the lowest priority, and its result is discarded, so that the same component
-//! gets the same answer next time. The number of detached compilations is limited.
+//! A compilation can't be cancelled, so each one has its own thread. Nothing joins that thread: a Tokio runtime would
+//! wait for its blocking threads at shutdown, and the process exits while compilations still run. Once its caller stops
+//! waiting, a compilation is detached: it continues at the lowest priority, and its result is discarded, so that the
+//! same component gets the same answer next time. The number of detached compilations is limited.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -5,8 +5,8 @@ use fault::{Blame, Code, Fault, codes};
 
 use super::limits::LimitHit;
 
-/// A wasmtime error for people: its first line, without control characters. It can contain names that the policy's author
-/// chose.
+/// A wasmtime error for people: its first line, without control characters. It can contain names that the policy's
+/// author chose.
 pub(super) fn describe_engine_error(error: &(impl std::fmt::Display + ?Sized)) -> String {
     const LONGEST: usize = 500;
     printable(format!("{error:#}").lines().next().unwrap_or_default(), LONGEST)

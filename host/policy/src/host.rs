@@ -13,8 +13,9 @@ use media::plan::Plan;
 use serde_json::Value;
 use storage::{Destination, OutOfScope, Scope};
 
-/// The host functions of the contract. Arguments are already checked: keys are well-formed and in scope, plans are within
-/// their bounds, calls are in order. Calls are also metered before and recorded after, in one place for all of them.
+/// The host functions of the contract. Arguments are already checked: keys are well-formed and in scope, plans are
+/// within their bounds, calls are in order. Calls are also metered before and recorded after, in one place for all of
+/// them.
 #[async_trait]
 pub trait HostCalls: Send {
     /// The graphics processors.

@@ -1,5 +1,5 @@
-//! The last accepted policy, kept on this worker's disk. A worker starts with it when its policy location can't be reached
-//! or has a policy that is not accepted.
+//! The last accepted policy, kept on this worker's disk. A worker starts with it when its policy location can't be
+//! reached or has a policy that is not accepted.
 //!
 //! It is a folder with a manifest and a module, and it is admitted with the same checks as any other policy.
 
@@ -37,7 +37,7 @@ impl LastGood {
     }
 
     /// Saves this policy. A failure is only logged: the worker doesn't need the copy now.
-    pub async fn keep(&self, manifest: &Manifest, admitted: &Admitted) {
+    pub async fn save(&self, manifest: &Manifest, admitted: &Admitted) {
         if let Err(error) = self.write(manifest, admitted).await {
             let failure = Failure::from(error);
             tracing::warn!(code = failure.code, "could not save the policy as the last good one: {}", failure.message);
@@ -93,7 +93,7 @@ mod tests {
         let current = Manifest {
             name: "p".to_owned(),
             version: String::new(),
-            module: "named.wasm".to_owned(),
+            module: "current.wasm".to_owned(),
             sha256: "ab".repeat(32),
             signature: None,
             settings: Map::new(),
@@ -102,7 +102,7 @@ mod tests {
         };
         let manifest = folder.path().join(manifest::FILE);
         std::fs::write(&manifest, current.to_json()).unwrap();
-        for name in ["named.wasm", "old.wasm", ".unfinished-old"] {
+        for name in ["current.wasm", "old.wasm", ".unfinished-old"] {
             write(name, MIN_AGE * 2);
         }
         for name in ["young.wasm", ".unfinished-young"] {
@@ -114,6 +114,6 @@ mod tests {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         left.sort();
-        assert_eq!(left, [".unfinished-young", "named.wasm", "policy.json", "young.wasm"]);
+        assert_eq!(left, [".unfinished-young", "current.wasm", "policy.json", "young.wasm"]);
     }
 }

@@ -32,8 +32,8 @@ pub enum PolicyLocation {
 pub struct InvalidLocation(String);
 
 impl PolicyLocation {
-    /// Parses a text, without any I/O. A text that ends with `.wasm` is a component, one that ends with `.json` a manifest,
-    /// and any other the folder, prefix or URL of a `policy.json`.
+    /// Parses a text, without any I/O. A text that ends with `.wasm` is a component, one that ends with `.json` a
+    /// manifest, and any other the folder, prefix or URL of a `policy.json`.
     pub fn parse(text: &str) -> Result<Self, InvalidLocation> {
         if text.is_empty() || text.contains('\0') {
             return Err(InvalidLocation("is empty or contains a NUL character".to_owned()));

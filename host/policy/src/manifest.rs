@@ -1,6 +1,7 @@
 //! `policy.json`: an environment's current policy, its canary and its previous policy.
 //!
-//! They are in one document, so that every reader sees a consistent state, and one conditional request detects any change.
+//! They are in one document, so that every reader sees a consistent state, and one conditional request detects any
+//! change.
 
 use fault::text::printable;
 use fault::{Code, Fault, codes};
@@ -103,9 +104,9 @@ impl Manifest {
             let length = value.chars().count();
             // Stores keep both as headers of every object.
             if !(least..=MAX_NAME).contains(&length) || !value.chars().all(|c| c == ' ' || c.is_ascii_graphic()) {
-                let shown = printable(value, MAX_NAME);
+                let escaped = printable(value, MAX_NAME);
                 return Err(format!(
-                    "`{field}` is `{shown}`; it must be {least} to {MAX_NAME} printable ASCII characters"
+                    "`{field}` is `{escaped}`; it must be {least} to {MAX_NAME} printable ASCII characters"
                 ));
             }
         }
@@ -178,8 +179,8 @@ impl Deployment {
         Self { current: manifest, canary: None, previous }
     }
 
-    /// The environment with its last change undone: a canary is removed; without one, the current and the previous policy
-    /// are swapped. `None` if there is nothing to undo.
+    /// The environment with its last change undone: a canary is removed; without one, the current and the previous
+    /// policy are swapped. `None` if there is nothing to undo.
     #[must_use]
     pub fn rolled_back(self) -> Option<Self> {
         if self.canary.is_some() {
@@ -216,8 +217,8 @@ fn check_known(members: &Map<String, Value>, within: &str, known: &[&str]) -> Re
         None => Ok(()),
         Some(unknown) => {
             let dot = if within.is_empty() { "" } else { "." };
-            let shown = printable(unknown, MAX_NAME);
-            Err(ManifestError(format!("`{within}{dot}{shown}` is not a known field; known are {}", known.join(", "))))
+            let escaped = printable(unknown, MAX_NAME);
+            Err(ManifestError(format!("`{within}{dot}{escaped}` is not a known field; known are {}", known.join(", "))))
         }
     }
 }

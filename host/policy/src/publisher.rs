@@ -91,8 +91,8 @@ impl PolicyPublisher {
         }
     }
 
-    /// Uploads a module. Its name contains its digest, so it never replaces another module. Returns the manifest with that
-    /// name.
+    /// Uploads a module. Its name contains its digest, so it never replaces another module. Returns the manifest with
+    /// that name.
     pub async fn upload_module(&self, manifest: &Manifest, module: &[u8]) -> Result<Manifest, PublishError> {
         let name = format!("{}-{}.wasm", slug(&manifest.name), manifest.sha256);
         let key = self.beside(&name)?;

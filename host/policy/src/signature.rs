@@ -1,5 +1,5 @@
-//! Signatures of modules in the format of minisign: `minisign -V` verifies signatures made here, and this module verifies
-//! those of `minisign -S`.
+//! Signatures of modules in the format of minisign: `minisign -V` verifies signatures made here, and this module
+//! verifies those of `minisign -S`.
 
 use std::fmt;
 use std::io::Cursor;

@@ -1,8 +1,8 @@
 //! The smoke test of a policy before it is admitted. Its pure functions are called with made-up media and must return
 //! usable results within their limits.
 //!
-//! The test does not judge decisions, such as the ladder, the names, or the refusal of a source. It fails only for results
-//! that no job could use.
+//! The test does not judge decisions, such as the ladder, the names, or the refusal of a source. It fails only for
+//! results that no job could use.
 
 use std::time::Duration;
 
@@ -94,17 +94,17 @@ impl SmokeTest<'_> {
             return problem(format!("{} renditions; at most {MAX_RUNGS} are allowed", renditions.len()));
         }
         for (index, rendition) in renditions.iter().enumerate() {
-            let shown = printable(&rendition.name, 64);
+            let escaped = printable(&rendition.name, 64);
             if !is_rung_name(&rendition.name) {
                 return problem(format!(
-                    "a rendition is named `{shown}`; names must be 1 to 32 letters, digits, `_` and `-`"
+                    "a rendition is named `{escaped}`; names must be 1 to 32 letters, digits, `_` and `-`"
                 ));
             }
             if renditions.iter().take(index).any(|earlier| earlier.name == rendition.name) {
-                return problem(format!("two renditions are named `{shown}`"));
+                return problem(format!("two renditions are named `{escaped}`"));
             }
             if rendition.video.as_ref().is_some_and(|video| video.short_side == 0) {
-                return problem(format!("the rendition `{shown}` has no size"));
+                return problem(format!("the rendition `{escaped}` has no size"));
             }
         }
         Ok(())
@@ -149,13 +149,13 @@ impl SmokeTest<'_> {
 
     async fn key(&self, asset: &Asset) -> Result<Destination, AdmitError> {
         let destination = Call::pure(self.policy).key_for(&self.job, asset).await?;
-        let shown = printable(&destination.key, 80);
+        let escaped = printable(&destination.key, 80);
         let problem = match Key::parse(&destination.key) {
             Err(error) => error.to_string(),
             Ok(key) if !key.as_str().starts_with(&format!("{CREATOR}/")) => {
-                format!("the key `{shown}` does not start with the job's creator")
+                format!("the key `{escaped}` does not start with the job's creator")
             }
-            Ok(_) if destination.store.is_empty() => format!("the store for the key `{shown}` is empty"),
+            Ok(_) if destination.store.is_empty() => format!("the store for the key `{escaped}` is empty"),
             Ok(_) => return Ok(destination),
         };
         Err(self.problem("layout.key-for", &problem))

@@ -1,7 +1,7 @@
 //! The data of a guest's store: its meter, its handles and its host functions.
 //!
-//! The host functions are private to this file. Interfaces reach them only through [`State::call`], which meters each call
-//! before it and records it afterwards, so no interface can forget to.
+//! The host functions are private to this file. Interfaces reach them only through [`State::call`], which meters each
+//! call before it and records it afterwards, so no interface can forget to.
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
@@ -76,9 +76,9 @@ impl State {
     pub(crate) fn new(limits: Limits, host: Option<HostContext>) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.size(Limit::Handles));
-        let span = if host.is_some() { CallKind::Workflow } else { CallKind::PureCall };
+        let kind = if host.is_some() { CallKind::Workflow } else { CallKind::PureCall };
         Self {
-            meter: Meter::new(limits, span),
+            meter: Meter::new(limits, kind),
             panic_text: None,
             table,
             wasi: None,
@@ -160,7 +160,8 @@ impl State {
         Ok(handle)
     }
 
-    /// Called when the guest drops its transcode. Not a function of the contract, so it is neither metered nor recorded.
+    /// Called when the guest drops its transcode. Not a function of the contract, so it is neither metered nor
+    /// recorded.
     pub(crate) fn drop_transcode(&mut self) {
         if let Some(host) = &mut self.host {
             host.calls.drop_transcode();

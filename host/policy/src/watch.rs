@@ -20,15 +20,15 @@ use super::limits::Limits;
 use super::load::Policy;
 use super::manifest::{Deployment, Manifest};
 
-/// How long a folder must be quiet before its files are read. Far below the second that a change may take, and far above
-/// the time between two writes of a program to one file.
+/// How long a folder must be quiet before its files are read. Far below the second that a change may take, and far
+/// above the time between two writes of a program to one file.
 const QUIET: Duration = Duration::from_millis(50);
 
 /// The longest wait for quiet in a folder that is written to continuously.
 const MAX_QUIET_WAIT: Duration = Duration::from_millis(500);
 
-/// How often a policy that exceeds a wall-clock limit is tried. A busy machine may need several attempts, but a policy that
-/// takes minutes to compile must not be compiled at every poll.
+/// How often a policy that exceeds a wall-clock limit is tried. A busy machine may need several attempts, but a policy
+/// that takes minutes to compile must not be compiled at every poll.
 const MAX_ATTEMPTS: u32 = 5;
 
 /// A change of the active policies or of the refusals.
@@ -71,8 +71,8 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// Admits the location's policies. If the current one is not accepted, the previous one is used, else the last good one
-    /// on this disk. Fails without any of these.
+    /// Admits the location's policies. If the current one is not accepted, the previous one is used, else the last good
+    /// one on this disk. Fails without any of these.
     pub async fn open(
         source: Arc<dyn PolicySource>,
         gate: PolicyGate,
@@ -94,7 +94,7 @@ impl Watcher {
         let (current, refused) = match gate.admit(&*source, &deployment.current).await {
             Ok(admitted) => {
                 if let Some(last_good) = &last_good {
-                    last_good.keep(&deployment.current, &admitted).await;
+                    last_good.save(&deployment.current, &admitted).await;
                 }
                 (ActivePolicy { manifest: deployment.current.clone(), policy: admitted.policy }, None)
             }
@@ -158,8 +158,8 @@ impl Watcher {
         self.active.clone()
     }
 
-    /// Watches until the future is dropped, and calls `on_change` for every change. Polls at this interval. Local files are
-    /// also watched for writes, which not every file system reports.
+    /// Watches until the future is dropped, and calls `on_change` for every change. Polls at this interval. Local files
+    /// are also watched for writes, which not every file system reports.
     pub async fn run(mut self, interval: Duration, on_change: impl Fn(&Change)) {
         // `sender` is kept so that the channel stays open without a file watcher.
         let (sender, mut written) = mpsc::channel(1);
@@ -209,7 +209,8 @@ impl Watcher {
         changed.then_some(Change { active: after, swapped, refused })
     }
 
-    /// Admits a deployment's policies, each independently of the other. One that is active already is not admitted again.
+    /// Admits a deployment's policies, each independently of the other. One that is active already is not admitted
+    /// again.
     async fn apply(&mut self, deployment: Deployment, tag: Option<Tag>, refused_before: Option<AdmitError>) {
         if self.applied.as_ref() == Some(&deployment) {
             self.known_tag = tag;
@@ -234,7 +235,7 @@ impl Watcher {
                     self.refused.clear();
                     self.publish();
                     if let Some(last_good) = &self.last_good {
-                        last_good.keep(&deployment.current, &admitted).await;
+                        last_good.save(&deployment.current, &admitted).await;
                     }
                 }
                 Err(error) => {
@@ -259,8 +260,8 @@ impl Watcher {
             },
         }
         self.refused = refused;
-        // Without a known tag the next poll fetches the deployment again, for example because a module was still missing. Any
-        // other result holds until the deployment changes.
+        // Without a known tag the next poll fetches the deployment again, for example because a module was still
+        // missing. Any other result holds until the deployment changes.
         if retry {
             (self.known_tag, self.applied, self.retried) = (None, None, Some((deployment, attempt)));
         } else {
@@ -342,8 +343,8 @@ fn log_refusal(refusal: &PolicyRefusal, current: &ActivePolicy) {
 fn watch_file(file: &Path, sender: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
     let folder = folder_of(file);
     let on_event = move |event: notify::Result<notify::Event>| {
-        // Reads are ignored: they change nothing, and most of them are this program's own. After an error, events may have
-        // been missed, so it counts as a write.
+        // Reads are ignored: they change nothing, and most of them are this program's own. After an error, events may
+        // have been missed, so it counts as a write.
         let only_read = event.is_ok_and(|event| match event.kind {
             EventKind::Access(AccessKind::Close(AccessMode::Write)) => false,
             kind => kind.is_access(),

@@ -19,8 +19,8 @@ const MODULE_TIME: Duration = Duration::from_secs(30);
 /// Prefix of a tag made from a modification time. An `ETag` can't start like this, because it is quoted.
 const BY_TIME: &str = "modified ";
 
-/// A manifest at a URL, with its module beside it. Redirects are not followed: policies come only from the server that the
-/// operator chose.
+/// A manifest at a URL, with its module beside it. Redirects are not followed: policies come only from the server that
+/// the operator chose.
 pub struct ManifestUrl {
     url: Url,
     client: Client,
@@ -33,8 +33,8 @@ impl ManifestUrl {
         Ok(Self { url, client: client().map_err(FetchError::Client)? })
     }
 
-    /// The URL of a file beside the manifest or below it, whatever its name looks like. The query is kept: it may contain the
-    /// token that gives access to both.
+    /// The URL of a file beside the manifest or below it, whatever its name looks like. The query is kept: it may
+    /// contain the token that gives access to both.
     fn beside(&self, module: &str) -> Url {
         let mut url = self.url.clone();
         if let Ok(mut segments) = url.path_segments_mut() {

@@ -25,19 +25,19 @@ impl Host for State {
     /// Pure functions may call it too, so that a panic hook can report.
     async fn write(&mut self, level: Level, message: String, fields: Attributes) -> wasmtime::Result<()> {
         let field_bytes: usize = fields.iter().map(|(name, value)| name.len() + value.len()).sum();
-        let shown = printable(&message, MAX_MESSAGE);
+        let escaped = printable(&message, MAX_MESSAGE);
         let call = HostCall {
             name: "log.write",
             bytes: message.len() + field_bytes,
             limit: None,
-            arguments: || json!({ "level": to_value(&level), "message": shown, "fields": fields }),
+            arguments: || json!({ "level": to_value(&level), "message": escaped, "fields": fields }),
         };
-        self.notify(call, |state| state.log(level, &message, &shown, &fields))
+        self.notify(call, |state| state.log(level, &message, &escaped, &fields))
     }
 }
 
 impl State {
-    fn log(&mut self, level: Level, message: &str, shown: &str, fields: &Attributes) -> wasmtime::Result<()> {
+    fn log(&mut self, level: Level, message: &str, escaped: &str, fields: &Attributes) -> wasmtime::Result<()> {
         let mut first_panic = false;
         if let (Level::Error, Some(text)) = (level, message.strip_prefix(PANIC)) {
             first_panic = self.panic_text.is_none();
@@ -54,14 +54,14 @@ impl State {
         let fields = fields.join(" ");
         // A panic is logged even if the guest has exceeded its log limits.
         if !first_panic {
-            self.meter.log_line(shown.len() + fields.len())?;
+            self.meter.log_line(escaped.len() + fields.len())?;
         }
         let job = self.job();
         match level {
-            Level::Debug => tracing::debug!(target: "policy", job, fields, "{shown}"),
-            Level::Info => tracing::info!(target: "policy", job, fields, "{shown}"),
-            Level::Warn => tracing::warn!(target: "policy", job, fields, "{shown}"),
-            Level::Error => tracing::error!(target: "policy", job, fields, "{shown}"),
+            Level::Debug => tracing::debug!(target: "policy", job, fields, "{escaped}"),
+            Level::Info => tracing::info!(target: "policy", job, fields, "{escaped}"),
+            Level::Warn => tracing::warn!(target: "policy", job, fields, "{escaped}"),
+            Level::Error => tracing::error!(target: "policy", job, fields, "{escaped}"),
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! The host's implementation of the interfaces in `wit/`, one file each. They only check and convert arguments, and call
-//! the host.
+//! The host's implementation of the interfaces in `wit/`, one file each. They only check and convert arguments, and
+//! call the host.
 
 mod gpu;
 mod job;

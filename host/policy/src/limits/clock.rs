@@ -13,8 +13,8 @@ const MIN_WAIT: Duration = Duration::from_millis(20);
 
 /// Measures one call. CPU time is read at every host call and at every poll of the guest's future.
 ///
-/// The guest's limit is on CPU time, so time during which ffmpeg has the cores doesn't count. CPU time is per thread, and a
-/// guest may continue on another thread after it yields, so the measurement restarts at every poll.
+/// The guest's limit is on CPU time, so time during which ffmpeg has the cores doesn't count. CPU time is per thread,
+/// and a guest may continue on another thread after it yields, so the measurement restarts at every poll.
 #[derive(Clone, Debug)]
 pub struct CallClock {
     shared: Arc<Shared>,
@@ -85,8 +85,8 @@ impl CallClock {
         Err(LimitHit::Of { limit: *limit, allowed: u64::try_from(allowed.as_millis()).unwrap_or(u64::MAX) })
     }
 
-    /// Runs a guest's future, measures it, and stops it when it takes too long, even while it waits for a host function,
-    /// which ticks can't interrupt.
+    /// Runs a guest's future, measures it, and stops it when it takes too long, even while it waits for a host
+    /// function, which ticks can't interrupt.
     pub async fn run<T>(&self, guest: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
         let measured = Measured { clock: self, guest: Box::pin(guest) };
         tokio::select! {

@@ -6,7 +6,8 @@ use fault::{Code, codes};
 
 use super::table::{Limit, Unit};
 
-/// A limit that a guest exceeded. It passes through wasmtime as an error of this type, which distinguishes it from a trap.
+/// A limit that a guest exceeded. It passes through wasmtime as an error of this type, which distinguishes it from a
+/// trap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LimitHit {
     /// A limit that a manifest can set.

@@ -9,8 +9,8 @@ pub struct Import {
     pub default: u64,
     /// The highest limit that a manifest may set.
     pub cap: u64,
-    /// Whether the host works on the media during the call. Such work depends on the media's length and has its own limits,
-    /// so it doesn't count as the guest's time.
+    /// Whether the host works on the media during the call. Such work depends on the media's length and has its own
+    /// limits, so it doesn't count as the guest's time.
     pub on_media: bool,
 }
 

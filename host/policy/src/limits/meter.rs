@@ -98,8 +98,8 @@ impl Meter {
         Ok(())
     }
 
-    /// Called at the start of a WASI function, with the lines logged through WASI since the last call. It can't return an
-    /// error, so the next tick does. WASI functions never wait, so their time counts as computing.
+    /// Called at the start of a WASI function, with the lines logged through WASI since the last call. It can't return
+    /// an error, so the next tick does. WASI functions never wait, so their time counts as computing.
     pub fn wasi_call(&mut self, lines: usize, bytes: usize) {
         let counted = self.add(Limit::HostCalls, 1);
         let counted = counted.and(self.add(Limit::LogLines, lines)).and(self.add(Limit::LogBytes, bytes));
@@ -135,7 +135,8 @@ impl Meter {
         self.clock.check_time()
     }
 
-    /// Counts bytes that the guest passed to the host. wasmtime enforces the limit of a single call before it copies them.
+    /// Counts bytes that the guest passed to the host. wasmtime enforces the limit of a single call before it copies
+    /// them.
     pub fn pass_bytes(&mut self, bytes: usize) -> Result<(), LimitHit> {
         self.peak(Limit::CallBytes, bytes.min(self.limits.size(Limit::CallBytes)))?;
         self.add(Limit::TotalBytes, bytes)

@@ -18,8 +18,8 @@ pub use meter::{CallKind, Meter};
 pub use table::{Limit, LimitSpec, TABLE, Unit, reference_markdown};
 pub use used::{Amount, Used};
 
-/// The limits of a policy and its calls. The defaults are far above what a policy needs, so a policy that exceeds one is
-/// broken. A manifest can set other limits, up to the host's caps.
+/// The limits of a policy and its calls. The defaults are far above what a policy needs, so a policy that exceeds one
+/// is broken. A manifest can set other limits, up to the host's caps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     values: [u64; TABLE.len()],

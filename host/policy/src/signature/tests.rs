@@ -186,6 +186,6 @@ fn a_damaged_secret_key_signs_nothing() {
 fn a_secret_key_is_not_printed() {
     let made = generate(None).unwrap();
     let key = secret(made.secret_file.expose(), None).unwrap();
-    let shown = format!("{key:?} {made:?}");
-    assert!(shown.contains("SecretKey(***)") && !shown.contains(key_line(made.secret_file.expose())), "{shown}");
+    let output = format!("{key:?} {made:?}");
+    assert!(output.contains("SecretKey(***)") && !output.contains(key_line(made.secret_file.expose())), "{output}");
 }

@@ -1,7 +1,7 @@
 //! A restricted WASI, without which components made from Python or JavaScript don't start.
 //!
-//! There are no files, variables, arguments, input or sockets. Clocks are fixed and random numbers are the same in every
-//! call, so that results depend only on arguments. `wasi:http` is not linked.
+//! There are no files, variables, arguments, input or sockets. Clocks are fixed and random numbers are the same in
+//! every call, so that results depend only on arguments. `wasi:http` is not linked.
 
 mod clocks;
 mod output;

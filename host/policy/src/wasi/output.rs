@@ -15,8 +15,8 @@ const MAX_LINE: usize = 8 * 1024;
 /// Most bytes of one write.
 const MAX_WRITE: usize = 64 * 1024;
 
-/// Characters of the tail that goes into an error message. Python writes the reason in the last line, JavaScript runtimes in
-/// one of the last five.
+/// Characters of the tail that goes into an error message. Python writes the reason in the last line, JavaScript
+/// runtimes in one of the last five.
 const MAX_TAIL: usize = 500;
 
 /// The separator of lines in the tail.
