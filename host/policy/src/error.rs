@@ -8,8 +8,8 @@ use super::limits::LimitHit;
 /// A wasmtime error for people: its first line, without control characters. It can contain names that the policy's
 /// author chose.
 pub(super) fn describe_engine_error(error: &(impl std::fmt::Display + ?Sized)) -> String {
-    const LONGEST: usize = 500;
-    printable(format!("{error:#}").lines().next().unwrap_or_default(), LONGEST)
+    const MAX_LENGTH: usize = 500;
+    printable(format!("{error:#}").lines().next().unwrap_or_default(), MAX_LENGTH)
 }
 
 /// Why a policy was not accepted, or why a call of it failed. Every message names the policy.

@@ -78,7 +78,7 @@ impl Host for State {
     }
 }
 
-fn by_name<'a>(name: &'static str, store: &'a str, key: &'a str) -> HostCall<impl FnOnce() -> Value + use<'a>> {
+fn store_call<'a>(name: &'static str, store: &'a str, key: &'a str) -> HostCall<impl FnOnce() -> Value + use<'a>> {
     let bytes = store.len() + key.len();
     HostCall { name, bytes, limit: None, arguments: move || json!({ "store": store, "key": key }) }
 }
