@@ -1,4 +1,4 @@
-//! Builds the default policy as a component, to be embedded in the program.
+//! Builds the default policy as a component, which the crate embeds.
 
 use std::error::Error;
 use std::fs;

@@ -301,7 +301,7 @@ async fn what_a_job_used_is_told_beside_its_limits() {
     assert_eq!(policy.unwrap_err().code(), "policy.limit-compute");
     let policy = bench.load(guest::named("good"), Limits::default()).await.unwrap();
     let mut call = Call::pure(&policy);
-    let bill = call.bill();
+    let bill = call.usage();
     assert!(bill.get().is_none());
     call.validate_settings().await.unwrap();
     assert!(bill.get().unwrap().of("pure-call-ms").unwrap().share() < 1.0);
@@ -359,7 +359,7 @@ async fn what_is_no_policy_is_told_apart_before_anything_runs() {
 fn a_component_that_takes_minutes_to_compile_is_refused_soon_and_holds_up_nobody() {
     let slow = guest::of_text(&slow_to_compile(1000, 200));
     let mut bench = Bench::new();
-    bench.compiler = bench.compiler.with_patience(Duration::from_millis(100));
+    bench.compiler = bench.compiler.with_timeout(Duration::from_millis(100));
     let began = Instant::now();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let refused = runtime.block_on(bench.load(slow.clone(), Limits::default())).unwrap_err();
@@ -368,7 +368,7 @@ fn a_component_that_takes_minutes_to_compile_is_refused_soon_and_holds_up_nobody
     // A runtime waits for its own blocking threads when it ends.
     drop(runtime);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    bench.compiler = bench.compiler.with_patience(Duration::MAX);
+    bench.compiler = bench.compiler.with_timeout(Duration::MAX);
     runtime.block_on(bench.load(guest::named("good"), Limits::default())).unwrap();
     // The manifest's own limit, and then there are two that go on.
     let limits = Limits::default().with(Limit::Compile, 100);

@@ -129,7 +129,7 @@ fn what_is_written_becomes_log_lines_without_terminal_escape_sequences() {
 
 #[test]
 fn the_error_of_a_runtime_that_aborts_has_its_last_output() {
-    tried("exit").refused(4, "it ended itself with exit code 1");
+    tried("exit").refused(4, "it exited with code 1");
     let outcome = tried("complain-and-trap");
     outcome.refused(4, "ValueError: the ladder has no rungs");
     outcome.refused(4, "policy.trap");

@@ -7,7 +7,7 @@ use contract::v0_1::layout::Asset;
 use fault::{Failure, codes};
 use job::work::WorkDirectory;
 use policy::limits::{Amount, Used};
-use policy::{Call, Candidate, Compiler, Inputs, Policy, PolicyError};
+use policy::{Call, Candidate, Compiler, Policy, PolicyError, SampleInputs};
 
 use crate::rehearsal::{RehearsalSetup, rehearse, source_info};
 
@@ -83,8 +83,8 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     async fn run(&mut self) -> Result<(), Failure> {
-        let inputs = Inputs::ordinary();
-        let Inputs { job, info, encoders, report, failure } = &inputs;
+        let inputs = SampleInputs::typical();
+        let SampleInputs { job, info, encoders, report, failure } = &inputs;
         let asset = Asset::RungPlaylist("720p".to_owned());
         self.measure("instantiate", async |call| call.instantiate_only().await).await?;
         self.measure("settings.validate", async |call| call.validate_settings().await.map(drop)).await?;
@@ -99,7 +99,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Rehearses a whole job: real host calls, but without media work, stores and receivers.
-    async fn measure_workflow(&mut self, inputs: &Inputs) -> Result<(), Failure> {
+    async fn measure_workflow(&mut self, inputs: &SampleInputs) -> Result<(), Failure> {
         let source = source_info(&inputs.info).map_err(|error| Failure::new(&codes::host::BUG, error.to_string()))?;
         let setup = RehearsalSetup::of(inputs.job.clone(), Some(source));
         let mut times = Vec::new();
@@ -125,7 +125,7 @@ impl<'a> Bench<'a> {
         for _ in 0..self.times {
             let began = Instant::now();
             let mut call = Call::pure(self.policy);
-            let bill: Arc<OnceLock<Used>> = call.bill();
+            let bill: Arc<OnceLock<Used>> = call.usage();
             make_call(call).await?;
             times.push(began.elapsed());
             if let Some(used) = bill.get() {

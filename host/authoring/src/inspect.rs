@@ -93,7 +93,7 @@ fn signed(bytes: &[u8], text: &str, keys: &[PublicKey]) -> Result<Signed, Failur
 /// Reads the interfaces and producers of a component.
 async fn structure(compiler: &Compiler, candidate: &Candidate, found: &mut Inspection) -> Result<(), PolicyError> {
     let Candidate { name, bytes, .. } = candidate;
-    policy::recognise(name, bytes, candidate.limits.size(Limit::Module))?;
+    policy::check_component(name, bytes, candidate.limits.size(Limit::Module))?;
     let time = candidate.limits.time(Limit::Compile);
     let component = compiler.component(name, &found.sha256, bytes.clone(), time).await?;
     let (engine, types) = (compiler.engine(), component.component_type());

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use policy::{Chosen, Refusal, Role};
+use policy::{PolicyRefusal, Role, SelectedPolicy};
 use serde::Serialize;
 
 use crate::event::{Event, Observer};
@@ -48,7 +48,7 @@ pub struct JobReport {
     pub policy_role: Role,
     /// Policies of the environment that this worker had refused when the job ran.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub policy_refused: Vec<Refusal>,
+    pub policy_refused: Vec<PolicyRefusal>,
     /// Version of this program.
     pub host: &'static str,
     /// Version of ffmpeg.
@@ -73,7 +73,7 @@ pub struct JobReport {
 
 impl JobReport {
     /// An empty report of a job that runs under this policy.
-    pub fn for_policy(chosen: &Chosen) -> Self {
+    pub fn for_policy(chosen: &SelectedPolicy) -> Self {
         Self {
             policy: chosen.policy.name().to_owned(),
             policy_version: chosen.policy.version().to_owned(),

@@ -12,7 +12,7 @@ use media::encode::Toolbox;
 use media::error::MediaError;
 use media::plan::PlanError;
 use media::probe::Declared;
-use policy::{Call, CallRecorder, Chosen, HostContext, Policy, PolicyError};
+use policy::{Call, CallRecorder, HostContext, Policy, PolicyError, SelectedPolicy};
 use publish::journal::Journal;
 use publish::{CacheRules, Labels};
 use storage::{Body, Destination, Key, ORIGINALS, ObjectMeta, Records, Scope, Stores, Traffic};
@@ -143,7 +143,7 @@ impl Request {
 pub struct Job<'a> {
     pub environment: &'a JobEnvironment,
     /// The policy that decides.
-    pub chosen: &'a Chosen,
+    pub chosen: &'a SelectedPolicy,
     pub request: &'a Request,
     /// Delivers webhooks; none for a job without a webhook.
     pub webhooks: Option<Arc<JobWebhooks>>,

@@ -1,4 +1,5 @@
-//! Who may come in: a module is brought, proven to be the one that its manifest means, loaded, and tried.
+//! Admission of a policy: its module is fetched, checked against the manifest's digest and signature, loaded, and
+//! tested.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,36 +13,36 @@ use sha2::{Digest as _, Sha256};
 
 use super::compile::Compiler;
 use super::error::PolicyError;
-use super::fetch::{FetchError, Source};
+use super::fetch::{FetchError, PolicySource};
 use super::limits::{Limit, LimitHit, Limits};
 use super::load::{Candidate, Policy};
 use super::manifest::Manifest;
 use super::signature::{self, KeyId, PublicKey, SignatureError};
 use super::smoke;
 
-/// What an environment asks of a policy before it lets it in.
+/// What an environment requires of its policies, and the settings that it gives them.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
-    /// Whose signatures count.
+    /// The trusted keys.
     pub keys: Vec<PublicKey>,
-    /// Whether there must be one.
+    /// Whether a policy must be signed.
     pub require_signature: bool,
-    /// What this environment tells its policies, over what their manifests say.
+    /// The environment's settings, which override those of the manifest.
     pub settings: Map<String, Value>,
-    /// Those of them that were set without knowing the policy: one that has no such setting does without.
+    /// Settings that apply only to policies that know them. A policy that rejects them is loaded without them.
     pub optional: BTreeSet<String>,
 }
 
-/// What a signature says of a module.
+/// The state of a module's signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signed {
-    /// It is one of this program's own parts.
+    /// Built into the program, so it needs no signature.
     BuiltIn,
-    /// There is none.
+    /// Not signed.
     No,
-    /// There is one, and no key to check it with.
+    /// Signed, but no key is configured to check it.
     Unchecked,
-    /// By this key.
+    /// Signed by this trusted key.
     By(KeyId),
 }
 
@@ -56,85 +57,47 @@ impl fmt::Display for Signed {
     }
 }
 
-/// A policy that came in.
+/// An admitted policy.
 #[derive(Clone, Debug)]
 pub struct Admitted {
     /// The policy, ready to be called.
     pub policy: Policy,
-    /// Its module.
     pub module: Arc<[u8]>,
-    /// What vouches for it.
+    /// Its signature's state.
     pub signed: Signed,
 }
 
-/// Why a policy did not come in.
+/// Why a policy was not admitted.
 #[derive(Debug, thiserror::Error)]
 pub enum AdmitError {
-    /// Its module could not be brought.
     #[error(transparent)]
     Fetch(#[from] FetchError),
-    /// The module is another one.
-    #[error("the module {module} of the policy {policy} has the sha256 {found}, and its manifest says {expected}")]
-    Digest {
-        /// Which.
-        policy: String,
-        /// The module's name.
-        module: String,
-        /// What the manifest says.
-        expected: String,
-        /// What came.
-        found: String,
-    },
-    /// Nobody vouches for it.
+    #[error("the module {module} of the policy {policy} has the sha256 {found}, but its manifest says {expected}")]
+    Digest { policy: String, module: String, expected: String, found: String },
     #[error(
-        "the policy {policy} is not signed, and this environment takes only signed ones: sign it with a key of \
+        "the policy {policy} is not signed, and this environment accepts only signed policies: sign it with a key of \
 `policy.public_keys`, or set `policy.require_signature` to false"
     )]
-    Unsigned {
-        /// Which.
-        policy: String,
-    },
-    /// Nobody could vouch for anything.
+    Unsigned { policy: String },
     #[error(
-        "this environment takes only signed policies and has no key to check them with: set `policy.public_keys`, or \
+        "this environment accepts only signed policies and has no key to check them with: set `policy.public_keys`, or \
 `policy.require_signature` to false"
     )]
     NoKeys,
-    /// The signature is worth nothing here.
-    #[error("the policy {policy} is not taken")]
-    Signature {
-        /// Which.
-        policy: String,
-        /// Why.
-        source: SignatureError,
-    },
-    /// Limits that the host doesn't give.
+    #[error("the policy {policy} is not accepted")]
+    Signature { policy: String, source: SignatureError },
+    /// The manifest's limits are invalid.
     #[error("the limits of the policy {policy} can't be used: {problems}")]
-    Limits {
-        /// Which.
-        policy: String,
-        /// What is wrong, joined.
-        problems: String,
-    },
-    /// Loading it failed, or one of its functions did when it was tried.
+    Limits { policy: String, problems: String },
+    /// Loading it failed, or a call during its smoke test did.
     #[error(transparent)]
     Policy(#[from] PolicyError),
-    /// It was not through with the trial in time.
-    #[error("the policy {policy} was tried, and was not through after {} s", limit.as_secs())]
-    TrialTime {
-        /// Which.
-        policy: String,
-        /// How long it had.
-        limit: Duration,
-    },
-    /// It answers, and what it answers can't be used.
-    #[error("the policy {policy} was tried and failed: {problem}")]
-    Smoke {
-        /// Which.
-        policy: String,
-        /// Function and problem.
-        problem: String,
-    },
+    /// Its smoke test took too long.
+    #[error("the smoke test of the policy {policy} did not finish within {} s", limit.as_secs())]
+    SmokeTimeout { policy: String, limit: Duration },
+    /// A call of its smoke test returned an unusable result.
+    #[error("the policy {policy} failed its smoke test: {problem}")]
+    Smoke { policy: String, problem: String },
 }
 
 impl Fault for AdmitError {
@@ -147,71 +110,71 @@ impl Fault for AdmitError {
             Self::Signature { source, .. } => source.code(),
             Self::Limits { .. } => &codes::policy::LIMITS,
             Self::Policy(error) => error.code(),
-            Self::Smoke { .. } | Self::TrialTime { .. } => &codes::policy::SMOKE,
+            Self::Smoke { .. } | Self::SmokeTimeout { .. } => &codes::policy::SMOKE,
         }
     }
 }
 
 impl AdmitError {
-    /// Whether the same manifest may be admitted later: its module is not there yet, or this machine had no time for it.
-    pub fn may_pass(&self) -> bool {
+    /// Whether the same manifest may be admitted later: its module is missing so far, or this machine was too busy.
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Policy(PolicyError::NotCompiled { .. }) => true,
-            _ => self.code().retryable || self.is_of_time(),
+            _ => self.code().retryable || self.is_timeout(),
         }
     }
 
-    /// Whether it took too long on the clock. A machine whose encoders have every core may do that to a good policy.
-    pub fn is_of_time(&self) -> bool {
-        let by_the_clock = |limit: &LimitHit| matches!(limit, LimitHit::Of { limit: Limit::PureCall, .. });
+    /// Whether a wall-clock limit was exceeded. On a machine whose encoders use every core that can happen to a good
+    /// policy.
+    pub fn is_timeout(&self) -> bool {
+        let is_wall_clock = |limit: &LimitHit| matches!(limit, LimitHit::Of { limit: Limit::PureCall, .. });
         match self {
-            Self::TrialTime { .. } | Self::Policy(PolicyError::CompileTime { .. }) => true,
-            Self::Policy(PolicyError::Limit { limit, .. }) => by_the_clock(limit),
+            Self::SmokeTimeout { .. } | Self::Policy(PolicyError::CompileTime { .. }) => true,
+            Self::Policy(PolicyError::Limit { limit, .. }) => is_wall_clock(limit),
             _ => false,
         }
     }
 }
 
-/// The one way in for a policy: a worker takes it, and so does whoever wants to know what a worker would do.
+/// Admits policies. Workers and `policy status` use the same checks, so both come to the same result.
 #[derive(Clone, Debug)]
-pub struct Gate {
+pub struct PolicyGate {
     compiler: Compiler,
     rules: Rules,
 }
 
-impl Gate {
-    /// With the rules of an environment.
+impl PolicyGate {
     pub fn new(compiler: Compiler, rules: Rules) -> Self {
         Self { compiler, rules }
     }
 
-    /// Where compiled policies are kept; none where they are not.
+    /// The folder of the compiled-policy cache; `None` without a cache.
     pub fn cache(&self) -> Option<&Path> {
         self.compiler.cache()
     }
 
-    /// What is built in: it came with the program, so it is loaded and asked about its settings and nothing else.
+    /// Admits the built-in policy. It is part of the program, so only its settings are checked.
     pub async fn built_in(&self, manifest: &Manifest) -> Result<Admitted, AdmitError> {
         let candidate = Candidate { version: manifest.version.clone(), ..Candidate::built_in("") };
         let policy = self.load(manifest, candidate).await?;
         Ok(Admitted { policy, module: super::DEFAULT.into(), signed: Signed::BuiltIn })
     }
 
-    /// Brings the module of a manifest and takes it through every check, the cheap ones first.
-    pub async fn admit(&self, source: &dyn Source, manifest: &Manifest) -> Result<Admitted, AdmitError> {
+    /// Fetches the module of a manifest and runs every check, cheap ones first.
+    pub async fn admit(&self, source: &dyn PolicySource, manifest: &Manifest) -> Result<Admitted, AdmitError> {
         if source.built_in() {
             return self.built_in(manifest).await;
         }
-        let bytes = module(source, manifest).await?;
-        let signed = self.signed(manifest, &bytes)?;
+        let bytes = fetch_module(source, manifest).await?;
+        let signed = self.check_signature(manifest, &bytes)?;
         let module: Arc<[u8]> = bytes.as_slice().into();
         let policy = self.load(manifest, manifest.candidate(bytes)?).await?;
         smoke::run(&policy).await?;
         Ok(Admitted { policy, module, signed })
     }
 
-    /// A signature that is there has to be right, also where none is demanded: it was put there to mean something.
-    fn signed(&self, manifest: &Manifest, module: &[u8]) -> Result<Signed, AdmitError> {
+    /// Checks the signature. One that is present must be valid, even where none is required.
+    fn check_signature(&self, manifest: &Manifest, module: &[u8]) -> Result<Signed, AdmitError> {
         let Rules { keys, require_signature, .. } = &self.rules;
         match &manifest.signature {
             _ if *require_signature && keys.is_empty() => Err(AdmitError::NoKeys),
@@ -224,31 +187,35 @@ impl Gate {
         }
     }
 
-    /// Loads it with the manifest's own settings and the environment's over them, name by name. Where it objects to
-    /// nothing but what was set without knowing it, it is loaded without that.
+    /// Loads the policy with the manifest's settings, each overridden by the environment's. If it rejects only optional
+    /// settings, it is loaded without them.
     async fn load(&self, manifest: &Manifest, candidate: Candidate) -> Result<Policy, PolicyError> {
-        let Rules { settings: ours, optional, .. } = &self.rules;
+        let Rules { settings: overrides, optional, .. } = &self.rules;
         let mut settings = manifest.settings.clone();
-        settings.extend(ours.clone());
-        let with = |settings: &Map<String, Value>| {
+        settings.extend(overrides.clone());
+        let load_with = |settings: &Map<String, Value>| {
             let settings = Value::Object(settings.clone()).to_string();
             Policy::load(&self.compiler, Candidate { settings, ..candidate.clone() })
         };
-        match with(&settings).await {
+        match load_with(&settings).await {
             Err(PolicyError::Settings { fields, .. }) if fields.iter().all(|field| optional.contains(field)) => {
-                tracing::warn!(policy = candidate.name, without = fields.join(", "), "settings that it does not know");
+                tracing::warn!(
+                    policy = candidate.name,
+                    without = fields.join(", "),
+                    "policy loaded without optional settings that it rejects"
+                );
                 let mut settings = manifest.settings.clone();
-                settings.extend(ours.clone().into_iter().filter(|(name, _)| !fields.contains(name)));
-                with(&settings).await
+                settings.extend(overrides.clone().into_iter().filter(|(name, _)| !fields.contains(name)));
+                load_with(&settings).await
             }
             loaded => loaded,
         }
     }
 }
 
-/// Brings the module of a manifest, and has it proven that it is the one that is meant.
-pub(super) async fn module(source: &dyn Source, manifest: &Manifest) -> Result<Vec<u8>, AdmitError> {
-    let module = source.module(manifest).await?;
+/// Fetches the module of a manifest and checks its digest.
+pub(super) async fn fetch_module(source: &dyn PolicySource, manifest: &Manifest) -> Result<Vec<u8>, AdmitError> {
+    let module = source.fetch_module(manifest).await?;
     let found = hex::encode(Sha256::digest(&module));
     if found != manifest.sha256 {
         return Err(AdmitError::Digest {
@@ -262,7 +229,7 @@ pub(super) async fn module(source: &dyn Source, manifest: &Manifest) -> Result<V
 }
 
 impl Manifest {
-    /// What is to be loaded: this module, as the manifest says.
+    /// The candidate for this module, with the manifest's settings and limits.
     pub fn candidate(&self, module: Vec<u8>) -> Result<Candidate, AdmitError> {
         let limits = Limits::from_json(&self.limits).map_err(|problems| AdmitError::Limits {
             policy: self.name.clone(),

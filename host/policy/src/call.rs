@@ -1,4 +1,4 @@
-//! One call into a policy: a fresh store, armed limits, and an answer or a typed failure.
+//! One call into a policy: a fresh store with limits, and a result or a typed error.
 
 use std::sync::{Arc, OnceLock};
 
@@ -13,30 +13,30 @@ use contract::v0_1::workflow::Outcome;
 use wasmtime::component::{Resource, ResourceTableError};
 use wasmtime::{Store, Trap, UpdateDeadline};
 
-use super::error::{PolicyError, told};
-use super::limits::{Clock, Limit, LimitHit, Used};
+use super::error::{PolicyError, describe_engine_error};
+use super::limits::{CallClock, Limit, LimitHit, Used};
 use super::load::Policy;
 use crate::host::HostContext;
 use crate::state::State;
 use crate::wasi;
 
-/// A call that is about to be made. Each has a store of its own: instantiation costs microseconds, and an instance that
-/// trapped is dead.
+/// A call that has not been made yet. Each call has its own store: instantiation takes microseconds, and an instance
+/// can't be used again after a trap.
 #[derive(Debug)]
 pub struct Call<'a> {
     policy: &'a Policy,
     store: Store<State>,
-    clock: Clock,
-    bill: Option<Arc<OnceLock<Used>>>,
+    clock: CallClock,
+    usage: Option<Arc<OnceLock<Used>>>,
 }
 
 impl<'a> Call<'a> {
-    /// A call of a pure function: imports answer with an error if they are used at all.
+    /// A call of a pure function. Calling the host from it is an error.
     pub fn pure(policy: &'a Policy) -> Self {
         Self::new(policy, None)
     }
 
-    /// A call of the workflow, with the host of a job.
+    /// A call of the workflow, with a job's host functions.
     pub fn with_host(policy: &'a Policy, host: HostContext) -> Self {
         Self::new(policy, Some(host))
     }
@@ -50,34 +50,34 @@ impl<'a> Call<'a> {
         store.set_hostcall_fuel(limits.size(Limit::CallBytes));
         store.set_max_component_handles(limits.size(Limit::Handles));
         store.set_epoch_deadline(1);
-        // On every tick the guest yields, so that time-outs and other jobs get their turn, and is asked for its time.
+        // On every tick the guest's limits are checked, and it yields so that timeouts fire and other tasks run.
         store.epoch_deadline_callback(|mut context| {
             context.data_mut().meter.tick()?;
             Ok(UpdateDeadline::Yield(1))
         });
-        Self { policy, store, clock, bill: None }
+        Self { policy, store, clock, usage: None }
     }
 
-    /// Where it is told what the call used, once it has ended, however it ended.
-    pub fn bill(&mut self) -> Arc<OnceLock<Used>> {
-        Arc::clone(self.bill.get_or_insert_default())
+    /// A cell that is filled with what the call used once it ends, even if it fails.
+    pub fn usage(&mut self) -> Arc<OnceLock<Used>> {
+        Arc::clone(self.usage.get_or_insert_default())
     }
 
-    /// Makes the instance that a call would be made in, and calls nothing.
+    /// Instantiates the policy without calling a function.
     pub async fn instantiate_only(mut self) -> Result<(), PolicyError> {
         self.instantiate("instantiation").await.map(drop)
     }
 
-    /// What the policy has against these settings.
+    /// The problems that the policy finds in its settings.
     pub async fn validate_settings(mut self) -> Result<Vec<Problem>, PolicyError> {
         let world = self.instantiate("settings.validate").await?;
         let settings = self.policy.settings();
         let validate = world.codex_transcode_settings().call_validate(&mut self.store, settings);
-        let answer = self.clock.hold(validate).await;
-        Ok(self.explain("settings.validate", answer)?.err().unwrap_or_default())
+        let answer = self.clock.run(validate).await;
+        Ok(self.finish("settings.validate", answer)?.err().unwrap_or_default())
     }
 
-    /// The renditions of a source.
+    /// The renditions for a source, or the policy's refusal of it.
     pub async fn select(
         mut self,
         info: &MediaInfo,
@@ -86,20 +86,20 @@ impl<'a> Call<'a> {
         let world = self.instantiate("ladder.select").await?;
         let settings = self.policy.settings();
         let select = world.codex_transcode_ladder().call_select(&mut self.store, info, encoders, settings);
-        let answer = self.clock.hold(select).await;
-        self.explain("ladder.select", answer)
+        let answer = self.clock.run(select).await;
+        self.finish("ladder.select", answer)
     }
 
-    /// Where an asset goes.
+    /// The destination of an asset.
     pub async fn key_for(mut self, job: &Job, asset: &Asset) -> Result<Destination, PolicyError> {
         let world = self.instantiate("layout.key-for").await?;
         let settings = self.policy.settings();
         let key_for = world.codex_transcode_layout().call_key_for(&mut self.store, job, asset, settings);
-        let answer = self.clock.hold(key_for).await;
-        self.explain("layout.key-for", answer)
+        let answer = self.clock.run(key_for).await;
+        self.finish("layout.key-for", answer)
     }
 
-    /// The message for a job that is done.
+    /// The message for a completed job.
     pub async fn completed_message(
         mut self,
         job: &Job,
@@ -108,13 +108,13 @@ impl<'a> Call<'a> {
     ) -> Result<Message, PolicyError> {
         let world = self.instantiate("payload.completed").await?;
         let settings = self.policy.settings();
-        let shape = world.codex_transcode_payload().call_completed(&mut self.store, job, info, report, settings);
-        let answer = self.clock.hold(shape).await;
-        let answer = self.within(Limit::Message, answer, |message| message.body.len());
-        self.explain("payload.completed", answer)
+        let message = world.codex_transcode_payload().call_completed(&mut self.store, job, info, report, settings);
+        let answer = self.clock.run(message).await;
+        let answer = self.check_size(Limit::Message, answer, |message| message.body.len());
+        self.finish("payload.completed", answer)
     }
 
-    /// The message for a step on the way; none where the platform doesn't want it.
+    /// The message for a step; `None` if the platform wants none.
     pub async fn progress_message(
         mut self,
         job: &Job,
@@ -123,43 +123,44 @@ impl<'a> Call<'a> {
     ) -> Result<Option<Message>, PolicyError> {
         let world = self.instantiate("payload.progress").await?;
         let settings = self.policy.settings();
-        let shape = world.codex_transcode_payload().call_progress(&mut self.store, job, step, percent, settings);
-        let answer = self.clock.hold(shape).await;
-        let answer = self.within(Limit::Message, answer, |message| message.as_ref().map_or(0, |it| it.body.len()));
-        self.explain("payload.progress", answer)
+        let message = world.codex_transcode_payload().call_progress(&mut self.store, job, step, percent, settings);
+        let answer = self.clock.run(message).await;
+        let answer = self.check_size(Limit::Message, answer, |message| message.as_ref().map_or(0, |it| it.body.len()));
+        self.finish("payload.progress", answer)
     }
 
-    /// The message for a job that failed for good.
+    /// The message for a job that failed permanently.
     pub async fn failed_message(mut self, job: &Job, failure: &WitFailure) -> Result<Message, PolicyError> {
         let world = self.instantiate("payload.failed").await?;
         let settings = self.policy.settings();
-        let shape = world.codex_transcode_payload().call_failed(&mut self.store, job, failure, settings);
-        let answer = self.clock.hold(shape).await;
-        let answer = self.within(Limit::Message, answer, |message| message.body.len());
-        self.explain("payload.failed", answer)
+        let message = world.codex_transcode_payload().call_failed(&mut self.store, job, failure, settings);
+        let answer = self.clock.run(message).await;
+        let answer = self.check_size(Limit::Message, answer, |message| message.body.len());
+        self.finish("payload.failed", answer)
     }
 
-    /// The job, and what it used. Its length is the media's; only what it takes besides is limited.
+    /// Runs the workflow. Returns its outcome and what it used. The time that the host works on the media doesn't
+    /// count.
     pub async fn run(mut self, job: &Job) -> Result<(Result<Outcome, WitFailure>, Used), PolicyError> {
         let world = self.instantiate("workflow.run").await?;
-        let answer = self.clock.hold(world.codex_transcode_workflow().call_run(&mut self.store, job)).await;
+        let answer = self.clock.run(world.codex_transcode_workflow().call_run(&mut self.store, job)).await;
         let output = |answer: &Result<Outcome, WitFailure>| answer.as_ref().map_or(0, |outcome| outcome.output.len());
-        let answer = self.within(Limit::Output, answer, output);
-        let answer = self.explain("workflow.run", answer)?;
+        let answer = self.check_size(Limit::Output, answer, output);
+        let answer = self.finish("workflow.run", answer)?;
         Ok((answer, self.store.data().meter.used()))
     }
 
     async fn instantiate(&mut self, function: &'static str) -> Result<World, PolicyError> {
         self.store.data_mut().meter.resume();
-        let world = self.clock.hold(self.policy.pre().instantiate_async(&mut self.store)).await;
+        let world = self.clock.run(self.policy.pre().instantiate_async(&mut self.store)).await;
         match world {
             Ok(world) => Ok(world),
-            Err(error) => self.explain(function, Err(error)),
+            Err(error) => self.finish(function, Err(error)),
         }
     }
 
-    /// Holds an answer against the limit for its size.
-    fn within<T>(
+    /// Checks an answer against the limit on its size.
+    fn check_size<T>(
         &mut self,
         limit: Limit,
         answer: wasmtime::Result<T>,
@@ -167,18 +168,18 @@ impl<'a> Call<'a> {
     ) -> wasmtime::Result<T> {
         let answer = answer?;
         let meter = &mut self.store.data_mut().meter;
-        meter.hand_over(size(&answer))?;
+        meter.pass_bytes(size(&answer))?;
         meter.peak(limit, size(&answer))?;
         Ok(answer)
     }
 
-    /// The end of a call: its bill, and wasmtime's error as ours: limits by their own type, then traps with the guest's
-    /// panic text.
-    fn explain<T>(&mut self, function: &'static str, answer: wasmtime::Result<T>) -> Result<T, PolicyError> {
+    /// Ends a call: stores its usage and converts wasmtime's error, limits first, then traps with the guest's panic
+    /// message.
+    fn finish<T>(&mut self, function: &'static str, answer: wasmtime::Result<T>) -> Result<T, PolicyError> {
         let meter = &mut self.store.data_mut().meter;
         meter.pause();
-        if let Some(bill) = &self.bill {
-            let _ = bill.set(meter.used());
+        if let Some(usage) = &self.usage {
+            let _ = usage.set(meter.used());
         }
         let policy = self.policy.name().to_owned();
         let error = match answer {
@@ -189,18 +190,18 @@ impl<'a> Call<'a> {
             return Err(PolicyError::Limit { policy, function, limit });
         }
         let state = self.store.data();
-        if let Some(reason) = wasi::exit(&error) {
+        if let Some(reason) = wasi::exit_message(&error) {
             return Err(PolicyError::Trap { policy, function, reason });
         }
         if let Some(trap) = error.downcast_ref::<Trap>() {
-            let said = state.panic_text.clone().or_else(|| state.last_words());
-            return Err(PolicyError::Trap { policy, function, reason: said.unwrap_or_else(|| trap.to_string()) });
+            let message = state.panic_text.clone().or_else(|| state.stderr_tail());
+            return Err(PolicyError::Trap { policy, function, reason: message.unwrap_or_else(|| trap.to_string()) });
         }
-        let reason = told(error.root_cause());
+        let reason = describe_engine_error(error.root_cause());
         Err(PolicyError::BrokeContract { policy, function, reason })
     }
 
-    /// The limit that an error comes from: ours by their type, and wasmtime's own by what it lets us see of them.
+    /// The limit that caused an error, if one did.
     fn limit_hit(&mut self, error: &wasmtime::Error) -> Option<LimitHit> {
         if let Some(limit) = error.downcast_ref::<LimitHit>() {
             return Some(*limit);
@@ -210,16 +211,18 @@ impl<'a> Call<'a> {
             Some(_) => return None,
             None => {}
         }
-        // The error of a call that hands too much over is of a type that wasmtime keeps to itself. Its name shows in its
-        // debug form; with another name the answer is a broken contract, and a test says so.
+        // wasmtime 48 reports exhausted hostcall fuel with a private type, neither a `Trap` nor a public error, so its
+        // `Debug` text is all that identifies it. If an upgrade renames the type, the call fails as `BrokeContract`
+        // instead, and a test of `call-bytes` fails.
         if format!("{:?}", error.root_cause()) == "HostcallFuelExhausted" {
             return Some(self.store.data().meter.hit(Limit::CallBytes));
         }
-        // WASI's handles lie in the same table as ours.
+        // WASI keeps its handles in the same table.
         if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
             return Some(self.store.data().meter.hit(Limit::Handles));
         }
-        // A guest's own resources take handles without the host. Where not one more is to be had, they took them all.
+        // A guest's own resources use handles without calling the host. If no further handle can be made, they used
+        // them all.
         let one_more = Resource::<Source>::new_own(0).try_into_resource_any(&mut self.store);
         one_more.is_err().then(|| self.store.data().meter.hit(Limit::Handles))
     }

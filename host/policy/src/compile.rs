@@ -1,8 +1,8 @@
-//! From a component's bytes to machine code, which is kept on the disk so that the next start need not wait for it.
+//! Compiles components and caches the machine code on disk, so that the next start need not compile again.
 //!
-//! What is kept is a throw-away copy: named by the digest of the component and by everything in the engine that shapes
-//! the code, checked against its own digest before use, and made anew when anything about it is odd. It never travels:
-//! whoever can write to the folder can run code as this program, so the folder must be ours alone.
+//! A cache file is named by the component's digest and by the engine's compatibility hash, and is checked against its
+//! own digest before use. A file that fails a check is compiled again. Anyone who can write to the folder can run code
+//! as this program, so only this user may have write access, and cache files are never copied between machines.
 
 use std::hash::{Hash as _, Hasher as _};
 use std::io::Write as _;
@@ -14,34 +14,33 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::abandon::Abandoned;
-use super::error::{PolicyError, told};
+use super::detached::DetachedCompiles;
+use super::error::{PolicyError, describe_engine_error};
 use super::limits::{Limit, LimitHit};
 
-/// How many compiled policies are kept. One is well below a megabyte, and an environment has two or three.
-const MAX_KEPT: usize = 32;
+/// Most cached policies. One is well below a megabyte, and an environment has two or three.
+const MAX_CACHED: usize = 32;
 
-/// How many bytes they may have together. One that brings another language along has tens of megabytes.
-const MAX_KEPT_BYTES: u64 = 512 << 20;
+/// Most bytes of all cached policies. One with another language's runtime has tens of megabytes.
+const MAX_CACHED_BYTES: u64 = 512 << 20;
 
-/// How old a file is whose writer was killed before it was whole. Writing one takes a second at most.
-const ABANDONED: Duration = Duration::from_secs(3600);
+/// A temporary file older than this belongs to a writer that was killed. Writing one takes a second at most.
+const STALE: Duration = Duration::from_secs(3600);
 
-/// What begins the name of a file that is being written.
+/// Prefix of a file that is being written.
 const UNFINISHED: &str = ".unfinished-";
 
-/// Bytes of a SHA-256.
-const DIGEST: usize = 32;
+/// Length of a SHA-256 in bytes.
+const DIGEST_LENGTH: usize = 32;
 
-const ENDING: &str = "cwasm";
+const EXTENSION: &str = "cwasm";
 
-/// Compiles policies.
 #[derive(Clone)]
 pub struct Compiler {
     engine: Engine,
     cache: Option<PathBuf>,
-    patience: Duration,
-    abandoned: Abandoned,
+    timeout: Duration,
+    detached: DetachedCompiles,
 }
 
 impl std::fmt::Debug for Compiler {
@@ -51,41 +50,40 @@ impl std::fmt::Debug for Compiler {
 }
 
 impl Compiler {
-    /// Compiles every time.
+    /// A compiler without a cache.
     pub fn new(engine: Engine) -> Self {
-        Self { engine, cache: None, patience: Duration::MAX, abandoned: Abandoned::default() }
+        Self { engine, cache: None, timeout: Duration::MAX, detached: DetachedCompiles::default() }
     }
 
-    /// Waits no longer than this for any compilation, whatever a policy's own limits say.
+    /// Limits the time of every compilation, even if a policy's own limit is longer.
     #[must_use]
-    pub fn with_patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
-    /// Keeps compiled policies in this folder. One that can't be trusted is not used, and the log says why.
+    /// Caches compiled policies in this folder. A folder that isn't private is not used, and the log says why.
     #[must_use]
     pub fn with_cache(mut self, folder: &Path) -> Self {
-        match private_folder(folder) {
+        match ensure_private_folder(folder) {
             Ok(()) => self.cache = Some(folder.to_owned()),
             Err(reason) => {
-                tracing::warn!(folder = %folder.display(), reason, "compiled policies are not kept");
+                tracing::warn!(folder = %folder.display(), reason, "compiled policies are not cached");
             }
         }
         self
     }
 
-    /// The engine that it compiles for.
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
 
-    /// Where compiled policies are kept; none where they are not.
+    /// The cache's folder; `None` without a cache.
     pub fn cache(&self) -> Option<&Path> {
         self.cache.as_deref()
     }
 
-    /// The component, from the cache where it is there, within a limited time. `digest` is the sha256 of `bytes` in hex.
+    /// Loads the component from the cache, or compiles it within `limit`. `digest` is the sha256 of `bytes` in hex.
     pub async fn component(
         &self,
         name: &str,
@@ -97,18 +95,18 @@ impl Compiler {
         let (engine, file) = (self.engine.clone(), self.file(digest));
         if let Some(file) = file.clone() {
             let engine = engine.clone();
-            let recalled = tokio::task::spawn_blocking(move || recall(&engine, &file)).await;
-            if let Some(kept) = recalled.map_err(|lost| failed(lost.to_string()))? {
-                return Ok(kept);
+            let cached = tokio::task::spawn_blocking(move || load_cached(&engine, &file)).await;
+            if let Some(component) = cached.map_err(|lost| failed(lost.to_string()))? {
+                return Ok(component);
             }
         }
-        let limit = limit.min(self.patience);
-        let compiling = self.abandoned.run(move |wanted| {
+        let limit = limit.min(self.timeout);
+        let compiling = self.detached.run(move |wanted| {
             let component = Component::new(&engine, bytes)?;
             if let Some(file) = file.filter(|_| wanted())
-                && let Err(error) = component.serialize().and_then(|code| Ok(keep(&file, &code)?))
+                && let Err(error) = component.serialize().and_then(|code| Ok(write_cached(&file, &code)?))
             {
-                tracing::info!(%error, "a compiled policy could not be kept; it is compiled again at the next start");
+                tracing::info!(%error, "could not cache a compiled policy; it is compiled again at the next start");
             }
             Ok(component)
         });
@@ -116,8 +114,8 @@ impl Compiler {
             .map_err(|refused| PolicyError::NotCompiled { policy: name.to_owned(), reason: refused.to_string() })?;
         match tokio::time::timeout(limit, compiling).await {
             Ok(Some(Ok(component))) => Ok(component),
-            Ok(Some(Err::<_, wasmtime::Error>(error))) => Err(failed(told(&error))),
-            Ok(None) => Err(failed("the compiler failed".to_owned())),
+            Ok(Some(Err::<_, wasmtime::Error>(error))) => Err(failed(describe_engine_error(&error))),
+            Ok(None) => Err(failed("the compiler panicked".to_owned())),
             Err(_) => {
                 let allowed = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
                 let limit = LimitHit::Of { limit: Limit::Compile, allowed };
@@ -126,16 +124,16 @@ impl Compiler {
         }
     }
 
-    /// Another compiler, another setting or another processor make another name.
+    /// The cache file. Another compiler, engine setting or processor gives another name.
     fn file(&self, digest: &str) -> Option<PathBuf> {
-        let mut shape = std::hash::DefaultHasher::new();
-        self.engine.precompile_compatibility_hash().hash(&mut shape);
-        Some(self.cache.as_ref()?.join(format!("{digest}-{:016x}.{ENDING}", shape.finish())))
+        let mut compatibility = std::hash::DefaultHasher::new();
+        self.engine.precompile_compatibility_hash().hash(&mut compatibility);
+        Some(self.cache.as_ref()?.join(format!("{digest}-{:016x}.{EXTENSION}", compatibility.finish())))
     }
 }
 
-/// Makes the folder where it is missing. It must be ours and closed to everybody else.
-fn private_folder(folder: &Path) -> Result<(), String> {
+/// Creates the folder if it is missing. It must belong to this user, and no other user may write to it.
+fn ensure_private_folder(folder: &Path) -> Result<(), String> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(|error| error.to_string())?;
     let found = std::fs::symlink_metadata(folder).map_err(|error| error.to_string())?;
@@ -151,56 +149,56 @@ fn private_folder(folder: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Reads what was kept. Nothing where it is not there, cut off, changed, or of another engine.
-fn recall(engine: &Engine, file: &Path) -> Option<Component> {
-    let kept = std::fs::read(file).ok()?;
-    let (digest, code) = kept.split_at_checked(DIGEST)?;
+/// Loads a component from the cache. `None` if the file is missing, damaged, or made for another engine.
+fn load_cached(engine: &Engine, file: &Path) -> Option<Component> {
+    let cached = std::fs::read(file).ok()?;
+    let (digest, code) = cached.split_at_checked(DIGEST_LENGTH)?;
     if Sha256::digest(code).as_slice() != digest {
-        tracing::warn!(file = %file.display(), "a kept policy is damaged; it is compiled again");
+        tracing::warn!(file = %file.display(), "a cached policy is damaged; it is compiled again");
         return None;
     }
-    // For the order in which old ones are removed.
+    // Eviction removes the least recently used first.
     let _ = std::fs::File::options().append(true).open(file).and_then(|file| file.set_modified(SystemTime::now()));
-    // SAFETY: the code was made by this program: the folder is closed to everybody else, the name holds the digest of
-    // the component, and the content is what was written, whole. wasmtime checks the engine's version and settings.
-    #[allow(unsafe_code, reason = "machine code can't be checked by looking at it")]
+    // SAFETY: this program wrote the code: no other user can write to the folder, the name holds the component's
+    // digest, and the content matches its own digest. wasmtime checks the engine's version and settings.
+    #[allow(unsafe_code, reason = "machine code can't be validated")]
     let component = unsafe { Component::deserialize(engine, code) };
-    component.inspect_err(|error| tracing::info!(%error, "a kept policy is of another engine")).ok()
+    component.inspect_err(|error| tracing::info!(%error, "a cached policy was made for another engine")).ok()
 }
 
-/// Writes whole or not at all, also when two workers write the same at once.
-fn keep(file: &Path, code: &[u8]) -> std::io::Result<()> {
+/// Writes a cache file atomically, also when two workers write the same one at once.
+fn write_cached(file: &Path, code: &[u8]) -> std::io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     let mut unfinished = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
     unfinished.write_all(&Sha256::digest(code))?;
     unfinished.write_all(code)?;
     unfinished.persist(file)?;
-    forget_the_oldest(folder, file, MAX_KEPT_BYTES)
+    evict_oldest(folder, file, MAX_CACHED_BYTES)
 }
 
-/// Removes what was not used for the longest time until the rest is within its bounds. What was just written stays, or
-/// else a policy larger than all of them would be compiled for nothing, again and again.
-fn forget_the_oldest(folder: &Path, written: &Path, most_bytes: u64) -> std::io::Result<()> {
-    let mut kept = Vec::new();
+/// Removes the least recently used files until the rest is within the limits. The file just written stays: otherwise a
+/// policy larger than the whole cache would never be cached.
+fn evict_oldest(folder: &Path, written: &Path, most_bytes: u64) -> std::io::Result<()> {
+    let mut cached = Vec::new();
     for entry in std::fs::read_dir(folder)?.flatten() {
         let path = entry.path();
-        // Another worker may be cleaning up as well: what is gone is gone.
+        // Another worker may have removed it in the meantime.
         let Ok(found) = entry.metadata() else { continue };
         let used = found.modified().unwrap_or(SystemTime::UNIX_EPOCH);
         if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
-            if used.elapsed().is_ok_and(|age| age > ABANDONED) {
+            if used.elapsed().is_ok_and(|age| age > STALE) {
                 remove(&path)?;
             }
-        } else if path.extension().is_some_and(|ending| ending == ENDING) && path != written {
-            kept.push((used, path, found.len()));
+        } else if path.extension().is_some_and(|extension| extension == EXTENSION) && path != written {
+            cached.push((used, path, found.len()));
         }
     }
-    kept.sort();
+    cached.sort();
     let mut bytes = std::fs::metadata(written).map_or(0, |found| found.len());
-    // From the youngest on, with the one that was written before them.
-    for (before, (_, path, length)) in kept.iter().rev().enumerate() {
+    // Newest first; `written` counts as the first one.
+    for (before, (_, path, length)) in cached.iter().rev().enumerate() {
         bytes = bytes.saturating_add(*length);
-        if before + 1 >= MAX_KEPT || bytes > most_bytes {
+        if before + 1 >= MAX_CACHED || bytes > most_bytes {
             remove(path)?;
         }
     }
@@ -227,7 +225,7 @@ mod tests {
         Compiler::new(crate::engine::new().unwrap()).with_cache(folder)
     }
 
-    fn kept(folder: &Path) -> Vec<PathBuf> {
+    fn cached(folder: &Path) -> Vec<PathBuf> {
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
     }
 
@@ -236,30 +234,30 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("policies");
         compiler(&folder).component("p", "abc", EMPTY.into(), LONG).await.unwrap();
-        assert_eq!(kept(&folder).len(), 1);
-        // Bytes that can't be compiled show where the second one comes from.
+        assert_eq!(cached(&folder).len(), 1);
+        // These bytes can't be compiled, so the second component must come from the cache.
         compiler(&folder).component("p", "abc", b"nonsense".into(), LONG).await.unwrap();
         compiler(&folder).component("p", "abd", b"nonsense".into(), LONG).await.unwrap_err();
     }
 
     #[tokio::test]
-    async fn what_was_damaged_is_compiled_again() {
+    async fn a_damaged_cache_file_is_compiled_again() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("policies");
         compiler(&folder).component("p", "abc", EMPTY.into(), LONG).await.unwrap();
-        let file = kept(&folder).remove(0);
+        let file = cached(&folder).remove(0);
         let whole = std::fs::read(&file).unwrap();
         let mut flipped = whole.clone();
         *flipped.last_mut().unwrap() ^= 1;
         for damaged in [&flipped[..], &whole[..whole.len() / 2], &whole[..10], b""] {
             std::fs::write(&file, damaged).unwrap();
             compiler(&folder).component("p", "abc", EMPTY.into(), LONG).await.unwrap();
-            assert_eq!(std::fs::read(&file).unwrap()[..DIGEST], whole[..DIGEST]);
+            assert_eq!(std::fs::read(&file).unwrap()[..DIGEST_LENGTH], whole[..DIGEST_LENGTH]);
         }
     }
 
     #[test]
-    fn a_folder_that_others_can_write_to_is_not_used() {
+    fn a_folder_that_other_users_can_write_to_is_not_used() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
@@ -267,22 +265,22 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_are_removed_when_there_are_too_many() {
+    fn the_oldest_files_are_removed_when_there_are_too_many() {
         let folder = tempfile::tempdir().unwrap();
-        for number in 0..MAX_KEPT + 2 {
-            keep(&folder.path().join(format!("{number:03}.cwasm")), b"code").unwrap();
+        for number in 0..MAX_CACHED + 2 {
+            write_cached(&folder.path().join(format!("{number:03}.cwasm")), b"code").unwrap();
             let age = Duration::from_secs(1000 - number as u64);
             let file = std::fs::File::options().append(true).open(folder.path().join(format!("{number:03}.cwasm")));
             if let Ok(file) = file {
                 file.set_modified(SystemTime::now() - age).unwrap();
             }
         }
-        assert_eq!(kept(folder.path()).len(), MAX_KEPT);
+        assert_eq!(cached(folder.path()).len(), MAX_CACHED);
         assert!(!folder.path().join("000.cwasm").exists() && folder.path().join("033.cwasm").exists());
     }
 
     #[test]
-    fn the_oldest_are_removed_when_they_are_too_large_together_and_so_is_what_a_killed_writer_left() {
+    fn the_oldest_and_stale_temporary_files_are_removed_when_the_cache_is_too_large() {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, age: u64| {
             let path = folder.path().join(name);
@@ -295,18 +293,18 @@ mod tests {
             write(name, age);
         }
         let written = write("new.cwasm", 40);
-        forget_the_oldest(folder.path(), &written, 250).unwrap();
-        let mut left: Vec<_> = kept(folder.path()).iter().map(|path| path.file_name().unwrap().to_owned()).collect();
+        evict_oldest(folder.path(), &written, 250).unwrap();
+        let mut left: Vec<_> = cached(folder.path()).iter().map(|path| path.file_name().unwrap().to_owned()).collect();
         left.sort();
         assert_eq!(left, [".unfinished-b", "new.cwasm", "young.cwasm"]);
-        forget_the_oldest(folder.path(), &written, 0).unwrap();
+        evict_oldest(folder.path(), &written, 0).unwrap();
         assert!(written.exists() && !folder.path().join("young.cwasm").exists());
     }
 
-    /// As two workers on one disk: each has an engine of its own, both compile the same policies, and a third party
-    /// keeps damaging and removing what they have kept.
+    /// Two workers on one disk: each has its own engine, both compile the same policies, and a third thread keeps
+    /// damaging and removing their cache files.
     #[test]
-    fn two_workers_can_share_a_folder_whatever_happens_to_what_is_in_it() {
+    fn two_workers_can_share_a_folder_while_its_files_are_damaged() {
         let folder = tempfile::tempdir().unwrap();
         let folder = &folder.path().join("policies");
         let over = &std::sync::atomic::AtomicBool::new(false);
@@ -327,7 +325,7 @@ mod tests {
                     if over.load(std::sync::atomic::Ordering::Relaxed) {
                         return;
                     }
-                    for path in kept(folder) {
+                    for path in cached(folder) {
                         let _ =
                             if round % 2 == 0 { std::fs::remove_file(path) } else { std::fs::write(path, b"damaged") };
                     }

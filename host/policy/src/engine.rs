@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use wasmtime::{Config, Engine};
 
-/// The clock that ends guests: a deadline is checked once in this time.
+/// The interval at which guests are interrupted and their deadlines checked.
 pub const TICK: Duration = Duration::from_millis(10);
 
-/// A guest's stack in bytes: deep recursion ends here, long before the host's own stack does.
+/// A guest's stack in bytes. Deep recursion hits this limit long before the host's stack runs out.
 pub const STACK: usize = 512 << 10;
 
-/// An engine for policies, with the clock that interrupts them.
+/// Creates an engine and starts the thread that interrupts its guests.
 ///
-/// The clock is a thread of its own, so that no load on the async threads can hold it up, and it ends with the engine.
+/// A dedicated thread keeps ticking when the async threads are busy. It ends when the engine is dropped.
 pub fn new() -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     config.wasm_component_model(true);

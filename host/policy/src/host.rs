@@ -1,4 +1,4 @@
-//! What the host does for a guest, behind one trait: the real thing in a job, a script in a rehearsal.
+//! The host functions, behind one trait: a job implements them for real, a rehearsal with a script.
 
 use std::sync::Arc;
 
@@ -13,32 +13,33 @@ use media::plan::Plan;
 use serde_json::Value;
 use storage::{Destination, OutOfScope, Scope};
 
-/// The host's side of the contract. Whatever arrives here is checked: keys are well-formed and in scope, plans are within
-/// their bounds, calls are in order. Metering and recording happen before and after, in one place for all calls.
+/// The host functions of the contract. Arguments are already checked: keys are well-formed and in scope, plans are
+/// within their bounds, calls are in order. Calls are also metered before and recorded after, in one place for all of
+/// them.
 #[async_trait]
 pub trait HostCalls: Send {
     /// The graphics processors.
     fn devices(&self) -> Vec<Device>;
 
-    /// The encoders that were proven by a test encode, the fastest first.
+    /// The encoders that passed a test encode, fastest first.
     fn encoders(&self) -> Vec<VideoEncoder>;
 
-    /// Downloads and probes an original. Called once per job, again only after a failure.
+    /// Downloads and probes an original. Called once per job, and again only after a failure.
     async fn open(&mut self, from: Destination) -> Result<MediaInfo, Failure>;
 
-    /// Starts to carry out a plan for the opened original. Called once per job. `asked` is the plan as the guest wrote it.
+    /// Starts to transcode the opened original. Called once per job. `asked` is the plan as the guest wrote it.
     async fn start(&mut self, plan: Plan, asked: &AskedPlan) -> Result<(), Failure>;
 
-    /// Waits until the transcode is noticeably further; `None` once it has ended.
+    /// Waits for the next progress report; `None` once the transcode has ended.
     async fn progress(&mut self) -> Option<ProgressReport>;
 
-    /// Waits until everything is made and published; `None` if it was waited for before.
+    /// Waits until all outputs are published; `None` if this was called before.
     async fn wait(&mut self) -> Option<Result<Report, Failure>>;
 
     /// Stops the transcode, if there is one.
     fn cancel(&mut self);
 
-    /// The guest dropped its handle: a transcode that nobody waits for is stopped.
+    /// Called when the guest drops its handle. Stops the transcode if the guest has not waited for it.
     fn drop_transcode(&mut self);
 
     /// Whether an object exists, and its size.
@@ -47,43 +48,43 @@ pub trait HostCalls: Send {
     /// Writes a small object.
     async fn put(&mut self, object: Destination, content_type: String, content: Vec<u8>) -> Result<(), Failure>;
 
-    /// Removes an object that this job wrote.
+    /// Deletes an object that this job wrote.
     async fn delete(&mut self, object: Destination) -> Result<(), Failure>;
 
     /// Sends a message to the platform.
     async fn deliver(&mut self, event: Event, message: Message) -> Result<Delivery, Failure>;
 
-    /// Reports how far the job is, in percent.
+    /// Reports the job's current step and percentage.
     fn step(&mut self, step: String, percent: u32);
 
     /// Whether the job was cancelled.
     fn cancelled(&self) -> bool;
 }
 
-/// Hears of every call of the host, in order. Values are in the contract's JSON form, without handles.
+/// Records every host call, in order. Values are in the contract's JSON form, without handles.
 pub trait CallRecorder: Send + Sync {
-    /// A call was answered.
+    /// Records a call with its result.
     fn call(&self, call: &'static str, arguments: Value, answer: Value);
 
-    /// A source was opened.
+    /// Records the opened source.
     fn media(&self, info: ContractMediaInfo);
 }
 
-/// What one run of a workflow may use.
+/// The job that a workflow runs for, and its host functions.
 pub struct HostContext {
     /// The job's id, for logs.
     pub job: String,
-    /// The first segment of every key that it may name.
+    /// The first segment of every key that the policy may use.
     pub creator: String,
-    /// The stores that it may read.
+    /// The stores that the policy may read.
     pub readable: Arc<[String]>,
-    /// The stores that it may write to.
+    /// The stores that the policy may write to.
     pub writable: Arc<[String]>,
     /// The policy's settings: a JSON object.
     pub settings: Arc<str>,
-    /// Does what is asked.
+    /// The host functions.
     pub calls: Box<dyn HostCalls>,
-    /// Hears of every call; `None` if nothing is recorded.
+    /// Records every call; `None` if nothing is recorded.
     pub recorder: Option<Arc<dyn CallRecorder>>,
 }
 

@@ -1,4 +1,4 @@
-//! What a policy's decisions are tried with when there is no job: a minute of 1080p from an ordinary phone.
+//! Sample arguments for pure functions: a minute of 1080p from a phone.
 
 use contract::v0_1::media::{Dimensions, LoudnessMeasure, PublishedObject, Report, RungReport};
 use contract::v0_1::types::{
@@ -7,24 +7,19 @@ use contract::v0_1::types::{
 };
 use fault::codes;
 
-/// The arguments of every decision.
+/// Arguments for every pure function.
 #[derive(Clone, Debug)]
-pub struct Inputs {
-    /// The job.
+pub struct SampleInputs {
     pub job: Job,
-    /// What is in the source.
     pub info: MediaInfo,
-    /// What encodes here.
     pub encoders: Vec<VideoEncoder>,
-    /// What was made.
     pub report: Report,
-    /// Why nothing was.
     pub failure: Failure,
 }
 
-impl Inputs {
-    /// The same every time.
-    pub fn ordinary() -> Self {
+impl SampleInputs {
+    /// The same values every time.
+    pub fn typical() -> Self {
         Self {
             job: Job {
                 id: "job-1".to_owned(),

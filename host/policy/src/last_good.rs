@@ -1,8 +1,7 @@
-//! The last policy that was good, kept on this worker's disk: what a worker starts with when its place can't be reached or
-//! holds something that it can't take.
+//! The last accepted policy, kept on this worker's disk. A worker starts with it when its policy location can't be
+//! reached or has a policy that is not accepted.
 //!
-//! It is nothing but a folder with a manifest and a module, so it comes in through the same gate, with the same checks,
-//! as everything else.
+//! It is a folder with a manifest and a module, and it is admitted with the same checks as any other policy.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,62 +13,61 @@ use storage::{UNFINISHED, folder_of};
 use super::admit::Admitted;
 use super::fetch::ManifestFile;
 use super::manifest::{self, Deployment, Manifest};
-use super::shelf::{Shelf, ShelfError};
+use super::publisher::{PolicyPublisher, PublishError};
 
-/// Characters of the place's digest that name its folder.
-const NAME: usize = 16;
+/// Length of the folder's name, which is the start of the location's digest.
+const NAME_LENGTH: usize = 16;
 
-/// What is younger may be another worker's that has not named it yet.
-const YOUNG: Duration = Duration::from_secs(3600);
+/// A younger file may belong to another worker that has not written its manifest yet.
+const MIN_AGE: Duration = Duration::from_secs(3600);
 
-/// Where it is kept.
+/// The folder of an environment's last good policy.
 #[derive(Clone, Debug)]
 pub struct LastGood {
     manifest: PathBuf,
 }
 
 impl LastGood {
-    /// Below the folder of the compiled policies, which is closed to everybody else. `place` tells this environment's place
-    /// from every other: environments may share a disk, and must never start with each other's policies.
-    pub fn of(cache: &Path, place: &str) -> Self {
-        let digest = hex::encode(Sha256::digest(place));
-        let folder = cache.join("last-good").join(digest.get(..NAME).unwrap_or_default());
+    /// A folder below the private cache of compiled policies. `location` identifies the environment's policy location:
+    /// environments may share a disk, and must never start with each other's policies.
+    pub fn of(cache: &Path, location: &str) -> Self {
+        let digest = hex::encode(Sha256::digest(location));
+        let folder = cache.join("last-good").join(digest.get(..NAME_LENGTH).unwrap_or_default());
         Self { manifest: folder.join(manifest::FILE) }
     }
 
-    /// Keeps this one. Where that fails, only a bad day in the future is worse for it.
-    pub async fn keep(&self, manifest: &Manifest, admitted: &Admitted) {
+    /// Saves this policy. A failure is only logged: the worker doesn't need the copy now.
+    pub async fn save(&self, manifest: &Manifest, admitted: &Admitted) {
         if let Err(error) = self.write(manifest, admitted).await {
             let failure = Failure::from(error);
-            tracing::warn!(code = failure.code, "the policy is not kept for a bad day: {}", failure.message);
+            tracing::warn!(code = failure.code, "could not save the policy as the last good one: {}", failure.message);
         }
     }
 
-    async fn write(&self, manifest: &Manifest, admitted: &Admitted) -> Result<(), ShelfError> {
-        let shelf = Shelf::in_folder(&self.manifest)?;
-        let deployment = Deployment::of(shelf.put_module(manifest, &admitted.module).await?);
-        shelf.put(&deployment).await?;
+    async fn write(&self, manifest: &Manifest, admitted: &Admitted) -> Result<(), PublishError> {
+        let publisher = PolicyPublisher::in_folder(&self.manifest)?;
+        let deployment = Deployment::of(publisher.upload_module(manifest, &admitted.module).await?);
+        publisher.publish(&deployment).await?;
         let path = self.manifest.clone();
-        // What can't be removed is only clutter.
+        // Files that can't be removed do no harm.
         let _ = tokio::task::spawn_blocking(move || tidy(&path)).await;
         Ok(())
     }
 
-    /// Where it can be had.
+    /// The source to load it from.
     pub fn source(&self) -> ManifestFile {
         ManifestFile::new(&self.manifest)
     }
 }
 
-/// Removes what the manifest doesn't name, and what killed writers left, once it is an hour old: another worker of this disk
-/// may be about to name what is younger.
+/// Removes modules that the manifest doesn't refer to, and temporary files of killed writers, once they are old enough.
 fn tidy(manifest: &Path) -> std::io::Result<()> {
     let Ok(kept) = Deployment::parse(&std::fs::read(manifest)?) else { return Ok(()) };
     for entry in std::fs::read_dir(folder_of(manifest))? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let unneeded = name.starts_with(UNFINISHED) || (name.ends_with(".wasm") && name != kept.current.module);
-        if unneeded && entry.metadata()?.modified()?.elapsed().is_ok_and(|age| age > YOUNG) {
+        let unused = name.starts_with(UNFINISHED) || (name.ends_with(".wasm") && name != kept.current.module);
+        if unused && entry.metadata()?.modified()?.elapsed().is_ok_and(|age| age > MIN_AGE) {
             std::fs::remove_file(entry.path())?;
         }
     }
@@ -85,17 +83,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_nothing_names_and_nobody_is_about_to_name_is_removed() {
+    fn only_old_files_that_the_manifest_does_not_refer_to_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, age: Duration| {
             let path = folder.path().join(name);
             std::fs::write(&path, "x").unwrap();
             std::fs::File::options().append(true).open(&path).unwrap().set_modified(SystemTime::now() - age).unwrap();
         };
-        let named = Manifest {
+        let current = Manifest {
             name: "p".to_owned(),
             version: String::new(),
-            module: "named.wasm".to_owned(),
+            module: "current.wasm".to_owned(),
             sha256: "ab".repeat(32),
             signature: None,
             settings: Map::new(),
@@ -103,9 +101,9 @@ mod tests {
             limits: Map::new(),
         };
         let manifest = folder.path().join(manifest::FILE);
-        std::fs::write(&manifest, named.to_json()).unwrap();
-        for name in ["named.wasm", "old.wasm", ".unfinished-old"] {
-            write(name, YOUNG * 2);
+        std::fs::write(&manifest, current.to_json()).unwrap();
+        for name in ["current.wasm", "old.wasm", ".unfinished-old"] {
+            write(name, MIN_AGE * 2);
         }
         for name in ["young.wasm", ".unfinished-young"] {
             write(name, Duration::ZERO);
@@ -116,6 +114,6 @@ mod tests {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         left.sort();
-        assert_eq!(left, [".unfinished-young", "named.wasm", "policy.json", "young.wasm"]);
+        assert_eq!(left, [".unfinished-young", "current.wasm", "policy.json", "young.wasm"]);
     }
 }

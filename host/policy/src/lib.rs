@@ -1,4 +1,4 @@
-//! Policies: loading one, calling it in a store of its own with limits, and keeping an environment's own up to date.
+//! Loads policies, calls them in isolated stores under limits, and keeps an environment's policies up to date.
 
 #![cfg_attr(
     test,
@@ -7,14 +7,15 @@
         clippy::expect_used,
         clippy::panic,
         clippy::indexing_slicing,
-        reason = "a test may fail"
+        reason = "tests may panic"
     )
 )]
 
-mod abandon;
+mod active;
 mod admit;
 pub mod call;
 mod compile;
+mod detached;
 pub mod engine;
 mod error;
 pub mod fetch;
@@ -24,36 +25,35 @@ mod interfaces;
 mod last_good;
 pub mod limits;
 mod load;
+mod local;
+mod location;
 mod manifest;
-mod named;
-mod place;
-mod roster;
-mod shelf;
+mod publisher;
 pub mod signature;
 pub mod smoke;
 mod state;
 mod wasi;
 mod watch;
 
-pub use admit::{AdmitError, Admitted, Gate, Rules, Signed};
+pub use active::{ActivePolicies, ActiveSet, PolicyRefusal, Role, SelectedPolicy, share};
+pub use admit::{AdmitError, Admitted, PolicyGate, Rules, Signed};
 pub use call::Call;
 pub use compile::Compiler;
 pub use error::PolicyError;
 pub use host::{CallRecorder, HostCalls, HostContext};
-pub use inputs::Inputs;
+pub use inputs::SampleInputs;
 pub use interfaces::fingerprint;
 pub use last_good::LastGood;
 pub use limits::{Limits, Used};
-pub use load::{Candidate, Policy, recognise};
-pub use manifest::{Deployment, Manifest, ManifestError, Next};
-pub use named::{Named, named};
-pub use place::{BadPlace, Place};
-pub use roster::{Chosen, Refusal, Role, Roster, Standing, share};
-pub use shelf::{Shelf, ShelfError};
+pub use load::{Candidate, Policy, check_component};
+pub use local::{LocalPolicy, read_local};
+pub use location::{InvalidLocation, PolicyLocation};
+pub use manifest::{Canary, Deployment, Manifest, ManifestError};
+pub use publisher::{PolicyPublisher, PublishError};
 pub use watch::{Change, Watcher};
 
-/// What the policy that is built in is called.
+/// The name of the built-in policy.
 pub const DEFAULT_NAME: &str = "codex (built in)";
 
-/// The policy that is built into the program: contract 1 of the platform.
+/// The built-in policy, as a component. It implements contract 1 of the platform.
 pub const DEFAULT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/codex-policy.wasm"));

@@ -1,4 +1,4 @@
-//! From bytes to a policy that can be called: checked, compiled, linked, and asked about its settings.
+//! Loads a component as a policy: checks, compiles and links it, and validates its settings.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use wasmtime::component::{HasSelf, Linker};
 
 use super::call::Call;
 use super::compile::Compiler;
-use super::error::{PolicyError, told};
+use super::error::{PolicyError, describe_engine_error};
 use super::limits::{Limit, Limits};
 use crate::state::State;
 use crate::wasi as guest_wasi;
@@ -17,7 +17,7 @@ use crate::wasi as guest_wasi;
 /// The interfaces that a policy may import.
 const OFFERED: &str = "codex:transcode/";
 
-/// A policy that is ready to be called. Cheap to clone; a running job keeps the one that it began with.
+/// A loaded policy. Cheap to clone; a running job keeps the policy that it started with.
 #[derive(Clone)]
 pub struct Policy {
     name: Arc<str>,
@@ -34,30 +34,30 @@ impl std::fmt::Debug for Policy {
     }
 }
 
-/// A policy that is to be loaded.
+/// A policy that is not loaded yet.
 #[derive(Clone, Debug)]
 pub struct Candidate {
-    /// What operators know it by.
+    /// The name that operators see.
     pub name: String,
-    /// Its author's version of it; empty where nobody said.
+    /// The author's version; empty if not set.
     pub version: String,
     /// The component.
     pub bytes: Vec<u8>,
-    /// This environment's settings for it: a JSON object.
+    /// Its settings: a JSON object.
     pub settings: String,
-    /// What it and each of its calls may use.
+    /// The limits of the component and of each call.
     pub limits: Limits,
-    /// Whether WASI is linked for it, locked down: for components that bring another language's runtime.
+    /// Whether to link the restricted WASI, for components with another language's runtime.
     pub wasi: bool,
 }
 
 impl Candidate {
-    /// The policy that is built into the program.
+    /// The built-in policy.
     pub fn built_in(settings: &str) -> Self {
         Self::new(super::DEFAULT_NAME, super::DEFAULT.to_vec(), settings)
     }
 
-    /// These bytes, with the host's own limits.
+    /// These bytes with the default limits and without WASI.
     pub fn new(name: &str, bytes: Vec<u8>, settings: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -71,20 +71,23 @@ impl Candidate {
 }
 
 impl Policy {
-    /// Takes a policy through every check.
+    /// Loads a policy and runs every check.
     pub async fn load(compiler: &Compiler, candidate: Candidate) -> Result<Self, PolicyError> {
         let Candidate { name, version, bytes, settings, limits, wasi } = candidate;
         let name = name.as_str();
-        recognise(name, &bytes, limits.size(Limit::Module))?;
+        check_component(name, &bytes, limits.size(Limit::Module))?;
         let digest = hex::encode(Sha256::digest(&bytes));
         let component = compiler.component(name, &digest, bytes, limits.time(Limit::Compile)).await?;
         let engine = compiler.engine();
         for (import, _) in component.component_type().imports(engine) {
-            if let Some(remedy) = refusal(import, wasi) {
+            if let Some(remedy) = import_remedy(import, wasi) {
                 return Err(PolicyError::Import { policy: name.to_owned(), import: import.to_owned(), remedy });
             }
         }
-        let contract = |error: wasmtime::Error| PolicyError::Contract { policy: name.to_owned(), reason: told(&error) };
+        let contract = |error: wasmtime::Error| PolicyError::Contract {
+            policy: name.to_owned(),
+            reason: describe_engine_error(&error),
+        };
         let mut linker = Linker::new(engine);
         World::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state).map_err(PolicyError::Engine)?;
         if wasi {
@@ -104,19 +107,18 @@ impl Policy {
         Ok(policy)
     }
 
-    /// The same policy under other settings, if it accepts them.
-    pub async fn under(&self, settings: &str) -> Result<Self, PolicyError> {
+    /// The same policy with other settings, if it accepts them.
+    pub async fn with_settings(&self, settings: &str) -> Result<Self, PolicyError> {
         let policy = Self { settings: settings.into(), ..self.clone() };
         policy.accept_settings().await?;
         Ok(policy)
     }
 
-    /// The name it was loaded under.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its author's version of it; empty where nobody said.
+    /// The author's version; empty if not set.
     pub fn version(&self) -> &str {
         &self.version
     }
@@ -126,12 +128,12 @@ impl Policy {
         &self.digest
     }
 
-    /// This environment's settings for it: a JSON object that it has accepted.
+    /// Its settings: a JSON object that the policy has accepted.
     pub fn settings(&self) -> &str {
         &self.settings
     }
 
-    /// What each of its calls may use.
+    /// The limits of each call.
     pub fn limits(&self) -> Limits {
         self.limits
     }
@@ -156,42 +158,44 @@ impl Policy {
         if problems.is_empty() {
             return Ok(());
         }
-        let told = problems.iter().map(|problem| match problem.field.as_str() {
+        let messages = problems.iter().map(|problem| match problem.field.as_str() {
             "" => problem.message.clone(),
             field => format!("{field}: {}", problem.message),
         });
-        let problems_told = told.collect::<Vec<_>>().join("; ");
+        let text = messages.collect::<Vec<_>>().join("; ");
         let fields = problems.into_iter().map(|problem| problem.field).collect();
-        Err(PolicyError::Settings { policy: self.name().to_owned(), problems: problems_told, fields })
+        Err(PolicyError::Settings { policy: self.name().to_owned(), problems: text, fields })
     }
 }
 
-/// Why a policy may not import this, and what to do; nothing where it may.
-fn refusal(import: &str, wasi: bool) -> Option<&'static str> {
+/// What to do about an import that is not allowed; `None` if it is allowed.
+fn import_remedy(import: &str, wasi: bool) -> Option<&'static str> {
     let linked = guest_wasi::PACKAGES.iter().any(|package| import.starts_with(package));
     if import.starts_with(OFFERED) || (linked && wasi) {
         return None;
     }
     Some(match linked {
-        true => "only codex:transcode@0.1 is offered, unless WASI is allowed for it: `\"wasi\": true` in its manifest",
+        true => {
+            "only codex:transcode@0.1 is available, unless WASI is enabled for the policy: `\"wasi\": true` in its manifest"
+        }
         false => {
-            "only codex:transcode@0.1 is offered, and of WASI at most cli, clocks, filesystem, io, random, sockets"
+            "only codex:transcode@0.1 is available, and of WASI at most cli, clocks, filesystem, io, random, sockets"
         }
     })
 }
 
-/// Tells a component from everything else that people pass, before the compiler sees it.
-pub fn recognise(name: &str, bytes: &[u8], limit: usize) -> Result<(), PolicyError> {
+/// Checks that the bytes are a component and not too large, before they are compiled.
+pub fn check_component(name: &str, bytes: &[u8], limit: usize) -> Result<(), PolicyError> {
     if bytes.len() > limit {
         return Err(PolicyError::TooLarge { policy: name.to_owned(), size: bytes.len(), limit });
     }
     let found = match bytes {
         // Magic, version 13, layer 1: a component.
         [b'\0', b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => return Ok(()),
-        [b'\0', b'a', b's', b'm', 1, 0, 0, 0, ..] => "it is a core module; make a component of it with `make guests`",
+        [b'\0', b'a', b's', b'm', 1, 0, 0, 0, ..] => "it is a core module; turn it into a component with `make guests`",
         [0x7f, b'E', b'L', b'F', ..] => "it is machine code (a .cwasm cache file?); policies are shipped as .wasm",
         [] => "the file is empty",
-        _ => "its first bytes are not those of WebAssembly",
+        _ => "it does not start with the bytes of WebAssembly",
     };
     Err(PolicyError::NotAComponent { policy: name.to_owned(), found })
 }

@@ -1,7 +1,7 @@
-//! `policy.json`: which policy an environment runs, which one is on trial, and which one came before.
+//! `policy.json`: an environment's current policy, its canary and its previous policy.
 //!
-//! One document and not three, so that whoever reads it sees one state of the environment, and one conditional request
-//! tells whether anything changed.
+//! They are in one document, so that every reader sees a consistent state, and one conditional request detects any
+//! change.
 
 use fault::text::printable;
 use fault::{Code, Fault, codes};
@@ -9,73 +9,72 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use storage::Key;
 
-/// What the document is called in a directory, below a prefix of a store, and below a URL that ends with `/`.
+/// The document's file name in a folder, below a store's prefix, and below a URL that ends with `/`.
 pub const FILE: &str = "policy.json";
 
-/// Largest document. A signature has some 400 bytes, and settings fill a page at most.
+/// Most bytes of a document. A signature has about 400 bytes, and settings fill a page at most.
 pub const MAX_BYTES: usize = 256 << 10;
 
-/// The fields of one policy, as a refusal lists them.
+/// The fields of one policy.
 const FIELDS: [&str; 8] = ["name", "version", "module", "sha256", "signature", "settings", "wasi", "limits"];
 
-/// The fields that an environment's document has besides.
+/// Further fields of an environment's document. `next` holds the canary.
 const NEXT: &str = "next";
 const PREVIOUS: &str = "previous";
 const PERCENT: &str = "percent";
 
-/// Longest name and version in characters: both are labels of metrics and notes of objects.
+/// Most characters of a name or version: both become metric labels and object metadata.
 const MAX_NAME: usize = 64;
 
-/// Characters of a SHA-256 in hex.
+/// Length of a SHA-256 in hex.
 const SHA256_HEX: usize = 64;
 
-/// One policy as its author hands it over: the module, what vouches for it, and how it is to be run.
+/// One policy: its module, its signature, its settings and its limits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// What operators know it by.
+    /// The name that operators see.
     pub name: String,
-    /// Its author's version of it; empty where nobody said.
+    /// The author's version; empty if not set.
     #[serde(default)]
     pub version: String,
-    /// Where the module is, relative to the manifest.
+    /// The module's path, relative to the manifest.
     pub module: String,
-    /// The sha256 of the module's bytes, in lower-case hex.
+    /// The sha256 of the module, in lower-case hex.
     pub sha256: String,
-    /// The text of a minisign signature over the module's bytes.
+    /// The text of a minisign signature of the module.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<String>,
-    /// What the policy is told unless the environment says otherwise.
+    /// The policy's settings. The environment's settings override them.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub settings: Map<String, Value>,
-    /// Whether it needs the locked-down WASI that components of other languages are made for.
+    /// Whether it needs the restricted WASI, as components made from Python or JavaScript do.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub wasi: bool,
-    /// What it may use, by the names that the limits have.
+    /// Its limits, by name.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub limits: Map<String, Value>,
 }
 
-/// A policy on trial.
+/// The policy on trial.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Next {
-    /// How many of a hundred jobs run under it.
+pub struct Canary {
+    /// The percentage of jobs that run under it.
     pub percent: u8,
-    /// The policy.
     pub manifest: Manifest,
 }
 
-/// What an environment runs.
+/// An environment's policies.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Deployment {
-    /// The policy in force.
+    /// The policy that jobs run under.
     pub current: Manifest,
-    /// The one on trial beside it.
-    pub next: Option<Next>,
-    /// The one that was in force before.
+    /// The policy on trial.
+    pub canary: Option<Canary>,
+    /// The current policy before this one.
     pub previous: Option<Manifest>,
 }
 
-/// Why a document can't be used: a sentence that begins with what is wrong.
+/// Why a document can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ManifestError(String);
@@ -87,48 +86,50 @@ impl Fault for ManifestError {
 }
 
 impl Manifest {
-    /// The manifest as a document of its own.
+    /// A document with this policy alone.
     pub fn to_json(&self) -> String {
         Deployment::of(self.clone()).to_json()
     }
 
     fn read(members: Map<String, Value>, within: &str) -> Result<Self, ManifestError> {
-        known_only(&members, within, &FIELDS)?;
+        check_known(&members, within, &FIELDS)?;
         let manifest: Self = serde_json::from_value(Value::Object(members))
-            .map_err(|error| ManifestError(format!("{}{error}", place(within))))?;
-        manifest.check().map_err(|problem| ManifestError(format!("{}{problem}", place(within))))?;
+            .map_err(|error| ManifestError(format!("{}{error}", prefix(within))))?;
+        manifest.check().map_err(|problem| ManifestError(format!("{}{problem}", prefix(within))))?;
         Ok(manifest)
     }
 
     fn check(&self) -> Result<(), String> {
         for (field, value, least) in [("name", &self.name, 1), ("version", &self.version, 0)] {
             let length = value.chars().count();
-            // Stores keep both with every object, as headers.
+            // Stores keep both as headers of every object.
             if !(least..=MAX_NAME).contains(&length) || !value.chars().all(|c| c == ' ' || c.is_ascii_graphic()) {
-                let shown = printable(value, MAX_NAME);
-                return Err(format!("`{field}` is `{shown}`: {least} to {MAX_NAME} characters of ASCII are allowed"));
+                let escaped = printable(value, MAX_NAME);
+                return Err(format!(
+                    "`{field}` is `{escaped}`; it must be {least} to {MAX_NAME} printable ASCII characters"
+                ));
             }
         }
         if let Err(error) = Key::parse(&self.module) {
             return Err(format!(
-                "`module` must be the name of a file beside the manifest or below it, such as `codex.wasm`: {error}"
+                "`module` must be a file beside the manifest or below it, such as `codex.wasm`: {error}"
             ));
         }
         let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
         if self.sha256.len() != SHA256_HEX || !self.sha256.chars().all(hex) {
-            return Err(format!("`sha256` must be {SHA256_HEX} digits of lower-case hex, as `sha256sum` prints them"));
+            return Err(format!("`sha256` must be {SHA256_HEX} digits of lower-case hex, as printed by `sha256sum`"));
         }
         Ok(())
     }
 }
 
 impl Deployment {
-    /// An environment with this policy and no other.
+    /// An environment with this policy alone.
     pub fn of(manifest: Manifest) -> Self {
-        Self { current: manifest, next: None, previous: None }
+        Self { current: manifest, canary: None, previous: None }
     }
 
-    /// Reads a document. One that a policy's author made has only the policy itself in it.
+    /// Parses a document. One that a policy's author made contains only the policy.
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
         let mut members = match serde_json::from_slice(bytes) {
             Ok(Value::Object(members)) => members,
@@ -137,25 +138,25 @@ impl Deployment {
         };
         let (next, previous) = (members.remove(NEXT), members.remove(PREVIOUS));
         let known: Vec<&str> = FIELDS.into_iter().chain([NEXT, PREVIOUS]).collect();
-        known_only(&members, "", &known)?;
+        check_known(&members, "", &known)?;
         Ok(Self {
             current: Manifest::read(members, "")?,
-            next: next.map(Next::read).transpose()?,
+            canary: next.map(Canary::read).transpose()?,
             previous: previous.map(|value| Manifest::read(object(value, PREVIOUS)?, PREVIOUS)).transpose()?,
         })
     }
 
-    /// The document.
+    /// The document as JSON.
     pub fn to_json(&self) -> String {
         let object = |manifest: &Manifest| match serde_json::to_value(manifest) {
             Ok(Value::Object(members)) => members,
-            // A struct with names for keys always becomes an object.
+            // A struct always serializes to an object.
             _ => Map::new(),
         };
         let mut members = object(&self.current);
-        if let Some(next) = &self.next {
-            let mut inner = object(&next.manifest);
-            inner.insert(PERCENT.to_owned(), next.percent.into());
+        if let Some(canary) = &self.canary {
+            let mut inner = object(&canary.manifest);
+            inner.insert(PERCENT.to_owned(), canary.percent.into());
             members.insert(NEXT.to_owned(), Value::Object(inner));
         }
         if let Some(previous) = &self.previous {
@@ -164,38 +165,38 @@ impl Deployment {
         format!("{:#}\n", Value::Object(members))
     }
 
-    /// The same environment with a policy on trial; one that was on trial before makes room.
+    /// The same environment with this canary, which replaces an earlier one.
     #[must_use]
-    pub fn trying(self, manifest: Manifest, percent: u8) -> Self {
-        Self { next: Some(Next { percent, manifest }), ..self }
+    pub fn with_canary(self, manifest: Manifest, percent: u8) -> Self {
+        Self { canary: Some(Canary { percent, manifest }), ..self }
     }
 
-    /// The same environment with another policy in force. What was in force is kept as the previous one, unless it is
-    /// the same policy again; whatever was on trial makes room.
+    /// The same environment with another current policy and no canary. The old current policy becomes the previous one,
+    /// unless it is the same policy.
     #[must_use]
     pub fn with_current(self, manifest: Manifest) -> Self {
         let previous = if self.current == manifest { self.previous } else { Some(self.current) };
-        Self { current: manifest, next: None, previous }
+        Self { current: manifest, canary: None, previous }
     }
 
-    /// The last step undone: a trial ends; without one, the previous policy and the one in force change places. None
-    /// where there is nothing to undo.
+    /// The environment with its last change undone: a canary is removed; without one, the current and the previous
+    /// policy are swapped. `None` if there is nothing to undo.
     #[must_use]
     pub fn rolled_back(self) -> Option<Self> {
-        if self.next.is_some() {
-            return Some(Self { next: None, ..self });
+        if self.canary.is_some() {
+            return Some(Self { canary: None, ..self });
         }
         let previous = self.previous?;
-        Some(Self { current: previous, next: None, previous: Some(self.current) })
+        Some(Self { current: previous, canary: None, previous: Some(self.current) })
     }
 }
 
-impl Next {
+impl Canary {
     fn read(value: Value) -> Result<Self, ManifestError> {
         let mut members = object(value, NEXT)?;
         let percent = members.remove(PERCENT);
         let known: Vec<&str> = FIELDS.into_iter().chain([PERCENT]).collect();
-        known_only(&members, NEXT, &known)?;
+        check_known(&members, NEXT, &known)?;
         let percent = percent.as_ref().and_then(Value::as_u64).and_then(|percent| u8::try_from(percent).ok());
         match percent.filter(|percent| *percent <= 100) {
             Some(percent) => Ok(Self { percent, manifest: Manifest::read(members, NEXT)? }),
@@ -211,19 +212,19 @@ fn object(value: Value, name: &str) -> Result<Map<String, Value>, ManifestError>
     }
 }
 
-fn known_only(members: &Map<String, Value>, within: &str, known: &[&str]) -> Result<(), ManifestError> {
+fn check_known(members: &Map<String, Value>, within: &str, known: &[&str]) -> Result<(), ManifestError> {
     match members.keys().find(|name| !known.contains(&name.as_str())) {
         None => Ok(()),
         Some(unknown) => {
             let dot = if within.is_empty() { "" } else { "." };
-            let shown = printable(unknown, MAX_NAME);
-            Err(ManifestError(format!("`{within}{dot}{shown}` is not a field of it; known are {}", known.join(", "))))
+            let escaped = printable(unknown, MAX_NAME);
+            Err(ManifestError(format!("`{within}{dot}{escaped}` is not a known field; known are {}", known.join(", "))))
         }
     }
 }
 
-/// Where a problem is, where that is not the document itself.
-fn place(within: &str) -> String {
+/// States which nested object a problem is in; empty for the document itself.
+fn prefix(within: &str) -> String {
     if within.is_empty() { String::new() } else { format!("in `{within}`: ") }
 }
 
@@ -246,42 +247,42 @@ mod tests {
         }
     }
 
-    fn with(field: &str, value: Value) -> String {
+    fn problem_with(field: &str, value: Value) -> String {
         let mut document = serde_json::to_value(manifest("1")).unwrap();
         document[field] = value;
         Deployment::parse(document.to_string().as_bytes()).unwrap_err().to_string()
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
-        let all = Deployment::of(manifest("1")).with_current(manifest("2")).trying(manifest("3"), 5);
+    fn a_document_is_read_as_it_was_written() {
+        let all = Deployment::of(manifest("1")).with_current(manifest("2")).with_canary(manifest("3"), 5);
         assert_eq!(Deployment::parse(all.to_json().as_bytes()).unwrap(), all);
-        let author = Deployment::parse(manifest("1").to_json().as_bytes()).unwrap();
-        assert_eq!(author, Deployment::of(manifest("1")));
+        let single = Deployment::parse(manifest("1").to_json().as_bytes()).unwrap();
+        assert_eq!(single, Deployment::of(manifest("1")));
     }
 
     #[test]
     fn an_unknown_field_is_answered_with_the_known_ones() {
-        let problem = with("sha265", json!("x"));
+        let problem = problem_with("sha265", json!("x"));
         assert!(
             problem.contains("`sha265`") && problem.contains("sha256") && problem.contains("previous"),
             "{problem}"
         );
         let mut next = serde_json::to_value(manifest("2")).unwrap();
         next["percnt"] = json!(5);
-        let problem = with("next", next);
+        let problem = problem_with("next", next);
         assert!(problem.contains("`next.percnt`") && problem.contains("percent"), "{problem}");
     }
 
     #[test]
-    fn a_module_can_not_be_outside_of_the_manifests_folder() {
+    fn a_module_can_not_be_outside_the_manifests_folder() {
         for module in ["../codex.wasm", "/etc/codex.wasm", "https://elsewhere.example/codex.wasm", "a?b", ""] {
-            assert!(with("module", json!(module)).contains("`module`"), "{module}");
+            assert!(problem_with("module", json!(module)).contains("`module`"), "{module}");
         }
     }
 
     #[test]
-    fn every_field_says_what_it_takes() {
+    fn every_field_states_its_allowed_values() {
         for (field, value, words) in [
             ("sha256", json!("AB"), "64 digits"),
             ("name", json!(""), "1 to 64"),
@@ -292,7 +293,7 @@ mod tests {
             ("next", json!({ "percent": 101 }), "from 0 to 100"),
             ("previous", json!({}), "in `previous`: missing field `name`"),
         ] {
-            let problem = with(field, value);
+            let problem = problem_with(field, value);
             assert!(problem.contains(words), "{field}: {problem}");
         }
         assert!(Deployment::parse(b"[]").is_err() && Deployment::parse(b"{").is_err());
@@ -306,8 +307,12 @@ mod tests {
         assert_eq!(two.previous, Some(manifest("1")));
         let back = two.clone().rolled_back().unwrap();
         assert_eq!((&back.current, &back.previous), (&manifest("1"), &Some(manifest("2"))));
-        let trial = two.clone().trying(manifest("3"), 10);
+        let trial = two.clone().with_canary(manifest("3"), 10);
         assert_eq!(trial.rolled_back(), Some(two.clone()));
-        assert_eq!(two.clone().with_current(manifest("2")).previous, Some(manifest("1")), "the same again is no step");
+        assert_eq!(
+            two.clone().with_current(manifest("2")).previous,
+            Some(manifest("1")),
+            "the same policy again changes nothing"
+        );
     }
 }

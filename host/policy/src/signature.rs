@@ -1,5 +1,5 @@
-//! Signatures over the bytes of a module, in the format of minisign: what is signed here verifies with `minisign -V`, and
-//! the other way round.
+//! Signatures of modules in the format of minisign: `minisign -V` verifies signatures made here, and this module
+//! verifies those of `minisign -S`.
 
 use std::fmt;
 use std::io::Cursor;
@@ -9,50 +9,50 @@ use base64::engine::general_purpose::STANDARD;
 use fault::secret::SecretText;
 use fault::{Code, Fault, codes};
 
-/// Longest text of a signature: comments of 1024 and 8192 bytes, as the minisign program takes them, and the rest.
+/// Most bytes of a signature's text. The minisign program allows comments of 1024 and 8192 bytes.
 const MAX_TEXT: usize = 10 << 10;
 
-/// Most characters of a trusted comment that is written here.
+/// Most characters of a trusted comment made here.
 const MAX_COMMENT: usize = 1024;
 
-/// Bytes of a decoded public key, secret key, signature, and signature of the comment, as the format has them.
+/// Lengths in bytes of the decoded public key, secret key, signature, and signature of the comment.
 const PUBLIC_KEY: usize = 42;
 const SECRET_KEY: usize = 158;
 const SIGNATURE: usize = 74;
 const COMMENT_SIGNATURE: usize = 64;
 
-/// What a public key and a signature in the old format begin with.
+/// The prefix of a public key, and of a signature in the old format.
 const PLAIN: &[u8] = b"Ed";
-/// What a signature over a digest begins with: the only format that minisign writes unless it is told otherwise.
-const OVER_DIGEST: &[u8] = b"ED";
-/// What a secret key has in its third and fourth byte where a password locks it.
-const LOCKED: &[u8] = b"Sc";
+/// The prefix of a signature of a digest, which is minisign's default format.
+const PREHASHED: &[u8] = b"ED";
+/// The third and fourth byte of a secret key with a password.
+const ENCRYPTED: &[u8] = b"Sc";
 
-/// Why a signature, or a key, is not taken.
+/// Why a signature or a key is not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum SignatureError {
-    /// Not a signature at all.
-    #[error("the signature can't be read: {0}; expected is the text of a .minisig file")]
+    /// Not a signature.
+    #[error("the signature can't be read: {0}; the text of a .minisig file is expected")]
     Malformed(&'static str),
-    /// By a key that nobody trusts here.
-    #[error("the module is signed with the key {signer}, which is not trusted here; trusted are: {trusted}")]
+    /// Made with an untrusted key.
+    #[error("the module is signed with the key {signer}, which is not trusted; trusted keys: {trusted}")]
     UnknownSigner {
-        /// The key that it names.
+        /// The key in the signature.
         signer: KeyId,
-        /// Those that would do.
+        /// The trusted keys.
         trusted: String,
     },
-    /// By a key that is trusted, and over something else.
-    #[error("the signature with the key {0} is not one of this module: either was changed after signing")]
+    /// Made with a trusted key, but not for this module.
+    #[error("the signature with the key {0} does not match the module: one of them was changed after signing")]
     Mismatch(KeyId),
     /// Not a public key.
-    #[error("a public key can't be read: {0}; expected is the text of a .pub file, or its second line alone")]
+    #[error("a public key can't be read: {0}; the text of a .pub file, or its second line, is expected")]
     PublicKey(&'static str),
-    /// Not a secret key, or locked.
+    /// Not a secret key, or its password is missing or wrong.
     #[error("the secret key can't be used: {0}")]
     SecretKey(&'static str),
-    /// The system gives no random numbers.
-    #[error("no key can be made")]
+    /// The system has no random numbers.
+    #[error("the key pair can't be generated")]
     Random(#[source] minisign::PError),
 }
 
@@ -68,7 +68,7 @@ impl Fault for SignatureError {
     }
 }
 
-/// What a key pair is told by, as minisign prints it. Not a secret, and not a proof.
+/// A key pair's id, as minisign prints it. It is not secret, and it proves nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(u64);
 
@@ -84,14 +84,14 @@ impl fmt::Display for KeyId {
     }
 }
 
-/// A key that signatures are checked with.
+/// A key that verifies signatures.
 #[derive(Clone, Debug)]
 pub struct PublicKey(minisign::PublicKey);
 
 impl PublicKey {
-    /// Reads the text of a `.pub` file, or the line of it that is the key.
+    /// Parses the text of a `.pub` file, or its key line alone.
     pub fn parse(text: &str) -> Result<Self, SignatureError> {
-        let bytes = decoded(key_line(text)).filter(|bytes| bytes.len() == PUBLIC_KEY);
+        let bytes = decode(key_line(text)).filter(|bytes| bytes.len() == PUBLIC_KEY);
         let bytes = bytes.ok_or(SignatureError::PublicKey("it is not 42 bytes in base64"))?;
         if !bytes.starts_with(PLAIN) {
             return Err(SignatureError::PublicKey("its algorithm is not Ed25519"));
@@ -99,70 +99,70 @@ impl PublicKey {
         minisign::PublicKey::from_bytes(&bytes).map(Self).map_err(|_| SignatureError::PublicKey("it is incomplete"))
     }
 
-    /// What it is told by.
     pub fn id(&self) -> KeyId {
         KeyId::of(self.0.keynum())
     }
 }
 
-/// The line that settings and the option `-P` of minisign take.
+/// Formats the key line, which the settings and minisign's option `-P` accept.
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.to_base64())
     }
 }
 
-/// The key by which a signature over these bytes was made, if it is one of `keys`. `signature` is the text of a
-/// `.minisig` file.
+/// Verifies the text of a `.minisig` file and returns the id of the key that made it, if it is one of `keys`.
 ///
-/// Signatures in minisign's old format (`-l`) are refused: one format is enough, and nothing writes the old one unasked.
+/// Signatures in minisign's old format (`-l`) are refused. Nothing writes them by default.
 pub fn verify(keys: &[PublicKey], bytes: &[u8], signature: &str) -> Result<KeyId, SignatureError> {
     let signature = Signature::parse(signature)?;
-    let mut of_this_name = keys.iter().filter(|key| key.id() == signature.signer).peekable();
-    if of_this_name.peek().is_none() {
+    let mut candidates = keys.iter().filter(|key| key.id() == signature.signer).peekable();
+    if candidates.peek().is_none() {
         let trusted = keys.iter().map(|key| key.id().to_string()).collect::<Vec<_>>().join(", ");
         let trusted = if trusted.is_empty() { "none".to_owned() } else { trusted };
         return Err(SignatureError::UnknownSigner { signer: signature.signer, trusted });
     }
-    let fits = |key: &PublicKey| minisign::verify(&key.0, &signature.parsed, Cursor::new(bytes), true, false, false);
-    if of_this_name.any(|key| fits(key).is_ok()) {
+    let verifies =
+        |key: &PublicKey| minisign::verify(&key.0, &signature.parsed, Cursor::new(bytes), true, false, false);
+    if candidates.any(|key| verifies(key).is_ok()) {
         Ok(signature.signer)
     } else {
         Err(SignatureError::Mismatch(signature.signer))
     }
 }
 
-/// A signature that was not checked yet.
+/// A parsed, unverified signature.
 pub struct Signature {
     signer: KeyId,
     parsed: minisign::SignatureBox,
 }
 
 impl Signature {
-    /// Reads the text of a `.minisig` file. The lengths are checked here because the library expects them to be right.
+    /// Parses the text of a `.minisig` file. Lengths are checked here because the library assumes that they are right.
     pub fn parse(text: &str) -> Result<Self, SignatureError> {
         if text.len() > MAX_TEXT {
             return Err(SignatureError::Malformed("it is too long"));
         }
         let mut lines = text.lines().skip(1).step_by(2);
-        let signature = lines.next().and_then(decoded).filter(|bytes| bytes.len() == SIGNATURE);
+        let signature = lines.next().and_then(decode).filter(|bytes| bytes.len() == SIGNATURE);
         let signature = signature.ok_or(SignatureError::Malformed("its second line is not 74 bytes in base64"))?;
-        let comment = lines.next().and_then(decoded).filter(|bytes| bytes.len() == COMMENT_SIGNATURE);
+        let comment = lines.next().and_then(decode).filter(|bytes| bytes.len() == COMMENT_SIGNATURE);
         comment.ok_or(SignatureError::Malformed("its fourth line is not 64 bytes in base64"))?;
-        if !signature.starts_with(OVER_DIGEST) {
-            return Err(SignatureError::Malformed("its format is the old one, or none that is known; sign without -l"));
+        if !signature.starts_with(PREHASHED) {
+            return Err(SignatureError::Malformed("its format is the old one or unknown; sign without -l"));
         }
         let parsed = minisign::SignatureBox::from_string(text);
-        let parsed = parsed.map_err(|_| SignatureError::Malformed("its lines don't begin as they should"))?;
+        let parsed =
+            parsed.map_err(|_| SignatureError::Malformed("its lines don't start with the expected comments"))?;
         Ok(Self { signer: KeyId::of(parsed.keynum()), parsed })
     }
 
-    /// The key that it says it was made with.
+    /// The key that the signature claims.
     pub fn signer(&self) -> KeyId {
         self.signer
     }
 
-    /// What its maker wrote beside it. True only if the signature is.
+    /// The trusted comment. Trustworthy only if the signature is verified.
     pub fn comment(&self) -> String {
         self.parsed.trusted_comment().unwrap_or_default()
     }
@@ -174,7 +174,7 @@ impl fmt::Debug for Signature {
     }
 }
 
-/// A key that signs. It can't be printed.
+/// A key that signs. Its `Debug` output hides it.
 pub struct SecretKey(minisign::SecretKey);
 
 impl fmt::Debug for SecretKey {
@@ -184,32 +184,32 @@ impl fmt::Debug for SecretKey {
 }
 
 impl SecretKey {
-    /// Reads the text of a secret key's file.
+    /// Parses the text of a secret key's file.
     pub fn parse(text: &SecretText, password: Option<&SecretText>) -> Result<Self, SignatureError> {
-        let bytes = decoded(key_line(text.expose())).filter(|bytes| bytes.len() == SECRET_KEY);
-        let bytes = bytes.ok_or(SignatureError::SecretKey("it is not the file of a secret key"))?;
-        if bytes.get(2..4) != Some(LOCKED) {
-            // Not by the library's way for such keys: that one expects a checksum, which minisign itself doesn't write.
+        let bytes = decode(key_line(text.expose())).filter(|bytes| bytes.len() == SECRET_KEY);
+        let bytes = bytes.ok_or(SignatureError::SecretKey("it is not a secret key file"))?;
+        if bytes.get(2..4) != Some(ENCRYPTED) {
+            // The library's function for keys without a password expects a checksum, which minisign doesn't write.
             let key = minisign::SecretKey::from_bytes(&bytes);
             return key.map(Self).map_err(|_| SignatureError::SecretKey("it is incomplete"));
         }
-        let password = password.ok_or(SignatureError::SecretKey("it is locked with a password, and none was given"))?;
-        let locked = minisign::SecretKeyBox::from(text.expose().to_owned());
-        let key = locked.into_secret_key(Some(password.expose().to_owned()));
-        key.map(Self).map_err(|_| SignatureError::SecretKey("the password is not the one that it is locked with"))
+        let password = password.ok_or(SignatureError::SecretKey("it needs a password, and none was given"))?;
+        let encrypted = minisign::SecretKeyBox::from(text.expose().to_owned());
+        let key = encrypted.into_secret_key(Some(password.expose().to_owned()));
+        key.map(Self).map_err(|_| SignatureError::SecretKey("the password is wrong"))
     }
 
-    /// The key that checks what this one signs.
+    /// The key that verifies this one's signatures.
     pub fn public(&self) -> Result<PublicKey, SignatureError> {
         let public = minisign::PublicKey::from_secret_key(&self.0);
         public.map(PublicKey).map_err(|_| SignatureError::SecretKey("it is incomplete"))
     }
 
-    /// A signature over these bytes and over a comment of one line: the text of a `.minisig` file.
+    /// Signs these bytes and a comment of one line. Returns the text of a `.minisig` file.
     pub fn sign(&self, bytes: &[u8], comment: &str) -> Result<String, SignatureError> {
         let comment: String = comment.chars().map(|c| if c.is_control() && c != '\t' { ' ' } else { c }).collect();
         let comment: String = comment.trim().chars().take(MAX_COMMENT).collect();
-        // With the public key it also checks that the two halves of the secret one belong together.
+        // Given the public key, the library also checks that the secret key is consistent.
         let public = self.public()?.0;
         let about = format!("signature with the key {}", KeyId::of(public.keynum()));
         let signature =
@@ -219,10 +219,9 @@ impl SecretKey {
     }
 }
 
-/// A new key pair, as files.
+/// A new key pair, with the contents of its files.
 #[derive(Debug)]
 pub struct NewKey {
-    /// What both are told by.
     pub public: PublicKey,
     /// The text of the `.pub` file.
     pub public_file: String,
@@ -230,7 +229,7 @@ pub struct NewKey {
     pub secret_file: SecretText,
 }
 
-/// Makes a key pair. Whoever can read the secret key's file can sign, unless a password locks it.
+/// Generates a key pair. Without a password, anyone who can read the secret key's file can sign.
 pub fn generate(password: Option<&SecretText>) -> Result<NewKey, SignatureError> {
     let pair = match password {
         Some(password) => minisign::KeyPair::generate_encrypted_keypair(Some(password.expose().to_owned())),
@@ -238,7 +237,7 @@ pub fn generate(password: Option<&SecretText>) -> Result<NewKey, SignatureError>
     };
     let pair = pair.map_err(SignatureError::Random)?;
     let public = PublicKey(pair.pk);
-    let about = format!("secret key {}: whoever has it can sign policies", public.id());
+    let about = format!("secret key {}: anyone who has it can sign policies", public.id());
     let secret_file = pair.sk.to_box(Some(&about)).map_err(SignatureError::Random)?;
     let public_file = public.0.to_box().map_err(SignatureError::Random)?;
     Ok(NewKey {
@@ -248,12 +247,12 @@ pub fn generate(password: Option<&SecretText>) -> Result<NewKey, SignatureError>
     })
 }
 
-/// The key in a file of a comment and a key, or in a text that is only the key.
+/// The last non-empty line: the key of a file, or a key without its file's comment.
 fn key_line(text: &str) -> &str {
     text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default()
 }
 
-fn decoded(line: &str) -> Option<Vec<u8>> {
+fn decode(line: &str) -> Option<Vec<u8>> {
     STANDARD.decode(line.trim()).ok()
 }
 

@@ -1,8 +1,8 @@
-//! A policy is tried before it is let in: its pure functions are called with made-up media, and have to answer within
-//! their limits with something that the host could use.
+//! The smoke test of a policy before it is admitted. Its pure functions are called with made-up media and must return
+//! usable results within their limits.
 //!
-//! What it decides is its own business: another ladder, other names, a source that it won't have. Only what no job could
-//! live with is a fault here.
+//! The test does not judge decisions, such as the ladder, the names, or the refusal of a source. It fails only for
+//! results that no job could use.
 
 use std::time::Duration;
 
@@ -22,24 +22,24 @@ use super::admit::AdmitError;
 use super::call::Call;
 use super::load::Policy;
 
-/// Longest trial. The default policy takes milliseconds; one in an interpreted language some seconds.
-const LONGEST: Duration = Duration::from_secs(30);
+/// The time limit. The default policy takes milliseconds, one in an interpreted language some seconds.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Who uploads what in a trial.
-const CREATOR: &str = "trial-creator";
-const MEDIA: &str = "trial-media";
+/// The creator and the media id of the test's jobs.
+const CREATOR: &str = "smoke-creator";
+const MEDIA: &str = "smoke-media";
 
-/// Tries a policy.
+/// Runs the smoke test.
 pub async fn run(policy: &Policy) -> Result<(), AdmitError> {
-    let trial = async {
+    let test = async {
         for (name, info) in media() {
-            Trial { policy, name, job: job(&info), info }.run().await?;
+            SmokeTest { policy, name, job: job(&info), info }.run().await?;
         }
         Ok(())
     };
-    match tokio::time::timeout(LONGEST, trial).await {
-        Ok(tried) => tried,
-        Err(_) => Err(AdmitError::TrialTime { policy: policy.name().to_owned(), limit: LONGEST }),
+    match tokio::time::timeout(TIMEOUT, test).await {
+        Ok(result) => result,
+        Err(_) => Err(AdmitError::SmokeTimeout { policy: policy.name().to_owned(), limit: TIMEOUT }),
     }
 }
 
@@ -47,21 +47,21 @@ fn failed(policy: &Policy, problem: String) -> AdmitError {
     AdmitError::Smoke { policy: policy.name().to_owned(), problem }
 }
 
-/// Trial with one kind of media.
-struct Trial<'a> {
+/// The test with one kind of media.
+struct SmokeTest<'a> {
     policy: &'a Policy,
     name: &'static str,
     job: Job,
     info: MediaInfo,
 }
 
-impl Trial<'_> {
+impl SmokeTest<'_> {
     async fn run(&self) -> Result<(), AdmitError> {
         let cpu = VideoEncoder { codec: VideoCodec::H264, processor: Processor::Cpu };
         let gpu = VideoEncoder { codec: VideoCodec::H264, processor: Processor::Gpu };
         let mut ladder = Vec::new();
         for encoders in [&[cpu][..], &[gpu, cpu][..]] {
-            // A refusal is an answer like any other.
+            // A refusal is a valid result.
             if let Ok(renditions) = Call::pure(self.policy).select(&self.info, encoders).await? {
                 self.check_ladder(&renditions)?;
                 ladder = renditions;
@@ -73,7 +73,7 @@ impl Trial<'_> {
         let failure = Failure {
             code: codes::upload::TRUNCATED.name.to_owned(),
             blame: Blame::Upload,
-            message: "the trial of a policy".to_owned(),
+            message: "smoke test of a policy".to_owned(),
             retryable: false,
         };
         let message = Call::pure(self.policy).failed_message(&self.job, &failure).await?;
@@ -91,20 +91,20 @@ impl Trial<'_> {
     fn check_ladder(&self, renditions: &[Rendition]) -> Result<(), AdmitError> {
         let problem = |problem: String| Err(self.problem("ladder.select", &problem));
         if renditions.len() > MAX_RUNGS {
-            return problem(format!("{} renditions; a job may have {MAX_RUNGS}", renditions.len()));
+            return problem(format!("{} renditions; at most {MAX_RUNGS} are allowed", renditions.len()));
         }
         for (index, rendition) in renditions.iter().enumerate() {
-            let shown = printable(&rendition.name, 64);
+            let escaped = printable(&rendition.name, 64);
             if !is_rung_name(&rendition.name) {
                 return problem(format!(
-                    "a rendition is called `{shown}`; 1 to 32 letters, digits, `_` and `-` are allowed"
+                    "a rendition is named `{escaped}`; names must be 1 to 32 letters, digits, `_` and `-`"
                 ));
             }
             if renditions.iter().take(index).any(|earlier| earlier.name == rendition.name) {
-                return problem(format!("two renditions are called `{shown}`"));
+                return problem(format!("two renditions are named `{escaped}`"));
             }
             if rendition.video.as_ref().is_some_and(|video| video.short_side == 0) {
-                return problem(format!("the rendition `{shown}` has no size"));
+                return problem(format!("the rendition `{escaped}` has no size"));
             }
         }
         Ok(())
@@ -117,14 +117,14 @@ impl Trial<'_> {
         }
     }
 
-    /// What a job with this ladder would report, with everything that there is a name for.
+    /// The report of a job with this ladder and every kind of asset.
     async fn report(&self, ladder: &[Rendition]) -> Result<Report, AdmitError> {
-        let mut places = Vec::new();
+        let mut destinations = Vec::new();
         let mut rungs = Vec::new();
         for rendition in ladder {
             let playlist = self.key(&Asset::RungPlaylist(rendition.name.clone())).await?;
             rungs.push(rung(rendition, playlist.key.clone()));
-            places.push(playlist);
+            destinations.push(playlist);
         }
         for asset in [
             Asset::MasterPlaylist,
@@ -134,29 +134,29 @@ impl Trial<'_> {
             Asset::WaveformImage,
             Asset::Mezzanine,
         ] {
-            places.push(self.key(&asset).await?);
+            destinations.push(self.key(&asset).await?);
         }
         Ok(Report {
             duration_ms: self.info.duration_ms,
             processor: Processor::Cpu,
             fell_back: None,
             rungs,
-            objects: places.into_iter().map(|destination| PublishedObject { destination, bytes: 1000 }).collect(),
+            objects: destinations.into_iter().map(|destination| PublishedObject { destination, bytes: 1000 }).collect(),
             loudness: None,
             attributes: Vec::new(),
         })
     }
 
     async fn key(&self, asset: &Asset) -> Result<Destination, AdmitError> {
-        let place = Call::pure(self.policy).key_for(&self.job, asset).await?;
-        let shown = printable(&place.key, 80);
-        let problem = match Key::parse(&place.key) {
+        let destination = Call::pure(self.policy).key_for(&self.job, asset).await?;
+        let escaped = printable(&destination.key, 80);
+        let problem = match Key::parse(&destination.key) {
             Err(error) => error.to_string(),
             Ok(key) if !key.as_str().starts_with(&format!("{CREATOR}/")) => {
-                format!("the key `{shown}` doesn't begin with the job's creator")
+                format!("the key `{escaped}` does not start with the job's creator")
             }
-            Ok(_) if place.store.is_empty() => format!("the key `{shown}` is in no store"),
-            Ok(_) => return Ok(place),
+            Ok(_) if destination.store.is_empty() => format!("the store for the key `{escaped}` is empty"),
+            Ok(_) => return Ok(destination),
         };
         Err(self.problem("layout.key-for", &problem))
     }
@@ -164,13 +164,13 @@ impl Trial<'_> {
 
 fn job(info: &MediaInfo) -> Job {
     Job {
-        id: "trial-job".to_owned(),
+        id: "smoke-job".to_owned(),
         media_id: MEDIA.to_owned(),
         creator_id: CREATOR.to_owned(),
         kind: if info.video.is_some() { MediaKind::Video } else { MediaKind::Audio },
         source: Destination {
             store: storage::ORIGINALS.to_owned(),
-            key: format!("{CREATOR}/originals/{MEDIA}/trial.mp4"),
+            key: format!("{CREATOR}/originals/{MEDIA}/smoke.mp4"),
         },
         attributes: Vec::new(),
     }
@@ -189,7 +189,7 @@ fn rung(rendition: &Rendition, playlist: String) -> RungReport {
     }
 }
 
-/// What uploads are like, from one end to the other.
+/// Typical and extreme uploads.
 fn media() -> [(&'static str, MediaInfo); 5] {
     let info = |duration_ms, video, audio| MediaInfo {
         container: "mov,mp4,m4a,3gp,3g2,mj2".to_owned(),

@@ -1,7 +1,7 @@
-//! The data of a guest's store: its meter, its handles, and its one way to the host.
+//! The data of a guest's store: its meter, its handles and its host functions.
 //!
-//! The host is private to this file. An interface reaches it only through [`State::call`], which meters the call before,
-//! and records it and resumes the guest's time after; so no interface can forget either.
+//! The host functions are private to this file. Interfaces reach them only through [`State::call`], which meters each
+//! call before it and records it afterwards, so no interface can forget to.
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
@@ -15,56 +15,54 @@ use storage::Destination;
 use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
 
 use crate::host::{CallRecorder, HostContext};
-use crate::limits::{Limit, Limits, Meter, Span};
+use crate::limits::{CallKind, Limit, Limits, Meter};
 use crate::wasi::Wasi;
 
-/// A future of an answer that borrows what the call works with.
-pub(crate) type Answering<'a, T> = Pin<Box<dyn Future<Output = wasmtime::Result<T>> + Send + 'a>>;
+/// The future of a host function, which borrows its [`CallContext`].
+pub(crate) type AnswerFuture<'a, T> = Pin<Box<dyn Future<Output = wasmtime::Result<T>> + Send + 'a>>;
 
-/// What a guest holds, and what it may use.
+/// The data of a guest's store.
 pub struct State {
-    /// What it has used so far.
     pub(crate) meter: Meter,
-    /// The text of its panic hook.
+    /// The message of the guest's panic.
     pub(crate) panic_text: Option<String>,
     pub(crate) table: ResourceTable,
     pub(crate) wasi: Option<Box<Wasi>>,
-    guest: Guest,
+    guest: GuestState,
     host: Option<HostContext>,
 }
 
-/// What a guest did so far, as far as later calls depend on it.
+/// What the guest did so far that later calls depend on.
 #[derive(Debug, Default)]
-pub(crate) struct Guest {
-    /// The original that it opened.
+pub(crate) struct GuestState {
+    /// The opened original.
     pub opened: Option<(Destination, Arc<MediaInfo>)>,
-    /// Whether it started a transcode.
+    /// Whether a transcode was started.
     pub transcoding: bool,
-    /// The objects that it wrote.
+    /// The objects that the guest wrote.
     pub put: BTreeSet<Destination>,
 }
 
-/// What a call works with.
-pub(crate) struct Inside<'a> {
+/// What a host function works with.
+pub(crate) struct CallContext<'a> {
     pub host: &'a mut HostContext,
-    pub guest: &'a mut Guest,
+    pub guest: &'a mut GuestState,
 }
 
-/// A call of the host as it is metered and recorded.
+/// A host call, for metering and recording.
 pub(crate) struct HostCall<A> {
-    /// Its name in the contract.
+    /// The function's name in the contract.
     pub name: &'static str,
-    /// Bytes that the guest handed over.
+    /// Bytes that the guest passed.
     pub bytes: usize,
-    /// A limit of this call's own, and how much of it the call takes.
+    /// A further limit of this call, and the amount that counts against it.
     pub limit: Option<(Limit, usize)>,
-    /// The arguments by the names of the contract, without handles. Made only if they are recorded.
+    /// Creates the arguments by their names in the contract, without handles. Called only if they are recorded.
     pub arguments: A,
 }
 
-/// A pure function called the host.
 #[derive(Debug, thiserror::Error)]
-#[error("a pure function called the host: decisions may depend on their arguments alone")]
+#[error("a pure function called the host: its result may depend only on its arguments")]
 struct NotPure;
 
 impl std::fmt::Debug for State {
@@ -74,12 +72,19 @@ impl std::fmt::Debug for State {
 }
 
 impl State {
-    /// For one call of a policy; without a host for its pure functions.
+    /// The state for one call. Pure functions have no host.
     pub(crate) fn new(limits: Limits, host: Option<HostContext>) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.size(Limit::Handles));
-        let span = if host.is_some() { Span::Workflow } else { Span::PureCall };
-        Self { meter: Meter::new(limits, span), panic_text: None, table, wasi: None, guest: Guest::default(), host }
+        let kind = if host.is_some() { CallKind::Workflow } else { CallKind::PureCall };
+        Self {
+            meter: Meter::new(limits, kind),
+            panic_text: None,
+            table,
+            wasi: None,
+            guest: GuestState::default(),
+            host,
+        }
     }
 
     /// The job's id, for logs; empty for a pure function.
@@ -87,50 +92,50 @@ impl State {
         self.host.as_ref().map_or("", |host| &host.job)
     }
 
-    /// Whether calls are recorded, for arguments that are costly to describe.
+    /// Whether calls are recorded. Lets a caller skip the creation of expensive arguments.
     pub(crate) fn records(&self) -> bool {
         self.host.as_ref().is_some_and(|host| host.recorder.is_some())
     }
 
-    /// Makes a call of the host: meters it, does the work, records it, and lets the guest's time go on.
+    /// Performs a host call: meters it, does the work, records it, and resumes the guest's time.
     pub(crate) async fn call<T: Serialize>(
         &mut self,
         call: HostCall<impl FnOnce() -> Value>,
-        work: impl for<'a> FnOnce(Inside<'a>) -> Answering<'a, T>,
+        work: impl for<'a> FnOnce(CallContext<'a>) -> AnswerFuture<'a, T>,
     ) -> wasmtime::Result<T> {
-        self.admit(&call)?;
+        self.meter_call(&call)?;
         let host = self.host.as_mut().ok_or(NotPure)?;
         let recorder = host.recorder.clone();
         let arguments = recorder.as_ref().map(|_| (call.arguments)());
-        let answer = work(Inside { host, guest: &mut self.guest }).await?;
-        self.end(recorder, call.name, arguments, &answer);
+        let answer = work(CallContext { host, guest: &mut self.guest }).await?;
+        self.finish_call(recorder, call.name, arguments, &answer);
         Ok(answer)
     }
 
-    /// The same for a call that pure functions may make, because it has no answer and changes nothing.
+    /// Performs a host call that pure functions may make too, because it has no result and no effect.
     pub(crate) fn notify(
         &mut self,
         call: HostCall<impl FnOnce() -> Value>,
         work: impl FnOnce(&mut Self) -> wasmtime::Result<()>,
     ) -> wasmtime::Result<()> {
-        self.admit(&call)?;
+        self.meter_call(&call)?;
         let recorder = self.host.as_ref().and_then(|host| host.recorder.clone());
         let arguments = recorder.as_ref().map(|_| (call.arguments)());
         work(self)?;
-        self.end(recorder, call.name, arguments, &());
+        self.finish_call(recorder, call.name, arguments, &());
         Ok(())
     }
 
-    fn admit<A>(&mut self, call: &HostCall<A>) -> wasmtime::Result<()> {
+    fn meter_call<A>(&mut self, call: &HostCall<A>) -> wasmtime::Result<()> {
         self.meter.host_call(call.name)?;
-        self.meter.hand_over(call.bytes)?;
+        self.meter.pass_bytes(call.bytes)?;
         if let Some((limit, amount)) = call.limit {
             self.meter.peak(limit, amount)?;
         }
         Ok(())
     }
 
-    fn end<T: Serialize>(
+    fn finish_call<T: Serialize>(
         &mut self,
         recorder: Option<Arc<dyn CallRecorder>>,
         name: &'static str,
@@ -143,8 +148,8 @@ impl State {
         self.meter.resume();
     }
 
-    /// A handle for the guest. A full table is the guest's doing, not ours.
-    pub(crate) fn hold<T: Send + 'static>(&mut self, entry: T) -> wasmtime::Result<Resource<T>> {
+    /// Creates a handle for the guest. A full table means that the guest holds too many.
+    pub(crate) fn new_handle<T: Send + 'static>(&mut self, entry: T) -> wasmtime::Result<Resource<T>> {
         let handle = match self.table.push(entry) {
             Ok(handle) => handle,
             Err(ResourceTableError::Full) => return Err(self.meter.hit(Limit::Handles).into()),
@@ -155,7 +160,8 @@ impl State {
         Ok(handle)
     }
 
-    /// The guest dropped its transcode. Not a call of the contract: neither metered nor recorded.
+    /// Called when the guest drops its transcode. Not a function of the contract, so it is neither metered nor
+    /// recorded.
     pub(crate) fn drop_transcode(&mut self) {
         if let Some(host) = &mut self.host {
             host.calls.drop_transcode();

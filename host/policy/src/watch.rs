@@ -1,6 +1,6 @@
-//! Watching an environment's place: what is new there is judged, and taken between two jobs.
+//! Watches an environment's policy location, and admits new policies while the worker runs.
 //!
-//! Nothing here ever takes a policy away from a job: a change is put into the [`Roster`], and the next job finds it there.
+//! A change replaces the [`ActivePolicies`], so it applies to the next job. Running jobs keep their policy.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,77 +12,81 @@ use notify::{EventKind, RecursiveMode, Watcher as _};
 use storage::folder_of;
 use tokio::sync::mpsc;
 
-use super::admit::{AdmitError, Gate};
-use super::fetch::{Look, Source, Tag};
+use super::active::{ActivePolicies, ActiveSet, PolicyRefusal, Role};
+use super::admit::{AdmitError, PolicyGate};
+use super::fetch::{PolicySource, PollResult, Tag};
 use super::last_good::LastGood;
 use super::limits::Limits;
 use super::load::Policy;
 use super::manifest::{Deployment, Manifest};
-use super::roster::{Refusal, Role, Roster, Standing};
 
-/// How long a folder must be quiet before what was written to it is read. Far below the second that a change may take,
-/// and far above what a program needs between two writes to one file.
+/// How long a folder must be quiet before its files are read. Far below the second that a change may take, and far
+/// above the time between two writes of a program to one file.
 const QUIET: Duration = Duration::from_millis(50);
 
-/// How long is waited for quiet in a folder that others write to without end.
-const NOISE: Duration = Duration::from_millis(500);
+/// The longest wait for quiet in a folder that is written to continuously.
+const MAX_QUIET_WAIT: Duration = Duration::from_millis(500);
 
-/// How often a policy is tried that took too long on the clock. What takes minutes to compile must not be compiled at every
-/// poll, and a machine is not busy for ever.
-const MOST_TRIES: u32 = 5;
+/// How often a policy that exceeds a wall-clock limit is tried. A busy machine may need several attempts, but a policy
+/// that takes minutes to compile must not be compiled at every poll.
+const MAX_ATTEMPTS: u32 = 5;
 
-/// Something that changed.
+/// A change of the active policies or of the refusals.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// What is in force now.
-    pub standing: Standing,
-    /// Whether that is something else than before.
+    /// The policies that are active now.
+    pub active: ActiveSet,
+    /// Whether the active policies changed.
     pub swapped: bool,
-    /// What was refused, and not already the last time.
-    pub refused: Vec<Refusal>,
+    /// The new refusals.
+    pub refused: Vec<PolicyRefusal>,
 }
 
-/// A policy in force, and the manifest that it came with.
-struct Held {
+/// An active policy with its manifest.
+struct ActivePolicy {
     manifest: Manifest,
     policy: Policy,
 }
 
-/// Watches a place.
+/// Watches a policy location.
 pub struct Watcher {
-    source: Arc<dyn Source>,
-    gate: Gate,
+    source: Arc<dyn PolicySource>,
+    gate: PolicyGate,
     last_good: Option<LastGood>,
-    roster: Roster,
-    current: Held,
-    canary: Option<Held>,
-    /// How many of a hundred jobs run under the canary.
+    active: ActivePolicies,
+    current: ActivePolicy,
+    canary: Option<ActivePolicy>,
+    /// The percentage of jobs that run under the canary.
     percent: u8,
-    /// What the place called its content when it was judged for good.
-    known: Option<Tag>,
-    /// What was judged, whatever the place calls it.
-    judged: Option<Deployment>,
-    /// What is to be judged again, and how often it was.
-    tried: Option<(Deployment, u32)>,
-    /// What of it was refused.
-    refused: Vec<Refusal>,
-    /// Why the place could not be looked at the last time.
-    place: Option<Refusal>,
+    /// The tag of the last manifest, if it needs no further attempt.
+    known_tag: Option<Tag>,
+    /// The last deployment, if it needs no further attempt. Its tag may change without a change of its content.
+    applied: Option<Deployment>,
+    /// A deployment that is tried again, and the number of attempts so far.
+    retried: Option<(Deployment, u32)>,
+    /// The refused policies of the last deployment.
+    refused: Vec<PolicyRefusal>,
+    /// Why the last poll failed.
+    poll_failure: Option<PolicyRefusal>,
 }
 
 impl Watcher {
-    /// Takes what the place has. Where that can't be taken, the place's previous policy is, else the last good one of
-    /// this disk; without either there is nothing to work with.
-    pub async fn open(source: Arc<dyn Source>, gate: Gate, last_good: Option<LastGood>) -> Result<Self, AdmitError> {
-        let (deployment, tag) = match source.first().await {
+    /// Admits the location's policies. If the current one is not accepted, the previous one is used, else the last good
+    /// one on this disk. Fails without any of these.
+    pub async fn open(
+        source: Arc<dyn PolicySource>,
+        gate: PolicyGate,
+        last_good: Option<LastGood>,
+    ) -> Result<Self, AdmitError> {
+        let (deployment, tag) = match source.fetch().await {
             Ok(found) => found,
             Err(error) => {
-                let known = Self::known_good(&*source, &gate, last_good.as_ref(), None).await;
-                let Some(current) = known else { return Err(error.into()) };
-                let refusal = Refusal::of_place(error.into());
-                shout(&refusal, &current);
+                let fallback = Self::fallback(&*source, &gate, last_good.as_ref(), None).await;
+                let Some(current) = fallback else { return Err(error.into()) };
+                let refusal = PolicyRefusal::of_location(error.into());
+                log_refusal(&refusal, &current);
                 let mut opened = Self::with(source, gate, last_good, current);
-                opened.place = Some(refusal);
+                opened.poll_failure = Some(refusal);
                 opened.publish();
                 return Ok(opened);
             }
@@ -90,114 +94,133 @@ impl Watcher {
         let (current, refused) = match gate.admit(&*source, &deployment.current).await {
             Ok(admitted) => {
                 if let Some(last_good) = &last_good {
-                    last_good.keep(&deployment.current, &admitted).await;
+                    last_good.save(&deployment.current, &admitted).await;
                 }
-                (Held { manifest: deployment.current.clone(), policy: admitted.policy }, None)
+                (ActivePolicy { manifest: deployment.current.clone(), policy: admitted.policy }, None)
             }
             Err(error) => {
                 let previous = deployment.previous.as_ref();
-                let known = Self::known_good(&*source, &gate, last_good.as_ref(), previous).await;
-                let Some(current) = known else { return Err(error) };
+                let fallback = Self::fallback(&*source, &gate, last_good.as_ref(), previous).await;
+                let Some(current) = fallback else { return Err(error) };
                 (current, Some(error))
             }
         };
         let mut opened = Self::with(source, gate, last_good, current);
-        opened.judge(deployment, tag, refused).await;
-        opened.refused.iter().for_each(|refusal| shout(refusal, &opened.current));
+        opened.apply(deployment, tag, refused).await;
+        opened.refused.iter().for_each(|refusal| log_refusal(refusal, &opened.current));
         Ok(opened)
     }
 
-    fn with(source: Arc<dyn Source>, gate: Gate, last_good: Option<LastGood>, current: Held) -> Self {
-        let roster = Roster::new(Standing::of(current.policy.clone()));
-        let (canary, percent, known, judged, tried, refused, place) = Default::default();
-        Self { source, gate, last_good, roster, current, canary, percent, known, judged, tried, refused, place }
+    fn with(
+        source: Arc<dyn PolicySource>,
+        gate: PolicyGate,
+        last_good: Option<LastGood>,
+        current: ActivePolicy,
+    ) -> Self {
+        let active = ActivePolicies::new(ActiveSet::of(current.policy.clone()));
+        let (canary, percent, known_tag, applied, retried, refused, poll_failure) = Default::default();
+        Self {
+            source,
+            gate,
+            last_good,
+            active,
+            current,
+            canary,
+            percent,
+            known_tag,
+            applied,
+            retried,
+            refused,
+            poll_failure,
+        }
     }
 
-    /// The policy that was in force before this one, or else the last one that was good on this disk.
-    async fn known_good(
-        source: &dyn Source,
-        gate: &Gate,
+    /// The previous policy, else the last good one on this disk.
+    async fn fallback(
+        source: &dyn PolicySource,
+        gate: &PolicyGate,
         last_good: Option<&LastGood>,
         previous: Option<&Manifest>,
-    ) -> Option<Held> {
+    ) -> Option<ActivePolicy> {
         if let Some(manifest) = previous
             && let Ok(admitted) = gate.admit(source, manifest).await
         {
-            return Some(Held { manifest: manifest.clone(), policy: admitted.policy });
+            return Some(ActivePolicy { manifest: manifest.clone(), policy: admitted.policy });
         }
-        let kept = last_good?.source();
-        let (deployment, _) = kept.first().await.ok()?;
-        let admitted = gate.admit(&kept, &deployment.current).await.ok()?;
-        Some(Held { manifest: deployment.current, policy: admitted.policy })
+        let saved = last_good?.source();
+        let (deployment, _) = saved.fetch().await.ok()?;
+        let admitted = gate.admit(&saved, &deployment.current).await.ok()?;
+        Some(ActivePolicy { manifest: deployment.current, policy: admitted.policy })
     }
 
-    /// Who says what the next job runs under.
-    pub fn roster(&self) -> Roster {
-        self.roster.clone()
+    /// The active policies, shared with this watcher.
+    pub fn active_policies(&self) -> ActivePolicies {
+        self.active.clone()
     }
 
-    /// Watches for as long as it is polled, and tells every change. Files tell when they were written; everything else
-    /// is asked once in this time, and so are files, since not every file system tells.
-    pub async fn run(mut self, every: Duration, tell: impl Fn(&Change)) {
-        // This end stays here, so that the other one never hears that nobody can tell any more.
-        let (told, mut hear) = mpsc::channel(1);
-        let _telling = self.source.file().and_then(|file| notifier(file, told.clone()));
+    /// Watches until the future is dropped, and calls `on_change` for every change. Polls at this interval. Local files
+    /// are also watched for writes, which not every file system reports.
+    pub async fn run(mut self, interval: Duration, on_change: impl Fn(&Change)) {
+        // `sender` is kept so that the channel stays open without a file watcher.
+        let (sender, mut written) = mpsc::channel(1);
+        let _file_watcher = self.source.file().and_then(|file| watch_file(file, sender.clone()));
         loop {
-            if let Some(change) = self.look().await {
-                tell(&change);
+            if let Some(change) = self.poll().await {
+                on_change(&change);
             }
             tokio::select! {
-                () = tokio::time::sleep(every) => {}
-                _ = hear.recv() => settled(&mut hear).await,
+                () = tokio::time::sleep(interval) => {}
+                _ = written.recv() => wait_until_quiet(&mut written).await,
             }
         }
     }
 
-    /// Looks once; gives back what changed by it.
-    pub async fn look(&mut self) -> Option<Change> {
-        let before = self.roster.standing();
-        match self.source.look(self.known.as_ref()).await {
+    /// Polls once. Returns the change, if there is one.
+    pub async fn poll(&mut self) -> Option<Change> {
+        let before = self.active.snapshot();
+        match self.source.poll(self.known_tag.as_ref()).await {
             Err(error) => {
                 if error.code().blame == Blame::Policy {
-                    // What was judged is no longer what is there.
+                    // The location no longer has the last deployment.
                     self.refused.clear();
-                    (self.known, self.judged) = (None, None);
+                    (self.known_tag, self.applied) = (None, None);
                 }
-                self.place = Some(Refusal::of_place(error.into()));
+                self.poll_failure = Some(PolicyRefusal::of_location(error.into()));
             }
-            Ok(look) => {
-                self.place = None;
-                if let Look::Found { deployment, tag } = look {
-                    self.judge(*deployment, tag, None).await;
+            Ok(result) => {
+                self.poll_failure = None;
+                if let PollResult::Changed { deployment, tag } = result {
+                    self.apply(*deployment, tag, None).await;
                 }
             }
         }
         self.publish();
-        let after = self.roster.standing();
-        let swapped = !alike(&before, &after);
-        let refused: Vec<Refusal> =
+        let after = self.active.snapshot();
+        let swapped = !same_policies(&before, &after);
+        let refused: Vec<PolicyRefusal> =
             after.refused.iter().filter(|refusal| !before.refused.contains(refusal)).cloned().collect();
         if swapped {
             log_swap(&after);
         }
         for refusal in &refused {
-            shout(refusal, &self.current);
+            log_refusal(refusal, &self.current);
         }
         let changed = swapped || after.refused != before.refused;
-        changed.then_some(Change { standing: after, swapped, refused })
+        changed.then_some(Change { active: after, swapped, refused })
     }
 
-    /// Takes what can be taken of a deployment. Each policy of it is judged by itself, and one that is in force already
-    /// is left alone.
-    async fn judge(&mut self, deployment: Deployment, tag: Option<Tag>, refused_before: Option<AdmitError>) {
-        if self.judged.as_ref() == Some(&deployment) {
-            self.known = tag;
+    /// Admits a deployment's policies, each independently of the other. One that is active already is not admitted
+    /// again.
+    async fn apply(&mut self, deployment: Deployment, tag: Option<Tag>, refused_before: Option<AdmitError>) {
+        if self.applied.as_ref() == Some(&deployment) {
+            self.known_tag = tag;
             return;
         }
-        let tries = self.tried.take().filter(|(tried, _)| *tried == deployment).map_or(1, |(_, tries)| tries + 1);
-        let may_pass = |error: &AdmitError| error.may_pass() && (!error.is_of_time() || tries < MOST_TRIES);
+        let earlier = self.retried.take().filter(|(retried, _)| *retried == deployment);
+        let attempt = earlier.map_or(1, |(_, attempts)| attempts + 1);
+        let is_retryable = |error: &AdmitError| error.is_transient() && (!error.is_timeout() || attempt < MAX_ATTEMPTS);
         let mut refused = Vec::new();
-        let mut again = false;
+        let mut retry = false;
         if self.current.manifest != deployment.current {
             let admitted = match refused_before {
                 Some(error) => Err(error),
@@ -205,84 +228,86 @@ impl Watcher {
             };
             match admitted {
                 Ok(admitted) => {
-                    self.current = Held { manifest: deployment.current.clone(), policy: admitted.policy.clone() };
-                    // At once: neither a disk nor the trial's policy holds it up.
+                    self.current =
+                        ActivePolicy { manifest: deployment.current.clone(), policy: admitted.policy.clone() };
+                    // Published at once: the disk and the canary's admission must not delay it.
                     self.keep_canary_of(&deployment);
                     self.refused.clear();
                     self.publish();
                     if let Some(last_good) = &self.last_good {
-                        last_good.keep(&deployment.current, &admitted).await;
+                        last_good.save(&deployment.current, &admitted).await;
                     }
                 }
                 Err(error) => {
-                    again |= may_pass(&error);
-                    refused.push(Refusal::of(Role::Current, &deployment.current, error.into()));
+                    retry |= is_retryable(&error);
+                    refused.push(PolicyRefusal::of(Role::Current, &deployment.current, error.into()));
                 }
             }
         }
-        // What was on trial before is not what anybody wants to be tried now.
+        // A canary of an earlier deployment is removed even if the new one is not accepted.
         self.keep_canary_of(&deployment);
-        match &deployment.next {
+        match &deployment.canary {
             None => {}
             Some(_) if self.canary.is_some() => {}
             Some(next) => match self.gate.admit(&*self.source, &next.manifest).await {
                 Ok(admitted) => {
-                    self.canary = Some(Held { manifest: next.manifest.clone(), policy: admitted.policy });
+                    self.canary = Some(ActivePolicy { manifest: next.manifest.clone(), policy: admitted.policy });
                 }
                 Err(error) => {
-                    again |= may_pass(&error);
-                    refused.push(Refusal::of(Role::Canary, &next.manifest, error.into()));
+                    retry |= is_retryable(&error);
+                    refused.push(PolicyRefusal::of(Role::Canary, &next.manifest, error.into()));
                 }
             },
         }
         self.refused = refused;
-        // A module that is still on its way is looked for again; any other verdict holds until something else is there.
-        if again {
-            (self.known, self.judged, self.tried) = (None, None, Some((deployment, tries)));
+        // Without a known tag the next poll fetches the deployment again, for example because a module was still
+        // missing. Any other result holds until the deployment changes.
+        if retry {
+            (self.known_tag, self.applied, self.retried) = (None, None, Some((deployment, attempt)));
         } else {
-            (self.known, self.judged) = (tag, Some(deployment));
+            (self.known_tag, self.applied) = (tag, Some(deployment));
         }
         self.publish();
     }
 
-    /// Leaves what is on trial only where this still wants it, for as many jobs as this says.
+    /// Keeps the canary only if the deployment still has it, with the deployment's percentage.
     fn keep_canary_of(&mut self, deployment: &Deployment) {
-        let next = deployment.next.as_ref();
-        self.percent = next.map_or(0, |next| next.percent);
-        self.canary = self.canary.take().filter(|held| next.is_some_and(|next| next.manifest == held.manifest));
+        let canary = deployment.canary.as_ref();
+        self.percent = canary.map_or(0, |canary| canary.percent);
+        self.canary =
+            self.canary.take().filter(|active| canary.is_some_and(|canary| canary.manifest == active.manifest));
     }
 
     fn publish(&self) {
-        self.roster.replace(Standing {
+        self.active.replace(ActiveSet {
             current: self.current.policy.clone(),
-            canary: self.canary.as_ref().map(|held| (self.percent, held.policy.clone())),
-            refused: self.refused.iter().chain(&self.place).cloned().collect(),
+            canary: self.canary.as_ref().map(|canary| (self.percent, canary.policy.clone())),
+            refused: self.refused.iter().chain(&self.poll_failure).cloned().collect(),
         });
     }
 }
 
-/// Waits until nothing is told for a moment. In a folder that is never quiet, not for long.
-async fn settled(hear: &mut mpsc::Receiver<()>) {
+/// Waits until the folder is quiet, or for [`MAX_QUIET_WAIT`].
+async fn wait_until_quiet(written: &mut mpsc::Receiver<()>) {
     let began = Instant::now();
-    while tokio::time::timeout(QUIET, hear.recv()).await.is_ok() && began.elapsed() < NOISE {}
+    while tokio::time::timeout(QUIET, written.recv()).await.is_ok() && began.elapsed() < MAX_QUIET_WAIT {}
 }
 
-/// Whether the same policies are in force for the same jobs.
-fn alike(one: &Standing, other: &Standing) -> bool {
-    let canary = |standing: &Standing| standing.canary.as_ref().map(|(percent, policy)| (*percent, identity(policy)));
+/// Whether both have the same policies, with the same percentage for the canary.
+fn same_policies(one: &ActiveSet, other: &ActiveSet) -> bool {
+    let canary = |active: &ActiveSet| active.canary.as_ref().map(|(percent, policy)| (*percent, identity(policy)));
     identity(&one.current) == identity(&other.current) && canary(one) == canary(other)
 }
 
-/// What tells one policy from another: also the same module with other settings, limits or another version is another
-/// one.
+/// What identifies a policy. The same module with other settings, limits or another version is a different policy.
 fn identity(policy: &Policy) -> ([String; 4], Limits) {
     let texts = [policy.name(), policy.version(), policy.digest(), policy.settings()].map(str::to_owned);
     (texts, policy.limits())
 }
 
-fn log_swap(standing: &Standing) {
-    let current = &standing.current;
-    let (percent, canary) = match &standing.canary {
+fn log_swap(active: &ActiveSet) {
+    let current = &active.current;
+    let (percent, canary) = match &active.canary {
         Some((percent, policy)) => (*percent, Some(policy)),
         None => (0, None),
     };
@@ -298,7 +323,7 @@ fn log_swap(standing: &Standing) {
     );
 }
 
-fn shout(refusal: &Refusal, current: &Held) {
+fn log_refusal(refusal: &PolicyRefusal, current: &ActivePolicy) {
     tracing::error!(
         code = refusal.code,
         policy = refusal.name,
@@ -313,28 +338,29 @@ fn shout(refusal: &Refusal, current: &Held) {
     );
 }
 
-/// Tells when something is written to a file's folder. The folder is watched and not the file: a new manifest takes the
-/// old one's place under its name, and its module lies beside it.
-fn notifier(file: &Path, told: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
+/// Watches a file's folder and sends a message when something in it is written. The file alone is not enough: a new
+/// manifest replaces the old file by a rename, and its module is beside it.
+fn watch_file(file: &Path, sender: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
     let folder = folder_of(file);
-    let heard = move |event: notify::Result<notify::Event>| {
-        // Reading is no change, and the reader is often ourselves. An error says that something may have been missed.
+    let on_event = move |event: notify::Result<notify::Event>| {
+        // Reads are ignored: they change nothing, and most of them are this program's own. After an error, events may
+        // have been missed, so it counts as a write.
         let only_read = event.is_ok_and(|event| match event.kind {
             EventKind::Access(AccessKind::Close(AccessMode::Write)) => false,
             kind => kind.is_access(),
         });
         if !only_read {
-            // Where one is waiting already, that one stands for this as well.
-            let _ = told.try_send(());
+            // If the channel is full, the waiting message covers this one too.
+            let _ = sender.try_send(());
         }
     };
-    let watching = notify::recommended_watcher(heard).and_then(|mut watcher| {
+    let watching = notify::recommended_watcher(on_event).and_then(|mut watcher| {
         watcher.watch(folder, RecursiveMode::NonRecursive)?;
         Ok(watcher)
     });
     watching
         .inspect_err(
-            |error| tracing::info!(%error, folder = %folder.display(), "this folder tells of no changes; it is polled"),
+            |error| tracing::info!(%error, folder = %folder.display(), "can't watch this folder for changes; it is only polled"),
         )
         .ok()
 }

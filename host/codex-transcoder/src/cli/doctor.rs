@@ -7,7 +7,7 @@ use clap::Args;
 use media::command::Arguments;
 use media::encoder;
 use media::process::Tool;
-use policy::{AdmitError, Compiler, Policy, PolicyError, named};
+use policy::{AdmitError, Compiler, Policy, PolicyError, read_local};
 use tokio_util::sync::CancellationToken;
 
 use super::environment::EnvironmentArgs;
@@ -76,7 +76,7 @@ impl Doctor {
         let began = Instant::now();
         let loaded = async {
             let compiler = Compiler::new(policy::engine::new().map_err(PolicyError::Engine)?);
-            Ok::<_, AdmitError>(Policy::load(&compiler, named(self.policy.as_deref()).await?.candidate).await?)
+            Ok::<_, AdmitError>(Policy::load(&compiler, read_local(self.policy.as_deref()).await?.candidate).await?)
         };
         match loaded.await {
             Ok(policy) => Finding::Good(format!(

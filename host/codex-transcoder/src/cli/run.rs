@@ -10,7 +10,7 @@ use job::JobRecorder;
 use job::event::Observer;
 use job::{Job, JobEnvironment, Outcome, Request};
 use media::probe::Declared;
-use policy::{Chosen, Policy};
+use policy::{Policy, SelectedPolicy};
 use storage::Destination;
 use storage::ORIGINALS;
 use storage::{Key, LocalDirectory, SingleFile, Stores};
@@ -116,8 +116,14 @@ impl Run {
             recordings,
             ..JobEnvironment::standalone(tools, self.stores()?, self.environment.work_root())
         };
-        let job =
-            Job { environment: &host, chosen: &Chosen::only(policy), request: &request, webhooks, observer, cancel };
+        let job = Job {
+            environment: &host,
+            chosen: &SelectedPolicy::only(policy),
+            request: &request,
+            webhooks,
+            observer,
+            cancel,
+        };
         Ok(job.run().await.0)
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use authoring::recording::RecordingFolder;
 use clap::Args;
 use job::JobRecorder;
-use policy::Standing;
+use policy::ActiveSet;
 use runpod::{self, Endpoint};
 use tokio_util::sync::CancellationToken;
 
@@ -88,7 +88,7 @@ pub async fn start(settings: &Settings, metrics: Metrics, endpoint: Option<&Endp
     match assembled {
         Ok(assembled) => {
             let service = &assembled.service;
-            let standing = service.policies.standing();
+            let standing = service.policies.snapshot();
             service.metrics.policies(&standing);
             standing.refused.iter().for_each(|refusal| service.metrics.policy_refusal(refusal));
             service.metrics.host(env!("CARGO_PKG_VERSION"), &service.environment.tools.version);
@@ -133,7 +133,7 @@ pub fn watch_policies(settings: &Settings, assembled: Assembled) -> Service {
 pub async fn serve_metrics(settings: &Settings, service: &Service) -> Result<(), Ended> {
     let Some(address) = settings.metrics_address else { return Ok(()) };
     let policies = service.policies.clone();
-    let health = move || Health { healthy: true, detail: health(&policies.standing()) };
+    let health = move || Health { healthy: true, detail: health(&policies.snapshot()) };
     let server = ObserveServer::bind(address, service.metrics.clone(), health).await.map_err(Ended::failed)?;
     tracing::info!(address = %server.address(), "metrics are served");
     drop(tokio::spawn(async move {
@@ -145,7 +145,7 @@ pub async fn serve_metrics(settings: &Settings, service: &Service) -> Result<(),
 }
 
 /// The body of `/health`. A worker that refused a policy is healthy: it runs under the last good one.
-fn health(standing: &Standing) -> serde_json::Value {
+fn health(standing: &ActiveSet) -> serde_json::Value {
     let current = &standing.current;
     let mut detail = serde_json::json!({
         "status": "ready",

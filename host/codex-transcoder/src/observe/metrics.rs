@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use fault::text::printable;
 use job::event::{Event, Observer};
 use job::transcode_report::TranscodeReport;
-use policy::{Change, Refusal, Role, Standing};
+use policy::{ActiveSet, Change, PolicyRefusal, Role};
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -196,7 +196,7 @@ impl Metrics {
     }
 
     /// Replaces the active policies.
-    pub fn policies(&self, standing: &Standing) {
+    pub fn policies(&self, standing: &ActiveSet) {
         self.0.policy.clear();
         let canary = standing.canary.as_ref().map(|(_, policy)| (Role::Canary, policy));
         for (role, policy) in std::iter::once((Role::Current, &standing.current)).chain(canary) {
@@ -216,7 +216,7 @@ impl Metrics {
     }
 
     pub fn policy_change(&self, change: &Change) {
-        self.policies(&change.standing);
+        self.policies(&change.active);
         if change.swapped {
             self.0.policy_swaps.inc();
         }
@@ -225,7 +225,7 @@ impl Metrics {
         }
     }
 
-    pub fn policy_refusal(&self, refusal: &Refusal) {
+    pub fn policy_refusal(&self, refusal: &PolicyRefusal) {
         self.0.policy_refusals.get_or_create(&[("code", self.0.codes.value(&refusal.code))]).inc();
     }
 

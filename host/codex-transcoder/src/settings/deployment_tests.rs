@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fault::secret::SecretText;
-use policy::Place;
+use policy::PolicyLocation;
 use serde_json::json;
 use storage::s3::{Dialect, S3Settings};
 
@@ -121,7 +121,7 @@ fn the_variables_of_the_command_line_are_settings_too() {
         ("FFMPEG_PATH", "/opt/ffmpeg"),
         ("FFPROBE_PATH", "/opt/ffprobe"),
     ]);
-    assert_eq!(settings.policy.place, Place::Component("lean.wasm".into()));
+    assert_eq!(settings.policy.place, PolicyLocation::Component("lean.wasm".into()));
     assert_eq!(settings.job.work_dir.unwrap().to_str(), Some("/scratch"));
     assert_eq!(settings.job.tools.ffmpeg.to_str(), Some("/opt/ffmpeg"));
     assert_eq!(settings.job.tools.ffprobe.unwrap().to_str(), Some("/opt/ffprobe"));

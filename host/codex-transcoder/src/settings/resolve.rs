@@ -7,7 +7,7 @@ use std::time::Duration;
 use fault::secret::SecretText;
 use fault::text::printable;
 use media::plan::Preference;
-use policy::Place;
+use policy::PolicyLocation;
 use serde_json::{Map, Value as Json};
 use webhook::{HttpRule, Secret};
 
@@ -113,17 +113,17 @@ receiver too; for local work, `webhook.allow_short_secret` allows it",
     }
 
     /// From `policy.place`, or the older `policy.path`.
-    fn place(&mut self, environment: Environment) -> Place {
+    fn place(&mut self, environment: Environment) -> PolicyLocation {
         let (path, place) = (self.path("policy.path"), self.optional_text("policy.place"));
         let place = match (path, place) {
-            (None, None) => return Place::BuiltIn,
-            (Some(path), None) => return Place::local(&path),
+            (None, None) => return PolicyLocation::BuiltIn,
+            (Some(path), None) => return PolicyLocation::local(&path),
             (Some(_), Some(_)) => {
                 let message = "says where the policy is, and so does `policy.path`: set one of them";
                 self.problem(ProblemKind::Contradiction, "policy.place", message);
-                return Place::BuiltIn;
+                return PolicyLocation::BuiltIn;
             }
-            (None, Some(text)) => value::place(&text, &environment.to_string()).unwrap_or(Place::BuiltIn),
+            (None, Some(text)) => value::place(&text, &environment.to_string()).unwrap_or(PolicyLocation::BuiltIn),
         };
         if let Some(host) = place.plain_http()
             && !(environment == Environment::Dev && stores::is_this_machine(host))
@@ -132,7 +132,7 @@ receiver too; for local work, `webhook.allow_short_secret` allows it",
 machine where `environment` is `dev`)";
             self.problem(ProblemKind::Unsafe, "policy.place", message);
         }
-        if let Place::Object { store, .. } = &place {
+        if let PolicyLocation::Object { store, .. } = &place {
             stores::check_exists(self, "policy.place", store);
         }
         place
@@ -169,7 +169,7 @@ webhooks and requests itself";
                 continue;
             }
             if entry.from_flag {
-                if policy.place == Place::BuiltIn && UNKNOWN_TO_DEFAULT_POLICY.contains(&name.as_str()) {
+                if policy.place == PolicyLocation::BuiltIn && UNKNOWN_TO_DEFAULT_POLICY.contains(&name.as_str()) {
                     self.notes.push(format!("{} has no effect: the default policy has no such setting", entry.origin));
                     continue;
                 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fault::secret::SecretText;
-use policy::Place;
+use policy::PolicyLocation;
 use serde_json::{Map, Value};
 use storage::s3::S3Settings;
 use webhook::HttpRule;
@@ -36,7 +36,7 @@ pub struct Settings {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct PolicySettings {
-    pub place: Place,
+    pub place: PolicyLocation,
     /// How often the place is checked for a new policy.
     pub poll: Duration,
     /// Keys whose signatures count; each one parses.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use fault::secret::SecretText;
 use fault::text::printable;
-use policy::Place;
+use policy::PolicyLocation;
 use policy::signature::PublicKey;
 use reqwest::Url;
 use storage::RESERVED;
@@ -217,8 +217,8 @@ fn public_key(text: &str) -> Result<String, String> {
 }
 
 /// Parses the place of a policy, with the environment's name filled in.
-pub fn place(text: &str, environment: &str) -> Result<Place, String> {
-    Place::parse(&text.replace(ENVIRONMENT, environment)).map_err(|problem| format!("this one {problem}"))
+pub fn place(text: &str, environment: &str) -> Result<PolicyLocation, String> {
+    PolicyLocation::parse(&text.replace(ENVIRONMENT, environment)).map_err(|problem| format!("this one {problem}"))
 }
 
 /// Describes [`NAME`](super::keys::NAME) in a list of known names.

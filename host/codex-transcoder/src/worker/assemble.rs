@@ -7,7 +7,7 @@ use std::time::Duration;
 use fault::{Code, Failure, Fault, codes};
 use job::JobEnvironment;
 use policy::signature::{PublicKey, SignatureError};
-use policy::{Compiler, Gate, LastGood, Place, PolicyError, Rules, Watcher, fetch};
+use policy::{Compiler, LastGood, PolicyError, PolicyGate, PolicyLocation, Rules, Watcher, fetch};
 use publish::CacheRules;
 use storage::ORIGINALS;
 use storage::s3::S3Store;
@@ -83,7 +83,7 @@ pub async fn assemble(settings: &Settings, metrics: Metrics) -> Result<Assembled
     };
     let service = Service {
         environment,
-        policies: watcher.roster(),
+        policies: watcher.active_policies(),
         deliverer,
         rules,
         outbox,
@@ -151,7 +151,7 @@ impl Fault for UnusableFolder {
 }
 
 /// Compiles and admits policies by this environment's rules.
-pub fn gate(settings: &PolicySettings) -> Result<Gate, Failure> {
+pub fn gate(settings: &PolicySettings) -> Result<PolicyGate, Failure> {
     let engine = policy::engine::new().map_err(PolicyError::Engine)?;
     let keys: Result<Vec<PublicKey>, SignatureError> =
         settings.public_keys.iter().map(|text| PublicKey::parse(text)).collect();
@@ -161,7 +161,7 @@ pub fn gate(settings: &PolicySettings) -> Result<Gate, Failure> {
         settings: settings.settings.clone(),
         optional: settings.optional.clone(),
     };
-    Ok(Gate::new(Compiler::new(engine).with_cache(&cache_dir(settings)), rules))
+    Ok(PolicyGate::new(Compiler::new(engine).with_cache(&cache_dir(settings)), rules))
 }
 
 /// The folder for compiled policies and for the last good one.
@@ -181,10 +181,10 @@ async fn policies(settings: &Settings, stores: &Stores) -> Result<Watcher, Failu
 fn identity(settings: &Settings) -> Option<String> {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
     let place = match &settings.policy.place {
-        Place::BuiltIn => return None,
-        Place::Component(path) | Place::File(path) => absolute(path),
-        Place::Url(url) => url.to_string(),
-        Place::Object { store, key } => match settings.stores.by_name.get(store) {
+        PolicyLocation::BuiltIn => return None,
+        PolicyLocation::Component(path) | PolicyLocation::File(path) => absolute(path),
+        PolicyLocation::Url(url) => url.to_string(),
+        PolicyLocation::Object { store, key } => match settings.stores.by_name.get(store) {
             Some(StoreBackend::Bucket(bucket)) => format!("{}/{}/{key}", bucket.endpoint, bucket.bucket),
             Some(StoreBackend::Directory(folder)) => absolute(&folder.join(key.as_str())),
             None => format!("{store}:{key}"),

@@ -6,7 +6,7 @@ use fault::{Code, Failure, codes};
 use job::event::Observer;
 use job::report::JobReport;
 use job::{self, Job, JobEnvironment, Outcome, Request};
-use policy::{Chosen, Roster};
+use policy::{ActivePolicies, SelectedPolicy};
 use runpod::{self, JobResult, Progress};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -21,7 +21,7 @@ use crate::observe::Metrics;
 pub struct Service {
     pub environment: JobEnvironment,
     /// A job keeps the policy that it starts with.
-    pub policies: Roster,
+    pub policies: ActivePolicies,
     pub deliverer: Deliverer,
     /// Where webhooks may go.
     pub rules: UrlRules,
@@ -37,7 +37,7 @@ pub struct Service {
 #[async_trait::async_trait]
 impl runpod::Handler for Service {
     async fn handle(&self, job: runpod::Job, progress: Box<dyn Progress>, stop: CancellationToken) -> JobResult {
-        let chosen = self.policies.choose(&job.id);
+        let chosen = self.policies.select(&job.id);
         let digest = chosen.policy.digest().get(..12).unwrap_or_default();
         let span = tracing::info_span!("job", job = job.id, policy_sha256 = digest);
         let ended = self.run(&chosen, job, progress, stop).instrument(span).await;
@@ -49,7 +49,7 @@ impl runpod::Handler for Service {
 impl Service {
     async fn run(
         &self,
-        chosen: &Chosen,
+        chosen: &SelectedPolicy,
         job: runpod::Job,
         progress: Box<dyn Progress>,
         stop: CancellationToken,
@@ -106,7 +106,7 @@ impl Service {
 
 /// Reports a refused job as failed, if its media item and its webhook are known.
 async fn send_failed_webhook(
-    chosen: &Chosen,
+    chosen: &SelectedPolicy,
     job: &str,
     input: &Input,
     failure: &Failure,
@@ -118,7 +118,7 @@ async fn send_failed_webhook(
     }
 }
 
-fn refuse(chosen: &Chosen, job: &str, failure: Failure, observer: &Arc<dyn Observer>) -> JobResult {
+fn refuse(chosen: &SelectedPolicy, job: &str, failure: Failure, observer: &Arc<dyn Observer>) -> JobResult {
     observer.on(&job::event::Event::Failed { failure: failure.clone() });
     finished(Err(failure), &JobReport { job: job.to_owned(), ..JobReport::for_policy(chosen) })
 }

@@ -1,20 +1,20 @@
-//! The policy that is part of this program.
+//! The built-in policy as a source.
 
 use serde_json::Map;
 use sha2::{Digest as _, Sha256};
 
-use super::{FetchError, Look, Source, Tag};
+use super::{FetchError, PolicySource, PollResult, Tag};
 use crate::manifest::{Deployment, Manifest};
 use crate::{DEFAULT, DEFAULT_NAME};
 
-/// Never changes while the program runs.
+/// The built-in policy. It never changes while the program runs.
 pub struct BuiltIn;
 
 #[async_trait::async_trait]
-impl Source for BuiltIn {
-    async fn look(&self, known: Option<&Tag>) -> Result<Look, FetchError> {
+impl PolicySource for BuiltIn {
+    async fn poll(&self, known: Option<&Tag>) -> Result<PollResult, FetchError> {
         if known.is_some() {
-            return Ok(Look::Same);
+            return Ok(PollResult::Unchanged);
         }
         let sha256 = hex::encode(Sha256::digest(DEFAULT));
         let manifest = Manifest {
@@ -27,10 +27,10 @@ impl Source for BuiltIn {
             wasi: false,
             limits: Map::new(),
         };
-        Ok(Look::Found { deployment: Box::new(Deployment::of(manifest)), tag: Some(Tag(sha256)) })
+        Ok(PollResult::Changed { deployment: Box::new(Deployment::of(manifest)), tag: Some(Tag(sha256)) })
     }
 
-    async fn module(&self, _: &Manifest) -> Result<Vec<u8>, FetchError> {
+    async fn fetch_module(&self, _: &Manifest) -> Result<Vec<u8>, FetchError> {
         Ok(DEFAULT.to_vec())
     }
 

@@ -1,60 +1,35 @@
-//! Why nothing could be brought.
+//! Errors of fetching manifests and modules.
 
 use fault::{Code, Fault, codes};
 use storage::StoreError;
 
 use crate::manifest::ManifestError;
 
-/// Why a manifest or a module could not be brought. Every text says what was asked for, and where.
+/// Why a manifest or a module could not be fetched. Every message says what was requested, and from where.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// There is no such thing.
     #[error("there is no {what}")]
-    Missing {
-        /// What was asked for.
-        what: String,
-    },
-    /// The system said no.
+    Missing { what: String },
+    /// The file system failed.
     #[error("{what} can't be read")]
-    Io {
-        /// What was asked for.
-        what: String,
-        /// The system's answer.
-        source: std::io::Error,
-    },
-    /// A store said no.
+    Io { what: String, source: std::io::Error },
+    /// The store failed.
     #[error("{what} can't be read")]
-    Store {
-        /// What was asked for.
-        what: String,
-        /// The store's answer.
-        source: StoreError,
-    },
-    /// The other side didn't answer, or not with it.
+    Store { what: String, source: StoreError },
+    /// The server didn't respond, or responded with an error.
     #[error("{what} can't be fetched: {reason}")]
     Unreachable {
-        /// What was asked for.
         what: String,
-        /// The answer, or what came instead of one.
+        /// The response, or the error.
         reason: String,
     },
-    /// More bytes than are taken.
-    #[error("{what} has more than {limit} bytes, which are the most that are taken")]
-    TooLarge {
-        /// What was asked for.
-        what: String,
-        /// The limit.
-        limit: usize,
-    },
-    /// What came is no manifest.
+    /// It exceeds the size limit.
+    #[error("{what} is larger than {limit} bytes, the most that is accepted")]
+    TooLarge { what: String, limit: usize },
+    /// It is not a valid manifest.
     #[error("{what} can't be used")]
-    Manifest {
-        /// What was asked for.
-        what: String,
-        /// What is wrong with it.
-        source: ManifestError,
-    },
-    /// There is no HTTP client.
+    Manifest { what: String, source: ManifestError },
+    /// The HTTP client can't be created.
     #[error(
         "the HTTP client for policies can't be set up; are the system's root certificates (ca-certificates) installed?"
     )]
@@ -62,7 +37,7 @@ pub enum FetchError {
 }
 
 impl FetchError {
-    /// From the system's answer.
+    /// Converts an error of the file system.
     pub(super) fn io(what: &str, source: std::io::Error) -> Self {
         let what = what.to_owned();
         match source.kind() {
@@ -86,7 +61,7 @@ impl Fault for FetchError {
     }
 }
 
-/// The text of an HTTP client's error and its causes, without the URL, which may contain a token.
-pub(super) fn http_error_text(error: reqwest::Error) -> String {
+/// An HTTP client's error and its causes, without the URL, which may contain a token.
+pub(super) fn describe_http_error(error: reqwest::Error) -> String {
     fault::chain(&error.without_url())
 }

@@ -1,4 +1,4 @@
-//! Files of this machine: a manifest with its module beside it, and a component by itself.
+//! Local files: a manifest with its module beside it, or a component without a manifest.
 
 use std::path::{Path, PathBuf};
 
@@ -6,40 +6,39 @@ use serde_json::Map;
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncReadExt as _;
 
-use super::{FetchError, Look, MAX_MODULE, Source, Tag, read, too_large};
+use super::{FetchError, MAX_MODULE, PolicySource, PollResult, Tag, read, too_large};
 use crate::manifest::{self, Deployment, Manifest};
 
-/// What minisign appends to the name of what it signed.
+/// The extension that minisign appends to the name of the signed file.
 const SIGNATURE: &str = "minisig";
 
-/// A manifest in a file.
+/// A manifest in a local file.
 pub struct ManifestFile {
     path: PathBuf,
 }
 
 impl ManifestFile {
-    /// At this path.
     pub fn new(path: &Path) -> Self {
         Self { path: path.to_owned() }
     }
 }
 
 #[async_trait::async_trait]
-impl Source for ManifestFile {
-    async fn look(&self, known: Option<&Tag>) -> Result<Look, FetchError> {
+impl PolicySource for ManifestFile {
+    async fn poll(&self, known: Option<&Tag>) -> Result<PollResult, FetchError> {
         let what = format!("manifest {}", self.path.display());
-        // Read every time: it is small, and a file's time may not have moved when it was written twice at once.
-        let bytes = bytes(&self.path, &what, manifest::MAX_BYTES).await?;
+        // Read at every poll: the file is small, and two quick writes can leave the same modification time.
+        let bytes = read_file(&self.path, &what, manifest::MAX_BYTES).await?;
         let tag = Tag::of(&bytes);
         if known == Some(&tag) {
-            return Ok(Look::Same);
+            return Ok(PollResult::Unchanged);
         }
-        Ok(Look::Found { deployment: read(&what, &bytes)?, tag: Some(tag) })
+        Ok(PollResult::Changed { deployment: read(&what, &bytes)?, tag: Some(tag) })
     }
 
-    async fn module(&self, manifest: &Manifest) -> Result<Vec<u8>, FetchError> {
+    async fn fetch_module(&self, manifest: &Manifest) -> Result<Vec<u8>, FetchError> {
         let path = self.path.with_file_name(&manifest.module);
-        bytes(&path, &format!("module {}", path.display()), MAX_MODULE).await
+        read_file(&path, &format!("module {}", path.display()), MAX_MODULE).await
     }
 
     fn file(&self) -> Option<&Path> {
@@ -47,13 +46,12 @@ impl Source for ManifestFile {
     }
 }
 
-/// A component in a file. Its signature, where it has one, lies beside it under the name that minisign gives it.
+/// A component in a local file. Its signature, if it has one, is in the `.minisig` file beside it.
 pub struct Component {
     path: PathBuf,
 }
 
 impl Component {
-    /// At this path.
     pub fn new(path: &Path) -> Self {
         Self { path: path.to_owned() }
     }
@@ -66,7 +64,7 @@ impl Component {
         let mut path = self.path.clone().into_os_string();
         path.push(".");
         path.push(SIGNATURE);
-        match bytes(Path::new(&path), &format!("signature of {}", self.what()), manifest::MAX_BYTES).await {
+        match read_file(Path::new(&path), &format!("signature of {}", self.what()), manifest::MAX_BYTES).await {
             Ok(text) => Ok(Some(String::from_utf8_lossy(&text).into_owned())),
             Err(FetchError::Missing { .. }) => Ok(None),
             Err(error) => Err(error),
@@ -75,14 +73,14 @@ impl Component {
 }
 
 #[async_trait::async_trait]
-impl Source for Component {
-    async fn look(&self, known: Option<&Tag>) -> Result<Look, FetchError> {
-        let module = bytes(&self.path, &self.what(), MAX_MODULE).await?;
+impl PolicySource for Component {
+    async fn poll(&self, known: Option<&Tag>) -> Result<PollResult, FetchError> {
+        let module = read_file(&self.path, &self.what(), MAX_MODULE).await?;
         let signature = self.signature().await?;
         let sha256 = hex::encode(Sha256::digest(&module));
         let tag = Tag::of([sha256.as_str(), signature.as_deref().unwrap_or_default()].concat().as_bytes());
         if known == Some(&tag) {
-            return Ok(Look::Same);
+            return Ok(PollResult::Unchanged);
         }
         let manifest = Manifest {
             name: self.path.display().to_string(),
@@ -94,11 +92,11 @@ impl Source for Component {
             wasi: false,
             limits: Map::new(),
         };
-        Ok(Look::Found { deployment: Box::new(Deployment::of(manifest)), tag: Some(tag) })
+        Ok(PollResult::Changed { deployment: Box::new(Deployment::of(manifest)), tag: Some(tag) })
     }
 
-    async fn module(&self, _: &Manifest) -> Result<Vec<u8>, FetchError> {
-        bytes(&self.path, &self.what(), MAX_MODULE).await
+    async fn fetch_module(&self, _: &Manifest) -> Result<Vec<u8>, FetchError> {
+        read_file(&self.path, &self.what(), MAX_MODULE).await
     }
 
     fn file(&self) -> Option<&Path> {
@@ -106,8 +104,8 @@ impl Source for Component {
     }
 }
 
-/// A whole file, if it isn't too large.
-async fn bytes(path: &Path, what: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
+/// Reads a file of at most `limit` bytes.
+async fn read_file(path: &Path, what: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
     let failed = |source| FetchError::io(what, source);
     let file = tokio::fs::File::open(path).await.map_err(failed)?;
     let mut bytes = Vec::new();

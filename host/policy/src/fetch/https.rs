@@ -1,39 +1,40 @@
-//! A server.
+//! Manifests and modules on an HTTP server.
 
 use std::time::Duration;
 
 use reqwest::header::{DATE, ETAG, HeaderMap, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use reqwest::{Client, StatusCode, Url};
 
-use super::error::http_error_text;
-use super::{FetchError, Look, MAX_MODULE, Source, Tag, read, too_large};
+use super::error::describe_http_error;
+use super::{FetchError, MAX_MODULE, PolicySource, PollResult, Tag, read, too_large};
+use crate::location::without_query;
 use crate::manifest::{self, Manifest};
 
-/// Longest request for a manifest. It has a page of text.
+/// Timeout of a request for a manifest, which is a page of text.
 const MANIFEST_TIME: Duration = Duration::from_secs(10);
 
-/// Longest request for a module: the largest over a link of 3 Mbit/s.
+/// Timeout of a request for a module. Enough for 8 MiB, the default limit, at 3 Mbit/s.
 const MODULE_TIME: Duration = Duration::from_secs(30);
 
-/// How a tag by time is told from one by content, which always has quotes.
+/// Prefix of a tag made from a modification time. An `ETag` can't start like this, because it is quoted.
 const BY_TIME: &str = "modified ";
 
-/// A manifest at an address, with its module beside it. Redirects are not followed: what is checked is where the
-/// operator said.
+/// A manifest at a URL, with its module beside it. Redirects are not followed: policies come only from the server that
+/// the operator chose.
 pub struct ManifestUrl {
     url: Url,
     client: Client,
 }
 
 impl ManifestUrl {
-    /// At an address. Nothing is requested yet.
+    /// Creates the source. Sends no request yet.
     pub fn new(url: Url) -> Result<Self, FetchError> {
-        // The operator chose the address, and it may well be in the platform's own network.
+        // The operator chose the URL, so private addresses are allowed.
         Ok(Self { url, client: client().map_err(FetchError::Client)? })
     }
 
-    /// A file beside the manifest, or below it, and never anywhere else, whatever its name looks like. A query stays: it may
-    /// hold the token by which both are let out.
+    /// The URL of a file beside the manifest or below it, whatever its name looks like. The query is kept: it may
+    /// contain the token that gives access to both.
     fn beside(&self, module: &str) -> Url {
         let mut url = self.url.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -41,18 +42,12 @@ impl ManifestUrl {
         }
         url
     }
-
-    fn told(&self, url: &Url) -> String {
-        let mut shown = url.clone();
-        shown.set_query(None);
-        shown.to_string()
-    }
 }
 
 #[async_trait::async_trait]
-impl Source for ManifestUrl {
-    async fn look(&self, known: Option<&Tag>) -> Result<Look, FetchError> {
-        let what = format!("manifest {}", self.told(&self.url));
+impl PolicySource for ManifestUrl {
+    async fn poll(&self, known: Option<&Tag>) -> Result<PollResult, FetchError> {
+        let what = format!("manifest {}", without_query(&self.url));
         let request = self.client.get(self.url.clone()).timeout(MANIFEST_TIME);
         let request = match known {
             None => request,
@@ -61,27 +56,27 @@ impl Source for ManifestUrl {
                 None => request.header(IF_NONE_MATCH, tag),
             },
         };
-        let answer = request.send().await.map_err(|error| unreachable(&what, http_error_text(error)))?;
-        if known.is_some() && answer.status() == StatusCode::NOT_MODIFIED {
-            return Ok(Look::Same);
+        let response = request.send().await.map_err(|error| unreachable(&what, describe_http_error(error)))?;
+        if known.is_some() && response.status() == StatusCode::NOT_MODIFIED {
+            return Ok(PollResult::Unchanged);
         }
-        let tag = tag(answer.headers());
-        let bytes = body(answer, &what, manifest::MAX_BYTES).await?;
-        Ok(Look::Found { deployment: read(&what, &bytes)?, tag })
+        let tag = tag(response.headers());
+        let bytes = body(response, &what, manifest::MAX_BYTES).await?;
+        Ok(PollResult::Changed { deployment: read(&what, &bytes)?, tag })
     }
 
-    async fn module(&self, manifest: &Manifest) -> Result<Vec<u8>, FetchError> {
+    async fn fetch_module(&self, manifest: &Manifest) -> Result<Vec<u8>, FetchError> {
         let url = self.beside(&manifest.module);
-        let what = format!("module {}", self.told(&url));
-        let answer = self.client.get(url).timeout(MODULE_TIME).send().await;
-        body(answer.map_err(|error| unreachable(&what, http_error_text(error)))?, &what, MAX_MODULE).await
+        let what = format!("module {}", without_query(&url));
+        let response = self.client.get(url).timeout(MODULE_TIME).send().await;
+        body(response.map_err(|error| unreachable(&what, describe_http_error(error)))?, &what, MAX_MODULE).await
     }
 }
 
-/// Longest wait for a connection.
+/// Timeout for connecting.
 const CONNECT_TIME: Duration = Duration::from_secs(4);
 
-/// A client that takes nothing from the environment and follows no redirect.
+/// A client that ignores proxy variables and follows no redirect.
 fn client() -> reqwest::Result<Client> {
     // Process-wide. `Err` means a provider is already installed, which is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -94,28 +89,28 @@ fn client() -> reqwest::Result<Client> {
         .build()
 }
 
-/// What the server calls the content: by content where it can, else by time. A time has whole seconds, so that one in
-/// which it was fetched says nothing: it may be written again before the second is over.
+/// The tag of a response: its `ETag`, else its modification time. Times have whole seconds, so a time equal to the
+/// response's own is not used: the file may be written again within that second.
 fn tag(headers: &HeaderMap) -> Option<Tag> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let over = |time: &&str| text(DATE).is_some_and(|now| now != *time);
-    let by_time = || text(LAST_MODIFIED).filter(over).map(|time| format!("{BY_TIME}{time}"));
+    let is_past = |time: &&str| text(DATE).is_some_and(|now| now != *time);
+    let by_time = || text(LAST_MODIFIED).filter(is_past).map(|time| format!("{BY_TIME}{time}"));
     text(ETAG).map(str::to_owned).or_else(by_time).map(Tag)
 }
 
-/// The body of a good answer, if it isn't too large.
-async fn body(mut answer: reqwest::Response, what: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
-    match answer.status() {
+/// The body of a 200 response of at most `limit` bytes.
+async fn body(mut response: reqwest::Response, what: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
+    match response.status() {
         StatusCode::OK => {}
         StatusCode::NOT_FOUND | StatusCode::GONE => return Err(FetchError::Missing { what: what.to_owned() }),
         status if status.is_redirection() => {
-            let reason = format!("the server answers {status}; name the address that it leads to");
+            let reason = format!("the server responded {status}; use the address that it redirects to");
             return Err(unreachable(what, reason));
         }
-        status => return Err(unreachable(what, format!("the server answers {status}"))),
+        status => return Err(unreachable(what, format!("the server responded {status}"))),
     }
     let mut bytes = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| unreachable(what, http_error_text(error)))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(what, describe_http_error(error)))? {
         if bytes.len() + chunk.len() > limit {
             return Err(too_large(what, limit));
         }
@@ -136,8 +131,8 @@ mod tests {
 
     #[test]
     fn a_module_is_beside_its_manifest_whatever_its_name_looks_like() {
-        let place = "https://policies.example.com/staging/policy.json?token=abc";
-        let place = ManifestUrl::new(place.parse().unwrap()).unwrap();
+        let url = "https://policies.example.com/staging/policy.json?token=abc";
+        let source = ManifestUrl::new(url.parse().unwrap()).unwrap();
         for (module, expected) in [
             ("codex.wasm", "https://policies.example.com/staging/codex.wasm?token=abc"),
             ("v2/codex.wasm", "https://policies.example.com/staging/v2/codex.wasm?token=abc"),
@@ -146,13 +141,13 @@ mod tests {
                 "https://policies.example.com/staging/http:elsewhere.example/x.wasm?token=abc",
             ),
         ] {
-            assert_eq!(place.beside(module).as_str(), expected);
+            assert_eq!(source.beside(module).as_str(), expected);
         }
-        assert!(!place.told(&place.url).contains("abc"));
+        assert!(!without_query(&source.url).contains("abc"));
     }
 
     #[test]
-    fn a_time_is_a_tag_only_when_its_second_is_over() {
+    fn a_modification_time_is_a_tag_only_after_its_second_is_over() {
         let headers = |pairs: &[(reqwest::header::HeaderName, &'static str)]| {
             tag(&pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect())
         };

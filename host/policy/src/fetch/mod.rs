@@ -1,4 +1,4 @@
-//! Bringing manifests and modules from where an environment has them.
+//! Fetches manifests and modules from an environment's policy location.
 
 mod built_in;
 mod error;
@@ -15,84 +15,82 @@ use sha2::{Digest as _, Sha256};
 use storage::Stores;
 pub use store::ManifestObject;
 
+use super::location::PolicyLocation;
 use super::manifest::{self, Deployment, Manifest};
-use super::place::Place;
 
-/// Most bytes of a module that are brought here. More than any policy may have: what it may have is for its loading to
-/// say, but nobody should be able to fill the memory before that.
+/// Most bytes of a module that are fetched, at least as many as any policy may have. Loading checks the policy's own
+/// limit; this one protects the memory before that.
 const MAX_MODULE: usize = 64 << 20;
 
-/// What a place calls the content that it has: another one means that it was written again.
+/// A version of a manifest, as an `ETag` is. A different tag means that the manifest was written again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tag(String);
 
 impl Tag {
-    /// Of the content itself, where the place has no name for it.
+    /// A tag made from the content, for sources that have no tags.
     fn of(content: &[u8]) -> Self {
         Self(hex::encode(Sha256::digest(content)))
     }
 }
 
-/// What was seen at a place.
+/// The result of a poll.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Look {
-    /// What was there the last time.
-    Same,
-    /// This.
-    Found {
-        /// What it says.
+pub enum PollResult {
+    /// The manifest still has the known tag.
+    Unchanged,
+    /// A manifest with another tag, or without one.
+    Changed {
         deployment: Box<Deployment>,
-        /// What it is called; none where the place has no name for it.
+        /// Its tag; `None` if the source has none for it.
         tag: Option<Tag>,
     },
 }
 
-/// Where manifests and modules come from.
+/// Where an environment's manifest and modules are fetched from.
 #[async_trait::async_trait]
-pub trait Source: Send + Sync {
-    /// Looks at the manifest. `known` is what was there the last time: a place that still has it says so instead of
-    /// sending it again.
-    async fn look(&self, known: Option<&Tag>) -> Result<Look, FetchError>;
+pub trait PolicySource: Send + Sync {
+    /// Fetches the manifest unless it still has the `known` tag.
+    async fn poll(&self, known: Option<&Tag>) -> Result<PollResult, FetchError>;
 
-    /// Looks at the manifest for the first time.
-    async fn first(&self) -> Result<(Deployment, Option<Tag>), FetchError> {
-        match self.look(None).await? {
-            Look::Found { deployment, tag } => Ok((*deployment, tag)),
-            // Nobody may say so who was told of nothing before.
-            Look::Same => Err(FetchError::Missing { what: "manifest".to_owned() }),
+    /// Fetches the manifest unconditionally.
+    async fn fetch(&self) -> Result<(Deployment, Option<Tag>), FetchError> {
+        match self.poll(None).await? {
+            PollResult::Changed { deployment, tag } => Ok((*deployment, tag)),
+            // A source must not return this without a known tag.
+            PollResult::Unchanged => Err(FetchError::Missing { what: "manifest".to_owned() }),
         }
     }
 
-    /// Brings the module of a manifest that was found here. Nothing is known of the bytes yet.
-    async fn module(&self, manifest: &Manifest) -> Result<Vec<u8>, FetchError>;
+    /// Fetches the module of a manifest. Its bytes are not checked yet.
+    async fn fetch_module(&self, manifest: &Manifest) -> Result<Vec<u8>, FetchError>;
 
-    /// The file whose folder tells of changes by itself.
+    /// The file to watch for changes, if the manifest is one.
     fn file(&self) -> Option<&Path> {
         None
     }
 
-    /// Whether it is this program itself.
+    /// Whether this is the built-in policy.
     fn built_in(&self) -> bool {
         false
     }
 }
 
-/// The source for a place. Nobody is contacted.
-pub fn source(place: &Place, stores: &Stores) -> Result<Arc<dyn Source>, FetchError> {
-    Ok(match place {
-        Place::BuiltIn => Arc::new(built_in::BuiltIn),
-        Place::Component(path) => Arc::new(file::Component::new(path)),
-        Place::File(path) => Arc::new(file::ManifestFile::new(path)),
-        Place::Object { store, key } => {
+/// The source for a location. Sends no request yet.
+pub fn source(location: &PolicyLocation, stores: &Stores) -> Result<Arc<dyn PolicySource>, FetchError> {
+    Ok(match location {
+        PolicyLocation::BuiltIn => Arc::new(built_in::BuiltIn),
+        PolicyLocation::Component(path) => Arc::new(file::Component::new(path)),
+        PolicyLocation::File(path) => Arc::new(file::ManifestFile::new(path)),
+        PolicyLocation::Object { store, key } => {
             let found = stores.get(store);
-            let found = found.map_err(|source| FetchError::Store { what: place.to_string(), source })?;
-            Arc::new(store::ManifestObject::new(place.to_string(), found, key.clone()))
+            let found = found.map_err(|source| FetchError::Store { what: location.to_string(), source })?;
+            Arc::new(store::ManifestObject::new(location.to_string(), found, key.clone()))
         }
-        Place::Url(url) => Arc::new(https::ManifestUrl::new(url.clone())?),
+        PolicyLocation::Url(url) => Arc::new(https::ManifestUrl::new(url.clone())?),
     })
 }
 
-/// Reads a document that came from somewhere.
+/// Parses a fetched document.
 fn read(what: &str, bytes: &[u8]) -> Result<Box<Deployment>, FetchError> {
     if bytes.len() > manifest::MAX_BYTES {
         return Err(too_large(what, manifest::MAX_BYTES));

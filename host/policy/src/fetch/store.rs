@@ -1,24 +1,23 @@
-//! Objects in a store of the environment.
+//! Manifests and modules in one of the environment's stores.
 
 use std::sync::Arc;
 
 use storage::{Key, Store, StoreError};
 
-use super::{FetchError, Look, MAX_MODULE, Source, Tag, read};
+use super::{FetchError, MAX_MODULE, PolicySource, PollResult, Tag, read};
 use crate::manifest::{self, Manifest};
 
-/// A manifest that is an object, with its module beside it.
+/// A manifest in a store, with its module beside it.
 pub struct ManifestObject {
-    /// How it is told.
-    place: String,
+    /// The location, for messages.
+    location: String,
     store: Arc<dyn Store>,
     key: Key,
 }
 
 impl ManifestObject {
-    /// This one.
-    pub fn new(place: String, store: Arc<dyn Store>, key: Key) -> Self {
-        Self { place, store, key }
+    pub fn new(location: String, store: Arc<dyn Store>, key: Key) -> Self {
+        Self { location, store, key }
     }
 
     async fn object(&self, key: &Key, what: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
@@ -32,23 +31,23 @@ impl ManifestObject {
 }
 
 #[async_trait::async_trait]
-impl Source for ManifestObject {
-    async fn look(&self, known: Option<&Tag>) -> Result<Look, FetchError> {
-        let what = format!("manifest {}", self.place);
+impl PolicySource for ManifestObject {
+    async fn poll(&self, known: Option<&Tag>) -> Result<PollResult, FetchError> {
+        let what = format!("manifest {}", self.location);
         let found = self.store.head(&self.key).await;
         let found = found.map_err(|source| FetchError::Store { what: what.clone(), source })?;
         let Some(found) = found else { return Err(FetchError::Missing { what }) };
-        // Taken before the content: of a manifest that is written in between, the next look finds another tag.
+        // Read before the content: if the manifest is written in between, the next poll finds another tag.
         let tag = found.tag.map(Tag);
         if tag.is_some() && tag.as_ref() == known {
-            return Ok(Look::Same);
+            return Ok(PollResult::Unchanged);
         }
         let bytes = self.object(&self.key, &what, manifest::MAX_BYTES).await?;
-        Ok(Look::Found { deployment: read(&what, &bytes)?, tag })
+        Ok(PollResult::Changed { deployment: read(&what, &bytes)?, tag })
     }
 
-    async fn module(&self, manifest: &Manifest) -> Result<Vec<u8>, FetchError> {
-        let what = format!("module {} beside {}", manifest.module, self.place);
+    async fn fetch_module(&self, manifest: &Manifest) -> Result<Vec<u8>, FetchError> {
+        let what = format!("module {} beside {}", manifest.module, self.location);
         let Ok(key) = self.key.sibling(&manifest.module) else { return Err(FetchError::Missing { what }) };
         self.object(&key, &what, MAX_MODULE).await
     }

@@ -1,4 +1,4 @@
-//! `job`: how far it is, and what this environment set.
+//! `job`: progress, cancellation and settings.
 
 use contract::v0_1::job::Host;
 use fault::text::printable;
@@ -7,7 +7,7 @@ use serde_json::json;
 use super::plain;
 use crate::state::{HostCall, State};
 
-/// Longest name of a step, in characters.
+/// Most characters of a step's name.
 const MAX_STEP: usize = 64;
 
 impl Host for State {
@@ -19,9 +19,9 @@ impl Host for State {
             limit: None,
             arguments: || json!({ "step": step, "percent": percent }),
         };
-        self.call(call, |inside| {
+        self.call(call, |context| {
             Box::pin(async move {
-                inside.host.calls.step(name, percent.min(100));
+                context.host.calls.step(name, percent.min(100));
                 Ok(())
             })
         })
@@ -29,10 +29,10 @@ impl Host for State {
     }
 
     async fn cancelled(&mut self) -> wasmtime::Result<bool> {
-        self.call(plain("job.cancelled"), |inside| Box::pin(async move { Ok(inside.host.calls.cancelled()) })).await
+        self.call(plain("job.cancelled"), |context| Box::pin(async move { Ok(context.host.calls.cancelled()) })).await
     }
 
     async fn settings(&mut self) -> wasmtime::Result<String> {
-        self.call(plain("job.settings"), |inside| Box::pin(async move { Ok(inside.host.settings.to_string()) })).await
+        self.call(plain("job.settings"), |context| Box::pin(async move { Ok(context.host.settings.to_string()) })).await
     }
 }

@@ -8,43 +8,43 @@ use serde_json::json;
 
 use crate::state::{HostCall, State};
 
-/// Longest message, in characters; a panic with a megabyte of text must not become a megabyte of log.
+/// Most characters of a message. A panic with a megabyte of text must not become a megabyte of log.
 const MAX_MESSAGE: usize = 8 * 1024;
 
-/// Most fields, and the longest of each in characters.
+/// Most fields, and most characters of a field's name and of its value.
 const MAX_FIELDS: usize = 64;
 const MAX_FIELD: usize = 256;
 
-/// What the SDK's panic hook puts before its text.
+/// The prefix that the SDK's panic hook writes.
 const PANIC: &str = "panic: ";
 
-/// Longest panic text that goes into an error message, in characters.
+/// Most characters of a panic message in an error message.
 const MAX_PANIC: usize = 500;
 
 impl Host for State {
-    /// Also for pure functions: a panic hook must be able to speak.
+    /// Pure functions may call it too, so that a panic hook can report.
     async fn write(&mut self, level: Level, message: String, fields: Attributes) -> wasmtime::Result<()> {
-        let in_fields: usize = fields.iter().map(|(name, value)| name.len() + value.len()).sum();
-        let shown = printable(&message, MAX_MESSAGE);
+        let field_bytes: usize = fields.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let escaped = printable(&message, MAX_MESSAGE);
         let call = HostCall {
             name: "log.write",
-            bytes: message.len() + in_fields,
+            bytes: message.len() + field_bytes,
             limit: None,
-            arguments: || json!({ "level": to_value(&level), "message": shown, "fields": fields }),
+            arguments: || json!({ "level": to_value(&level), "message": escaped, "fields": fields }),
         };
-        self.notify(call, |state| state.log(level, &message, &shown, &fields))
+        self.notify(call, |state| state.log(level, &message, &escaped, &fields))
     }
 }
 
 impl State {
-    fn log(&mut self, level: Level, message: &str, shown: &str, fields: &Attributes) -> wasmtime::Result<()> {
-        let mut last_words = false;
+    fn log(&mut self, level: Level, message: &str, escaped: &str, fields: &Attributes) -> wasmtime::Result<()> {
+        let mut first_panic = false;
         if let (Level::Error, Some(text)) = (level, message.strip_prefix(PANIC)) {
-            last_words = self.panic_text.is_none();
+            first_panic = self.panic_text.is_none();
             let field =
                 |wanted| fields.iter().find(|(name, _)| name == wanted).map(|(_, value)| printable(value, MAX_FIELD));
-            let place = field("file").zip(field("line")).map(|(file, line)| format!(" ({file}:{line})"));
-            self.panic_text = Some(printable(text, MAX_PANIC) + &place.unwrap_or_default());
+            let location = field("file").zip(field("line")).map(|(file, line)| format!(" ({file}:{line})"));
+            self.panic_text = Some(printable(text, MAX_PANIC) + &location.unwrap_or_default());
         }
         let fields: Vec<String> = fields
             .iter()
@@ -52,16 +52,16 @@ impl State {
             .map(|(name, value)| format!("{}={}", printable(name, MAX_FIELD), printable(value, MAX_FIELD)))
             .collect();
         let fields = fields.join(" ");
-        // The panic that ends a guest is logged even if it has logged too much before.
-        if !last_words {
-            self.meter.log_line(shown.len() + fields.len())?;
+        // A panic is logged even if the guest has exceeded its log limits.
+        if !first_panic {
+            self.meter.log_line(escaped.len() + fields.len())?;
         }
         let job = self.job();
         match level {
-            Level::Debug => tracing::debug!(target: "policy", job, fields, "{shown}"),
-            Level::Info => tracing::info!(target: "policy", job, fields, "{shown}"),
-            Level::Warn => tracing::warn!(target: "policy", job, fields, "{shown}"),
-            Level::Error => tracing::error!(target: "policy", job, fields, "{shown}"),
+            Level::Debug => tracing::debug!(target: "policy", job, fields, "{escaped}"),
+            Level::Info => tracing::info!(target: "policy", job, fields, "{escaped}"),
+            Level::Warn => tracing::warn!(target: "policy", job, fields, "{escaped}"),
+            Level::Error => tracing::error!(target: "policy", job, fields, "{escaped}"),
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! `media`: reading an original and making everything else from it.
+//! `media`: opening an original and transcoding it.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use serde_json::json;
 use wasmtime::component::Resource;
 
 use super::plain;
-use crate::state::{HostCall, Inside, State};
+use crate::state::{CallContext, HostCall, State};
 
 impl Host for State {
     async fn open(&mut self, store: StoreName, key: Key) -> wasmtime::Result<Result<Resource<Source>, Failure>> {
@@ -24,16 +24,16 @@ impl Host for State {
             arguments: || json!({ "store": store, "key": key }),
         };
         let opened =
-            self.call(call, |inside| Box::pin(async move { Ok(open(inside, &asked.0, &asked.1).await) })).await?;
+            self.call(call, |context| Box::pin(async move { Ok(open(context, &asked.0, &asked.1).await) })).await?;
         Ok(match opened {
-            Ok(()) => Ok(self.hold(Source)?),
+            Ok(()) => Ok(self.new_handle(Source)?),
             Err(failure) => Err(failure),
         })
     }
 }
 
-async fn open(inside: Inside<'_>, store: &str, key: &str) -> Result<(), Failure> {
-    match &inside.guest.opened {
+async fn open(context: CallContext<'_>, store: &str, key: &str) -> Result<(), Failure> {
+    match &context.guest.opened {
         Some((from, _)) if from.store == store && from.key.as_str() == key => return Ok(()),
         Some(_) => {
             return Err(refused(PlanError::OutOfOrder { call: "media.open", reason: "another source is open" }));
@@ -41,21 +41,21 @@ async fn open(inside: Inside<'_>, store: &str, key: &str) -> Result<(), Failure>
         None => {}
     }
     let from = destination(store, key)?;
-    inside.host.may_read(&from).map_err(refused)?;
-    let info = inside.host.calls.open(from.clone()).await?;
-    if let Some(recorder) = &inside.host.recorder {
+    context.host.may_read(&from).map_err(refused)?;
+    let info = context.host.calls.open(from.clone()).await?;
+    if let Some(recorder) = &context.host.recorder {
         recorder.media(convert::media_info(&info));
     }
-    inside.guest.opened = Some((from, Arc::new(info)));
+    context.guest.opened = Some((from, Arc::new(info)));
     Ok(())
 }
 
 impl HostSource for State {
     async fn info(&mut self, source: Resource<Source>) -> wasmtime::Result<MediaInfo> {
         self.table.get(&source)?;
-        self.call(plain("source.info"), |inside| {
+        self.call(plain("source.info"), |context| {
             Box::pin(async move {
-                let opened = inside.guest.opened.as_ref();
+                let opened = context.guest.opened.as_ref();
                 opened.map(|(_, info)| convert::media_info(info)).ok_or_else(|| NoSource.into())
             })
         })
@@ -68,9 +68,9 @@ impl HostSource for State {
     }
 }
 
-/// A handle for a source is given out only once one is open.
+/// A bug of the host: source handles exist only while a source is open.
 #[derive(Debug, thiserror::Error)]
-#[error("a source is used before it is open")]
+#[error("a source was used before it was opened")]
 struct NoSource;
 
 impl HostTranscode for State {
@@ -88,25 +88,28 @@ impl HostTranscode for State {
             limit: None,
             arguments: move || json!({ "plan": to_value(&*recorded) }),
         };
-        let started = self.call(call, |inside| Box::pin(async move { Ok(start(inside, &asked).await) })).await?;
+        let started = self.call(call, |context| Box::pin(async move { Ok(start(context, &asked).await) })).await?;
         Ok(match started {
-            Ok(()) => Ok(self.hold(Transcode)?),
+            Ok(()) => Ok(self.new_handle(Transcode)?),
             Err(failure) => Err(failure),
         })
     }
 
     async fn progress(&mut self, transcode: Resource<Transcode>) -> wasmtime::Result<Option<ProgressReport>> {
         self.table.get(&transcode)?;
-        self.call(plain("transcode.progress"), |inside| Box::pin(async move { Ok(inside.host.calls.progress().await) }))
-            .await
+        self.call(plain("transcode.progress"), |context| {
+            Box::pin(async move { Ok(context.host.calls.progress().await) })
+        })
+        .await
     }
 
     async fn wait(&mut self, transcode: Resource<Transcode>) -> wasmtime::Result<Result<Report, Failure>> {
         self.table.get(&transcode)?;
-        self.call(plain("transcode.wait"), |inside| {
+        self.call(plain("transcode.wait"), |context| {
             Box::pin(async move {
-                let again = PlanError::OutOfOrder { call: "transcode.wait", reason: "it has been waited for already" };
-                Ok(inside.host.calls.wait().await.unwrap_or_else(|| Err(refused(again))))
+                let again =
+                    PlanError::OutOfOrder { call: "transcode.wait", reason: "the transcode was already waited for" };
+                Ok(context.host.calls.wait().await.unwrap_or_else(|| Err(refused(again))))
             })
         })
         .await
@@ -114,9 +117,9 @@ impl HostTranscode for State {
 
     async fn cancel(&mut self, transcode: Resource<Transcode>) -> wasmtime::Result<()> {
         self.table.get(&transcode)?;
-        self.call(plain("transcode.cancel"), |inside| {
+        self.call(plain("transcode.cancel"), |context| {
             Box::pin(async move {
-                inside.host.calls.cancel();
+                context.host.calls.cancel();
                 Ok(())
             })
         })
@@ -130,10 +133,10 @@ impl HostTranscode for State {
     }
 }
 
-async fn start(inside: Inside<'_>, asked: &Plan) -> Result<(), Failure> {
-    let Inside { host, guest } = inside;
+async fn start(context: CallContext<'_>, asked: &Plan) -> Result<(), Failure> {
+    let CallContext { host, guest } = context;
     let Some((_, info)) = guest.opened.as_ref().filter(|_| !guest.transcoding) else {
-        let reason = "a transcode has been started already";
+        let reason = "a transcode was already started";
         return Err(refused(PlanError::OutOfOrder { call: "transcode.start", reason }));
     };
     let plan = convert::plan(asked).map_err(refused)?;

@@ -1,5 +1,5 @@
-//! The interfaces that `wit/` imports, one file each, named after it. Glue only: the contract's types in, checks, and the
-//! call of the host.
+//! The host's implementation of the interfaces in `wit/`, one file each. They only check and convert arguments, and
+//! call the host.
 
 mod gpu;
 mod job;

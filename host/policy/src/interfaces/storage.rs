@@ -1,4 +1,4 @@
-//! `storage`: small objects that the policy shapes itself.
+//! `storage`: small objects that the policy writes itself.
 
 use contract::v0_1::convert::{destination, refused};
 use contract::v0_1::storage::{Host, ObjectInfo};
@@ -13,11 +13,11 @@ use crate::state::{HostCall, State};
 impl Host for State {
     async fn head(&mut self, store: StoreName, key: Key) -> wasmtime::Result<Result<Option<ObjectInfo>, Failure>> {
         let to = destination(&store, &key);
-        self.call(by_name("storage.head", &store, &key), |inside| {
+        self.call(store_call("storage.head", &store, &key), |context| {
             Box::pin(async move {
-                let checked = to.and_then(|to| inside.host.may_read(&to).map(|()| to).map_err(refused));
+                let checked = to.and_then(|to| context.host.may_read(&to).map(|()| to).map_err(refused));
                 Ok(match checked {
-                    Ok(to) => inside.host.calls.head(to).await,
+                    Ok(to) => context.host.calls.head(to).await,
                     Err(failure) => Err(failure),
                 })
             })
@@ -42,14 +42,14 @@ impl Host for State {
             limit: Some((Limit::Object, content.len())),
             arguments: || arguments.unwrap_or_default(),
         };
-        self.call(call, |inside| {
+        self.call(call, |context| {
             Box::pin(async move {
-                let checked = to.and_then(|to| inside.host.may_write().check(&to).map(|()| to).map_err(refused));
+                let checked = to.and_then(|to| context.host.may_write().check(&to).map(|()| to).map_err(refused));
                 Ok(match checked {
                     Ok(to) => {
-                        let written = inside.host.calls.put(to.clone(), content_type, content).await;
+                        let written = context.host.calls.put(to.clone(), content_type, content).await;
                         if written.is_ok() {
-                            inside.guest.put.insert(to);
+                            context.guest.put.insert(to);
                         }
                         written
                     }
@@ -62,14 +62,14 @@ impl Host for State {
 
     async fn delete(&mut self, store: StoreName, key: Key) -> wasmtime::Result<Result<(), Failure>> {
         let to = destination(&store, &key);
-        self.call(by_name("storage.delete", &store, &key), |inside| {
+        self.call(store_call("storage.delete", &store, &key), |context| {
             Box::pin(async move {
                 Ok(match to {
-                    Ok(to) if !inside.guest.put.contains(&to) => {
+                    Ok(to) if !context.guest.put.contains(&to) => {
                         let message = format!("{to} was not written by this job");
                         Err(fault::Failure::new(&codes::storage::NOT_OURS, message).into())
                     }
-                    Ok(to) => inside.host.calls.delete(to).await,
+                    Ok(to) => context.host.calls.delete(to).await,
                     Err(failure) => Err(failure),
                 })
             })
@@ -78,12 +78,12 @@ impl Host for State {
     }
 }
 
-fn by_name<'a>(name: &'static str, store: &'a str, key: &'a str) -> HostCall<impl FnOnce() -> Value + use<'a>> {
+fn store_call<'a>(name: &'static str, store: &'a str, key: &'a str) -> HostCall<impl FnOnce() -> Value + use<'a>> {
     let bytes = store.len() + key.len();
     HostCall { name, bytes, limit: None, arguments: move || json!({ "store": store, "key": key }) }
 }
 
-/// Stands for content in a recording: its length and its sha256.
+/// Represents content in a recording: its length and its sha256.
 pub fn fingerprint(content: &[u8]) -> Value {
     json!({ "bytes": content.len(), "sha256": hex::encode(Sha256::digest(content)) })
 }

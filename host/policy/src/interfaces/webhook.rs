@@ -1,4 +1,4 @@
-//! `webhook`: messages for the platform.
+//! `webhook`: messages to the platform.
 
 use contract::json::to_value;
 use contract::v0_1::types::{Failure, Message};
@@ -17,6 +17,6 @@ impl Host for State {
             limit: Some((Limit::Message, message.body.len())),
             arguments: || arguments.unwrap_or_default(),
         };
-        self.call(call, |inside| Box::pin(async move { Ok(inside.host.calls.deliver(event, message).await) })).await
+        self.call(call, |context| Box::pin(async move { Ok(context.host.calls.deliver(event, message).await) })).await
     }
 }

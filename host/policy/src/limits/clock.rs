@@ -1,4 +1,4 @@
-//! The two times of a guest: what it computes, and how long it takes.
+//! Measures a guest's CPU time and wall-clock time.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,76 +8,76 @@ use std::time::{Duration, Instant};
 
 use super::{Limit, LimitHit};
 
-/// The shortest wait between two looks at a clock that may stand still.
-const LOOK: Duration = Duration::from_millis(20);
+/// The shortest wait between two checks of a clock that may be paused.
+const MIN_WAIT: Duration = Duration::from_millis(20);
 
-/// Measures one call, from inside where the guest calls the host, and from outside where its future is polled.
+/// Measures one call. CPU time is read at every host call and at every poll of the guest's future.
 ///
-/// Computing is CPU time: what a guest takes, and not what it waits while ffmpeg has the cores. It yields on every tick and
-/// may go on in another thread, which has another time, so the count starts anew whenever its future is polled.
+/// The guest's limit is on CPU time, so time during which ffmpeg has the cores doesn't count. CPU time is per thread,
+/// and a guest may continue on another thread after it yields, so the measurement restarts at every poll.
 #[derive(Clone, Debug)]
-pub struct Clock {
+pub struct CallClock {
     shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
 struct Shared {
-    /// Nanoseconds of the thread's CPU time at the last start.
+    /// The thread's CPU time at the last start, in nanoseconds.
     started: AtomicU64,
     began: Instant,
-    /// On the clock.
+    /// The limit on wall-clock time.
     limit: Limit,
     allowed: Duration,
-    media: Mutex<Media>,
+    media: Mutex<MediaTime>,
 }
 
-/// The host's work on the media, which is not held against the guest.
+/// The time of the host's work on the media, which doesn't count.
 #[derive(Debug, Default)]
-struct Media {
+struct MediaTime {
     since: Option<Instant>,
-    sum: Duration,
+    total: Duration,
 }
 
-impl Clock {
-    /// Of a call that may take so long.
+impl CallClock {
+    /// Starts the clock of a call.
     pub(super) fn new(limit: Limit, allowed: Duration) -> Self {
         let (started, began) = (AtomicU64::new(0), Instant::now());
         Self { shared: Arc::new(Shared { started, began, limit, allowed, media: Mutex::default() }) }
     }
 
-    /// The guest computes from now on.
+    /// Starts to measure CPU time.
     pub(super) fn start(&self) {
         self.shared.started.store(thread_cpu(), Ordering::Relaxed);
     }
 
-    /// What this thread has computed since the start, which is now anew.
+    /// This thread's CPU time since the last start or lap. Restarts the measurement.
     pub(super) fn lap(&self) -> Duration {
         let now = thread_cpu();
         Duration::from_nanos(now.saturating_sub(self.shared.started.swap(now, Ordering::Relaxed)))
     }
 
-    /// Stands still from now on.
-    pub(super) fn stop_for_media(&self) {
+    /// Pauses the wall-clock time.
+    pub(super) fn pause_for_media(&self) {
         self.shared.media.lock().unwrap_or_else(PoisonError::into_inner).since = Some(Instant::now());
     }
 
-    /// Goes on where it stood still.
-    pub(super) fn go_on(&self) {
+    /// Resumes the wall-clock time.
+    pub(super) fn resume(&self) {
         let mut media = self.shared.media.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(since) = media.since.take() {
-            media.sum += since.elapsed();
+            media.total += since.elapsed();
         }
     }
 
-    /// Since the call began, without the work on media.
+    /// The time since the call began, without the work on media.
     pub(super) fn elapsed(&self) -> Duration {
         let media = self.shared.media.lock().unwrap_or_else(PoisonError::into_inner);
         let now = media.since.map(|since| since.elapsed()).unwrap_or_default();
-        self.shared.began.elapsed().saturating_sub(media.sum + now)
+        self.shared.began.elapsed().saturating_sub(media.total + now)
     }
 
-    /// Whether the call took too long.
-    pub(super) fn in_time(&self) -> Result<(), LimitHit> {
+    /// Fails if the call took too long.
+    pub(super) fn check_time(&self) -> Result<(), LimitHit> {
         let Shared { limit, allowed, .. } = &*self.shared;
         if self.elapsed() <= *allowed {
             return Ok(());
@@ -85,30 +85,30 @@ impl Clock {
         Err(LimitHit::Of { limit: *limit, allowed: u64::try_from(allowed.as_millis()).unwrap_or(u64::MAX) })
     }
 
-    /// A guest's future, measured, and ended when it takes too long: also where it waits for a host function, which no
-    /// tick can interrupt.
-    pub async fn hold<T>(&self, guest: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
+    /// Runs a guest's future, measures it, and stops it when it takes too long, even while it waits for a host
+    /// function, which ticks can't interrupt.
+    pub async fn run<T>(&self, guest: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
         let measured = Measured { clock: self, guest: Box::pin(guest) };
         tokio::select! {
             biased;
             answer = measured => answer,
-            late = self.too_late() => Err(late.into()),
+            hit = self.timed_out() => Err(hit.into()),
         }
     }
 
-    async fn too_late(&self) -> LimitHit {
+    async fn timed_out(&self) -> LimitHit {
         loop {
-            if let Err(late) = self.in_time() {
-                return late;
+            if let Err(hit) = self.check_time() {
+                return hit;
             }
             let left = self.shared.allowed.saturating_sub(self.elapsed());
-            tokio::time::sleep(left.max(LOOK)).await;
+            tokio::time::sleep(left.max(MIN_WAIT)).await;
         }
     }
 }
 
 struct Measured<'a, F> {
-    clock: &'a Clock,
+    clock: &'a CallClock,
     guest: Pin<Box<F>>,
 }
 

@@ -1,4 +1,4 @@
-//! A limit that was met, as the error it becomes.
+//! The error of a guest that exceeded a limit.
 
 use std::fmt;
 
@@ -6,29 +6,24 @@ use fault::{Code, codes};
 
 use super::table::{Limit, Unit};
 
-/// A limit that a guest met. Given to wasmtime as an error of our own, so that it can be told from a trap.
+/// A limit that a guest exceeded. It passes through wasmtime as an error of this type, which distinguishes it from a
+/// trap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LimitHit {
-    /// One that a manifest can set.
-    Of {
-        /// Which.
-        limit: Limit,
-        /// How much was allowed.
-        allowed: u64,
-    },
-    /// The calls of one host function.
+    /// A limit that a manifest can set.
+    Of { limit: Limit, allowed: u64 },
+    /// The number of calls of one host function.
     ImportCalls {
         /// `interface.function`.
         import: &'static str,
-        /// How many were allowed.
         allowed: u64,
     },
-    /// The stack, which is the engine's and the same for all.
+    /// The stack, whose size is fixed.
     Stack,
 }
 
 impl LimitHit {
-    /// Stable, one for each limit.
+    /// The error code; each limit has its own.
     pub fn code(self) -> &'static Code {
         match self {
             Self::Of { limit, .. } => limit.code(),
@@ -47,26 +42,26 @@ impl fmt::Display for LimitHit {
             Self::ImportCalls { import, allowed } => {
                 return write!(f, "it called {import} more than {allowed} times (limit `import-calls`, `{import}`)");
             }
-            Self::Stack => return write!(f, "it ran out of its stack of {} KiB", crate::engine::STACK >> 10),
+            Self::Stack => return write!(f, "it overflowed its stack of {} KiB", crate::engine::STACK >> 10),
         };
         let what = match limit {
-            Limit::Compute => "computed without calling the host for more than",
-            Limit::ComputeTotal => "computed for more than",
-            Limit::PureCall => "did not answer within",
-            Limit::Workflow => "took, besides the work on the media, more than",
-            Limit::Memory => "asked for memory of more than",
-            Limit::TableElements => "asked for table elements, more than",
-            Limit::Handles => "held handles, more than",
-            Limit::HostCalls => "called the host too often, more than",
-            Limit::CallBytes => "handed over in one call or answer more than",
-            Limit::TotalBytes => "handed over in all more than",
-            Limit::LogLines => "logged lines, more than",
-            Limit::LogBytes => "logged text of more than",
-            Limit::Output => "answered with an output of more than",
-            Limit::Message => "shaped a message of more than",
-            Limit::Object => "wrote an object of more than",
-            Limit::Module => "has more than",
-            Limit::Compile => "takes to compile more than",
+            Limit::Compute => "used more CPU time between two host calls than",
+            Limit::ComputeTotal => "used more CPU time than",
+            Limit::PureCall => "did not return within",
+            Limit::Workflow => "took, apart from the work on the media, more than",
+            Limit::Memory => "requested more memory than",
+            Limit::TableElements => "requested more table elements than",
+            Limit::Handles => "held more handles than",
+            Limit::HostCalls => "made more host calls than",
+            Limit::CallBytes => "passed more data in one call or result than",
+            Limit::TotalBytes => "passed more data in total than",
+            Limit::LogLines => "logged more lines than",
+            Limit::LogBytes => "logged more text than",
+            Limit::Output => "returned an output larger than",
+            Limit::Message => "returned or sent a message larger than",
+            Limit::Object => "wrote an object larger than",
+            Limit::Module => "is larger than",
+            Limit::Compile => "took longer to compile than",
         };
         let unit = match limit.spec().unit {
             Unit::Ms => " ms",

@@ -1,47 +1,25 @@
-//! Limits as a manifest has them: `{"compute-ms": 500, "import-calls": {"storage.put": 20}}`.
+//! Parses a manifest's limits: `{"compute-ms": 500, "import-calls": {"storage.put": 20}}`.
 
 use serde_json::{Map, Value};
 
 use super::{IMPORTS, Limits, TABLE, import};
 
-/// The one entry that has entries of its own.
+/// The field that holds an object instead of a number.
 const IMPORT_CALLS: &str = "import-calls";
 
-/// What is wrong with a manifest's limits. The text says what would be right.
+/// A problem of a manifest's limits. The message states what is allowed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LimitProblem {
-    /// No limit has this name.
-    #[error("`{name}` is no limit; known are {known}")]
-    Unknown {
-        /// What was written.
-        name: String,
-        /// The names that there are.
-        known: String,
-    },
-    /// Not a number that counts something.
+    #[error("`{name}` is not a limit; known are {known}")]
+    Unknown { name: String, known: String },
     #[error("`{name}` is {found}; {wanted}")]
-    NotANumber {
-        /// The limit.
-        name: String,
-        /// What was written.
-        found: String,
-        /// What is expected.
-        wanted: &'static str,
-    },
-    /// More than the host gives to anybody.
+    NotANumber { name: String, found: String, wanted: &'static str },
     #[error("`{name}` is {value}; this host allows at most {cap}")]
-    OverTheCap {
-        /// The limit.
-        name: String,
-        /// What was asked for.
-        value: u64,
-        /// The host's cap.
-        cap: u64,
-    },
+    OverTheCap { name: String, value: u64, cap: u64 },
 }
 
 impl Limits {
-    /// The defaults with a manifest's own numbers in their place, or everything that is wrong with those.
+    /// The defaults, overridden by a manifest's limits, or all problems of those.
     pub fn from_json(fields: &Map<String, Value>) -> Result<Self, Vec<LimitProblem>> {
         let mut limits = Self::default();
         let mut problems = Vec::new();
@@ -62,17 +40,17 @@ impl Limits {
 
     fn read_import_calls(&mut self, value: &Value) -> Result<(), Vec<LimitProblem>> {
         let Value::Object(fields) = value else {
-            let wanted = "it takes an object, such as {\"storage.put\": 20}";
+            let wanted = "it must be an object, such as {\"storage.put\": 20}";
             return Err(vec![LimitProblem::NotANumber { name: IMPORT_CALLS.into(), found: value.to_string(), wanted }]);
         };
         let mut problems = Vec::new();
         for (name, value) in fields {
             let full = format!("{IMPORT_CALLS}.{name}");
-            let Some(import) = import::place(name).and_then(|place| IMPORTS.get(place)) else {
+            let Some(import) = import::import_index(name).and_then(|index| IMPORTS.get(index)) else {
                 problems.push(unknown(full, IMPORTS.iter().map(|import| import.name)));
                 continue;
             };
-            // None at all is a sensible thing to say of one function.
+            // 0 forbids the function.
             match number(&full, value, 0, import.cap) {
                 Ok(number) => *self = self.with_import_calls(name, number),
                 Err(problem) => problems.push(problem),
@@ -91,7 +69,7 @@ fn number(name: &str, value: &Value, least: u64, cap: u64) -> Result<u64, LimitP
     let number = found.ok_or_else(|| LimitProblem::NotANumber {
         name: name.to_owned(),
         found: fault::text::printable(&value.to_string(), 40),
-        wanted: if least == 0 { "it takes a whole number" } else { "it takes a whole number, 1 or more" },
+        wanted: if least == 0 { "it must be a whole number" } else { "it must be a whole number, 1 or more" },
     })?;
     if number > cap {
         return Err(LimitProblem::OverTheCap { name: name.to_owned(), value: number, cap });

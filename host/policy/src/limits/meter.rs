@@ -1,32 +1,32 @@
-//! Counts what a guest uses, and says when it is too much.
+//! Counts what a guest uses, and fails when it exceeds a limit.
 
 use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
-use super::clock::Clock;
-use super::import::place;
+use super::clock::CallClock;
+use super::import::import_index;
 use super::table::{Limit, TABLE, Unit};
 use super::used::{Amount, Used};
 use super::{IMPORTS, LimitHit, Limits};
 
-/// Most instances, tables and memories of one component. Each costs the host memory that the guest's own limit does not
-/// see. Our policies have 4, 2 and 1; one made from Python has about forty instances.
+/// Most instances, tables and memories of one component. Each uses host memory that the guest's memory limit doesn't
+/// count. Policies made from Rust have 4, 2 and 1; one made from Python has about forty instances.
 const MAX_INSTANCES: usize = 100;
 const MAX_TABLES: usize = 200;
 const MAX_MEMORIES: usize = 16;
 
-/// What a call is for, which decides how long it may take on the clock.
+/// The kind of a call, which determines its limit on wall-clock time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Span {
-    /// A decision.
+pub enum CallKind {
+    /// A pure function.
     PureCall,
-    /// A job.
+    /// The workflow of a job.
     Workflow,
 }
 
-impl Span {
-    fn limit(self) -> Limit {
+impl CallKind {
+    fn time_limit(self) -> Limit {
         match self {
             Self::PureCall => Limit::PureCall,
             Self::Workflow => Limit::Workflow,
@@ -38,118 +38,117 @@ impl Span {
 #[derive(Debug)]
 pub struct Meter {
     limits: Limits,
-    span: Span,
-    /// By limit; what is added up, or the most at once. Times are kept below.
+    kind: CallKind,
+    /// By limit: the total, or the most at once. Times are in the fields below.
     used: [u64; TABLE.len()],
     import_calls: [u64; IMPORTS.len()],
-    clock: Clock,
-    /// Since the last call of the host.
+    clock: CallClock,
+    /// CPU time since the last host call.
     stretch: Duration,
-    longest: Duration,
+    longest_stretch: Duration,
     computed: Duration,
     computing: bool,
-    /// What the next tick ends the guest with.
+    /// A limit that a WASI call exceeded. The next tick stops the guest.
     overrun: Option<LimitHit>,
 }
 
 impl Meter {
-    /// Nothing used.
-    pub fn new(limits: Limits, span: Span) -> Self {
+    /// Starts at zero.
+    pub fn new(limits: Limits, kind: CallKind) -> Self {
         Self {
             limits,
-            span,
+            kind,
             used: [0; TABLE.len()],
             import_calls: [0; IMPORTS.len()],
-            clock: Clock::new(span.limit(), limits.time(span.limit())),
+            clock: CallClock::new(kind.time_limit(), limits.time(kind.time_limit())),
             stretch: Duration::ZERO,
-            longest: Duration::ZERO,
+            longest_stretch: Duration::ZERO,
             computed: Duration::ZERO,
             computing: false,
             overrun: None,
         }
     }
 
-    /// The limits.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// The clock that the guest's future is held to.
-    pub fn clock(&self) -> Clock {
+    /// The clock to run the guest's future with.
+    pub fn clock(&self) -> CallClock {
         self.clock.clone()
     }
 
-    /// Called when a host function begins, with its name in the contract.
+    /// Called at the start of a host function, with its name in the contract.
     pub fn host_call(&mut self, call: &'static str) -> Result<(), LimitHit> {
         self.pause();
-        self.clock.in_time()?;
-        self.may_compute()?;
+        self.clock.check_time()?;
+        self.check_computed()?;
         self.add(Limit::HostCalls, 1)?;
-        let Some(place) = place(call) else { return Ok(()) };
-        if let Some(count) = self.import_calls.get_mut(place) {
+        let Some(index) = import_index(call) else { return Ok(()) };
+        if let Some(count) = self.import_calls.get_mut(index) {
             *count += 1;
-            let allowed = self.limits.import_calls(place);
+            let allowed = self.limits.import_calls(index);
             if *count > allowed {
                 return Err(LimitHit::ImportCalls { import: call, allowed });
             }
         }
-        if IMPORTS.get(place).is_some_and(|import| import.on_media) {
-            self.clock.stop_for_media();
+        if IMPORTS.get(index).is_some_and(|import| import.on_media) {
+            self.clock.pause_for_media();
         }
         Ok(())
     }
 
-    /// Called when a function of WASI begins, with the lines that were logged by such functions since. It can't refuse, so
-    /// the next tick does. None of them waits: what they take counts as computing.
+    /// Called at the start of a WASI function, with the lines logged through WASI since the last call. It can't return
+    /// an error, so the next tick does. WASI functions never wait, so their time counts as computing.
     pub fn wasi_call(&mut self, lines: usize, bytes: usize) {
         let counted = self.add(Limit::HostCalls, 1);
         let counted = counted.and(self.add(Limit::LogLines, lines)).and(self.add(Limit::LogBytes, bytes));
         self.overrun = self.overrun.or(counted.err());
     }
 
-    /// Called when the guest begins to compute: at a call, and when a host function returns.
+    /// Called when the guest starts to compute: at the start of a call, and when a host function returns.
     pub fn resume(&mut self) {
-        self.clock.go_on();
+        self.clock.resume();
         self.stretch = Duration::ZERO;
         self.computing = true;
         self.clock.start();
     }
 
-    /// Called when the guest stops computing: when a host function begins, and at the end of a call.
+    /// Called when the guest stops computing: at the start of a host function, and at the end of a call.
     pub fn pause(&mut self) {
         if self.computing {
-            self.account();
+            self.add_cpu_time();
             self.computing = false;
         }
     }
 
     /// Called on every tick while the guest computes.
     pub fn tick(&mut self) -> Result<(), LimitHit> {
-        self.account();
+        self.add_cpu_time();
         if let Some(limit) = self.overrun {
             return Err(limit);
         }
         if self.stretch > self.limits.time(Limit::Compute) {
             return Err(self.hit(Limit::Compute));
         }
-        self.may_compute()?;
-        self.clock.in_time()
+        self.check_computed()?;
+        self.clock.check_time()
     }
 
-    /// Called when the guest has handed so many bytes to the host. That one call does not hand over too much is wasmtime's
-    /// to see to, before it copies them.
-    pub fn hand_over(&mut self, bytes: usize) -> Result<(), LimitHit> {
+    /// Counts bytes that the guest passed to the host. wasmtime enforces the limit of a single call before it copies
+    /// them.
+    pub fn pass_bytes(&mut self, bytes: usize) -> Result<(), LimitHit> {
         self.peak(Limit::CallBytes, bytes.min(self.limits.size(Limit::CallBytes)))?;
         self.add(Limit::TotalBytes, bytes)
     }
 
-    /// Called before a line is logged, with what is in it.
+    /// Called before a line of this length is logged.
     pub fn log_line(&mut self, bytes: usize) -> Result<(), LimitHit> {
         self.add(Limit::LogLines, 1)?;
         self.add(Limit::LogBytes, bytes)
     }
 
-    /// Holds the most at once against a limit.
+    /// Checks an amount against a limit on the most at once.
     pub fn peak(&mut self, limit: Limit, amount: usize) -> Result<(), LimitHit> {
         let amount = amount as u64;
         if let Some(most) = self.used.get_mut(limit as usize) {
@@ -158,53 +157,54 @@ impl Meter {
         if amount > self.limits.get(limit) { Err(self.hit(limit)) } else { Ok(()) }
     }
 
-    /// Adds up what is held against a limit.
+    /// Adds to the total of a limit.
     fn add(&mut self, limit: Limit, amount: usize) -> Result<(), LimitHit> {
         let Some(sum) = self.used.get_mut(limit as usize) else { return Ok(()) };
         *sum = sum.saturating_add(amount as u64);
         if *sum > self.limits.get(limit) { Err(self.hit(limit)) } else { Ok(()) }
     }
 
-    /// The error of a guest that met this limit.
+    /// The error for exceeding this limit.
     pub fn hit(&self, limit: Limit) -> LimitHit {
         LimitHit::Of { limit, allowed: self.limits.get(limit) }
     }
 
-    /// What was used, beside what might have been.
+    /// What was used of each limit.
     pub fn used(&self) -> Used {
         let ms = |time: Duration| time.as_micros() as f64 / 1000.0;
         let amount = |limit: Limit, used: f64| {
             let spec = limit.spec();
             Amount { name: spec.name, unit: spec.unit, used, limit: self.limits.get(limit) }
         };
-        // The component itself is measured before any call.
-        let met = TABLE.iter().map(|spec| spec.limit).filter(|limit| !matches!(limit, Limit::Module | Limit::Compile));
-        let other_span = if self.span == Span::PureCall { Limit::Workflow } else { Limit::PureCall };
-        let limits = met.filter(|limit| *limit != other_span).map(|limit| match limit {
-            Limit::Compute => amount(limit, ms(self.longest)),
+        // Limits of the component, not of a call, are left out.
+        let of_calls =
+            TABLE.iter().map(|spec| spec.limit).filter(|limit| !matches!(limit, Limit::Module | Limit::Compile));
+        let other_kind = if self.kind == CallKind::PureCall { Limit::Workflow } else { Limit::PureCall };
+        let limits = of_calls.filter(|limit| *limit != other_kind).map(|limit| match limit {
+            Limit::Compute => amount(limit, ms(self.longest_stretch)),
             Limit::ComputeTotal => amount(limit, ms(self.computed)),
             Limit::PureCall | Limit::Workflow => amount(limit, ms(self.clock.elapsed())),
             counted => amount(counted, self.used.get(counted as usize).copied().unwrap_or(0) as f64),
         });
         let calls = IMPORTS.iter().zip(&self.import_calls).enumerate().filter(|(_, (_, count))| **count > 0);
-        let import_calls = calls.map(|(place, (import, count))| Amount {
+        let import_calls = calls.map(|(index, (import, count))| Amount {
             name: import.name,
             unit: Unit::Count,
             used: *count as f64,
-            limit: self.limits.import_calls(place),
+            limit: self.limits.import_calls(index),
         });
         Used { computed: self.computed, limits: limits.collect(), import_calls: import_calls.collect() }
     }
 
-    /// Adds what this thread has computed since the clock was started.
-    fn account(&mut self) {
+    /// Adds this thread's CPU time since the last measurement.
+    fn add_cpu_time(&mut self) {
         let slice = self.clock.lap();
         self.stretch += slice;
         self.computed += slice;
-        self.longest = self.longest.max(self.stretch);
+        self.longest_stretch = self.longest_stretch.max(self.stretch);
     }
 
-    fn may_compute(&self) -> Result<(), LimitHit> {
+    fn check_computed(&self) -> Result<(), LimitHit> {
         let over = self.computed > self.limits.time(Limit::ComputeTotal);
         if over { Err(self.hit(Limit::ComputeTotal)) } else { Ok(()) }
     }

@@ -1,4 +1,4 @@
-//! How much a policy may use, and what happens when it uses more.
+//! Limits of a policy's calls, and their enforcement.
 
 mod clock;
 mod hit;
@@ -10,16 +10,16 @@ mod used;
 
 use std::time::Duration;
 
-pub use clock::Clock;
+pub use clock::CallClock;
 pub use hit::LimitHit;
 pub use import::{IMPORTS, Import};
 pub use manifest::LimitProblem;
-pub use meter::{Meter, Span};
-pub use table::{Limit, Spec, TABLE, Unit, reference_markdown};
+pub use meter::{CallKind, Meter};
+pub use table::{Limit, LimitSpec, TABLE, Unit, reference_markdown};
 pub use used::{Amount, Used};
 
-/// What one call into a policy may use. The defaults are far above what a policy needs, so one that meets a limit is
-/// broken; a manifest may say otherwise, up to the host's caps.
+/// The limits of a policy and its calls. The defaults are far above what a policy needs, so a policy that exceeds one
+/// is broken. A manifest can set other limits, up to the host's caps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     values: [u64; TABLE.len()],
@@ -38,7 +38,7 @@ impl Limits {
         self.values.get(limit as usize).copied().unwrap_or(0)
     }
 
-    /// The same limits but for this one. Not held against the cap: that is for what comes from outside.
+    /// Sets one limit. The cap is not checked here, but where a manifest is parsed.
     #[must_use]
     pub fn with(mut self, limit: Limit, value: u64) -> Self {
         if let Some(slot) = self.values.get_mut(limit as usize) {
@@ -47,26 +47,26 @@ impl Limits {
         self
     }
 
-    /// How often one host function may be called, by its place in [`IMPORTS`].
-    pub fn import_calls(&self, place: usize) -> u64 {
-        self.import_calls.get(place).copied().unwrap_or_else(|| self.get(Limit::HostCalls))
+    /// How often a host function may be called, by its index in [`IMPORTS`].
+    pub fn import_calls(&self, index: usize) -> u64 {
+        self.import_calls.get(index).copied().unwrap_or_else(|| self.get(Limit::HostCalls))
     }
 
-    /// The same limits but for the calls of this host function.
+    /// Sets the limit on the calls of one host function.
     #[must_use]
     pub fn with_import_calls(mut self, name: &str, value: u64) -> Self {
-        if let Some(slot) = import::place(name).and_then(|place| self.import_calls.get_mut(place)) {
+        if let Some(slot) = import::import_index(name).and_then(|index| self.import_calls.get_mut(index)) {
             *slot = value;
         }
         self
     }
 
-    /// A limit that counts something in memory.
+    /// The limit as a size.
     pub fn size(&self, limit: Limit) -> usize {
         usize::try_from(self.get(limit)).unwrap_or(usize::MAX)
     }
 
-    /// A limit that is a time.
+    /// The limit as a time, for limits in milliseconds.
     pub fn time(&self, limit: Limit) -> Duration {
         Duration::from_millis(self.get(limit))
     }

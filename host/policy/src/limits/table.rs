@@ -1,19 +1,19 @@
-//! Every limit with its name, its default, and the most that a manifest may ask for.
+//! Every limit with its name, its default and its cap.
 
 use std::fmt::Write as _;
 
 use fault::{Code, codes};
 
-/// What is limited.
+/// A limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Limit {
-    /// Computing between two calls of the host.
+    /// CPU time between two host calls.
     Compute,
-    /// Computing in all.
+    /// CPU time of a call.
     ComputeTotal,
-    /// The clock, for a pure function.
+    /// Wall-clock time of a pure function.
     PureCall,
-    /// The clock, for the workflow without the work on media.
+    /// Wall-clock time of the workflow, without the work on media.
     Workflow,
     /// Bytes of all memories.
     Memory,
@@ -21,145 +21,140 @@ pub enum Limit {
     TableElements,
     /// Handles held at once.
     Handles,
-    /// Calls of the host.
+    /// Host calls.
     HostCalls,
-    /// Bytes handed to the host in one call or one answer.
+    /// Bytes passed to the host in one call or result.
     CallBytes,
-    /// Bytes handed to the host in all.
+    /// Bytes passed to the host in total.
     TotalBytes,
-    /// Lines in the host's log.
+    /// Logged lines.
     LogLines,
-    /// Bytes in the host's log.
+    /// Logged bytes.
     LogBytes,
     /// Bytes of the workflow's output.
     Output,
-    /// Bytes of a message for the platform.
+    /// Bytes of a message to the platform.
     Message,
     /// Bytes of an object that the policy writes itself.
     Object,
     /// Bytes of the component.
     Module,
-    /// The clock, for compiling it.
+    /// Wall-clock time of the compilation.
     Compile,
 }
 
-/// What a limit's number counts.
+/// The unit of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Unit {
-    /// Milliseconds.
     Ms,
-    /// Bytes.
     Bytes,
-    /// Things.
     Count,
 }
 
-/// One limit.
+/// A limit's name, default and cap.
 #[derive(Clone, Copy, Debug)]
-pub struct Spec {
-    /// Which.
+pub struct LimitSpec {
     pub limit: Limit,
     /// Its name in a manifest, with its unit.
     pub name: &'static str,
-    /// What the number counts.
     pub unit: Unit,
-    /// Where a manifest says nothing.
+    /// The value unless a manifest sets another.
     pub default: u64,
-    /// The most that a manifest may ask for.
+    /// The highest value that a manifest may set.
     pub cap: u64,
-    /// What it bounds, for the reference.
+    /// What it limits, for the reference.
     pub about: &'static str,
 }
 
 /// Every limit, in the order of [`Limit`].
-pub const TABLE: [Spec; 17] = [
-    Spec {
+pub const TABLE: [LimitSpec; 17] = [
+    LimitSpec {
         limit: Limit::Compute,
         name: "compute-ms",
         unit: Unit::Ms,
         default: 2_000,
         cap: 60_000,
-        about: "CPU time between two calls of the host; a decision takes microseconds",
+        about: "CPU time between two host calls; a pure function takes microseconds",
     },
-    Spec {
+    LimitSpec {
         limit: Limit::ComputeTotal,
         name: "compute-total-ms",
         unit: Unit::Ms,
         default: 10_000,
         cap: 300_000,
-        about: "CPU time of a whole call, its instantiation included",
+        about: "CPU time of a whole call, including its instantiation",
     },
-    // Ten times what it may compute: where encoders have all the cores, a guest may get a tenth of one.
-    Spec {
+    // Ten times the limit on CPU time: while encoders use all cores, a guest may get only a tenth of one.
+    LimitSpec {
         limit: Limit::PureCall,
         name: "pure-call-ms",
         unit: Unit::Ms,
         default: 20_000,
         cap: 120_000,
-        about: "time on the clock for a pure function",
+        about: "wall-clock time of a pure function",
     },
-    // A message that nobody takes is tried for 100 s, and a store that is down for about as long.
-    Spec {
+    // A message is retried for 100 s if the receiver is down, and a store's request for about as long.
+    LimitSpec {
         limit: Limit::Workflow,
         name: "workflow-ms",
         unit: Unit::Ms,
         default: 600_000,
         cap: 3_600_000,
-        about: "time on the clock for `workflow.run`, without the time that the host works on the media",
+        about: "wall-clock time of `workflow.run`, without the host's work on the media",
     },
     // The default policy uses 1.1 MB; one made from Python or JavaScript some tens of MB.
-    Spec {
+    LimitSpec {
         limit: Limit::Memory,
         name: "memory-bytes",
         unit: Unit::Bytes,
         default: 64 << 20,
         cap: 1 << 30,
-        about: "memory, all memories together",
+        about: "size of all memories together",
     },
-    Spec {
+    LimitSpec {
         limit: Limit::TableElements,
         name: "table-elements",
         unit: Unit::Count,
         default: 100_000,
         cap: 1_000_000,
-        about: "elements of tables, all tables together",
+        about: "elements of all tables together",
     },
     // A job needs two.
-    Spec {
+    LimitSpec {
         limit: Limit::Handles,
         name: "handles",
         unit: Unit::Count,
         default: 32,
         cap: 1_000,
-        about: "handles held at once, the policy's own resources among them",
+        about: "handles held at once, including the policy's own resources",
     },
-    Spec {
+    LimitSpec {
         limit: Limit::HostCalls,
         name: "host-calls",
         unit: Unit::Count,
         default: 20_000,
         cap: 1_000_000,
-        about: "calls of the host, all of them together",
+        about: "all host calls together",
     },
     // The largest use is an object of 1 MiB.
-    Spec {
+    LimitSpec {
         limit: Limit::CallBytes,
         name: "call-bytes",
         unit: Unit::Bytes,
         default: 2 << 20,
         cap: 16 << 20,
-        about: "what is handed to the host in one call, or in one answer",
+        about: "what is passed to the host in one call or result",
     },
-    Spec {
+    LimitSpec {
         limit: Limit::TotalBytes,
         name: "total-bytes",
         unit: Unit::Bytes,
         default: 64 << 20,
         cap: 1 << 30,
-        about: "what is handed to the host in all calls together",
+        about: "what is passed to the host in all calls together",
     },
-    Spec {
+    LimitSpec {
         limit: Limit::LogLines,
         name: "log-lines",
         unit: Unit::Count,
@@ -167,15 +162,15 @@ pub const TABLE: [Spec; 17] = [
         cap: 20_000,
         about: "lines in the log",
     },
-    Spec {
+    LimitSpec {
         limit: Limit::LogBytes,
         name: "log-bytes",
         unit: Unit::Bytes,
         default: 256 << 10,
         cap: 16 << 20,
-        about: "what is in those lines, after each was cut to its length",
+        about: "the text of those lines, after each was truncated",
     },
-    Spec {
+    LimitSpec {
         limit: Limit::Output,
         name: "output-bytes",
         unit: Unit::Bytes,
@@ -183,16 +178,16 @@ pub const TABLE: [Spec; 17] = [
         cap: 4 << 20,
         about: "the output of `workflow.run`",
     },
-    // More than 1 MiB no message and no object may have: the contract says so.
-    Spec {
+    // The contract limits messages and objects to 1 MiB.
+    LimitSpec {
         limit: Limit::Message,
         name: "message-bytes",
         unit: Unit::Bytes,
         default: 1 << 20,
         cap: 1 << 20,
-        about: "the body of a message, both to `webhook.deliver` and from `payload.failed`",
+        about: "the body of a message, passed to `webhook.deliver` or returned by a `payload` function",
     },
-    Spec {
+    LimitSpec {
         limit: Limit::Object,
         name: "object-bytes",
         unit: Unit::Bytes,
@@ -200,8 +195,8 @@ pub const TABLE: [Spec; 17] = [
         cap: 1 << 20,
         about: "the content of one `storage.put`",
     },
-    // Our own policies are under 150 KB; one made from Python has 20 to 40 MB.
-    Spec {
+    // The policies of this repository are under 150 KB; one made from Python has 20 to 40 MB.
+    LimitSpec {
         limit: Limit::Module,
         name: "module-bytes",
         unit: Unit::Bytes,
@@ -210,20 +205,19 @@ pub const TABLE: [Spec; 17] = [
         about: "the component's file",
     },
     // The default policy takes 50 ms.
-    Spec {
+    LimitSpec {
         limit: Limit::Compile,
         name: "compile-ms",
         unit: Unit::Ms,
         default: 30_000,
         cap: 300_000,
-        about: "time on the clock for compiling it",
+        about: "wall-clock time of the compilation",
     },
 ];
 
 impl Limit {
-    /// All that is known of it.
-    pub fn spec(self) -> &'static Spec {
-        static ALL: [Spec; TABLE.len()] = TABLE;
+    pub fn spec(self) -> &'static LimitSpec {
+        static ALL: [LimitSpec; TABLE.len()] = TABLE;
         let [first, ..] = &ALL;
         ALL.get(self as usize).unwrap_or(first)
     }
@@ -233,7 +227,7 @@ impl Limit {
         self.spec().name
     }
 
-    /// The error of a policy that met it. Stable, one for each limit.
+    /// The error code for exceeding it; each limit has its own.
     pub fn code(self) -> &'static Code {
         match self {
             Self::Compute => &codes::policy::LIMIT_COMPUTE,
@@ -257,8 +251,8 @@ impl Limit {
     }
 }
 
-/// Bytes as people say them, beside the number that a manifest takes.
-fn shown(value: u64, unit: Unit) -> String {
+/// The number, and for bytes also a readable size.
+fn format_value(value: u64, unit: Unit) -> String {
     match unit {
         Unit::Bytes if value.is_multiple_of(1 << 20) => format!("{value} ({} MiB)", value >> 20),
         Unit::Bytes if value.is_multiple_of(1 << 10) => format!("{value} ({} KiB)", value >> 10),
@@ -268,9 +262,9 @@ fn shown(value: u64, unit: Unit) -> String {
 
 /// The tables of docs/limits.md.
 pub fn reference_markdown() -> String {
-    let mut text = String::from("| name | what it bounds | default | at most | code |\n|---|---|---|---|---|\n");
+    let mut text = String::from("| name | what it limits | default | at most | code |\n|---|---|---|---|---|\n");
     for spec in &TABLE {
-        let (default, cap) = (shown(spec.default, spec.unit), shown(spec.cap, spec.unit));
+        let (default, cap) = (format_value(spec.default, spec.unit), format_value(spec.cap, spec.unit));
         let code = spec.limit.code();
         let _ = writeln!(text, "| `{}` | {} | {default} | {cap} | `{code}` |", spec.name, spec.about);
     }

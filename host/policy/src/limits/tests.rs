@@ -19,8 +19,8 @@ fn hit(limit: Limit, allowed: u64) -> LimitHit {
 
 #[test]
 fn the_table_is_in_the_order_of_the_limits_and_no_default_is_over_its_cap() {
-    for (place, spec) in TABLE.iter().enumerate() {
-        assert_eq!(spec.limit as usize, place, "{}", spec.name);
+    for (index, spec) in TABLE.iter().enumerate() {
+        assert_eq!(spec.limit as usize, index, "{}", spec.name);
         assert!(spec.default <= spec.cap, "{}", spec.name);
         assert_eq!(Limits::default().get(spec.limit), spec.default);
     }
@@ -28,14 +28,14 @@ fn the_table_is_in_the_order_of_the_limits_and_no_default_is_over_its_cap() {
 }
 
 #[test]
-fn a_manifest_changes_what_it_names_and_nothing_else() {
+fn a_manifest_changes_only_the_limits_that_it_sets() {
     let limits = of(json!({"compute-ms": 500, "import-calls": {"storage.put": 0}})).unwrap();
     assert_eq!(limits, Limits::default().with(Limit::Compute, 500).with_import_calls("storage.put", 0));
     assert_eq!(of(json!({})).unwrap(), Limits::default());
 }
 
 #[test]
-fn a_limit_that_is_not_known_is_answered_with_those_that_are() {
+fn an_unknown_limit_is_answered_with_the_known_ones() {
     let text = problem(json!({"compute-s": 2}));
     assert!(TABLE.iter().all(|spec| text.contains(spec.name)) && text.contains("import-calls"), "{text}");
     let text = problem(json!({"import-calls": {"storage.burn": 2}}));
@@ -51,19 +51,19 @@ fn a_limit_over_the_hosts_cap_is_answered_with_the_cap() {
 }
 
 #[test]
-fn what_is_no_number_that_counts_something_is_no_limit() {
+fn a_limit_must_be_a_whole_number() {
     for value in [json!("2"), json!(-1), json!(1.5), json!(0), json!(null), json!({"a": 1})] {
         assert!(problem(json!({ "handles": value })).contains("whole number"));
     }
     assert!(problem(json!({"import-calls": 5})).contains("object"));
     let several = of(json!({"handles": -1, "nonsense": 1, "import-calls": {"a": 1, "b": 2}})).unwrap_err();
-    assert_eq!(several.len(), 4, "all of them are told at once");
+    assert_eq!(several.len(), 4, "all problems are reported at once");
 }
 
 #[test]
 fn memories_and_tables_are_counted_together() {
     let limits = Limits::default().with(Limit::Memory, 100).with(Limit::TableElements, 10);
-    let mut meter = Meter::new(limits, Span::PureCall);
+    let mut meter = Meter::new(limits, CallKind::PureCall);
     use wasmtime::ResourceLimiter as _;
     assert!(meter.memory_growing(0, 60, None).unwrap() && meter.memory_growing(0, 40, None).unwrap());
     let refused = meter.memory_growing(40, 41, None).unwrap_err();
@@ -76,7 +76,7 @@ fn memories_and_tables_are_counted_together() {
 #[test]
 fn host_calls_are_counted_together_and_for_each_function() {
     let limits = Limits::default().with(Limit::HostCalls, 3).with_import_calls("storage.put", 1);
-    let mut meter = Meter::new(limits, Span::Workflow);
+    let mut meter = Meter::new(limits, CallKind::Workflow);
     assert_eq!(meter.host_call("log.write"), Ok(()));
     assert_eq!(meter.host_call("storage.put"), Ok(()));
     assert_eq!(meter.host_call("storage.put"), Err(LimitHit::ImportCalls { import: "storage.put", allowed: 1 }));
@@ -86,18 +86,18 @@ fn host_calls_are_counted_together_and_for_each_function() {
 #[test]
 fn bytes_and_lines_are_added_up() {
     let limits = Limits::default().with(Limit::TotalBytes, 10).with(Limit::LogLines, 2).with(Limit::LogBytes, 8);
-    let mut meter = Meter::new(limits, Span::Workflow);
-    assert_eq!(meter.hand_over(10), Ok(()));
-    assert_eq!(meter.hand_over(1), Err(hit(Limit::TotalBytes, 10)));
+    let mut meter = Meter::new(limits, CallKind::Workflow);
+    assert_eq!(meter.pass_bytes(10), Ok(()));
+    assert_eq!(meter.pass_bytes(1), Err(hit(Limit::TotalBytes, 10)));
     assert_eq!(meter.log_line(5), Ok(()));
     assert_eq!(meter.log_line(4), Err(hit(Limit::LogBytes, 8)));
     assert_eq!(meter.log_line(0), Err(hit(Limit::LogLines, 2)));
 }
 
 #[test]
-fn time_on_media_is_not_the_policys() {
+fn work_on_media_does_not_count_as_the_policys_time() {
     let limits = Limits::default().with(Limit::Workflow, 40);
-    let mut meter = Meter::new(limits, Span::Workflow);
+    let mut meter = Meter::new(limits, CallKind::Workflow);
     let wait = || {
         let from = std::time::Instant::now();
         while from.elapsed() < Duration::from_millis(60) {
@@ -115,7 +115,7 @@ fn time_on_media_is_not_the_policys() {
 
 #[test]
 fn computing_is_measured_in_cpu_time_of_the_guest_alone() {
-    let mut meter = Meter::new(Limits::default().with(Limit::ComputeTotal, 5), Span::Workflow);
+    let mut meter = Meter::new(Limits::default().with(Limit::ComputeTotal, 5), CallKind::Workflow);
     let compute = |ms| {
         let from = thread_time();
         while thread_time() - from < Duration::from_millis(ms) {}
@@ -139,10 +139,10 @@ fn thread_time() -> Duration {
 }
 
 #[test]
-fn what_was_used_stands_beside_its_limit() {
-    let mut meter = Meter::new(Limits::default(), Span::Workflow);
+fn usage_is_reported_beside_its_limit() {
+    let mut meter = Meter::new(Limits::default(), CallKind::Workflow);
     meter.host_call("storage.put").unwrap();
-    meter.hand_over(700).unwrap();
+    meter.pass_bytes(700).unwrap();
     meter.peak(Limit::Object, 600).unwrap();
     let used = serde_json::to_value(meter.used()).unwrap();
     let of = |name: &str| used["limits"].as_array().unwrap().iter().find(|amount| amount["name"] == name).cloned();

@@ -1,4 +1,4 @@
-//! What a call used, beside what it might have used.
+//! What a call used of its limits.
 
 use std::time::Duration;
 
@@ -7,44 +7,43 @@ use super::table::Unit;
 /// What a call used.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Used {
-    /// CPU time of the guest, its instantiation included.
+    /// CPU time of the guest, including its instantiation.
     #[serde(skip)]
     pub computed: Duration,
-    /// Each limit that a call can meet, with what was used of it.
+    /// What was used of each limit of a call.
     pub limits: Vec<Amount>,
-    /// Each host function that was called, with how often.
+    /// The host functions that were called, and how often.
     pub import_calls: Vec<Amount>,
 }
 
-/// What was used of one limit.
+/// How much of one limit was used.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct Amount {
     /// The limit's name in a manifest, or the host function's.
     pub name: &'static str,
-    /// What both numbers count.
+    /// The unit of both numbers.
     pub unit: Unit,
-    /// How much was used. Only milliseconds have a fraction.
-    #[serde(serialize_with = "plainly")]
+    /// The used amount. Only milliseconds have a fraction.
+    #[serde(serialize_with = "without_fraction")]
     pub used: f64,
-    /// How much may be used.
     pub limit: u64,
 }
 
 impl Amount {
-    /// The part of the limit that was used; 1 is all of it.
+    /// The used fraction of the limit; 1 is all of it.
     pub fn share(&self) -> f64 {
         if self.limit == 0 { 0.0 } else { self.used / self.limit as f64 }
     }
 }
 
 impl Used {
-    /// What was used of the limit with this name.
+    /// What was used of the limit or host function with this name.
     pub fn of(&self, name: &str) -> Option<&Amount> {
         self.limits.iter().chain(&self.import_calls).find(|amount| amount.name == name)
     }
 }
 
-/// Whole numbers without a point.
-fn plainly<S: serde::Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+/// Serializes whole numbers without a decimal point.
+fn without_fraction<S: serde::Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     if number.fract() == 0.0 { serializer.serialize_u64(*number as u64) } else { serializer.serialize_f64(*number) }
 }

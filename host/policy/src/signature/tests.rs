@@ -39,7 +39,7 @@ fn code(result: Result<KeyId, SignatureError>) -> &'static str {
 }
 
 #[test]
-fn a_signature_of_the_minisign_program_is_taken() {
+fn a_signature_of_the_minisign_program_is_accepted() {
     let signer = verify(&[other(), public()], MODULE, SIGNATURE_OF_MODULE).unwrap();
     assert_eq!(signer.to_string(), "D3C2F18AA6BACC75");
     let signature = Signature::parse(SIGNATURE_OF_MODULE).unwrap();
@@ -56,7 +56,7 @@ fn a_public_key_is_read_from_its_file_and_from_its_line_alone() {
 }
 
 #[test]
-fn what_is_no_public_key_is_the_settings_fault() {
+fn an_invalid_public_key_is_blamed_on_the_settings() {
     let line = public().to_string();
     let other_algorithm = STANDARD.encode([b"XX".as_slice(), &[7; 40]].concat());
     for text in ["", "\n\n", "RWR1", &line[..55], &format!("{line}AAAA"), &other_algorithm, SIGNATURE_OF_MODULE, SECRET]
@@ -67,7 +67,7 @@ fn what_is_no_public_key_is_the_settings_fault() {
 }
 
 #[test]
-fn a_module_that_was_changed_is_refused() {
+fn a_changed_module_is_refused() {
     let mut changed = MODULE.to_vec();
     for at in [0, MODULE.len() - 1] {
         changed[at] ^= 1;
@@ -78,24 +78,24 @@ fn a_module_that_was_changed_is_refused() {
 }
 
 #[test]
-fn a_comment_that_was_changed_is_refused() {
+fn a_changed_comment_is_refused() {
     let changed = SIGNATURE_OF_MODULE.replace("1700000000", "1800000000");
     assert_eq!(code(verify(&[public()], MODULE, &changed)), "policy.signature");
 }
 
 #[test]
-fn a_signature_by_somebody_else_names_them_and_those_who_are_trusted() {
+fn an_error_of_an_untrusted_signature_lists_its_key_and_the_trusted_ones() {
     let trusted = other();
     let error = verify(std::slice::from_ref(&trusted), MODULE, SIGNATURE_OF_MODULE).unwrap_err();
     assert_eq!(error.code(), "policy.unknown-signer");
-    let told = error.to_string();
-    assert!(told.contains("D3C2F18AA6BACC75") && told.contains(&trusted.id().to_string()), "{told}");
+    let message = error.to_string();
+    assert!(message.contains("D3C2F18AA6BACC75") && message.contains(&trusted.id().to_string()), "{message}");
     assert!(verify(&[], MODULE, SIGNATURE_OF_MODULE).unwrap_err().to_string().contains("none"));
 }
 
-/// The id stands in the signature and in the key, where anybody can write it.
+/// Anyone can write a trusted key's id into a signature and a key.
 #[test]
-fn another_key_under_the_name_of_a_trusted_one_signs_nothing() {
+fn another_key_with_the_id_of_a_trusted_one_is_refused() {
     let mut bytes = STANDARD.decode(other().to_string()).unwrap();
     bytes[2..10].copy_from_slice(&STANDARD.decode(public().to_string()).unwrap()[2..10]);
     let forged = PublicKey::parse(&STANDARD.encode(bytes)).unwrap();
@@ -112,7 +112,7 @@ fn the_old_format_is_refused() {
 }
 
 #[test]
-fn what_is_no_signature_is_refused_whatever_its_shape() {
+fn malformed_signatures_are_refused() {
     let lines: Vec<&str> = SIGNATURE_OF_MODULE.lines().collect();
     let with = |at: usize, line: &str| {
         let mut lines = lines.clone();
@@ -132,7 +132,7 @@ fn what_is_no_signature_is_refused_whatever_its_shape() {
         with(2, "a comment"),
         with(2, "trusted comment"),
         with(3, ""),
-        // Shorter than the library looks at.
+        // Shorter than the library expects.
         with(3, "31H3"),
         with(3, "öäü"),
         with(2, &format!("trusted comment: {long}")),
@@ -143,7 +143,7 @@ fn what_is_no_signature_is_refused_whatever_its_shape() {
 }
 
 #[test]
-fn what_is_signed_here_is_taken_here() {
+fn a_signature_made_here_is_accepted_here() {
     for password in [None, Some("correct horse")] {
         let made = generate(password.map(SecretText::new).as_ref()).unwrap();
         let key = secret(made.secret_file.expose(), password).unwrap();
@@ -162,7 +162,7 @@ fn a_key_of_the_minisign_program_signs() {
 }
 
 #[test]
-fn a_locked_key_needs_its_password() {
+fn an_encrypted_key_needs_its_password() {
     let made = generate(Some(&SecretText::new("correct horse"))).unwrap();
     for password in [None, Some("wrong horse"), Some("")] {
         let error = secret(made.secret_file.expose(), password).unwrap_err();
@@ -186,6 +186,6 @@ fn a_damaged_secret_key_signs_nothing() {
 fn a_secret_key_is_not_printed() {
     let made = generate(None).unwrap();
     let key = secret(made.secret_file.expose(), None).unwrap();
-    let shown = format!("{key:?} {made:?}");
-    assert!(shown.contains("SecretKey(***)") && !shown.contains(key_line(made.secret_file.expose())), "{shown}");
+    let output = format!("{key:?} {made:?}");
+    assert!(output.contains("SecretKey(***)") && !output.contains(key_line(made.secret_file.expose())), "{output}");
 }

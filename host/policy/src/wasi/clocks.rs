@@ -1,4 +1,4 @@
-//! Clocks that stand still, and timers that are always up.
+//! Clocks with a fixed time, and timers that fire immediately.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use wasmtime_wasi::p2::bindings::clocks::monotonic_clock::{self, Instant};
 use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, async_trait};
 
-/// A clock that shows the beginning of Unix time for ever: a decision can't depend on the hour.
-pub struct Still;
+/// A clock that always shows the start of Unix time, so that results can't depend on the time.
+pub struct FixedClock;
 
-impl HostWallClock for Still {
+impl HostWallClock for FixedClock {
     fn resolution(&self) -> Duration {
         Duration::from_secs(1)
     }
@@ -20,7 +20,7 @@ impl HostWallClock for Still {
     }
 }
 
-impl HostMonotonicClock for Still {
+impl HostMonotonicClock for FixedClock {
     fn resolution(&self) -> u64 {
         1
     }
@@ -30,13 +30,12 @@ impl HostMonotonicClock for Still {
     }
 }
 
-/// `wasi:clocks/monotonic-clock`. A guest that sleeps wakes at once: it may not hold a job up without computing.
+/// `wasi:clocks/monotonic-clock`. Sleeping returns immediately: a guest must not delay a job without using CPU time.
 pub struct Timers<'a> {
     table: &'a mut ResourceTable,
 }
 
 impl<'a> Timers<'a> {
-    /// With the table that their handles go to.
     pub fn new(table: &'a mut ResourceTable) -> Self {
         Self { table }
     }
@@ -48,16 +47,16 @@ impl HasData for Timers<'static> {
 
 impl monotonic_clock::Host for Timers<'_> {
     fn now(&mut self) -> wasmtime::Result<Instant> {
-        Ok(HostMonotonicClock::now(&Still))
+        Ok(HostMonotonicClock::now(&FixedClock))
     }
 
     fn resolution(&mut self) -> wasmtime::Result<Instant> {
-        Ok(HostMonotonicClock::resolution(&Still))
+        Ok(HostMonotonicClock::resolution(&FixedClock))
     }
 
     fn subscribe_instant(&mut self, _when: Instant) -> wasmtime::Result<Resource<DynPollable>> {
-        let up = self.table.push(Up)?;
-        subscribe(self.table, up)
+        let timer = self.table.push(ReadyTimer)?;
+        subscribe(self.table, timer)
     }
 
     fn subscribe_duration(&mut self, _duration: Instant) -> wasmtime::Result<Resource<DynPollable>> {
@@ -65,10 +64,10 @@ impl monotonic_clock::Host for Timers<'_> {
     }
 }
 
-/// A timer whose time has come.
-struct Up;
+/// A timer that has fired.
+struct ReadyTimer;
 
 #[async_trait]
-impl Pollable for Up {
+impl Pollable for ReadyTimer {
     async fn ready(&mut self) {}
 }

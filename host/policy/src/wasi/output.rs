@@ -1,4 +1,4 @@
-//! What a guest writes to stdout and stderr: lines of the log.
+//! A guest's stdout and stderr, which go to the log.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,29 +9,26 @@ use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
-/// Longest line, in bytes and so in characters: as much as a message of the contract's own `log`.
+/// Most bytes of a line, the same as for a message of the contract's `log`.
 const MAX_LINE: usize = 8 * 1024;
 
-/// Most bytes that are taken at once.
+/// Most bytes of one write.
 const MAX_WRITE: usize = 64 * 1024;
 
-/// How much of the end goes into an error message, in characters. Python has the reason in the last line, the runtimes
-/// of JavaScript in one of the last five.
+/// Characters of the tail that goes into an error message. Python writes the reason in the last line, JavaScript
+/// runtimes in one of the last five.
 const MAX_TAIL: usize = 500;
 
-/// What stands for the end of a line there.
-const NEXT_LINE: &str = " | ";
+/// The separator of lines in the tail.
+const LINE_SEPARATOR: &str = " | ";
 
-/// Where it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
-    /// What programs tell.
     Stdout,
-    /// What programs complain about.
     Stderr,
 }
 
-/// One of the two streams, whichever handle it is written through.
+/// One of the two streams. Clones write to the same stream.
 #[derive(Clone, Debug)]
 pub struct Output {
     written: Arc<Mutex<Written>>,
@@ -41,30 +38,28 @@ pub struct Output {
 struct Written {
     stream: Stream,
     job: String,
-    /// Most lines that are logged. Who writes more is ended, but not at once.
-    most: usize,
+    /// Most lines to log. A guest that writes more is stopped, but not immediately.
+    max_lines: usize,
     line: Vec<u8>,
     lines: usize,
     uncounted: Lines,
     tail: String,
 }
 
-/// Lines, and what is in them.
+/// A number of lines, and their length.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lines {
-    /// How many.
     pub count: usize,
-    /// Their bytes.
     pub bytes: usize,
 }
 
 impl Output {
-    /// Nothing written yet, and at most so many lines to be logged.
-    pub fn new(stream: Stream, job: &str, most: usize) -> Self {
+    /// An empty stream that logs at most `max_lines` lines.
+    pub fn new(stream: Stream, job: &str, max_lines: usize) -> Self {
         let written = Written {
             stream,
             job: job.to_owned(),
-            most,
+            max_lines,
             line: Vec::new(),
             lines: 0,
             uncounted: Lines::default(),
@@ -73,12 +68,12 @@ impl Output {
         Self { written: Arc::new(Mutex::new(written)) }
     }
 
-    /// The lines since this was asked before.
-    pub fn uncounted(&self) -> Lines {
+    /// The lines since the last call of this function.
+    pub fn take_uncounted(&self) -> Lines {
         std::mem::take(&mut self.written().uncounted)
     }
 
-    /// The end of it, on one line; nothing where nothing was written.
+    /// The end of the output, on one line; `None` if nothing was written.
     pub fn tail(&self) -> Option<String> {
         let mut written = self.written();
         written.end_line();
@@ -91,7 +86,7 @@ impl Output {
 }
 
 impl Written {
-    fn take(&mut self, bytes: &[u8]) {
+    fn append(&mut self, bytes: &[u8]) {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             let text = part.strip_suffix(b"\n").unwrap_or(part);
             let room = MAX_LINE.saturating_sub(self.line.len());
@@ -102,9 +97,9 @@ impl Written {
         }
     }
 
-    fn remember(&mut self, line: &str) {
+    fn add_to_tail(&mut self, line: &str) {
         if !self.tail.is_empty() {
-            self.tail.push_str(NEXT_LINE);
+            self.tail.push_str(LINE_SEPARATOR);
         }
         self.tail.push_str(line);
         let too_many = self.tail.chars().count().saturating_sub(MAX_TAIL);
@@ -120,11 +115,11 @@ impl Written {
         if text.is_empty() {
             return;
         }
-        self.remember(&text);
+        self.add_to_tail(&text);
         self.lines += 1;
         self.uncounted.count += 1;
         self.uncounted.bytes += text.len();
-        if self.lines > self.most {
+        if self.lines > self.max_lines {
             return;
         }
         let job = self.job.as_str();
@@ -136,7 +131,7 @@ impl Written {
 }
 
 impl Drop for Written {
-    /// A last line without an end.
+    /// Logs a last line without a line end.
     fn drop(&mut self) {
         self.end_line();
     }
@@ -153,7 +148,7 @@ impl StdoutStream for Output {
         Box::new(self.clone())
     }
 
-    /// For later versions of WASI, which are not linked.
+    /// Used only by later versions of WASI, which are not linked.
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
         Box::new(tokio::io::sink())
     }
@@ -166,7 +161,7 @@ impl Pollable for Output {
 
 impl OutputStream for Output {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.written().take(&bytes);
+        self.written().append(&bytes);
         Ok(())
     }
 
@@ -178,10 +173,10 @@ impl OutputStream for Output {
         Ok(MAX_WRITE)
     }
 
-    /// The number is the guest's own: without a look at it, it would be taken from the host's memory.
+    /// The guest chooses `count`. Unchecked, it could allocate any amount of the host's memory.
     fn write_zeroes(&mut self, count: usize) -> StreamResult<()> {
         if count > MAX_WRITE {
-            return Err(StreamError::trap("it writes more than the stream has room for"));
+            return Err(StreamError::trap("the guest wrote more than the stream accepts"));
         }
         self.write(Bytes::from(vec![0; count]))
     }
@@ -202,13 +197,13 @@ mod tests {
     }
 
     #[test]
-    fn a_line_may_come_in_pieces_and_end_without_an_end() {
+    fn a_line_may_be_written_in_pieces_and_without_a_line_end() {
         assert_eq!(after(&[b"Value", b"Error: x\r\n\n \nnext"]), (2, Some("ValueError: x | next".to_owned())));
         assert_eq!(after(&[]), (0, None));
     }
 
     #[test]
-    fn of_much_output_the_end_is_remembered() {
+    fn the_end_of_long_output_is_kept() {
         let (lines, tail) = after(&["ä\n".repeat(2000).as_bytes(), b"the reason"]);
         let tail = tail.unwrap();
         assert_eq!((lines, tail.chars().count()), (2001, MAX_TAIL));
@@ -216,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_can_not_steer_a_terminal_and_needs_not_be_text() {
+    fn control_characters_are_escaped_and_invalid_utf8_is_replaced() {
         assert_eq!(after(&[b"\x1b[2J\xff\n"]), (1, Some("\\u{1b}[2J\u{fffd}".to_owned())));
     }
 
@@ -224,12 +219,12 @@ mod tests {
     fn lines_are_counted_once() {
         let mut output = Output::new(Stream::Stdout, "job", 10);
         output.write(Bytes::from_static(b"one\nthree\nfour")).unwrap();
-        assert_eq!(output.uncounted(), Lines { count: 2, bytes: 8 });
-        assert_eq!(output.uncounted(), Lines::default());
+        assert_eq!(output.take_uncounted(), Lines { count: 2, bytes: 8 });
+        assert_eq!(output.take_uncounted(), Lines::default());
     }
 
     #[test]
-    fn an_endless_line_takes_no_memory() {
+    fn an_endless_line_does_not_use_up_memory() {
         let mut output = Output::new(Stream::Stdout, "job", 10);
         for _ in 0..100 {
             output.write(Bytes::from(vec![b'a'; MAX_WRITE])).unwrap();
@@ -238,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn zeroes_are_made_only_where_there_is_room_for_them() {
+    fn zeroes_are_written_only_up_to_the_limit() {
         let mut output = Output::new(Stream::Stdout, "job", 10);
         assert!(output.write_zeroes(MAX_WRITE).is_ok());
         assert!(output.write_zeroes(usize::MAX).is_err());

@@ -3,7 +3,7 @@
 use clap::Args;
 use fault::Failure;
 use policy::fetch::{self, FetchError};
-use policy::{Deployment, Shelf, ShelfError};
+use policy::{Deployment, PolicyPublisher, PublishError};
 
 use super::place::{self, PlaceArgs};
 use crate::cli::exit::Ended;
@@ -27,13 +27,13 @@ impl Activate {
         let environment = self.environment.environment()?;
         let from = place::place(&self.manifest, "MANIFEST")?;
         let source = fetch::source(&from, &environment.stores).map_err(Ended::failed)?;
-        let manifest = source.first().await.map_err(Ended::failed)?.0.current;
+        let manifest = source.fetch().await.map_err(Ended::failed)?.0.current;
         let admitted = environment.admit(&from, &manifest).await?;
 
-        let shelf = Shelf::at(&environment.place, &environment.stores).map_err(Ended::failed)?;
-        let before = match shelf.deployment().await {
+        let publisher = PolicyPublisher::at(&environment.place, &environment.stores).map_err(Ended::failed)?;
+        let before = match publisher.deployment().await {
             // An unreadable manifest has nothing to preserve, and activating a policy is the way to repair it.
-            Err(ShelfError::Fetch(error @ FetchError::Manifest { .. })) if self.canary.is_none() => {
+            Err(PublishError::Fetch(error @ FetchError::Manifest { .. })) if self.canary.is_none() => {
                 eprintln!(
                     "warning: the existing manifest is unreadable and is replaced; the previous policy is lost: {}",
                     Failure::from(error)
@@ -46,13 +46,13 @@ impl Activate {
             let place = &environment.place;
             return Err(Ended::usage(format!("there is no current policy in {place}, so there can be no canary")));
         }
-        let manifest = shelf.put_module(&manifest, &admitted.module).await.map_err(Ended::failed)?;
+        let manifest = publisher.upload_module(&manifest, &admitted.module).await.map_err(Ended::failed)?;
         let after = match (before, self.canary) {
-            (Some(before), Some(percent)) => before.trying(manifest, percent),
+            (Some(before), Some(percent)) => before.with_canary(manifest, percent),
             (Some(before), None) => before.with_current(manifest),
             (None, _) => Deployment::of(manifest),
         };
-        shelf.put(&after).await.map_err(Ended::failed)?;
+        publisher.publish(&after).await.map_err(Ended::failed)?;
         println!("{}", summary(&after, &environment.place.to_string(), environment.settings.policy.poll.as_secs()));
         Ok(())
     }
@@ -61,8 +61,8 @@ impl Activate {
 /// The environment's policies after a change, for the operator.
 pub(super) fn summary(deployment: &Deployment, place: &str, seconds: u64) -> String {
     let mut lines = vec![format!("current   {}", place::described(&deployment.current))];
-    if let Some(next) = &deployment.next {
-        lines.push(format!("canary    {}, {} % of the jobs", place::described(&next.manifest), next.percent));
+    if let Some(canary) = &deployment.canary {
+        lines.push(format!("canary    {}, {} % of the jobs", place::described(&canary.manifest), canary.percent));
     }
     if let Some(previous) = &deployment.previous {
         lines.push(format!("previous  {}", place::described(previous)));

@@ -8,7 +8,7 @@ use clap::Args;
 use fault::secret::SecretText;
 use fault::{Failure, codes};
 use policy::signature::{SecretKey, Signature, SignatureError};
-use policy::{Compiler, Deployment, Manifest, Place, Policy, PolicyError, fetch};
+use policy::{Compiler, Deployment, Manifest, Policy, PolicyError, PolicyLocation, fetch};
 use policy_builder::Member;
 use sha2::{Digest as _, Sha256};
 use storage::{Stores, folder_of};
@@ -110,10 +110,10 @@ impl Build {
 
     async fn parts(&self) -> Result<Parts, Ended> {
         if self.from.is_file() {
-            let place = Place::Component(self.from.clone());
+            let place = PolicyLocation::Component(self.from.clone());
             let source = fetch::source(&place, &Stores::default()).map_err(Ended::failed)?;
-            let found = source.first().await.map_err(Ended::failed)?.0.current;
-            let module = source.module(&found).await.map_err(Ended::failed)?;
+            let found = source.fetch().await.map_err(Ended::failed)?.0.current;
+            let module = source.fetch_module(&found).await.map_err(Ended::failed)?;
             let signer = |text: &String| Signature::parse(text).map(|signature| signature.signer().to_string());
             let signer = found.signature.as_ref().map(signer).transpose().map_err(Ended::failed)?;
             let name = self.from.file_stem().unwrap_or_default().to_string_lossy().into_owned();

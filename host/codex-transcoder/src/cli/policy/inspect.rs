@@ -6,7 +6,7 @@ use authoring::inspect::{self, Inspection, Interface};
 use clap::Args;
 use fault::text::printable;
 use policy::signature::PublicKey;
-use policy::{Compiler, Named, PolicyError, named};
+use policy::{Compiler, LocalPolicy, PolicyError, read_local};
 
 use crate::cli::exit::Ended;
 
@@ -32,7 +32,7 @@ pub struct Inspect {
 impl Inspect {
     /// Prints the inspection. Returns the error for which this host would refuse the module.
     pub async fn run(self) -> Result<(), Ended> {
-        let Named { candidate, signature } = named(Some(&self.file)).await.map_err(Ended::failed)?;
+        let LocalPolicy { candidate, signature } = read_local(Some(&self.file)).await.map_err(Ended::failed)?;
         let keys = self.key.iter().map(|key| public_key(key)).collect::<Result<Vec<_>, _>>()?;
         let signature = self.signature()?.or(signature);
         let engine = policy::engine::new().map_err(|error| Ended::failed(PolicyError::Engine(error)))?;

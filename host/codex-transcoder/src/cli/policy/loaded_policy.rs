@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use policy::{Candidate, Compiler, Policy, PolicyError, named};
+use policy::{Candidate, Compiler, Policy, PolicyError, read_local};
 use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 
@@ -24,7 +24,7 @@ impl LoadedPolicy {
     pub(in crate::cli) async fn read(path: Option<&Path>) -> Result<Self, Ended> {
         let path = path.filter(|path| path.as_os_str() != BUILT_IN);
         let engine = policy::engine::new().map_err(|error| Ended::failed(PolicyError::Engine(error)))?;
-        let candidate = named(path).await.map_err(Ended::failed)?.candidate;
+        let candidate = read_local(path).await.map_err(Ended::failed)?.candidate;
         Ok(Self { compiler: Compiler::new(engine), candidate, compiled: OnceCell::new() })
     }
 
@@ -41,7 +41,7 @@ impl LoadedPolicy {
             let candidate = Candidate { settings: settings.clone(), ..self.candidate.clone() };
             Policy::load(&self.compiler, candidate)
         };
-        self.compiled.get_or_try_init(load).await?.under(&settings).await
+        self.compiled.get_or_try_init(load).await?.with_settings(&settings).await
     }
 
     /// The candidate with the settings of the command line over those of its manifest.

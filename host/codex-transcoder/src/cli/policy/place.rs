@@ -1,7 +1,7 @@
 //! Arguments and checks that the commands about an environment's policies share.
 
 use clap::Args;
-use policy::{Admitted, Gate, Manifest, Place, fetch};
+use policy::{Admitted, Manifest, PolicyGate, PolicyLocation, fetch};
 use storage::Stores;
 
 use crate::cli::exit::Ended;
@@ -26,10 +26,10 @@ pub struct PlaceArgs {
 pub struct Environment {
     /// The settings of its workers.
     pub settings: Settings,
-    pub place: Place,
+    pub place: PolicyLocation,
     pub stores: Stores,
     /// The checks that a policy must pass.
-    pub gate: Gate,
+    pub gate: PolicyGate,
 }
 
 impl PlaceArgs {
@@ -48,15 +48,15 @@ impl PlaceArgs {
 
 impl Environment {
     /// Runs all checks of a worker on a policy at this location.
-    pub async fn admit(&self, place: &Place, manifest: &Manifest) -> Result<Admitted, Ended> {
+    pub async fn admit(&self, place: &PolicyLocation, manifest: &Manifest) -> Result<Admitted, Ended> {
         let source = fetch::source(place, &self.stores).map_err(Ended::failed)?;
         self.gate.admit(&*source, manifest).await.map_err(Ended::failed)
     }
 }
 
 /// Parses a location from the command line.
-pub fn place(text: &str, argument: &str) -> Result<Place, Ended> {
-    Place::parse(text).map_err(|problem| Ended::usage(format!("{argument} {problem}")))
+pub fn place(text: &str, argument: &str) -> Result<PolicyLocation, Ended> {
+    PolicyLocation::parse(text).map_err(|problem| Ended::usage(format!("{argument} {problem}")))
 }
 
 /// Name, version and short digest of a policy.

@@ -1,7 +1,7 @@
 //! `policy rollback`: undoes the last `policy activate`.
 
 use clap::Args;
-use policy::Shelf;
+use policy::PolicyPublisher;
 
 use super::activate::summary;
 use super::place::PlaceArgs;
@@ -19,8 +19,8 @@ impl Rollback {
     pub async fn run(self) -> Result<(), Ended> {
         let environment = self.environment.environment()?;
         let place = &environment.place;
-        let shelf = Shelf::at(place, &environment.stores).map_err(Ended::failed)?;
-        let before = shelf.deployment().await.map_err(Ended::failed)?;
+        let publisher = PolicyPublisher::at(place, &environment.stores).map_err(Ended::failed)?;
+        let before = publisher.deployment().await.map_err(Ended::failed)?;
         let Some(before) = before else { return Err(Ended::usage(format!("there is no policy in {place}"))) };
         let Some(after) = before.clone().rolled_back() else {
             return Err(Ended::usage(format!("there is nothing to undo in {place}: it has no previous policy")));
@@ -29,7 +29,7 @@ impl Rollback {
         if after.current != before.current {
             environment.admit(place, &after.current).await?;
         }
-        shelf.put(&after).await.map_err(Ended::failed)?;
+        publisher.publish(&after).await.map_err(Ended::failed)?;
         println!("{}", summary(&after, &place.to_string(), environment.settings.policy.poll.as_secs()));
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use fault::{Blame, Failure};
-use policy::fetch::{self, Source};
+use policy::fetch::{self, PolicySource};
 use policy::{Manifest, Signed};
 use serde_json::json;
 
@@ -31,9 +31,9 @@ impl Status {
     pub async fn run(self) -> Result<(), Ended> {
         let environment = self.environment.environment()?;
         let source = fetch::source(&environment.place, &environment.stores).map_err(Ended::failed)?;
-        let (deployment, _) = source.first().await.map_err(Ended::failed)?;
+        let (deployment, _) = source.fetch().await.map_err(Ended::failed)?;
         let current = std::iter::once(("current", None, deployment.current));
-        let next = deployment.next.map(|next| ("canary", Some(next.percent), next.manifest));
+        let next = deployment.canary.map(|next| ("canary", Some(next.percent), next.manifest));
         let previous = deployment.previous.map(|manifest| ("previous", None, manifest));
         let mut checked = Vec::new();
         for (role, percent, manifest) in current.chain(next).chain(previous) {
@@ -57,7 +57,7 @@ impl Status {
 impl Checked {
     async fn of(
         environment: &Environment,
-        source: &dyn Source,
+        source: &dyn PolicySource,
         role: &'static str,
         percent: Option<u8>,
         manifest: Manifest,

@@ -1,4 +1,4 @@
-//! The policies that are in force now, and which of them a job is run under.
+//! The policies that are active now, and which of them a job runs under.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -9,19 +9,18 @@ use sha2::{Digest as _, Sha256};
 use super::load::Policy;
 use super::manifest::Manifest;
 
-/// Which of an environment's policies one is.
+/// The role of a policy in its environment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// The one in force.
+    /// The policy that jobs run under.
     #[default]
     Current,
-    /// The one on trial.
+    /// The policy on trial.
     Canary,
 }
 
 impl Role {
-    /// In a word.
     pub fn name(self) -> &'static str {
         match self {
             Self::Current => "current",
@@ -30,29 +29,25 @@ impl Role {
     }
 }
 
-/// A policy that was to be taken, and was not.
+/// A policy of the environment that this worker did not accept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Refusal {
-    /// What it was to be; none where not even the manifest could be read.
+pub struct PolicyRefusal {
+    /// Its role; `None` if the manifest could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
-    /// Its name.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// Its version.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub version: String,
-    /// Its digest.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub sha256: String,
-    /// Why, for programs.
+    /// The error code.
     pub code: String,
-    /// Why, in a sentence.
+    /// The error message.
     pub message: String,
 }
 
-impl Refusal {
-    /// Of a policy.
+impl PolicyRefusal {
     pub fn of(role: Role, manifest: &Manifest, failure: Failure) -> Self {
         Self {
             role: Some(role),
@@ -64,84 +59,80 @@ impl Refusal {
         }
     }
 
-    /// Of whatever is at the place.
-    pub fn of_place(failure: Failure) -> Self {
+    /// The manifest could not be fetched or read.
+    pub fn of_location(failure: Failure) -> Self {
         let (name, version, sha256) = Default::default();
         Self { role: None, name, version, sha256, code: failure.code, message: failure.message }
     }
 }
 
-/// The policies in force, as they are at one moment.
+/// The active policies at one moment.
 #[derive(Clone, Debug)]
-pub struct Standing {
-    /// The one that jobs run under.
+pub struct ActiveSet {
+    /// The policy that jobs run under.
     pub current: Policy,
-    /// The one on trial, and how many of a hundred jobs run under it.
+    /// The policy on trial, and the percentage of jobs that run under it.
     pub canary: Option<(u8, Policy)>,
-    /// What the environment has and this worker has not taken.
-    pub refused: Arc<[Refusal]>,
+    /// The environment's policies that this worker did not accept.
+    pub refused: Arc<[PolicyRefusal]>,
 }
 
-impl Standing {
-    /// With this policy and nothing else.
+impl ActiveSet {
+    /// This policy alone.
     pub fn of(current: Policy) -> Self {
         Self { current, canary: None, refused: Arc::default() }
     }
 }
 
-/// What one job runs under, from its beginning to its end.
+/// The policy that one job runs under from start to end.
 #[derive(Clone, Debug)]
-pub struct Chosen {
-    /// The policy.
+pub struct SelectedPolicy {
     pub policy: Policy,
-    /// Which it is.
     pub role: Role,
-    /// What was refused at the time.
-    pub refused: Arc<[Refusal]>,
+    /// The refusals at the time of the selection.
+    pub refused: Arc<[PolicyRefusal]>,
 }
 
-impl Chosen {
-    /// A policy that nobody chose: the only one there is.
+impl SelectedPolicy {
+    /// The only policy there is.
     pub fn only(policy: Policy) -> Self {
         Self { policy, role: Role::Current, refused: Arc::default() }
     }
 }
 
-/// The policies in force. Clones share them; a job takes its own at its beginning, and nothing that happens here later
-/// reaches it.
+/// The active policies. Clones share them. A job selects its policy when it starts and keeps it, whatever changes
+/// later.
 #[derive(Clone, Debug)]
-pub struct Roster(Arc<RwLock<Standing>>);
+pub struct ActivePolicies(Arc<RwLock<ActiveSet>>);
 
-impl Roster {
-    /// Begins with these.
-    pub fn new(standing: Standing) -> Self {
-        Self(Arc::new(RwLock::new(standing)))
+impl ActivePolicies {
+    pub fn new(active: ActiveSet) -> Self {
+        Self(Arc::new(RwLock::new(active)))
     }
 
-    /// As they are now.
-    pub fn standing(&self) -> Standing {
+    pub fn snapshot(&self) -> ActiveSet {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What a job of this id runs under.
-    pub fn choose(&self, job: &str) -> Chosen {
-        let Standing { current, canary, refused } = self.standing();
+    /// Selects the policy for the job with this id.
+    pub fn select(&self, job: &str) -> SelectedPolicy {
+        let ActiveSet { current, canary, refused } = self.snapshot();
         match canary {
             Some((percent, policy)) if share(job) < u64::from(percent) => {
-                Chosen { policy, role: Role::Canary, refused }
+                SelectedPolicy { policy, role: Role::Canary, refused }
             }
-            _ => Chosen { policy: current, role: Role::Current, refused },
+            _ => SelectedPolicy { policy: current, role: Role::Current, refused },
         }
     }
 
-    /// From now on these.
-    pub fn replace(&self, standing: Standing) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = standing;
+    /// Replaces the active policies.
+    pub fn replace(&self, active: ActiveSet) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = active;
     }
 }
 
-/// Where a job stands among a hundred: the first eight bytes of its id's sha256 as a big-endian number, modulo 100. A
-/// job that comes again stands where it stood, and when a trial grows, those that were on it stay on it.
+/// A job's place among the percents: the first eight bytes of its id's sha256 as a big-endian number, modulo 100. It is
+/// the same at every retry, and jobs that ran under the policy on trial still do when its percentage grows.
 pub fn share(job: &str) -> u64 {
     let digest = Sha256::digest(job);
     let first = digest.iter().take(8).fold(0u64, |number, &byte| number << 8 | u64::from(byte));
@@ -153,8 +144,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_job_always_stands_at_the_same_place() {
-        // Worked out with another program, as a sender would.
+    fn a_job_always_has_the_same_share() {
+        // Computed with another program, as a sender of jobs would.
         assert_eq!(["job-1", "job-2", "job-3"].map(share), [18, 25, 19]);
         let below = |percent| (0..1000).filter(|number| share(&format!("job-{number}")) < percent).count();
         assert_eq!((below(0), below(100)), (0, 1000));
