@@ -12,9 +12,9 @@ use codex_transcoder::policy::limits::{Limit, Limits, Used};
 use codex_transcoder::policy::{Call, Candidate, Compiler, Policy, PolicyError};
 use codex_transcoder::production::Means;
 use fault::Fault as _;
-use media::encode::Toolbox;
+use media::context::MediaTools;
 use media::encoder::Proof;
-use media::probe::Declared;
+use media::probe::DeclaredKind;
 use media::process::Tool;
 use publish::{CacheRules, Labels};
 use storage::{LocalDirectory, Stores};
@@ -58,14 +58,14 @@ impl Bench {
                 job_id: "job".into(),
                 stores: Stores::default().with("media", store("media")).with("originals", store("originals")),
                 labels: Labels { cache: CacheRules::default(), notes: Default::default() },
-                tools: Arc::new(Toolbox {
+                tools: Arc::new(MediaTools {
                     ffmpeg: no_tool(),
                     version: String::new(),
                     ffprobe: no_tool(),
                     proof: Proof { gpu_missing: None, cpu_missing: None },
                     devices: Vec::new(),
                     threads: 1,
-                    insists: None,
+                    forced_preference: None,
                 }),
                 work: self.folder.path().to_owned(),
                 journal: None,
@@ -75,7 +75,7 @@ impl Bench {
                 max_original: u64::MAX,
             },
             creator: "creator".into(),
-            declared: Declared::Video,
+            declared: DeclaredKind::Video,
             writable: Arc::new(["media".to_owned()]),
             settings: "{}".into(),
             courier: None,

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use fault::{Code, Failure, Fault, codes};
-use media::encode::Toolbox;
+use media::context::MediaTools;
 use media::error::MediaError;
 use media::plan::PlanError;
-use media::probe::Declared;
+use media::probe::DeclaredKind;
 use publish::journal::Journal;
 use publish::{CacheRules, Labels};
 use storage::{Body, Destination, Key, ObjectMeta, Records, Scope, Stores, Traffic};
@@ -35,7 +35,7 @@ pub const ORIGINALS: &str = "originals";
 #[derive(Clone, Debug)]
 pub struct Host {
     /// The media programs.
-    pub tools: Arc<Toolbox>,
+    pub tools: Arc<MediaTools>,
     /// The stores of this environment, the originals' among them.
     pub stores: Stores,
     /// The folder that work directories are made in.
@@ -58,7 +58,7 @@ pub struct Host {
 
 impl Host {
     /// For runs that stand alone: tried once, remembered nowhere.
-    pub fn plain(tools: Arc<Toolbox>, stores: Stores, work_root: PathBuf) -> Self {
+    pub fn plain(tools: Arc<MediaTools>, stores: Stores, work_root: PathBuf) -> Self {
         Self {
             tools,
             stores,
@@ -84,7 +84,7 @@ pub struct Request {
     /// Who uploaded it.
     pub creator_id: String,
     /// What the uploader declared.
-    pub declared: Declared,
+    pub declared: DeclaredKind,
     /// The original.
     pub source: Destination,
 }
@@ -136,8 +136,8 @@ impl Request {
             media_id: self.media_id.clone(),
             creator_id: self.creator_id.clone(),
             kind: match self.declared {
-                Declared::Video => types::MediaKind::Video,
-                Declared::Audio => types::MediaKind::Audio,
+                DeclaredKind::Video => types::MediaKind::Video,
+                DeclaredKind::Audio => types::MediaKind::Audio,
             },
             source: types::Destination { store: self.source.store.clone(), key: self.source.key.to_string() },
             attributes: Vec::new(),

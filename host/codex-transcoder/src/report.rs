@@ -1,6 +1,6 @@
 //! What a job made, as operators and programs read it.
 
-use media::transcode::{MadeRung, Summary};
+use media::transcode::{RungSummary, TranscodeSummary};
 use serde::Serialize;
 use storage::Destination;
 
@@ -57,8 +57,8 @@ pub struct Report {
 
 impl Report {
     /// From what was made and what was written.
-    pub fn of(made: &Summary, objects: &[(Destination, u64)]) -> Self {
-        let rung = |rung: &MadeRung| RungReport {
+    pub fn of(made: &TranscodeSummary, objects: &[(Destination, u64)]) -> Self {
+        let rung = |rung: &RungSummary| RungReport {
             name: rung.name.clone(),
             width: rung.size.map(|(width, _)| width),
             height: rung.size.map(|(_, height)| height),

@@ -5,7 +5,7 @@ use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
 use super::command::Arguments;
-use super::plan::{Effort, Encoding};
+use super::encoding::{Effort, Encoding};
 use super::process::{Finished, ProcessError, Tool, last_lines};
 
 /// What does the work.

@@ -62,12 +62,12 @@ pub enum UploadError {
     /// No length.
     #[error("the file has no duration: it holds a single moment or none; upload the whole recording")]
     ZeroDuration,
-    /// Declared audio without sound.
+    /// DeclaredKind audio without sound.
     #[error(
         "the file was uploaded as audio but holds no audio track that can be used: upload it as video, or with its sound"
     )]
     NoAudio,
-    /// Declared video without pictures.
+    /// DeclaredKind video without pictures.
     #[error(
         "the file was uploaded as video but holds no video track that can be used: upload it as audio, or with its picture"
     )]

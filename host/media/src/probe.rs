@@ -17,7 +17,7 @@ use super::process::{ProcessError, Tool, last_lines};
 
 /// What the uploader declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Declared {
+pub enum DeclaredKind {
     /// Pictures, with or without sound.
     Video,
     /// Sound; pictures are ignored.
@@ -43,7 +43,7 @@ const MISSING_TOLERATED: f64 = 1.0;
 pub async fn probe(
     ffprobe: &Tool,
     work: &Path,
-    declared: Declared,
+    declared: DeclaredKind,
     cancel: &CancellationToken,
 ) -> Result<MediaInfo, MediaError> {
     let size = std::fs::metadata(work.join(INPUT_NAME)).map_err(MediaError::work("looking at the original"))?.len();
@@ -185,13 +185,13 @@ fn describe(
     header: &Header,
     packets: &BTreeMap<u32, Packets>,
     size: u64,
-    declared: Declared,
+    declared: DeclaredKind,
 ) -> Result<MediaInfo, MediaError> {
     let packets_of = |stream: &Stream| packets.get(&stream.index).copied().unwrap_or_default();
     let mut notes = Vec::new();
 
     let pictures = header.streams.iter().filter(|stream| stream.kind == Kind::Video && !stream.is_cover());
-    let pictures: Vec<&Stream> = if declared == Declared::Video { pictures.collect() } else { Vec::new() };
+    let pictures: Vec<&Stream> = if declared == DeclaredKind::Video { pictures.collect() } else { Vec::new() };
     let sounds: Vec<&Stream> = header.streams.iter().filter(|stream| stream.kind == Kind::Audio).collect();
 
     if let Some((width, height)) = pictures.iter().map(|stream| stream.coded_size()).find(|(w, h)| w * h > MAX_PIXELS) {
@@ -210,7 +210,7 @@ fn describe(
         .max_by_key(|stream| (stream.is_default(), u32::MAX - stream.index));
 
     match declared {
-        Declared::Video if picture.is_none() => {
+        DeclaredKind::Video if picture.is_none() => {
             if let Some(unknown) = pictures.iter().find(|stream| !stream.is_known()) {
                 return Err(not_decoded(unknown).into());
             }
@@ -221,7 +221,7 @@ fn describe(
             }
             return Err(UploadError::NoVideo.into());
         }
-        Declared::Audio if sound.is_none() => {
+        DeclaredKind::Audio if sound.is_none() => {
             if let Some(unknown) = sounds.iter().find(|stream| !stream.is_known()) {
                 return Err(not_decoded(unknown).into());
             }

@@ -1,13 +1,15 @@
 //! Between the contract's records and ours.
 
+use ::media::Moment;
 use ::media::encoder::Processor;
+use ::media::encoding::{Effort, Encoding};
 use ::media::info::{self, DynamicRange};
 use ::media::loudness::Measure;
-use ::media::plan::{
-    Archive, Clip, Container, Effort, Encoding, Ladder, LoudnessTarget, Moment, Output, Plan, PlanError, Preference,
-    Rung, Still, StillFormat, WaveformRequest,
+use ::media::outputs::{
+    Archive, Clip, Container, Ladder, LoudnessMeasurement, Output, Rung, Still, StillFormat, WaveformRequest,
 };
-use ::media::transcode::{MadeRung, Summary};
+use ::media::plan::{LoudnessTarget, Plan, PlanError, Preference};
+use ::media::transcode::{RungSummary, TranscodeSummary};
 use ::storage::Destination;
 use ::storage::Key;
 use fault::Failure as OurFailure;
@@ -103,7 +105,7 @@ pub(crate) fn media_info(info: &info::MediaInfo) -> wit_types::MediaInfo {
     }
 }
 
-fn encoding(encoding: &wit_types::VideoEncoding) -> Encoding {
+pub(crate) fn encoding(encoding: &wit_types::VideoEncoding) -> Encoding {
     // The contract knows one codec; a second one makes this match fail to compile, as it should.
     match encoding.codec {
         wit_types::VideoCodec::H264 => {}
@@ -182,7 +184,7 @@ fn output(output: &wit::Output) -> Result<Output, PlanError> {
             bits: waveform.bits,
             image_size: (waveform.image_width, waveform.image_height),
         }),
-        wit::Output::Loudness => Output::Loudness,
+        wit::Output::Loudness => Output::Loudness(LoudnessMeasurement),
     })
 }
 
@@ -222,7 +224,7 @@ pub(crate) fn plan(plan: &wit::Plan) -> Result<Plan, PlanError> {
     })
 }
 
-fn rung_report(rung: &MadeRung) -> wit::RungReport {
+fn rung_report(rung: &RungSummary) -> wit::RungReport {
     wit::RungReport {
         name: rung.name.clone(),
         size: rung.size.map(|(width, height)| wit::Dimensions { width, height }),
@@ -244,7 +246,7 @@ fn loudness(measure: Measure) -> wit::LoudnessMeasure {
 }
 
 /// What a policy learns of what was made and published.
-pub(crate) fn report(made: &Summary, objects: &[(Destination, u64)]) -> wit::Report {
+pub(crate) fn report(made: &TranscodeSummary, objects: &[(Destination, u64)]) -> wit::Report {
     wit::Report {
         duration_ms: millis(made.duration),
         processor: match made.processor {

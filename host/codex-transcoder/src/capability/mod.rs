@@ -15,7 +15,7 @@ mod webhook;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use ::media::probe::Declared;
+use ::media::probe::DeclaredKind;
 use ::storage::{Destination, OutOfScope, Scope};
 use ::webhook::Courier;
 use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
@@ -37,7 +37,7 @@ pub struct Powers {
     /// The first segment of every key that it may write.
     pub creator: String,
     /// What the uploader declared.
-    pub declared: Declared,
+    pub declared: DeclaredKind,
     /// The stores that a policy may write to: all but the originals'.
     pub writable: Arc<[String]>,
     /// The policy's settings: a JSON object.

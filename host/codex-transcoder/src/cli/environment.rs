@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use media::encode::Toolbox;
+use media::context::MediaTools;
 use media::encoder;
 use media::plan::Preference;
 use media::process::Tool;
@@ -70,7 +70,7 @@ impl EnvironmentArgs {
     }
 
     /// The programs, with what the test encodes showed.
-    pub async fn toolbox(&self) -> Result<Toolbox, Ended> {
+    pub async fn toolbox(&self) -> Result<MediaTools, Ended> {
         let ffmpeg = self.ffmpeg()?;
         let ((proof, version), devices) = tokio::join!(encoder::prove(&ffmpeg), encoder::devices());
         if proof.processors().is_empty() {
@@ -80,14 +80,14 @@ impl EnvironmentArgs {
 `codex-transcoder doctor` tells more"
             )));
         }
-        Ok(Toolbox {
+        Ok(MediaTools {
             ffprobe: self.ffprobe()?,
             version,
             ffmpeg,
             proof,
             devices,
             threads: std::thread::available_parallelism().map_or(2, usize::from).min(16),
-            insists: match self.encoder {
+            forced_preference: match self.encoder {
                 EncoderChoice::Auto => None,
                 EncoderChoice::Gpu => Some(Preference::Gpu),
                 EncoderChoice::Cpu => Some(Preference::Cpu),

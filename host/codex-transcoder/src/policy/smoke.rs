@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use fault::codes;
 use fault::text::printable;
-use media::plan::{MAX_RUNGS, is_rung_name};
+use media::outputs::ladder::{MAX_RUNGS, is_rung_name};
 use serde::de::IgnoredAny;
 use storage::Key;
 

@@ -8,17 +8,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use fault::{Code, Fault};
-use media::encode::Toolbox;
+use media::context::MediaTools;
 use media::error::MediaError;
-use media::graph::rung_folder;
-use media::plan::{Ladder, Output, Plan};
-use media::transcode::{self, Advance, Made, Summary};
+use media::outputs::SegmentedPlaylist;
+use media::plan::Plan;
+use media::transcode::{self, EncodeProgress, TranscodeResult, TranscodeSummary};
 use media::{Role, segment_prefix};
 pub use original::Original;
 use publish::journal::{self, Begun, Journal, JournalError, Objects, Published, Rung};
 use publish::{Early, Family, Labels, Piece, PublishError, Stage, Uploaded, fresh_name};
 use serde::Deserialize as _;
-use sha2::{Digest as _, Sha256};
 use storage::{Body, Destination, StoreError, Stores};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -37,7 +36,7 @@ pub struct Means {
     /// How its objects are served, and what is noted with them.
     pub labels: Labels,
     /// The media programs.
-    pub tools: Arc<Toolbox>,
+    pub tools: Arc<MediaTools>,
     /// The job's own directory.
     pub work: PathBuf,
     /// The job's memory; none where every run stands alone.
@@ -93,9 +92,9 @@ impl Fault for ProductionError {
 /// What a plan came to, ready to be published.
 enum Product {
     /// Made now.
-    New { made: Made, uploaded: Uploaded, publication: String },
+    New { made: TranscodeResult, uploaded: Uploaded, publication: String },
     /// Published by an earlier attempt, and still there.
-    Old { summary: Summary, objects: Objects },
+    Old { summary: TranscodeSummary, objects: Objects },
 }
 
 /// A plan at work in a task of its own, so that the policy can wait, ask, and call it off.
@@ -105,7 +104,7 @@ pub struct Production {
     plan: Plan,
     task: Option<JoinHandle<Result<Product, ProductionError>>>,
     /// How far it is.
-    pub advance: watch::Receiver<Advance>,
+    pub advance: watch::Receiver<EncodeProgress>,
     /// Calls it off.
     pub cancel: CancellationToken,
 }
@@ -134,7 +133,7 @@ impl Drop for Production {
 impl Production {
     /// Starts a checked plan.
     pub fn start(means: &Means, original: Arc<Original>, plan: Plan) -> Self {
-        let (sender, advance) = watch::channel(Advance { percent: 0, speed: 0.0 });
+        let (sender, advance) = watch::channel(EncodeProgress { percent: 0, speed: 0.0 });
         let cancel = means.cancel.child_token();
         let mut means = means.clone();
         means.cancel = cancel.clone();
@@ -146,7 +145,7 @@ impl Production {
     }
 
     /// Waits until everything is made, and publishes it. None when that was done before.
-    pub async fn publish(&mut self) -> Option<Result<(Summary, Objects), ProductionError>> {
+    pub async fn publish(&mut self) -> Option<Result<(TranscodeSummary, Objects), ProductionError>> {
         let task = self.task.as_mut()?;
         let product = task.await;
         self.task = None;
@@ -160,10 +159,10 @@ impl Production {
 
     async fn show(
         &self,
-        made: Made,
+        made: TranscodeResult,
         uploaded: Uploaded,
         publication: String,
-    ) -> Result<(Summary, Objects), ProductionError> {
+    ) -> Result<(TranscodeSummary, Objects), ProductionError> {
         let means = &self.means;
         let owners: BTreeMap<Destination, Destination> =
             made.files.iter().map(|file| (file.to.clone(), file.counted_with.clone())).collect();
@@ -196,7 +195,7 @@ impl Production {
             let published = Published {
                 publication: publication.clone(),
                 source: self.original.version.clone(),
-                plan: plan_digest(&self.plan),
+                plan: self.plan.digest(),
                 summary: serde_json::to_value(&made.summary).unwrap_or_default(),
                 objects: objects.clone(),
                 pieces: staged.objects(),
@@ -241,22 +240,17 @@ fn stage_of(role: Role) -> Stage {
     }
 }
 
-/// What identifies a plan: any change of it is another one.
-fn plan_digest(plan: &Plan) -> String {
-    hex::encode(Sha256::digest(format!("{plan:?}")))
-}
-
 async fn make(
     means: &Means,
     original: &Original,
     plan: &Plan,
-    sender: &watch::Sender<Advance>,
+    sender: &watch::Sender<EncodeProgress>,
 ) -> Result<Product, ProductionError> {
     if let Some(journal) = &means.journal {
         let began = Instant::now();
-        let digest = plan_digest(plan);
+        let digest = plan.digest();
         if let Some(published) = journal.published(&means.stores, &original.version, &digest).await?
-            && let Ok(summary) = Summary::deserialize(&published.summary)
+            && let Ok(summary) = TranscodeSummary::deserialize(&published.summary)
         {
             means.observer.on(&Event::done("verify", began));
             means.observer.on(&Event::Reused { publication: published.publication });
@@ -268,11 +262,11 @@ async fn make(
     if let Some(journal) = &means.journal {
         journal.begin(begun(plan, &publication)).await.map_err(JournalError::from)?;
     }
-    let families = plan.ladder().map(|ladder| families(means, ladder, &publication)).unwrap_or_default();
+    let families = families(means, plan, &publication);
     let early = Early::start(&means.stores, families, &means.labels);
     let info = &original.info;
     let length = info.ladder_length();
-    let watch = |advance: Advance| {
+    let watch = |advance: EncodeProgress| {
         let left = length.mul_f64(1.0 - f64::from(advance.percent.min(100)) / 100.0);
         means.observer.on(&Event::Encoding {
             percent: advance.percent,
@@ -300,34 +294,28 @@ async fn make(
 
 /// What will be written, as the journal keeps it.
 fn begun(plan: &Plan, publication: &str) -> Begun {
-    let mut rungs = Vec::new();
-    for (index, output) in plan.outputs.iter().enumerate() {
-        match output {
-            Output::Ladder(ladder) => rungs.extend(ladder.rungs.iter().map(|rung| Rung {
-                playlist: Destination { store: ladder.store.clone(), key: rung.playlist.clone() },
-                prefix: segment_prefix(transcode::rung_stem(ladder, rung), publication),
-            })),
-            Output::Clip(clip) => rungs.push(Rung {
-                playlist: Destination { store: clip.store.clone(), key: clip.playlist.clone() },
-                prefix: segment_prefix(&transcode::clip_stem(index), publication),
-            }),
-            _ => {}
-        }
+    let rungs = plan.playlists().into_iter().map(|rung| Rung {
+        prefix: segment_prefix(&rung.stem, publication),
+        playlist: rung.playlist,
+    });
+    Begun {
+        publication: publication.to_owned(),
+        rungs: rungs.collect(),
+        objects: plan.destinations(),
+        ..Begun::default()
     }
-    Begun { publication: publication.to_owned(), rungs, objects: plan.destinations(), ..Begun::default() }
 }
 
-/// The rungs whose segments are objects of their own. One file for all of them is whole only at the end.
-fn families(means: &Means, ladder: &Ladder, publication: &str) -> Vec<Family> {
-    if ladder.single_file {
-        return Vec::new();
-    }
-    let family = |(number, rung): (usize, &media::plan::Rung)| Family {
-        folder: means.work.join(rung_folder(number)),
-        playlist: Destination { store: ladder.store.clone(), key: rung.playlist.clone() },
-        prefix: segment_prefix(&rung.name, publication),
+/// The rungs whose segments can be uploaded during the encode.
+fn families(means: &Means, plan: &Plan, publication: &str) -> Vec<Family> {
+    let family = |rung: SegmentedPlaylist| {
+        Some(Family {
+            folder: means.work.join(rung.early_folder?),
+            prefix: segment_prefix(&rung.stem, publication),
+            playlist: rung.playlist,
+        })
     };
-    ladder.rungs.iter().enumerate().map(family).collect()
+    plan.playlists().into_iter().filter_map(family).collect()
 }
 
 async fn abandon(means: &Means, uploaded: Uploaded, publication: &str) {

@@ -6,7 +6,7 @@ use media::containment::INPUT_NAME;
 use media::describe;
 use media::error::{MediaError, UploadError};
 use media::info::MediaInfo;
-use media::probe::{self, Declared};
+use media::probe::{self, DeclaredKind};
 use publish::journal::SourceVersion;
 use storage::{Destination, StoreError};
 use tokio::sync::OnceCell;
@@ -26,7 +26,7 @@ pub struct Original {
 
 impl Original {
     /// Looks at the original, and brings and probes it unless this very version was probed by an earlier attempt.
-    pub async fn open(means: &Means, from: &Destination, declared: Declared) -> Result<Self, ProductionError> {
+    pub async fn open(means: &Means, from: &Destination, declared: DeclaredKind) -> Result<Self, ProductionError> {
         let store = means.stores.get(&from.store)?;
         let found = means.unless_cancelled(store.head(&from.key)).await??;
         let found = found.ok_or_else(|| StoreError::NotFound { key: from.key.clone() })?;

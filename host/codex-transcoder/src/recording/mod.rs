@@ -12,7 +12,7 @@ use std::path::Path;
 pub use cleaner::{Cleaner, LEFT_OUT_URL, fingerprint};
 use fault::{Code, Failure, Fault, codes};
 pub use folder::Recordings;
-use media::encode::Toolbox;
+use media::context::MediaTools;
 pub use recorder::{Heard, Recorder};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -136,7 +136,7 @@ pub struct Circumstances<'a> {
     /// The stores that the policy could write to.
     pub stores: Vec<String>,
     /// What it could encode with.
-    pub tools: &'a Toolbox,
+    pub tools: &'a MediaTools,
     /// How often it was tried.
     pub attempts: u32,
 }

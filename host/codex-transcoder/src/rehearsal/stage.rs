@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use media::encode::Toolbox;
+use media::context::MediaTools;
 use media::encoder::Processor;
 use media::error::{MediaError, UploadError};
 use media::info::MediaInfo;
 use media::loudness::Measure;
 use media::plan::{Plan, Preference};
-use media::probe::Declared;
+use media::probe::DeclaredKind;
 use publish::journal::SourceVersion;
 use serde_json::Value;
 use storage::Destination;
@@ -46,17 +46,17 @@ impl Rehearsal {
     }
 
     /// The original, as it is when it has been brought and probed.
-    pub(crate) fn open(&self, from: &Destination, declared: Declared) -> Result<Original, ProductionError> {
+    pub(crate) fn open(&self, from: &Destination, declared: DeclaredKind) -> Result<Original, ProductionError> {
         let Some(info) = self.source.as_ref().filter(|_| *from == self.from) else {
             return Err(StoreError::NotFound { key: from.key.clone() }.into());
         };
         let mut info = info.clone();
         match declared {
-            Declared::Video if info.video.is_none() => return Err(MediaError::from(UploadError::NoVideo).into()),
-            Declared::Audio if info.audio.is_none() => return Err(MediaError::from(UploadError::NoAudio).into()),
+            DeclaredKind::Video if info.video.is_none() => return Err(MediaError::from(UploadError::NoVideo).into()),
+            DeclaredKind::Audio if info.audio.is_none() => return Err(MediaError::from(UploadError::NoAudio).into()),
             // A cover picture, or a video that was uploaded for its sound.
-            Declared::Audio => info.video = None,
-            Declared::Video => {}
+            DeclaredKind::Audio => info.video = None,
+            DeclaredKind::Video => {}
         }
         let version = SourceVersion { from: from.clone(), size: info.size, tag: None };
         Ok(Original::known(version, info))
@@ -84,7 +84,7 @@ impl Rehearsed {
         original: Arc<Original>,
         plan: Plan,
         asked: Value,
-        tools: &Toolbox,
+        tools: &MediaTools,
     ) -> Self {
         let processor = processor(&plan, &original.info, tools);
         let rehearsal = Arc::clone(rehearsal);
@@ -128,8 +128,8 @@ impl Rehearsed {
 }
 
 /// What encodes, or why a GPU that is insisted on can't.
-pub(super) fn processor(plan: &Plan, info: &MediaInfo, tools: &Toolbox) -> Result<Processor, String> {
-    let prefer = tools.insists.unwrap_or(plan.prefer);
+pub(super) fn processor(plan: &Plan, info: &MediaInfo, tools: &MediaTools) -> Result<Processor, String> {
+    let prefer = tools.forced_preference.unwrap_or(plan.prefer);
     match (&tools.proof.gpu_missing, prefer) {
         _ if info.video.is_none() => Ok(Processor::Cpu),
         (_, Preference::Cpu) | (Some(_), Preference::Auto) => Ok(Processor::Cpu),

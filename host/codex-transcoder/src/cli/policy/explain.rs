@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use media::containment::{INPUT_NAME, guarded_input};
 use media::encoder::{Device, Processor};
 use media::info::MediaInfo;
-use media::probe::{self, Declared};
+use media::probe::{self, DeclaredKind};
 use media::{describe, encoder};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -114,8 +114,8 @@ impl Explain {
             return source_info(&info).map_err(|error| unusable(format!("media.{error}")));
         }
         let declared = match job.get("kind").and_then(Value::as_str) {
-            Some("audio") => Declared::Audio,
-            Some(_) => Declared::Video,
+            Some("audio") => DeclaredKind::Audio,
+            Some(_) => DeclaredKind::Video,
             None => crate::cli::run::declared_by_ending(&self.media),
         };
         probed(&self.media, self.ffprobe.clone(), declared, cancel).await
@@ -126,7 +126,7 @@ impl Explain {
 async fn probed(
     file: &Path,
     ffprobe: Option<PathBuf>,
-    declared: Declared,
+    declared: DeclaredKind,
     cancel: &CancellationToken,
 ) -> Result<MediaInfo, Ended> {
     let failed =
