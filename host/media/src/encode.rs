@@ -143,3 +143,7 @@ fn is_full(work: &Path) -> bool {
 fn may_be_the_encoder(error: &MediaError) -> bool {
     matches!(error, MediaError::Process { .. } | MediaError::Output(_) | MediaError::BadFile { .. })
 }
+
+#[cfg(test)]
+#[path = "encode_tests.rs"]
+mod tests;

@@ -46,7 +46,7 @@ pub async fn probe(
     declared: DeclaredKind,
     cancel: &CancellationToken,
 ) -> Result<MediaInfo, MediaError> {
-    let size = std::fs::metadata(work.join(INPUT_NAME)).map_err(MediaError::work("looking at the original"))?.len();
+    let size = tokio::fs::metadata(work.join(INPUT_NAME)).await.map_err(MediaError::work("looking at the original"))?.len();
     if size == 0 {
         return Err(UploadError::Empty.into());
     }

@@ -140,3 +140,33 @@ fn ffprobes_refusals_become_sentences_for_people() {
     let hostile = refused("file:input: \u{1b}[31mred").to_string();
     assert!(!hostile.contains('\u{1b}'), "{hostile:?}");
 }
+
+/// Probes a file with the real ffprobe.
+async fn probed(bytes: &[u8]) -> Result<MediaInfo, MediaError> {
+    let work = tempfile::tempdir().unwrap();
+    std::fs::write(work.path().join(INPUT_NAME), bytes).unwrap();
+    let ffprobe = Tool::new("ffprobe".into(), Duration::from_secs(60));
+    probe(&ffprobe, work.path(), DeclaredKind::Video, &CancellationToken::new()).await
+}
+
+#[tokio::test]
+async fn an_empty_upload_is_refused() {
+    assert_eq!(probed(b"").await.unwrap_err().code().name, "upload.empty");
+}
+
+#[tokio::test]
+async fn a_matroska_file_that_ends_too_early_is_truncated() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = std::process::Command::new("ffmpeg")
+        .current_dir(folder.path())
+        .args(["-v", "error", "-nostdin", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=6"])
+        .args(["-c:v", "libx264", "-g", "25", "whole.mkv"])
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let whole = std::fs::read(folder.path().join("whole.mkv")).unwrap();
+    assert_eq!(probed(&whole).await.unwrap().duration.as_secs(), 6);
+    let error = probed(&whole[..whole.len() / 2]).await.unwrap_err();
+    assert_eq!(error.code().name, "upload.truncated");
+    assert!(error.to_string().contains("of the length that it announces are missing"), "{error}");
+}

@@ -165,3 +165,41 @@ fn index_is_in_front(file: &Path) -> std::io::Result<bool> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn in_front(bytes: &[u8]) -> bool {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        index_is_in_front(file.path()).unwrap()
+    }
+
+    fn mp4_box(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+        [&(body.len() as u32 + 8).to_be_bytes()[..], kind, body].concat()
+    }
+
+    #[test]
+    fn an_index_counts_only_in_front_of_the_media() {
+        let [file_type, index, media] = [b"ftyp", b"moov", b"mdat"].map(|kind| mp4_box(kind, &[0; 100]));
+        assert!(in_front(&[&file_type[..], &index, &media].concat()));
+        assert!(!in_front(&[&file_type[..], &media, &index].concat()));
+        assert!(!in_front(&file_type));
+        assert!(!in_front(b""));
+    }
+
+    #[test]
+    fn a_box_with_a_size_of_64_bits_is_skipped() {
+        let large = [&[0, 0, 0, 1][..], b"free", &20_u64.to_be_bytes(), &[0; 4]].concat();
+        assert!(in_front(&[large, mp4_box(b"moov", &[])].concat()));
+    }
+
+    #[test]
+    fn a_box_that_is_smaller_than_its_header_ends_the_search() {
+        for size in [0_u64, 7, u64::MAX] {
+            let endless = [&[0, 0, 0, 1][..], b"free", &size.to_be_bytes()].concat();
+            assert!(!in_front(&[mp4_box(b"ftyp", &[0; 8]), endless, mp4_box(b"moov", &[])].concat()), "{size}");
+        }
+    }
+}
