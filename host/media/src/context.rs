@@ -54,9 +54,8 @@ impl TranscodeContext<'_> {
 
     /// Checks that the first half second of an output decodes.
     pub(crate) async fn decodes(&self, input: &str, what: &'static str) -> Result<(), MediaError> {
-        let undecodable = |stderr: &str| MediaError::BadFile {
-            detail: format!("{what} does not decode: {}", last_lines(stderr, 2)),
-        };
+        let undecodable =
+            |stderr: &str| MediaError::BadFile { detail: format!("{what} does not decode: {}", last_lines(stderr, 2)) };
         let arguments =
             quiet_ffmpeg().pair("-v", "error").pair("-t", 0.5).pair("-i", input).pair("-f", "null").flag("-");
         match self.tools.ffmpeg.capture(&arguments, self.work, self.cancel, 0).await {

@@ -76,10 +76,8 @@ async fn archived_with(flag: &str) -> Result<Encoded, MediaError> {
     let replaced = format!(
         r#"for one; do shift; [ "$one" != +faststart ] || one={flag}; set -- "$@" "$one"; done; exec ffmpeg "$@""#
     );
-    let mut tools = tools(
-        script(programs.path(), "ffmpeg", &replaced),
-        Tool::new("ffprobe".into(), Duration::from_secs(60)),
-    );
+    let mut tools =
+        tools(script(programs.path(), "ffmpeg", &replaced), Tool::new("ffprobe".into(), Duration::from_secs(60)));
     tools.proof.gpu_missing = Some("none here".to_owned());
     let mut info = MediaInfo { duration: Duration::from_secs(2), audio: None, ..info() };
     let video = info.video.as_mut().unwrap();

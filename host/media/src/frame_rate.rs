@@ -3,7 +3,7 @@
 //! Fixed keyframes and segments need a constant rate, and HLS allows at most 60 frames per second. Cameras of phones
 //! and screen recorders vary theirs, so the nominal rate and the measured average can differ.
 
-use super::info::Ratio;
+use crate::info::Ratio;
 
 /// Rates that players and cameras know. A varying source gets the nearest.
 const STANDARD: [(u32, u32); 13] = [

@@ -140,10 +140,10 @@ aformat=sample_fmts=fltp:sample_rates=48000|44100:channel_layouts=mono|stereo|5.
         audio_options(pad, kbps)
     }
 
-    /// To a size, to square pixels, and to what players expect of colour.
+    /// The filters to a size, to square pixels, and to the colours that players expect.
     pub(crate) fn scale(&self, (width, height): (u32, u32)) -> String {
         let colour = match &self.info.video {
-            // Tone mapping has brought it to BT.709 already.
+            // Tone mapping has converted it to BT.709.
             Some(video) if video.range != DynamicRange::Sdr => "",
             Some(Video { matrix: Matrix::Bt709, full_range: false, .. }) | None => "",
             Some(Video { matrix: Matrix::Bt709, .. }) => ":out_range=tv",
@@ -173,7 +173,7 @@ fn trunk(source: &Video, held: Option<Duration>) -> String {
     };
     if let Some(transfer) = transfer {
         // In linear light, 100 nits as white, as BT.2408 relates the two; "mobius" keeps skin and sky as they are and
-        // bends only the highlights. Everything said about the input, since uploads often say only half.
+        // bends only the highlights. All properties of the input are given, because uploads often signal only half of them.
         filters.push(format!(
             "zscale=tin={transfer}:min=bt2020nc:pin=bt2020:rin=tv:t=linear:npl=203,format=gbrpf32le,zscale=p=bt709,\
 tonemap=tonemap=mobius:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p"
@@ -204,10 +204,7 @@ fn then(filters: &str) -> String {
 }
 
 fn audio_options(pad: &str, kbps: u32) -> Arguments {
-    Arguments::new()
-        .pair("-map", format_args!("[{pad}]"))
-        .pair("-c:a", "aac")
-        .pair("-b:a", format_args!("{kbps}k"))
+    Arguments::new().pair("-map", format_args!("[{pad}]")).pair("-c:a", "aac").pair("-b:a", format_args!("{kbps}k"))
 }
 
 /// Keeps out everything of the original that was not asked for: titles, chapters, subtitles and data.

@@ -67,7 +67,7 @@ fn keyframes_are_forced_at_the_same_instants_and_no_others_come_before() {
 }
 
 #[test]
-fn fields_high_dynamic_range_and_late_endings_are_dealt_with_before_the_split() {
+fn interlacing_high_dynamic_range_and_long_sound_are_handled_before_the_split() {
     let mut info = info();
     let video = info.video.as_mut().unwrap();
     video.interlaced = true;
@@ -78,11 +78,11 @@ fn fields_high_dynamic_range_and_late_endings_are_dealt_with_before_the_split() 
     assert!(trunk.contains("[0:0]bwdif=mode=send_frame,fps="), "{trunk}");
     assert!(trunk.contains("tpad=stop_mode=clone:stop_duration=10.000"), "{trunk}");
     assert!(trunk.contains("tin=smpte2084") && trunk.contains("tonemap=tonemap=mobius"), "{trunk}");
-    assert!(!command.contains("in_color_matrix"), "tone mapping has brought it to BT.709");
+    assert!(!command.contains("in_color_matrix"), "tone mapping has converted it to BT.709");
 }
 
 #[test]
-fn standard_definition_colours_are_brought_to_bt709() {
+fn standard_definition_colours_are_converted_to_bt709() {
     let mut info = info();
     info.video.as_mut().unwrap().matrix = Matrix::Bt601;
     let command = command(&info, &plan(), None);
@@ -100,8 +100,7 @@ fn a_source_without_sound_makes_a_ladder_without_sound() {
 #[test]
 fn the_gpu_gets_its_own_options_and_decodes_if_it_can() {
     let (info, plan) = (info(), plan());
-    let graph =
-        Graph { info: &info, plan: &plan, processor: Processor::Gpu, loudness_filter: None, threads: 2 };
+    let graph = Graph { info: &info, plan: &plan, processor: Processor::Gpu, loudness_filter: None, threads: 2 };
     let command = graph.arguments().unwrap().to_string();
     assert!(command.contains("-hwaccel cuda ") && !command.contains("libx264"), "{command}");
     assert_eq!(command.matches("-c:v h264_nvenc").count(), 3);

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::info::{DynamicRange, Matrix, Ratio};
+use crate::info::{DynamicRange, Matrix, Ratio};
 
 /// The description of a file.
 #[derive(Debug, Default, Deserialize)]

@@ -22,10 +22,10 @@ pub mod encoding;
 pub mod error;
 mod estimate;
 mod frame_choice;
-pub mod frame_rate;
+mod frame_rate;
 pub mod graph;
 mod header;
-pub mod hls;
+mod hls;
 pub mod info;
 pub mod loudness;
 mod moment;
@@ -35,10 +35,10 @@ pub mod outputs;
 pub mod plan;
 pub mod probe;
 pub mod process;
-pub mod progress;
+mod progress;
 pub mod sound;
 pub mod transcode;
-pub mod waveform;
+mod waveform;
 
 #[cfg(test)]
 mod testkit;

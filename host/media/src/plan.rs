@@ -71,13 +71,9 @@ pub enum PlanError {
     },
     /// A combination that can't be made.
     #[error("the policy's plan can't be carried out: {reason}")]
-    Impossible {
-        reason: String,
-    },
+    Impossible { reason: String },
     #[error("the policy's plan writes {destination} twice")]
-    SameDestination {
-        destination: String,
-    },
+    SameDestination { destination: String },
     /// Not a usable object key.
     #[error("the policy's plan names an object with an unusable key")]
     BadKey(#[from] storage::BadKey),
@@ -86,10 +82,7 @@ pub enum PlanError {
     OutOfScope(#[from] storage::OutOfScope),
     /// A second transcode, or a second wait.
     #[error("the policy called `{call}` out of order: {reason}")]
-    OutOfOrder {
-        call: &'static str,
-        reason: &'static str,
-    },
+    OutOfOrder { call: &'static str, reason: &'static str },
 }
 
 impl Fault for PlanError {

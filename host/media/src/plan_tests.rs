@@ -91,7 +91,8 @@ fn a_plan_has_1_to_64_outputs() {
 
 #[test]
 fn the_numbers_of_a_ladder_are_bounded() {
-    let rungs = |count| with_ladder(|ladder| ladder.rungs = (0..count).map(|at| rung(&format!("r{at}"), 360)).collect());
+    let rungs =
+        |count| with_ladder(|ladder| ladder.rungs = (0..count).map(|at| rung(&format!("r{at}"), 360)).collect());
     bounded("rungs", [0, 1, 12, 13], rungs);
     bounded("keyframe_ms", [499, 500, 10_000, 10_001], |ms| {
         with_ladder(|ladder| (ladder.keyframe_ms, ladder.segment_ms) = (ms, ms * (1_000 / ms + 1)))

@@ -55,7 +55,7 @@ fn rotation_and_pixel_shape_decide_the_size_as_shown() {
 }
 
 #[test]
-fn high_dynamic_range_full_range_and_fields_are_noticed() {
+fn high_dynamic_range_full_range_and_interlacing_are_detected() {
     let hdr = VIDEO.replace("yuv420p", "yuv420p10le").replace(
         r#""width""#,
         r#""color_transfer":"smpte2084","color_space":"bt2020nc","field_order":"tt","color_range":"pc","width""#,
@@ -74,7 +74,7 @@ fn a_cover_picture_is_no_video() {
 }
 
 #[test]
-fn of_several_tracks_the_default_one_is_taken_and_of_several_defaults_the_one_that_shows_most() {
+fn the_default_track_is_taken_and_of_several_the_one_with_the_most_pixels() {
     let other = VIDEO.replace(r#""index":0"#, r#""index":2"#);
     let not_default = VIDEO.replace(r#""default":1"#, r#""default":0"#);
     let chosen = |first: &str, counts: (u64, u64)| {
@@ -87,7 +87,7 @@ fn of_several_tracks_the_default_one_is_taken_and_of_several_defaults_the_one_th
 }
 
 #[test]
-fn what_was_declared_must_be_there() {
+fn the_declared_kind_of_track_must_exist() {
     assert_eq!(code(&[AUDIO], &[(1, 469, 10.0)], DeclaredKind::Video), "upload.no-video");
     assert_eq!(code(&[VIDEO], &[(0, 250, 10.0)], DeclaredKind::Audio), "upload.no-audio");
     let unknown = VIDEO.replace("h264", "unknown");
@@ -97,17 +97,18 @@ fn what_was_declared_must_be_there() {
 }
 
 #[test]
-fn packets_that_the_index_announces_and_that_are_missing_mean_a_cut_off_file() {
+fn a_file_without_the_packets_of_its_index_is_truncated() {
     assert_eq!(code(&[VIDEO, AUDIO], &[(0, 17, 0.6), (1, 46, 1.0)], DeclaredKind::Video), "upload.truncated");
     // Edit lists drop a few packets, and headers round.
     assert!(described(&[VIDEO, AUDIO], &[(0, 246, 9.8), (1, 469, 10.0)], DeclaredKind::Video).is_ok());
 }
 
 #[test]
-fn a_file_whose_packets_stand_at_one_moment_has_no_duration() {
+fn a_file_whose_packets_have_one_timestamp_has_no_duration() {
     let mut at_one_moment = packets(&[(0, 5, 0.04)]);
     at_one_moment.get_mut(&0).unwrap().last = Some(0.0);
-    let error = describe(&header(&[&VIDEO.replace("250", "5")]), &at_one_moment, 1000, DeclaredKind::Video).unwrap_err();
+    let error =
+        describe(&header(&[&VIDEO.replace("250", "5")]), &at_one_moment, 1000, DeclaredKind::Video).unwrap_err();
     assert_eq!(error.code(), "upload.zero-duration");
 }
 
@@ -120,7 +121,7 @@ fn pictures_beyond_8k_and_under_sixteen_pixels_are_refused() {
 }
 
 #[test]
-fn lines_about_packets_are_read_with_gaps() {
+fn packet_lines_may_lack_fields() {
     let mut packets = BTreeMap::new();
     take_packet(&mut packets, "stream_index=0|pts_time=1.0|dts_time=0.9|duration_time=0.04");
     take_packet(&mut packets, "stream_index=0|pts_time=N/A|dts_time=2.0|duration_time=N/A|");
@@ -130,13 +131,13 @@ fn lines_about_packets_are_read_with_gaps() {
 }
 
 #[test]
-fn ffprobes_refusals_become_sentences_for_people() {
-    let said = |stderr: &str| refused(stderr).code();
-    assert_eq!(said("[mov @ 0x1] moov atom not found\nfile:input: Invalid data"), "upload.truncated");
-    assert_eq!(said("[vvc @ 0x1] Codec (vvc) not on whitelist 'h264,hevc'"), "upload.unsupported-codec");
-    assert_eq!(said("[hls @ 0x1] Format not on whitelist 'mov'\nfile:input: Invalid argument"), "upload.not-media");
-    assert_eq!(said("[h264 @ 0x1] Picture size 9000x4400 exceeds specified max pixel count 1"), "upload.too-large");
-    assert_eq!(said(""), "upload.not-media");
+fn refusals_of_ffprobe_become_upload_errors() {
+    let code = |stderr: &str| refused(stderr).code();
+    assert_eq!(code("[mov @ 0x1] moov atom not found\nfile:input: Invalid data"), "upload.truncated");
+    assert_eq!(code("[vvc @ 0x1] Codec (vvc) not on whitelist 'h264,hevc'"), "upload.unsupported-codec");
+    assert_eq!(code("[hls @ 0x1] Format not on whitelist 'mov'\nfile:input: Invalid argument"), "upload.not-media");
+    assert_eq!(code("[h264 @ 0x1] Picture size 9000x4400 exceeds specified max pixel count 1"), "upload.too-large");
+    assert_eq!(code(""), "upload.not-media");
     let hostile = refused("file:input: \u{1b}[31mred").to_string();
     assert!(!hostile.contains('\u{1b}'), "{hostile:?}");
 }

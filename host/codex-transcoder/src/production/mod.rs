@@ -294,10 +294,10 @@ async fn make(
 
 /// What will be written, as the journal keeps it.
 fn begun(plan: &Plan, publication: &str) -> Begun {
-    let rungs = plan.playlists().into_iter().map(|rung| Rung {
-        prefix: segment_prefix(&rung.stem, publication),
-        playlist: rung.playlist,
-    });
+    let rungs = plan
+        .playlists()
+        .into_iter()
+        .map(|rung| Rung { prefix: segment_prefix(&rung.stem, publication), playlist: rung.playlist });
     Begun {
         publication: publication.to_owned(),
         rungs: rungs.collect(),

@@ -12,9 +12,6 @@ pub struct Codecs {
     pub video: Option<String>,
     /// As in `mp4a.40.2`.
     pub audio: Option<String>,
-    /// Width and height of the picture as coded, after cropping. Absent without video, and where the stream doesn't
-    /// say it in a way that we can read.
-    pub size: Option<(u32, u32)>,
 }
 
 impl fmt::Display for Codecs {
@@ -28,15 +25,14 @@ impl fmt::Display for Codecs {
 impl Codecs {
     fn set_video(&mut self, sps: Sps) {
         self.video = Some(format!("avc1.{:02X}{:02X}{:02X}", sps.profile, sps.constraints, sps.level));
-        self.size = sps.size;
     }
 }
 
-/// Why the codecs can't be told.
+/// Why the codecs can't be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CodecsError {
     /// No tables of a transport stream.
-    #[error("it is no transport stream with a programme map")]
+    #[error("it is not a transport stream with a program map")]
     NoProgram,
     /// No readable tracks in the map.
     #[error("the initialisation map can't be read")]
@@ -97,20 +93,18 @@ mod tests {
     fn the_codecs_of_a_real_transport_stream_are_found() {
         let codecs = codecs_of(&samples::make(Kind::Ts).read("seg0.ts"), None).unwrap();
         assert_eq!(codecs.to_string(), "avc1.4D4028,mp4a.40.2");
-        assert_eq!(codecs.size, Some((322, 182)));
     }
 
     #[test]
     fn the_codecs_of_real_fragments_are_found_in_their_map() {
         let codecs = codecs_of(&[], Some(&samples::make(Kind::Fmp4).read("init.mp4"))).unwrap();
         assert_eq!(codecs.to_string(), "avc1.4D4028,mp4a.40.2");
-        assert_eq!(codecs.size, Some((322, 182)));
     }
 
     #[test]
     fn sound_alone_has_no_video_codec() {
         let codecs = codecs_of(&samples::make(Kind::Sound).read("seg0.ts"), None).unwrap();
-        assert_eq!((codecs.to_string().as_str(), codecs.size), ("mp4a.40.2", None));
+        assert_eq!(codecs.to_string(), "mp4a.40.2");
     }
 
     #[test]

@@ -11,21 +11,18 @@ pub(super) const MAX_BYTES: usize = 16 << 20;
 /// Most lines: a day in one-second segments takes 260,000.
 const MAX_LINES: usize = 500_000;
 
-/// Why a text is no media playlist that we can use.
+/// Why a text is not a usable media playlist.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlaylistError {
-    /// More than any job should make.
     #[error("it has more than {MAX_BYTES} bytes or {MAX_LINES} lines")]
     TooLarge,
-    /// Something else, or cut off.
     #[error("it does not begin with #EXTM3U")]
     NotAPlaylist,
-    /// A line that is wrong, or that means something which we don't handle.
+    /// A line that is malformed or not supported.
     #[error("line {line}: {problem}")]
     Line {
         /// Counted from 1.
         line: usize,
-        /// What is the matter with it.
         problem: &'static str,
     },
     /// Something that every playlist has.

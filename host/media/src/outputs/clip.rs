@@ -171,12 +171,7 @@ impl Clip {
     }
 
     /// Cuts it into its folder. Returns its length in milliseconds.
-    async fn cut(
-        &self,
-        index: usize,
-        origin: Origin<'_>,
-        context: &TranscodeContext<'_>,
-    ) -> Result<u64, MediaError> {
+    async fn cut(&self, index: usize, origin: Origin<'_>, context: &TranscodeContext<'_>) -> Result<u64, MediaError> {
         let failed = MediaError::work("cutting a preview");
         let Origin { ladder, number, playlist, frame_rate } = origin;
         let duration_ms = playlist.segments.iter().map(|segment| millis(segment.duration)).sum();
@@ -251,12 +246,7 @@ fn frames(rate: Ratio, start_ms: u64, end_ms: u64) -> u64 {
 
 /// Joins the initialisation map, if there is one, and the segments that a span touches. Returns the start of the first of
 /// these segments in milliseconds.
-fn join(
-    folder: &Path,
-    playlist: &MediaPlaylist,
-    (start_ms, length_ms): (u64, u64),
-    to: &Path,
-) -> std::io::Result<u64> {
+fn join(folder: &Path, playlist: &MediaPlaylist, (start_ms, length_ms): (u64, u64), to: &Path) -> std::io::Result<u64> {
     let mut joined = File::create(to)?;
     if let Some(map) = &playlist.map {
         append(&folder.join(&map.uri), map.byte_range.map(|range| (range.offset, range.length)), &mut joined)?;

@@ -137,9 +137,11 @@ impl Ladder {
         if let (Some((short_side, encoding)), Some(source)) = (&rung.video, &graph.info.video) {
             let seconds = f64::from(self.keyframe_ms) / 1000.0;
             let (size, rate) = (source.scaled_to(*short_side), source.frame_rate.value());
-            arguments = graph
-                .encoded_picture(&format!("rung{number}"), size, encoding)
-                .all(keyframe_options(graph.processor, seconds, rate));
+            arguments = graph.encoded_picture(&format!("rung{number}"), size, encoding).all(keyframe_options(
+                graph.processor,
+                seconds,
+                rate,
+            ));
         }
         if let (Some(kbps), true) = (rung.audio_kbps, rung.has_audio(graph.info)) {
             arguments = arguments.all(graph.levelled_sound(&format!("sound{number}"), kbps));
@@ -201,8 +203,7 @@ impl OutputKind for Ladder {
     fn estimate(&self, _plan: &Plan, info: &MediaInfo) -> Vec<(Destination, u64)> {
         let seconds = info.ladder_length().as_secs_f64();
         let master = (self.at(&self.master), 120 * self.rungs.len() as u64 + 50);
-        let rung =
-            |rung: &Rung| (self.at(&rung.playlist), PLAYLIST_BYTES + bytes(rung.estimated_rate(info), seconds));
+        let rung = |rung: &Rung| (self.at(&rung.playlist), PLAYLIST_BYTES + bytes(rung.estimated_rate(info), seconds));
         std::iter::once(master).chain(self.rungs.iter().map(rung)).collect()
     }
 

@@ -240,10 +240,9 @@ impl Still {
             .pair("-c:v", codec);
         let arguments = match self.format {
             // mjpeg counts from 31 (worst) to 2.
-            StillFormat::Jpeg => arguments
-                .pair("-q:v", 31 - u32::from(self.quality) * 29 / 100)
-                .pair("-f", "image2")
-                .pair("-update", 1),
+            StillFormat::Jpeg => {
+                arguments.pair("-q:v", 31 - u32::from(self.quality) * 29 / 100).pair("-f", "image2").pair("-update", 1)
+            }
             StillFormat::Webp => arguments.pair("-quality", self.quality).pair("-f", "webp"),
         };
         arguments.flag(self.file(index))

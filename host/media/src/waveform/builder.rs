@@ -23,7 +23,7 @@ impl WaveformBuilder {
     /// second, 1 or more.
     ///
     /// The number of samples in a point is a whole one, rounded down: 44100 Hz at 1000 points is 44 samples a point and
-    /// so a little more than 1000 points a second. The sidecar tells the samples, and players go by them.
+    /// so a little more than 1000 points a second. The sidecar has the samples per point, and players use them.
     pub fn new(sample_rate: u32, channels: u16, pixels_per_second: u32) -> Result<Self, WaveformError> {
         let samples_per_pixel = sample_rate.checked_div(pixels_per_second).unwrap_or(0);
         if sample_rate > 0 && samples_per_pixel == 0 {
@@ -56,7 +56,7 @@ impl WaveformBuilder {
     }
 
     /// Keeps the channels apart instead of mixing them. To be called before any sample.
-    #[must_use]
+    #[cfg(test)]
     pub fn keeping_channels(mut self) -> Self {
         self.current = vec![Peak::NONE; usize::from(self.channels)];
         self

@@ -1,4 +1,4 @@
-//! The shape of the sound: from decoded samples to a sidecar and a picture.
+//! Waveforms: from decoded samples to a sidecar and an image.
 //!
 //! Samples go in as they are decoded and only the points stay, so that a day of sound needs a few megabytes. The points
 //! are those of the BBC's audiowaveform, because players were written against its files.
@@ -22,7 +22,6 @@ pub enum WaveformError {
     Format {
         /// Samples per second, in hertz.
         sample_rate: u32,
-        /// Channels.
         channels: u16,
     },
     /// More points than samples, or none.
@@ -30,22 +29,15 @@ pub enum WaveformError {
     Resolution {
         /// Samples per second, in hertz.
         sample_rate: u32,
-        /// What was asked for.
         pixels_per_second: u32,
     },
-    /// A picture that nobody could look at.
+    /// Too small or too large.
     #[error(
         "a waveform image of {width}x{height} pixels is outside of 16x16 to {}x{}",
         image::MAX_WIDTH,
         image::MAX_HEIGHT
     )]
-    ImageSize {
-        /// Pixels.
-        width: u32,
-        /// Pixels.
-        height: u32,
-    },
-    /// The PNG could not be written.
+    ImageSize { width: u32, height: u32 },
     #[error("the waveform image could not be written")]
     Png(#[from] png::EncodingError),
 }
