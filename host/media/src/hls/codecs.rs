@@ -1,11 +1,11 @@
-//! What a rendition is coded with, read from its bytes.
+//! The codecs of a rendition, read from its bytes.
 
 use std::fmt;
 
 use super::sps::Sps;
 use super::{mp4, nal, sps, ts};
 
-/// What was found, named as in RFC 6381.
+/// Codec names as in RFC 6381.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Codecs {
     /// As in `avc1.640028`: profile, constraints and level of the H.264 stream.
@@ -47,8 +47,8 @@ pub enum CodecsError {
 
 /// Finds the codecs of a rendition from the front of its first segment and, for fragmented MP4, its map.
 ///
-/// Players decide by these names whether they can play a rendition at all, so they are taken from the stream's own
-/// headers and never from what an encoder was asked for. H.264 and AAC are known; other streams are left out.
+/// Players decide by these names whether they can play a rendition, so the names come from the stream's own headers and not
+/// from the plan. Streams other than H.264 and AAC are left out.
 pub fn codecs_of(first_segment: &[u8], init: Option<&[u8]>) -> Result<Codecs, CodecsError> {
     let mut codecs = Codecs::default();
     match init {
@@ -75,7 +75,7 @@ pub fn codecs_of(first_segment: &[u8], init: Option<&[u8]>) -> Result<Codecs, Co
     Ok(codecs)
 }
 
-/// The MPEG-4 audio object type of an ADTS frame: its header has it less one, in two bits.
+/// The MPEG-4 audio object type of an ADTS frame, stored less one in two bits of its header.
 fn adts_object_type(frame: &[u8]) -> Option<u8> {
     match *frame {
         // Twelve bits of sync; the layer is always 0.
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_is_named_but_not_there_is_an_error() {
+    fn a_stream_that_is_listed_but_missing_is_an_error() {
         let bytes = samples::make(Kind::Ts).read("seg0.ts");
         assert_eq!(codecs_of(&[], None), Err(CodecsError::NoProgram));
         assert_eq!(codecs_of(&bytes[..188 * 3], None), Err(CodecsError::NoParameters));

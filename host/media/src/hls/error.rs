@@ -6,7 +6,7 @@ use fault::{Code, Fault, codes};
 
 use super::{CodecsError, PlaylistError};
 
-/// A rendition that must not be published, and the file that shows it.
+/// Why a rendition must not be published, with the file that is to blame.
 #[derive(Debug, thiserror::Error)]
 pub enum HlsError {
     /// ffmpeg ended without one.
@@ -17,10 +17,9 @@ pub enum HlsError {
     Playlist { file: String, source: PlaylistError },
     #[error("the playlist {file} names no segments")]
     NoSegments { file: String },
-    /// ffmpeg did not come to the end.
+    /// ffmpeg did not finish it.
     #[error("the playlist {file} has no end")]
     NotEnded { file: String },
-    /// The playlist names it and it is not there.
     #[error("{file} is named by its playlist and does not exist")]
     MissingSegment { file: String },
     /// ffmpeg's muxer leaves such segments on a full disk, and exits with 0.
@@ -29,22 +28,21 @@ pub enum HlsError {
     /// Cut off or overwritten.
     #[error("{file} is damaged: {problem}")]
     DamagedSegment { file: String, problem: &'static str },
-    /// Keyframes were not where they were asked for.
+    /// Keyframes are not where they were forced.
     #[error("{file} plays {is:?}, longer than segments of {wanted:?} may")]
     LongSegment { file: String, is: Duration, wanted: Duration },
     /// Something is missing, most likely at the end.
     #[error("{file} plays {is:?} of {wanted:?}")]
     Short { file: String, is: Duration, wanted: Duration },
-    /// Something is in it that should not be.
     #[error("{file} plays {is:?} instead of {wanted:?}")]
     Long { file: String, is: Duration, wanted: Duration },
-    /// A player that switches to this rendition here would show nothing, or the wrong thing.
+    /// A player that switches to this rendition here would show nothing or garbage.
     #[error("{file} does not start with a keyframe")]
     NoKeyframe { file: String },
     /// The headers of a stream are not where they should be.
     #[error("the codecs of {file} can't be found")]
     Codecs { file: String, source: CodecsError },
-    /// A track is missing, or one is there that should not be.
+    /// A track is missing or unexpected.
     #[error("{file} should have {wanted} and has {is}")]
     Tracks { file: String, wanted: &'static str, is: &'static str },
     /// A file can't be opened or read.

@@ -1,4 +1,4 @@
-//! The sidecar: audiowaveform's data format, version 2, as JSON.
+//! The sidecar, in version 2 of audiowaveform's JSON format.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use super::{Peak, Waveform};
 /// The version of audiowaveform's format that is written.
 const VERSION: u32 = 2;
 
-/// How fine the values of the sidecar are.
+/// The resolution of the values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bits {
     /// -128 to 127: what peaks.js reads.
@@ -17,7 +17,7 @@ pub enum Bits {
 }
 
 impl Bits {
-    /// The setting for a number of bits; none but 8 and 16 exist.
+    /// `None` unless it is 8 or 16.
     pub fn new(bits: u8) -> Option<Self> {
         match bits {
             8 => Some(Self::Eight),
@@ -33,7 +33,7 @@ impl Bits {
         }
     }
 
-    /// A sample at this fineness, truncated toward zero.
+    /// A sample at this resolution, truncated toward zero.
     pub(super) fn reduce(self, sample: i16) -> i16 {
         match self {
             Self::Eight => sample / 256,
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn no_sound_is_valid_json_of_length_zero() {
+    fn an_empty_waveform_is_valid_json_of_length_zero() {
         let empty = mono(&[]);
         assert!(empty.is_empty());
         let value: serde_json::Value = serde_json::from_str(&empty.to_json(Bits::Eight)).unwrap();

@@ -1,7 +1,7 @@
 //! Waveforms: from decoded samples to a sidecar and an image.
 //!
-//! Samples go in as they are decoded and only the points stay, so that a day of sound needs a few megabytes. The points
-//! are those of the BBC's audiowaveform, because players were written against its files.
+//! Only the points are kept, not the samples, so that a day of sound needs a few megabytes. The points are those of the
+//! BBC's audiowaveform, whose files players read.
 
 mod builder;
 mod data;
@@ -17,7 +17,6 @@ use fault::{Code, Fault, codes};
 /// Why there is no waveform.
 #[derive(Debug, thiserror::Error)]
 pub enum WaveformError {
-    /// Samples without a rate or without channels.
     #[error("sound of {channels} channels at {sample_rate} Hz has no waveform")]
     Format {
         /// Samples per second, in hertz.
@@ -53,7 +52,7 @@ impl Fault for WaveformError {
     }
 }
 
-/// The lowest and the highest sample of a stretch of sound.
+/// The lowest and the highest sample of a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Peak {
     min: i16,
@@ -61,7 +60,7 @@ struct Peak {
 }
 
 impl Peak {
-    /// Neutral: any sample widens it.
+    /// Any sample widens it.
     const NONE: Self = Self { min: i16::MAX, max: i16::MIN };
 
     fn widen(&mut self, sample: i16) {
@@ -75,19 +74,19 @@ impl Peak {
 pub struct Waveform {
     sample_rate: u32,
     samples_per_pixel: u32,
-    /// Channels in `peaks`: 1 unless they were kept apart.
+    /// Channels in `peaks`: 1 unless they are kept apart.
     channels: u16,
     /// Point by point; within a point, channel by channel.
     peaks: Vec<Peak>,
 }
 
 impl Waveform {
-    /// How many points there are.
+    /// The number of points.
     pub fn len(&self) -> usize {
         self.peaks.len() / usize::from(self.channels.max(1))
     }
 
-    /// Whether there was no sound at all, not even silence.
+    /// Whether there were no samples at all. Silence has samples.
     pub fn is_empty(&self) -> bool {
         self.peaks.is_empty()
     }
