@@ -98,7 +98,6 @@ pub enum MediaError {
     BadFile { detail: String },
     #[error("the work directory could not be used while {doing}")]
     WorkDirectory { doing: &'static str, source: std::io::Error },
-
     #[error("the answer of ffprobe can't be read: {detail}")]
     Probe { detail: String },
     #[error(transparent)]
