@@ -2,7 +2,7 @@
 //! its place, and the mock's idea of NVENC is held against ffmpeg's own.
 
 use media::encoder::{Processor, video_options};
-use media::plan::{Effort, Encoding};
+use media::encoding::{Effort, Encoding};
 use testkit::job::Job;
 use testkit::mock_gpu::{Gpu, MockGpu};
 use testkit::outcome::Outcome;

@@ -9,9 +9,9 @@ use fault::Fault as _;
 use job::JobHost;
 use job::event::{Event, Observer};
 use job::production::JobContext;
-use media::encode::Toolbox;
+use media::context::MediaTools;
 use media::encoder::Proof;
-use media::probe::Declared;
+use media::probe::DeclaredKind;
 use media::process::Tool;
 use policy::engine;
 use policy::limits::{Limit, Limits, Used};
@@ -57,14 +57,14 @@ impl Bench {
             job_id: "job".into(),
             stores: Stores::default().with("media", store("media")).with("originals", store("originals")),
             labels: Labels { cache: CacheRules::default(), notes: Default::default() },
-            tools: Arc::new(Toolbox {
+            tools: Arc::new(MediaTools {
                 ffmpeg: no_tool(),
                 version: String::new(),
                 ffprobe: no_tool(),
                 proof: Proof { gpu_missing: None, cpu_missing: None },
                 devices: Vec::new(),
                 threads: 1,
-                insists: None,
+                forced_preference: None,
             }),
             work: self.folder.path().to_owned(),
             journal: None,
@@ -79,7 +79,7 @@ impl Bench {
             readable: context.stores.names().into(),
             writable: Arc::new(["media".to_owned()]),
             settings: "{}".into(),
-            calls: Box::new(JobHost::new(context, Declared::Video, None, Arc::new(Mutex::new(None)))),
+            calls: Box::new(JobHost::new(context, DeclaredKind::Video, None, Arc::new(Mutex::new(None)))),
             recorder: None,
         }
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fault::{Code, Fault, codes};
-use media::encode::Toolbox;
+use media::context::MediaTools;
 use media::encoder;
 use media::plan::Preference;
 use media::process::Tool;
@@ -62,20 +62,20 @@ impl ToolOptions {
     }
 
     /// Finds both programs and runs the test encodes.
-    pub async fn prove(&self) -> Result<Toolbox, ToolError> {
+    pub async fn prove(&self) -> Result<MediaTools, ToolError> {
         let ffmpeg = self.ffmpeg()?;
         let ((proof, version), devices) = tokio::join!(encoder::prove(&ffmpeg), encoder::devices());
         if proof.processors().is_empty() {
             return Err(ToolError::NoEncoder(proof.cpu_missing.unwrap_or_default()));
         }
-        Ok(Toolbox {
+        Ok(MediaTools {
             ffprobe: self.ffprobe()?,
             version,
             ffmpeg,
             proof,
             devices,
             threads: std::thread::available_parallelism().map_or(2, usize::from).min(16),
-            insists: Some(self.encoder).filter(|&encoder| encoder != Preference::Auto),
+            forced_preference: Some(self.encoder).filter(|&encoder| encoder != Preference::Auto),
         })
     }
 }

@@ -13,7 +13,7 @@ use contract::v0_1::webhook::{Delivery, Event as MessageEvent};
 use fault::text::printable;
 use media::info::MediaInfo;
 use media::plan::{Plan, PlanError};
-use media::probe::Declared;
+use media::probe::DeclaredKind;
 use policy::HostCalls;
 use publish::PieceKind;
 use storage::{Body, Destination, ObjectMeta};
@@ -30,7 +30,7 @@ const PROGRESS_STEP: u32 = 10;
 /// Executes the host calls of one attempt.
 pub struct JobHost {
     context: JobContext,
-    declared: Declared,
+    declared: DeclaredKind,
     webhooks: Option<Arc<JobWebhooks>>,
     /// The result of the last transcode, for the job's report.
     report: Arc<Mutex<Option<TranscodeReport>>>,
@@ -43,7 +43,7 @@ pub struct JobHost {
 impl JobHost {
     pub fn new(
         context: JobContext,
-        declared: Declared,
+        declared: DeclaredKind,
         webhooks: Option<Arc<JobWebhooks>>,
         report: Arc<Mutex<Option<TranscodeReport>>>,
     ) -> Self {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use contract::v0_1::types::Job;
 use fault::Failure;
-use media::encode::Toolbox;
+use media::context::MediaTools;
 use policy::{CallRecorder, Policy};
 use serde_json::Value;
 
@@ -34,6 +34,6 @@ pub struct RecordingContext<'a> {
     pub job: Job,
     /// The stores that the policy may write to.
     pub stores: Vec<String>,
-    pub tools: &'a Toolbox,
+    pub tools: &'a MediaTools,
     pub attempts: u32,
 }

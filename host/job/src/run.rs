@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use contract::v0_1::types;
 use contract::v0_1::workflow::Outcome as WitOutcome;
 use fault::{Code, Failure, Fault, codes};
-use media::encode::Toolbox;
+use media::context::MediaTools;
 use media::error::MediaError;
 use media::plan::PlanError;
-use media::probe::Declared;
+use media::probe::DeclaredKind;
 use policy::{Call, CallRecorder, HostContext, Policy, PolicyError, SelectedPolicy};
 use publish::journal::Journal;
 use publish::{CacheRules, Labels};
@@ -31,7 +31,7 @@ use crate::work::WorkDirectory;
 /// What all jobs of a host share: programs, stores, and rules.
 #[derive(Clone, Debug)]
 pub struct JobEnvironment {
-    pub tools: Arc<Toolbox>,
+    pub tools: Arc<MediaTools>,
     /// All stores of this environment, including `originals`.
     pub stores: Stores,
     /// Where work directories are created.
@@ -54,7 +54,7 @@ pub struct JobEnvironment {
 
 impl JobEnvironment {
     /// For single runs: one attempt, no journal, no size limit.
-    pub fn standalone(tools: Arc<Toolbox>, stores: Stores, work_root: PathBuf) -> Self {
+    pub fn standalone(tools: Arc<MediaTools>, stores: Stores, work_root: PathBuf) -> Self {
         Self {
             tools,
             stores,
@@ -79,7 +79,7 @@ pub struct Request {
     /// The uploader.
     pub creator_id: String,
     /// The kind of media that the uploader declared.
-    pub declared: Declared,
+    pub declared: DeclaredKind,
     pub source: Destination,
 }
 
@@ -130,8 +130,8 @@ impl Request {
             media_id: self.media_id.clone(),
             creator_id: self.creator_id.clone(),
             kind: match self.declared {
-                Declared::Video => types::MediaKind::Video,
-                Declared::Audio => types::MediaKind::Audio,
+                DeclaredKind::Video => types::MediaKind::Video,
+                DeclaredKind::Audio => types::MediaKind::Audio,
             },
             source: types::Destination { store: self.source.store.clone(), key: self.source.key.to_string() },
             attributes: Vec::new(),

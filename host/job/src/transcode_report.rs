@@ -1,6 +1,6 @@
 //! What a transcode published, in the form in which events and reports show it.
 
-use media::transcode::{MadeRung, Summary};
+use media::transcode::{RungSummary, TranscodeSummary};
 use serde::Serialize;
 use storage::Destination;
 
@@ -49,8 +49,8 @@ pub struct TranscodeReport {
 }
 
 impl TranscodeReport {
-    pub fn of(made: &Summary, objects: &[(Destination, u64)]) -> Self {
-        let rung = |rung: &MadeRung| RungReport {
+    pub fn of(made: &TranscodeSummary, objects: &[(Destination, u64)]) -> Self {
+        let rung = |rung: &RungSummary| RungReport {
             name: rung.name.clone(),
             width: rung.size.map(|(width, _)| width),
             height: rung.size.map(|(_, height)| height),

@@ -1,15 +1,14 @@
-//! Command lines that read as lists.
+//! Command lines, written as lists.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
 
-/// The arguments of one ffmpeg or ffprobe process. Every value in it is ours: numbers, fixed names and words from
-/// closed sets; nothing that came from a policy or an upload as text.
+/// The arguments of one ffmpeg or ffprobe process. All values are numbers, fixed names and words from closed sets: text from
+/// a policy or an upload never gets here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Arguments(Vec<OsString>);
 
 impl Arguments {
-    /// None yet.
     pub fn new() -> Self {
         Self::default()
     }
@@ -20,7 +19,6 @@ impl Arguments {
         self
     }
 
-    /// The same, only if it applies.
     pub fn flag_if(self, applies: bool, flag: &str) -> Self {
         if applies { self.flag(flag) } else { self }
     }
@@ -30,7 +28,6 @@ impl Arguments {
         self.flag(option).flag(value.to_string())
     }
 
-    /// The same, only if there is a value.
     pub fn pair_opt(self, option: &str, value: Option<impl Display>) -> Self {
         match value {
             Some(value) => self.pair(option, value),
@@ -38,7 +35,7 @@ impl Arguments {
         }
     }
 
-    /// All of another list.
+    /// Appends another list.
     pub fn all(mut self, other: Arguments) -> Self {
         self.0.extend(other.0);
         self

@@ -1,11 +1,11 @@
-//! What ffmpeg and ffprobe may do with an upload, told before they open it.
+//! Limits what ffmpeg and ffprobe may do with an upload.
 //!
 //! An upload under a media name can be a script that names other files or hosts. So the input is always the same local
 //! `file:` name in the job's own folder, only that protocol is allowed, and only containers and codecs that uploads have.
 
-use super::command::Arguments;
+use crate::command::Arguments;
 
-/// What the original is called in the work directory, whatever the uploader called it.
+/// The file name of the original in the work directory, whatever the uploader named it.
 pub const INPUT_NAME: &str = "input";
 
 /// Most pixels a frame may have: 8192 x 4320, the largest picture that cameras make (DCI 8K).
@@ -14,8 +14,8 @@ pub const MAX_PIXELS: u64 = 8192 * 4320;
 /// Most bytes that ffmpeg may ask for in one piece. An 8K frame in 16-bit 4:4:4:4 takes 283 MB; twice that.
 const MAX_ALLOC_BYTES: u64 = 600_000_000;
 
-/// Containers of uploads, by the demuxers' names. Not in it, because they make ffmpeg open other files: hls, dash,
-/// concat, sdp, imf, image2. Not in it, because they take any bytes for sound: the raw forms of AMR and PCM.
+/// Demuxers for uploads. Left out: hls, dash, concat, sdp, imf and image2, which make ffmpeg open other files; raw AMR and
+/// PCM, which take any bytes for sound.
 const FORMATS: &str = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,wav,w64,aiff,flac,mp3,aac,amr,\
 ac3,eac3,dts,caf,mxf,gxf,dv,ivf,rm,au,wv,ape,tta,nut";
 
@@ -28,8 +28,8 @@ cook,ape,wavpack,tta,speex,libspeex,gsm,gsm_ms,pcm_u8,pcm_s8,pcm_s16le,pcm_s16be
 pcm_s32be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_alaw,pcm_mulaw,pcm_bluray,pcm_dvd,adpcm_ima_wav,adpcm_ima_qt,adpcm_ms,adpcm_swf,\
 adpcm_yamaha,adpcm_g726";
 
-/// Decoders for what comes along in an upload and is never used: cover pictures and subtitles. ffprobe opens a decoder for
-/// every track and gives up on the whole file where it may not.
+/// Decoders for cover pictures and subtitles, which are never used. ffprobe opens a decoder for every track and refuses the
+/// whole file if one is not allowed.
 const COMPANIONS: &str = "png,bmp,gif,webp,tiff,dvdsub,dvbsub,pgssub,ass,ssa,srt,subrip,mov_text,text,webvtt,cc_dec";
 
 /// Whether a codec of this name is decoded.
@@ -48,7 +48,7 @@ pub fn guarded_input() -> Arguments {
         .pair("-i", format_args!("file:{INPUT_NAME}"))
 }
 
-/// What every ffmpeg process gets first.
+/// The first options of every ffmpeg process.
 pub fn quiet_ffmpeg() -> Arguments {
     Arguments::new().flag("-hide_banner").flag("-nostdin").flag("-nostats").flag("-y")
 }

@@ -1,14 +1,13 @@
-//! Encoders: what they are told, and which of them work here.
+//! Encoders: their options, and which of them work here.
 
 use std::path::Path;
 
 use tokio_util::sync::CancellationToken;
 
-use super::command::Arguments;
-use super::plan::{Effort, Encoding};
-use super::process::{Finished, ProcessError, Tool, last_lines};
+use crate::command::Arguments;
+use crate::encoding::{Effort, Encoding};
+use crate::process::{Finished, ProcessError, Tool, last_lines};
 
-/// What does the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Processor {
     /// NVENC.
@@ -26,7 +25,7 @@ impl Processor {
         }
     }
 
-    /// As reports say it.
+    /// The name in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Gpu => "gpu",
@@ -38,7 +37,7 @@ impl Processor {
 /// The options of one encode.
 ///
 /// Rates are capped quality: the cap holds over a buffer of two seconds, and no average is aimed at. Colour is always
-/// what standard players assume, and always said.
+/// what standard players assume, and always signalled.
 pub fn video_options(processor: Processor, encoding: &Encoding, threads: usize) -> Arguments {
     let arguments = Arguments::new().pair("-c:v", processor.encoder());
     let arguments = match processor {
@@ -96,7 +95,6 @@ fn nvenc_preset(effort: Effort) -> &'static str {
     }
 }
 
-/// A graphics processor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
     /// The driver's name for it.
@@ -105,7 +103,7 @@ pub struct Device {
     pub memory_mib: u64,
 }
 
-/// The graphics processors, as NVIDIA's own tool tells of them. Empty where there is no driver.
+/// The GPUs that `nvidia-smi` lists. Empty without a driver.
 pub async fn devices() -> Vec<Device> {
     let tool = Tool::new("nvidia-smi".into(), std::time::Duration::from_secs(10));
     let arguments = Arguments::new().flag("--query-gpu=name,memory.total").flag("--format=csv,noheader,nounits");
@@ -123,12 +121,12 @@ fn parse_devices(answer: &str) -> Vec<Device> {
     answer.lines().filter_map(line).collect()
 }
 
-/// What came of the test encodes.
+/// The results of the test encodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
-    /// None where NVENC works; else why not, in words for an operator.
+    /// Why NVENC does not work, for operators.
     pub gpu_missing: Option<String>,
-    /// None where libx264 works; else why not.
+    /// Why libx264 does not work.
     pub cpu_missing: Option<String>,
 }
 
@@ -143,16 +141,16 @@ impl Proof {
 
 /// Encodes a few frames with each encoder. What ffmpeg lists proves nothing: it lists NVENC where no GPU is.
 ///
-/// With the proof comes ffmpeg's version as it tells it on the way, empty where it tells none. Asking for that alone
-/// would be one more process, and a start of ffmpeg, which loads 200 libraries, is most of what a worker's start takes.
+/// Also returns ffmpeg's version from the banner, or nothing if there is none. A process of its own for that would cost
+/// most of a worker's start: ffmpeg loads 200 libraries.
 pub async fn prove(ffmpeg: &Tool) -> (Proof, String) {
     let (gpu, cpu) = tokio::join!(test_encode(ffmpeg, Processor::Gpu), test_encode(ffmpeg, Processor::Cpu));
-    let told = [&gpu, &cpu].map(|encode| match encode {
+    let banners = [&gpu, &cpu].map(|encode| match encode {
         Ok(finished) => finished.stderr.as_str(),
         Err(ProcessError::Failed { stderr, .. }) => stderr.as_str(),
         Err(_) => "",
     });
-    let version = told.iter().find_map(|told| version(told)).unwrap_or_default().to_owned();
+    let version = banners.iter().find_map(|banner| version(banner)).unwrap_or_default().to_owned();
     let missing = |encode: Result<Finished, ProcessError>| match encode {
         Ok(_) => None,
         Err(ProcessError::Failed { stderr, .. }) => Some(explain(&stderr)),
@@ -162,8 +160,8 @@ pub async fn prove(ffmpeg: &Tool) -> (Proof, String) {
 }
 
 /// The version in ffmpeg's banner: `ffmpeg version 5.1.9-0+deb12u1 Copyright (c) ...`
-fn version(told: &str) -> Option<&str> {
-    told.lines().find_map(|line| line.strip_prefix("ffmpeg version "))?.split_whitespace().next()
+fn version(banner: &str) -> Option<&str> {
+    banner.lines().find_map(|line| line.strip_prefix("ffmpeg version "))?.split_whitespace().next()
 }
 
 async fn test_encode(ffmpeg: &Tool, processor: Processor) -> Result<Finished, ProcessError> {
@@ -206,13 +204,14 @@ mod tests {
 
     #[test]
     fn the_version_is_in_the_banner() {
-        let told = "ffmpeg version 5.1.9-0+deb12u1 Copyright (c) 2000-2026 the FFmpeg developers\n  built with gcc 12";
-        assert_eq!(version(told), Some("5.1.9-0+deb12u1"));
+        let banner =
+            "ffmpeg version 5.1.9-0+deb12u1 Copyright (c) 2000-2026 the FFmpeg developers\n  built with gcc 12";
+        assert_eq!(version(banner), Some("5.1.9-0+deb12u1"));
         assert_eq!(version("another program"), None);
     }
 
     #[test]
-    fn the_two_encoders_get_what_the_ladder_asks_for() {
+    fn each_encoder_gets_the_options_of_the_ladder() {
         let encoding = Encoding { quality: 23, max_kbps: Some(5000), effort: Effort::Fast };
         let cpu = video_options(Processor::Cpu, &encoding, 2).to_string();
         assert!(cpu.starts_with("-c:v libx264 -preset fast -crf 23 "), "{cpu}");
@@ -223,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn the_drivers_list_of_devices_is_read() {
+    fn the_devices_are_read_from_the_output_of_nvidia_smi() {
         let expected = Device { name: "NVIDIA H200".to_owned(), memory_mib: 143_771 };
         assert_eq!(parse_devices("NVIDIA H200, 143771\n"), [expected]);
         assert_eq!(parse_devices("NVIDIA-SMI has failed\n"), []);

@@ -2,29 +2,22 @@
 
 use fault::{Code, Fault, codes};
 
-use super::hls::HlsError;
-use super::process::{ProcessError, last_lines};
+use crate::hls::HlsError;
+use crate::process::{ProcessError, last_lines};
 
 /// An upload that can't be used. The text is written for a support person to send on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UploadError {
-    /// No bytes.
     #[error("the file is empty (0 bytes): upload it again")]
     Empty,
-    /// Nothing that a demuxer on our list knows.
+    /// No allowed demuxer knows it.
     #[error(
         "the file is not audio or video in a format that is supported ({detail}): upload it as MP4, MOV, MKV, WebM, MP3, M4A, WAV or FLAC"
     )]
-    NotMedia {
-        /// What ffprobe said.
-        detail: String,
-    },
+    NotMedia { detail: String },
     /// The index or the end is missing.
     #[error("the file is cut off ({detail}): the upload or the export did not finish; upload it again from the source")]
-    Truncated {
-        /// What is missing.
-        detail: String,
-    },
+    Truncated { detail: String },
     /// A codec that we don't decode.
     #[error("the {kind} track uses a codec that is not supported ({codec}): export it as H.264 with AAC")]
     UnsupportedCodec {
@@ -37,47 +30,28 @@ pub enum UploadError {
     #[error(
         "the picture is {width}x{height}, which is more than the 8192x4320 pixels that are supported: export it smaller"
     )]
-    TooLarge {
-        /// Pixels.
-        width: u64,
-        /// Pixels.
-        height: u64,
-    },
-    /// More bytes than this environment takes.
-    #[error("the file has {size} bytes; {limit} are the most that are taken: export it smaller, or in parts")]
-    TooManyBytes {
-        /// Bytes.
-        size: u64,
-        /// The setting.
-        limit: u64,
-    },
-    /// Smaller than an encoder takes.
+    TooLarge { width: u64, height: u64 },
+    /// More bytes than this environment accepts.
+    #[error("the file has {size} bytes; at most {limit} are accepted: export it smaller, or in parts")]
+    TooManyBytes { size: u64, limit: u64 },
+    /// Smaller than an encoder accepts.
     #[error("the picture is {width}x{height}, which is too small to encode: at least 16x16 is needed")]
-    TooSmall {
-        /// Pixels.
-        width: u32,
-        /// Pixels.
-        height: u32,
-    },
-    /// No length.
+    TooSmall { width: u32, height: u32 },
     #[error("the file has no duration: it holds a single moment or none; upload the whole recording")]
     ZeroDuration,
-    /// Declared audio without sound.
+    /// Declared as audio, without sound.
     #[error(
         "the file was uploaded as audio but holds no audio track that can be used: upload it as video, or with its sound"
     )]
     NoAudio,
-    /// Declared video without pictures.
+    /// Declared as video, without a picture.
     #[error(
         "the file was uploaded as video but holds no video track that can be used: upload it as audio, or with its picture"
     )]
     NoVideo,
     /// Packets are there, but they don't decode.
     #[error("the file is damaged: {detail}; export it again from the source")]
-    Damaged {
-        /// What did not decode.
-        detail: String,
-    },
+    Damaged { detail: String },
 }
 
 impl Fault for UploadError {
@@ -101,68 +75,40 @@ impl Fault for UploadError {
 /// Anything that ends a transcode.
 #[derive(Debug, thiserror::Error)]
 pub enum MediaError {
-    /// The upload's fault.
     #[error(transparent)]
     Upload(#[from] UploadError),
-    /// The policy asked for something that makes no sense.
+    /// The policy's plan can't be carried out.
     #[error(transparent)]
-    Plan(#[from] super::plan::PlanError),
-    /// The job was called off.
-    #[error("the job was called off")]
+    Plan(#[from] crate::plan::PlanError),
+    #[error("the job was cancelled")]
     Cancelled,
-    /// The work directory is full.
     #[error("the disk of the work directory is full: give it at least three times the size of the upload")]
     DiskFull,
-    /// ffmpeg failed for a reason that is not the upload's.
-    #[error("ffmpeg failed while it was {doing}")]
-    Process {
-        /// The step.
-        doing: &'static str,
-        /// What happened.
-        source: ProcessError,
-    },
-    /// No GPU where one was insisted on.
-    #[error("a GPU encoder was asked for and none is proven here: {reason}")]
-    NoGpu {
-        /// What the test encode said.
-        reason: String,
-    },
-    /// ffmpeg made something that is not whole.
-    #[error("what ffmpeg made is not whole")]
+    /// ffmpeg failed, and the upload is not to blame.
+    #[error("ffmpeg failed while {doing}")]
+    Process { doing: &'static str, source: ProcessError },
+    /// A GPU is required, and none works here.
+    #[error("a GPU encoder is required, and none works here: {reason}")]
+    NoGpu { reason: String },
+    /// A rendition that is not whole.
+    #[error("ffmpeg produced an incomplete output")]
     Output(#[from] HlsError),
-    /// The same, of a file.
-    #[error("what ffmpeg made is not whole: {detail}")]
-    BadFile {
-        /// What was wrong with which output.
-        detail: String,
-    },
-    /// The work directory could not be used.
+    /// A file that is not whole.
+    #[error("ffmpeg produced an incomplete output: {detail}")]
+    BadFile { detail: String },
     #[error("the work directory could not be used while {doing}")]
-    WorkDirectory {
-        /// The step.
-        doing: &'static str,
-        /// The system's answer.
-        source: std::io::Error,
-    },
-    /// ffprobe answered something that can't be read.
-    #[error("ffprobe answered in a way that can't be read: {detail}")]
-    Probe {
-        /// What was wrong.
-        detail: String,
-    },
-    /// The waveform could not be made.
+    WorkDirectory { doing: &'static str, source: std::io::Error },
+    #[error("the answer of ffprobe can't be read: {detail}")]
+    Probe { detail: String },
     #[error(transparent)]
-    Waveform(#[from] super::waveform::WaveformError),
-    /// A fault of ours.
+    Waveform(#[from] crate::waveform::WaveformError),
+    /// A bug of the host.
     #[error("the transcode ended without a result: {detail}")]
-    Lost {
-        /// What is known.
-        detail: String,
-    },
+    Lost { detail: String },
 }
 
 impl MediaError {
-    /// A failed process, told apart by what it said.
+    /// A failed process, classified by its stderr.
     pub fn process(doing: &'static str, source: ProcessError) -> Self {
         match source {
             ProcessError::Cancelled => Self::Cancelled,
@@ -171,7 +117,7 @@ impl MediaError {
         }
     }
 
-    /// A failed use of the work directory.
+    /// A failed access to the work directory.
     pub fn work(doing: &'static str) -> impl Fn(std::io::Error) -> Self {
         move |source| match source.kind() {
             std::io::ErrorKind::StorageFull => Self::DiskFull,
@@ -179,7 +125,7 @@ impl MediaError {
         }
     }
 
-    /// What ffmpeg said at the end, shortened for a message.
+    /// The last lines of ffmpeg's stderr, for a message.
     pub fn last_words(&self) -> String {
         match self {
             Self::Process { source, .. } => last_lines(source.stderr(), 2),
@@ -188,7 +134,7 @@ impl MediaError {
     }
 }
 
-/// ffmpeg has no status of its own for a full disk.
+/// ffmpeg has no exit status for a full disk.
 fn says_disk_full(stderr: &str) -> bool {
     stderr.contains("No space left on device")
 }

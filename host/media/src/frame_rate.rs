@@ -3,9 +3,9 @@
 //! Fixed keyframes and segments need a constant rate, and HLS allows at most 60 frames per second. Cameras of phones
 //! and screen recorders vary theirs, so the nominal rate and the measured average can differ.
 
-use super::info::Ratio;
+use crate::info::Ratio;
 
-/// Rates that players and cameras know. A varying source gets the nearest.
+/// Standard rates. A source with a varying rate gets the nearest.
 const STANDARD: [(u32, u32); 13] = [
     (10, 1),
     (12, 1),
@@ -33,7 +33,7 @@ pub fn choose(nominal: Option<Ratio>, average: f64) -> Ratio {
     let nominal = nominal.filter(|rate| rate.value() <= MAX + 0.01);
     if let Some(rate) = nominal {
         let constant = average <= 0.0 || (rate.value() / average - 1.0).abs() <= CONSTANT_WITHIN;
-        // A camera that was meant to run at a standard rate and skipped some frames in the dark.
+        // A camera at a standard rate that skipped some frames in the dark.
         let skipped = is_standard(rate) && average < rate.value() && rate.value() < average * 1.5;
         if constant || skipped {
             return rate;

@@ -1,16 +1,17 @@
 //! One ffmpeg command for everything that a plan makes: one decode, one filter graph, every encoder an output of it.
 //!
-//! The names of files here are ours and relative to the work directory.
+//! Outputs add their branches to it. File names are the host's own and relative to the work directory.
 
 use std::time::Duration;
 
-use super::command::Arguments;
-use super::containment::{guarded_input, quiet_ffmpeg};
-use super::encoder::{Processor, keyframe_options, video_options};
-use super::info::{DynamicRange, Matrix, MediaInfo, Video};
-use super::loudness::COMMON_FORM;
-use super::plan::{Archive, Container, Ladder, Output, Plan, Rung};
-use super::still::CandidateWindow;
+use crate::command::Arguments;
+use crate::containment::{guarded_input, quiet_ffmpeg};
+use crate::encoder::{Processor, video_options};
+use crate::encoding::Encoding;
+use crate::info::{DynamicRange, Matrix, MediaInfo, Video};
+use crate::loudness::COMMON_FORM;
+use crate::outputs::Container;
+use crate::plan::Plan;
 
 /// The folder below the work directory that everything is made in.
 pub const MADE: &str = "made";
@@ -18,168 +19,57 @@ pub const MADE: &str = "made";
 /// The media playlist that ffmpeg writes for a rung.
 pub const PLAYLIST: &str = "index.m3u8";
 
-/// What a file with all segments of a rung is called, without its ending.
+/// The name of a file that holds all segments of a rung, without its ending.
 pub const STREAM: &str = "stream";
 
-/// What is known before the graph is built.
+/// Everything that the command depends on.
 #[derive(Debug)]
 pub struct Graph<'a> {
-    /// The source.
     pub info: &'a MediaInfo,
-    /// What to make.
     pub plan: &'a Plan,
-    /// What encodes.
     pub processor: Processor,
-    /// Brings the ladder's sound to its loudness.
+    /// Brings the ladder's sound to its target loudness.
     pub loudness_filter: Option<&'a str>,
-    /// Where to look for stills.
-    pub stills: &'a [CandidateWindow],
     /// Threads of the decoder and of each encoder.
     pub threads: usize,
 }
 
-/// The folder of a rung.
-pub fn rung_folder(index: usize) -> String {
-    format!("{MADE}/rung{index}")
-}
-
-/// The file of an archive output.
-pub fn archive_file(index: usize) -> String {
-    format!("{MADE}/archive{index}.mp4")
-}
-
-/// The raw frames of a group of stills.
-pub fn candidates_file(index: usize) -> String {
-    format!("{MADE}/candidates{index}.yuv")
-}
-
-/// A part of the graph that ends in a pad.
-struct Branch {
-    pad: String,
-    filters: String,
-}
-
 impl Graph<'_> {
-    /// Whether there is anything for this process to do: a plan of only a waveform needs none.
-    pub fn is_empty(&self) -> bool {
-        self.stills.is_empty()
-            && !self.plan.outputs.iter().any(|output| matches!(output, Output::Ladder(_) | Output::Archive(_)))
-    }
-
-    /// The whole command.
-    pub fn arguments(&self) -> Arguments {
-        let mut video = Vec::new();
-        let mut original = Vec::new();
-        let mut levelled = Vec::new();
-        let mut outputs = Arguments::new();
-
+    /// The whole command. `None` if the plan needs no encode, such as a plan of only a waveform.
+    pub fn arguments(&self) -> Option<Arguments> {
+        let mut branches = Branches {
+            info: self.info,
+            processor: self.processor,
+            threads: self.threads,
+            picture: Vec::new(),
+            original_sound: Vec::new(),
+            levelled_sound: Vec::new(),
+            outputs: Vec::new(),
+        };
         for (index, output) in self.plan.outputs.iter().enumerate() {
-            match output {
-                Output::Ladder(ladder) => {
-                    for (number, rung) in ladder.rungs.iter().enumerate() {
-                        outputs = outputs.all(self.rung(ladder, rung, number, &mut video, &mut levelled));
-                    }
-                }
-                Output::Archive(archive) => {
-                    outputs = outputs.all(self.archive(archive, index, &mut video, &mut original));
-                }
-                _ => {}
-            }
+            output.kind().add_to_graph(index, self.plan, &mut branches);
         }
-        for (number, window) in self.stills.iter().enumerate() {
-            let pad = format!("still{number}");
-            outputs = outputs
-                .pair("-map", format_args!("[{pad}]"))
-                .pair("-fps_mode", "passthrough")
-                .pair("-c:v", "rawvideo")
-                .pair("-f", "rawvideo")
-                .flag(format!("file:{}", candidates_file(number)));
-            video.push(Branch { pad, filters: format!("{},{}", window.select(), self.scale(window.size)) });
+        if branches.outputs.is_empty() {
+            return None;
         }
-
         let mut chains = Vec::new();
         if let Some(source) = &self.info.video {
-            chains.extend(split(
-                &format!("[0:{}]{}", source.index, trunk(source, self.info.held_picture())),
-                "split",
-                &video,
-            ));
+            let trunk = format!("[0:{}]{}", source.index, trunk(source, self.info.held_picture()));
+            chains.extend(split(&trunk, "split", &branches.picture));
         }
         if let Some(source) = &self.info.audio {
-            chains.extend(self.sound(source.index, &original, &levelled));
+            chains.extend(self.sound(source.index, &branches.original_sound, &branches.levelled_sound));
         }
-        quiet_ffmpeg()
+        let arguments = quiet_ffmpeg()
             .pair_opt("-hwaccel", (self.processor == Processor::Gpu).then_some("cuda"))
             .pair("-threads", self.threads)
             .all(guarded_input())
             .pair("-filter_complex_threads", self.threads)
-            .pair("-filter_complex", chains.join(";"))
-            .all(outputs)
+            .pair("-filter_complex", chains.join(";"));
+        Some(branches.outputs.into_iter().fold(arguments, Arguments::all))
     }
 
-    fn rung(
-        &self,
-        ladder: &Ladder,
-        rung: &Rung,
-        number: usize,
-        video: &mut Vec<Branch>,
-        levelled: &mut Vec<Branch>,
-    ) -> Arguments {
-        let mut arguments = Arguments::new();
-        if let (Some((short_side, encoding)), Some(source)) = (&rung.video, &self.info.video) {
-            let pad = format!("rung{number}");
-            let seconds = f64::from(ladder.keyframe_ms) / 1000.0;
-            arguments = arguments
-                .pair("-map", format_args!("[{pad}]"))
-                .pair("-fps_mode", "passthrough")
-                .all(video_options(self.processor, encoding, self.threads))
-                .all(keyframe_options(self.processor, seconds, source.frame_rate.value()));
-            video.push(Branch { pad, filters: self.scale(source.scaled_to(*short_side)) });
-        }
-        if let (Some(kbps), true) = (rung.audio_kbps, self.info.audio.is_some()) {
-            let pad = format!("sound{number}");
-            arguments = arguments.pair("-map", format_args!("[{pad}]")).all(audio_options(kbps));
-            levelled.push(Branch { pad, filters: String::new() });
-        }
-        let folder = rung_folder(number);
-        arguments
-            .all(nothing_else())
-            .all(hls_options(ladder.segment_ms, ladder.container, ladder.single_file, &folder))
-            .flag(format!("{folder}/{PLAYLIST}"))
-    }
-
-    fn archive(
-        &self,
-        archive: &Archive,
-        index: usize,
-        video: &mut Vec<Branch>,
-        original: &mut Vec<Branch>,
-    ) -> Arguments {
-        let mut arguments = Arguments::new();
-        if let (Some(encoding), Some(source)) = (&archive.video, &self.info.video) {
-            let pad = format!("archive{index}");
-            arguments = arguments
-                .pair("-map", format_args!("[{pad}]"))
-                .pair("-fps_mode", "passthrough")
-                .all(video_options(self.processor, encoding, self.threads));
-            video.push(Branch { pad, filters: self.scale(source.scaled_to(source.short_side())) });
-        }
-        if let (Some(kbps), true) = (archive.audio_kbps, self.info.audio.is_some()) {
-            let pad = format!("original{index}");
-            arguments = arguments.pair("-map", format_args!("[{pad}]")).all(audio_options(kbps));
-            let filters = "aresample=async=1:first_pts=0,\
-aformat=sample_fmts=fltp:sample_rates=48000|44100:channel_layouts=mono|stereo|5.1";
-            original.push(Branch { pad, filters: filters.to_owned() });
-        }
-        // The index in front, so that a player can start before it has the end.
-        arguments
-            .all(nothing_else())
-            .pair("-movflags", "+faststart")
-            .pair("-f", "mp4")
-            .flag(format!("file:{}", archive_file(index)))
-    }
-
-    /// The sound's part of the graph: the archive takes it as it is, the ladder takes it levelled, once for all rungs.
+    /// The sound's part of the graph. The archive takes it as it is; the ladder takes it levelled, once for all rungs.
     fn sound(&self, stream: u32, original: &[Branch], levelled: &[Branch]) -> Vec<String> {
         let form = match self.loudness_filter {
             Some(filter) => format!("{COMMON_FORM},{filter}"),
@@ -197,11 +87,63 @@ aformat=sample_fmts=fltp:sample_rates=48000|44100:channel_layouts=mono|stereo|5.
             }
         }
     }
+}
 
-    /// To a size, to square pixels, and to what players expect of colour.
-    fn scale(&self, (width, height): (u32, u32)) -> String {
+/// A part of the graph that ends in a pad.
+#[derive(Debug)]
+struct Branch {
+    pad: String,
+    filters: String,
+}
+
+/// The branches of all outputs, and the outputs of the command that take them.
+#[derive(Debug)]
+pub struct Branches<'a> {
+    pub(crate) info: &'a MediaInfo,
+    pub(crate) processor: Processor,
+    threads: usize,
+    picture: Vec<Branch>,
+    original_sound: Vec<Branch>,
+    levelled_sound: Vec<Branch>,
+    outputs: Vec<Arguments>,
+}
+
+impl Branches<'_> {
+    /// Adds an output of the command: maps, encoder, muxer and file.
+    pub(crate) fn output(&mut self, arguments: Arguments) {
+        self.outputs.push(arguments);
+    }
+
+    /// A branch of the picture with these filters. Returns the options that map it.
+    pub(crate) fn raw_picture(&mut self, pad: &str, filters: String) -> Arguments {
+        self.picture.push(Branch { pad: pad.to_owned(), filters });
+        Arguments::new().pair("-map", format_args!("[{pad}]")).pair("-fps_mode", "passthrough")
+    }
+
+    /// A branch of the picture at this size. Returns the options that map and encode it.
+    pub(crate) fn encoded_picture(&mut self, pad: &str, size: (u32, u32), encoding: &Encoding) -> Arguments {
+        let options = video_options(self.processor, encoding, self.threads);
+        self.raw_picture(pad, self.scale(size)).all(options)
+    }
+
+    /// The sound at its target loudness, as AAC. Returns the options that map and encode it.
+    pub(crate) fn levelled_sound(&mut self, pad: &str, kbps: u32) -> Arguments {
+        self.levelled_sound.push(Branch { pad: pad.to_owned(), filters: String::new() });
+        audio_options(pad, kbps)
+    }
+
+    /// The sound as it is in the source, as AAC. Returns the options that map and encode it.
+    pub(crate) fn original_sound(&mut self, pad: &str, kbps: u32) -> Arguments {
+        let filters = "aresample=async=1:first_pts=0,\
+aformat=sample_fmts=fltp:sample_rates=48000|44100:channel_layouts=mono|stereo|5.1";
+        self.original_sound.push(Branch { pad: pad.to_owned(), filters: filters.to_owned() });
+        audio_options(pad, kbps)
+    }
+
+    /// The filters to a size, to square pixels, and to the colours that players expect.
+    pub(crate) fn scale(&self, (width, height): (u32, u32)) -> String {
         let colour = match &self.info.video {
-            // Tone mapping has brought it to BT.709 already.
+            // Tone mapping has converted it to BT.709.
             Some(video) if video.range != DynamicRange::Sdr => "",
             Some(Video { matrix: Matrix::Bt709, full_range: false, .. }) | None => "",
             Some(Video { matrix: Matrix::Bt709, .. }) => ":out_range=tv",
@@ -231,7 +173,7 @@ fn trunk(source: &Video, held: Option<Duration>) -> String {
     };
     if let Some(transfer) = transfer {
         // In linear light, 100 nits as white, as BT.2408 relates the two; "mobius" keeps skin and sky as they are and
-        // bends only the highlights. Everything said about the input, since uploads often say only half.
+        // bends only the highlights. All properties of the input are given, because uploads often signal only half of them.
         filters.push(format!(
             "zscale=tin={transfer}:min=bt2020nc:pin=bt2020:rin=tv:t=linear:npl=203,format=gbrpf32le,zscale=p=bt709,\
 tonemap=tonemap=mobius:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p"
@@ -261,12 +203,12 @@ fn then(filters: &str) -> String {
     if filters.is_empty() { String::new() } else { format!(",{filters}") }
 }
 
-fn audio_options(kbps: u32) -> Arguments {
-    Arguments::new().pair("-c:a", "aac").pair("-b:a", format_args!("{kbps}k"))
+fn audio_options(pad: &str, kbps: u32) -> Arguments {
+    Arguments::new().pair("-map", format_args!("[{pad}]")).pair("-c:a", "aac").pair("-b:a", format_args!("{kbps}k"))
 }
 
-/// Nothing of the original that was not asked for: no titles, chapters, subtitles or data.
-fn nothing_else() -> Arguments {
+/// Keeps out everything of the original that was not asked for: titles, chapters, subtitles and data.
+pub(crate) fn nothing_else() -> Arguments {
     Arguments::new()
         .flag("-sn")
         .flag("-dn")
@@ -276,8 +218,8 @@ fn nothing_else() -> Arguments {
         .pair("-max_muxing_queue_size", 4096)
 }
 
-/// The muxer's part of a ladder or a preview.
-pub fn hls_options(segment_ms: u32, container: Container, single_file: bool, folder: &str) -> Arguments {
+/// The HLS muxer's options, for ladders and previews.
+pub(crate) fn hls_options(segment_ms: u32, container: Container, single_file: bool, folder: &str) -> Arguments {
     let (kind, ending) = match container {
         Container::Ts => ("mpegts", "ts"),
         Container::Fmp4 => ("fmp4", "m4s"),

@@ -1,10 +1,9 @@
-//! What ffprobe says of a container and its streams, with the reading of each odd field in one place.
+//! The output of ffprobe for a container and its streams.
 
 use serde::Deserialize;
 
-use super::info::{DynamicRange, Matrix, Ratio};
+use crate::info::{DynamicRange, Matrix, Ratio};
 
-/// The description of a file.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Header {
     #[serde(default)]
@@ -20,7 +19,6 @@ struct Format {
     start_time: Option<String>,
 }
 
-/// What a stream carries.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Kind {
@@ -102,7 +100,7 @@ impl Header {
         self.format.format_name.clone().unwrap_or_default()
     }
 
-    /// Seconds, as announced.
+    /// Seconds, according to the header.
     pub(super) fn duration(&self) -> Option<f64> {
         number(self.format.duration.as_ref()).filter(|seconds: &f64| seconds.is_finite())
     }
@@ -114,7 +112,7 @@ impl Header {
 }
 
 impl Stream {
-    /// A picture on the cover, which is not a video.
+    /// A cover picture, which is not a video.
     pub(super) fn is_cover(&self) -> bool {
         self.disposition.attached_pic == 1
     }
@@ -123,7 +121,7 @@ impl Stream {
         self.disposition.chosen == 1
     }
 
-    /// Whether a decoder is there and found out what it decodes.
+    /// Whether a decoder exists and could describe the stream.
     pub(super) fn is_known(&self) -> bool {
         let named = self.codec_name.as_deref().is_some_and(|name| !matches!(name, "unknown" | "none" | ""));
         match self.kind {
@@ -147,7 +145,7 @@ impl Stream {
         width * height
     }
 
-    /// Packets that the container's index announces; 0 where it has none.
+    /// Packets in the container's index; 0 without one.
     pub(super) fn announced_frames(&self) -> u64 {
         number(self.nb_frames.as_ref()).unwrap_or(0)
     }
@@ -164,7 +162,7 @@ impl Stream {
         number(self.sample_rate.as_ref()).unwrap_or(0)
     }
 
-    /// As shown: square pixels, then turned.
+    /// With square pixels, then rotated.
     pub(super) fn shown_size(&self) -> (u32, u32) {
         let shape = self.sample_aspect_ratio.as_deref().and_then(Ratio::parse).map_or(1.0, Ratio::value);
         // Broken headers claim absurd shapes; a real lens squeezes by at most about 2.
@@ -219,7 +217,7 @@ impl Stream {
             Some("bt2020nc" | "bt2020c") => Matrix::Bt2020,
             Some("gbr") => Matrix::Rgb,
             Some("bt470bg" | "smpte170m" | "fcc") => Matrix::Bt601,
-            // Nothing said: what players assume, by size.
+            // Not signalled: what players assume, by size.
             _ if self.width.min(self.height) >= 720 => Matrix::Bt709,
             _ => Matrix::Bt601,
         }

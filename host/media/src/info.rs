@@ -1,4 +1,4 @@
-//! What an original is, as the rest of the host uses it.
+//! The description of an original that the rest of the host uses.
 
 use std::time::Duration;
 
@@ -7,14 +7,13 @@ use serde::{Deserialize, Serialize};
 /// A fraction in lowest terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ratio {
-    /// Above the line.
     pub numerator: u32,
-    /// Below the line; never 0.
+    /// Never 0.
     pub denominator: u32,
 }
 
 impl Ratio {
-    /// A fraction; none where it is not one, is 0, or is too large for us.
+    /// `None` if it is not a fraction, is 0, or is too large.
     pub fn new(numerator: u64, denominator: u64) -> Option<Self> {
         fn gcd(a: u64, b: u64) -> u64 {
             if b == 0 { a } else { gcd(b, a % b) }
@@ -35,7 +34,6 @@ impl Ratio {
         Self::new(above.parse().ok()?, below.parse().ok()?)
     }
 
-    /// As a number.
     pub fn value(self) -> f64 {
         f64::from(self.numerator) / f64::from(self.denominator)
     }
@@ -47,10 +45,9 @@ impl std::fmt::Display for Ratio {
     }
 }
 
-/// How brightness is coded.
+/// The transfer function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DynamicRange {
-    /// Standard.
     Sdr,
     /// SMPTE ST 2084.
     Pq,
@@ -61,13 +58,12 @@ pub enum DynamicRange {
 /// The coefficients between RGB and the coded planes, by swscale's names for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Matrix {
-    /// High definition.
     Bt709,
-    /// Standard definition, both systems; also what small pictures mean when they say nothing.
+    /// Standard definition, both systems. Also assumed for small pictures without a signalled matrix.
     Bt601,
     /// Ultra-high definition.
     Bt2020,
-    /// Not coded planes at all: RGB.
+    /// Not converted: RGB.
     Rgb,
 }
 
@@ -76,7 +72,6 @@ pub enum Matrix {
 pub struct Video {
     /// The stream's index in the container.
     pub index: u32,
-    /// The codec's name.
     pub codec: String,
     /// Size as shown: rotated, with square pixels.
     pub width: u32,
@@ -86,9 +81,8 @@ pub struct Video {
     pub frame_rate: Ratio,
     /// Bits per sample.
     pub bit_depth: u8,
-    /// How brightness is coded.
+    /// The transfer function.
     pub range: DynamicRange,
-    /// How colour is coded.
     pub matrix: Matrix,
     /// Whether black is 0 and not 16.
     pub full_range: bool,
@@ -121,11 +115,8 @@ impl Video {
 pub struct Audio {
     /// The stream's index in the container.
     pub index: u32,
-    /// The codec's name.
     pub codec: String,
-    /// Channels.
     pub channels: u32,
-    /// Hertz.
     pub sample_rate: u32,
     /// From the container's zero to the end of the last packet.
     pub length: Duration,
@@ -134,31 +125,26 @@ pub struct Audio {
 /// How much longer than the picture the sound may be before the last picture is held for it.
 const SOUND_TAIL: Duration = Duration::from_millis(500);
 
-/// What an original is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MediaInfo {
-    /// The demuxer's name.
+    /// ffmpeg's name of the demuxer.
     pub container: String,
-    /// Length by its packets.
+    /// From its packets, not from its header.
     pub duration: Duration,
-    /// Bytes.
     pub size: u64,
-    /// The picture, if there is one.
     pub video: Option<Video>,
-    /// The sound, if there is some.
     pub audio: Option<Audio>,
-    /// What was found odd and passed over, for the log.
     pub notes: Vec<String>,
 }
 
 impl MediaInfo {
-    /// How long the last picture is held for sound that goes on: an hour of talk under a single picture must be an hour.
+    /// How long the last frame is held for sound that goes on: an hour of talk over a single picture must last an hour.
     pub fn held_picture(&self) -> Option<Duration> {
         let (video, audio) = (self.video.as_ref()?, self.audio.as_ref()?);
         audio.length.checked_sub(video.length).filter(|tail| *tail > SOUND_TAIL)
     }
 
-    /// How long a ladder of this source is: its picture, where it has one.
+    /// The length of a ladder of this source: that of its picture, if it has one.
     pub fn ladder_length(&self) -> Duration {
         match &self.video {
             Some(video) => video.length + self.held_picture().unwrap_or_default(),
@@ -199,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn fractions_are_reduced_and_nonsense_is_none() {
+    fn fractions_are_reduced_and_anything_else_is_refused() {
         assert_eq!(Ratio::parse("50/2"), Some(Ratio { numerator: 25, denominator: 1 }));
         assert_eq!(Ratio::parse("0/0"), None);
         assert_eq!(Ratio::parse("1/0"), None);

@@ -1,5 +1,6 @@
-//! From an original to its outputs: probing, planning, one ffmpeg command, and checks of everything that it made.
+//! Media work: probes an original, checks a plan, runs one ffmpeg command for it, and checks everything that it made.
 
+#![allow(missing_docs, reason = "the host's items say what they are by their names")]
 #![cfg_attr(
     test,
     allow(
@@ -11,33 +12,42 @@
     )
 )]
 
-pub mod clip;
+mod collector;
 pub mod command;
 pub mod containment;
-pub mod encode;
+pub mod context;
+mod encode;
 pub mod encoder;
+pub mod encoding;
 pub mod error;
-pub mod frame_rate;
+mod estimate;
+mod frame_choice;
+mod frame_rate;
 pub mod graph;
 mod header;
-pub mod hls;
+mod hls;
 pub mod info;
 pub mod loudness;
+mod moment;
 mod names;
 mod output_file;
+pub mod outputs;
 pub mod plan;
 pub mod probe;
 pub mod process;
-pub mod progress;
+mod progress;
 pub mod sound;
-pub mod still;
 pub mod transcode;
-pub mod waveform;
+mod waveform;
 
+#[cfg(test)]
+mod testkit;
+
+pub use moment::Moment;
 pub use names::{segment_name, segment_prefix};
 pub use output_file::{OutputFile, Role};
 
-/// A source in words, for a person.
+/// A source, for people.
 pub fn describe(info: &info::MediaInfo) -> String {
     let picture = info.video.as_ref().map(|video| {
         let rate = video.frame_rate.value();

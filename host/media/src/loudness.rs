@@ -1,4 +1,4 @@
-//! How loud a source is, and the filter that brings it to a target (EBU R 128).
+//! The loudness of a source, and the filter that brings it to a target (EBU R 128).
 //!
 //! Measured in a pass over the sound alone, so that one constant gain can do the work in the pass over everything. The
 //! meter is `ebur128`: it agrees with `loudnorm`'s own measure to a tenth and costs a sixth of its time, because
@@ -6,12 +6,12 @@
 
 use std::time::Duration;
 
-use super::plan::LoudnessTarget;
+use crate::plan::LoudnessTarget;
 
-/// What the meter says of a silent or a very short source; nothing below it counts as sound (BS.1770's absolute gate).
+/// The measure of a silent or very short source: the absolute gate of BS.1770.
 const GATE: f64 = -70.0;
 
-/// How loud a source is.
+/// The loudness of a source.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Measure {
     /// LUFS.
@@ -20,14 +20,14 @@ pub struct Measure {
     pub true_peak: f64,
     /// LU.
     pub range: f64,
-    /// LUFS below which the meter did not count; `loudnorm` wants it back.
+    /// The meter's relative gate in LUFS, which `loudnorm` needs.
     pub threshold: f64,
 }
 
 /// The meter.
 pub const METER: &str = "ebur128=peak=true:framelog=verbose";
 
-/// What all sound of a ladder is brought to first, and measured as: 48 kHz stereo from the source's zero, gaps filled.
+/// The form in which the sound is measured and levelled: 48 kHz stereo from the source's zero, gaps filled.
 pub const COMMON_FORM: &str = "aresample=48000:async=1:first_pts=0,aformat=sample_fmts=fltp:channel_layouts=stereo";
 
 /// Reads the summary that the meter leaves on stderr. None for silence.
@@ -50,10 +50,10 @@ pub fn parse_summary(stderr: &str) -> Option<Measure> {
 /// The shortest sound that `loudnorm` levels. It looks 3 s ahead, and passes on what is not longer as it is.
 const LOUDNORM_LEAST: Duration = Duration::from_secs(4);
 
-/// The filter that brings a measured source to the target; none where there is nothing to do.
+/// The filter that brings a measured source to the target; `None` without a measure.
 ///
-/// One constant gain where peak and range allow it, which leaves the dynamics alone. Otherwise `loudnorm` compresses,
-/// and its 192 kHz are brought back to 48. Sound that is over before `loudnorm` has begun gets the gain and a limiter.
+/// If peak and range allow it, one constant gain, which keeps the dynamics. Otherwise `loudnorm` compresses, and its 192 kHz
+/// become 48 again. Sound that is too short for `loudnorm` gets the gain and a limiter.
 pub fn filter_to(target: LoudnessTarget, measure: Option<Measure>, length: Duration) -> Option<String> {
     let measure = measure?;
     let gain = target.integrated - measure.integrated;
@@ -109,13 +109,13 @@ LRA high:  -31.9 LUFS\n\n  True peak:\n    Peak:      -25.6 dBFS\n";
     }
 
     #[test]
-    fn a_source_with_room_above_it_gets_one_gain() {
+    fn a_source_with_headroom_gets_a_constant_gain() {
         let measure = Measure { integrated: -26.0, true_peak: -12.0, range: 5.0, threshold: -36.0 };
         assert_eq!(filter_to(TARGET, Some(measure), MINUTE).unwrap(), "volume=10.00dB:precision=float");
     }
 
     #[test]
-    fn a_source_whose_peaks_would_clip_is_compressed_and_brought_back_to_48_khz() {
+    fn a_source_whose_peaks_would_clip_is_compressed_and_resampled_to_48_khz() {
         let measure = Measure { integrated: -26.0, true_peak: -3.0, range: 5.0, threshold: -36.0 };
         let filter = filter_to(TARGET, Some(measure), MINUTE).unwrap();
         assert!(filter.starts_with("loudnorm=I=-16.00:") && filter.contains("aresample=48000"), "{filter}");

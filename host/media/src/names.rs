@@ -1,9 +1,9 @@
-//! What segments are called in a store.
+//! The names of segments in a store.
 
 use crate::graph::STREAM;
 
-/// What a segment is called: the rung's stem, the publication's name, and what ffmpeg called it; of a file with all
-/// segments in it only the ending.
+/// The name of a segment: the rung's stem, the publication's name, and the name that ffmpeg gave it. Of a file that holds
+/// all segments, only the ending.
 pub fn segment_name(stem: &str, publication: &str, file: &str) -> String {
     let prefix = segment_prefix(stem, publication);
     match file.split_once('.') {
@@ -12,8 +12,7 @@ pub fn segment_name(stem: &str, publication: &str, file: &str) -> String {
     }
 }
 
-/// What the names of all segments of a rung in a publication begin with. A playlist with this in it is of that
-/// publication.
+/// The beginning of the names of all segments of a rung in a publication. A playlist that contains it is of that publication.
 pub fn segment_prefix(stem: &str, publication: &str) -> String {
     format!("{stem}-{publication}")
 }
@@ -23,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_segment_is_named_by_rung_publication_and_number_and_one_file_for_all_by_its_ending() {
+    fn a_segment_has_the_names_of_its_rung_and_its_publication() {
         assert_eq!(segment_name("720p", "abc", "00017.ts"), "720p-abc-00017.ts");
         assert_eq!(segment_name("720p", "abc", "init.mp4"), "720p-abc-init.mp4");
         assert_eq!(segment_name("stream", "abc", "stream.ts"), "stream-abc.ts");

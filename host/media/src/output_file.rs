@@ -1,13 +1,13 @@
-//! What media work leaves behind for a publication.
+//! The files of a finished transcode.
 
 use storage::{Body, Destination};
 
-/// What a file is in a publication.
+/// The role of a file in a publication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Named only by a media playlist, under a name that no publication used before.
+    /// Named only by a media playlist. Its own name was never used before.
     Segment,
-    /// Stands alone: a file, a picture, a sidecar.
+    /// Independent of other files: an MP4, a picture, a sidecar.
     Object,
     /// Names segments.
     MediaPlaylist,
@@ -15,14 +15,11 @@ pub enum Role {
     Master,
 }
 
-/// A finished file, with the object that it becomes.
+/// A finished file and its destination.
 #[derive(Clone, Debug)]
 pub struct OutputFile {
-    /// The object.
     pub to: Destination,
-    /// Its content.
     pub body: Body,
-    /// What it is.
     pub role: Role,
     /// The object of the plan whose size includes this file: a playlist for its segments, else the object itself.
     pub counted_with: Destination,

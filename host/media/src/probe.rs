@@ -1,4 +1,4 @@
-//! Finding out what an upload really is: its header for the shape, all of its packets for the length.
+//! Probes an upload: its header for the tracks, all of its packets for the length.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,33 +7,33 @@ use std::time::Duration;
 use fault::text::printable;
 use tokio_util::sync::CancellationToken;
 
-use super::command::Arguments;
-use super::containment::{INPUT_NAME, MAX_PIXELS, guarded_input, is_decoded};
-use super::error::{MediaError, UploadError};
-use super::frame_rate;
-use super::header::{Header, Kind, Stream};
-use super::info::{Audio, MediaInfo, Video};
-use super::process::{ProcessError, Tool, last_lines};
+use crate::command::Arguments;
+use crate::containment::{INPUT_NAME, MAX_PIXELS, guarded_input, is_decoded};
+use crate::error::{MediaError, UploadError};
+use crate::frame_rate;
+use crate::header::{Header, Kind, Stream};
+use crate::info::{Audio, MediaInfo, Video};
+use crate::process::{ProcessError, Tool, last_lines};
 
-/// What the uploader declared.
+/// What the uploader declared it to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Declared {
-    /// Pictures, with or without sound.
+pub enum DeclaredKind {
+    /// Video, with or without sound.
     Video,
-    /// Sound; pictures are ignored.
+    /// Sound. Pictures are ignored.
     Audio,
 }
 
-/// Most bytes of ffprobe's description that are read; a file with hundreds of streams stays under it.
+/// Most bytes of ffprobe's answer. A file with hundreds of streams stays under it.
 const MAX_HEADER: usize = 1 << 20;
 
-/// Longest line about a packet; ours are under 100 bytes.
+/// Longest line about a packet. The usual ones are under 100 bytes.
 const MAX_LINE: usize = 1024;
 
 /// Smallest side that every encoder and scaler takes.
 const MIN_SIDE: u32 = 16;
 
-/// Shares of the index that must be there as packets for a file to count as whole. Edit lists drop a few.
+/// The share of the packets in the index that must exist for a file to be whole. Edit lists drop a few.
 const WHOLE_PERMILLE: u64 = 980;
 
 /// How much of the announced length may be missing: a second for sloppy muxers.
@@ -43,10 +43,11 @@ const MISSING_TOLERATED: f64 = 1.0;
 pub async fn probe(
     ffprobe: &Tool,
     work: &Path,
-    declared: Declared,
+    declared: DeclaredKind,
     cancel: &CancellationToken,
 ) -> Result<MediaInfo, MediaError> {
-    let size = std::fs::metadata(work.join(INPUT_NAME)).map_err(MediaError::work("looking at the original"))?.len();
+    let size =
+        tokio::fs::metadata(work.join(INPUT_NAME)).await.map_err(MediaError::work("looking at the original"))?.len();
     if size == 0 {
         return Err(UploadError::Empty.into());
     }
@@ -85,7 +86,7 @@ nb_frames,bits_per_raw_sample:stream_disposition=attached_pic,default:stream_sid
     Ok(header)
 }
 
-/// Why ffprobe would not open a file, in words for a support person.
+/// Why ffprobe refused a file, for support people.
 fn refused(stderr: &str) -> UploadError {
     if stderr.contains("moov atom not found") {
         return UploadError::Truncated { detail: "its index, the moov atom, is missing".to_owned() };
@@ -109,7 +110,7 @@ fn refused(stderr: &str) -> UploadError {
     UploadError::NotMedia { detail: if last.is_empty() { "no stream in it".to_owned() } else { printable(&last, 200) } }
 }
 
-/// What the packets of a stream add up to.
+/// The packets of a stream, summed up.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Packets {
     pub(super) count: u64,
@@ -131,13 +132,13 @@ impl Packets {
         }
     }
 
-    /// Seconds from the container's zero to the end; 0 where all packets stand at one moment.
+    /// Seconds from the container's zero to the end; 0 if all packets have the same time.
     fn length(&self, origin: f64) -> f64 {
         if self.count > 1 && self.start == self.last { 0.0 } else { (self.end - origin).max(0.0) }
     }
 }
 
-/// Reads all packets; also tells whether the demuxer missed the end of the file.
+/// Sums up all packets. The flag is set if the file ends before its demuxer expects it to.
 async fn count_packets(
     ffprobe: &Tool,
     work: &Path,
@@ -163,9 +164,9 @@ async fn count_packets(
         })
         .await;
     match outcome {
-        // Matroska has no index of all packets to count by, but its demuxer knows where the file should have ended.
+        // Matroska has no index of all packets, but its demuxer knows where the file should end.
         Ok(finished) => Ok((packets, finished.stderr.contains("File ended prematurely"))),
-        // A damaged end makes ffprobe fail after it has told of all that it could read.
+        // With a damaged end ffprobe fails, but only after it has listed everything that it could read.
         Err(ProcessError::Failed { .. }) => Ok((packets, false)),
         Err(error) => Err(MediaError::process("reading the original's packets", error)),
     }
@@ -180,25 +181,25 @@ fn take_packet(packets: &mut BTreeMap<u32, Packets>, line: &str) {
     }
 }
 
-/// Puts header and packets together. Pure, so that every odd file can be a test.
+/// Combines header and packets. It has no side effects, so that tests can describe any odd file.
 fn describe(
     header: &Header,
     packets: &BTreeMap<u32, Packets>,
     size: u64,
-    declared: Declared,
+    declared: DeclaredKind,
 ) -> Result<MediaInfo, MediaError> {
     let packets_of = |stream: &Stream| packets.get(&stream.index).copied().unwrap_or_default();
     let mut notes = Vec::new();
 
     let pictures = header.streams.iter().filter(|stream| stream.kind == Kind::Video && !stream.is_cover());
-    let pictures: Vec<&Stream> = if declared == Declared::Video { pictures.collect() } else { Vec::new() };
+    let pictures: Vec<&Stream> = if declared == DeclaredKind::Video { pictures.collect() } else { Vec::new() };
     let sounds: Vec<&Stream> = header.streams.iter().filter(|stream| stream.kind == Kind::Audio).collect();
 
     if let Some((width, height)) = pictures.iter().map(|stream| stream.coded_size()).find(|(w, h)| w * h > MAX_PIXELS) {
         return Err(UploadError::TooLarge { width, height }.into());
     }
-    // The default track, and where several claim to be it or none does, the one that shows the most pixels: some phones
-    // add a second track of a few large stills.
+    // The default track. If several or none are marked as default, the one with the most pixels over all frames: some
+    // phones add a second track of a few large stills.
     let picture =
         pictures.iter().copied().filter(|stream| stream.is_known() && packets_of(stream).count > 0).max_by_key(
             |stream| (stream.is_default(), stream.pixels() * packets_of(stream).count, u32::MAX - stream.index),
@@ -210,7 +211,7 @@ fn describe(
         .max_by_key(|stream| (stream.is_default(), u32::MAX - stream.index));
 
     match declared {
-        Declared::Video if picture.is_none() => {
+        DeclaredKind::Video if picture.is_none() => {
             if let Some(unknown) = pictures.iter().find(|stream| !stream.is_known()) {
                 return Err(not_decoded(unknown).into());
             }
@@ -221,7 +222,7 @@ fn describe(
             }
             return Err(UploadError::NoVideo.into());
         }
-        Declared::Audio if sound.is_none() => {
+        DeclaredKind::Audio if sound.is_none() => {
             if let Some(unknown) = sounds.iter().find(|stream| !stream.is_known()) {
                 return Err(not_decoded(unknown).into());
             }
@@ -244,7 +245,7 @@ fn describe(
     let length = |stream: &Stream| packets_of(stream).length(origin);
     let duration = chosen.iter().map(|stream| length(stream)).fold(0.0, f64::max);
     for stream in &chosen {
-        whole(header, stream, packets_of(stream), length(stream))?;
+        check_whole(header, stream, packets_of(stream), length(stream))?;
     }
     if duration < 0.001 {
         return Err(UploadError::ZeroDuration.into());
@@ -268,7 +269,7 @@ fn describe(
     })
 }
 
-/// Why ffprobe found nothing out about a track: a codec that we know should have told.
+/// Why ffprobe could not describe a track. With a codec that is decoded, the track must be damaged.
 fn not_decoded(stream: &Stream) -> UploadError {
     let (kind, codec) = (stream.kind.name(), stream.codec_or_tag());
     if is_decoded(&codec) {
@@ -277,8 +278,8 @@ fn not_decoded(stream: &Stream) -> UploadError {
     UploadError::UnsupportedCodec { kind, codec }
 }
 
-/// Whether the packets that the index announces are there.
-fn whole(header: &Header, stream: &Stream, packets: Packets, length: f64) -> Result<(), UploadError> {
+/// Checks that the packets in the index exist.
+fn check_whole(header: &Header, stream: &Stream, packets: Packets, length: f64) -> Result<(), UploadError> {
     let announced = stream.announced_frames();
     let missing = header.duration().unwrap_or(0.0) - length;
     if announced > 0 && packets.count * 1000 < announced * WHOLE_PERMILLE && missing > MISSING_TOLERATED {

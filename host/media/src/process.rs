@@ -1,5 +1,5 @@
-//! Running ffmpeg and ffprobe: in a process group of their own, with a bounded memory of what they said, ended when
-//! they stall, when the job is called off, and when the caller goes away.
+//! Runs ffmpeg and ffprobe, each in a process group of its own and with a bounded part of its stderr kept. A process ends
+//! when it stalls, when the job is cancelled, and when the caller is dropped.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,56 +11,31 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
-use super::command::Arguments;
-use super::progress::Progress;
+use crate::command::Arguments;
+use crate::progress::Progress;
 
-/// How much of what a process said on stderr is kept: the last 32 KiB, where the reason is.
+/// How much of stderr is kept: the last 32 KiB, where the reason is.
 const STDERR_KEPT: usize = 32 * 1024;
 
 /// Why a process gave no result.
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
-    /// It could not be started.
     #[error("{} could not be started", program.display())]
-    Start {
-        /// What was to be run.
-        program: PathBuf,
-        /// The system's answer.
-        source: std::io::Error,
-    },
+    Start { program: PathBuf, source: std::io::Error },
     /// It ended with a status other than 0.
     #[error("{program} ended with {status}: {}", last_lines(stderr, 3))]
-    Failed {
-        /// The program's name.
-        program: String,
-        /// Its exit status.
-        status: ExitStatus,
-        /// The end of what it said.
-        stderr: String,
-    },
+    Failed { program: String, status: ExitStatus, stderr: String },
     /// It made no progress for too long.
     #[error("{program} made no progress for {} s and was ended", limit.as_secs())]
-    Stalled {
-        /// The program's name.
-        program: String,
-        /// How long it was waited for.
-        limit: Duration,
-    },
-    /// The job was called off.
-    #[error("called off")]
+    Stalled { program: String, limit: Duration },
+    #[error("cancelled")]
     Cancelled,
-    /// Its output could not be read.
     #[error("output of {program} could not be read")]
-    Output {
-        /// The program's name.
-        program: String,
-        /// The system's answer.
-        source: std::io::Error,
-    },
+    Output { program: String, source: std::io::Error },
 }
 
 impl ProcessError {
-    /// What the process said, where it said something.
+    /// Empty if it left none.
     pub fn stderr(&self) -> &str {
         match self {
             Self::Failed { stderr, .. } => stderr,
@@ -75,29 +50,28 @@ pub fn last_lines(text: &str, count: usize) -> String {
     lines.get(lines.len().saturating_sub(count)..).unwrap_or_default().join(" / ")
 }
 
-/// A program with what it is run under.
+/// A program and its stall limit.
 #[derive(Clone, Debug)]
 pub struct Tool {
     program: PathBuf,
     stall: Duration,
 }
 
-/// A process that ended well.
+/// A process that exited with 0.
 #[derive(Debug, Default)]
 pub struct Finished {
-    /// The end of what it said.
+    /// The end of it.
     pub stderr: String,
-    /// How far it came, where it was asked.
+    /// How far it came; only known after [`Tool::watch`].
     pub progress: Progress,
 }
 
 impl Tool {
-    /// A program, ended when it makes no progress for `stall`.
+    /// The program is ended when it makes no progress for `stall`.
     pub fn new(program: PathBuf, stall: Duration) -> Self {
         Self { program, stall }
     }
 
-    /// Where it is.
     pub fn program(&self) -> &Path {
         &self.program
     }
@@ -173,7 +147,7 @@ impl Tool {
         Ok((kept, finished))
     }
 
-    /// Runs ffmpeg with `-progress pipe:1` put first and tells `watch` after every block.
+    /// Runs ffmpeg with `-progress pipe:1` put first and calls `watch` after every block.
     pub async fn watch(
         &self,
         arguments: Arguments,
@@ -212,8 +186,8 @@ impl Tool {
     }
 }
 
-/// A host that is killed takes its children with it. The system watches the thread that starts them, not the process:
-/// here that is one of the runtime's own, which live as long as it does.
+/// Ends the child when the host is killed. The system watches the thread that starts a child, not the process: here that is
+/// a thread of the runtime, which lives as long as the runtime does.
 #[cfg(target_os = "linux")]
 fn end_with_the_host(command: &mut Command) {
     let set = || Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?);
@@ -234,7 +208,7 @@ struct Running {
 }
 
 impl Running {
-    /// Reads both pipes until they close, or until the job is called off.
+    /// Reads both pipes until they close or the job is cancelled.
     async fn drive<T>(
         &mut self,
         cancel: &CancellationToken,
@@ -310,7 +284,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failing_process_shows_its_status_and_last_words() {
+    async fn the_error_of_a_failed_process_has_its_status_and_its_last_lines() {
         let script = Arguments::new().pair("-c", "echo first >&2; echo the reason >&2; exit 3");
         let error = shell().capture(&script, Path::new("/"), &CancellationToken::new(), 10).await.unwrap_err();
         assert!(error.to_string().contains("exit status: 3") && error.to_string().contains("the reason"), "{error}");
@@ -324,7 +298,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_process_that_is_silent_for_too_long_is_ended() {
+    async fn a_process_without_output_is_ended_after_the_stall_limit() {
         let tool = Tool::new("/bin/sh".into(), Duration::from_millis(50));
         let script = Arguments::new().pair("-c", "sleep 600");
         let error = tool.capture(&script, Path::new("/"), &CancellationToken::new(), 10).await.unwrap_err();
@@ -332,10 +306,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn calling_off_ends_the_whole_group() {
+    async fn cancelling_ends_the_whole_group() {
         let folder = tempfile::tempdir().unwrap();
         let cancel = CancellationToken::new();
-        // A grandchild tells its id, then the job is called off.
+        // A grandchild prints its id, then the job is cancelled.
         let script = Arguments::new().pair("-c", "sleep 600 & echo $!; wait");
         let mut grandchild = String::new();
         let stop = cancel.clone();

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-/// How far ffmpeg is.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Progress {
     /// Media time written so far.
@@ -13,20 +12,16 @@ pub struct Progress {
     pub speed: f64,
 }
 
-/// What one line of a block says; none for a line that says nothing that we use, or that ffmpeg doesn't know yet.
+/// One line of a block.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Line {
-    /// `out_time_us`.
     At(Duration),
-    /// `frame`.
     Frames(u64),
-    /// `speed`.
     Speed(f64),
     /// `progress`: the block is complete.
     EndOfBlock,
 }
 
-/// Reads one line.
 pub fn parse_line(line: &str) -> Option<Line> {
     let (name, value) = line.trim().split_once('=')?;
     let value = value.trim();
@@ -41,7 +36,7 @@ pub fn parse_line(line: &str) -> Option<Line> {
 }
 
 impl Progress {
-    /// Takes a line in; true when it ends a block.
+    /// Applies a line. Returns true when it ends a block.
     pub fn take(&mut self, line: &str) -> bool {
         match parse_line(line) {
             Some(Line::At(at)) => self.at = self.at.max(at),

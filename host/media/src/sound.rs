@@ -1,93 +1,90 @@
-//! The pass over the sound alone: its loudness and its waveform, before the pass over everything needs to know.
+//! The analysis of the sound: its loudness and its waveforms, in a pass over the sound alone before the encode.
 
-use std::path::Path;
+use crate::command::Arguments;
+use crate::containment::{guarded_input, quiet_ffmpeg};
+use crate::context::TranscodeContext;
+use crate::error::{MediaError, UploadError};
+use crate::info::{Audio, MediaInfo};
+use crate::loudness::{self, COMMON_FORM, METER, Measure};
+use crate::plan::Plan;
+use crate::process::ProcessError;
+use crate::waveform::{Waveform, WaveformBuilder};
 
-use tokio_util::sync::CancellationToken;
-
-use super::command::Arguments;
-use super::containment::{guarded_input, quiet_ffmpeg};
-use super::error::{MediaError, UploadError};
-use super::info::{Audio, MediaInfo};
-use super::loudness::{self, COMMON_FORM, METER, Measure};
-use super::plan::{Output, Plan};
-use super::process::{ProcessError, Tool};
-use super::waveform::{Waveform, WaveformBuilder};
-
-/// What the pass found.
 #[derive(Debug, Default)]
-pub struct Heard {
-    /// None for silence, for no sound, and where nobody asked.
+pub struct SoundAnalysis {
+    /// `None` for silence, without sound, and if the plan doesn't need it.
     pub loudness: Option<Measure>,
-    /// A waveform for each output that wants one, by the output's index.
+    /// The waveforms, each with its output's place in the plan.
     pub waveforms: Vec<(usize, Waveform)>,
 }
 
-fn wants_loudness(plan: &Plan) -> bool {
-    plan.loudness.is_some() || plan.outputs.iter().any(|output| matches!(output, Output::Loudness))
+fn needs_loudness(plan: &Plan) -> bool {
+    plan.loudness.is_some() || plan.outputs.iter().any(|output| output.kind().measures_loudness())
 }
 
-/// The command of the pass; none where there is nothing to learn.
+/// The loudness that is reported, if the plan asks for it and there is sound.
+pub fn reports_loudness(plan: &Plan, info: &MediaInfo) -> bool {
+    needs_loudness(plan) && info.audio.is_some()
+}
+
+/// The command of the analysis; `None` if there is nothing to find out.
 pub fn command(info: &MediaInfo, plan: &Plan) -> Option<Arguments> {
     let stream = info.audio.as_ref()?.index;
-    let wants_loudness = wants_loudness(plan);
-    let wants_samples = plan.outputs.iter().any(|output| matches!(output, Output::Waveform(_)));
+    let needs_loudness = needs_loudness(plan);
+    let needs_samples = plan.outputs.iter().any(|output| output.kind().waveform_resolution().is_some());
     let meter = format!("{COMMON_FORM},{METER}[loudness]");
-    let graph = match (wants_loudness, wants_samples) {
+    let graph = match (needs_loudness, needs_samples) {
         (false, false) => return None,
         (true, false) => format!("[0:{stream}]{meter}"),
         (true, true) => format!("[0:{stream}]asplit=2[samples][to_meter];[to_meter]{meter}"),
         (false, true) => format!("[0:{stream}]anull[samples]"),
     };
     let mut arguments = quiet_ffmpeg().all(guarded_input()).pair("-filter_complex", graph);
-    if wants_loudness {
+    if needs_loudness {
         arguments = arguments.pair("-map", "[loudness]").pair("-f", "null").flag("-");
     }
-    if wants_samples {
-        // At the source's own rate and with its own channels: what a waveform is defined over.
+    if needs_samples {
+        // A waveform is defined over the source's own rate and channels.
         arguments = arguments.pair("-map", "[samples]").pair("-c:a", "pcm_s16le").pair("-f", "s16le").flag("pipe:1");
     }
     Some(arguments)
 }
 
-/// Listens to the source once for everything that the plan wants to know.
-pub async fn listen(
-    ffmpeg: &Tool,
-    work: &Path,
-    info: &MediaInfo,
-    plan: &Plan,
-    cancel: &CancellationToken,
-) -> Result<Heard, MediaError> {
-    let (Some(audio), Some(arguments)) = (&info.audio, command(info, plan)) else { return Ok(Heard::default()) };
-    let wants_loudness = wants_loudness(plan);
+/// Finds out everything about the sound that the plan needs, in one pass.
+pub async fn analyse(context: &TranscodeContext<'_>) -> Result<SoundAnalysis, MediaError> {
+    let TranscodeContext { tools, work, info, plan, cancel } = *context;
+    let (Some(audio), Some(arguments)) = (&info.audio, command(info, plan)) else {
+        return Ok(SoundAnalysis::default());
+    };
     let mut builders = builders(plan, audio)?;
     let finished = if builders.is_empty() {
-        // No samples arrive here, so ffmpeg's own reports tell that it is alive.
-        ffmpeg.watch(arguments, work, cancel, |_| ()).await
+        // No samples arrive here, so ffmpeg's progress reports show that it is alive.
+        tools.ffmpeg.watch(arguments, work, cancel, |_| ()).await
     } else {
         let push = |samples: &[u8]| builders.iter_mut().for_each(|(_, builder)| builder.push(samples));
-        ffmpeg.stream(&arguments, work, cancel, push).await
+        tools.ffmpeg.stream(&arguments, work, cancel, push).await
     };
     let finished = finished.map_err(failed)?;
-    Ok(Heard {
-        loudness: if wants_loudness { loudness::parse_summary(&finished.stderr) } else { None },
+    Ok(SoundAnalysis {
+        loudness: if needs_loudness(plan) { loudness::parse_summary(&finished.stderr) } else { None },
         waveforms: builders.into_iter().map(|(index, builder)| (index, builder.finish())).collect(),
     })
 }
 
 fn builders(plan: &Plan, audio: &Audio) -> Result<Vec<(usize, WaveformBuilder)>, MediaError> {
+    let channels = u16::try_from(audio.channels).unwrap_or(u16::MAX);
     let mut builders = Vec::new();
     for (index, output) in plan.outputs.iter().enumerate() {
-        if let Output::Waveform(request) = output {
-            let channels = u16::try_from(audio.channels).unwrap_or(u16::MAX);
-            builders.push((index, WaveformBuilder::new(audio.sample_rate, channels, request.pixels_per_second)?));
+        if let Some(resolution) = output.kind().waveform_resolution() {
+            builders.push((index, WaveformBuilder::new(audio.sample_rate, channels, resolution)?));
         }
     }
     Ok(builders)
 }
 
-/// Nothing but decoding happens in this pass, so what fails here is the upload, unless it is the machine.
+/// This pass only decodes, so a failure is the upload's fault unless it is the machine's.
 fn failed(error: ProcessError) -> MediaError {
-    match MediaError::process("listening to the sound", error) {
+    match MediaError::process("analysing the sound", error) {
         error @ MediaError::Process { source: ProcessError::Failed { .. }, .. } => {
             let detail = format!("its sound can't be decoded ({})", error.last_words());
             UploadError::Damaged { detail }.into()

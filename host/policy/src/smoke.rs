@@ -14,7 +14,7 @@ use contract::v0_1::types::{
 };
 use fault::codes;
 use fault::text::printable;
-use media::plan::{MAX_RUNGS, is_rung_name};
+use media::outputs::ladder::{MAX_RUNGS, is_rung_name};
 use serde::de::IgnoredAny;
 use storage::Key;
 

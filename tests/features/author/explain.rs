@@ -23,9 +23,9 @@ fn a_described_source_is_explained_down_to_the_commands() {
     let expected = [
         "listen to the sound",
         "encode everything in one pass",
-        "code a still",
         "make a preview's part seekable",
         "cut a preview",
+        "code a still",
     ];
     assert_eq!(what, expected);
     let pass = told["ffmpeg"][1]["arguments"].to_string();

@@ -8,13 +8,13 @@ use contract::v0_1::media::{Plan as AskedPlan, ProgressReport, Report};
 use contract::v0_1::storage::ObjectInfo;
 use contract::v0_1::types::{Failure, Message, VideoEncoder};
 use contract::v0_1::webhook::{Delivery, Event};
-use media::encode::Toolbox;
+use media::context::MediaTools;
 use media::encoder::Processor;
 use media::error::{MediaError, UploadError};
 use media::info::MediaInfo;
 use media::loudness::Measure;
 use media::plan::{Plan, Preference};
-use media::probe::Declared;
+use media::probe::DeclaredKind;
 use policy::HostCalls;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ pub(super) struct RehearsalHost {
     pub from: Destination,
     /// The probed original; `None` if it can't be opened.
     pub source: Option<MediaInfo>,
-    pub declared: Declared,
+    pub declared: DeclaredKind,
     pub loudness: Measure,
     /// The report of the recorded job, if there is one.
     pub known: Option<Report>,
@@ -40,7 +40,7 @@ pub(super) struct RehearsalHost {
     pub answers: Answers,
     /// Removes secrets from arguments before they are compared with the script.
     pub cleaner: Cleaner,
-    pub tools: Toolbox,
+    pub tools: MediaTools,
     /// In-memory stores.
     pub stores: Stores,
     pub opened: Option<MediaInfo>,
@@ -76,11 +76,11 @@ impl RehearsalHost {
         };
         let mut info = info.clone();
         match self.declared {
-            Declared::Video if info.video.is_none() => return Err(refused(MediaError::from(UploadError::NoVideo))),
-            Declared::Audio if info.audio.is_none() => return Err(refused(MediaError::from(UploadError::NoAudio))),
+            DeclaredKind::Video if info.video.is_none() => return Err(refused(MediaError::from(UploadError::NoVideo))),
+            DeclaredKind::Audio if info.audio.is_none() => return Err(refused(MediaError::from(UploadError::NoAudio))),
             // The picture is a cover, or the video was uploaded for its sound.
-            Declared::Audio => info.video = None,
-            Declared::Video => {}
+            DeclaredKind::Audio => info.video = None,
+            DeclaredKind::Video => {}
         }
         Ok(info)
     }
@@ -212,8 +212,8 @@ impl HostCalls for RehearsalHost {
 }
 
 /// The processor that would encode, or why a required GPU is not available.
-pub(super) fn processor(plan: &Plan, info: &MediaInfo, tools: &Toolbox) -> Result<Processor, String> {
-    let prefer = tools.insists.unwrap_or(plan.prefer);
+pub(super) fn processor(plan: &Plan, info: &MediaInfo, tools: &MediaTools) -> Result<Processor, String> {
+    let prefer = tools.forced_preference.unwrap_or(plan.prefer);
     match (&tools.proof.gpu_missing, prefer) {
         _ if info.video.is_none() => Ok(Processor::Cpu),
         (_, Preference::Cpu) | (Some(_), Preference::Auto) => Ok(Processor::Cpu),

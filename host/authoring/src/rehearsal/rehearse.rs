@@ -10,12 +10,12 @@ use contract::v0_1::media::Report;
 use contract::v0_1::types::{Job, MediaInfo as WitMediaInfo, MediaKind, VideoEncoder};
 use fault::{Blame, Failure, codes};
 use job::output_of;
-use media::encode::Toolbox;
+use media::context::MediaTools;
 use media::encoder::{Device, Processor, Proof};
 use media::info::MediaInfo;
 use media::loudness::Measure;
 use media::plan::Plan;
-use media::probe::Declared;
+use media::probe::DeclaredKind;
 use media::process::Tool;
 use policy::{Call, CallRecorder, HostContext, Policy, Used};
 use serde_json::Value;
@@ -76,27 +76,27 @@ impl RehearsalSetup {
         self.processors.iter().map(|processor| convert::encoder(*processor)).collect()
     }
 
-    fn declared(&self) -> Declared {
+    fn declared(&self) -> DeclaredKind {
         match self.job.kind {
-            MediaKind::Video => Declared::Video,
-            MediaKind::Audio => Declared::Audio,
+            MediaKind::Video => DeclaredKind::Video,
+            MediaKind::Audio => DeclaredKind::Audio,
         }
     }
 
-    fn toolbox(&self) -> Toolbox {
+    fn toolbox(&self) -> MediaTools {
         let missing = |processor: Processor| {
             (!self.processors.contains(&processor)).then(|| format!("no {} in this rehearsal", processor.name()))
         };
         // These are never started: a rehearsal runs no process.
         let tool = |name: &str| Tool::new(PathBuf::from(name), Duration::ZERO);
-        Toolbox {
+        MediaTools {
             ffmpeg: tool("ffmpeg"),
             version: String::new(),
             ffprobe: tool("ffprobe"),
             proof: Proof { gpu_missing: missing(Processor::Gpu), cpu_missing: missing(Processor::Cpu) },
             devices: self.devices.clone(),
             threads: std::thread::available_parallelism().map_or(2, usize::from).min(16),
-            insists: None,
+            forced_preference: None,
         }
     }
 

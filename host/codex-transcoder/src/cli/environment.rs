@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use media::encode::Toolbox;
+use media::context::MediaTools;
 use media::plan::Preference;
 use media::process::Tool;
 
@@ -49,7 +49,7 @@ impl EnvironmentArgs {
         self.tools().ffprobe().map_err(ended)
     }
 
-    pub async fn toolbox(&self) -> Result<Toolbox, Ended> {
+    pub async fn toolbox(&self) -> Result<MediaTools, Ended> {
         self.tools().prove().await.map_err(ended)
     }
 

@@ -9,7 +9,7 @@ use fault::Failure;
 use job::JobRecorder;
 use job::event::Observer;
 use job::{Job, JobEnvironment, Outcome, Request};
-use media::probe::Declared;
+use media::probe::DeclaredKind;
 use policy::{Policy, SelectedPolicy};
 use storage::Destination;
 use storage::ORIGINALS;
@@ -141,8 +141,8 @@ impl Run {
         let request = Request {
             id: self.job_id.clone().unwrap_or_else(|| media_id.clone()),
             declared: match self.media_type {
-                Some(MediaType::Video) => Declared::Video,
-                Some(MediaType::Audio) => Declared::Audio,
+                Some(MediaType::Video) => DeclaredKind::Video,
+                Some(MediaType::Audio) => DeclaredKind::Audio,
                 None => declared_by_ending(&self.input),
             },
             source: Destination {
@@ -194,10 +194,10 @@ fn slug(input: &Path) -> String {
     if slug.is_empty() { "media".to_owned() } else { slug }
 }
 
-pub(super) fn declared_by_ending(input: &Path) -> Declared {
+pub(super) fn declared_by_ending(input: &Path) -> DeclaredKind {
     let ending = input.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     let audio = ["mp3", "m4a", "aac", "wav", "flac", "ogg", "oga", "opus", "amr", "aiff", "aif", "wma", "caf"];
-    if audio.contains(&ending.as_str()) { Declared::Audio } else { Declared::Video }
+    if audio.contains(&ending.as_str()) { DeclaredKind::Audio } else { DeclaredKind::Video }
 }
 
 #[cfg(test)]
@@ -212,8 +212,8 @@ mod tests {
 
     #[test]
     fn a_files_ending_says_what_it_is() {
-        assert_eq!(declared_by_ending(Path::new("a.FLAC")), Declared::Audio);
-        assert_eq!(declared_by_ending(Path::new("a.webm")), Declared::Video);
-        assert_eq!(declared_by_ending(Path::new("noending")), Declared::Video);
+        assert_eq!(declared_by_ending(Path::new("a.FLAC")), DeclaredKind::Audio);
+        assert_eq!(declared_by_ending(Path::new("a.webm")), DeclaredKind::Video);
+        assert_eq!(declared_by_ending(Path::new("noending")), DeclaredKind::Video);
     }
 }

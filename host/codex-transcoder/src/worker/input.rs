@@ -3,7 +3,7 @@
 use fault::text::printable;
 use fault::{Code, Fault, codes};
 use job::{Request, is_plain_id};
-use media::probe::Declared;
+use media::probe::DeclaredKind;
 use serde_json::{Map, Value};
 use storage::Destination;
 use storage::Key;
@@ -73,8 +73,8 @@ impl Input {
         let media_id = fields.id("mediaId");
         let creator_id = fields.id("creatorId");
         let declared = match fields.text("type", "`video` or `audio`") {
-            Some("video") => Some(Declared::Video),
-            Some("audio") => Some(Declared::Audio),
+            Some("video") => Some(DeclaredKind::Video),
+            Some("audio") => Some(DeclaredKind::Audio),
             Some(other) => {
                 let shown = printable(other, 64);
                 fields.problems.push(format!("`type` is `{shown}`: `video` or `audio` is expected"));
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(request.source.key.as_str(), "c_1/originals/m-1/My film.mov");
         assert_eq!(
             (request.declared, input.webhook.as_deref()),
-            (Declared::Video, Some("https://hooks.example.com/x"))
+            (DeclaredKind::Video, Some("https://hooks.example.com/x"))
         );
     }
 

@@ -1,14 +1,16 @@
 //! Converts between the contract's types and the host's.
 
 use fault::Failure as OurFailure;
+use media::Moment;
 use media::encoder::Processor;
+use media::encoding::{Effort, Encoding};
 use media::info::{self, DynamicRange};
 use media::loudness::Measure;
-use media::plan::{
-    Archive, Clip, Container, Effort, Encoding, Ladder, LoudnessTarget, Moment, Output, Plan, PlanError, Preference,
-    Rung, Still, StillFormat, WaveformRequest,
+use media::outputs::{
+    Archive, Clip, Container, Ladder, LoudnessMeasurement, Output, Rung, Still, StillFormat, WaveformRequest,
 };
-use media::transcode::{MadeRung, Summary};
+use media::plan::{LoudnessTarget, Plan, PlanError, Preference};
+use media::transcode::{RungSummary, TranscodeSummary};
 use storage::Destination;
 use storage::Key;
 
@@ -112,7 +114,7 @@ fn no_unknown(attributes: &wit_types::Attributes) -> Result<(), PlanError> {
     }
 }
 
-fn encoding(encoding: &wit_types::VideoEncoding) -> Result<Encoding, PlanError> {
+pub fn encoding(encoding: &wit_types::VideoEncoding) -> Result<Encoding, PlanError> {
     no_unknown(&encoding.attributes)?;
     // The contract has one codec. A second one must fail to compile here.
     match encoding.codec {
@@ -208,7 +210,7 @@ fn output(output: &wit::Output) -> Result<Output, PlanError> {
                 image_size: (waveform.image_width, waveform.image_height),
             })
         }
-        wit::Output::Loudness => Output::Loudness,
+        wit::Output::Loudness => Output::Loudness(LoudnessMeasurement),
     })
 }
 
@@ -249,7 +251,7 @@ pub fn plan(plan: &wit::Plan) -> Result<Plan, PlanError> {
     })
 }
 
-fn rung_report(rung: &MadeRung) -> wit::RungReport {
+fn rung_report(rung: &RungSummary) -> wit::RungReport {
     wit::RungReport {
         name: rung.name.clone(),
         size: rung.size.map(|(width, height)| wit::Dimensions { width, height }),
@@ -271,7 +273,7 @@ fn loudness(measure: Measure) -> wit::LoudnessMeasure {
 }
 
 /// The contract's `report` of a published transcode.
-pub fn report(made: &Summary, objects: &[(Destination, u64)]) -> wit::Report {
+pub fn report(made: &TranscodeSummary, objects: &[(Destination, u64)]) -> wit::Report {
     wit::Report {
         duration_ms: millis(made.duration),
         processor: match made.processor {

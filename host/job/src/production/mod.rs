@@ -9,17 +9,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use fault::{Code, Fault};
-use media::encode::Toolbox;
+use media::context::MediaTools;
 use media::error::MediaError;
-use media::graph::rung_folder;
-use media::plan::{Ladder, Output, Plan};
-use media::transcode::{self, Advance, Made, Summary};
+use media::outputs::SegmentedPlaylist;
+use media::plan::Plan;
+use media::transcode::{self, EncodeProgress, TranscodeResult, TranscodeSummary};
 use media::{Role, segment_prefix};
 pub use original::Original;
 use publish::journal::{self, Attempt, Journal, JournalError, Objects, Published, RungRecord};
 use publish::{Labels, Piece, PieceKind, PublishError, RungUpload, SegmentUploader, UploadedSegments, fresh_name};
 use serde::Deserialize as _;
-use sha2::{Digest as _, Sha256};
 use storage::{Body, Destination, StoreError, Stores};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -35,7 +34,7 @@ pub struct JobContext {
     pub stores: Stores,
     /// Cache rules and metadata of the published objects.
     pub labels: Labels,
-    pub tools: Arc<Toolbox>,
+    pub tools: Arc<MediaTools>,
     /// The attempt's work directory.
     pub work: PathBuf,
     /// The job's journal; none for runs that keep no state.
@@ -85,9 +84,9 @@ impl Fault for ProductionError {
 /// The outcome of [`make`].
 enum Product {
     /// Encoded by this attempt and not published yet.
-    Encoded { made: Made, uploaded: UploadedSegments, publication: String },
+    Encoded { made: TranscodeResult, uploaded: UploadedSegments, publication: String },
     /// Published by an earlier run, and still complete.
-    Published { summary: Summary, objects: Objects },
+    Published { summary: TranscodeSummary, objects: Objects },
 }
 
 /// A running plan. It has its own task, so that the policy can wait for it, ask for its progress, and cancel it.
@@ -97,7 +96,7 @@ pub struct Production {
     plan: Plan,
     task: Option<JoinHandle<Result<Product, ProductionError>>>,
     /// ffmpeg's progress.
-    pub advance: watch::Receiver<Advance>,
+    pub advance: watch::Receiver<EncodeProgress>,
     /// Cancels this production only.
     pub cancel: CancellationToken,
 }
@@ -126,7 +125,7 @@ impl Drop for Production {
 impl Production {
     /// Starts a plan that was already checked.
     pub fn start(context: &JobContext, original: Arc<Original>, plan: Plan) -> Self {
-        let (sender, advance) = watch::channel(Advance { percent: 0, speed: 0.0 });
+        let (sender, advance) = watch::channel(EncodeProgress { percent: 0, speed: 0.0 });
         let cancel = context.cancel.child_token();
         let mut context = context.clone();
         context.cancel = cancel.clone();
@@ -138,7 +137,7 @@ impl Production {
     }
 
     /// Waits for the encodes and publishes the result. Returns none on every call after the first.
-    pub async fn publish(&mut self) -> Option<Result<(Summary, Objects), ProductionError>> {
+    pub async fn publish(&mut self) -> Option<Result<(TranscodeSummary, Objects), ProductionError>> {
         let task = self.task.as_mut()?;
         let product = task.await;
         self.task = None;
@@ -152,17 +151,17 @@ impl Production {
 
     async fn commit(
         &self,
-        made: Made,
+        made: TranscodeResult,
         uploaded: UploadedSegments,
         publication: String,
-    ) -> Result<(Summary, Objects), ProductionError> {
+    ) -> Result<(TranscodeSummary, Objects), ProductionError> {
         let context = &self.context;
         let owners: BTreeMap<Destination, Destination> =
             made.files.iter().map(|file| (file.to.clone(), file.counted_with.clone())).collect();
         let pieces: Vec<Piece> = made
             .files
             .into_iter()
-            .map(|file| Piece { to: file.to, body: file.body, kind: stage_of(file.role) })
+            .map(|file| Piece { to: file.to, body: file.body, kind: kind_of(file.role) })
             .collect();
         let masters =
             pieces.iter().filter(|piece| piece.kind == PieceKind::Master).filter_map(|piece| match &piece.body {
@@ -188,7 +187,7 @@ impl Production {
             let published = Published {
                 publication: publication.clone(),
                 source: self.original.version.clone(),
-                plan: plan_digest(&self.plan),
+                plan: self.plan.digest(),
                 summary: serde_json::to_value(&made.summary).unwrap_or_default(),
                 objects: objects.clone(),
                 pieces: staged.objects(),
@@ -223,7 +222,7 @@ impl Production {
     }
 }
 
-fn stage_of(role: Role) -> PieceKind {
+fn kind_of(role: Role) -> PieceKind {
     match role {
         Role::Segment => PieceKind::Segment,
         Role::Object => PieceKind::Object,
@@ -232,22 +231,17 @@ fn stage_of(role: Role) -> PieceKind {
     }
 }
 
-/// Identifies a plan in the journal. Any change to the plan changes the digest.
-fn plan_digest(plan: &Plan) -> String {
-    hex::encode(Sha256::digest(format!("{plan:?}")))
-}
-
 async fn make(
     context: &JobContext,
     original: &Original,
     plan: &Plan,
-    sender: &watch::Sender<Advance>,
+    sender: &watch::Sender<EncodeProgress>,
 ) -> Result<Product, ProductionError> {
     if let Some(journal) = &context.journal {
         let began = Instant::now();
-        let digest = plan_digest(plan);
+        let digest = plan.digest();
         if let Some(published) = journal.published(&context.stores, &original.version, &digest).await?
-            && let Ok(summary) = Summary::deserialize(&published.summary)
+            && let Ok(summary) = TranscodeSummary::deserialize(&published.summary)
         {
             context.observer.on(&Event::done("verify", began));
             context.observer.on(&Event::Reused { publication: published.publication });
@@ -257,13 +251,13 @@ async fn make(
     original.download(context).await?;
     let publication = fresh_name();
     if let Some(journal) = &context.journal {
-        journal.begin(begun(plan, &publication)).await.map_err(JournalError::from)?;
+        journal.begin(attempt(plan, &publication)).await.map_err(JournalError::from)?;
     }
-    let families = plan.ladder().map(|ladder| families(context, ladder, &publication)).unwrap_or_default();
-    let early = SegmentUploader::start(&context.stores, families, &context.labels);
+    let rungs = rung_uploads(context, plan, &publication);
+    let uploader = SegmentUploader::start(&context.stores, rungs, &context.labels);
     let info = &original.info;
     let length = info.ladder_length();
-    let watch = |advance: Advance| {
+    let watch = |advance: EncodeProgress| {
         let left = length.mul_f64(1.0 - f64::from(advance.percent.min(100)) / 100.0);
         context.observer.on(&Event::Encoding {
             percent: advance.percent,
@@ -275,7 +269,7 @@ async fn make(
     let made = transcode::make(&context.tools, &context.work, info, plan, &publication, &context.cancel, watch).await;
     match made {
         Ok(made) => {
-            let uploaded = early.finish(&context.cancel).await;
+            let uploaded = uploader.finish(&context.cancel).await;
             for (part, took) in &made.parts {
                 let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
                 context.observer.on(&Event::Done { part, ms });
@@ -283,43 +277,32 @@ async fn make(
             Ok(Product::Encoded { made, uploaded, publication })
         }
         Err(error) => {
-            abandon(context, early.abandon().await, &publication).await;
+            abandon(context, uploader.abandon().await, &publication).await;
             Err(error.into())
         }
     }
 }
 
 /// The journal's entry for what this attempt is about to write.
-fn begun(plan: &Plan, publication: &str) -> Attempt {
-    let mut rungs = Vec::new();
-    for (index, output) in plan.outputs.iter().enumerate() {
-        match output {
-            Output::Ladder(ladder) => rungs.extend(ladder.rungs.iter().map(|rung| RungRecord {
-                playlist: Destination { store: ladder.store.clone(), key: rung.playlist.clone() },
-                prefix: segment_prefix(transcode::rung_stem(ladder, rung), publication),
-            })),
-            Output::Clip(clip) => rungs.push(RungRecord {
-                playlist: Destination { store: clip.store.clone(), key: clip.playlist.clone() },
-                prefix: segment_prefix(&transcode::clip_stem(index), publication),
-            }),
-            _ => {}
-        }
-    }
+fn attempt(plan: &Plan, publication: &str) -> Attempt {
+    let record = |rung: SegmentedPlaylist| RungRecord {
+        prefix: segment_prefix(&rung.stem, publication),
+        playlist: rung.playlist,
+    };
+    let rungs = plan.playlists().into_iter().map(record).collect();
     Attempt { publication: publication.to_owned(), rungs, objects: plan.destinations(), ..Attempt::default() }
 }
 
-/// The rungs whose segments can be uploaded early. With one file per rung there are none: the file is complete only at
-/// the end.
-fn families(context: &JobContext, ladder: &Ladder, publication: &str) -> Vec<RungUpload> {
-    if ladder.single_file {
-        return Vec::new();
-    }
-    let family = |(number, rung): (usize, &media::plan::Rung)| RungUpload {
-        folder: context.work.join(rung_folder(number)),
-        playlist: Destination { store: ladder.store.clone(), key: rung.playlist.clone() },
-        prefix: segment_prefix(&rung.name, publication),
+/// The rungs whose segments can be uploaded during the encode.
+fn rung_uploads(context: &JobContext, plan: &Plan, publication: &str) -> Vec<RungUpload> {
+    let upload = |rung: SegmentedPlaylist| {
+        Some(RungUpload {
+            folder: context.work.join(rung.early_folder?),
+            prefix: segment_prefix(&rung.stem, publication),
+            playlist: rung.playlist,
+        })
     };
-    ladder.rungs.iter().enumerate().map(family).collect()
+    plan.playlists().into_iter().filter_map(upload).collect()
 }
 
 async fn abandon(context: &JobContext, uploaded: UploadedSegments, publication: &str) {

@@ -6,7 +6,7 @@ use media::containment::INPUT_NAME;
 use media::describe;
 use media::error::{MediaError, UploadError};
 use media::info::MediaInfo;
-use media::probe::{self, Declared};
+use media::probe::{self, DeclaredKind};
 use publish::journal::SourceVersion;
 use storage::{Destination, StoreError};
 use tokio::sync::OnceCell;
@@ -26,7 +26,11 @@ pub struct Original {
 
 impl Original {
     /// Looks up the original. Downloads and probes it, unless an earlier attempt probed the same version.
-    pub async fn open(context: &JobContext, from: &Destination, declared: Declared) -> Result<Self, ProductionError> {
+    pub async fn open(
+        context: &JobContext,
+        from: &Destination,
+        declared: DeclaredKind,
+    ) -> Result<Self, ProductionError> {
         let store = context.stores.get(&from.store)?;
         let found = context.unless_cancelled(store.head(&from.key)).await??;
         let found = found.ok_or_else(|| StoreError::NotFound { key: from.key.clone() })?;

@@ -1,6 +1,6 @@
 //! The attribute lists of playlist tags: `NAME=value,NAME="quoted, value"`.
 
-/// One attribute: its name, its value without quotes, and whether there were quotes.
+/// One attribute. The value is without its quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Attribute<'a> {
     pub name: &'a str,
@@ -8,7 +8,7 @@ pub(super) struct Attribute<'a> {
     pub quoted: bool,
 }
 
-/// Splits a list; none where it is malformed or names something twice.
+/// Splits a list. `None` if it is malformed or has a name twice.
 pub(super) fn parse(text: &str) -> Option<Vec<Attribute<'_>>> {
     let mut found: Vec<Attribute<'_>> = Vec::new();
     let mut rest = text;

@@ -1,6 +1,6 @@
-//! Proving that a rendition is whole before anybody is told that it exists.
+//! Checks that a rendition is whole before it is published.
 //!
-//! ffmpeg's exit code proves nothing here: on a full disk its HLS muxer ends with 0 and leaves empty segments behind.
+//! ffmpeg's exit code proves nothing: on a full disk its HLS muxer exits with 0 and leaves empty segments.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
@@ -28,41 +28,31 @@ const SEGMENT_SLACK: Duration = Duration::from_millis(500);
 /// Most boxes in a fragment; ffmpeg writes five.
 const MAX_BOXES: usize = 1000;
 
-/// What a rendition should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expectation {
-    /// How long it should play.
     pub duration: Duration,
-    /// How long each segment was asked to be.
+    /// The segment length that was asked for.
     pub segment: Duration,
-    /// By how much the whole may differ; see [`usual_tolerance`].
+    /// How much `duration` may be missed by; see [`usual_tolerance`].
     pub tolerance: Duration,
-    /// Whether it should have pictures.
     pub has_video: bool,
-    /// Whether it should have sound.
     pub has_audio: bool,
 }
 
 /// A second, or half a segment where that is less.
 ///
-/// Honest differences are small: a frame at either end, the 21 ms or so with which an AAC encoder starts, sound that
-/// ends a little before the picture. What must never pass is the loss of a whole segment, so the tolerance stays well
-/// below one, however short segments are.
+/// Normal differences are small: a frame at either end, the 21 ms or so with which an AAC encoder starts, sound that ends
+/// a little before the picture. The loss of a whole segment must never pass, so the tolerance is well below one.
 pub fn usual_tolerance(segment: Duration) -> Duration {
     Duration::from_secs(1).min(segment / 2)
 }
 
-/// A rendition that may be published.
+/// A rendition that passed all checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckedRung {
-    /// As read, with its target duration set to the segment length that was asked for (or more where a segment needs
-    /// it), so that all renditions of a ladder have the same, and with independent segments promised, for they were
-    /// looked at.
+    /// As read, but with the target duration that all renditions of the ladder have (the wanted segment length, or more if
+    /// a segment needs it), and with independent segments, which were checked.
     pub playlist: MediaPlaylist,
-    /// Bytes of each segment, in playing order.
-    pub sizes: Vec<u64>,
-    /// Bytes of all files that the playlist names, the map among them.
-    pub bytes: u64,
     /// For `BANDWIDTH`.
     pub peak_bps: u64,
     /// For `AVERAGE-BANDWIDTH`.
@@ -71,55 +61,47 @@ pub struct CheckedRung {
     pub codecs: Codecs,
 }
 
-/// Looks at a rendition in `dir`: the playlist, every file that it names, and the front of every segment.
+/// Checks a rendition in `dir`: the playlist, every file that it names, and the front of every segment.
 ///
-/// Synchronous, and it reads some 64 KB of each segment: call it on a thread that may block.
+/// Blocks: it reads some 64 KB of each segment.
 pub fn check_rung(dir: &Path, playlist_file: &str, expected: &Expectation) -> Result<CheckedRung, HlsError> {
     let mut playlist = read_playlist(dir, playlist_file)?;
     check_durations(&playlist, playlist_file, expected)?;
     let init = match &playlist.map {
         Some(map) => {
-            let mut piece = Piece::open(dir, &map.uri, map.byte_range)?;
-            if piece.length > MAP_BYTES {
-                return Err(piece.damaged("it is too large for an initialisation map"));
+            let mut part = FilePart::open(dir, &map.uri, map.byte_range)?;
+            if part.length > MAP_BYTES {
+                return Err(part.damaged("it is too large for an initialisation map"));
             }
-            Some(piece.head(MAP_BYTES)?)
+            Some(part.head(MAP_BYTES)?)
         }
         None => None,
     };
     let init = init.as_deref();
 
     let mut codecs = None;
-    let mut sizes = Vec::with_capacity(playlist.segments.len());
+    let mut measured = Vec::with_capacity(playlist.segments.len());
     for segment in &playlist.segments {
-        let mut piece = Piece::open(dir, &segment.uri, segment.byte_range)?;
-        let head = piece.head(KEYFRAME_HEAD)?;
+        let mut part = FilePart::open(dir, &segment.uri, segment.byte_range)?;
+        let head = part.head(KEYFRAME_HEAD)?;
         match init {
-            None => piece.check_transport_stream(&head)?,
-            Some(_) => piece.check_fragment()?,
+            None => part.check_transport_stream(&head)?,
+            Some(_) => part.check_fragment()?,
         }
         if codecs.is_none() {
-            codecs = Some(check_codecs(&mut piece, init, expected)?);
+            codecs = Some(check_codecs(&mut part, init, expected)?);
         }
         if expected.has_video && !starts_with_keyframe(&head, init) {
-            return Err(HlsError::NoKeyframe { file: piece.file });
+            return Err(HlsError::NoKeyframe { file: part.file });
         }
-        sizes.push(piece.length);
+        measured.push((segment.duration, part.length));
     }
 
-    let mut bytes = 0_u64;
-    for file in playlist.files() {
-        bytes = bytes.saturating_add(open(dir, file)?.1);
-    }
     playlist.target_duration = rounded_seconds(expected.segment).max(playlist.least_target_duration());
     playlist.independent_segments = true;
-    let measured: Vec<_> =
-        playlist.segments.iter().map(|segment| segment.duration).zip(sizes.iter().copied()).collect();
     let rates = measure(&measured, Duration::from_secs(u64::from(playlist.target_duration)));
     Ok(CheckedRung {
         playlist,
-        sizes,
-        bytes,
         peak_bps: rates.peak_bps,
         average_bps: rates.average_bps,
         codecs: codecs.unwrap_or_default(),
@@ -131,7 +113,7 @@ fn read_playlist(dir: &Path, file: &str) -> Result<MediaPlaylist, HlsError> {
         HlsError::MissingSegment { file } => HlsError::MissingPlaylist { file },
         other => other,
     })?;
-    // One byte more than is parsed, so that what is too large is seen to be.
+    // One byte more than the parser takes, so that it refuses what is too large.
     let mut bytes = Vec::new();
     let limit = u64::try_from(parse::MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
     handle.take(limit).read_to_end(&mut bytes).map_err(|source| unreadable(file, source))?;
@@ -161,7 +143,7 @@ fn check_durations(playlist: &MediaPlaylist, file: &str, expected: &Expectation)
     Ok(())
 }
 
-fn check_codecs(first: &mut Piece, init: Option<&[u8]>, expected: &Expectation) -> Result<Codecs, HlsError> {
+fn check_codecs(first: &mut FilePart, init: Option<&[u8]>, expected: &Expectation) -> Result<Codecs, HlsError> {
     let (mut limit, most) = CODECS_HEAD;
     let codecs = loop {
         match codecs_of(&first.head(limit)?, init) {
@@ -186,27 +168,27 @@ fn tracks((video, audio): (bool, bool)) -> &'static str {
     }
 }
 
-/// A segment or a map: a file, or a part of one.
-struct Piece {
+/// A segment or a map: all of a file, or a range of it.
+struct FilePart {
     file: String,
     handle: File,
     offset: u64,
     length: u64,
 }
 
-impl Piece {
-    /// Fails where it is not there, is empty, or ends behind its file.
+impl FilePart {
+    /// Fails if it doesn't exist, is empty, or ends behind its file.
     fn open(dir: &Path, file: &str, range: Option<ByteRange>) -> Result<Self, HlsError> {
         let (handle, size) = open(dir, file)?;
         let ByteRange { length, offset } = range.unwrap_or(ByteRange { length: size, offset: 0 });
-        let piece = Self { file: file.to_owned(), handle, offset, length };
+        let part = Self { file: file.to_owned(), handle, offset, length };
         if length == 0 || size == 0 {
-            return Err(HlsError::EmptySegment { file: piece.file });
+            return Err(HlsError::EmptySegment { file: part.file });
         }
         if offset.checked_add(length).is_none_or(|end| end > size) {
-            return Err(piece.damaged("it ends before a byte range of its playlist"));
+            return Err(part.damaged("it ends before a byte range of its playlist"));
         }
-        Ok(piece)
+        Ok(part)
     }
 
     fn damaged(&self, problem: &'static str) -> HlsError {

@@ -1,20 +1,17 @@
-//! What a rendition is coded with, read from its bytes.
+//! The codecs of a rendition, read from its bytes.
 
 use std::fmt;
 
 use super::sps::Sps;
 use super::{mp4, nal, sps, ts};
 
-/// What was found, named as in RFC 6381.
+/// Codec names as in RFC 6381.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Codecs {
     /// As in `avc1.640028`: profile, constraints and level of the H.264 stream.
     pub video: Option<String>,
     /// As in `mp4a.40.2`.
     pub audio: Option<String>,
-    /// Width and height of the picture as coded, after cropping. Absent without video, and where the stream doesn't
-    /// say it in a way that we can read.
-    pub size: Option<(u32, u32)>,
 }
 
 impl fmt::Display for Codecs {
@@ -28,15 +25,14 @@ impl fmt::Display for Codecs {
 impl Codecs {
     fn set_video(&mut self, sps: Sps) {
         self.video = Some(format!("avc1.{:02X}{:02X}{:02X}", sps.profile, sps.constraints, sps.level));
-        self.size = sps.size;
     }
 }
 
-/// Why the codecs can't be told.
+/// Why the codecs can't be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CodecsError {
     /// No tables of a transport stream.
-    #[error("it is no transport stream with a programme map")]
+    #[error("it is not a transport stream with a program map")]
     NoProgram,
     /// No readable tracks in the map.
     #[error("the initialisation map can't be read")]
@@ -51,8 +47,8 @@ pub enum CodecsError {
 
 /// Finds the codecs of a rendition from the front of its first segment and, for fragmented MP4, its map.
 ///
-/// Players decide by these names whether they can play a rendition at all, so they are taken from the stream's own
-/// headers and never from what an encoder was asked for. H.264 and AAC are known; other streams are left out.
+/// Players decide by these names whether they can play a rendition, so the names come from the stream's own headers and not
+/// from the plan. Streams other than H.264 and AAC are left out.
 pub fn codecs_of(first_segment: &[u8], init: Option<&[u8]>) -> Result<Codecs, CodecsError> {
     let mut codecs = Codecs::default();
     match init {
@@ -79,7 +75,7 @@ pub fn codecs_of(first_segment: &[u8], init: Option<&[u8]>) -> Result<Codecs, Co
     Ok(codecs)
 }
 
-/// The MPEG-4 audio object type of an ADTS frame: its header has it less one, in two bits.
+/// The MPEG-4 audio object type of an ADTS frame, stored less one in two bits of its header.
 fn adts_object_type(frame: &[u8]) -> Option<u8> {
     match *frame {
         // Twelve bits of sync; the layer is always 0.
@@ -97,24 +93,22 @@ mod tests {
     fn the_codecs_of_a_real_transport_stream_are_found() {
         let codecs = codecs_of(&samples::make(Kind::Ts).read("seg0.ts"), None).unwrap();
         assert_eq!(codecs.to_string(), "avc1.4D4028,mp4a.40.2");
-        assert_eq!(codecs.size, Some((322, 182)));
     }
 
     #[test]
     fn the_codecs_of_real_fragments_are_found_in_their_map() {
         let codecs = codecs_of(&[], Some(&samples::make(Kind::Fmp4).read("init.mp4"))).unwrap();
         assert_eq!(codecs.to_string(), "avc1.4D4028,mp4a.40.2");
-        assert_eq!(codecs.size, Some((322, 182)));
     }
 
     #[test]
     fn sound_alone_has_no_video_codec() {
         let codecs = codecs_of(&samples::make(Kind::Sound).read("seg0.ts"), None).unwrap();
-        assert_eq!((codecs.to_string().as_str(), codecs.size), ("mp4a.40.2", None));
+        assert_eq!(codecs.to_string(), "mp4a.40.2");
     }
 
     #[test]
-    fn a_stream_that_is_named_but_not_there_is_an_error() {
+    fn a_stream_that_is_listed_but_missing_is_an_error() {
         let bytes = samples::make(Kind::Ts).read("seg0.ts");
         assert_eq!(codecs_of(&[], None), Err(CodecsError::NoProgram));
         assert_eq!(codecs_of(&bytes[..188 * 3], None), Err(CodecsError::NoParameters));

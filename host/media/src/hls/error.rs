@@ -1,4 +1,4 @@
-//! What can be wrong with a rendition that ffmpeg said it had made.
+//! What can be wrong with a rendition although ffmpeg reported success.
 
 use std::time::Duration;
 
@@ -6,117 +6,48 @@ use fault::{Code, Fault, codes};
 
 use super::{CodecsError, PlaylistError};
 
-/// A rendition that must not be published, and the file that shows it.
+/// Why a rendition must not be published, with the file that is to blame.
 #[derive(Debug, thiserror::Error)]
 pub enum HlsError {
     /// ffmpeg ended without one.
     #[error("there is no playlist {file}")]
-    MissingPlaylist {
-        /// Its name.
-        file: String,
-    },
-    /// Damaged, or with something in it that we don't handle.
+    MissingPlaylist { file: String },
+    /// Damaged, or with an unsupported tag.
     #[error("the playlist {file} can't be used")]
-    Playlist {
-        /// Its name.
-        file: String,
-        /// Where and why.
-        source: PlaylistError,
-    },
-    /// It has no segments at all.
+    Playlist { file: String, source: PlaylistError },
     #[error("the playlist {file} names no segments")]
-    NoSegments {
-        /// Its name.
-        file: String,
-    },
-    /// ffmpeg did not come to the end.
+    NoSegments { file: String },
+    /// ffmpeg did not finish it.
     #[error("the playlist {file} has no end")]
-    NotEnded {
-        /// Its name.
-        file: String,
-    },
-    /// The playlist names it and it is not there.
+    NotEnded { file: String },
     #[error("{file} is named by its playlist and does not exist")]
-    MissingSegment {
-        /// Its name.
-        file: String,
-    },
-    /// ffmpeg's muxer writes such on a full disk, and ends as if nothing were the matter.
+    MissingSegment { file: String },
+    /// ffmpeg's muxer leaves such segments on a full disk, and exits with 0.
     #[error("{file} is empty")]
-    EmptySegment {
-        /// Its name.
-        file: String,
-    },
+    EmptySegment { file: String },
     /// Cut off or overwritten.
     #[error("{file} is damaged: {problem}")]
-    DamagedSegment {
-        /// Its name.
-        file: String,
-        /// What is the matter with it.
-        problem: &'static str,
-    },
-    /// Keyframes were not where they were asked for.
+    DamagedSegment { file: String, problem: &'static str },
+    /// Keyframes are not where they were forced.
     #[error("{file} plays {is:?}, longer than segments of {wanted:?} may")]
-    LongSegment {
-        /// Its name.
-        file: String,
-        /// How long it plays.
-        is: Duration,
-        /// What was asked for.
-        wanted: Duration,
-    },
+    LongSegment { file: String, is: Duration, wanted: Duration },
     /// Something is missing, most likely at the end.
     #[error("{file} plays {is:?} of {wanted:?}")]
-    Short {
-        /// The playlist's name.
-        file: String,
-        /// How long it plays.
-        is: Duration,
-        /// How long it should.
-        wanted: Duration,
-    },
-    /// Something is in it that should not be.
+    Short { file: String, is: Duration, wanted: Duration },
     #[error("{file} plays {is:?} instead of {wanted:?}")]
-    Long {
-        /// The playlist's name.
-        file: String,
-        /// How long it plays.
-        is: Duration,
-        /// How long it should.
-        wanted: Duration,
-    },
-    /// A player that switches to this rendition here would show nothing, or the wrong thing.
+    Long { file: String, is: Duration, wanted: Duration },
+    /// A player that switches to this rendition here would show nothing or garbage.
     #[error("{file} does not start with a keyframe")]
-    NoKeyframe {
-        /// The segment's name.
-        file: String,
-    },
+    NoKeyframe { file: String },
     /// The headers of a stream are not where they should be.
-    #[error("the codecs of {file} can't be told")]
-    Codecs {
-        /// The first segment's name.
-        file: String,
-        /// Why.
-        source: CodecsError,
-    },
-    /// A track is missing, or one is there that should not be.
+    #[error("the codecs of {file} can't be found")]
+    Codecs { file: String, source: CodecsError },
+    /// A track is missing or unexpected.
     #[error("{file} should have {wanted} and has {is}")]
-    Tracks {
-        /// The first segment's name.
-        file: String,
-        /// What was asked for.
-        wanted: &'static str,
-        /// What was found.
-        is: &'static str,
-    },
-    /// The system would not let us look.
+    Tracks { file: String, wanted: &'static str, is: &'static str },
+    /// A file can't be opened or read.
     #[error("{file} can't be read")]
-    Unreadable {
-        /// Its name.
-        file: String,
-        /// The system's answer.
-        source: std::io::Error,
-    },
+    Unreadable { file: String, source: std::io::Error },
 }
 
 impl Fault for HlsError {

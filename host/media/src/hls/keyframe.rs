@@ -3,15 +3,15 @@
 use super::mp4::{self, VideoTrack};
 use super::{nal, ts};
 
-/// In a sample's flags: it is no place to start from (ISO/IEC 14496-12, section 8.8.3.1).
+/// In a sample's flags: decoding can't start here (ISO/IEC 14496-12, section 8.8.3.1).
 const NOT_SYNC: u32 = 0x0001_0000;
 
-/// Whether the first picture of a segment is an IDR picture. `init` is the map of fragmented MP4, and absent for a
-/// transport stream. The front of the segment is enough.
+/// Whether the first picture of a segment is an IDR picture. `init` is the map of fragmented MP4; a transport stream has
+/// none. The front of the segment is enough.
 ///
 /// In a transport stream the first access unit of the H.264 stream must hold an IDR slice. In fragmented MP4 the first
-/// sample of the H.264 track must be flagged as a place to start from, and, where its bytes are within `segment`, hold an
-/// IDR slice too: with open GOPs the flag is also set for pictures whose neighbours look behind them. A segment whose
+/// sample of the H.264 track must be flagged as a sync sample and, if its bytes are within `segment`, hold an IDR slice too:
+/// with open GOPs the flag is also set for pictures whose neighbours refer behind them. A segment whose
 /// video can't be found does not start with a keyframe.
 pub fn starts_with_keyframe(segment: &[u8], init: Option<&[u8]>) -> bool {
     let found = match init {
@@ -46,7 +46,7 @@ fn in_fragment(segment: &[u8], init: &[u8]) -> Option<bool> {
 
 struct Sample {
     flags: u32,
-    /// From the beginning of the fragment; none where it is counted from elsewhere.
+    /// From the start of the fragment; `None` if it is counted from elsewhere.
     offset: Option<usize>,
     size: Option<usize>,
 }
@@ -80,7 +80,7 @@ fn first_sample(fragment: &[u8], track: &VideoTrack) -> Option<Sample> {
     })
 }
 
-/// The 32-bit fields of a box, some of which are there only if the box's flags say so.
+/// The 32-bit fields of a box. The flags of the box say which optional ones exist.
 struct Fields<'a> {
     flags: u32,
     rest: &'a [u8],
@@ -101,7 +101,7 @@ impl<'a> Fields<'a> {
         Some(value)
     }
 
-    /// The outer option is none where the box is cut off.
+    /// The outer option is `None` if the box is cut off.
     fn next_if(&mut self, flag: u32) -> Option<Option<u32>> {
         if self.has(flag) { self.next().map(Some) } else { Some(None) }
     }
@@ -153,10 +153,10 @@ mod tests {
     }
 
     #[test]
-    fn a_flagged_sample_without_an_idr_slice_is_no_keyframe() {
+    fn a_sync_sample_without_an_idr_slice_is_not_a_keyframe() {
         let sample = samples::make(Kind::Fmp4);
         let (init, mut segment) = (sample.read("init.mp4"), sample.read("seg1.m4s"));
-        // The IDR slice becomes an ordinary one; the flags still say that it is a place to start from.
+        // The IDR slice becomes an ordinary one; the flags still mark it as a sync sample.
         let media = segment.windows(4).position(|window| window == b"mdat").unwrap();
         let idr = (media + 4..).find(|at| segment[*at] & 0x1f == nal::IDR && segment[*at] & 0x60 == 0x60).unwrap();
         segment[idr] = (segment[idr] & 0xe0) | nal::SLICE;
@@ -164,12 +164,12 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_read_does_not_start_with_a_keyframe() {
+    fn an_unreadable_segment_does_not_start_with_a_keyframe() {
         let sample = samples::make(Kind::Fmp4);
         let (init, segment) = (sample.read("init.mp4"), sample.read("seg0.m4s"));
         assert!(!starts_with_keyframe(&[], None) && !starts_with_keyframe(&segment, None));
         assert!(!starts_with_keyframe(&segment, Some(&[])) && !starts_with_keyframe(&[], Some(&init)));
-        // Cut anywhere in its tables it must not pass before the first sample's flags, or the track, are known.
+        // Cut off before the first sample's flags or the track are known, it must not pass.
         assert!(!(0..200).any(|length| starts_with_keyframe(&segment[..length], Some(&init))));
         assert!(!(0..500).any(|length| starts_with_keyframe(&segment, Some(&init[..length]))));
     }

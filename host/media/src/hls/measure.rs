@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What a rendition asks of a viewer's line, in bits per second, rounded up.
+/// Bits per second of a rendition, rounded up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rates {
     /// For `BANDWIDTH`.
@@ -19,7 +19,7 @@ pub struct Rates {
 ///   half times the target duration, where the rate of a run is its bits over its duration. So a tail of a few frames,
 ///   whose own rate is mostly its one keyframe, counts only together with what is before it.
 ///
-/// Where no run has such a length the whole counts, and the peak is never told lower than the average.
+/// Where no run has such a length the whole counts, and the peak is never lower than the average.
 pub fn measure(segments: &[(Duration, u64)], target: Duration) -> Rates {
     let shortest = target.as_nanos().div_ceil(2);
     let longest = target.as_nanos().saturating_mul(3) / 2;

@@ -1,10 +1,10 @@
-//! MP4 boxes, as far as the tracks of an initialisation map and the first sample of a fragment ask for.
+//! MP4 boxes: finds the tracks of an initialisation map and the first sample of a fragment.
 //!
-//! The bytes are not trusted: whatever is missing or malformed is none, never a panic.
+//! The bytes are not trusted: what is missing or malformed gives `None`, never a panic.
 
 use super::sps::{self, Sps};
 
-/// A box: four letters, its content as far as that is there, and where the box begins.
+/// A box: its type, its content (which may be cut off), and its offset.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mp4Box<'a> {
     pub kind: [u8; 4],
@@ -12,17 +12,16 @@ pub(super) struct Mp4Box<'a> {
     pub start: usize,
 }
 
-/// What the header of a box says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub kind: [u8; 4],
     /// Bytes of the header itself, 8 or 16.
     pub header: u64,
-    /// Bytes of the box with its header; none for "to the end".
+    /// Bytes of the box with its header; `None` for "to the end".
     pub size: Option<u64>,
 }
 
-/// Reads a header; none where it is cut off or its size is less than itself.
+/// Reads a header. `None` if it is cut off or gives a size less than its own.
 pub(super) fn header(bytes: &[u8]) -> Option<Header> {
     let short = be32(bytes, 0)?;
     let kind = *bytes.get(4..)?.first_chunk::<4>()?;
@@ -47,9 +46,9 @@ pub(super) fn boxes(bytes: &[u8]) -> impl Iterator<Item = Mp4Box<'_>> {
     })
 }
 
-/// The content of the first box at the end of this way.
-pub(super) fn find<'a>(bytes: &'a [u8], way: &[&[u8; 4]]) -> Option<&'a [u8]> {
-    way.iter().try_fold(bytes, |inside, kind| boxes(inside).find(|found| found.kind == **kind).map(|found| found.body))
+/// The content of the first box at this path.
+pub(super) fn find<'a>(bytes: &'a [u8], path: &[&[u8; 4]]) -> Option<&'a [u8]> {
+    path.iter().try_fold(bytes, |inside, kind| boxes(inside).find(|found| found.kind == **kind).map(|found| found.body))
 }
 
 /// The H.264 track of a map.
@@ -57,13 +56,12 @@ pub(super) fn find<'a>(bytes: &'a [u8], way: &[&[u8; 4]]) -> Option<&'a [u8]> {
 pub(super) struct VideoTrack {
     pub id: u32,
     pub sps: Sps,
-    /// Bytes in front of each NAL unit that say how long it is.
+    /// Bytes of the length in front of each NAL unit.
     pub length_width: usize,
-    /// Flags of samples for which the fragment has none.
+    /// Flags of samples that have none in the fragment.
     pub default_flags: u32,
 }
 
-/// What a map describes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tracks {
     pub video: Option<VideoTrack>,
@@ -71,7 +69,7 @@ pub(super) struct Tracks {
     pub audio: Option<String>,
 }
 
-/// Reads a map; none where it is none, or where a track that should be understood is not.
+/// Reads a map. `None` if it is not a map, or if an H.264 or AAC track in it can't be read.
 pub(super) fn tracks(init: &[u8]) -> Option<Tracks> {
     let movie = find(init, &[b"moov"])?;
     let mut tracks = Tracks::default();
@@ -113,7 +111,7 @@ fn video_track(id: u32, configuration: &[u8], movie: &[u8]) -> Option<VideoTrack
     Some(VideoTrack { id, sps, length_width, default_flags })
 }
 
-/// Goes down an `esds` box: elementary stream, decoder configuration, decoder-specific data.
+/// Descends into an `esds` box: elementary stream, decoder configuration, decoder-specific data.
 fn audio_codec(descriptor: &[u8]) -> Option<String> {
     // Behind version and flags.
     let stream = tagged(descriptor.get(4..)?, 0x03)?;
@@ -176,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_box_smaller_than_its_header_ends_the_reading() {
+    fn a_box_smaller_than_its_header_is_refused() {
         assert_eq!(header(b"\0\0\0\x07free"), None);
         assert_eq!(boxes(b"\0\0\0\x07freefree").count(), 0);
         assert_eq!(header(b"\0\0\0\0mdat").unwrap().size, None);

@@ -1,13 +1,13 @@
-//! H.264 NAL units in both of their wrappings.
+//! H.264 NAL units, in byte streams and in MP4 samples.
 
-/// A slice of a picture that is no keyframe.
+/// A slice of a picture that is not a keyframe.
 pub(super) const SLICE: u8 = 1;
-/// A slice of a keyframe that nothing after it looks behind.
+/// A slice of an IDR picture: a keyframe that no later picture refers behind.
 pub(super) const IDR: u8 = 5;
 /// A sequence parameter set.
 pub(super) const SPS: u8 = 7;
 
-/// The type of a unit; none for an empty one.
+/// The type of a unit; `None` for an empty one.
 pub(super) fn kind(unit: &[u8]) -> Option<u8> {
     unit.first().map(|header| header & 0x1f)
 }
@@ -27,7 +27,7 @@ pub(super) fn annex_b(stream: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// What is in front of the next start code, and what is behind it.
+/// Splits at the next start code.
 fn after_start_code(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let at = bytes.windows(3).position(|window| window == [0, 0, 1])?;
     Some((bytes.get(..at)?, bytes.get(at + 3..)?))
@@ -47,7 +47,7 @@ pub(super) fn length_prefixed(sample: &[u8], width: usize) -> impl Iterator<Item
 
 /// Whether the first picture in these units is an IDR picture. Parameter sets and SEI messages may be in front.
 pub(super) fn first_picture_is_idr<'a>(units: impl Iterator<Item = &'a [u8]>) -> Option<bool> {
-    // 2 to 4 are the partitions of a slice that is no keyframe.
+    // 2 to 4 are the partitions of a slice that is not a keyframe.
     units.filter_map(kind).find(|kind| (SLICE..=IDR).contains(kind)).map(|kind| kind == IDR)
 }
 

@@ -11,29 +11,25 @@ pub(super) const MAX_BYTES: usize = 16 << 20;
 /// Most lines: a day in one-second segments takes 260,000.
 const MAX_LINES: usize = 500_000;
 
-/// Why a text is no media playlist that we can use.
+/// Why a text is not a usable media playlist.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlaylistError {
-    /// More than any job should make.
     #[error("it has more than {MAX_BYTES} bytes or {MAX_LINES} lines")]
     TooLarge,
-    /// Something else, or cut off.
     #[error("it does not begin with #EXTM3U")]
     NotAPlaylist,
-    /// A line that is wrong, or that means something which we don't handle.
+    /// A line that is malformed or not supported.
     #[error("line {line}: {problem}")]
     Line {
         /// Counted from 1.
         line: usize,
-        /// What is the matter with it.
         problem: &'static str,
     },
-    /// Something that every playlist has.
+    /// A required tag.
     #[error("it has no {0}")]
     Missing(&'static str),
 }
 
-/// What has been read so far.
 #[derive(Default)]
 struct Reader {
     version: Option<u32>,
@@ -44,9 +40,9 @@ struct Reader {
     map: Option<Map>,
     segments: Vec<Segment>,
     ended: Option<()>,
-    /// What was said of the segment whose file comes next.
+    /// Of the next segment.
     duration: Option<Duration>,
-    /// The same: length, and offset where it was given.
+    /// Of the next segment: length, and offset if given.
     range: Option<(u64, Option<u64>)>,
 }
 
@@ -136,7 +132,7 @@ impl Reader {
     }
 }
 
-/// Sets what may be said once only.
+/// Sets a value that may occur only once.
 fn once<T>(place: &mut Option<T>, value: T) -> Result<(), &'static str> {
     match place.replace(value) {
         None => Ok(()),
@@ -213,14 +209,14 @@ mod tests {
     }
 
     #[test]
-    fn a_growing_playlist_is_read_and_is_not_ended() {
+    fn a_playlist_that_still_grows_is_read_as_not_ended() {
         let playlist = with("#EXT-X-PLAYLIST-TYPE:EVENT\n#EXTINF:6.000000,\na.ts\n").unwrap();
         assert!(!playlist.ended);
         assert_eq!(playlist.segments.len(), 1);
     }
 
     #[test]
-    fn what_would_be_misunderstood_is_refused_with_its_line() {
+    fn unsupported_and_malformed_lines_are_refused_with_their_number() {
         for body in [
             "#EXTINF:6,\n../a.ts\n",
             "#EXTINF:6,\nhttp://a/b.ts\n",
@@ -245,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_or_something_else_is_refused() {
+    fn truncated_and_other_files_are_refused() {
         assert_eq!(MediaPlaylist::parse(""), Err(PlaylistError::NotAPlaylist));
         assert_eq!(MediaPlaylist::parse("<html>"), Err(PlaylistError::NotAPlaylist));
         assert!(matches!(MediaPlaylist::parse("#EXTM3U\n"), Err(PlaylistError::Missing(_))));
@@ -254,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_playlist_without_bounds_is_refused() {
+    fn an_oversized_playlist_is_refused() {
         assert_eq!(with(&"#\n".repeat(MAX_LINES)), Err(PlaylistError::TooLarge));
         assert_eq!(with(&"#".repeat(MAX_BYTES)), Err(PlaylistError::TooLarge));
     }

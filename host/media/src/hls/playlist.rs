@@ -1,4 +1,4 @@
-//! Media playlists as values, and how they are written.
+//! Media playlists.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -6,14 +6,12 @@ use std::time::Duration;
 /// A part of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByteRange {
-    /// How many bytes.
     pub length: u64,
-    /// Where the first of them is.
     pub offset: u64,
 }
 
 impl ByteRange {
-    /// The offset behind the last byte; none where that is no number.
+    /// The offset behind the last byte; `None` if it overflows.
     pub fn end(&self) -> Option<u64> {
         self.offset.checked_add(self.length)
     }
@@ -24,25 +22,25 @@ impl ByteRange {
 pub struct Segment {
     /// The file, beside the playlist.
     pub uri: String,
-    /// How long it plays, as exact as the playlist says it: to the microsecond.
+    /// Exact to the microsecond.
     pub duration: Duration,
-    /// Which part of the file it is; absent for all of it.
+    /// `None` for the whole file.
     pub byte_range: Option<ByteRange>,
 }
 
-/// What a player of fragmented MP4 reads before any segment.
+/// The initialisation map, which players of fragmented MP4 read before any segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Map {
     /// The file, beside the playlist.
     pub uri: String,
-    /// Which part of the file it is; absent for all of it.
+    /// `None` for the whole file.
     pub byte_range: Option<ByteRange>,
 }
 
 /// One rendition: its segments in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MediaPlaylist {
-    /// What was read. [`render`](Self::render) does not repeat it, it writes the lowest version that will do.
+    /// As read. [`render`](Self::render) writes the lowest version that is sufficient.
     pub version: u32,
     /// Seconds. RFC 8216 wants one value for all renditions of a ladder, so it may be set higher than this playlist
     /// needs; it is never written lower.
@@ -53,20 +51,19 @@ pub struct MediaPlaylist {
     pub map: Option<Map>,
     /// Whether every segment can be decoded without the others.
     pub independent_segments: bool,
-    /// Whether this is all there will be.
+    /// Whether it has an end tag.
     pub ended: bool,
 }
 
 impl MediaPlaylist {
     /// Reads what ffmpeg's HLS muxer wrote, finished or still growing.
     ///
-    /// Strict on purpose: a tag that this type has no place for would be lost when the playlist is written anew, so it
-    /// is refused instead.
+    /// A tag that this type can't hold is refused, because it would be lost when the playlist is written anew.
     pub fn parse(text: &str) -> Result<Self, super::PlaylistError> {
         super::parse::parse(text)
     }
 
-    /// How long all of it plays.
+    /// The sum of its segments' durations.
     pub fn duration(&self) -> Duration {
         self.segments.iter().fold(Duration::ZERO, |sum, segment| sum.saturating_add(segment.duration))
     }
@@ -76,7 +73,7 @@ impl MediaPlaylist {
         self.segments.iter().map(|segment| rounded_seconds(segment.duration)).max().unwrap_or(0).max(1)
     }
 
-    /// Every file that it names, once, in the order of mention; the map's is first.
+    /// Every file that it names, once, in order. The map's is first.
     pub fn files(&self) -> Vec<&str> {
         let mut files: Vec<&str> = Vec::new();
         let mentioned = self.map.iter().map(|map| map.uri.as_str()).chain(self.segments.iter().map(|s| s.uri.as_str()));
@@ -89,8 +86,8 @@ impl MediaPlaylist {
         files
     }
 
-    /// The same with other file names. The function is asked once for each of [`files`](Self::files), with the position
-    /// in that list and the old name, so that the ranges of one file stay ranges of one file.
+    /// The playlist with other file names. The function is called once for each of [`files`](Self::files), with the position
+    /// in that list and the old name, so that ranges of one file stay ranges of one file.
     pub fn renamed(&self, name: impl Fn(usize, &str) -> String) -> Self {
         let names: std::collections::HashMap<&str, String> =
             self.files().into_iter().enumerate().map(|(index, old)| (old, name(index, old))).collect();
@@ -154,7 +151,7 @@ pub(super) fn rounded_seconds(duration: Duration) -> u32 {
     u32::try_from(seconds).unwrap_or(u32::MAX)
 }
 
-/// Whether this can only be a file beside the playlist: no folder, no scheme, nothing that needs escaping.
+/// Whether a name can only be a file beside the playlist: no folder, no scheme, nothing that needs escaping.
 pub fn is_plain_name(name: &str) -> bool {
     (1..=255).contains(&name.len())
         && !name.starts_with('.')

@@ -24,7 +24,7 @@ pub(super) enum Kind {
     Fmp4WithoutKeyframes,
 }
 
-/// A folder with `out.m3u8` and what it names, deleted with this value.
+/// A folder with `out.m3u8` and its files, deleted on drop.
 pub(super) struct Sample(tempfile::TempDir);
 
 impl Sample {
@@ -41,7 +41,7 @@ impl Sample {
     }
 }
 
-/// A folder of its own for each caller, so that a test may break what is in it; ffmpeg runs once for each kind.
+/// Each caller gets its own folder, so that a test may damage the files. ffmpeg runs once per kind.
 pub(super) fn make(kind: Kind) -> Sample {
     type Files = Arc<Vec<(std::ffi::OsString, Vec<u8>)>>;
     static MADE: LazyLock<Mutex<HashMap<Kind, Files>>> = LazyLock::new(Mutex::default);

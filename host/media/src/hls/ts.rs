@@ -1,14 +1,14 @@
-//! MPEG transport streams, as far as finding the first picture and the first sound asks for.
+//! MPEG transport streams: finds the first picture and the first sound.
 //!
-//! Written for what ffmpeg's muxer makes: one programme, tables that fit into one packet and are repeated at the head of
-//! every segment. The bytes are not trusted: whatever is missing or malformed is none, never a panic.
+//! Written for what ffmpeg's muxer makes: one program, tables that fit into one packet and are repeated at the head of
+//! every segment. The bytes are not trusted: what is missing or malformed gives `None`, never a panic.
 
 /// Bytes of a packet.
 pub(super) const PACKET: usize = 188;
 /// What every packet begins with.
 pub(super) const SYNC: u8 = 0x47;
 
-/// H.264 in a programme map.
+/// H.264 in a program map.
 const TYPE_H264: u8 = 0x1b;
 /// AAC with ADTS headers.
 const TYPE_AAC: u8 = 0x0f;
@@ -16,7 +16,7 @@ const TYPE_AAC: u8 = 0x0f;
 /// Most bytes of one unit that are put together. An IDR picture may be larger; its header is near its front.
 const MAX_UNIT: usize = 1 << 20;
 
-/// Where the programme's streams are.
+/// The streams of a program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Program {
     /// The packet identifier of the H.264 stream.
@@ -54,17 +54,17 @@ pub(super) fn in_step(stream: &[u8]) -> bool {
     stream.chunks_exact(PACKET).all(|packet| packet.first() == Some(&SYNC))
 }
 
-/// Reads the tables; none without them.
+/// Reads the tables.
 pub(super) fn program(stream: &[u8]) -> Option<Program> {
     let associations = table(stream, 0, 0x00)?;
-    // Pairs of programme number and packet identifier; number 0 is not a programme.
+    // Pairs of program number and packet identifier; number 0 is not a program.
     let map_pid = associations.chunks_exact(4).find_map(|entry| match entry {
         [0, 0, _, _] => None,
         [_, _, high, low] => Some(pid(*high, *low)),
         _ => None,
     })?;
     let map = table(stream, map_pid, 0x02)?;
-    // The clock's identifier, then descriptors of the programme behind their length, then the streams.
+    // The clock's identifier, then descriptors of the program behind their length, then the streams.
     let [_, _, high, low] = *map.first_chunk::<4>()?;
     let mut streams = map.get(4 + length(high, low)..)?;
     let mut program = Program::default();
@@ -101,7 +101,7 @@ fn length(high: u8, low: u8) -> usize {
 }
 
 /// The elementary bytes of the first unit of a stream, without its header: one access unit of video, a few frames of
-/// sound. Empty where the stream does not begin with the beginning of a unit.
+/// sound. Empty if the stream does not start at the start of a unit.
 pub(super) fn first_unit(stream: &[u8], pid: u16) -> Vec<u8> {
     let mut unit = Vec::new();
     let mut own = packets(stream).filter(|packet| packet.pid == pid && !packet.payload.is_empty());
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_begins_in_the_middle_of_a_unit_has_no_first_unit() {
+    fn a_stream_that_starts_inside_a_unit_has_no_first_unit() {
         let sample = samples::make(Kind::Ts);
         let bytes = sample.read("seg0.ts");
         let video = program(&bytes).unwrap().video.unwrap();
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_transport_stream_have_no_program() {
+    fn other_bytes_have_no_program() {
         for bytes in [&[][..], &[SYNC; 4 * PACKET], &[0; 4 * PACKET], &[0xff; 1000]] {
             assert_eq!(program(bytes), None);
         }

@@ -1,8 +1,7 @@
-//! From samples to points.
+//! Builds a waveform from samples.
 
 use super::{Peak, Waveform, WaveformError};
 
-/// Makes a waveform of samples as they come.
 #[derive(Debug)]
 pub struct WaveformBuilder {
     sample_rate: u32,
@@ -13,7 +12,7 @@ pub struct WaveformBuilder {
     current: Vec<Peak>,
     /// Frames in `current`; less than `samples_per_pixel` between calls.
     frames: u32,
-    /// The beginning of a frame whose end has not come yet.
+    /// The first bytes of an incomplete frame.
     torn: Vec<u8>,
     peaks: Vec<Peak>,
 }
@@ -23,7 +22,7 @@ impl WaveformBuilder {
     /// second, 1 or more.
     ///
     /// The number of samples in a point is a whole one, rounded down: 44100 Hz at 1000 points is 44 samples a point and
-    /// so a little more than 1000 points a second. The sidecar tells the samples, and players go by them.
+    /// so a little more than 1000 points a second. The sidecar has the samples per point, and players use them.
     pub fn new(sample_rate: u32, channels: u16, pixels_per_second: u32) -> Result<Self, WaveformError> {
         let samples_per_pixel = sample_rate.checked_div(pixels_per_second).unwrap_or(0);
         if sample_rate > 0 && samples_per_pixel == 0 {
@@ -32,7 +31,7 @@ impl WaveformBuilder {
         Self::with_samples_per_pixel(sample_rate, channels, samples_per_pixel)
     }
 
-    /// The same by the number of samples in a point, 1 or more.
+    /// With the number of samples in a point, 1 or more.
     pub fn with_samples_per_pixel(
         sample_rate: u32,
         channels: u16,
@@ -55,8 +54,8 @@ impl WaveformBuilder {
         })
     }
 
-    /// Keeps the channels apart instead of mixing them. To be called before any sample.
-    #[must_use]
+    /// Keeps the channels apart instead of mixing them. Call it before the first sample.
+    #[cfg(test)]
     pub fn keeping_channels(mut self) -> Self {
         self.current = vec![Peak::NONE; usize::from(self.channels)];
         self
@@ -81,8 +80,7 @@ impl WaveformBuilder {
         self.torn.extend_from_slice(torn);
     }
 
-    /// The waveform of everything so far. The last point is kept although it may be short; half a frame is not sound
-    /// and is dropped.
+    /// The waveform of everything so far. A short last point is kept; an incomplete frame is dropped.
     pub fn finish(mut self) -> Waveform {
         if self.frames > 0 {
             self.close_pixel();
@@ -99,7 +97,7 @@ impl WaveformBuilder {
         usize::from(self.channels) * size_of::<i16>()
     }
 
-    /// Takes whole frames, pixel by pixel, so that the inner loop has nothing to count.
+    /// Takes whole frames, point by point, so that the inner loop needs no counter.
     fn push_frames(&mut self, mut bytes: &[u8]) {
         let frame = self.frame_bytes();
         while !bytes.is_empty() {
@@ -131,7 +129,7 @@ fn mix_into(peak: &mut Peak, frames: &[u8], channels: u16) {
     let (samples, _) = frames.as_chunks::<2>();
     match channels {
         1 => samples.iter().for_each(|&bytes| peak.widen(i16::from_le_bytes(bytes))),
-        // The common case, spelled out: the compiler makes no loop of it.
+        // The common case, without a loop.
         2 => {
             let (pairs, _) = samples.as_chunks::<2>();
             for [left, right] in pairs {
@@ -184,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_way_the_bytes_are_cut_makes_no_difference() {
+    fn samples_may_arrive_in_pieces_of_any_size() {
         let sound = bytes(&(0..997).map(|n: i32| (n * 7919 % 65536 - 32768) as i16).collect::<Vec<_>>());
         for channels in [1, 2, 3, 6] {
             let mut whole = WaveformBuilder::with_samples_per_pixel(8000, channels, 10).unwrap();
@@ -236,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn impossible_requests_are_refused_with_whose_fault_it_is() {
+    fn impossible_requests_are_refused_with_their_code() {
         let refused = |rate, channels, pps| {
             let error = WaveformBuilder::new(rate, channels, pps).unwrap_err();
             (error.code().name, error.code().blame)

@@ -1,14 +1,13 @@
-//! The sidecar: audiowaveform's data format, version 2, as JSON.
+//! The sidecar, in version 2 of audiowaveform's JSON format.
 
 use std::fmt::Write as _;
-use std::io;
 
 use super::{Peak, Waveform};
 
 /// The version of audiowaveform's format that is written.
 const VERSION: u32 = 2;
 
-/// How fine the values of the sidecar are.
+/// The resolution of the values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bits {
     /// -128 to 127: what peaks.js reads.
@@ -18,7 +17,7 @@ pub enum Bits {
 }
 
 impl Bits {
-    /// The setting for a number of bits; none but 8 and 16 exist.
+    /// `None` unless it is 8 or 16.
     pub fn new(bits: u8) -> Option<Self> {
         match bits {
             8 => Some(Self::Eight),
@@ -27,7 +26,6 @@ impl Bits {
         }
     }
 
-    /// The number of bits.
     pub fn get(self) -> u8 {
         match self {
             Self::Eight => 8,
@@ -35,7 +33,7 @@ impl Bits {
         }
     }
 
-    /// A sample at this fineness, truncated toward zero.
+    /// A sample at this resolution, truncated toward zero.
     pub(super) fn reduce(self, sample: i16) -> i16 {
         match self {
             Self::Eight => sample / 256,
@@ -60,23 +58,6 @@ impl Waveform {
         }
         json.push_str("]}\n");
         json
-    }
-
-    /// The same into a file, without holding the text: at 1000 points a second a day of sound is hundreds of megabytes.
-    pub fn write_json(&self, bits: Bits, out: &mut impl io::Write) -> io::Result<()> {
-        /// Points between two writes: some 30 to 60 KB.
-        const BATCH: usize = 4096;
-        let mut text = self.json_head(bits);
-        let mut first = true;
-        for batch in self.peaks.chunks(BATCH) {
-            for peak in batch {
-                push_peak(&mut text, *peak, bits, &mut first);
-            }
-            out.write_all(text.as_bytes())?;
-            text.clear();
-        }
-        text.push_str("]}\n");
-        out.write_all(text.as_bytes())
     }
 
     fn json_head(&self, bits: Bits) -> String {
@@ -125,24 +106,12 @@ mod tests {
     }
 
     #[test]
-    fn no_sound_is_valid_json_of_length_zero() {
+    fn an_empty_waveform_is_valid_json_of_length_zero() {
         let empty = mono(&[]);
         assert!(empty.is_empty());
         let value: serde_json::Value = serde_json::from_str(&empty.to_json(Bits::Eight)).unwrap();
         assert_eq!(value["length"], 0);
         assert_eq!(value["data"], serde_json::json!([]));
-    }
-
-    #[test]
-    fn writing_piece_by_piece_gives_the_same_text() {
-        for samples in [0, 1, 8191, 8192, 8193, 20000] {
-            let waveform = mono(&(0..samples).map(|n: i32| (n * 331 % 65536 - 32768) as i16).collect::<Vec<_>>());
-            for bits in [Bits::Eight, Bits::Sixteen] {
-                let mut written = Vec::new();
-                waveform.write_json(bits, &mut written).unwrap();
-                assert_eq!(String::from_utf8(written).unwrap(), waveform.to_json(bits), "{samples} samples");
-            }
-        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The picture: the whole sound at a glance, for the seek bar of a player.
+//! The image: the whole waveform, for the seek bar of a player.
 
 use super::{Peak, Waveform, WaveformError};
 
@@ -9,19 +9,19 @@ pub(super) const MAX_HEIGHT: u32 = 2048;
 /// Smallest width and height in pixels.
 const MIN_SIDE: u32 = 16;
 
-/// Quiet sound is drawn larger, at most by this much (18 dB): a quiet lecture fills the picture, and the hiss of an
-/// empty recording does not pose as music.
+/// Quiet sound is amplified by at most this much (18 dB), so that a quiet lecture fills the image and the noise of a silent
+/// recording does not.
 const MAX_GAIN: i64 = 8;
 
-/// Colours by palette index: nothing, the peaks, the body. Both blues stand out on white and on black.
+/// Colours by palette index: background, peaks, means. Both blues are visible on white and on black.
 const PALETTE: [u8; 9] = [255, 255, 255, 0x8f, 0xb8, 0xf6, 0x25, 0x63, 0xd9];
-/// Opacity by palette index; the colours that it does not list are opaque.
+/// Opacity by palette index; other colours are opaque.
 const OPACITY: [u8; 1] = [0];
 const NOTHING: u8 = 0;
 const PEAKS: u8 = 1;
 const BODY: u8 = 2;
 
-/// What one column shows, as distances from the centre line in samples, 0 to 32768.
+/// One column, as distances from the centre line in samples, 0 to 32768.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Column {
     /// The highest peak above and below.
@@ -35,8 +35,8 @@ struct Column {
 impl Waveform {
     /// A PNG of `width` by `height` pixels, each 16 or more and at most 8192 and 2048, on a transparent ground.
     ///
-    /// All of the sound is in it: where a column stands for several points, its light part reaches to the highest
-    /// of them and its dark part to their mean; where there are fewer points than columns, the shape is stretched.
+    /// It covers the whole sound. If a column stands for several points, its light part reaches to the highest of them and
+    /// its dark part to their mean. With fewer points than columns, the points are interpolated.
     /// Silence is a line in the middle. The same waveform gives the same bytes.
     pub fn to_png(&self, width: u32, height: u32) -> Result<Vec<u8>, WaveformError> {
         if !(MIN_SIDE..=MAX_WIDTH).contains(&width) || !(MIN_SIDE..=MAX_HEIGHT).contains(&height) {
@@ -49,7 +49,7 @@ impl Waveform {
         encoder.set_depth(png::BitDepth::Eight);
         encoder.set_palette(PALETTE.as_slice());
         encoder.set_trns(OPACITY.as_slice());
-        // Rows mostly repeat the one above; with a palette, that is all that a filter could find.
+        // Rows mostly repeat the one above, and with a palette no other filter helps.
         encoder.set_filter(png::Filter::Up);
         let mut writer = encoder.write_header()?;
         writer.write_image_data(&paint(&columns, height))?;
@@ -70,14 +70,14 @@ impl Waveform {
     }
 }
 
-/// A point of all channels together. It always touches the centre line, or a loud offset would float in the air.
+/// A point of all channels together. It always touches the centre line, even with a DC offset.
 fn point(peaks: &[Peak]) -> Column {
     let up = peaks.iter().map(|peak| i64::from(peak.max)).max().unwrap_or(0).max(0);
     let down = peaks.iter().map(|peak| -i64::from(peak.min)).max().unwrap_or(0).max(0);
     Column { peak_up: up, peak_down: down, body_up: up, body_down: down }
 }
 
-/// Many points in one column.
+/// Several points in one column.
 fn gathered(points: impl Iterator<Item = Column>) -> Column {
     let (mut all, mut count) = (Column::default(), 0);
     for point in points {
@@ -94,7 +94,7 @@ fn gathered(points: impl Iterator<Item = Column>) -> Column {
 /// The column `x` of `width` between the two points that are nearest to its middle.
 fn stretched(points: &[Column], x: usize, width: usize) -> Column {
     let Some(last) = points.len().checked_sub(1) else { return Column::default() };
-    // In halves of a column, so that integers will do: the middle of column x lies at (2x + 1) / 2 columns, and that of
+    // In halves of a column, to use integers: the middle of column x lies at (2x + 1) / 2 columns, and that of
     // point n at (2n + 1) / 2 points.
     let position = ((2 * x + 1) * points.len()).saturating_sub(width);
     let (left, part) = (position / (2 * width), position % (2 * width));
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_click_in_a_long_silence_is_seen() {
+    fn a_click_in_a_long_silence_is_visible() {
         let mut samples = vec![0; 100_000];
         samples[50_003] = 32000;
         let rows = drawn(&waveform(samples), 100, 40);

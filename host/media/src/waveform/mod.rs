@@ -1,7 +1,7 @@
-//! The shape of the sound: from decoded samples to a sidecar and a picture.
+//! Waveforms: from decoded samples to a sidecar and an image.
 //!
-//! Samples go in as they are decoded and only the points stay, so that a day of sound needs a few megabytes. The points
-//! are those of the BBC's audiowaveform, because players were written against its files.
+//! Only the points are kept, not the samples, so that a day of sound needs a few megabytes. The points are those of the
+//! BBC's audiowaveform, whose files players read.
 
 mod builder;
 mod data;
@@ -17,12 +17,10 @@ use fault::{Code, Fault, codes};
 /// Why there is no waveform.
 #[derive(Debug, thiserror::Error)]
 pub enum WaveformError {
-    /// Samples without a rate or without channels.
     #[error("sound of {channels} channels at {sample_rate} Hz has no waveform")]
     Format {
         /// Samples per second, in hertz.
         sample_rate: u32,
-        /// Channels.
         channels: u16,
     },
     /// More points than samples, or none.
@@ -30,22 +28,15 @@ pub enum WaveformError {
     Resolution {
         /// Samples per second, in hertz.
         sample_rate: u32,
-        /// What was asked for.
         pixels_per_second: u32,
     },
-    /// A picture that nobody could look at.
+    /// Too small or too large.
     #[error(
         "a waveform image of {width}x{height} pixels is outside of 16x16 to {}x{}",
         image::MAX_WIDTH,
         image::MAX_HEIGHT
     )]
-    ImageSize {
-        /// Pixels.
-        width: u32,
-        /// Pixels.
-        height: u32,
-    },
-    /// The PNG could not be written.
+    ImageSize { width: u32, height: u32 },
     #[error("the waveform image could not be written")]
     Png(#[from] png::EncodingError),
 }
@@ -61,7 +52,7 @@ impl Fault for WaveformError {
     }
 }
 
-/// The lowest and the highest sample of a stretch of sound.
+/// The lowest and the highest sample of a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Peak {
     min: i16,
@@ -69,7 +60,7 @@ struct Peak {
 }
 
 impl Peak {
-    /// Neutral: any sample widens it.
+    /// Any sample widens it.
     const NONE: Self = Self { min: i16::MAX, max: i16::MIN };
 
     fn widen(&mut self, sample: i16) {
@@ -83,19 +74,19 @@ impl Peak {
 pub struct Waveform {
     sample_rate: u32,
     samples_per_pixel: u32,
-    /// Channels in `peaks`: 1 unless they were kept apart.
+    /// Channels in `peaks`: 1 unless they are kept apart.
     channels: u16,
     /// Point by point; within a point, channel by channel.
     peaks: Vec<Peak>,
 }
 
 impl Waveform {
-    /// How many points there are.
+    /// The number of points.
     pub fn len(&self) -> usize {
         self.peaks.len() / usize::from(self.channels.max(1))
     }
 
-    /// Whether there was no sound at all, not even silence.
+    /// Whether there were no samples at all. Silence has samples.
     pub fn is_empty(&self) -> bool {
         self.peaks.is_empty()
     }

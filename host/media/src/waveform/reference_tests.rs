@@ -1,4 +1,4 @@
-//! Against files that audiowaveform itself wrote.
+//! Compares with files that audiowaveform wrote.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -115,7 +115,7 @@ fn one_channel_is_exact() {
 
 #[test]
 fn mono_wav_is_within_two_steps_of_the_stereo_one() {
-    // No reference of its own exists: it is the same speech, mixed and dithered by somebody else's program.
+    // It has no reference file: it is the same speech, mixed and dithered by another program.
     let Some((samples, expected)) = decoded("test_file_mono.wav").zip(text("test_file_stereo_8bit_64spp_wav.json"))
     else {
         return;

@@ -15,7 +15,7 @@ use contract::v0_1::types::{Job, MediaKind, Rendition};
 use media::containment::{INPUT_NAME, guarded_input};
 use media::encoder::{Device, Processor};
 use media::info::MediaInfo;
-use media::probe::{self, Declared};
+use media::probe::{self, DeclaredKind};
 use media::{describe, encoder};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -115,8 +115,8 @@ impl Explain {
             return source_info(&info).map_err(|error| unusable(format!("media.{error}")));
         }
         let declared = match job.get("kind").and_then(Value::as_str) {
-            Some("audio") => Declared::Audio,
-            Some(_) => Declared::Video,
+            Some("audio") => DeclaredKind::Audio,
+            Some(_) => DeclaredKind::Video,
             None => crate::cli::run::declared_by_ending(&self.media),
         };
         probed(&self.media, self.ffprobe.clone(), declared, cancel).await
@@ -127,7 +127,7 @@ impl Explain {
 async fn probed(
     file: &Path,
     ffprobe: Option<PathBuf>,
-    declared: Declared,
+    declared: DeclaredKind,
     cancel: &CancellationToken,
 ) -> Result<MediaInfo, Ended> {
     let failed = |error: std::io::Error| Ended::environment(format!("{} can't be probed: {error}", file.display()));

@@ -1,0 +1,205 @@
+//! The archive file (mezzanine): an MP4 at the source's own size.
+
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::Serialize;
+use storage::Destination;
+
+use super::{Description, OutputKind};
+use crate::collector::Collector;
+use crate::command::Arguments;
+use crate::context::{TranscodeContext, blocking};
+use crate::encoding::{Encoding, check_audio, describe_audio};
+use crate::error::MediaError;
+use crate::estimate::{audio_rate, bytes, video_rate};
+use crate::graph::{Branches, MADE, nothing_else};
+use crate::hls::CheckedRung;
+use crate::info::MediaInfo;
+use crate::plan::{Plan, PlanError, impossible};
+use crate::process::ProcessError;
+
+/// How much the file's length may differ from the source's: headers round, and encoders add some frames of silence.
+const LENGTH_TOLERANCE: Duration = Duration::from_secs(1);
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Archive {
+    #[serde(rename = "destination")]
+    pub to: Destination,
+    #[serde(rename = "video")]
+    pub video: Option<Encoding>,
+    /// AAC rate.
+    #[serde(rename = "audio-kbps")]
+    pub audio_kbps: Option<u32>,
+}
+
+fn archive_file(index: usize) -> String {
+    format!("{MADE}/archive{index}.mp4")
+}
+
+impl Archive {
+    fn has_video(&self, info: &MediaInfo) -> bool {
+        self.video.is_some() && info.video.is_some()
+    }
+
+    fn has_audio(&self, info: &MediaInfo) -> bool {
+        self.audio_kbps.is_some() && info.audio.is_some()
+    }
+}
+
+#[async_trait]
+impl OutputKind for Archive {
+    fn check(&self, _plan: &Plan, info: &MediaInfo) -> Result<(), PlanError> {
+        check_audio(self.audio_kbps)?;
+        if !self.has_video(info) && !self.has_audio(info) {
+            return impossible(format!("the file {} has neither picture nor sound", self.to));
+        }
+        self.video.map_or(Ok(()), |encoding| encoding.check())
+    }
+
+    fn destinations(&self) -> Vec<Destination> {
+        vec![self.to.clone()]
+    }
+
+    fn describe(&self) -> Description {
+        let video = self.video.map_or("no picture".to_owned(), |encoding| encoding.to_string());
+        let how = format!("{video}, sound {}", describe_audio(self.audio_kbps));
+        Description { what: "file", how, destinations: self.destinations() }
+    }
+
+    fn estimate(&self, _plan: &Plan, info: &MediaInfo) -> Vec<(Destination, u64)> {
+        let video = self.video.map_or(0, |encoding| video_rate(&encoding, None, info));
+        let rate = video + audio_rate(self.audio_kbps, info);
+        vec![(self.to.clone(), bytes(rate, info.ladder_length().as_secs_f64()))]
+    }
+
+    fn add_to_graph(&self, index: usize, _plan: &Plan, graph: &mut Branches<'_>) {
+        let mut arguments = Arguments::new();
+        if let (Some(encoding), Some(source)) = (&self.video, &graph.info.video) {
+            let size = source.scaled_to(source.short_side());
+            arguments = graph.encoded_picture(&format!("archive{index}"), size, encoding);
+        }
+        if let (Some(kbps), true) = (self.audio_kbps, self.has_audio(graph.info)) {
+            arguments = arguments.all(graph.original_sound(&format!("original{index}"), kbps));
+        }
+        graph.output(
+            arguments
+                .all(nothing_else())
+                // The index in front, so that a player can start before it has the end.
+                .pair("-movflags", "+faststart")
+                .pair("-f", "mp4")
+                .flag(format!("file:{}", archive_file(index))),
+        );
+    }
+
+    /// Checks that the index is in front of the media, that length and tracks are right, and that it decodes.
+    async fn verify(&self, index: usize, context: &TranscodeContext<'_>) -> Result<Vec<CheckedRung>, MediaError> {
+        let file = archive_file(index);
+        let bad = |detail: &str| MediaError::BadFile { detail: format!("the archive file {detail}") };
+        let arguments = Arguments::new()
+            .pair("-v", "error")
+            .pair("-show_entries", "format=duration:stream=codec_type")
+            .pair("-of", "compact=p=0")
+            .flag(format!("file:{file}"));
+        let (answer, _) = match context.tools.ffprobe.capture(&arguments, context.work, context.cancel, 4096).await {
+            Ok(answer) => answer,
+            Err(ProcessError::Failed { .. }) => return Err(bad("can't be opened")),
+            Err(error) => return Err(MediaError::process("checking the archive file", error)),
+        };
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let length = answer.split(['|', '\n']).find_map(|field| field.strip_prefix("duration=")?.parse::<f64>().ok());
+        let (length, expected) = (length.unwrap_or(0.0), context.info.ladder_length());
+        // Its sound may go on for longer than its picture.
+        let tail = context.info.duration.saturating_sub(expected);
+        if (length - expected.as_secs_f64()).abs() > (LENGTH_TOLERANCE + tail).as_secs_f64() {
+            return Err(bad(&format!("is {length:.2} s long and not {:.2} s", expected.as_secs_f64())));
+        }
+        let path = context.work.join(&file);
+        let in_front = blocking(move || index_is_in_front(&path)).await?;
+        if !in_front.map_err(MediaError::work("checking the archive file"))? {
+            return Err(bad("has its index behind the media"));
+        }
+        let has = |kind: &str| answer.contains(&format!("codec_type={kind}"));
+        if self.has_video(context.info) && !has("video") {
+            return Err(bad("has no picture"));
+        }
+        if self.has_audio(context.info) && !has("audio") {
+            return Err(bad("has no sound"));
+        }
+        context.decodes(&format!("file:{file}"), "the archive file").await?;
+        Ok(Vec::new())
+    }
+
+    async fn collect(&self, index: usize, collector: &mut Collector<'_>) -> Result<(), MediaError> {
+        collector.add_file(&self.to, &archive_file(index)).await
+    }
+}
+
+/// Whether an MP4's `moov` box comes before its `mdat` (ISO/IEC 14496-12: a box begins with its size and its type).
+fn index_is_in_front(file: &Path) -> std::io::Result<bool> {
+    let mut file = std::fs::File::open(file)?;
+    let mut at = 0_u64;
+    loop {
+        let mut header = [0u8; 16];
+        file.seek(SeekFrom::Start(at))?;
+        if file.read(&mut header)? < 8 {
+            return Ok(false);
+        }
+        let [a, b, c, d, kind @ .., e, f, g, h, i, j, k, l] = header;
+        match &kind {
+            b"moov" => return Ok(true),
+            b"mdat" => return Ok(false),
+            _ => {}
+        }
+        let size = match u32::from_be_bytes([a, b, c, d]) {
+            0 => return Ok(false),
+            1 => u64::from_be_bytes([e, f, g, h, i, j, k, l]),
+            size => u64::from(size),
+        };
+        // A box is at least its own header: anything less would be read again for ever.
+        match at.checked_add(size) {
+            Some(next) if size >= 8 => at = next,
+            _ => return Ok(false),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn in_front(bytes: &[u8]) -> bool {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        index_is_in_front(file.path()).unwrap()
+    }
+
+    fn mp4_box(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+        [&(body.len() as u32 + 8).to_be_bytes()[..], kind, body].concat()
+    }
+
+    #[test]
+    fn an_index_counts_only_in_front_of_the_media() {
+        let [file_type, index, media] = [b"ftyp", b"moov", b"mdat"].map(|kind| mp4_box(kind, &[0; 100]));
+        assert!(in_front(&[&file_type[..], &index, &media].concat()));
+        assert!(!in_front(&[&file_type[..], &media, &index].concat()));
+        assert!(!in_front(&file_type));
+        assert!(!in_front(b""));
+    }
+
+    #[test]
+    fn a_box_with_a_size_of_64_bits_is_skipped() {
+        let large = [&[0, 0, 0, 1][..], b"free", &20_u64.to_be_bytes(), &[0; 4]].concat();
+        assert!(in_front(&[large, mp4_box(b"moov", &[])].concat()));
+    }
+
+    #[test]
+    fn a_box_that_is_smaller_than_its_header_ends_the_search() {
+        for size in [0_u64, 7, u64::MAX] {
+            let endless = [&[0, 0, 0, 1][..], b"free", &size.to_be_bytes()].concat();
+            assert!(!in_front(&[mp4_box(b"ftyp", &[0; 8]), endless, mp4_box(b"moov", &[])].concat()), "{size}");
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Preview clips: a part of a rung, cut at keyframes without a second encode.
+//!
+//! Every rung has a keyframe every `keyframe_ms`, so a cut is at most half of that away from the wanted moment, and a
+//! second encode would cost as much as the rung's own. A ladder of sound alone has no keyframes and can be cut anywhere.
+//! A plan with a clip and without a ladder is refused.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::Serialize;
+use storage::{Destination, Key};
+
+use super::ladder::{Container, Ladder, rung_folder};
+use super::{Description, OutputKind, Process, SegmentedPlaylist};
+use crate::collector::Collector;
+use crate::command::Arguments;
+use crate::containment::quiet_ffmpeg;
+use crate::context::{TranscodeContext, blocking};
+use crate::error::MediaError;
+use crate::estimate::{PLAYLIST_BYTES, bytes};
+use crate::graph::{MADE, PLAYLIST, hls_options};
+use crate::hls::{Expectation, MediaPlaylist};
+use crate::info::{MediaInfo, Ratio};
+use crate::moment::{Moment, millis};
+use crate::plan::{Plan, PlanError, impossible, in_range};
+
+/// How far behind a keyframe a seek aims: more than the picture is late by reordering and sound is early, less than half
+/// of the shortest distance between keyframes that a plan may ask for.
+const AIM_MS: u64 = 200;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Clip {
+    #[serde(rename = "store")]
+    pub store: String,
+    #[serde(rename = "playlist")]
+    pub playlist: Key,
+    #[serde(rename = "start")]
+    pub start: Moment,
+    /// Milliseconds at most.
+    #[serde(rename = "length-ms")]
+    pub length_ms: u32,
+    /// Largest short side.
+    #[serde(rename = "short-side")]
+    pub short_side: u32,
+}
+
+fn clip_folder(index: usize) -> String {
+    format!("{MADE}/clip{index}")
+}
+
+/// The joined segments of a preview.
+fn joined_file(index: usize) -> String {
+    format!("{}/part", clip_folder(index))
+}
+
+/// The joined segments with an index.
+fn seekable_file(index: usize) -> String {
+    format!("{}/part.mp4", clip_folder(index))
+}
+
+/// What the names of a preview's segments begin with.
+fn clip_stem(index: usize) -> String {
+    format!("preview{index}")
+}
+
+#[async_trait]
+impl OutputKind for Clip {
+    fn check(&self, plan: &Plan, _info: &MediaInfo) -> Result<(), PlanError> {
+        in_range("a preview's length in ms", self.length_ms.into(), 1_000..=600_000)?;
+        if plan.ladder().is_none() {
+            return impossible("a preview is cut from a ladder, and it has none");
+        }
+        Ok(())
+    }
+
+    fn destinations(&self) -> Vec<Destination> {
+        vec![self.to()]
+    }
+
+    fn describe(&self) -> Description {
+        let how = format!("{} s from {}", f64::from(self.length_ms) / 1000.0, self.start);
+        Description { what: "preview", how, destinations: self.destinations() }
+    }
+
+    fn estimate(&self, plan: &Plan, info: &MediaInfo) -> Vec<(Destination, u64)> {
+        let rung = plan.ladder().and_then(|ladder| ladder.rungs.get(self.rung_of(ladder)));
+        let rate = rung.map_or(0, |rung| rung.estimated_rate(info));
+        let seconds = info.ladder_length().as_secs_f64().min(f64::from(self.length_ms) / 1000.0);
+        vec![(self.to(), PLAYLIST_BYTES + bytes(rate, seconds))]
+    }
+
+    fn playlists(&self, index: usize) -> Vec<SegmentedPlaylist> {
+        vec![SegmentedPlaylist { playlist: self.to(), stem: clip_stem(index), early_folder: None }]
+    }
+
+    async fn collect(&self, index: usize, collector: &mut Collector<'_>) -> Result<(), MediaError> {
+        let context = collector.context;
+        let lost = || MediaError::Lost { detail: "a preview without a ladder".to_owned() };
+        let ladder = context.plan.ladder().ok_or_else(lost)?;
+        let number = self.rung_of(ladder);
+        let encoded = collector.encoded;
+        let (rung, checked) = ladder.rungs.get(number).zip(encoded.rungs.get(number)).ok_or_else(lost)?;
+        let frame_rate = rung.video.as_ref().and(context.info.video.as_ref()).map(|video| video.frame_rate);
+        let origin = Origin { ladder, number, playlist: &checked.playlist, frame_rate };
+        let length_ms = self.cut(index, origin, &context).await?;
+        let expectation = Expectation {
+            duration: Duration::from_millis(length_ms),
+            segment: ladder.segment(),
+            // Less than the distance between keyframes: a cut at the wrong keyframe must not pass.
+            tolerance: Duration::from_millis(u64::from(ladder.keyframe_ms) / 2),
+            has_video: rung.has_video(context.info),
+            has_audio: rung.has_audio(context.info),
+        };
+        let folder = clip_folder(index);
+        let cut = context.check_rendition(&folder, expectation).await?;
+        collector.add_rendition(&folder, &cut.playlist, &self.to(), &clip_stem(index))
+    }
+
+    fn processes(&self, index: usize, plan: &Plan, info: &MediaInfo) -> Vec<Process> {
+        let Some(ladder) = plan.ladder() else { return Vec::new() };
+        let (start_ms, length_ms) = self.span(ladder.keyframe_ms, millis(info.ladder_length()));
+        let segment_ms = u64::from(ladder.segment_ms.max(1));
+        let joined_start_ms = start_ms / segment_ms * segment_ms;
+        let rung = ladder.rungs.get(self.rung_of(ladder));
+        let video = rung.and_then(|rung| rung.video).and(info.video.as_ref());
+        let cut = Cut { index, start_ms, length_ms, joined_start_ms };
+        let [remux, cut] = cut.commands(ladder, video.map(|video| video.frame_rate));
+        vec![
+            Process { what: "make a preview's part seekable".to_owned(), arguments: remux },
+            Process { what: "cut a preview".to_owned(), arguments: cut },
+        ]
+    }
+}
+
+/// What a preview is cut from.
+#[derive(Clone, Copy, Debug)]
+struct Origin<'a> {
+    ladder: &'a Ladder,
+    /// The rung's place in the ladder.
+    number: usize,
+    /// The rung's checked playlist.
+    playlist: &'a MediaPlaylist,
+    /// None for sound alone.
+    frame_rate: Option<Ratio>,
+}
+
+impl Clip {
+    fn to(&self) -> Destination {
+        Destination { store: self.store.clone(), key: self.playlist.clone() }
+    }
+
+    /// The rung that it is cut from: the largest that is not larger than wanted, else the smallest.
+    fn rung_of(&self, ladder: &Ladder) -> usize {
+        let short_side = |at: &usize| ladder.rungs.get(*at).and_then(|rung| rung.video).map_or(0, |(side, _)| side);
+        let all = 0..ladder.rungs.len();
+        let fitting = all.clone().filter(|at| short_side(at) <= self.short_side).max_by_key(short_side);
+        fitting.or_else(|| all.min_by_key(short_side)).unwrap_or(0)
+    }
+
+    /// Start and length in milliseconds. It starts at the keyframe nearest to the wanted moment.
+    fn span(&self, keyframe_ms: u32, duration_ms: u64) -> (u64, u64) {
+        let step = u64::from(keyframe_ms.max(1));
+        let wanted = self.start.within(duration_ms);
+        let nearest = (wanted + step / 2) / step * step;
+        // A nearest keyframe at the very end would leave nothing to see.
+        let start = if nearest + step / 2 > duration_ms { wanted / step * step } else { nearest };
+        (start, u64::from(self.length_ms).min(duration_ms.saturating_sub(start)))
+    }
+
+    /// Cuts it into its folder. Returns its length in milliseconds.
+    async fn cut(&self, index: usize, origin: Origin<'_>, context: &TranscodeContext<'_>) -> Result<u64, MediaError> {
+        let failed = MediaError::work("cutting a preview");
+        let Origin { ladder, number, playlist, frame_rate } = origin;
+        let duration_ms = playlist.segments.iter().map(|segment| millis(segment.duration)).sum();
+        let (start_ms, length_ms) = self.span(ladder.keyframe_ms, duration_ms);
+
+        tokio::fs::create_dir_all(context.work.join(clip_folder(index))).await.map_err(&failed)?;
+        let (from, to) = (context.work.join(rung_folder(number)), context.work.join(joined_file(index)));
+        let playlist = playlist.clone();
+        let joined = blocking(move || join(&from, &playlist, (start_ms, length_ms), &to)).await?;
+        let joined_start_ms = joined.map_err(&failed)?;
+
+        for arguments in (Cut { index, start_ms, length_ms, joined_start_ms }).commands(ladder, frame_rate) {
+            let ran = context.tools.ffmpeg.capture(&arguments, context.work, context.cancel, 0).await;
+            ran.map_err(|error| MediaError::process("cutting a preview", error))?;
+        }
+        for file in [seekable_file(index), joined_file(index)] {
+            tokio::fs::remove_file(context.work.join(file)).await.map_err(&failed)?;
+        }
+        Ok(length_ms)
+    }
+}
+
+/// Which part of a rung is cut.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    index: usize,
+    start_ms: u64,
+    length_ms: u64,
+    /// When the joined segments begin.
+    joined_start_ms: u64,
+}
+
+impl Cut {
+    /// One command gives the joined segments an index, one cuts.
+    fn commands(self, ladder: &Ladder, frame_rate: Option<Ratio>) -> [Arguments; 2] {
+        let Self { index, start_ms, length_ms, joined_start_ms } = self;
+        let (folder, joined, seekable) = (clip_folder(index), joined_file(index), seekable_file(index));
+        let offset_ms = start_ms.saturating_sub(joined_start_ms);
+        let aim_ms = if offset_ms > 0 { AIM_MS } else { 0 };
+        // MP4 has an index, so that a seek finds the keyframe, and the sound that belongs to it, exactly. A transport
+        // stream has none: there a seek lands between keyframes, and sound and picture begin apart.
+        let format = match ladder.container {
+            Container::Ts => "mpegts",
+            Container::Fmp4 => "mp4",
+        };
+        let remux = quiet_ffmpeg()
+            .pair("-f", format)
+            .pair("-i", format_args!("file:{joined}"))
+            .pair("-map", 0)
+            .pair("-c", "copy")
+            .flag(format!("file:{seekable}"));
+        let cut = quiet_ffmpeg()
+            // After the keyframe: a seek goes to the one before.
+            .pair_opt("-ss", (aim_ms > 0).then_some((offset_ms + aim_ms) as f64 / 1000.0))
+            .pair("-i", format_args!("file:{seekable}"))
+            .pair("-t", length_ms.saturating_sub(aim_ms) as f64 / 1000.0)
+            // By number and not by time: a copy is timed by decoding order, which runs ahead of what is shown.
+            .pair_opt("-frames:v", frame_rate.map(|rate| frames(rate, start_ms, start_ms + length_ms)))
+            .pair("-map", 0)
+            .pair("-c", "copy")
+            .all(hls_options(ladder.segment_ms, ladder.container, ladder.single_file, &folder))
+            .flag(format!("{folder}/{PLAYLIST}"));
+        [remux, cut]
+    }
+}
+
+/// Frames between two keyframes: each is the first frame at or after its instant.
+fn frames(rate: Ratio, start_ms: u64, end_ms: u64) -> u64 {
+    let first_at = |ms: u64| (ms * u64::from(rate.numerator)).div_ceil(u64::from(rate.denominator) * 1000);
+    first_at(end_ms).saturating_sub(first_at(start_ms)).max(1)
+}
+
+/// Joins the initialisation map, if there is one, and the segments that a span touches. Returns the start of the first of
+/// these segments in milliseconds.
+fn join(folder: &Path, playlist: &MediaPlaylist, (start_ms, length_ms): (u64, u64), to: &Path) -> std::io::Result<u64> {
+    let mut joined = File::create(to)?;
+    if let Some(map) = &playlist.map {
+        append(&folder.join(&map.uri), map.byte_range.map(|range| (range.offset, range.length)), &mut joined)?;
+    }
+    let mut at_ms = 0;
+    let mut first = None;
+    for segment in &playlist.segments {
+        let end_ms = at_ms + millis(segment.duration);
+        // Some slack: durations in a playlist are rounded.
+        if end_ms > start_ms + 20 && at_ms < start_ms + length_ms {
+            first.get_or_insert(at_ms);
+            let range = segment.byte_range.map(|range| (range.offset, range.length));
+            append(&folder.join(&segment.uri), range, &mut joined)?;
+        }
+        at_ms = end_ms;
+    }
+    Ok(first.unwrap_or(0))
+}
+
+fn append(from: &Path, range: Option<(u64, u64)>, to: &mut File) -> std::io::Result<()> {
+    let mut from = File::open(from)?;
+    match range {
+        Some((offset, length)) => {
+            from.seek(SeekFrom::Start(offset))?;
+            std::io::copy(&mut from.take(length), to)?;
+        }
+        None => {
+            std::io::copy(&mut from, to)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn preview(start: Moment) -> Clip {
+        let playlist = Key::parse("u/preview.m3u8").unwrap();
+        Clip { store: "media".into(), playlist, start, length_ms: 30_000, short_side: 720 }
+    }
+
+    #[test]
+    fn a_preview_starts_at_the_keyframe_nearest_to_the_wanted_moment() {
+        let tenth = preview(Moment::Permille(100));
+        assert_eq!(tenth.span(2000, 300_000), (30_000, 30_000));
+        assert_eq!(tenth.span(2000, 47_000), (4_000, 30_000));
+        assert_eq!(tenth.span(2000, 20_000), (2_000, 18_000));
+    }
+
+    #[test]
+    fn frames_between_keyframes_are_counted_at_whole_and_fractional_rates() {
+        let rate = |numerator, denominator| Ratio { numerator, denominator };
+        assert_eq!(frames(rate(25, 1), 4_000, 34_000), 750);
+        assert_eq!(frames(rate(30_000, 1001), 4_000, 34_000), 899);
+    }
+
+    #[test]
+    fn a_preview_never_starts_at_the_end_of_a_short_source() {
+        assert_eq!(preview(Moment::Permille(100)).span(2000, 900), (0, 900));
+        assert_eq!(preview(Moment::At(5_900)).span(2000, 6_000), (4_000, 2_000));
+    }
+}

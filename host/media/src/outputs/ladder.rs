@@ -1,0 +1,279 @@
+//! The HLS ladder: rungs of the same source at several sizes and rates, and the master playlist.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::Serialize;
+use storage::{Body, Destination, Key};
+
+use super::{Description, OutputKind, SegmentedPlaylist};
+use crate::collector::Collector;
+use crate::context::TranscodeContext;
+use crate::encoder::keyframe_options;
+use crate::encoding::{Encoding, check_audio};
+use crate::error::MediaError;
+use crate::estimate::{PLAYLIST_BYTES, audio_rate, bytes, video_rate};
+use crate::graph::{Branches, MADE, PLAYLIST, STREAM, hls_options, nothing_else};
+use crate::hls::{self, CheckedRung, Expectation, Variant};
+use crate::info::MediaInfo;
+use crate::output_file::Role;
+use crate::plan::{Plan, PlanError, impossible, in_range};
+use crate::transcode::RungSummary;
+
+/// Most rungs of a ladder: each is an encoder that runs beside the others.
+pub const MAX_RUNGS: usize = 12;
+
+/// What segments are wrapped in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Container {
+    /// MPEG transport stream.
+    #[serde(rename = "ts")]
+    Ts,
+    /// Fragmented MP4.
+    #[serde(rename = "fmp4")]
+    Fmp4,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Ladder {
+    #[serde(rename = "store")]
+    pub store: String,
+    /// The master playlist.
+    #[serde(rename = "master")]
+    pub master: Key,
+    /// In the order of the master playlist.
+    #[serde(rename = "rungs")]
+    pub rungs: Vec<Rung>,
+    #[serde(rename = "segment-ms")]
+    pub segment_ms: u32,
+    /// The distance between keyframes.
+    #[serde(rename = "keyframe-ms")]
+    pub keyframe_ms: u32,
+    #[serde(rename = "container")]
+    pub container: Container,
+    /// One object per rung, addressed by byte ranges.
+    #[serde(rename = "single-file")]
+    pub single_file: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Rung {
+    #[serde(rename = "name")]
+    pub name: String,
+    /// Short side in pixels, and how it is encoded.
+    #[serde(rename = "video")]
+    pub video: Option<(u32, Encoding)>,
+    /// AAC rate.
+    #[serde(rename = "audio-kbps")]
+    pub audio_kbps: Option<u32>,
+    /// The media playlist.
+    #[serde(rename = "playlist")]
+    pub playlist: Key,
+}
+
+/// Whether a rung may have this name. It becomes part of its segments' names.
+pub fn is_rung_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    (1..=32).contains(&name.len()) && name.chars().all(plain)
+}
+
+impl Rung {
+    fn check(&self, info: &MediaInfo) -> Result<(), PlanError> {
+        if !is_rung_name(&self.name) {
+            return impossible("a rendition's name is not 1 to 32 letters, digits, `_` or `-`");
+        }
+        check_audio(self.audio_kbps)?;
+        if let Some((short_side, encoding)) = &self.video {
+            encoding.check()?;
+            let Some(video) = &info.video else {
+                return impossible(format!("rung `{}` has a picture and the source has none", self.name));
+            };
+            in_range("a rung's short side in pixels", (*short_side).into(), 2..=video.short_side().into())?;
+        } else if !self.has_audio(info) {
+            return impossible(format!("rung `{}` has neither picture nor sound", self.name));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn has_video(&self, info: &MediaInfo) -> bool {
+        self.video.is_some() && info.video.is_some()
+    }
+
+    pub(crate) fn has_audio(&self, info: &MediaInfo) -> bool {
+        self.audio_kbps.is_some() && info.audio.is_some()
+    }
+
+    /// The likely bits per second.
+    pub fn estimated_rate(&self, info: &MediaInfo) -> u64 {
+        let video = self.video.map_or(0, |(short_side, encoding)| video_rate(&encoding, Some(short_side), info));
+        video + audio_rate(self.audio_kbps, info)
+    }
+}
+
+/// The folder of a rung, below the work directory. A plan has one ladder at most.
+pub(super) fn rung_folder(number: usize) -> String {
+    format!("{MADE}/rung{number}")
+}
+
+impl Ladder {
+    /// What the names of a rung's segments begin with: the rung's name, or [`STREAM`] where all segments are in one file
+    /// and no other rung shares the folder.
+    fn stem<'a>(&self, rung: &'a Rung) -> &'a str {
+        let alone = self.rungs.iter().filter(|other| other.playlist.is_beside(&rung.playlist)).count() == 1;
+        if self.single_file && alone { STREAM } else { &rung.name }
+    }
+
+    pub(super) fn at(&self, key: &Key) -> Destination {
+        Destination { store: self.store.clone(), key: key.clone() }
+    }
+
+    pub(super) fn segment(&self) -> Duration {
+        Duration::from_millis(self.segment_ms.into())
+    }
+
+    fn add_rung(&self, rung: &Rung, number: usize, graph: &mut Branches<'_>) {
+        let mut arguments = crate::command::Arguments::new();
+        if let (Some((short_side, encoding)), Some(source)) = (&rung.video, &graph.info.video) {
+            let seconds = f64::from(self.keyframe_ms) / 1000.0;
+            let (size, rate) = (source.scaled_to(*short_side), source.frame_rate.value());
+            arguments = graph.encoded_picture(&format!("rung{number}"), size, encoding).all(keyframe_options(
+                graph.processor,
+                seconds,
+                rate,
+            ));
+        }
+        if let (Some(kbps), true) = (rung.audio_kbps, rung.has_audio(graph.info)) {
+            arguments = arguments.all(graph.levelled_sound(&format!("sound{number}"), kbps));
+        }
+        let folder = rung_folder(number);
+        graph.output(
+            arguments
+                .all(nothing_else())
+                .all(hls_options(self.segment_ms, self.container, self.single_file, &folder))
+                .flag(format!("{folder}/{PLAYLIST}")),
+        );
+    }
+}
+
+#[async_trait]
+impl OutputKind for Ladder {
+    fn check(&self, plan: &Plan, info: &MediaInfo) -> Result<(), PlanError> {
+        if plan.all_of::<Self>().count() > 1 {
+            return impossible("it has more than one ladder");
+        }
+        in_range("a number of rungs", self.rungs.len() as u64, 1..=MAX_RUNGS as u64)?;
+        in_range("a keyframe distance in ms", self.keyframe_ms.into(), 500..=10_000)?;
+        in_range("a segment length in ms", self.segment_ms.into(), 1_000..=20_000)?;
+        if !self.segment_ms.is_multiple_of(self.keyframe_ms) {
+            return impossible(format!(
+                "segments of {} ms are not a whole number of {} ms between keyframes",
+                self.segment_ms, self.keyframe_ms
+            ));
+        }
+        let mut names = BTreeSet::new();
+        for rung in &self.rungs {
+            rung.check(info)?;
+            if !names.insert(&rung.name) {
+                return impossible(format!("two rungs are called `{}`", rung.name));
+            }
+        }
+        Ok(())
+    }
+
+    fn destinations(&self) -> Vec<Destination> {
+        let rungs = self.rungs.iter().map(|rung| &rung.playlist);
+        std::iter::once(&self.master).chain(rungs).map(|key| self.at(key)).collect()
+    }
+
+    fn describe(&self) -> Description {
+        let container = match self.container {
+            Container::Ts => "transport stream",
+            Container::Fmp4 => "fragmented MP4",
+        };
+        let layout = if self.single_file { "one object for each rung" } else { "an object each" };
+        let (rungs, seconds) = (self.rungs.len(), f64::from(self.segment_ms) / 1000.0);
+        Description {
+            what: "ladder",
+            how: format!("{rungs} rungs, segments of {seconds} s, {container}, {layout}"),
+            destinations: vec![self.at(&self.master)],
+        }
+    }
+
+    fn estimate(&self, _plan: &Plan, info: &MediaInfo) -> Vec<(Destination, u64)> {
+        let seconds = info.ladder_length().as_secs_f64();
+        let master = (self.at(&self.master), 120 * self.rungs.len() as u64 + 50);
+        let rung = |rung: &Rung| (self.at(&rung.playlist), PLAYLIST_BYTES + bytes(rung.estimated_rate(info), seconds));
+        std::iter::once(master).chain(self.rungs.iter().map(rung)).collect()
+    }
+
+    fn playlists(&self, _index: usize) -> Vec<SegmentedPlaylist> {
+        let playlist = |(number, rung): (usize, &Rung)| SegmentedPlaylist {
+            playlist: self.at(&rung.playlist),
+            stem: self.stem(rung).to_owned(),
+            // One file for all segments is whole only at the end.
+            early_folder: (!self.single_file).then(|| rung_folder(number)),
+        };
+        self.rungs.iter().enumerate().map(playlist).collect()
+    }
+
+    fn folders(&self, _index: usize) -> Vec<String> {
+        (0..self.rungs.len()).map(rung_folder).collect()
+    }
+
+    fn add_to_graph(&self, _index: usize, _plan: &Plan, graph: &mut Branches<'_>) {
+        for (number, rung) in self.rungs.iter().enumerate() {
+            self.add_rung(rung, number, graph);
+        }
+    }
+
+    async fn verify(&self, _index: usize, context: &TranscodeContext<'_>) -> Result<Vec<CheckedRung>, MediaError> {
+        let mut checked = Vec::new();
+        for (number, rung) in self.rungs.iter().enumerate() {
+            let expectation = Expectation {
+                duration: context.info.ladder_length(),
+                segment: self.segment(),
+                tolerance: hls::usual_tolerance(self.segment()),
+                has_video: rung.has_video(context.info),
+                has_audio: rung.has_audio(context.info),
+            };
+            let folder = rung_folder(number);
+            checked.push(context.check_rendition(&folder, expectation).await?);
+            context.decodes(&format!("{folder}/{PLAYLIST}"), "a rung").await?;
+        }
+        Ok(checked)
+    }
+
+    async fn collect(&self, _index: usize, collector: &mut Collector<'_>) -> Result<(), MediaError> {
+        let encoded = collector.encoded;
+        for (number, (rung, checked)) in self.rungs.iter().zip(&encoded.rungs).enumerate() {
+            let playlist = self.at(&rung.playlist);
+            collector.add_rendition(&rung_folder(number), &checked.playlist, &playlist, self.stem(rung))?;
+            let source = rung.video.as_ref().and(collector.context.info.video.as_ref());
+            collector.rungs.push(RungSummary {
+                name: rung.name.clone(),
+                size: source.zip(rung.video).map(|(source, (short_side, _))| source.scaled_to(short_side)),
+                frame_rate: source.map(|source| source.frame_rate),
+                peak_bps: checked.peak_bps,
+                average_bps: checked.average_bps,
+                codecs: checked.codecs.to_string(),
+                playlist,
+            });
+        }
+        let variants: Vec<Variant> = collector.rungs.iter().map(|rung| variant(rung, &self.master)).collect();
+        let body = Body::Bytes(hls::render_master(&variants).into_bytes());
+        collector.add(self.at(&self.master), body, Role::Master);
+        Ok(())
+    }
+}
+
+fn variant(rung: &RungSummary, master: &Key) -> Variant {
+    Variant {
+        uri: master.relative(&rung.playlist.key),
+        bandwidth: rung.peak_bps,
+        average_bandwidth: rung.average_bps,
+        codecs: rung.codecs.clone(),
+        resolution: rung.size,
+        frame_rate: rung.frame_rate.map(|rate| (rate.numerator, rate.denominator)),
+    }
+}

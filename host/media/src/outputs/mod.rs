@@ -1,0 +1,149 @@
+//! The kinds of output, one file each.
+//!
+//! A kind owns its part of the plan, its bounds, its destinations, its branch of the ffmpeg graph or its own processes,
+//! the checks of its files, its estimate and its description. [`Output::kind`] is the only match over kinds: everything
+//! else calls [`OutputKind`]. A new kind is a file here and its lines in this one.
+
+pub mod archive;
+pub mod clip;
+pub mod ladder;
+pub mod loudness;
+pub mod still;
+pub mod waveform;
+
+use std::any::Any;
+
+use async_trait::async_trait;
+use serde::Serialize;
+use storage::Destination;
+
+pub use self::archive::Archive;
+pub use self::clip::Clip;
+pub use self::ladder::{Container, Ladder, Rung};
+pub use self::loudness::LoudnessMeasurement;
+pub use self::still::{Still, StillFormat};
+pub use self::waveform::WaveformRequest;
+use crate::collector::Collector;
+use crate::command::Arguments;
+use crate::context::TranscodeContext;
+use crate::error::MediaError;
+use crate::graph::Branches;
+use crate::hls::CheckedRung;
+use crate::info::MediaInfo;
+use crate::plan::{Plan, PlanError};
+
+/// One thing to make. The names are part of a plan's digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Output {
+    #[serde(rename = "ladder")]
+    Ladder(Ladder),
+    #[serde(rename = "archive")]
+    Archive(Archive),
+    #[serde(rename = "clip")]
+    Clip(Clip),
+    #[serde(rename = "still")]
+    Still(Still),
+    #[serde(rename = "waveform")]
+    Waveform(WaveformRequest),
+    #[serde(rename = "loudness")]
+    Loudness(LoudnessMeasurement),
+}
+
+impl Output {
+    pub fn kind(&self) -> &dyn OutputKind {
+        match self {
+            Self::Ladder(ladder) => ladder,
+            Self::Archive(archive) => archive,
+            Self::Clip(clip) => clip,
+            Self::Still(still) => still,
+            Self::Waveform(waveform) => waveform,
+            Self::Loudness(loudness) => loudness,
+        }
+    }
+
+    /// This output, if it is a `K`.
+    pub(crate) fn downcast<K: OutputKind>(&self) -> Option<&K> {
+        let kind: &dyn Any = self.kind();
+        kind.downcast_ref()
+    }
+}
+
+/// What an output is, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    pub what: &'static str,
+    pub how: String,
+    pub destinations: Vec<Destination>,
+}
+
+/// A media playlist of an output, with the names of its segments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentedPlaylist {
+    pub playlist: Destination,
+    /// What the segments' names begin with, before the publication's name.
+    pub stem: String,
+    /// The folder below the work directory in which finished segments appear during the encode. `None` if they can't be
+    /// uploaded before it ends.
+    pub early_folder: Option<String>,
+}
+
+/// An ffmpeg process, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// What it does.
+    pub what: String,
+    pub arguments: Arguments,
+}
+
+/// What every kind of output does. `index` is always the output's place in the plan: it is part of file names.
+#[async_trait]
+pub trait OutputKind: Any + Send + Sync {
+    /// Checks that its numbers are within bounds and that the source has what it needs.
+    ///
+    /// This is the trust boundary: a policy's numbers reach ffmpeg only after it.
+    fn check(&self, plan: &Plan, info: &MediaInfo) -> Result<(), PlanError>;
+
+    /// The objects that the plan names. Segments aren't among them.
+    fn destinations(&self) -> Vec<Destination>;
+
+    fn describe(&self) -> Description;
+
+    /// Its objects with their likely sizes in bytes.
+    fn estimate(&self, plan: &Plan, info: &MediaInfo) -> Vec<(Destination, u64)>;
+
+    /// Its media playlists.
+    fn playlists(&self, _index: usize) -> Vec<SegmentedPlaylist> {
+        Vec::new()
+    }
+
+    /// Whether it reports the loudness of the source.
+    fn measures_loudness(&self) -> bool {
+        false
+    }
+
+    /// The points per second of the waveform that it needs.
+    fn waveform_resolution(&self) -> Option<u32> {
+        None
+    }
+
+    /// The folders below the work directory that ffmpeg writes into.
+    fn folders(&self, _index: usize) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Adds what it needs to the one ffmpeg command of the encode.
+    fn add_to_graph(&self, _index: usize, _plan: &Plan, _graph: &mut Branches<'_>) {}
+
+    /// Checks what the encode made for it. An error may start the encode again on the CPU.
+    async fn verify(&self, _index: usize, _context: &TranscodeContext<'_>) -> Result<Vec<CheckedRung>, MediaError> {
+        Ok(Vec::new())
+    }
+
+    /// Runs its own processes after the encode, and hands over its files.
+    async fn collect(&self, index: usize, collector: &mut Collector<'_>) -> Result<(), MediaError>;
+
+    /// The processes of [`collect`](Self::collect), for people. They may assume segments of exactly the wanted length.
+    fn processes(&self, _index: usize, _plan: &Plan, _info: &MediaInfo) -> Vec<Process> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,250 @@
+//! Stills: pictures from the video that show something.
+//!
+//! The encode writes a few small raw frames near the wanted moment. One that shows something is chosen by its brightness,
+//! and only that one is coded. Stills of the same moment share their candidates.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use async_trait::async_trait;
+use serde::Serialize;
+use storage::Destination;
+
+use super::{Description, OutputKind, Process};
+use crate::collector::Collector;
+use crate::command::Arguments;
+use crate::containment::quiet_ffmpeg;
+use crate::context::blocking;
+use crate::error::{MediaError, UploadError};
+use crate::frame_choice::{Brightness, choose};
+use crate::graph::{Branches, MADE};
+use crate::info::{MediaInfo, Video};
+use crate::moment::{Moment, duration_ms};
+use crate::plan::{Plan, PlanError, impossible, in_range};
+
+/// How far from the wanted moment a better frame is still "near".
+const NEAR_MS: u64 = 12_000;
+
+/// Most candidates, besides the video's first frame.
+const MAX_CANDIDATES: u64 = 24;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum StillFormat {
+    #[serde(rename = "jpeg")]
+    Jpeg,
+    #[serde(rename = "webp")]
+    Webp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Still {
+    #[serde(rename = "destination")]
+    pub to: Destination,
+    /// Where to look first.
+    #[serde(rename = "at")]
+    pub at: Moment,
+    #[serde(rename = "max-width")]
+    pub max_width: u32,
+    #[serde(rename = "format")]
+    pub format: StillFormat,
+    /// 1 to 100.
+    #[serde(rename = "quality")]
+    pub quality: u8,
+}
+
+#[async_trait]
+impl OutputKind for Still {
+    fn check(&self, _plan: &Plan, info: &MediaInfo) -> Result<(), PlanError> {
+        in_range("a still's width in pixels", self.max_width.into(), 16..=4_096)?;
+        in_range("a still's quality", self.quality.into(), 1..=100)?;
+        if info.video.is_none() {
+            return impossible("it wants a still from a source without a picture");
+        }
+        Ok(())
+    }
+
+    fn destinations(&self) -> Vec<Destination> {
+        vec![self.to.clone()]
+    }
+
+    fn describe(&self) -> Description {
+        let format = match self.format {
+            StillFormat::Jpeg => "jpeg",
+            StillFormat::Webp => "webp",
+        };
+        let how = format!("{format}, up to {} wide, at {}", self.max_width, self.at);
+        Description { what: "still", how, destinations: self.destinations() }
+    }
+
+    fn estimate(&self, _plan: &Plan, info: &MediaInfo) -> Vec<(Destination, u64)> {
+        let width = info.video.as_ref().map_or(0, |video| video.width).min(self.max_width);
+        // A photograph takes about a bit per pixel as JPEG. Its shape is taken to be 16:9.
+        vec![(self.to.clone(), u64::from(width) * u64::from(width) * 9 / 16 / 8)]
+    }
+
+    fn add_to_graph(&self, index: usize, plan: &Plan, graph: &mut Branches<'_>) {
+        let Some((number, window)) = window_of(self.at, plan, graph.info) else { return };
+        // Of the stills that share candidates, the first one has them made.
+        if window.first != index {
+            return;
+        }
+        let pad = format!("still{number}");
+        let filters = format!("{},{}", window.select(), graph.scale(window.size));
+        let arguments = graph
+            .raw_picture(&pad, filters)
+            .pair("-c:v", "rawvideo")
+            .pair("-f", "rawvideo")
+            .flag(format!("file:{}", candidates_file(number)));
+        graph.output(arguments);
+    }
+
+    async fn collect(&self, index: usize, collector: &mut Collector<'_>) -> Result<(), MediaError> {
+        let context = collector.context;
+        let lost = || MediaError::Lost { detail: "a still without candidates".to_owned() };
+        let (number, window) = window_of(self.at, context.plan, context.info).ok_or_else(lost)?;
+        if window.first == index {
+            let work = context.work.to_owned();
+            blocking(move || pick(&work, number, &window)).await??;
+        }
+        for process in self.processes(index, context.plan, context.info) {
+            let ran = context.tools.ffmpeg.capture(&process.arguments, context.work, context.cancel, 0).await;
+            ran.map_err(|error| MediaError::process("coding a still", error))?;
+        }
+        collector.add_file(&self.to, &self.file(index)).await
+    }
+
+    fn processes(&self, index: usize, plan: &Plan, info: &MediaInfo) -> Vec<Process> {
+        let window = window_of(self.at, plan, info).zip(info.video.as_ref());
+        let process = window.map(|((number, window), video)| Process {
+            what: "code a still".to_owned(),
+            arguments: self.code(&chosen_file(number), window.size, fit(video, self.max_width), index),
+        });
+        process.into_iter().collect()
+    }
+}
+
+/// Where to look for the stills of one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct CandidateWindow {
+    at: Moment,
+    /// The first still of the plan that wants this moment.
+    first: usize,
+    from_ms: u64,
+    until_ms: u64,
+    /// Size of the raw frames: the largest that a still of this moment needs.
+    size: (u32, u32),
+}
+
+impl CandidateWindow {
+    /// The filter that selects the candidates. The first frame of the video is always one, so that there is at least one.
+    fn select(&self) -> String {
+        let step = ((self.until_ms - self.from_ms) / MAX_CANDIDATES).max(1);
+        let [from, until, step] = [self.from_ms, self.until_ms, step].map(|ms| ms as f64 / 1000.0);
+        format!(
+            "select='eq(n,0)+between(t,{from},{until})*gte(t-prev_selected_t,{step})*lt(selected_n,{})'",
+            MAX_CANDIDATES + 2
+        )
+    }
+
+    fn frame_bytes(&self) -> usize {
+        let (width, height) = (self.size.0 as usize, self.size.1 as usize);
+        width * height * 3 / 2
+    }
+}
+
+/// The windows of a plan. Stills of the same moment share one.
+fn windows(plan: &Plan, info: &MediaInfo) -> Vec<CandidateWindow> {
+    let Some(video) = &info.video else { return Vec::new() };
+    let mut windows: Vec<CandidateWindow> = Vec::new();
+    for (index, still) in plan.all_of::<Still>() {
+        let size = fit(video, still.max_width);
+        if let Some(window) = windows.iter_mut().find(|window| window.at == still.at) {
+            window.size = window.size.max(size);
+        } else {
+            let duration_ms = duration_ms(info);
+            let from_ms = still.at.within(duration_ms);
+            let until_ms = duration_ms.min(from_ms + NEAR_MS);
+            windows.push(CandidateWindow { at: still.at, first: index, from_ms, until_ms, size });
+        }
+    }
+    windows
+}
+
+/// The window of a moment, and its number.
+fn window_of(at: Moment, plan: &Plan, info: &MediaInfo) -> Option<(usize, CandidateWindow)> {
+    windows(plan, info).into_iter().enumerate().find(|(_, window)| window.at == at)
+}
+
+/// The size of a still: the video's own, or narrower.
+fn fit(video: &Video, max_width: u32) -> (u32, u32) {
+    let (width, height) = video.scaled_to(video.short_side());
+    if width <= max_width {
+        return (width, height);
+    }
+    let wide = max_width & !1;
+    let high = (u64::from(height) * u64::from(wide) / u64::from(width)) as u32 & !1;
+    (wide, high.max(2))
+}
+
+/// The raw candidates of a window.
+fn candidates_file(number: usize) -> String {
+    format!("{MADE}/candidates{number}.yuv")
+}
+
+/// The raw frame that was chosen for a window.
+fn chosen_file(number: usize) -> String {
+    format!("{MADE}/chosen{number}.yuv")
+}
+
+/// Chooses a candidate of a window and writes it to a file of its own.
+fn pick(work: &Path, number: usize, window: &CandidateWindow) -> Result<(), MediaError> {
+    let failed = MediaError::work("choosing a still");
+    let mut file = File::open(work.join(candidates_file(number))).map_err(&failed)?;
+    let mut frame = vec![0u8; window.frame_bytes()];
+    let luma = window.size.0 as usize * window.size.1 as usize;
+    let mut candidates = Vec::new();
+    while file.read_exact(&mut frame).is_ok() {
+        candidates.push(Brightness::of(frame.get(..luma).unwrap_or_default()));
+    }
+    let chosen = choose(&candidates)
+        .ok_or(UploadError::Damaged { detail: "no frame of its video could be decoded".to_owned() })?;
+    file.seek(SeekFrom::Start((chosen * frame.len()) as u64)).map_err(&failed)?;
+    file.read_exact(&mut frame).map_err(&failed)?;
+    File::create(work.join(chosen_file(number))).and_then(|mut file| file.write_all(&frame)).map_err(&failed)
+}
+
+impl Still {
+    fn file(&self, index: usize) -> String {
+        let ending = match self.format {
+            StillFormat::Jpeg => "jpg",
+            StillFormat::Webp => "webp",
+        };
+        format!("{MADE}/still{index}.{ending}")
+    }
+
+    /// The command that codes a raw frame.
+    fn code(&self, frame: &str, from: (u32, u32), to: (u32, u32), index: usize) -> Arguments {
+        // JPEG is full range BT.601 by its file format (JFIF); a WebP file doesn't say, and the same matrix is meant.
+        let (codec, colour) = match self.format {
+            StillFormat::Jpeg => ("mjpeg", "out_color_matrix=bt601:out_range=pc,format=yuvj420p"),
+            StillFormat::Webp => ("libwebp", "out_color_matrix=bt601:out_range=tv,format=yuv420p"),
+        };
+        let arguments = quiet_ffmpeg()
+            .pair("-f", "rawvideo")
+            .pair("-pix_fmt", "yuv420p")
+            .pair("-video_size", format_args!("{}x{}", from.0, from.1))
+            .pair("-i", format_args!("file:{frame}"))
+            .pair("-vf", format_args!("scale={}:{}:in_color_matrix=bt709:in_range=tv:{colour}", to.0, to.1))
+            .pair("-frames:v", 1)
+            .pair("-c:v", codec);
+        let arguments = match self.format {
+            // mjpeg counts from 31 (worst) to 2.
+            StillFormat::Jpeg => {
+                arguments.pair("-q:v", 31 - u32::from(self.quality) * 29 / 100).pair("-f", "image2").pair("-update", 1)
+            }
+            StillFormat::Webp => arguments.pair("-quality", self.quality).pair("-f", "webp"),
+        };
+        arguments.flag(self.file(index))
+    }
+}
