@@ -6,6 +6,7 @@ use media::encoding::{Effort, Encoding};
 use testkit::job::Job;
 use testkit::mock_gpu::{Gpu, MockGpu};
 use testkit::outcome::Outcome;
+use testkit::needs::unmet;
 use testkit::{fixtures, playlist, probe, tool};
 
 use crate::transcode;
@@ -98,7 +99,7 @@ fn every_option_that_nvenc_is_given_is_one_that_ffmpeg_lists_for_it() {
     let help = tool::attempt("ffmpeg", &["-hide_banner", "-h", "encoder=h264_nvenc"], std::path::Path::new("/"));
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
     if !help.contains("Encoder h264_nvenc") {
-        eprintln!("skipped: this ffmpeg was built without h264_nvenc");
+        unmet("this ffmpeg was built without h264_nvenc");
         return;
     }
     let words = |line: &str| line.split_whitespace().next().unwrap_or_default().to_owned();

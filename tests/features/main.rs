@@ -25,6 +25,7 @@ mod policy_tools;
 mod publication;
 mod sound;
 mod still_and_preview;
+mod structure;
 mod tutorial;
 mod waveform;
 mod webhook;

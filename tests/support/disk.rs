@@ -5,6 +5,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+use crate::needs::unmet;
 use crate::workspace;
 
 /// A file system of a few mebibytes in memory, gone when it is dropped.
@@ -21,11 +22,11 @@ impl SmallDisk {
         match Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder.path()).output() {
             Ok(output) if output.status.success() => Some(Self { folder }),
             Ok(output) => {
-                eprintln!("skipped: no file system can be mounted: {}", String::from_utf8_lossy(&output.stderr).trim());
+                unmet(&format!("no file system can be mounted: {}", String::from_utf8_lossy(&output.stderr).trim()));
                 None
             }
             Err(error) => {
-                eprintln!("skipped: no file system can be mounted: {error}");
+                unmet(&format!("no file system can be mounted: {error}"));
                 None
             }
         }

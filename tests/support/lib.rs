@@ -14,6 +14,7 @@ pub mod fixtures;
 pub mod guest;
 pub mod job;
 pub mod mock_gpu;
+pub mod needs;
 pub mod outcome;
 pub mod platform;
 pub mod playlist;

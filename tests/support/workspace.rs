@@ -11,6 +11,8 @@ use rustix::process::{Pid, test_kill_process};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+use crate::needs::unmet;
+
 /// The workspace's root.
 pub fn root() -> PathBuf {
     fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap()
@@ -101,7 +103,7 @@ pub fn javascript_policy() -> Option<&'static Path> {
             _ => panic!("the policy in JavaScript can't be built: {said}"),
         }
     });
-    built.as_deref().inspect_err(|reason| eprintln!("skipped: {reason}")).ok()
+    built.as_deref().inspect_err(|reason| unmet(reason)).ok()
 }
 
 /// Real uploads, where there are some: `media` below `$CODEX_SHARED`, or below a folder `shared` beside the workspace.

@@ -80,5 +80,5 @@ fn a_recorded_job_shows_what_another_policy_would_change() {
     std::fs::write(folder.path().join("odd.recording.json"), r#"{ "recording": 9 }"#).unwrap();
     let told = policy(&[&jobs[..], &["--json"]].concat()).ends_with(2).json();
     assert_eq!(told["jobs"], 1);
-    assert!(told["passed-over"][0]["reason"].as_str().unwrap().contains("version 9"), "{told:#}");
+    assert!(told["passed-over"][0]["reason"].as_str().unwrap().contains("version is 9"), "{told:#}");
 }

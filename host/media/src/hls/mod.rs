@@ -18,6 +18,8 @@ mod sps;
 mod ts;
 
 #[cfg(test)]
+mod property_tests;
+#[cfg(test)]
 mod samples;
 
 pub use check::{CheckedRung, Expectation, check_rung, usual_tolerance};
