@@ -5,8 +5,8 @@ use media::encoder::{Processor, video_options};
 use media::encoding::{Effort, Encoding};
 use testkit::job::Job;
 use testkit::mock_gpu::{Gpu, MockGpu};
-use testkit::outcome::Outcome;
 use testkit::needs::unmet;
+use testkit::outcome::Outcome;
 use testkit::{fixtures, playlist, probe, tool};
 
 use crate::transcode;

@@ -22,17 +22,19 @@ fn playlist_text() -> impl Strategy<Value = String> {
     vec(line, 0..40).prop_map(|lines| lines.join("\n"))
 }
 
+const KINDS: &[&str] =
+    &["moov", "trak", "mdia", "minf", "stbl", "stsd", "avc1", "avcC", "mp4a", "esds", "moof", "traf", "trun"];
+
 /// Boxes with honest and dishonest sizes, nested to some depth.
 fn mp4_bytes() -> impl Strategy<Value = Vec<u8>> {
-    let kinds = ["moov", "trak", "mdia", "minf", "stbl", "stsd", "avc1", "avcC", "mp4a", "esds", "moof", "traf", "trun"];
-    let leaf = (proptest::sample::select(&kinds[..]), vec(any::<u8>(), 0..40), any::<Option<u32>>());
+    let leaf = (proptest::sample::select(KINDS), vec(any::<u8>(), 0..40), any::<Option<u32>>());
     let boxed = |kind: &str, body: Vec<u8>, lie: Option<u32>| {
         let size = lie.unwrap_or(u32::try_from(body.len() + 8).unwrap());
         [&size.to_be_bytes()[..], kind.as_bytes(), &body].concat()
     };
     let leaf = leaf.prop_map(move |(kind, body, lie)| boxed(kind, body, lie.filter(|lie| lie % 4 == 0)));
     leaf.prop_recursive(5, 40, 4, move |inner| {
-        (proptest::sample::select(&kinds[..]), vec(inner, 0..4))
+        (proptest::sample::select(KINDS), vec(inner, 0..4))
             .prop_map(move |(kind, children)| boxed(kind, children.concat(), None))
     })
 }
