@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const NEW_POLICY: [&str; 5] = ["guests/template", "guests/sdk", "wit", "Cargo.lock", "rust-toolchain.toml"];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+    let workspace = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("../..").canonicalize()?;
     for input in ["Cargo.toml"].iter().chain(&NEW_POLICY) {
         println!("cargo::rerun-if-changed={}", workspace.join(input).display());
     }
