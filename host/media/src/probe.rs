@@ -244,6 +244,9 @@ fn describe(
         .unwrap_or(0.0);
     let length = |stream: &Stream| packets_of(stream).length(origin);
     let duration = chosen.iter().map(|stream| length(stream)).fold(0.0, f64::max);
+    if duration > MAX_TIMELINE {
+        return Err(UploadError::Damaged { detail: format!("its timestamps span {duration:.0} s") }.into());
+    }
     for stream in &chosen {
         check_whole(header, stream, packets_of(stream), length(stream))?;
     }
@@ -257,16 +260,9 @@ fn describe(
         codec: stream.codec_or_tag(),
         channels: stream.channels,
         sample_rate: stream.sample_rate(),
-        length: Duration::from_secs_f64(length(stream)),
+        length: duration_of(length(stream)),
     });
-    Ok(MediaInfo {
-        container: header.container(),
-        duration: Duration::from_secs_f64(duration),
-        size,
-        video,
-        audio,
-        notes,
-    })
+    Ok(MediaInfo { container: header.container(), duration: duration_of(duration), size, video, audio, notes })
 }
 
 /// Why ffprobe could not describe a track. With a codec that is decoded, the track must be damaged.
@@ -293,6 +289,15 @@ fn check_whole(header: &Header, stream: &Stream, packets: Packets, length: f64) 
     Ok(())
 }
 
+/// Longest timeline in seconds, about 31 years: far beyond any recording, and far within what a `Duration` holds. Packets
+/// may carry any 64-bit timestamp on any time base.
+const MAX_TIMELINE: f64 = 1e9;
+
+/// A length in seconds that may come out negative or not as a number.
+fn duration_of(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()
+}
+
 fn describe_video(stream: &Stream, packets: Packets, length: f64) -> Result<Video, UploadError> {
     let (width, height) = stream.shown_size();
     if width.min(height) < MIN_SIDE {
@@ -311,7 +316,7 @@ fn describe_video(stream: &Stream, packets: Packets, length: f64) -> Result<Vide
         matrix: stream.matrix(),
         full_range: stream.is_full_range(),
         interlaced: stream.is_interlaced(),
-        length: Duration::from_secs_f64(length),
+        length: duration_of(length),
     })
 }
 

@@ -87,6 +87,13 @@ fn the_default_track_is_taken_and_of_several_the_one_with_the_most_pixels() {
 }
 
 #[test]
+fn timestamps_that_no_clock_could_show_are_the_uploads_fault() {
+    for end in [2e9, 1e20, f64::MAX, f64::INFINITY] {
+        assert_eq!(code(&[VIDEO], &[(0, 250, end)], DeclaredKind::Video), "upload.damaged", "{end}");
+    }
+}
+
+#[test]
 fn the_declared_kind_of_track_must_exist() {
     assert_eq!(code(&[AUDIO], &[(1, 469, 10.0)], DeclaredKind::Video), "upload.no-video");
     assert_eq!(code(&[VIDEO], &[(0, 250, 10.0)], DeclaredKind::Audio), "upload.no-audio");
