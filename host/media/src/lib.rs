@@ -1,6 +1,5 @@
 //! Media work: probes an original, checks a plan, runs one ffmpeg command for it, and checks everything that it made.
 
-#![allow(missing_docs, reason = "the host's items say what they are by their names")]
 #![cfg_attr(
     test,
     allow(

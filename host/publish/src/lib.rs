@@ -5,7 +5,6 @@
 //! in order: standalone objects, media playlists, master playlists. At every moment a viewer who can read a playlist can
 //! read everything that it names, whether of this publication or of the previous one.
 
-#![allow(missing_docs, reason = "items of the host say what they are by their names")]
 #![cfg_attr(
     test,
     allow(

@@ -3,7 +3,6 @@
 //! [`Endpoint`] is read from the environment that the platform sets. [`Worker`] passes the endpoint's jobs to a
 //! [`Handler`], which knows nothing of the platform.
 
-#![allow(missing_docs, reason = "items of the host say what they are by their names")]
 #![cfg_attr(
     test,
     allow(

@@ -4,7 +4,6 @@
 //! length, so that a remote store can send it in parts and resend a part after a failure. Calls are independent and may
 //! run concurrently.
 
-#![allow(missing_docs, reason = "items of the host say what they are by their names")]
 #![cfg_attr(
     test,
     allow(

@@ -3,7 +3,6 @@
 //! A webhook that can't be delivered never fails a job: [`Delivery`] says what happened. Only an unusable message,
 //! secret or address is an error.
 
-#![allow(missing_docs, reason = "items of the host say what they are by their names")]
 #![cfg_attr(
     test,
     allow(

@@ -1,7 +1,5 @@
 //! Bindings that wasmtime generates from `wit/0.1`.
 
-#![allow(missing_docs, reason = "generated; the documentation is in wit/")]
-
 wasmtime::component::bindgen!({
     path: "../../wit/0.1",
     world: "policy",
