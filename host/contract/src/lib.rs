@@ -4,16 +4,5 @@
 //! into the one internal plan of the package `media`. [`json`] is the JSON form of the contract's values in recordings,
 //! scenarios and the output of commands.
 
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing,
-        reason = "a test may fail"
-    )
-)]
-
 pub mod json;
 pub mod v0_1;

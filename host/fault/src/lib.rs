@@ -3,8 +3,6 @@
 //! [`codes`] is the table of all codes. An error type implements [`Fault`] by naming its code, and is reported as a
 //! [`Failure`]. `make docs` writes [`page`] to docs/errors.md.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may fail"))]
-
 mod blame;
 mod code;
 pub mod codes;

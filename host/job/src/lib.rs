@@ -1,16 +1,5 @@
 //! Runs one job: takes a request, publishes what the policy asks for, sends the webhook, and reports the result.
 
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing,
-        reason = "a test may fail"
-    )
-)]
-
 pub mod event;
 mod host;
 pub mod production;

@@ -1,16 +1,5 @@
 //! Media work: probes an original, checks a plan, runs one ffmpeg command for it, and checks everything that it made.
 
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing,
-        reason = "a test may fail"
-    )
-)]
-
 mod collector;
 pub mod command;
 pub mod containment;

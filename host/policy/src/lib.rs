@@ -1,16 +1,5 @@
 //! Loads policies, calls them in isolated stores under limits, and keeps an environment's policies up to date.
 
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing,
-        reason = "tests may panic"
-    )
-)]
-
 mod active;
 mod admit;
 pub mod call;

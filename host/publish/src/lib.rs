@@ -5,17 +5,6 @@
 //! in order: standalone objects, media playlists, master playlists. At every moment a viewer who can read a playlist can
 //! read everything that it names, whether of this publication or of the previous one.
 
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing,
-        reason = "a test may fail"
-    )
-)]
-
 mod concurrent;
 pub mod journal;
 mod labels;

@@ -3,17 +3,6 @@
 //! [`Endpoint`] is read from the environment that the platform sets. [`Worker`] passes the endpoint's jobs to a
 //! [`Handler`], which knows nothing of the platform.
 
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing,
-        reason = "a test may fail"
-    )
-)]
-
 mod backoff;
 mod client;
 mod environment;

@@ -4,17 +4,6 @@
 //! length, so that a remote store can send it in parts and resend a part after a failure. Calls are independent and may
 //! run concurrently.
 
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing,
-        reason = "a test may fail"
-    )
-)]
-
 mod counted;
 mod error;
 #[cfg(any(test, feature = "failing-store"))]

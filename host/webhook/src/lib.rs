@@ -3,17 +3,6 @@
 //! A webhook that can't be delivered never fails a job: [`Delivery`] says what happened. Only an unusable message,
 //! secret or address is an error.
 
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing,
-        reason = "a test may fail"
-    )
-)]
-
 mod client;
 mod deliver;
 mod job_webhooks;
