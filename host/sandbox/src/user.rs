@@ -1,0 +1,82 @@
+//! The user that a child of root becomes.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+use rustix::process::{Gid, Uid};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, remove_capability_from_bounding_set, set_capabilities, set_thread_groups,
+    set_thread_res_gid, set_thread_res_uid,
+};
+
+/// The first of the user ids that systemd hands to services without an account of their own, so nobody owns files by it.
+/// <https://systemd.io/UIDS-GIDS/>
+const UNPRIVILEGED: u32 = 61_184;
+
+/// The deepest folder that a child writes to, from those that it is given.
+const MAX_DEPTH: usize = 4;
+
+/// The user that children get, if this process may choose one and the programs can be run by it.
+pub(crate) fn unprivileged(programs: &[&Path]) -> Option<u32> {
+    let is_root = rustix::process::geteuid().is_root();
+    (is_root && programs.iter().all(|program| anyone_may_run(program))).then_some(UNPRIVILEGED)
+}
+
+fn anyone_may_run(program: &Path) -> bool {
+    let Ok(program) = std::fs::canonicalize(program) else { return false };
+    program.ancestors().all(|part| {
+        std::fs::metadata(part).is_ok_and(|found| {
+            let wanted = if found.is_dir() { 0o001 } else { 0o005 };
+            found.permissions().mode() & wanted == wanted
+        })
+    })
+}
+
+/// Gives the working directory and the folders that the child writes to, with those below, to its user.
+pub(crate) fn hand_over(folders: &[std::path::PathBuf], user: u32) -> std::io::Result<()> {
+    if !folders.is_empty() {
+        give(Path::new("."), user)?;
+    }
+    folders.iter().try_for_each(|folder| hand_over_tree(folder, user, MAX_DEPTH))
+}
+
+fn hand_over_tree(folder: &Path, user: u32, depth: usize) -> std::io::Result<()> {
+    give(folder, user)?;
+    if depth == 0 {
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            hand_over_tree(&entry.path(), user, depth - 1)?;
+        }
+    }
+    Ok(())
+}
+
+fn give(folder: &Path, user: u32) -> std::io::Result<()> {
+    if std::fs::symlink_metadata(folder)?.uid() == user {
+        return Ok(());
+    }
+    std::os::unix::fs::lchown(folder, Some(user), Some(user))
+}
+
+/// Gives up root for good: user, groups, and every capability.
+pub(crate) fn become_user(user: u32) -> std::io::Result<()> {
+    for capability in CapabilitySet::all().iter() {
+        // Kernels refuse capabilities that they don't know.
+        let _ = remove_capability_from_bounding_set(capability);
+    }
+    let (uid, gid) = (Uid::from_raw(user), Gid::from_raw(user));
+    set_thread_groups(&[])?;
+    set_thread_res_gid(gid, gid, gid)?;
+    set_thread_res_uid(uid, uid, uid)?;
+    drop_capabilities()
+}
+
+/// Gives up every capability of a user that has some without being root.
+pub(crate) fn drop_capabilities() -> std::io::Result<()> {
+    let nothing = CapabilitySet::empty();
+    set_capabilities(None, CapabilitySets { effective: nothing, permitted: nothing, inheritable: nothing })?;
+    Ok(())
+}
