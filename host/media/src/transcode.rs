@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use storage::Destination;
 use tokio_util::sync::CancellationToken;
 
 use crate::collector::Collector;
@@ -12,29 +11,12 @@ use crate::context::{MediaTools, TranscodeContext};
 use crate::encode::Encode;
 use crate::encoder::Processor;
 use crate::error::MediaError;
-use crate::info::{MediaInfo, Ratio};
+pub use crate::hls::RungSummary;
+use crate::info::MediaInfo;
 use crate::loudness::{self, Measure};
 use crate::output_file::OutputFile;
 use crate::plan::Plan;
 use crate::sound;
-
-/// A rung as it will be published.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RungSummary {
-    pub name: String,
-    /// Width and height; `None` for sound alone.
-    pub size: Option<(u32, u32)>,
-    /// `None` for sound alone.
-    pub frame_rate: Option<Ratio>,
-    /// For `BANDWIDTH`.
-    pub peak_bps: u64,
-    /// For `AVERAGE-BANDWIDTH`.
-    pub average_bps: u64,
-    /// For `CODECS`.
-    pub codecs: String,
-    /// The media playlist.
-    pub playlist: Destination,
-}
 
 /// What is reported of a transcode, and kept in the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

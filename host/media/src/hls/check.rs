@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::mp4::{self, Header};
-use super::playlist::{ByteRange, MediaPlaylist, rounded_seconds};
+use super::playlist::{ByteRange, Map, MediaPlaylist, rounded_seconds};
 use super::{Codecs, HlsError, codecs_of, measure, parse, starts_with_keyframe, ts};
 
 /// How much of the first segment is read for the codecs at first, and at most. The first sound comes behind the first
@@ -67,16 +67,7 @@ pub struct CheckedRung {
 pub fn check_rung(dir: &Path, playlist_file: &str, expected: &Expectation) -> Result<CheckedRung, HlsError> {
     let mut playlist = read_playlist(dir, playlist_file)?;
     check_durations(&playlist, playlist_file, expected)?;
-    let init = match &playlist.map {
-        Some(map) => {
-            let mut part = FilePart::open(dir, &map.uri, map.byte_range)?;
-            if part.length > MAP_BYTES {
-                return Err(part.damaged("it is too large for an initialisation map"));
-            }
-            Some(part.head(MAP_BYTES)?)
-        }
-        None => None,
-    };
+    let init = playlist.map.as_ref().map(|map| read_map(dir, map)).transpose()?;
     let init = init.as_deref();
 
     let mut codecs = None;
@@ -126,6 +117,14 @@ fn read_playlist(dir: &Path, file: &str) -> Result<MediaPlaylist, HlsError> {
         return Err(HlsError::NotEnded { file: file.to_owned() });
     }
     Ok(playlist)
+}
+
+fn read_map(dir: &Path, map: &Map) -> Result<Vec<u8>, HlsError> {
+    let mut part = FilePart::open(dir, &map.uri, map.byte_range)?;
+    if part.length > MAP_BYTES {
+        return Err(part.damaged("it is too large for an initialisation map"));
+    }
+    part.head(MAP_BYTES)
 }
 
 fn check_durations(playlist: &MediaPlaylist, file: &str, expected: &Expectation) -> Result<(), HlsError> {
@@ -180,12 +179,12 @@ impl FilePart {
     /// Fails if it doesn't exist, is empty, or ends behind its file.
     fn open(dir: &Path, file: &str, range: Option<ByteRange>) -> Result<Self, HlsError> {
         let (handle, size) = open(dir, file)?;
-        let ByteRange { length, offset } = range.unwrap_or(ByteRange { length: size, offset: 0 });
-        let part = Self { file: file.to_owned(), handle, offset, length };
-        if length == 0 || size == 0 {
+        let range = range.unwrap_or(ByteRange { length: size, offset: 0 });
+        let part = Self { file: file.to_owned(), handle, offset: range.offset, length: range.length };
+        if part.length == 0 || size == 0 {
             return Err(HlsError::EmptySegment { file: part.file });
         }
-        if offset.checked_add(length).is_none_or(|end| end > size) {
+        if range.end() > size {
             return Err(part.damaged("it ends before a byte range of its playlist"));
         }
         Ok(part)

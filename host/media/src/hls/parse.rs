@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::attributes;
 use super::playlist::{ByteRange, Map, MediaPlaylist, Segment, is_plain_name};
 
 /// Largest playlist that is read. A day in one-second segments with byte ranges takes 7 MB; twice that.
@@ -65,8 +64,6 @@ pub(super) fn parse(text: &str) -> Result<MediaPlaylist, PlaylistError> {
         return Err(PlaylistError::Missing("file for its last segment"));
     }
     Ok(MediaPlaylist {
-        // Absent means 1.
-        version: reader.version.unwrap_or(1),
         target_duration: reader.target_duration.ok_or(PlaylistError::Missing("EXT-X-TARGETDURATION"))?,
         segments: reader.segments,
         map: reader.map,
@@ -114,19 +111,15 @@ impl Reader {
             return Err("not the name of a file beside the playlist");
         }
         let duration = self.duration.take().ok_or("a segment without EXTINF")?;
-        let byte_range = match self.range.take() {
-            None => None,
-            Some((length, offset)) => {
-                // Without an offset it continues the range before it, which must be one of the same file.
-                let previous = self.segments.last().filter(|previous| previous.uri == uri);
-                let offset = offset
-                    .or_else(|| previous?.byte_range?.end())
-                    .ok_or("a byte range without offset that continues nothing")?;
-                let range = ByteRange { length, offset };
-                range.end().ok_or("the byte range is too large")?;
-                Some(range)
-            }
-        };
+        let byte_range = self.range.take().map(|(length, offset)| {
+            // Without an offset it continues the range before it, which must be one of the same file.
+            let previous = self.segments.last().filter(|previous| previous.uri == uri);
+            let offset = offset
+                .or_else(|| previous?.byte_range.map(|range| range.end()))
+                .ok_or("a byte range without offset that continues nothing")?;
+            ByteRange::new(length, offset).ok_or("the byte range is too large")
+        });
+        let byte_range = byte_range.transpose()?;
         self.segments.push(Segment { uri: uri.to_owned(), duration, byte_range });
         Ok(())
     }
@@ -140,24 +133,21 @@ fn once<T>(place: &mut Option<T>, value: T) -> Result<(), &'static str> {
     }
 }
 
+/// `URI="file"`, or `URI="file",BYTERANGE="length@offset"`.
 fn map(value: &str) -> Result<Map, &'static str> {
-    let mut uri = None;
-    let mut range = None;
-    for attribute in attributes::parse(value).ok_or("the map is malformed")? {
-        match (attribute.name, attribute.quoted) {
-            ("URI", true) => uri = Some(attribute.value),
-            ("BYTERANGE", true) => {
-                let (length, offset) = byte_range(attribute.value).ok_or("the map's byte range is malformed")?;
-                range = Some(ByteRange { length, offset: offset.unwrap_or(0) });
-            }
-            _ => return Err("the map has an attribute that is not expected"),
-        }
+    let uri = value.strip_prefix("URI=\"").and_then(|rest| rest.split_once('"'));
+    let (uri, rest) = uri.ok_or("the map is malformed")?;
+    if !is_plain_name(uri) {
+        return Err("the map is no file beside the playlist");
     }
-    let uri = uri.filter(|uri| is_plain_name(uri)).ok_or("the map is no file beside the playlist")?;
-    if range.is_some_and(|range| range.end().is_none()) {
-        return Err("the map's byte range is too large");
+    if rest.is_empty() {
+        return Ok(Map { uri: uri.to_owned(), byte_range: None });
     }
-    Ok(Map { uri: uri.to_owned(), byte_range: range })
+    let range = rest.strip_prefix(",BYTERANGE=\"").and_then(|rest| rest.strip_suffix('"'));
+    let range = range.ok_or("the map has an attribute that is not expected")?;
+    let (length, offset) = byte_range(range).ok_or("the map's byte range is malformed")?;
+    let range = ByteRange::new(length, offset.unwrap_or(0)).ok_or("the map's byte range is too large")?;
+    Ok(Map { uri: uri.to_owned(), byte_range: Some(range) })
 }
 
 /// `length` or `length@offset`.
@@ -230,7 +220,16 @@ mod tests {
             "#EXT-X-DISCONTINUITY\n",
             "#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n",
             "#EXT-X-MAP:URI=\"../init.mp4\"\n",
+            "#EXT-X-MAP:\n",
+            "#EXT-X-MAP:URI=i.mp4\n",
+            "#EXT-X-MAP:URI=\"i.mp4\n",
+            "#EXT-X-MAP:URI=\"i.mp4\",\n",
+            "#EXT-X-MAP:URI=\"i.mp4\",URI=\"j.mp4\"\n",
+            "#EXT-X-MAP:URI=\"i.mp4\"BYTERANGE=\"1@0\"\n",
+            "#EXT-X-MAP:URI=\"i.mp4\",BYTERANGE=\"1@0\n",
+            "#EXT-X-MAP:URI=\"i.mp4\",BYTERANGE=\"1@0\",BYTERANGE=\"1@0\"\n",
             "#EXT-X-MAP:URI=\"i.mp4\",BYTERANGE=\"x@0\"\n",
+            "#EXT-X-MAP:URI=\"i.mp4\",BYTERANGE=\"2@18446744073709551615\"\n",
             "#EXTINF:6,\na.ts\n#EXT-X-MAP:URI=\"i.mp4\"\n",
             "#EXTINF:6,\n#EXT-X-BYTERANGE:2@18446744073709551615\na.ts\n",
             "#EXT-X-VERSION:4\n",
