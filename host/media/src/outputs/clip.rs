@@ -110,8 +110,7 @@ impl OutputKind for Clip {
         let (start_ms, length_ms) = self.span(ladder.keyframe_ms, millis(info.ladder_length()));
         let segment_ms = u64::from(ladder.segment_ms.max(1));
         let joined_start_ms = start_ms / segment_ms * segment_ms;
-        let frame_rate = self.frame_rate(ladder, info);
-        let [remux, cut] = Cut { index, start_ms, length_ms, joined_start_ms, frame_rate }.commands(ladder);
+        let [remux, cut] = self.commands(index, ladder, info, (start_ms, length_ms), joined_start_ms);
         vec![
             Process { what: "make a preview's part seekable".to_owned(), arguments: remux },
             Process { what: "cut a preview".to_owned(), arguments: cut },
@@ -167,8 +166,7 @@ impl Clip {
         let joined = blocking(move || join(&from, &playlist, (start_ms, length_ms), &to)).await?;
         let joined_start_ms = joined.map_err(&failed)?;
 
-        let frame_rate = self.frame_rate(ladder, context.info);
-        for arguments in (Cut { index, start_ms, length_ms, joined_start_ms, frame_rate }).commands(ladder) {
+        for arguments in self.commands(index, ladder, context.info, (start_ms, length_ms), joined_start_ms) {
             let ran = context.tools.ffmpeg.capture(&arguments, context.work, context.cancel, 0).await;
             ran.map_err(|error| MediaError::process("cutting a preview", error))?;
         }
@@ -177,24 +175,16 @@ impl Clip {
         }
         Ok(length_ms)
     }
-}
 
-/// Which part of a rung is cut.
-#[derive(Clone, Copy, Debug)]
-struct Cut {
-    index: usize,
-    start_ms: u64,
-    length_ms: u64,
-    /// When the joined segments begin.
-    joined_start_ms: u64,
-    /// `None` for sound alone.
-    frame_rate: Option<Ratio>,
-}
-
-impl Cut {
-    /// One command gives the joined segments an index, one cuts.
-    fn commands(self, ladder: &Ladder) -> [Arguments; 2] {
-        let Self { index, start_ms, length_ms, joined_start_ms, frame_rate } = self;
+    /// One command gives the joined segments, which begin at `joined_start_ms`, an index; one cuts.
+    fn commands(
+        &self,
+        index: usize,
+        ladder: &Ladder,
+        info: &MediaInfo,
+        (start_ms, length_ms): (u64, u64),
+        joined_start_ms: u64,
+    ) -> [Arguments; 2] {
         let folder = clip_folder(index);
         let offset_ms = start_ms.saturating_sub(joined_start_ms);
         let aim_ms = if offset_ms > 0 { AIM_MS } else { 0 };
@@ -216,7 +206,10 @@ impl Cut {
             .pair("-i", format_args!("file:{folder}/{SEEKABLE}"))
             .pair("-t", length_ms.saturating_sub(aim_ms) as f64 / 1000.0)
             // By number and not by time: a copy is timed by decoding order, which runs ahead of what is shown.
-            .pair_opt("-frames:v", frame_rate.map(|rate| frames(rate, start_ms, start_ms + length_ms)))
+            .pair_opt(
+                "-frames:v",
+                self.frame_rate(ladder, info).map(|rate| frames(rate, start_ms, start_ms + length_ms)),
+            )
             .pair("-map", 0)
             .pair("-c", "copy")
             .all(hls_options(ladder.segment_ms, ladder.container, ladder.single_file, &folder))

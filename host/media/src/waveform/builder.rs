@@ -4,16 +4,14 @@ use super::{Peak, Waveform, WaveformError};
 
 #[derive(Debug)]
 pub struct WaveformBuilder {
-    sample_rate: u32,
-    samples_per_pixel: u32,
+    waveform: Waveform,
     /// Channels of the samples that come in.
     channels: u16,
     current: Peak,
-    /// Frames in `current`; less than `samples_per_pixel` between calls.
+    /// Frames in `current`; less than the samples of a point between calls.
     frames: u32,
     /// The first bytes of an incomplete frame.
     torn: Vec<u8>,
-    peaks: Vec<Peak>,
 }
 
 impl WaveformBuilder {
@@ -30,34 +28,16 @@ impl WaveformBuilder {
         if samples_per_pixel == 0 {
             return Err(WaveformError::Resolution { sample_rate, pixels_per_second });
         }
-        Ok(Self {
-            sample_rate,
-            samples_per_pixel,
-            channels,
-            current: Peak::NONE,
-            frames: 0,
-            torn: Vec::new(),
-            peaks: Vec::new(),
-        })
+        let waveform = Waveform { sample_rate, samples_per_pixel, peaks: Vec::new() };
+        Ok(Self { waveform, channels, current: Peak::NONE, frames: 0, torn: Vec::new() })
     }
 
     /// Takes interleaved signed 16-bit little-endian samples, cut anywhere, also in the middle of a sample.
-    pub fn push(&mut self, mut bytes: &[u8]) {
-        let frame = self.frame_bytes();
-        if !self.torn.is_empty() {
-            let missing = frame.saturating_sub(self.torn.len()).min(bytes.len());
-            let (head, rest) = bytes.split_at(missing);
-            self.torn.extend_from_slice(head);
-            bytes = rest;
-            if self.torn.len() < frame {
-                return;
-            }
-            let mended = std::mem::take(&mut self.torn);
-            self.push_frames(&mended);
-        }
-        let (whole, torn) = bytes.split_at(bytes.len() - bytes.len() % frame);
-        self.push_frames(whole);
-        self.torn.extend_from_slice(torn);
+    pub fn push(&mut self, bytes: &[u8]) {
+        let mut whole = std::mem::take(&mut self.torn);
+        whole.extend_from_slice(bytes);
+        self.torn = whole.split_off(whole.len() - whole.len() % self.frame_bytes());
+        self.push_frames(&whole);
     }
 
     /// The waveform of everything so far. A short last point is kept; an incomplete frame is dropped.
@@ -65,7 +45,7 @@ impl WaveformBuilder {
         if self.frames > 0 {
             self.close_pixel();
         }
-        Waveform { sample_rate: self.sample_rate, samples_per_pixel: self.samples_per_pixel, peaks: self.peaks }
+        self.waveform
     }
 
     fn frame_bytes(&self) -> usize {
@@ -76,13 +56,13 @@ impl WaveformBuilder {
     fn push_frames(&mut self, mut bytes: &[u8]) {
         let frame = self.frame_bytes();
         while !bytes.is_empty() {
-            let room = usize::try_from(self.samples_per_pixel - self.frames).unwrap_or(usize::MAX);
+            let room = usize::try_from(self.waveform.samples_per_pixel - self.frames).unwrap_or(usize::MAX);
             let taken = room.min(bytes.len() / frame);
             let (now, later) = bytes.split_at(taken * frame);
             mix_into(&mut self.current, now, self.channels);
             // No more than `room`, which came from a u32.
             self.frames += u32::try_from(taken).unwrap_or(0);
-            if self.frames == self.samples_per_pixel {
+            if self.frames == self.waveform.samples_per_pixel {
                 self.close_pixel();
             }
             bytes = later;
@@ -90,7 +70,7 @@ impl WaveformBuilder {
     }
 
     fn close_pixel(&mut self) {
-        self.peaks.push(std::mem::replace(&mut self.current, Peak::NONE));
+        self.waveform.peaks.push(std::mem::replace(&mut self.current, Peak::NONE));
         self.frames = 0;
     }
 }
