@@ -41,23 +41,6 @@ pub struct TranscodeResult {
     pub parts: Vec<(&'static str, Duration)>,
 }
 
-/// Times the parts of the work.
-struct PartTimer {
-    since: Instant,
-    parts: Vec<(&'static str, Duration)>,
-}
-
-impl PartTimer {
-    fn start() -> Self {
-        Self { since: Instant::now(), parts: Vec::new() }
-    }
-
-    fn done(&mut self, part: &'static str) {
-        self.parts.push((part, self.since.elapsed()));
-        self.since = Instant::now();
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EncodeProgress {
     /// 0 to 100.
@@ -77,9 +60,13 @@ pub async fn make(
     mut watch: impl FnMut(EncodeProgress),
 ) -> Result<TranscodeResult, MediaError> {
     let context = TranscodeContext { tools, work, info, plan, cancel };
-    let mut timer = PartTimer::start();
+    let (mut parts, mut since) = (Vec::new(), Instant::now());
+    let mut done = |part| {
+        parts.push((part, since.elapsed()));
+        since = Instant::now();
+    };
     let sound = sound::analyse(&context).await?;
-    timer.done("listen");
+    done("listen");
 
     let length = info.audio.as_ref().map_or(info.duration, |audio| audio.length);
     let filter = plan.loudness.and_then(|target| loudness::filter_to(target, sound.loudness, length));
@@ -90,7 +77,7 @@ pub async fn make(
             watch(EncodeProgress { percent: (share * 100.0) as u32, speed: progress.speed });
         })
         .await?;
-    timer.done("encode");
+    done("encode");
 
     let mut collector =
         Collector { context, publication, sound: &sound, encoded: &encoded, files: Vec::new(), rungs: Vec::new() };
@@ -106,6 +93,6 @@ pub async fn make(
         rungs,
         loudness: sound.loudness,
     };
-    timer.done("finish");
-    Ok(TranscodeResult { summary, files, parts: timer.parts })
+    done("finish");
+    Ok(TranscodeResult { summary, files, parts })
 }

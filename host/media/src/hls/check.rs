@@ -7,9 +7,10 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
+use super::measure::{Rates, measure};
 use super::mp4::{self, Header};
 use super::playlist::{ByteRange, Map, MediaPlaylist, rounded_seconds};
-use super::{Codecs, HlsError, codecs_of, measure, parse, starts_with_keyframe, ts};
+use super::{Codecs, HlsError, codecs_of, parse, starts_with_keyframe, ts};
 
 /// How much of the first segment is read for the codecs at first, and at most. The first sound comes behind the first
 /// picture; that takes some 100 KB as a rule, and as much as the encoder's buffer may hold at worst.
@@ -53,10 +54,7 @@ pub struct CheckedRung {
     /// As read, but with the target duration that all renditions of the ladder have (the wanted segment length, or more if
     /// a segment needs it), and with independent segments, which were checked.
     pub playlist: MediaPlaylist,
-    /// For `BANDWIDTH`.
-    pub peak_bps: u64,
-    /// For `AVERAGE-BANDWIDTH`.
-    pub average_bps: u64,
+    pub rates: Rates,
     /// For `CODECS`.
     pub codecs: Codecs,
 }
@@ -91,12 +89,7 @@ pub fn check_rung(dir: &Path, playlist_file: &str, expected: &Expectation) -> Re
     playlist.target_duration = rounded_seconds(expected.segment).max(playlist.least_target_duration());
     playlist.independent_segments = true;
     let rates = measure(&measured, Duration::from_secs(u64::from(playlist.target_duration)));
-    Ok(CheckedRung {
-        playlist,
-        peak_bps: rates.peak_bps,
-        average_bps: rates.average_bps,
-        codecs: codecs.unwrap_or_default(),
-    })
+    Ok(CheckedRung { playlist, rates, codecs: codecs.unwrap_or_default() })
 }
 
 fn read_playlist(dir: &Path, file: &str) -> Result<MediaPlaylist, HlsError> {

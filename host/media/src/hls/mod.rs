@@ -23,6 +23,5 @@ pub use codecs::{Codecs, CodecsError, codecs_of};
 pub use error::HlsError;
 pub use keyframe::starts_with_keyframe;
 pub use master::{RungSummary, render_master};
-pub(crate) use measure::measure;
 pub use parse::PlaylistError;
 pub use playlist::{ByteRange, MediaPlaylist};

@@ -44,7 +44,7 @@ pub struct Map {
 }
 
 /// One rendition: its segments in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MediaPlaylist {
     /// Seconds. RFC 8216 wants one value for all renditions of a ladder, so it may be set higher than this playlist
     /// needs; it is never written lower.

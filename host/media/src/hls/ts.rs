@@ -100,19 +100,16 @@ fn length(high: u8, low: u8) -> usize {
 /// The elementary bytes of the first unit of a stream, without its header: one access unit of video, a few frames of
 /// sound. Empty if the stream does not start at the start of a unit.
 pub(super) fn first_unit(stream: &[u8], pid: u16) -> Vec<u8> {
-    let mut unit = Vec::new();
     let mut own = packets(stream).filter(|packet| packet.pid == pid && !packet.payload.is_empty());
-    match own.next() {
-        Some(first) if first.begins => unit.extend_from_slice(first.payload),
-        _ => return unit,
-    }
+    let Some(first) = own.next().filter(|first| first.begins) else { return Vec::new() };
+    let mut unit = first.payload.to_vec();
     for packet in own.take_while(|packet| !packet.begins) {
         if unit.len() >= MAX_UNIT {
             break;
         }
         unit.extend_from_slice(packet.payload);
     }
-    elementary(&unit).map(<[u8]>::to_vec).unwrap_or_default()
+    elementary(&unit).unwrap_or_default().to_vec()
 }
 
 /// Behind the header of a unit: start code, stream, length, flags, and the length of what is optional.

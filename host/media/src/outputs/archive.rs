@@ -41,12 +41,9 @@ fn archive_file(index: usize) -> String {
 }
 
 impl Archive {
-    fn has_video(&self, info: &MediaInfo) -> bool {
-        self.video.is_some() && info.video.is_some()
-    }
-
-    fn has_audio(&self, info: &MediaInfo) -> bool {
-        self.audio_kbps.is_some() && info.audio.is_some()
+    /// Whether it has a picture, and whether it has sound.
+    fn tracks(&self, info: &MediaInfo) -> (bool, bool) {
+        (self.video.is_some() && info.video.is_some(), self.audio_kbps.is_some() && info.audio.is_some())
     }
 }
 
@@ -54,7 +51,7 @@ impl Archive {
 impl OutputKind for Archive {
     fn check(&self, _plan: &Plan, info: &MediaInfo) -> Result<(), PlanError> {
         check_audio(self.audio_kbps)?;
-        if !self.has_video(info) && !self.has_audio(info) {
+        if self.tracks(info) == (false, false) {
             return impossible(format!("the file {} has neither picture nor sound", self.to));
         }
         self.video.map_or(Ok(()), |encoding| encoding.check())
@@ -121,11 +118,12 @@ impl OutputKind for Archive {
         if !in_front.map_err(MediaError::work("checking the archive file"))? {
             return Err(bad("has its index behind the media"));
         }
-        let has = |kind: &str| answer.contains(&format!("codec_type={kind}"));
-        if self.has_video(context.info) && !has("video") {
+        let (has_video, has_audio) = self.tracks(context.info);
+        let lacks = |kind: &str| !answer.contains(&format!("codec_type={kind}"));
+        if has_video && lacks("video") {
             return Err(bad("has no picture"));
         }
-        if self.has_audio(context.info) && !has("audio") {
+        if has_audio && lacks("audio") {
             return Err(bad("has no sound"));
         }
         context.decodes(&format!("file:{file}"), "the archive file").await?;

@@ -243,8 +243,8 @@ impl OutputKind for Ladder {
                 name: rung.name.clone(),
                 size: source.zip(rung.video).map(|(source, (short_side, _))| source.scaled_to(short_side)),
                 frame_rate: source.map(|source| source.frame_rate),
-                peak_bps: checked.peak_bps,
-                average_bps: checked.average_bps,
+                peak_bps: checked.rates.peak_bps,
+                average_bps: checked.rates.average_bps,
                 codecs: checked.codecs.to_string(),
                 playlist,
             });

@@ -43,9 +43,12 @@ fn whole_renditions_of_every_layout_pass_and_are_measured() {
             segment.byte_range.map_or_else(|| sample.read(&segment.uri).len() as u64, |range| range.length)
         };
         let in_segments: u64 = rung.playlist.segments.iter().map(bytes).sum();
-        assert_eq!(rung.average_bps, (in_segments * 8).div_ceil(14));
+        assert_eq!(rung.rates.average_bps, (in_segments * 8).div_ceil(14));
         assert!(rung.playlist.independent_segments && rung.playlist.target_duration == 6);
-        assert!(rung.peak_bps >= rung.average_bps && rung.peak_bps < 2 * rung.average_bps, "{rung:?}");
+        assert!(
+            rung.rates.peak_bps >= rung.rates.average_bps && rung.rates.peak_bps < 2 * rung.rates.average_bps,
+            "{rung:?}"
+        );
     }
 }
 
