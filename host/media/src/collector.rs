@@ -5,12 +5,11 @@ use storage::{Body, Destination};
 use crate::context::TranscodeContext;
 use crate::encode::Encoded;
 use crate::error::MediaError;
-use crate::hls::MediaPlaylist;
+use crate::hls::{MediaPlaylist, RungSummary};
 use crate::names::segment_name;
 use crate::output_file::{OutputFile, Role};
 use crate::plan::PlanError;
 use crate::sound::SoundAnalysis;
-use crate::transcode::RungSummary;
 
 /// What outputs collect from, and what they have collected.
 #[derive(Debug)]
@@ -50,7 +49,7 @@ impl Collector<'_> {
         stem: &str,
     ) -> Result<(), MediaError> {
         let name_of = |file: &str| segment_name(stem, self.publication, file);
-        let renamed = playlist.renamed(|_, file| name_of(file));
+        let renamed = playlist.renamed(name_of);
         for file in playlist.files() {
             let key = to.key.sibling(&name_of(file)).map_err(PlanError::from)?;
             self.files.push(OutputFile {

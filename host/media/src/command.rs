@@ -19,10 +19,6 @@ impl Arguments {
         self
     }
 
-    pub fn flag_if(self, applies: bool, flag: &str) -> Self {
-        if applies { self.flag(flag) } else { self }
-    }
-
     /// An option and its value.
     pub fn pair(self, option: &str, value: impl Display) -> Self {
         self.flag(option).flag(value.to_string())
@@ -73,7 +69,6 @@ mod tests {
         let arguments = Arguments::new()
             .pair("-c:v", "libx264")
             .pair_opt("-preset", None::<u8>)
-            .flag_if(false, "-an")
             .pair("-filter_complex", "[0:v]split=2[a][b]");
         assert_eq!(arguments.to_string(), "-c:v libx264 -filter_complex '[0:v]split=2[a][b]'");
     }

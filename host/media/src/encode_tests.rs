@@ -13,7 +13,7 @@ use crate::outputs::Output;
 use crate::plan::Plan;
 use crate::process::Tool;
 use crate::sound::SoundAnalysis;
-use crate::testkit::{archive, at, info, plan_of};
+use crate::tests::testkit::{archive, at, info, plan_of};
 
 /// A program made of a shell script.
 fn script(folder: &Path, name: &str, script: &str) -> Tool {

@@ -39,30 +39,34 @@ impl Processor {
 /// Rates are capped quality: the cap holds over a buffer of two seconds, and no average is aimed at. Colour is always
 /// what standard players assume, and always signalled.
 pub fn video_options(processor: Processor, encoding: &Encoding, threads: usize) -> Arguments {
-    let arguments = Arguments::new().pair("-c:v", processor.encoder());
+    let arguments =
+        Arguments::new().pair("-c:v", processor.encoder()).pair("-preset", preset(processor, encoding.effort));
     let arguments = match processor {
-        Processor::Cpu => arguments
-            .pair("-preset", x264_preset(encoding.effort))
-            .pair("-crf", encoding.quality)
-            .pair("-threads", threads),
-        Processor::Gpu => arguments
-            .pair("-preset", nvenc_preset(encoding.effort))
-            .pair("-rc", "vbr")
-            .pair("-cq", encoding.quality)
-            .pair("-b:v", 0),
-    };
-    let arguments = arguments.pair("-profile:v", "high").pair("-pix_fmt", "yuv420p");
-    let arguments = match encoding.max_kbps {
-        Some(kbps) => {
-            arguments.pair("-maxrate", format_args!("{kbps}k")).pair("-bufsize", format_args!("{}k", kbps * 2))
-        }
-        None => arguments,
+        Processor::Cpu => arguments.pair("-crf", encoding.quality).pair("-threads", threads),
+        Processor::Gpu => arguments.pair("-rc", "vbr").pair("-cq", encoding.quality).pair("-b:v", 0),
     };
     arguments
+        .pair("-profile:v", "high")
+        .pair("-pix_fmt", "yuv420p")
+        .pair_opt("-maxrate", encoding.max_kbps.map(|kbps| format!("{kbps}k")))
+        .pair_opt("-bufsize", encoding.max_kbps.map(|kbps| format!("{}k", kbps * 2)))
         .pair("-color_primaries", "bt709")
         .pair("-color_trc", "bt709")
         .pair("-colorspace", "bt709")
         .pair("-color_range", "tv")
+}
+
+fn preset(processor: Processor, effort: Effort) -> &'static str {
+    let (x264, nvenc) = match effort {
+        Effort::Fastest => ("ultrafast", "p1"),
+        Effort::Fast => ("fast", "p4"),
+        Effort::Medium => ("medium", "p5"),
+        Effort::Slow => ("slow", "p6"),
+    };
+    match processor {
+        Processor::Cpu => x264,
+        Processor::Gpu => nvenc,
+    }
 }
 
 /// Keyframes at these instants and nowhere else, so that every rung of a ladder has the same.
@@ -75,24 +79,6 @@ pub fn keyframe_options(processor: Processor, seconds: f64, frame_rate: f64) -> 
         // The encoder's own longest distance must never come before a forced keyframe.
         .pair("-g", (frame_rate * seconds * 2.0).ceil())
         .pair("-force_key_frames", format_args!("expr:gte(t,n_forced*{seconds})"))
-}
-
-fn x264_preset(effort: Effort) -> &'static str {
-    match effort {
-        Effort::Fastest => "ultrafast",
-        Effort::Fast => "fast",
-        Effort::Medium => "medium",
-        Effort::Slow => "slow",
-    }
-}
-
-fn nvenc_preset(effort: Effort) -> &'static str {
-    match effort {
-        Effort::Fastest => "p1",
-        Effort::Fast => "p4",
-        Effort::Medium => "p5",
-        Effort::Slow => "p6",
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,11 +131,7 @@ impl Proof {
 /// most of a worker's start: ffmpeg loads 200 libraries.
 pub async fn prove(ffmpeg: &Tool) -> (Proof, String) {
     let (gpu, cpu) = tokio::join!(test_encode(ffmpeg, Processor::Gpu), test_encode(ffmpeg, Processor::Cpu));
-    let banners = [&gpu, &cpu].map(|encode| match encode {
-        Ok(finished) => finished.stderr.as_str(),
-        Err(ProcessError::Failed { stderr, .. }) => stderr.as_str(),
-        Err(_) => "",
-    });
+    let banners = [&gpu, &cpu].map(|encode| encode.as_ref().map_or_else(ProcessError::stderr, |done| &done.stderr));
     let version = banners.iter().find_map(|banner| version(banner)).unwrap_or_default().to_owned();
     let missing = |encode: Result<Finished, ProcessError>| match encode {
         Ok(_) => None,

@@ -6,14 +6,11 @@ use crate::plan::{PlanError, in_range};
 
 /// How much work an encoder puts into each bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Effort {
-    #[serde(rename = "fastest")]
     Fastest,
-    #[serde(rename = "fast")]
     Fast,
-    #[serde(rename = "medium")]
     Medium,
-    #[serde(rename = "slow")]
     Slow,
 }
 
@@ -30,14 +27,12 @@ impl Effort {
 
 /// How video is encoded. The codec is H.264, the only one in the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Encoding {
     /// CRF on the CPU, CQ on the GPU: 1 to 51.
-    #[serde(rename = "quality")]
     pub quality: u8,
     /// The cap on the rate, in kbit/s.
-    #[serde(rename = "max-kbps")]
     pub max_kbps: Option<u32>,
-    #[serde(rename = "effort")]
     pub effort: Effort,
 }
 

@@ -112,7 +112,8 @@ impl MediaError {
     pub fn process(doing: &'static str, source: ProcessError) -> Self {
         match source {
             ProcessError::Cancelled => Self::Cancelled,
-            ref error if says_disk_full(error.stderr()) => Self::DiskFull,
+            // ffmpeg has no exit status for a full disk.
+            ref error if error.stderr().contains("No space left on device") => Self::DiskFull,
             source => Self::Process { doing, source },
         }
     }
@@ -132,11 +133,6 @@ impl MediaError {
             other => other.to_string(),
         }
     }
-}
-
-/// ffmpeg has no exit status for a full disk.
-fn says_disk_full(stderr: &str) -> bool {
-    stderr.contains("No space left on device")
 }
 
 impl Fault for MediaError {

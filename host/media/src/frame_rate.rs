@@ -5,22 +5,11 @@
 
 use crate::info::Ratio;
 
-/// Standard rates. A source with a varying rate gets the nearest.
-const STANDARD: [(u32, u32); 13] = [
-    (10, 1),
-    (12, 1),
-    (15, 1),
-    (20, 1),
-    (24_000, 1001),
-    (24, 1),
-    (25, 1),
-    (30_000, 1001),
-    (30, 1),
-    (48, 1),
-    (50, 1),
-    (60_000, 1001),
-    (60, 1),
-];
+/// Standard rates over 1: a source with a varying rate gets the nearest standard one.
+const WHOLE: [u32; 10] = [10, 12, 15, 20, 24, 25, 30, 48, 50, 60];
+
+/// Standard rates over 1001.
+const BROADCAST: [u32; 3] = [24_000, 30_000, 60_000];
 
 /// Apple's authoring rules for HLS: at most 60 frames per second.
 const MAX: f64 = 60.0;
@@ -34,7 +23,8 @@ pub fn choose(nominal: Option<Ratio>, average: f64) -> Ratio {
     if let Some(rate) = nominal {
         let constant = average <= 0.0 || (rate.value() / average - 1.0).abs() <= CONSTANT_WITHIN;
         // A camera at a standard rate that skipped some frames in the dark.
-        let skipped = is_standard(rate) && average < rate.value() && rate.value() < average * 1.5;
+        let skipped =
+            standard_rates().any(|standard| standard == rate) && average < rate.value() && rate.value() < average * 1.5;
         if constant || skipped {
             return rate;
         }
@@ -42,17 +32,16 @@ pub fn choose(nominal: Option<Ratio>, average: f64) -> Ratio {
     standard_for(average.clamp(1.0, MAX))
 }
 
-fn is_standard(rate: Ratio) -> bool {
-    STANDARD.iter().any(|&(numerator, denominator)| rate == Ratio { numerator, denominator })
+fn standard_rates() -> impl Iterator<Item = Ratio> {
+    let whole = WHOLE.into_iter().map(|numerator| Ratio { numerator, denominator: 1 });
+    whole.chain(BROADCAST.into_iter().map(|numerator| Ratio { numerator, denominator: 1001 }))
 }
 
 /// The standard rate that is nearest, as a proportion.
 fn standard_for(average: f64) -> Ratio {
-    let distance =
-        |&(numerator, denominator): &(u32, u32)| (f64::from(numerator) / f64::from(denominator) / average).ln().abs();
-    let nearest = STANDARD.into_iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
-    let (numerator, denominator) = nearest.unwrap_or((60, 1));
-    Ratio { numerator, denominator }
+    let distance = |rate: &Ratio| (rate.value() / average).ln().abs();
+    let nearest = standard_rates().min_by(|a, b| distance(a).total_cmp(&distance(b)));
+    nearest.unwrap_or(Ratio { numerator: 60, denominator: 1 })
 }
 
 #[cfg(test)]

@@ -75,17 +75,16 @@ impl Graph<'_> {
             Some(filter) => format!("{COMMON_FORM},{filter}"),
             None => COMMON_FORM.to_owned(),
         };
-        match (original.is_empty(), levelled.is_empty()) {
-            (true, true) => Vec::new(),
-            (true, false) => split(&format!("[0:{stream}]{form}"), "asplit", levelled),
-            (false, true) => split(&format!("[0:{stream}]anull"), "asplit", original),
-            (false, false) => {
-                let mut chains = vec![format!("[0:{stream}]asplit=2[as_is][to_level]")];
-                chains.extend(split("[as_is]anull", "asplit", original));
-                chains.extend(split(&format!("[to_level]{form}"), "asplit", levelled));
-                chains
-            }
+        let source = format!("[0:{stream}]");
+        let mut chains = Vec::new();
+        let (mut as_is, mut to_level) = (source.as_str(), source.as_str());
+        if !original.is_empty() && !levelled.is_empty() {
+            (as_is, to_level) = ("[as_is]", "[to_level]");
+            chains.push(format!("{source}asplit=2{as_is}{to_level}"));
         }
+        chains.extend(split(&format!("{as_is}anull"), "asplit", original));
+        chains.extend(split(&format!("{to_level}{form}"), "asplit", levelled));
+        chains
     }
 }
 
@@ -126,14 +125,18 @@ impl Branches<'_> {
         self.raw_picture(pad, self.scale(size)).all(options)
     }
 
-    /// The sound at its target loudness, as AAC. Returns the options that map and encode it.
-    pub(crate) fn levelled_sound(&mut self, pad: &str, kbps: u32) -> Arguments {
+    /// The sound at its target loudness, as AAC. Returns the options that map and encode it: none without
+    /// sound or a rate.
+    pub(crate) fn levelled_sound(&mut self, pad: &str, kbps: Option<u32>) -> Arguments {
+        let Some(kbps) = self.info.audio.as_ref().and(kbps) else { return Arguments::new() };
         self.levelled_sound.push(Branch { pad: pad.to_owned(), filters: String::new() });
         audio_options(pad, kbps)
     }
 
-    /// The sound as it is in the source, as AAC. Returns the options that map and encode it.
-    pub(crate) fn original_sound(&mut self, pad: &str, kbps: u32) -> Arguments {
+    /// The sound as it is in the source, as AAC. Returns the options that map and encode it: none without
+    /// sound or a rate.
+    pub(crate) fn original_sound(&mut self, pad: &str, kbps: Option<u32>) -> Arguments {
+        let Some(kbps) = self.info.audio.as_ref().and(kbps) else { return Arguments::new() };
         let filters = "aresample=async=1:first_pts=0,\
 aformat=sample_fmts=fltp:sample_rates=48000|44100:channel_layouts=mono|stereo|5.1";
         self.original_sound.push(Branch { pad: pad.to_owned(), filters: filters.to_owned() });
@@ -186,7 +189,8 @@ tonemap=tonemap=mobius:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p"
 fn split(trunk: &str, filter: &str, branches: &[Branch]) -> Vec<String> {
     match branches {
         [] => Vec::new(),
-        [only] => vec![format!("{trunk}{}[{}]", then(&only.filters), only.pad)],
+        [only] if only.filters.is_empty() => vec![format!("{trunk}[{}]", only.pad)],
+        [only] => vec![format!("{trunk},{}[{}]", only.filters, only.pad)],
         several => {
             let pads: String = several.iter().map(|branch| format!("[{}_in]", branch.pad)).collect();
             let mut chains = vec![format!("{trunk},{filter}={}{pads}", several.len())];
@@ -197,10 +201,6 @@ fn split(trunk: &str, filter: &str, branches: &[Branch]) -> Vec<String> {
             chains
         }
     }
-}
-
-fn then(filters: &str) -> String {
-    if filters.is_empty() { String::new() } else { format!(",{filters}") }
 }
 
 fn audio_options(pad: &str, kbps: u32) -> Arguments {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::outputs::Output;
-use crate::testkit::{archive, info, key, ladder, plan, plan_of, still};
+use crate::tests::testkit::{archive, info, key, ladder, plan, plan_of, still};
 
 fn command(info: &MediaInfo, plan: &Plan, loudness_filter: Option<&str>) -> String {
     let processor = Processor::Cpu;
@@ -16,7 +16,7 @@ fn everything_comes_from_one_decode() {
     let command = command(&info(), &plan, Some("volume=3dB"));
     assert_eq!(command.matches("-i file:input").count(), 1, "{command}");
     assert!(
-        command.contains("[0:0]fps=fps=30000/1001:start_time=0,split=4[rung0_in][rung1_in][archive1_in][still0_in]")
+        command.contains("[0:0]fps=fps=30000/1001:start_time=0,split=4[rung0_in][rung1_in][archive1_in][still2_in]")
     );
     assert!(command.contains("[rung1_in]scale=640:360,setsar=1,format=yuv420p[rung1]"), "{command}");
     assert!(command.contains("[archive1_in]scale=1920:1080,"), "{command}");

@@ -29,7 +29,7 @@ pub mod transcode;
 mod waveform;
 
 #[cfg(test)]
-mod testkit;
+mod tests;
 
 pub use moment::Moment;
 pub use names::{segment_name, segment_prefix};

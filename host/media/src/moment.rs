@@ -2,8 +2,6 @@
 
 use serde::Serialize;
 
-use crate::info::MediaInfo;
-
 /// A point in a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Moment {
@@ -36,8 +34,4 @@ impl std::fmt::Display for Moment {
 
 pub(crate) fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-pub(crate) fn duration_ms(info: &MediaInfo) -> u64 {
-    millis(info.duration)
 }

@@ -21,40 +21,34 @@ const MAX_OUTPUTS: u64 = 64;
 
 /// The loudness that the ladder is brought to.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct LoudnessTarget {
     /// LUFS.
-    #[serde(rename = "integrated")]
     pub integrated: f64,
     /// dBTP.
-    #[serde(rename = "true-peak")]
     pub true_peak: f64,
     /// LU.
-    #[serde(rename = "range")]
     pub range: f64,
 }
 
 /// What to encode on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Preference {
     /// The GPU if its test encode passed; the CPU otherwise, or when the GPU fails.
-    #[serde(rename = "auto")]
     Auto,
     /// The GPU or nothing.
-    #[serde(rename = "gpu")]
     Gpu,
-    #[serde(rename = "cpu")]
     Cpu,
 }
 
 /// Everything to make from one source.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Plan {
     /// In the order of the report.
-    #[serde(rename = "outputs")]
     pub outputs: Vec<Output>,
-    #[serde(rename = "loudness")]
     pub loudness: Option<LoudnessTarget>,
-    #[serde(rename = "prefer")]
     pub prefer: Preference,
 }
 

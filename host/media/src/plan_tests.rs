@@ -7,7 +7,7 @@ use crate::moment::Moment;
 use crate::outputs::{
     Archive, Clip, Container, Ladder, LoudnessMeasurement, Output, Rung, Still, StillFormat, WaveformRequest,
 };
-use crate::testkit::{archive, at, encoding, info, key, ladder, plan_of, rung};
+use crate::tests::testkit::{archive, at, encoding, info, key, ladder, plan_of, rung};
 
 /// The code of a plan's refusal.
 fn checked(plan: &Plan, info: &MediaInfo) -> Result<(), &'static str> {

@@ -188,81 +188,78 @@ fn describe(
     size: u64,
     declared: DeclaredKind,
 ) -> Result<MediaInfo, MediaError> {
-    let packets_of = |stream: &Stream| packets.get(&stream.index).copied().unwrap_or_default();
+    let tracks = |kind| -> Vec<(&Stream, Packets)> {
+        let streams = header.streams.iter().filter(|stream| stream.kind == kind && !stream.is_cover());
+        streams.map(|stream| (stream, packets.get(&stream.index).copied().unwrap_or_default())).collect()
+    };
+    let pictures = if declared == DeclaredKind::Video { tracks(Kind::Video) } else { Vec::new() };
+    let sounds = tracks(Kind::Audio);
+
+    if let Some((large, _)) = pictures.iter().find(|(stream, _)| stream.pixels() > MAX_PIXELS) {
+        return Err(UploadError::TooLarge { width: large.width.into(), height: large.height.into() }.into());
+    }
+    let picture = choose(&pictures);
+    let sound = choose(&sounds);
+    if declared == DeclaredKind::Video && picture.is_none() {
+        return Err(unusable(&pictures, UploadError::NoVideo).into());
+    }
+    if declared == DeclaredKind::Audio && sound.is_none() {
+        return Err(unusable(&sounds, UploadError::NoAudio).into());
+    }
     let mut notes = Vec::new();
-
-    let pictures = header.streams.iter().filter(|stream| stream.kind == Kind::Video && !stream.is_cover());
-    let pictures: Vec<&Stream> = if declared == DeclaredKind::Video { pictures.collect() } else { Vec::new() };
-    let sounds: Vec<&Stream> = header.streams.iter().filter(|stream| stream.kind == Kind::Audio).collect();
-
-    if let Some((width, height)) = pictures.iter().map(|stream| stream.coded_size()).find(|(w, h)| w * h > MAX_PIXELS) {
-        return Err(UploadError::TooLarge { width, height }.into());
-    }
-    // The default track. If several or none are marked as default, the one with the most pixels over all frames: some
-    // phones add a second track of a few large stills.
-    let picture =
-        pictures.iter().copied().filter(|stream| stream.is_known() && packets_of(stream).count > 0).max_by_key(
-            |stream| (stream.is_default(), stream.pixels() * packets_of(stream).count, u32::MAX - stream.index),
-        );
-    let sound = sounds
-        .iter()
-        .copied()
-        .filter(|stream| stream.is_known() && stream.channels > 0 && packets_of(stream).count > 0)
-        .max_by_key(|stream| (stream.is_default(), u32::MAX - stream.index));
-
-    match declared {
-        DeclaredKind::Video if picture.is_none() => {
-            if let Some(unknown) = pictures.iter().find(|stream| !stream.is_known()) {
-                return Err(not_decoded(unknown).into());
-            }
-            if pictures.iter().any(|stream| stream.announced_frames() > 0) {
-                return Err(
-                    UploadError::Truncated { detail: "its index names frames that are not in it".into() }.into()
-                );
-            }
-            return Err(UploadError::NoVideo.into());
-        }
-        DeclaredKind::Audio if sound.is_none() => {
-            if let Some(unknown) = sounds.iter().find(|stream| !stream.is_known()) {
-                return Err(not_decoded(unknown).into());
-            }
-            return Err(UploadError::NoAudio.into());
-        }
-        _ => {}
-    }
     if sound.is_none() && !sounds.is_empty() {
         notes.push("no audio track could be used: made without sound".to_owned());
     }
     if pictures.len() > 1 {
-        notes.push(format!("{} video tracks: took stream {}", pictures.len(), picture.map_or(0, |s| s.index)));
+        let taken = picture.map_or(0, |(stream, _)| stream.index);
+        notes.push(format!("{} video tracks: took stream {taken}", pictures.len()));
     }
 
-    let chosen: Vec<&Stream> = picture.into_iter().chain(sound).collect();
-    let origin = header
-        .start_time()
-        .or_else(|| chosen.iter().filter_map(|stream| packets_of(stream).start).reduce(f64::min))
-        .unwrap_or(0.0);
-    let length = |stream: &Stream| packets_of(stream).length(origin);
-    let duration = chosen.iter().map(|stream| length(stream)).fold(0.0, f64::max);
+    let chosen: Vec<(&Stream, Packets)> = picture.into_iter().chain(sound).collect();
+    let first = || chosen.iter().filter_map(|(_, packets)| packets.start).reduce(f64::min);
+    let origin = header.start_time().or_else(first).unwrap_or(0.0);
+    let duration = chosen.iter().map(|(_, packets)| packets.length(origin)).fold(0.0, f64::max);
     if duration > MAX_TIMELINE {
         return Err(UploadError::Damaged { detail: format!("its timestamps span {duration:.0} s") }.into());
     }
-    for stream in &chosen {
-        check_whole(header, stream, packets_of(stream), length(stream))?;
+    for (stream, packets) in &chosen {
+        check_whole(header, stream, *packets, packets.length(origin))?;
     }
     if duration < 0.001 {
         return Err(UploadError::ZeroDuration.into());
     }
 
-    let video = picture.map(|stream| describe_video(stream, packets_of(stream), length(stream))).transpose()?;
-    let audio = sound.map(|stream| Audio {
+    let video = picture.map(|(stream, packets)| describe_video(stream, packets, packets.length(origin))).transpose()?;
+    let audio = sound.map(|(stream, packets)| Audio {
         index: stream.index,
         codec: stream.codec_or_tag(),
         channels: stream.channels,
         sample_rate: stream.sample_rate(),
-        length: duration_of(length(stream)),
+        length: duration_of(packets.length(origin)),
     });
-    Ok(MediaInfo { container: header.container(), duration: duration_of(duration), size, video, audio, notes })
+    let container = header.format.format_name.clone();
+    Ok(MediaInfo { container, duration: duration_of(duration), size, video, audio, notes })
+}
+
+/// The default track. If several or none are marked as default, of pictures the one with the most pixels over all frames
+/// (some phones add a second track of a few large stills), and of sounds the first.
+fn choose<'a>(tracks: &[(&'a Stream, Packets)]) -> Option<(&'a Stream, Packets)> {
+    let is_usable = |stream: &Stream| stream.is_known() && (stream.kind == Kind::Video || stream.channels > 0);
+    let usable = tracks.iter().copied().filter(|(stream, packets)| is_usable(stream) && packets.count > 0);
+    // Sound has no pixels.
+    usable
+        .max_by_key(|(stream, packets)| (stream.is_default(), stream.pixels() * packets.count, u32::MAX - stream.index))
+}
+
+/// Why none of these tracks can be used.
+fn unusable(tracks: &[(&Stream, Packets)], without_tracks: UploadError) -> UploadError {
+    if let Some((unknown, _)) = tracks.iter().find(|(stream, _)| !stream.is_known()) {
+        return not_decoded(unknown);
+    }
+    if tracks.iter().any(|(stream, _)| stream.kind == Kind::Video && stream.announced_frames() > 0) {
+        return UploadError::Truncated { detail: "its index names frames that are not in it".into() };
+    }
+    without_tracks
 }
 
 /// Why ffprobe could not describe a track. With a codec that is decoded, the track must be damaged.

@@ -12,40 +12,23 @@ pub struct Progress {
     pub speed: f64,
 }
 
-/// One line of a block.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Line {
-    At(Duration),
-    Frames(u64),
-    Speed(f64),
-    /// `progress`: the block is complete.
-    EndOfBlock,
-}
-
-pub fn parse_line(line: &str) -> Option<Line> {
-    let (name, value) = line.trim().split_once('=')?;
-    let value = value.trim();
-    match name {
-        // Negative before the first packet, N/A while nothing is written.
-        "out_time_us" => value.parse::<i64>().ok().map(|us| Line::At(Duration::from_micros(us.max(0).unsigned_abs()))),
-        "frame" => value.parse().ok().map(Line::Frames),
-        "speed" => value.trim_end_matches('x').trim().parse().ok().map(Line::Speed),
-        "progress" => Some(Line::EndOfBlock),
-        _ => None,
-    }
-}
-
 impl Progress {
-    /// Applies a line. Returns true when it ends a block.
+    /// Applies a line. Returns true when it ends a block. What can't be read changes nothing, such as the N/A that stands
+    /// for everything while nothing is written.
     pub fn take(&mut self, line: &str) -> bool {
-        match parse_line(line) {
-            Some(Line::At(at)) => self.at = self.at.max(at),
-            Some(Line::Frames(frames)) => self.frames = self.frames.max(frames),
-            Some(Line::Speed(speed)) => self.speed = speed,
-            Some(Line::EndOfBlock) => return true,
-            None => {}
+        let (name, value) = line.trim().split_once('=').unwrap_or_default();
+        let value = value.trim();
+        match name {
+            // Negative before the first packet.
+            "out_time_us" => {
+                let micros = value.parse::<i64>().map_or(0, |micros| micros.max(0).unsigned_abs());
+                self.at = self.at.max(Duration::from_micros(micros));
+            }
+            "frame" => self.frames = self.frames.max(value.parse().unwrap_or(0)),
+            "speed" => self.speed = value.trim_end_matches('x').trim().parse().unwrap_or(self.speed),
+            _ => {}
         }
-        false
+        name == "progress"
     }
 }
 
@@ -53,18 +36,28 @@ impl Progress {
 mod tests {
     use super::*;
 
+    /// What a line makes of a progress, and whether it ends a block.
+    fn after(line: &str) -> (u64, u64, f64, bool) {
+        let mut progress = Progress { at: Duration::from_millis(1000), frames: 5, speed: 2.0 };
+        let ended = progress.take(line);
+        (progress.at.as_millis() as u64, progress.frames, progress.speed, ended)
+    }
+
     #[test]
     fn lines_as_ffmpeg_writes_them_are_read() {
-        assert_eq!(parse_line("out_time_us=2500000\n"), Some(Line::At(Duration::from_millis(2500))));
-        assert_eq!(parse_line("out_time_us=-21333"), Some(Line::At(Duration::ZERO)));
-        assert_eq!(parse_line("out_time_us=N/A"), None);
-        assert_eq!(parse_line("speed=   0x"), Some(Line::Speed(0.0)));
-        assert_eq!(parse_line("speed=1.25x"), Some(Line::Speed(1.25)));
-        assert_eq!(parse_line("speed=N/A"), None);
-        assert_eq!(parse_line("frame=17"), Some(Line::Frames(17)));
-        assert_eq!(parse_line("progress=continue"), Some(Line::EndOfBlock));
-        assert_eq!(parse_line("bitrate= 12.1kbits/s"), None);
-        assert_eq!(parse_line("no equals sign"), None);
+        assert_eq!(after("out_time_us=2500000\n"), (2500, 5, 2.0, false));
+        assert_eq!(after("speed=   0x"), (1000, 5, 0.0, false));
+        assert_eq!(after("speed=1.25x"), (1000, 5, 1.25, false));
+        assert_eq!(after("frame=17"), (1000, 17, 2.0, false));
+        assert_eq!(after("progress=continue"), (1000, 5, 2.0, true));
+    }
+
+    #[test]
+    fn other_lines_and_those_without_a_value_change_nothing() {
+        let others = ["out_time_us=-21333", "out_time_us=N/A", "speed=N/A", "frame=N/A", "bitrate= 12.1kbits/s"];
+        for line in others.into_iter().chain(["no equals sign", "progress", ""]) {
+            assert_eq!(after(line), (1000, 5, 2.0, false), "{line}");
+        }
     }
 
     #[test]

@@ -73,13 +73,10 @@ pub async fn analyse(context: &TranscodeContext<'_>) -> Result<SoundAnalysis, Me
 
 fn builders(plan: &Plan, audio: &Audio) -> Result<Vec<(usize, WaveformBuilder)>, MediaError> {
     let channels = u16::try_from(audio.channels).unwrap_or(u16::MAX);
-    let mut builders = Vec::new();
-    for (index, output) in plan.outputs.iter().enumerate() {
-        if let Some(resolution) = output.kind().waveform_resolution() {
-            builders.push((index, WaveformBuilder::new(audio.sample_rate, channels, resolution)?));
-        }
-    }
-    Ok(builders)
+    let outputs = plan.outputs.iter().enumerate();
+    let wanted = outputs.filter_map(|(index, output)| Some((index, output.kind().waveform_resolution()?)));
+    let builder = |(index, resolution)| Ok((index, WaveformBuilder::new(audio.sample_rate, channels, resolution)?));
+    wanted.map(builder).collect()
 }
 
 /// This pass only decodes, so a failure is the upload's fault unless it is the machine's.

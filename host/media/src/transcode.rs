@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use storage::Destination;
 use tokio_util::sync::CancellationToken;
 
 use crate::collector::Collector;
@@ -12,29 +11,12 @@ use crate::context::{MediaTools, TranscodeContext};
 use crate::encode::Encode;
 use crate::encoder::Processor;
 use crate::error::MediaError;
-use crate::info::{MediaInfo, Ratio};
+pub use crate::hls::RungSummary;
+use crate::info::MediaInfo;
 use crate::loudness::{self, Measure};
 use crate::output_file::OutputFile;
 use crate::plan::Plan;
 use crate::sound;
-
-/// A rung as it will be published.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RungSummary {
-    pub name: String,
-    /// Width and height; `None` for sound alone.
-    pub size: Option<(u32, u32)>,
-    /// `None` for sound alone.
-    pub frame_rate: Option<Ratio>,
-    /// For `BANDWIDTH`.
-    pub peak_bps: u64,
-    /// For `AVERAGE-BANDWIDTH`.
-    pub average_bps: u64,
-    /// For `CODECS`.
-    pub codecs: String,
-    /// The media playlist.
-    pub playlist: Destination,
-}
 
 /// What is reported of a transcode, and kept in the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,23 +41,6 @@ pub struct TranscodeResult {
     pub parts: Vec<(&'static str, Duration)>,
 }
 
-/// Times the parts of the work.
-struct PartTimer {
-    since: Instant,
-    parts: Vec<(&'static str, Duration)>,
-}
-
-impl PartTimer {
-    fn start() -> Self {
-        Self { since: Instant::now(), parts: Vec::new() }
-    }
-
-    fn done(&mut self, part: &'static str) {
-        self.parts.push((part, self.since.elapsed()));
-        self.since = Instant::now();
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EncodeProgress {
     /// 0 to 100.
@@ -95,9 +60,13 @@ pub async fn make(
     mut watch: impl FnMut(EncodeProgress),
 ) -> Result<TranscodeResult, MediaError> {
     let context = TranscodeContext { tools, work, info, plan, cancel };
-    let mut timer = PartTimer::start();
+    let (mut parts, mut since) = (Vec::new(), Instant::now());
+    let mut done = |part| {
+        parts.push((part, since.elapsed()));
+        since = Instant::now();
+    };
     let sound = sound::analyse(&context).await?;
-    timer.done("listen");
+    done("listen");
 
     let length = info.audio.as_ref().map_or(info.duration, |audio| audio.length);
     let filter = plan.loudness.and_then(|target| loudness::filter_to(target, sound.loudness, length));
@@ -108,7 +77,7 @@ pub async fn make(
             watch(EncodeProgress { percent: (share * 100.0) as u32, speed: progress.speed });
         })
         .await?;
-    timer.done("encode");
+    done("encode");
 
     let mut collector =
         Collector { context, publication, sound: &sound, encoded: &encoded, files: Vec::new(), rungs: Vec::new() };
@@ -124,6 +93,6 @@ pub async fn make(
         rungs,
         loudness: sound.loudness,
     };
-    timer.done("finish");
-    Ok(TranscodeResult { summary, files, parts: timer.parts })
+    done("finish");
+    Ok(TranscodeResult { summary, files, parts })
 }

@@ -7,9 +7,10 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
+use super::measure::{Rates, measure};
 use super::mp4::{self, Header};
-use super::playlist::{ByteRange, MediaPlaylist, rounded_seconds};
-use super::{Codecs, HlsError, codecs_of, measure, parse, starts_with_keyframe, ts};
+use super::playlist::{ByteRange, Map, MediaPlaylist, rounded_seconds};
+use super::{Codecs, HlsError, codecs_of, parse, starts_with_keyframe, ts};
 
 /// How much of the first segment is read for the codecs at first, and at most. The first sound comes behind the first
 /// picture; that takes some 100 KB as a rule, and as much as the encoder's buffer may hold at worst.
@@ -53,10 +54,7 @@ pub struct CheckedRung {
     /// As read, but with the target duration that all renditions of the ladder have (the wanted segment length, or more if
     /// a segment needs it), and with independent segments, which were checked.
     pub playlist: MediaPlaylist,
-    /// For `BANDWIDTH`.
-    pub peak_bps: u64,
-    /// For `AVERAGE-BANDWIDTH`.
-    pub average_bps: u64,
+    pub rates: Rates,
     /// For `CODECS`.
     pub codecs: Codecs,
 }
@@ -67,16 +65,7 @@ pub struct CheckedRung {
 pub fn check_rung(dir: &Path, playlist_file: &str, expected: &Expectation) -> Result<CheckedRung, HlsError> {
     let mut playlist = read_playlist(dir, playlist_file)?;
     check_durations(&playlist, playlist_file, expected)?;
-    let init = match &playlist.map {
-        Some(map) => {
-            let mut part = FilePart::open(dir, &map.uri, map.byte_range)?;
-            if part.length > MAP_BYTES {
-                return Err(part.damaged("it is too large for an initialisation map"));
-            }
-            Some(part.head(MAP_BYTES)?)
-        }
-        None => None,
-    };
+    let init = playlist.map.as_ref().map(|map| read_map(dir, map)).transpose()?;
     let init = init.as_deref();
 
     let mut codecs = None;
@@ -100,12 +89,7 @@ pub fn check_rung(dir: &Path, playlist_file: &str, expected: &Expectation) -> Re
     playlist.target_duration = rounded_seconds(expected.segment).max(playlist.least_target_duration());
     playlist.independent_segments = true;
     let rates = measure(&measured, Duration::from_secs(u64::from(playlist.target_duration)));
-    Ok(CheckedRung {
-        playlist,
-        peak_bps: rates.peak_bps,
-        average_bps: rates.average_bps,
-        codecs: codecs.unwrap_or_default(),
-    })
+    Ok(CheckedRung { playlist, rates, codecs: codecs.unwrap_or_default() })
 }
 
 fn read_playlist(dir: &Path, file: &str) -> Result<MediaPlaylist, HlsError> {
@@ -126,6 +110,14 @@ fn read_playlist(dir: &Path, file: &str) -> Result<MediaPlaylist, HlsError> {
         return Err(HlsError::NotEnded { file: file.to_owned() });
     }
     Ok(playlist)
+}
+
+fn read_map(dir: &Path, map: &Map) -> Result<Vec<u8>, HlsError> {
+    let mut part = FilePart::open(dir, &map.uri, map.byte_range)?;
+    if part.length > MAP_BYTES {
+        return Err(part.damaged("it is too large for an initialisation map"));
+    }
+    part.head(MAP_BYTES)
 }
 
 fn check_durations(playlist: &MediaPlaylist, file: &str, expected: &Expectation) -> Result<(), HlsError> {
@@ -180,12 +172,12 @@ impl FilePart {
     /// Fails if it doesn't exist, is empty, or ends behind its file.
     fn open(dir: &Path, file: &str, range: Option<ByteRange>) -> Result<Self, HlsError> {
         let (handle, size) = open(dir, file)?;
-        let ByteRange { length, offset } = range.unwrap_or(ByteRange { length: size, offset: 0 });
-        let part = Self { file: file.to_owned(), handle, offset, length };
-        if length == 0 || size == 0 {
+        let range = range.unwrap_or(ByteRange { length: size, offset: 0 });
+        let part = Self { file: file.to_owned(), handle, offset: range.offset, length: range.length };
+        if part.length == 0 || size == 0 {
             return Err(HlsError::EmptySegment { file: part.file });
         }
-        if offset.checked_add(length).is_none_or(|end| end > size) {
+        if range.end() > size {
             return Err(part.damaged("it ends before a byte range of its playlist"));
         }
         Ok(part)

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use super::sps::Sps;
-use super::{mp4, nal, sps, ts};
+use super::{mp4, nal, ts};
 
 /// Codec names as in RFC 6381.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,12 +18,6 @@ impl fmt::Display for Codecs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let named: Vec<&str> = self.video.iter().chain(&self.audio).map(String::as_str).collect();
         f.write_str(&named.join(","))
-    }
-}
-
-impl Codecs {
-    fn set_video(&mut self, sps: Sps) {
-        self.video = Some(format!("avc1.{:02X}{:02X}{:02X}", sps.profile, sps.constraints, sps.level));
     }
 }
 
@@ -50,44 +43,34 @@ pub enum CodecsError {
 /// Players decide by these names whether they can play a rendition, so the names come from the stream's own headers and not
 /// from the plan. Streams other than H.264 and AAC are left out.
 pub fn codecs_of(first_segment: &[u8], init: Option<&[u8]>) -> Result<Codecs, CodecsError> {
-    let mut codecs = Codecs::default();
-    match init {
-        Some(init) => {
-            let tracks = mp4::tracks(init).ok_or(CodecsError::BadMap)?;
-            if let Some(video) = tracks.video {
-                codecs.set_video(video.sps);
-            }
-            codecs.audio = tracks.audio;
-        }
-        None => {
-            let program = ts::program(first_segment).ok_or(CodecsError::NoProgram)?;
-            if let Some(pid) = program.video {
-                let unit = ts::first_unit(first_segment, pid);
-                let sps = nal::annex_b(&unit).find_map(sps::parse).ok_or(CodecsError::NoParameters)?;
-                codecs.set_video(sps);
-            }
-            if let Some(pid) = program.audio {
-                let kind = adts_object_type(&ts::first_unit(first_segment, pid)).ok_or(CodecsError::NoSoundHeader)?;
-                codecs.audio = Some(format!("mp4a.40.{kind}"));
-            }
-        }
-    }
-    Ok(codecs)
+    let Some(init) = init else { return in_transport_stream(first_segment) };
+    let tracks = mp4::tracks(init).ok_or(CodecsError::BadMap)?;
+    Ok(Codecs { video: tracks.video.map(|video| video.codec), audio: tracks.audio })
 }
 
-/// The MPEG-4 audio object type of an ADTS frame, stored less one in two bits of its header.
-fn adts_object_type(frame: &[u8]) -> Option<u8> {
+fn in_transport_stream(segment: &[u8]) -> Result<Codecs, CodecsError> {
+    let program = ts::program(segment).ok_or(CodecsError::NoProgram)?;
+    let video = program.video.map(|pid| {
+        let unit = ts::first_unit(segment, pid);
+        nal::annex_b(&unit).find_map(nal::codec).ok_or(CodecsError::NoParameters)
+    });
+    let audio = program.audio.map(|pid| adts_codec(&ts::first_unit(segment, pid)).ok_or(CodecsError::NoSoundHeader));
+    Ok(Codecs { video: video.transpose()?, audio: audio.transpose()? })
+}
+
+/// The codec of an ADTS frame: its header has the MPEG-4 audio object type, less one, in two bits.
+fn adts_codec(frame: &[u8]) -> Option<String> {
     match *frame {
         // Twelve bits of sync; the layer is always 0.
-        [0xff, second, third, ..] if second & 0xf6 == 0xf0 => Some((third >> 6) + 1),
+        [0xff, second, third, ..] if second & 0xf6 == 0xf0 => Some(format!("mp4a.40.{}", (third >> 6) + 1)),
         _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{self, Kind};
     use super::*;
+    use crate::hls::tests::samples::{self, Kind};
 
     #[test]
     fn the_codecs_of_a_real_transport_stream_are_found() {

@@ -36,9 +36,8 @@ fn in_fragment(segment: &[u8], init: &[u8]) -> Option<bool> {
         return Some(false);
     }
     let bytes = sample.offset.and_then(|offset| {
-        let start = fragment.start.checked_add(offset)?;
-        let there = segment.get(start..)?;
-        there.get(..sample.size.unwrap_or(usize::MAX).min(there.len()))
+        let there = segment.get(fragment.start.checked_add(offset as usize)?..)?;
+        there.get(..sample.size.map_or(there.len(), |size| there.len().min(size as usize)))
     });
     let idr = bytes.and_then(|bytes| nal::first_picture_is_idr(nal::length_prefixed(bytes, track.length_width)));
     Some(idr.unwrap_or(true))
@@ -47,77 +46,58 @@ fn in_fragment(segment: &[u8], init: &[u8]) -> Option<bool> {
 struct Sample {
     flags: u32,
     /// From the start of the fragment; `None` if it is counted from elsewhere.
-    offset: Option<usize>,
-    size: Option<usize>,
+    offset: Option<u32>,
+    size: Option<u32>,
 }
 
 /// The first sample of a track fragment, if it is one of this track.
 fn first_sample(fragment: &[u8], track: &VideoTrack) -> Option<Sample> {
-    let mut head = Fields::of(mp4::find(fragment, &[b"tfhd"])?)?;
+    let (flags, mut head) = fields(mp4::find(fragment, &[b"tfhd"])?)?;
     if head.next()? != track.id {
         return None;
     }
-    let elsewhere = head.has(0x01);
-    head.skip_if(0x01, 2)?;
-    head.skip_if(0x02, 1)?;
-    head.skip_if(0x08, 1)?;
-    let default_size = head.next_if(0x10)?;
-    let default_flags = head.next_if(0x20)?;
+    // The base of offsets has two fields.
+    let [base, _, _, _, default_size, default_flags] =
+        optional(&mut head, flags, [0x01, 0x01, 0x02, 0x08, 0x10, 0x20])?;
 
-    let mut run = Fields::of(mp4::find(fragment, &[b"trun"])?)?;
+    let (flags, mut run) = fields(mp4::find(fragment, &[b"trun"])?)?;
     if run.next()? == 0 {
         return None;
     }
-    let offset = run.next_if(0x001)?;
-    let first_flags = run.next_if(0x004)?;
-    run.skip_if(0x100, 1)?;
-    let size = run.next_if(0x200)?.or(default_size);
-    let flags = run.next_if(0x400)?;
+    let [offset, first_flags, _, size, own_flags] = optional(&mut run, flags, [0x001, 0x004, 0x100, 0x200, 0x400])?;
     Some(Sample {
-        flags: first_flags.or(flags).or(default_flags).unwrap_or(track.default_flags),
-        offset: offset.filter(|_| !elsewhere).and_then(|offset| usize::try_from(offset).ok()),
-        size: size.and_then(|size| usize::try_from(size).ok()),
+        flags: first_flags.or(own_flags).or(default_flags).unwrap_or(track.default_flags),
+        offset: offset.filter(|_| base.is_none()),
+        size: size.or(default_size),
     })
 }
 
-/// The 32-bit fields of a box. The flags of the box say which optional ones exist.
-struct Fields<'a> {
-    flags: u32,
-    rest: &'a [u8],
+/// The flags of a box, and the 32-bit fields behind them.
+fn fields(body: &[u8]) -> Option<(u32, impl Iterator<Item = u32>)> {
+    let (words, _) = body.as_chunks();
+    let mut words = words.iter().map(|word| u32::from_be_bytes(*word));
+    Some((words.next()? & 0x00ff_ffff, words))
 }
 
-impl<'a> Fields<'a> {
-    fn of(body: &'a [u8]) -> Option<Self> {
-        Some(Self { flags: mp4::be32(body, 0)? & 0x00ff_ffff, rest: body.get(4..)? })
-    }
-
-    fn has(&self, flag: u32) -> bool {
-        self.flags & flag != 0
-    }
-
-    fn next(&mut self) -> Option<u32> {
-        let value = mp4::be32(self.rest, 0)?;
-        self.rest = self.rest.get(4..)?;
-        Some(value)
-    }
-
-    /// The outer option is `None` if the box is cut off.
-    fn next_if(&mut self, flag: u32) -> Option<Option<u32>> {
-        if self.has(flag) { self.next().map(Some) } else { Some(None) }
-    }
-
-    fn skip_if(&mut self, flag: u32, fields: usize) -> Option<()> {
-        if self.has(flag) {
-            self.rest = self.rest.get(4 * fields..)?;
+/// The next fields, each of which is there only if its flag is set. `None` if the box is cut off.
+fn optional<const N: usize>(
+    fields: &mut impl Iterator<Item = u32>,
+    flags: u32,
+    announced_by: [u32; N],
+) -> Option<[Option<u32>; N]> {
+    let mut found = [None; N];
+    for (place, flag) in found.iter_mut().zip(announced_by) {
+        if flags & flag != 0 {
+            *place = Some(fields.next()?);
         }
-        Some(())
     }
+    Some(found)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{self, Kind};
     use super::*;
+    use crate::hls::tests::samples::{self, Kind};
 
     #[test]
     fn every_segment_of_a_transport_stream_with_forced_keyframes_starts_with_one() {

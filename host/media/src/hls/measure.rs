@@ -23,24 +23,52 @@ pub struct Rates {
 pub fn measure(segments: &[(Duration, u64)], target: Duration) -> Rates {
     let shortest = target.as_nanos().div_ceil(2);
     let longest = target.as_nanos().saturating_mul(3) / 2;
+    let cuts = cuts(segments);
     let mut peak = 0;
-    for start in 0..segments.len() {
-        let (mut nanos, mut bytes) = (0_u128, 0_u128);
-        for (duration, size) in segments.iter().skip(start) {
-            nanos += duration.as_nanos();
-            bytes += u128::from(*size);
-            if nanos > longest {
-                break;
-            }
-            if nanos >= shortest {
-                peak = peak.max(bits_per_second(bytes, nanos));
-            }
+    // A later start never has an earlier first end, so the ends are walked once and not once for each start.
+    let mut ends = cuts.as_slice();
+    for start in &cuts {
+        while let Some((end, later)) = ends.split_first()
+            && end.nanos.saturating_sub(start.nanos) < shortest
+        {
+            ends = later;
+        }
+        let runs =
+            ends.iter().map(|end| (end.behind.saturating_sub(start.before), end.nanos.saturating_sub(start.nanos)));
+        for (bytes, nanos) in runs.take_while(|(_, nanos)| *nanos <= longest) {
+            peak = peak.max(bits_per_second(bytes, nanos));
         }
     }
-    let nanos = segments.iter().map(|(duration, _)| duration.as_nanos()).sum();
-    let bytes = segments.iter().map(|(_, size)| u128::from(*size)).sum();
-    let average_bps = bits_per_second(bytes, nanos);
+    let average_bps = cuts.last().map_or(0, |end| bits_per_second(end.behind, end.nanos));
     Rates { peak_bps: peak.max(average_bps), average_bps }
+}
+
+/// A moment at which a run may start or end.
+#[derive(Clone, Copy, Default)]
+struct Cut {
+    /// Since the beginning.
+    nanos: u128,
+    /// Bytes of everything that has played before.
+    before: u128,
+    /// The same with the segments that play for no time at this moment. The heaviest run that starts or ends here has them.
+    behind: u128,
+}
+
+/// The moments between segments, each once however many segments play for no time at it.
+fn cuts(segments: &[(Duration, u64)]) -> Vec<Cut> {
+    let mut cuts = Vec::with_capacity(segments.len() + 1);
+    let mut now = Cut::default();
+    for (duration, size) in segments {
+        let bytes = now.behind + u128::from(*size);
+        if duration.is_zero() {
+            now.behind = bytes;
+        } else {
+            cuts.push(now);
+            now = Cut { nanos: now.nanos + duration.as_nanos(), before: bytes, behind: bytes };
+        }
+    }
+    cuts.push(now);
+    cuts
 }
 
 /// Rounded up; 0 for no time at all.
@@ -97,5 +125,35 @@ mod tests {
     #[test]
     fn rates_are_rounded_up() {
         assert_eq!(rates(&[(3001, 1)]), (3, 3));
+    }
+    #[test]
+    fn segments_that_play_for_no_time_count_with_what_is_beside_them() {
+        assert_eq!(rates(&[(6000, 600), (0, 300), (6000, 900), (0, 300)]).0, 2000);
+    }
+
+    #[test]
+    fn hundreds_of_thousands_of_segments_that_play_for_no_time_are_measured_at_once() {
+        let mut segments = vec![(0, 1); 300_000];
+        segments.insert(0, (6000, 6000));
+        segments.push((6000, 12_000));
+        assert_eq!(rates(&segments).0, 312_000 * 8 / 6);
+    }
+
+    /// The peak as RFC 8216 defines it, over every run of neighbours.
+    fn peak_by_definition(segments: &[(u64, u64)]) -> u64 {
+        let runs = (0..segments.len()).flat_map(|start| (start + 1..=segments.len()).map(move |end| start..end));
+        let sums = runs.map(|run| segments[run].iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1)));
+        let counted = sums.filter(|(ms, _)| (3000..=9000).contains(ms));
+        counted.map(|(ms, bytes)| (bytes * 8000).div_ceil(ms)).max().unwrap_or(0)
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_peak_is_that_of_the_definition(
+            segments in proptest::collection::vec((proptest::prop_oneof![0..=1_u64, 0..7000_u64], 0..1_000_000_u64), 0..30),
+        ) {
+            let (peak, average) = rates(&segments);
+            proptest::prop_assert_eq!(peak, peak_by_definition(&segments).max(average));
+        }
     }
 }

@@ -3,30 +3,25 @@
 //! ffmpeg's playlists are raw material. They are read strictly, every segment is checked, and the published playlists are
 //! written anew with measured rates and the streams' own codecs. File reading blocks; see [`check_rung`].
 
-mod attributes;
 mod check;
 mod codecs;
 mod error;
 mod keyframe;
 mod master;
 mod measure;
-mod mp4;
+pub(crate) mod mp4;
 mod nal;
 mod parse;
 mod playlist;
-mod sps;
 mod ts;
 
 #[cfg(test)]
-mod property_tests;
-#[cfg(test)]
-mod samples;
+mod tests;
 
 pub use check::{CheckedRung, Expectation, check_rung, usual_tolerance};
 pub use codecs::{Codecs, CodecsError, codecs_of};
 pub use error::HlsError;
 pub use keyframe::starts_with_keyframe;
-pub use master::{Variant, render_master};
-pub(crate) use measure::measure;
+pub use master::{RungSummary, render_master};
 pub use parse::PlaylistError;
-pub use playlist::MediaPlaylist;
+pub use playlist::{ByteRange, MediaPlaylist};

@@ -2,7 +2,7 @@
 //!
 //! The bytes are not trusted: what is missing or malformed gives `None`, never a panic.
 
-use super::sps::{self, Sps};
+use super::nal;
 
 /// A box: its type, its content (which may be cut off), and its offset.
 #[derive(Clone, Copy, Debug)]
@@ -13,7 +13,7 @@ pub(super) struct Mp4Box<'a> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Header {
+pub(crate) struct Header {
     pub kind: [u8; 4],
     /// Bytes of the header itself, 8 or 16.
     pub header: u64,
@@ -22,7 +22,7 @@ pub(super) struct Header {
 }
 
 /// Reads a header. `None` if it is cut off or gives a size less than its own.
-pub(super) fn header(bytes: &[u8]) -> Option<Header> {
+pub(crate) fn header(bytes: &[u8]) -> Option<Header> {
     let short = be32(bytes, 0)?;
     let kind = *bytes.get(4..)?.first_chunk::<4>()?;
     let (header, size) = match short {
@@ -55,7 +55,8 @@ pub(super) fn find<'a>(bytes: &'a [u8], path: &[&[u8; 4]]) -> Option<&'a [u8]> {
 #[derive(Clone, Debug)]
 pub(super) struct VideoTrack {
     pub id: u32,
-    pub sps: Sps,
+    /// Its RFC 6381 name.
+    pub codec: String,
     /// Bytes of the length in front of each NAL unit.
     pub length_width: usize,
     /// Flags of samples that have none in the fragment.
@@ -104,11 +105,11 @@ fn video_track(id: u32, configuration: &[u8], movie: &[u8]) -> Option<VideoTrack
     let length_width = usize::from(configuration.get(4)? & 3) + 1;
     let sets = configuration.get(5)? & 0x1f;
     let length = usize::from(u16::from_be_bytes(*configuration.get(6..)?.first_chunk()?));
-    let sps = (sets > 0).then(|| sps::parse(configuration.get(8..8 + length)?))??;
+    let codec = (sets > 0).then(|| nal::codec(configuration.get(8..8 + length)?))??;
     let extends = find(movie, &[b"mvex"]).unwrap_or_default();
     let own = boxes(extends).find(|found| found.kind == *b"trex" && be32(found.body, 4) == Some(id));
     let default_flags = own.and_then(|own| be32(own.body, 20)).unwrap_or(0);
-    Some(VideoTrack { id, sps, length_width, default_flags })
+    Some(VideoTrack { id, codec, length_width, default_flags })
 }
 
 /// Descends into an `esds` box: elementary stream, decoder configuration, decoder-specific data.
@@ -163,8 +164,8 @@ pub(super) fn be32(bytes: &[u8], at: usize) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{self, Kind};
     use super::*;
+    use crate::hls::tests::samples::{self, Kind};
 
     #[test]
     fn boxes_are_cut_by_their_sizes_and_the_last_may_end_early() {
@@ -184,7 +185,7 @@ mod tests {
     fn the_tracks_of_a_real_map_are_found() {
         let init = samples::make(Kind::Fmp4).read("init.mp4");
         let Tracks { video: Some(video), audio } = tracks(&init).unwrap() else { panic!("no video") };
-        assert_eq!((video.id, video.length_width, video.sps.level), (1, 4, 40));
+        assert_eq!((video.id, video.length_width, video.codec.as_str()), (1, 4, "avc1.4D4028"));
         assert_eq!(audio.as_deref(), Some("mp4a.40.2"));
     }
 

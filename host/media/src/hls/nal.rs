@@ -5,7 +5,7 @@ pub(super) const SLICE: u8 = 1;
 /// A slice of an IDR picture: a keyframe that no later picture refers behind.
 pub(super) const IDR: u8 = 5;
 /// A sequence parameter set.
-pub(super) const SPS: u8 = 7;
+const SPS: u8 = 7;
 
 /// The type of a unit; `None` for an empty one.
 pub(super) fn kind(unit: &[u8]) -> Option<u8> {
@@ -51,6 +51,14 @@ pub(super) fn first_picture_is_idr<'a>(units: impl Iterator<Item = &'a [u8]>) ->
     units.filter_map(kind).find(|kind| (SLICE..=IDR).contains(kind)).map(|kind| kind == IDR)
 }
 
+/// The RFC 6381 name of the codec, if this unit is a sequence parameter set (ITU-T H.264, section 7.3.2.1.1): profile,
+/// constraint flags and level, a byte each.
+pub(super) fn codec(unit: &[u8]) -> Option<String> {
+    let [_, profile, constraints, level] = *unit.first_chunk()?;
+    let is_set = kind(unit) == Some(SPS) && profile != 0 && level != 0;
+    is_set.then(|| format!("avc1.{profile:02X}{constraints:02X}{level:02X}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,5 +83,17 @@ mod tests {
         assert_eq!(of(&[9, 7, 8, 6, 5, 1]), Some(true));
         assert_eq!(of(&[9, 6, 1, 5]), Some(false));
         assert_eq!(of(&[9, 7, 8]), None);
+    }
+    #[test]
+    fn profile_and_level_are_read() {
+        // From libx264: High, level 4.0.
+        assert_eq!(codec(&[0x67, 0x64, 0x00, 0x28, 0xac, 0xd9]).as_deref(), Some("avc1.640028"));
+    }
+
+    #[test]
+    fn damaged_sets_are_refused() {
+        for damaged in [&[0x67, 0x64, 0][..], &[0x68, 0x64, 0, 0x28], &[0x67, 0, 0, 0x28], &[0x67, 0x64, 0, 0], &[]] {
+            assert_eq!(codec(damaged), None, "{damaged:?}");
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Reading media playlists.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use super::attributes;
 use super::playlist::{ByteRange, Map, MediaPlaylist, Segment, is_plain_name};
 
 /// Largest playlist that is read. A day in one-second segments with byte ranges takes 7 MB; twice that.
@@ -31,15 +31,10 @@ pub enum PlaylistError {
 }
 
 #[derive(Default)]
-struct Reader {
-    version: Option<u32>,
-    target_duration: Option<u32>,
-    sequence: Option<()>,
-    kind: Option<()>,
-    independent: Option<()>,
-    map: Option<Map>,
-    segments: Vec<Segment>,
-    ended: Option<()>,
+struct Reader<'a> {
+    playlist: MediaPlaylist,
+    /// The tags so far that may occur only once.
+    seen: HashSet<&'a str>,
     /// Of the next segment.
     duration: Option<Duration>,
     /// Of the next segment: length, and offset if given.
@@ -64,49 +59,56 @@ pub(super) fn parse(text: &str) -> Result<MediaPlaylist, PlaylistError> {
     if reader.duration.is_some() || reader.range.is_some() {
         return Err(PlaylistError::Missing("file for its last segment"));
     }
-    Ok(MediaPlaylist {
-        // Absent means 1.
-        version: reader.version.unwrap_or(1),
-        target_duration: reader.target_duration.ok_or(PlaylistError::Missing("EXT-X-TARGETDURATION"))?,
-        segments: reader.segments,
-        map: reader.map,
-        independent_segments: reader.independent.is_some(),
-        ended: reader.ended.is_some(),
-    })
+    if !reader.seen.contains("-X-TARGETDURATION") {
+        return Err(PlaylistError::Missing("EXT-X-TARGETDURATION"));
+    }
+    Ok(reader.playlist)
 }
 
-impl Reader {
-    fn line(&mut self, line: &str) -> Result<(), &'static str> {
+impl<'a> Reader<'a> {
+    fn line(&mut self, line: &'a str) -> Result<(), &'static str> {
         if line.is_empty() || (line.starts_with('#') && !line.starts_with("#EXT")) {
             return Ok(());
         }
-        if self.ended.is_some() {
+        if self.playlist.ended {
             return Err("there is more after EXT-X-ENDLIST");
         }
         let Some(tag) = line.strip_prefix("#EXT") else { return self.file(line) };
         let (name, value) = tag.split_once(':').unwrap_or((tag, ""));
-        match name {
-            "-X-VERSION" => once(&mut self.version, number(value).ok_or("the version is no number")?),
-            "-X-TARGETDURATION" => {
-                once(&mut self.target_duration, number(value).ok_or("the target duration is no number")?)
-            }
-            // A playlist that starts later has lost its first segments.
-            "-X-MEDIA-SEQUENCE" if value == "0" => once(&mut self.sequence, ()),
-            "-X-MEDIA-SEQUENCE" => Err("the first segment is not number 0"),
-            // EVENT is what ffmpeg writes while the playlist grows.
-            "-X-PLAYLIST-TYPE" if matches!(value, "VOD" | "EVENT") => once(&mut self.kind, ()),
-            "-X-INDEPENDENT-SEGMENTS" => once(&mut self.independent, ()),
-            "-X-MAP" if self.segments.is_empty() && self.duration.is_none() => once(&mut self.map, map(value)?),
-            "-X-MAP" => Err("a map that is not in front of all segments"),
-            "INF" => {
-                let seconds = value.split_once(',').map_or(value, |(seconds, _title)| seconds);
-                once(&mut self.duration, exact_seconds(seconds).ok_or("the duration is no number of seconds")?)
-            }
-            "-X-BYTERANGE" => once(&mut self.range, byte_range(value).ok_or("the byte range is malformed")?),
-            "-X-ENDLIST" if self.duration.is_none() && self.range.is_none() => once(&mut self.ended, ()),
-            "-X-ENDLIST" => Err("the last segment has no file"),
-            _ => Err("a tag that is not expected here"),
+        let is_new = match name {
+            "INF" => self.duration.is_none(),
+            "-X-BYTERANGE" => self.range.is_none(),
+            _ => self.seen.insert(name),
+        };
+        if !is_new {
+            return Err("said twice");
         }
+        let is_between_segments = self.duration.is_none() && self.range.is_none();
+        let playlist = &mut self.playlist;
+        match name {
+            "-X-VERSION" if number::<u32>(value).is_some() => {}
+            "-X-VERSION" => return Err("the version is no number"),
+            "-X-TARGETDURATION" => {
+                playlist.target_duration = number(value).ok_or("the target duration is no number")?;
+            }
+            "-X-MEDIA-SEQUENCE" if value == "0" => {}
+            // A playlist that starts later has lost its first segments.
+            "-X-MEDIA-SEQUENCE" => return Err("the first segment is not number 0"),
+            // EVENT is what ffmpeg writes while the playlist grows.
+            "-X-PLAYLIST-TYPE" if matches!(value, "VOD" | "EVENT") => {}
+            "-X-INDEPENDENT-SEGMENTS" => playlist.independent_segments = true,
+            "-X-MAP" if playlist.segments.is_empty() && self.duration.is_none() => playlist.map = Some(map(value)?),
+            "-X-MAP" => return Err("a map that is not in front of all segments"),
+            "INF" => {
+                let (seconds, _title) = value.split_once(',').unwrap_or((value, ""));
+                self.duration = Some(exact_seconds(seconds).ok_or("the duration is no number of seconds")?);
+            }
+            "-X-BYTERANGE" => self.range = Some(byte_range(value).ok_or("the byte range is malformed")?),
+            "-X-ENDLIST" if is_between_segments => playlist.ended = true,
+            "-X-ENDLIST" => return Err("the last segment has no file"),
+            _ => return Err("a tag that is not expected here"),
+        }
+        Ok(())
     }
 
     fn file(&mut self, uri: &str) -> Result<(), &'static str> {
@@ -114,50 +116,35 @@ impl Reader {
             return Err("not the name of a file beside the playlist");
         }
         let duration = self.duration.take().ok_or("a segment without EXTINF")?;
-        let byte_range = match self.range.take() {
-            None => None,
-            Some((length, offset)) => {
-                // Without an offset it continues the range before it, which must be one of the same file.
-                let previous = self.segments.last().filter(|previous| previous.uri == uri);
-                let offset = offset
-                    .or_else(|| previous?.byte_range?.end())
-                    .ok_or("a byte range without offset that continues nothing")?;
-                let range = ByteRange { length, offset };
-                range.end().ok_or("the byte range is too large")?;
-                Some(range)
-            }
-        };
-        self.segments.push(Segment { uri: uri.to_owned(), duration, byte_range });
+        let byte_range = self.range.take().map(|(length, offset)| {
+            // Without an offset it continues the range before it, which must be one of the same file.
+            let previous = self.playlist.segments.last().filter(|previous| previous.uri == uri);
+            let offset = offset
+                .or_else(|| previous?.byte_range.map(|range| range.end()))
+                .ok_or("a byte range without offset that continues nothing")?;
+            ByteRange::new(length, offset).ok_or("the byte range is too large")
+        });
+        let byte_range = byte_range.transpose()?;
+        self.playlist.segments.push(Segment { uri: uri.to_owned(), duration, byte_range });
         Ok(())
     }
 }
 
-/// Sets a value that may occur only once.
-fn once<T>(place: &mut Option<T>, value: T) -> Result<(), &'static str> {
-    match place.replace(value) {
-        None => Ok(()),
-        Some(_) => Err("said twice"),
-    }
-}
-
+/// `URI="file"`, or `URI="file",BYTERANGE="length@offset"`.
 fn map(value: &str) -> Result<Map, &'static str> {
-    let mut uri = None;
-    let mut range = None;
-    for attribute in attributes::parse(value).ok_or("the map is malformed")? {
-        match (attribute.name, attribute.quoted) {
-            ("URI", true) => uri = Some(attribute.value),
-            ("BYTERANGE", true) => {
-                let (length, offset) = byte_range(attribute.value).ok_or("the map's byte range is malformed")?;
-                range = Some(ByteRange { length, offset: offset.unwrap_or(0) });
-            }
-            _ => return Err("the map has an attribute that is not expected"),
-        }
+    let uri = value.strip_prefix("URI=\"").and_then(|rest| rest.split_once('"'));
+    let (uri, rest) = uri.ok_or("the map is malformed")?;
+    if !is_plain_name(uri) {
+        return Err("the map is no file beside the playlist");
     }
-    let uri = uri.filter(|uri| is_plain_name(uri)).ok_or("the map is no file beside the playlist")?;
-    if range.is_some_and(|range| range.end().is_none()) {
-        return Err("the map's byte range is too large");
+    if rest.is_empty() {
+        return Ok(Map { uri: uri.to_owned(), byte_range: None });
     }
-    Ok(Map { uri: uri.to_owned(), byte_range: range })
+    let range = rest.strip_prefix(",BYTERANGE=\"").and_then(|rest| rest.strip_suffix('"'));
+    let range = range.ok_or("the map has an attribute that is not expected")?;
+    let (length, offset) = byte_range(range).ok_or("the map's byte range is malformed")?;
+    let range = ByteRange::new(length, offset.unwrap_or(0)).ok_or("the map's byte range is too large")?;
+    Ok(Map { uri: uri.to_owned(), byte_range: Some(range) })
 }
 
 /// `length` or `length@offset`.
@@ -230,7 +217,16 @@ mod tests {
             "#EXT-X-DISCONTINUITY\n",
             "#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n",
             "#EXT-X-MAP:URI=\"../init.mp4\"\n",
+            "#EXT-X-MAP:\n",
+            "#EXT-X-MAP:URI=i.mp4\n",
+            "#EXT-X-MAP:URI=\"i.mp4\n",
+            "#EXT-X-MAP:URI=\"i.mp4\",\n",
+            "#EXT-X-MAP:URI=\"i.mp4\",URI=\"j.mp4\"\n",
+            "#EXT-X-MAP:URI=\"i.mp4\"BYTERANGE=\"1@0\"\n",
+            "#EXT-X-MAP:URI=\"i.mp4\",BYTERANGE=\"1@0\n",
+            "#EXT-X-MAP:URI=\"i.mp4\",BYTERANGE=\"1@0\",BYTERANGE=\"1@0\"\n",
             "#EXT-X-MAP:URI=\"i.mp4\",BYTERANGE=\"x@0\"\n",
+            "#EXT-X-MAP:URI=\"i.mp4\",BYTERANGE=\"2@18446744073709551615\"\n",
             "#EXTINF:6,\na.ts\n#EXT-X-MAP:URI=\"i.mp4\"\n",
             "#EXTINF:6,\n#EXT-X-BYTERANGE:2@18446744073709551615\na.ts\n",
             "#EXT-X-VERSION:4\n",

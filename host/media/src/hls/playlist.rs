@@ -1,5 +1,6 @@
 //! Media playlists.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -11,9 +12,14 @@ pub struct ByteRange {
 }
 
 impl ByteRange {
-    /// The offset behind the last byte; `None` if it overflows.
-    pub fn end(&self) -> Option<u64> {
-        self.offset.checked_add(self.length)
+    /// `None` if its end can't be counted.
+    pub fn new(length: u64, offset: u64) -> Option<Self> {
+        offset.checked_add(length).map(|_| Self { length, offset })
+    }
+
+    /// The offset behind the last byte.
+    pub fn end(&self) -> u64 {
+        self.offset.saturating_add(self.length)
     }
 }
 
@@ -38,10 +44,8 @@ pub struct Map {
 }
 
 /// One rendition: its segments in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MediaPlaylist {
-    /// As read. [`render`](Self::render) writes the lowest version that is sufficient.
-    pub version: u32,
     /// Seconds. RFC 8216 wants one value for all renditions of a ladder, so it may be set higher than this playlist
     /// needs; it is never written lower.
     pub target_duration: u32,
@@ -75,28 +79,18 @@ impl MediaPlaylist {
 
     /// Every file that it names, once, in order. The map's is first.
     pub fn files(&self) -> Vec<&str> {
-        let mut files: Vec<&str> = Vec::new();
-        let mentioned = self.map.iter().map(|map| map.uri.as_str()).chain(self.segments.iter().map(|s| s.uri.as_str()));
-        let mut seen = std::collections::HashSet::new();
-        for uri in mentioned {
-            if seen.insert(uri) {
-                files.push(uri);
-            }
-        }
-        files
+        let map = self.map.iter().map(|map| map.uri.as_str());
+        let mut seen = HashSet::new();
+        map.chain(self.segments.iter().map(|segment| segment.uri.as_str())).filter(|uri| seen.insert(*uri)).collect()
     }
 
-    /// The playlist with other file names. The function is called once for each of [`files`](Self::files), with the position
-    /// in that list and the old name, so that ranges of one file stay ranges of one file.
-    pub fn renamed(&self, name: impl Fn(usize, &str) -> String) -> Self {
-        let names: std::collections::HashMap<&str, String> =
-            self.files().into_iter().enumerate().map(|(index, old)| (old, name(index, old))).collect();
+    /// The playlist with other file names. The same old name always gets the same new one, so that ranges of one file stay
+    /// ranges of one file.
+    pub fn renamed(&self, name: impl Fn(&str) -> String) -> Self {
         let mut renamed = self.clone();
         let uris = renamed.map.iter_mut().map(|map| &mut map.uri);
         for uri in uris.chain(renamed.segments.iter_mut().map(|segment| &mut segment.uri)) {
-            if let Some(new) = names.get(uri.as_str()) {
-                uri.clone_from(new);
-            }
+            *uri = name(uri);
         }
         renamed
     }
@@ -169,7 +163,6 @@ mod tests {
             byte_range: None,
         };
         MediaPlaylist {
-            version: 3,
             target_duration: 0,
             segments: durations_ms.iter().enumerate().map(segment).collect(),
             map: None,
@@ -215,18 +208,18 @@ mod tests {
         for segment in &mut playlist.segments {
             segment.uri = "all.mp4".into();
         }
-        let renamed = playlist.renamed(|index, old| format!("{index}-{old}"));
-        assert_eq!(renamed.files(), ["0-all.mp4"]);
-        assert_eq!(renamed.segments[1].uri, "0-all.mp4");
+        let renamed = playlist.renamed(|old| format!("r-{old}"));
+        assert_eq!(renamed.files(), ["r-all.mp4"]);
+        assert_eq!(renamed.segments[1].uri, "r-all.mp4");
     }
 
     #[test]
-    fn each_file_has_a_number_of_its_own_and_the_map_is_the_first() {
+    fn each_file_is_renamed_and_the_map_is_the_first() {
         let mut playlist = playlist(&[6000, 6000]);
         playlist.map = Some(Map { uri: "init.mp4".into(), byte_range: None });
-        let renamed = playlist.renamed(|index, _| format!("f{index}"));
-        assert_eq!(renamed.files(), ["f0", "f1", "f2"]);
-        assert_eq!(renamed.map.unwrap().uri, "f0");
+        let renamed = playlist.renamed(|old| format!("r-{old}"));
+        assert_eq!(renamed.files(), ["r-init.mp4", "r-s0.ts", "r-s1.ts"]);
+        assert_eq!(renamed.map.unwrap().uri, "r-init.mp4");
     }
 
     #[test]

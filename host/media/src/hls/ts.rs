@@ -45,7 +45,7 @@ fn packets(stream: &[u8]) -> impl Iterator<Item = Packet<'_>> {
             3 => rest.get(1 + usize::from(*rest.first()?)..).unwrap_or_default(),
             _ => &[],
         };
-        Some(Packet { pid: (u16::from(high & 0x1f) << 8) | u16::from(low), begins: high & 0x40 != 0, payload })
+        Some(Packet { pid: pid(high, low), begins: high & 0x40 != 0, payload })
     })
 }
 
@@ -69,13 +69,10 @@ pub(super) fn program(stream: &[u8]) -> Option<Program> {
     let mut streams = map.get(4 + length(high, low)..)?;
     let mut program = Program::default();
     while let Some((&[kind, high, low, length_high, length_low], rest)) = streams.split_first_chunk::<5>() {
-        let place = match kind {
-            TYPE_H264 => Some(&mut program.video),
-            TYPE_AAC => Some(&mut program.audio),
-            _ => None,
-        };
-        if let Some(place) = place {
-            place.get_or_insert(pid(high, low));
+        match kind {
+            TYPE_H264 => program.video = program.video.or(Some(pid(high, low))),
+            TYPE_AAC => program.audio = program.audio.or(Some(pid(high, low))),
+            _ => {}
         }
         streams = rest.get(length(length_high, length_low)..).unwrap_or_default();
     }
@@ -103,19 +100,16 @@ fn length(high: u8, low: u8) -> usize {
 /// The elementary bytes of the first unit of a stream, without its header: one access unit of video, a few frames of
 /// sound. Empty if the stream does not start at the start of a unit.
 pub(super) fn first_unit(stream: &[u8], pid: u16) -> Vec<u8> {
-    let mut unit = Vec::new();
     let mut own = packets(stream).filter(|packet| packet.pid == pid && !packet.payload.is_empty());
-    match own.next() {
-        Some(first) if first.begins => unit.extend_from_slice(first.payload),
-        _ => return unit,
-    }
+    let Some(first) = own.next().filter(|first| first.begins) else { return Vec::new() };
+    let mut unit = first.payload.to_vec();
     for packet in own.take_while(|packet| !packet.begins) {
         if unit.len() >= MAX_UNIT {
             break;
         }
         unit.extend_from_slice(packet.payload);
     }
-    elementary(&unit).map(<[u8]>::to_vec).unwrap_or_default()
+    elementary(&unit).unwrap_or_default().to_vec()
 }
 
 /// Behind the header of a unit: start code, stream, length, flags, and the length of what is optional.
@@ -126,8 +120,8 @@ fn elementary(unit: &[u8]) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{self, Kind};
     use super::*;
+    use crate::hls::tests::samples::{self, Kind};
 
     #[test]
     fn the_streams_of_a_real_segment_are_found_and_begin_with_a_picture() {

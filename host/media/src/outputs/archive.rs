@@ -1,5 +1,6 @@
 //! The archive file (mezzanine): an MP4 at the source's own size.
 
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::error::MediaError;
 use crate::estimate::{audio_rate, bytes, video_rate};
 use crate::graph::{Branches, MADE, nothing_else};
 use crate::hls::CheckedRung;
+use crate::hls::mp4::{self, Header};
 use crate::info::MediaInfo;
 use crate::plan::{Plan, PlanError, impossible};
 use crate::process::ProcessError;
@@ -25,13 +27,12 @@ use crate::process::ProcessError;
 const LENGTH_TOLERANCE: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Archive {
     #[serde(rename = "destination")]
     pub to: Destination,
-    #[serde(rename = "video")]
     pub video: Option<Encoding>,
     /// AAC rate.
-    #[serde(rename = "audio-kbps")]
     pub audio_kbps: Option<u32>,
 }
 
@@ -40,12 +41,9 @@ fn archive_file(index: usize) -> String {
 }
 
 impl Archive {
-    fn has_video(&self, info: &MediaInfo) -> bool {
-        self.video.is_some() && info.video.is_some()
-    }
-
-    fn has_audio(&self, info: &MediaInfo) -> bool {
-        self.audio_kbps.is_some() && info.audio.is_some()
+    /// Whether it has a picture, and whether it has sound.
+    fn tracks(&self, info: &MediaInfo) -> (bool, bool) {
+        (self.video.is_some() && info.video.is_some(), self.audio_kbps.is_some() && info.audio.is_some())
     }
 }
 
@@ -53,7 +51,7 @@ impl Archive {
 impl OutputKind for Archive {
     fn check(&self, _plan: &Plan, info: &MediaInfo) -> Result<(), PlanError> {
         check_audio(self.audio_kbps)?;
-        if !self.has_video(info) && !self.has_audio(info) {
+        if self.tracks(info) == (false, false) {
             return impossible(format!("the file {} has neither picture nor sound", self.to));
         }
         self.video.map_or(Ok(()), |encoding| encoding.check())
@@ -81,11 +79,10 @@ impl OutputKind for Archive {
             let size = source.scaled_to(source.short_side());
             arguments = graph.encoded_picture(&format!("archive{index}"), size, encoding);
         }
-        if let (Some(kbps), true) = (self.audio_kbps, self.has_audio(graph.info)) {
-            arguments = arguments.all(graph.original_sound(&format!("original{index}"), kbps));
-        }
+        let sound = graph.original_sound(&format!("original{index}"), self.audio_kbps);
         graph.output(
             arguments
+                .all(sound)
                 .all(nothing_else())
                 // The index in front, so that a player can start before it has the end.
                 .pair("-movflags", "+faststart")
@@ -121,11 +118,12 @@ impl OutputKind for Archive {
         if !in_front.map_err(MediaError::work("checking the archive file"))? {
             return Err(bad("has its index behind the media"));
         }
-        let has = |kind: &str| answer.contains(&format!("codec_type={kind}"));
-        if self.has_video(context.info) && !has("video") {
+        let (has_video, has_audio) = self.tracks(context.info);
+        let lacks = |kind: &str| !answer.contains(&format!("codec_type={kind}"));
+        if has_video && lacks("video") {
             return Err(bad("has no picture"));
         }
-        if self.has_audio(context.info) && !has("audio") {
+        if has_audio && lacks("audio") {
             return Err(bad("has no sound"));
         }
         context.decodes(&format!("file:{file}"), "the archive file").await?;
@@ -137,31 +135,19 @@ impl OutputKind for Archive {
     }
 }
 
-/// Whether an MP4's `moov` box comes before its `mdat` (ISO/IEC 14496-12: a box begins with its size and its type).
+/// Whether an MP4's `moov` box comes before its `mdat`.
 fn index_is_in_front(file: &Path) -> std::io::Result<bool> {
-    let mut file = std::fs::File::open(file)?;
+    let mut file = File::open(file)?;
     let mut at = 0_u64;
     loop {
-        let mut header = [0u8; 16];
+        let mut header = Vec::new();
         file.seek(SeekFrom::Start(at))?;
-        if file.read(&mut header)? < 8 {
-            return Ok(false);
-        }
-        let [a, b, c, d, kind @ .., e, f, g, h, i, j, k, l] = header;
-        match &kind {
-            b"moov" => return Ok(true),
-            b"mdat" => return Ok(false),
-            _ => {}
-        }
-        let size = match u32::from_be_bytes([a, b, c, d]) {
-            0 => return Ok(false),
-            1 => u64::from_be_bytes([e, f, g, h, i, j, k, l]),
-            size => u64::from(size),
-        };
-        // A box is at least its own header: anything less would be read again for ever.
-        match at.checked_add(size) {
-            Some(next) if size >= 8 => at = next,
-            _ => return Ok(false),
+        (&file).take(16).read_to_end(&mut header)?;
+        let Some(Header { kind, size, .. }) = mp4::header(&header) else { return Ok(false) };
+        match (&kind, size.and_then(|size| at.checked_add(size))) {
+            (b"moov", _) => return Ok(true),
+            (b"mdat", _) | (_, None) => return Ok(false),
+            (_, Some(next)) => at = next,
         }
     }
 }

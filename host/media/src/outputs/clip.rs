@@ -22,7 +22,7 @@ use crate::context::{TranscodeContext, blocking};
 use crate::error::MediaError;
 use crate::estimate::{PLAYLIST_BYTES, bytes};
 use crate::graph::{MADE, PLAYLIST, hls_options};
-use crate::hls::{Expectation, MediaPlaylist};
+use crate::hls::{ByteRange, MediaPlaylist};
 use crate::info::{MediaInfo, Ratio};
 use crate::moment::{Moment, millis};
 use crate::plan::{Plan, PlanError, impossible, in_range};
@@ -32,34 +32,27 @@ use crate::plan::{Plan, PlanError, impossible, in_range};
 const AIM_MS: u64 = 200;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Clip {
-    #[serde(rename = "store")]
     pub store: String,
-    #[serde(rename = "playlist")]
     pub playlist: Key,
-    #[serde(rename = "start")]
     pub start: Moment,
     /// Milliseconds at most.
-    #[serde(rename = "length-ms")]
     pub length_ms: u32,
     /// Largest short side.
-    #[serde(rename = "short-side")]
     pub short_side: u32,
 }
 
+/// The folder of a preview, below the work directory.
 fn clip_folder(index: usize) -> String {
     format!("{MADE}/clip{index}")
 }
 
-/// The joined segments of a preview.
-fn joined_file(index: usize) -> String {
-    format!("{}/part", clip_folder(index))
-}
+/// The joined segments of a preview, in its folder.
+const JOINED: &str = "part";
 
 /// The joined segments with an index.
-fn seekable_file(index: usize) -> String {
-    format!("{}/part.mp4", clip_folder(index))
-}
+const SEEKABLE: &str = "part.mp4";
 
 /// What the names of a preview's segments begin with.
 fn clip_stem(index: usize) -> String {
@@ -103,17 +96,10 @@ impl OutputKind for Clip {
         let number = self.rung_of(ladder);
         let encoded = collector.encoded;
         let (rung, checked) = ladder.rungs.get(number).zip(encoded.rungs.get(number)).ok_or_else(lost)?;
-        let frame_rate = rung.video.as_ref().and(context.info.video.as_ref()).map(|video| video.frame_rate);
-        let origin = Origin { ladder, number, playlist: &checked.playlist, frame_rate };
-        let length_ms = self.cut(index, origin, &context).await?;
-        let expectation = Expectation {
-            duration: Duration::from_millis(length_ms),
-            segment: ladder.segment(),
-            // Less than the distance between keyframes: a cut at the wrong keyframe must not pass.
-            tolerance: Duration::from_millis(u64::from(ladder.keyframe_ms) / 2),
-            has_video: rung.has_video(context.info),
-            has_audio: rung.has_audio(context.info),
-        };
+        let length_ms = self.cut(index, ladder, &checked.playlist, &context).await?;
+        // Less than the distance between keyframes: a cut at the wrong keyframe must not pass.
+        let tolerance = Duration::from_millis(u64::from(ladder.keyframe_ms) / 2);
+        let expectation = ladder.expectation(rung, context.info, Duration::from_millis(length_ms), tolerance);
         let folder = clip_folder(index);
         let cut = context.check_rendition(&folder, expectation).await?;
         collector.add_rendition(&folder, &cut.playlist, &self.to(), &clip_stem(index))
@@ -124,27 +110,12 @@ impl OutputKind for Clip {
         let (start_ms, length_ms) = self.span(ladder.keyframe_ms, millis(info.ladder_length()));
         let segment_ms = u64::from(ladder.segment_ms.max(1));
         let joined_start_ms = start_ms / segment_ms * segment_ms;
-        let rung = ladder.rungs.get(self.rung_of(ladder));
-        let video = rung.and_then(|rung| rung.video).and(info.video.as_ref());
-        let cut = Cut { index, start_ms, length_ms, joined_start_ms };
-        let [remux, cut] = cut.commands(ladder, video.map(|video| video.frame_rate));
+        let [remux, cut] = self.commands(index, ladder, info, (start_ms, length_ms), joined_start_ms);
         vec![
             Process { what: "make a preview's part seekable".to_owned(), arguments: remux },
             Process { what: "cut a preview".to_owned(), arguments: cut },
         ]
     }
-}
-
-/// What a preview is cut from.
-#[derive(Clone, Copy, Debug)]
-struct Origin<'a> {
-    ladder: &'a Ladder,
-    /// The rung's place in the ladder.
-    number: usize,
-    /// The rung's checked playlist.
-    playlist: &'a MediaPlaylist,
-    /// None for sound alone.
-    frame_rate: Option<Ratio>,
 }
 
 impl Clip {
@@ -160,6 +131,12 @@ impl Clip {
         fitting.or_else(|| all.min_by_key(short_side)).unwrap_or(0)
     }
 
+    /// Of the rung that it is cut from; `None` for sound alone.
+    fn frame_rate(&self, ladder: &Ladder, info: &MediaInfo) -> Option<Ratio> {
+        let video = ladder.rungs.get(self.rung_of(ladder))?.video.and(info.video.as_ref())?;
+        Some(video.frame_rate)
+    }
+
     /// Start and length in milliseconds. It starts at the keyframe nearest to the wanted moment.
     fn span(&self, keyframe_ms: u32, duration_ms: u64) -> (u64, u64) {
         let step = u64::from(keyframe_ms.max(1));
@@ -171,44 +148,44 @@ impl Clip {
     }
 
     /// Cuts it into its folder. Returns its length in milliseconds.
-    async fn cut(&self, index: usize, origin: Origin<'_>, context: &TranscodeContext<'_>) -> Result<u64, MediaError> {
+    async fn cut(
+        &self,
+        index: usize,
+        ladder: &Ladder,
+        playlist: &MediaPlaylist,
+        context: &TranscodeContext<'_>,
+    ) -> Result<u64, MediaError> {
         let failed = MediaError::work("cutting a preview");
-        let Origin { ladder, number, playlist, frame_rate } = origin;
         let duration_ms = playlist.segments.iter().map(|segment| millis(segment.duration)).sum();
         let (start_ms, length_ms) = self.span(ladder.keyframe_ms, duration_ms);
 
-        tokio::fs::create_dir_all(context.work.join(clip_folder(index))).await.map_err(&failed)?;
-        let (from, to) = (context.work.join(rung_folder(number)), context.work.join(joined_file(index)));
+        let folder = context.work.join(clip_folder(index));
+        tokio::fs::create_dir_all(&folder).await.map_err(&failed)?;
+        let (from, to) = (context.work.join(rung_folder(self.rung_of(ladder))), folder.join(JOINED));
         let playlist = playlist.clone();
         let joined = blocking(move || join(&from, &playlist, (start_ms, length_ms), &to)).await?;
         let joined_start_ms = joined.map_err(&failed)?;
 
-        for arguments in (Cut { index, start_ms, length_ms, joined_start_ms }).commands(ladder, frame_rate) {
+        for arguments in self.commands(index, ladder, context.info, (start_ms, length_ms), joined_start_ms) {
             let ran = context.tools.ffmpeg.capture(&arguments, context.work, context.cancel, 0).await;
             ran.map_err(|error| MediaError::process("cutting a preview", error))?;
         }
-        for file in [seekable_file(index), joined_file(index)] {
-            tokio::fs::remove_file(context.work.join(file)).await.map_err(&failed)?;
+        for file in [SEEKABLE, JOINED] {
+            tokio::fs::remove_file(folder.join(file)).await.map_err(&failed)?;
         }
         Ok(length_ms)
     }
-}
 
-/// Which part of a rung is cut.
-#[derive(Clone, Copy, Debug)]
-struct Cut {
-    index: usize,
-    start_ms: u64,
-    length_ms: u64,
-    /// When the joined segments begin.
-    joined_start_ms: u64,
-}
-
-impl Cut {
-    /// One command gives the joined segments an index, one cuts.
-    fn commands(self, ladder: &Ladder, frame_rate: Option<Ratio>) -> [Arguments; 2] {
-        let Self { index, start_ms, length_ms, joined_start_ms } = self;
-        let (folder, joined, seekable) = (clip_folder(index), joined_file(index), seekable_file(index));
+    /// One command gives the joined segments, which begin at `joined_start_ms`, an index; one cuts.
+    fn commands(
+        &self,
+        index: usize,
+        ladder: &Ladder,
+        info: &MediaInfo,
+        (start_ms, length_ms): (u64, u64),
+        joined_start_ms: u64,
+    ) -> [Arguments; 2] {
+        let folder = clip_folder(index);
         let offset_ms = start_ms.saturating_sub(joined_start_ms);
         let aim_ms = if offset_ms > 0 { AIM_MS } else { 0 };
         // MP4 has an index, so that a seek finds the keyframe, and the sound that belongs to it, exactly. A transport
@@ -219,17 +196,20 @@ impl Cut {
         };
         let remux = quiet_ffmpeg()
             .pair("-f", format)
-            .pair("-i", format_args!("file:{joined}"))
+            .pair("-i", format_args!("file:{folder}/{JOINED}"))
             .pair("-map", 0)
             .pair("-c", "copy")
-            .flag(format!("file:{seekable}"));
+            .flag(format!("file:{folder}/{SEEKABLE}"));
         let cut = quiet_ffmpeg()
             // After the keyframe: a seek goes to the one before.
             .pair_opt("-ss", (aim_ms > 0).then_some((offset_ms + aim_ms) as f64 / 1000.0))
-            .pair("-i", format_args!("file:{seekable}"))
+            .pair("-i", format_args!("file:{folder}/{SEEKABLE}"))
             .pair("-t", length_ms.saturating_sub(aim_ms) as f64 / 1000.0)
             // By number and not by time: a copy is timed by decoding order, which runs ahead of what is shown.
-            .pair_opt("-frames:v", frame_rate.map(|rate| frames(rate, start_ms, start_ms + length_ms)))
+            .pair_opt(
+                "-frames:v",
+                self.frame_rate(ladder, info).map(|rate| frames(rate, start_ms, start_ms + length_ms)),
+            )
             .pair("-map", 0)
             .pair("-c", "copy")
             .all(hls_options(ladder.segment_ms, ladder.container, ladder.single_file, &folder))
@@ -249,7 +229,7 @@ fn frames(rate: Ratio, start_ms: u64, end_ms: u64) -> u64 {
 fn join(folder: &Path, playlist: &MediaPlaylist, (start_ms, length_ms): (u64, u64), to: &Path) -> std::io::Result<u64> {
     let mut joined = File::create(to)?;
     if let Some(map) = &playlist.map {
-        append(&folder.join(&map.uri), map.byte_range.map(|range| (range.offset, range.length)), &mut joined)?;
+        append(&folder.join(&map.uri), map.byte_range, &mut joined)?;
     }
     let mut at_ms = 0;
     let mut first = None;
@@ -258,25 +238,18 @@ fn join(folder: &Path, playlist: &MediaPlaylist, (start_ms, length_ms): (u64, u6
         // Some slack: durations in a playlist are rounded.
         if end_ms > start_ms + 20 && at_ms < start_ms + length_ms {
             first.get_or_insert(at_ms);
-            let range = segment.byte_range.map(|range| (range.offset, range.length));
-            append(&folder.join(&segment.uri), range, &mut joined)?;
+            append(&folder.join(&segment.uri), segment.byte_range, &mut joined)?;
         }
         at_ms = end_ms;
     }
     Ok(first.unwrap_or(0))
 }
 
-fn append(from: &Path, range: Option<(u64, u64)>, to: &mut File) -> std::io::Result<()> {
+fn append(from: &Path, range: Option<ByteRange>, to: &mut File) -> std::io::Result<()> {
     let mut from = File::open(from)?;
-    match range {
-        Some((offset, length)) => {
-            from.seek(SeekFrom::Start(offset))?;
-            std::io::copy(&mut from.take(length), to)?;
-        }
-        None => {
-            std::io::copy(&mut from, to)?;
-        }
-    }
+    let ByteRange { length, offset } = range.unwrap_or(ByteRange { length: u64::MAX, offset: 0 });
+    from.seek(SeekFrom::Start(offset))?;
+    std::io::copy(&mut from.take(length), to)?;
     Ok(())
 }
 

@@ -9,66 +9,56 @@ use storage::{Body, Destination, Key};
 
 use super::{Description, OutputKind, SegmentedPlaylist};
 use crate::collector::Collector;
+use crate::command::Arguments;
 use crate::context::TranscodeContext;
 use crate::encoder::keyframe_options;
 use crate::encoding::{Encoding, check_audio};
 use crate::error::MediaError;
 use crate::estimate::{PLAYLIST_BYTES, audio_rate, bytes, video_rate};
 use crate::graph::{Branches, MADE, PLAYLIST, STREAM, hls_options, nothing_else};
-use crate::hls::{self, CheckedRung, Expectation, Variant};
+use crate::hls::{self, CheckedRung, Expectation, RungSummary};
 use crate::info::MediaInfo;
 use crate::output_file::Role;
 use crate::plan::{Plan, PlanError, impossible, in_range};
-use crate::transcode::RungSummary;
 
 /// Most rungs of a ladder: each is an encoder that runs beside the others.
 pub const MAX_RUNGS: usize = 12;
 
 /// What segments are wrapped in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Container {
     /// MPEG transport stream.
-    #[serde(rename = "ts")]
     Ts,
     /// Fragmented MP4.
-    #[serde(rename = "fmp4")]
     Fmp4,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Ladder {
-    #[serde(rename = "store")]
     pub store: String,
     /// The master playlist.
-    #[serde(rename = "master")]
     pub master: Key,
     /// In the order of the master playlist.
-    #[serde(rename = "rungs")]
     pub rungs: Vec<Rung>,
-    #[serde(rename = "segment-ms")]
     pub segment_ms: u32,
     /// The distance between keyframes.
-    #[serde(rename = "keyframe-ms")]
     pub keyframe_ms: u32,
-    #[serde(rename = "container")]
     pub container: Container,
     /// One object per rung, addressed by byte ranges.
-    #[serde(rename = "single-file")]
     pub single_file: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Rung {
-    #[serde(rename = "name")]
     pub name: String,
     /// Short side in pixels, and how it is encoded.
-    #[serde(rename = "video")]
     pub video: Option<(u32, Encoding)>,
     /// AAC rate.
-    #[serde(rename = "audio-kbps")]
     pub audio_kbps: Option<u32>,
     /// The media playlist.
-    #[serde(rename = "playlist")]
     pub playlist: Key,
 }
 
@@ -96,11 +86,7 @@ impl Rung {
         Ok(())
     }
 
-    pub(crate) fn has_video(&self, info: &MediaInfo) -> bool {
-        self.video.is_some() && info.video.is_some()
-    }
-
-    pub(crate) fn has_audio(&self, info: &MediaInfo) -> bool {
+    fn has_audio(&self, info: &MediaInfo) -> bool {
         self.audio_kbps.is_some() && info.audio.is_some()
     }
 
@@ -128,27 +114,35 @@ impl Ladder {
         Destination { store: self.store.clone(), key: key.clone() }
     }
 
-    pub(super) fn segment(&self) -> Duration {
+    fn segment(&self) -> Duration {
         Duration::from_millis(self.segment_ms.into())
     }
 
+    /// What a rendition has to be that is made as this rung, or cut from it.
+    pub(super) fn expectation(
+        &self,
+        rung: &Rung,
+        info: &MediaInfo,
+        duration: Duration,
+        tolerance: Duration,
+    ) -> Expectation {
+        let (has_video, has_audio) = (rung.video.is_some() && info.video.is_some(), rung.has_audio(info));
+        Expectation { duration, segment: self.segment(), tolerance, has_video, has_audio }
+    }
+
     fn add_rung(&self, rung: &Rung, number: usize, graph: &mut Branches<'_>) {
-        let mut arguments = crate::command::Arguments::new();
+        let mut arguments = Arguments::new();
         if let (Some((short_side, encoding)), Some(source)) = (&rung.video, &graph.info.video) {
-            let seconds = f64::from(self.keyframe_ms) / 1000.0;
-            let (size, rate) = (source.scaled_to(*short_side), source.frame_rate.value());
-            arguments = graph.encoded_picture(&format!("rung{number}"), size, encoding).all(keyframe_options(
-                graph.processor,
-                seconds,
-                rate,
-            ));
+            let (seconds, rate) = (f64::from(self.keyframe_ms) / 1000.0, source.frame_rate.value());
+            arguments = graph
+                .encoded_picture(&format!("rung{number}"), source.scaled_to(*short_side), encoding)
+                .all(keyframe_options(graph.processor, seconds, rate));
         }
-        if let (Some(kbps), true) = (rung.audio_kbps, rung.has_audio(graph.info)) {
-            arguments = arguments.all(graph.levelled_sound(&format!("sound{number}"), kbps));
-        }
+        let sound = graph.levelled_sound(&format!("sound{number}"), rung.audio_kbps);
         let folder = rung_folder(number);
         graph.output(
             arguments
+                .all(sound)
                 .all(nothing_else())
                 .all(hls_options(self.segment_ms, self.container, self.single_file, &folder))
                 .flag(format!("{folder}/{PLAYLIST}")),
@@ -230,13 +224,8 @@ impl OutputKind for Ladder {
     async fn verify(&self, _index: usize, context: &TranscodeContext<'_>) -> Result<Vec<CheckedRung>, MediaError> {
         let mut checked = Vec::new();
         for (number, rung) in self.rungs.iter().enumerate() {
-            let expectation = Expectation {
-                duration: context.info.ladder_length(),
-                segment: self.segment(),
-                tolerance: hls::usual_tolerance(self.segment()),
-                has_video: rung.has_video(context.info),
-                has_audio: rung.has_audio(context.info),
-            };
+            let (length, tolerance) = (context.info.ladder_length(), hls::usual_tolerance(self.segment()));
+            let expectation = self.expectation(rung, context.info, length, tolerance);
             let folder = rung_folder(number);
             checked.push(context.check_rendition(&folder, expectation).await?);
             context.decodes(&format!("{folder}/{PLAYLIST}"), "a rung").await?;
@@ -254,26 +243,14 @@ impl OutputKind for Ladder {
                 name: rung.name.clone(),
                 size: source.zip(rung.video).map(|(source, (short_side, _))| source.scaled_to(short_side)),
                 frame_rate: source.map(|source| source.frame_rate),
-                peak_bps: checked.peak_bps,
-                average_bps: checked.average_bps,
+                peak_bps: checked.rates.peak_bps,
+                average_bps: checked.rates.average_bps,
                 codecs: checked.codecs.to_string(),
                 playlist,
             });
         }
-        let variants: Vec<Variant> = collector.rungs.iter().map(|rung| variant(rung, &self.master)).collect();
-        let body = Body::Bytes(hls::render_master(&variants).into_bytes());
+        let body = Body::Bytes(hls::render_master(&self.master, &collector.rungs).into_bytes());
         collector.add(self.at(&self.master), body, Role::Master);
         Ok(())
-    }
-}
-
-fn variant(rung: &RungSummary, master: &Key) -> Variant {
-    Variant {
-        uri: master.relative(&rung.playlist.key),
-        bandwidth: rung.peak_bps,
-        average_bandwidth: rung.average_bps,
-        codecs: rung.codecs.clone(),
-        resolution: rung.size,
-        frame_rate: rung.frame_rate.map(|rate| (rate.numerator, rate.denominator)),
     }
 }

@@ -34,18 +34,13 @@ use crate::plan::{Plan, PlanError};
 
 /// One thing to make. The names are part of a plan's digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Output {
-    #[serde(rename = "ladder")]
     Ladder(Ladder),
-    #[serde(rename = "archive")]
     Archive(Archive),
-    #[serde(rename = "clip")]
     Clip(Clip),
-    #[serde(rename = "still")]
     Still(Still),
-    #[serde(rename = "waveform")]
     Waveform(WaveformRequest),
-    #[serde(rename = "loudness")]
     Loudness(LoudnessMeasurement),
 }
 

@@ -20,7 +20,7 @@ use crate::error::{MediaError, UploadError};
 use crate::frame_choice::{Brightness, choose};
 use crate::graph::{Branches, MADE};
 use crate::info::{MediaInfo, Video};
-use crate::moment::{Moment, duration_ms};
+use crate::moment::{Moment, millis};
 use crate::plan::{Plan, PlanError, impossible, in_range};
 
 /// How far from the wanted moment a better frame is still "near".
@@ -30,27 +30,33 @@ const NEAR_MS: u64 = 12_000;
 const MAX_CANDIDATES: u64 = 24;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum StillFormat {
-    #[serde(rename = "jpeg")]
     Jpeg,
-    #[serde(rename = "webp")]
     Webp,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Still {
     #[serde(rename = "destination")]
     pub to: Destination,
     /// Where to look first.
-    #[serde(rename = "at")]
     pub at: Moment,
-    #[serde(rename = "max-width")]
     pub max_width: u32,
-    #[serde(rename = "format")]
     pub format: StillFormat,
     /// 1 to 100.
-    #[serde(rename = "quality")]
     pub quality: u8,
+}
+
+impl StillFormat {
+    /// Its name, and the ending of its files.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Jpeg => ("jpeg", "jpg"),
+            Self::Webp => ("webp", "webp"),
+        }
+    }
 }
 
 #[async_trait]
@@ -69,10 +75,7 @@ impl OutputKind for Still {
     }
 
     fn describe(&self) -> Description {
-        let format = match self.format {
-            StillFormat::Jpeg => "jpeg",
-            StillFormat::Webp => "webp",
-        };
+        let (format, _) = self.format.names();
         let how = format!("{format}, up to {} wide, at {}", self.max_width, self.at);
         Description { what: "still", how, destinations: self.destinations() }
     }
@@ -84,28 +87,27 @@ impl OutputKind for Still {
     }
 
     fn add_to_graph(&self, index: usize, plan: &Plan, graph: &mut Branches<'_>) {
-        let Some((number, window)) = window_of(self.at, plan, graph.info) else { return };
+        let Some(window) = window_of(self.at, plan, graph.info) else { return };
         // Of the stills that share candidates, the first one has them made.
         if window.first != index {
             return;
         }
-        let pad = format!("still{number}");
         let filters = format!("{},{}", window.select(), graph.scale(window.size));
         let arguments = graph
-            .raw_picture(&pad, filters)
+            .raw_picture(&format!("still{index}"), filters)
             .pair("-c:v", "rawvideo")
             .pair("-f", "rawvideo")
-            .flag(format!("file:{}", candidates_file(number)));
+            .flag(format!("file:{}", window.candidates_file()));
         graph.output(arguments);
     }
 
     async fn collect(&self, index: usize, collector: &mut Collector<'_>) -> Result<(), MediaError> {
         let context = collector.context;
         let lost = || MediaError::Lost { detail: "a still without candidates".to_owned() };
-        let (number, window) = window_of(self.at, context.plan, context.info).ok_or_else(lost)?;
+        let window = window_of(self.at, context.plan, context.info).ok_or_else(lost)?;
         if window.first == index {
             let work = context.work.to_owned();
-            blocking(move || pick(&work, number, &window)).await??;
+            blocking(move || pick(&work, &window)).await??;
         }
         for process in self.processes(index, context.plan, context.info) {
             let ran = context.tools.ffmpeg.capture(&process.arguments, context.work, context.cancel, 0).await;
@@ -116,18 +118,17 @@ impl OutputKind for Still {
 
     fn processes(&self, index: usize, plan: &Plan, info: &MediaInfo) -> Vec<Process> {
         let window = window_of(self.at, plan, info).zip(info.video.as_ref());
-        let process = window.map(|((number, window), video)| Process {
+        let process = window.map(|(window, video)| Process {
             what: "code a still".to_owned(),
-            arguments: self.code(&chosen_file(number), window.size, fit(video, self.max_width), index),
+            arguments: self.code(&window.chosen_file(), window.size, fit(video, self.max_width), index),
         });
         process.into_iter().collect()
     }
 }
 
-/// Where to look for the stills of one moment.
+/// Where to look for a still. Stills of the same moment share one window, and its files have the number of the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct CandidateWindow {
-    at: Moment,
     /// The first still of the plan that wants this moment.
     first: usize,
     from_ms: u64,
@@ -147,33 +148,26 @@ impl CandidateWindow {
         )
     }
 
-    fn frame_bytes(&self) -> usize {
-        let (width, height) = (self.size.0 as usize, self.size.1 as usize);
-        width * height * 3 / 2
+    /// The raw candidates.
+    fn candidates_file(&self) -> String {
+        format!("{MADE}/candidates{}.yuv", self.first)
+    }
+
+    /// The raw frame that was chosen.
+    fn chosen_file(&self) -> String {
+        format!("{MADE}/chosen{}.yuv", self.first)
     }
 }
 
-/// The windows of a plan. Stills of the same moment share one.
-fn windows(plan: &Plan, info: &MediaInfo) -> Vec<CandidateWindow> {
-    let Some(video) = &info.video else { return Vec::new() };
-    let mut windows: Vec<CandidateWindow> = Vec::new();
-    for (index, still) in plan.all_of::<Still>() {
-        let size = fit(video, still.max_width);
-        if let Some(window) = windows.iter_mut().find(|window| window.at == still.at) {
-            window.size = window.size.max(size);
-        } else {
-            let duration_ms = duration_ms(info);
-            let from_ms = still.at.within(duration_ms);
-            let until_ms = duration_ms.min(from_ms + NEAR_MS);
-            windows.push(CandidateWindow { at: still.at, first: index, from_ms, until_ms, size });
-        }
-    }
-    windows
-}
-
-/// The window of a moment, and its number.
-fn window_of(at: Moment, plan: &Plan, info: &MediaInfo) -> Option<(usize, CandidateWindow)> {
-    windows(plan, info).into_iter().enumerate().find(|(_, window)| window.at == at)
+/// The window of the stills of a moment.
+fn window_of(at: Moment, plan: &Plan, info: &MediaInfo) -> Option<CandidateWindow> {
+    let video = info.video.as_ref()?;
+    let sharing: Vec<(usize, &Still)> = plan.all_of().filter(|(_, still): &(usize, &Still)| still.at == at).collect();
+    let (first, _) = *sharing.first()?;
+    let size = sharing.iter().map(|(_, still)| fit(video, still.max_width)).max()?;
+    let duration_ms = millis(info.duration);
+    let from_ms = at.within(duration_ms);
+    Some(CandidateWindow { first, from_ms, until_ms: duration_ms.min(from_ms + NEAR_MS), size })
 }
 
 /// The size of a still: the video's own, or narrower.
@@ -187,22 +181,12 @@ fn fit(video: &Video, max_width: u32) -> (u32, u32) {
     (wide, high.max(2))
 }
 
-/// The raw candidates of a window.
-fn candidates_file(number: usize) -> String {
-    format!("{MADE}/candidates{number}.yuv")
-}
-
-/// The raw frame that was chosen for a window.
-fn chosen_file(number: usize) -> String {
-    format!("{MADE}/chosen{number}.yuv")
-}
-
 /// Chooses a candidate of a window and writes it to a file of its own.
-fn pick(work: &Path, number: usize, window: &CandidateWindow) -> Result<(), MediaError> {
+fn pick(work: &Path, window: &CandidateWindow) -> Result<(), MediaError> {
     let failed = MediaError::work("choosing a still");
-    let mut file = File::open(work.join(candidates_file(number))).map_err(&failed)?;
-    let mut frame = vec![0u8; window.frame_bytes()];
+    let mut file = File::open(work.join(window.candidates_file())).map_err(&failed)?;
     let luma = window.size.0 as usize * window.size.1 as usize;
+    let mut frame = vec![0u8; luma * 3 / 2];
     let mut candidates = Vec::new();
     while file.read_exact(&mut frame).is_ok() {
         candidates.push(Brightness::of(frame.get(..luma).unwrap_or_default()));
@@ -211,40 +195,41 @@ fn pick(work: &Path, number: usize, window: &CandidateWindow) -> Result<(), Medi
         .ok_or(UploadError::Damaged { detail: "no frame of its video could be decoded".to_owned() })?;
     file.seek(SeekFrom::Start((chosen * frame.len()) as u64)).map_err(&failed)?;
     file.read_exact(&mut frame).map_err(&failed)?;
-    File::create(work.join(chosen_file(number))).and_then(|mut file| file.write_all(&frame)).map_err(&failed)
+    File::create(work.join(window.chosen_file())).and_then(|mut file| file.write_all(&frame)).map_err(&failed)
 }
 
 impl Still {
     fn file(&self, index: usize) -> String {
-        let ending = match self.format {
-            StillFormat::Jpeg => "jpg",
-            StillFormat::Webp => "webp",
-        };
+        let (_, ending) = self.format.names();
         format!("{MADE}/still{index}.{ending}")
     }
 
     /// The command that codes a raw frame.
     fn code(&self, frame: &str, from: (u32, u32), to: (u32, u32), index: usize) -> Arguments {
+        let (options, quality) = (Arguments::new(), u32::from(self.quality));
         // JPEG is full range BT.601 by its file format (JFIF); a WebP file doesn't say, and the same matrix is meant.
-        let (codec, colour) = match self.format {
-            StillFormat::Jpeg => ("mjpeg", "out_color_matrix=bt601:out_range=pc,format=yuvj420p"),
-            StillFormat::Webp => ("libwebp", "out_color_matrix=bt601:out_range=tv,format=yuv420p"),
+        let (codec, colour, options) = match self.format {
+            // mjpeg counts from 31 (worst) to 2.
+            StillFormat::Jpeg => (
+                "mjpeg",
+                "out_color_matrix=bt601:out_range=pc,format=yuvj420p",
+                options.pair("-q:v", 31 - quality * 29 / 100).pair("-f", "image2").pair("-update", 1),
+            ),
+            StillFormat::Webp => (
+                "libwebp",
+                "out_color_matrix=bt601:out_range=tv,format=yuv420p",
+                options.pair("-quality", quality).pair("-f", "webp"),
+            ),
         };
-        let arguments = quiet_ffmpeg()
+        quiet_ffmpeg()
             .pair("-f", "rawvideo")
             .pair("-pix_fmt", "yuv420p")
             .pair("-video_size", format_args!("{}x{}", from.0, from.1))
             .pair("-i", format_args!("file:{frame}"))
             .pair("-vf", format_args!("scale={}:{}:in_color_matrix=bt709:in_range=tv:{colour}", to.0, to.1))
             .pair("-frames:v", 1)
-            .pair("-c:v", codec);
-        let arguments = match self.format {
-            // mjpeg counts from 31 (worst) to 2.
-            StillFormat::Jpeg => {
-                arguments.pair("-q:v", 31 - u32::from(self.quality) * 29 / 100).pair("-f", "image2").pair("-update", 1)
-            }
-            StillFormat::Webp => arguments.pair("-quality", self.quality).pair("-f", "webp"),
-        };
-        arguments.flag(self.file(index))
+            .pair("-c:v", codec)
+            .all(options)
+            .flag(self.file(index))
     }
 }

@@ -10,23 +10,18 @@ use crate::error::{MediaError, UploadError};
 use crate::info::MediaInfo;
 use crate::output_file::Role;
 use crate::plan::{Plan, PlanError, impossible, in_range};
-use crate::waveform::Bits;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct WaveformRequest {
     /// Where the points go.
-    #[serde(rename = "data")]
     pub data: Option<Destination>,
-    #[serde(rename = "image")]
     pub image: Option<Destination>,
     /// Points per second.
-    #[serde(rename = "pixels-per-second")]
     pub pixels_per_second: u32,
     /// Of each point: 8 or 16.
-    #[serde(rename = "bits")]
     pub bits: u8,
     /// Width and height.
-    #[serde(rename = "image-size")]
     pub image_size: (u32, u32),
 }
 
@@ -36,7 +31,7 @@ impl OutputKind for WaveformRequest {
         in_range("points per second", self.pixels_per_second.into(), 1..=1_000)?;
         in_range("a waveform image's width", self.image_size.0.into(), 16..=8_192)?;
         in_range("a waveform image's height", self.image_size.1.into(), 16..=2_048)?;
-        if Bits::new(self.bits).is_none() {
+        if !matches!(self.bits, 8 | 16) {
             return impossible("a waveform has 8 or 16 bits");
         }
         if info.audio.is_none() {
@@ -73,9 +68,7 @@ impl OutputKind for WaveformRequest {
             .filter(|waveform| !waveform.is_empty())
             .ok_or_else(|| UploadError::Damaged { detail: "its sound decodes to nothing".to_owned() })?;
         if let Some(to) = &self.data {
-            // A checked plan has 8 or 16.
-            let bits = Bits::new(self.bits).unwrap_or(Bits::Eight);
-            collector.add(to.clone(), Body::Bytes(waveform.to_json(bits).into_bytes()), Role::Object);
+            collector.add(to.clone(), Body::Bytes(waveform.to_json(self.bits).into_bytes()), Role::Object);
         }
         if let Some(to) = &self.image {
             let (width, height) = self.image_size;

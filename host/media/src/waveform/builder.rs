@@ -4,17 +4,14 @@ use super::{Peak, Waveform, WaveformError};
 
 #[derive(Debug)]
 pub struct WaveformBuilder {
-    sample_rate: u32,
-    samples_per_pixel: u32,
+    waveform: Waveform,
     /// Channels of the samples that come in.
     channels: u16,
-    /// One for the mix, or one for each channel.
-    current: Vec<Peak>,
-    /// Frames in `current`; less than `samples_per_pixel` between calls.
+    current: Peak,
+    /// Frames in `current`; less than the samples of a point between calls.
     frames: u32,
     /// The first bytes of an incomplete frame.
     torn: Vec<u8>,
-    peaks: Vec<Peak>,
 }
 
 impl WaveformBuilder {
@@ -24,60 +21,23 @@ impl WaveformBuilder {
     /// The number of samples in a point is a whole one, rounded down: 44100 Hz at 1000 points is 44 samples a point and
     /// so a little more than 1000 points a second. The sidecar has the samples per point, and players use them.
     pub fn new(sample_rate: u32, channels: u16, pixels_per_second: u32) -> Result<Self, WaveformError> {
-        let samples_per_pixel = sample_rate.checked_div(pixels_per_second).unwrap_or(0);
-        if sample_rate > 0 && samples_per_pixel == 0 {
-            return Err(WaveformError::Resolution { sample_rate, pixels_per_second });
-        }
-        Self::with_samples_per_pixel(sample_rate, channels, samples_per_pixel)
-    }
-
-    /// With the number of samples in a point, 1 or more.
-    pub fn with_samples_per_pixel(
-        sample_rate: u32,
-        channels: u16,
-        samples_per_pixel: u32,
-    ) -> Result<Self, WaveformError> {
         if sample_rate == 0 || channels == 0 {
             return Err(WaveformError::Format { sample_rate, channels });
         }
+        let samples_per_pixel = sample_rate.checked_div(pixels_per_second).unwrap_or(0);
         if samples_per_pixel == 0 {
-            return Err(WaveformError::Resolution { sample_rate, pixels_per_second: 0 });
+            return Err(WaveformError::Resolution { sample_rate, pixels_per_second });
         }
-        Ok(Self {
-            sample_rate,
-            samples_per_pixel,
-            channels,
-            current: vec![Peak::NONE],
-            frames: 0,
-            torn: Vec::new(),
-            peaks: Vec::new(),
-        })
-    }
-
-    /// Keeps the channels apart instead of mixing them. Call it before the first sample.
-    #[cfg(test)]
-    pub fn keeping_channels(mut self) -> Self {
-        self.current = vec![Peak::NONE; usize::from(self.channels)];
-        self
+        let waveform = Waveform { sample_rate, samples_per_pixel, peaks: Vec::new() };
+        Ok(Self { waveform, channels, current: Peak::NONE, frames: 0, torn: Vec::new() })
     }
 
     /// Takes interleaved signed 16-bit little-endian samples, cut anywhere, also in the middle of a sample.
-    pub fn push(&mut self, mut bytes: &[u8]) {
-        let frame = self.frame_bytes();
-        if !self.torn.is_empty() {
-            let missing = frame.saturating_sub(self.torn.len()).min(bytes.len());
-            let (head, rest) = bytes.split_at(missing);
-            self.torn.extend_from_slice(head);
-            bytes = rest;
-            if self.torn.len() < frame {
-                return;
-            }
-            let mended = std::mem::take(&mut self.torn);
-            self.push_frames(&mended);
-        }
-        let (whole, torn) = bytes.split_at(bytes.len() - bytes.len() % frame);
-        self.push_frames(whole);
-        self.torn.extend_from_slice(torn);
+    pub fn push(&mut self, bytes: &[u8]) {
+        let mut whole = std::mem::take(&mut self.torn);
+        whole.extend_from_slice(bytes);
+        self.torn = whole.split_off(whole.len() - whole.len() % self.frame_bytes());
+        self.push_frames(&whole);
     }
 
     /// The waveform of everything so far. A short last point is kept; an incomplete frame is dropped.
@@ -85,12 +45,7 @@ impl WaveformBuilder {
         if self.frames > 0 {
             self.close_pixel();
         }
-        Waveform {
-            sample_rate: self.sample_rate,
-            samples_per_pixel: self.samples_per_pixel,
-            channels: u16::try_from(self.current.len()).unwrap_or(self.channels),
-            peaks: self.peaks,
-        }
+        self.waveform
     }
 
     fn frame_bytes(&self) -> usize {
@@ -101,16 +56,13 @@ impl WaveformBuilder {
     fn push_frames(&mut self, mut bytes: &[u8]) {
         let frame = self.frame_bytes();
         while !bytes.is_empty() {
-            let room = usize::try_from(self.samples_per_pixel - self.frames).unwrap_or(usize::MAX);
+            let room = usize::try_from(self.waveform.samples_per_pixel - self.frames).unwrap_or(usize::MAX);
             let taken = room.min(bytes.len() / frame);
             let (now, later) = bytes.split_at(taken * frame);
-            match self.current.as_mut_slice() {
-                [mix] => mix_into(mix, now, self.channels),
-                kept => keep_into(kept, now),
-            }
+            mix_into(&mut self.current, now, self.channels);
             // No more than `room`, which came from a u32.
             self.frames += u32::try_from(taken).unwrap_or(0);
-            if self.frames == self.samples_per_pixel {
+            if self.frames == self.waveform.samples_per_pixel {
                 self.close_pixel();
             }
             bytes = later;
@@ -118,8 +70,7 @@ impl WaveformBuilder {
     }
 
     fn close_pixel(&mut self) {
-        self.peaks.extend_from_slice(&self.current);
-        self.current.fill(Peak::NONE);
+        self.waveform.peaks.push(std::mem::replace(&mut self.current, Peak::NONE));
         self.frames = 0;
     }
 }
@@ -146,16 +97,6 @@ fn mix_into(peak: &mut Peak, frames: &[u8], channels: u16) {
     }
 }
 
-/// Widens each channel's own peak.
-fn keep_into(peaks: &mut [Peak], frames: &[u8]) {
-    let (samples, _) = frames.as_chunks::<2>();
-    for frame in samples.chunks_exact(peaks.len()) {
-        for (peak, &bytes) in peaks.iter_mut().zip(frame) {
-            peak.widen(i16::from_le_bytes(bytes));
-        }
-    }
-}
-
 /// A mean of 16-bit samples is a 16-bit sample; 65535 channels of them still add up within 32 bits.
 fn mean(sum: i32, channels: i32) -> i16 {
     (sum / channels) as i16
@@ -172,7 +113,7 @@ mod tests {
     }
 
     fn waveform(channels: u16, samples_per_pixel: u32, samples: &[i16]) -> Waveform {
-        let mut builder = WaveformBuilder::with_samples_per_pixel(8000, channels, samples_per_pixel).unwrap();
+        let mut builder = WaveformBuilder::new(8000, channels, 8000 / samples_per_pixel).unwrap();
         builder.push(&bytes(samples));
         builder.finish()
     }
@@ -185,11 +126,11 @@ mod tests {
     fn samples_may_arrive_in_pieces_of_any_size() {
         let sound = bytes(&(0..997).map(|n: i32| (n * 7919 % 65536 - 32768) as i16).collect::<Vec<_>>());
         for channels in [1, 2, 3, 6] {
-            let mut whole = WaveformBuilder::with_samples_per_pixel(8000, channels, 10).unwrap();
+            let mut whole = WaveformBuilder::new(8000, channels, 800).unwrap();
             whole.push(&sound);
             let whole = whole.finish();
             for step in [1, 2, 3, 5, 7, 64, 129] {
-                let mut cut = WaveformBuilder::with_samples_per_pixel(8000, channels, 10).unwrap();
+                let mut cut = WaveformBuilder::new(8000, channels, 800).unwrap();
                 sound.chunks(step).for_each(|chunk| cut.push(chunk));
                 cut.push(&[]);
                 assert_eq!(cut.finish(), whole, "{channels} channels in steps of {step} bytes");
@@ -219,17 +160,8 @@ mod tests {
     }
 
     #[test]
-    fn channels_can_be_kept_apart() {
-        let mut builder = WaveformBuilder::with_samples_per_pixel(8000, 2, 2).unwrap().keeping_channels();
-        builder.push(&bytes(&[1, -1, 2, -2, 3, -3]));
-        let kept = builder.finish();
-        assert_eq!(pairs(&kept), [(1, 2), (-2, -1), (3, 3), (-3, -3)]);
-        assert_eq!(kept.len(), 2);
-    }
-
-    #[test]
     fn points_per_second_become_whole_samples_per_point() {
-        let spp = |rate, pps| WaveformBuilder::new(rate, 1, pps).unwrap().finish().samples_per_pixel();
+        let spp = |rate, pps| WaveformBuilder::new(rate, 1, pps).unwrap().finish().samples_per_pixel;
         assert_eq!((spp(44100, 10), spp(48000, 10), spp(44100, 1000)), (4410, 4800, 44));
     }
 

@@ -22,7 +22,6 @@ const PEAKS: u8 = 1;
 const BODY: u8 = 2;
 
 /// One column, as distances from the centre line in samples, 0 to 32768.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Column {
     /// The highest peak above and below.
     peak_up: i64,
@@ -58,52 +57,47 @@ impl Waveform {
     }
 
     fn columns(&self, width: u32) -> Vec<Column> {
-        let (points, channels) = (self.len(), usize::from(self.channels.max(1)));
-        let width = usize::try_from(width).unwrap_or(usize::MAX);
+        let (points, width) = (self.peaks.len(), width as usize);
         if points < width {
-            let points: Vec<Column> = self.peaks.chunks_exact(channels).map(point).collect();
-            return (0..width).map(|x| stretched(&points, x, width)).collect();
+            return (0..width).map(|x| stretched(&self.peaks, x, width)).collect();
         }
-        let edge = |x: usize| x * points / width * channels;
-        let covered = |x| self.peaks.get(edge(x)..edge(x + 1)).unwrap_or_default();
-        (0..width).map(|x| gathered(covered(x).chunks_exact(channels).map(point))).collect()
+        let edge = |x: usize| x * points / width;
+        (0..width).map(|x| gathered(self.peaks.get(edge(x)..edge(x + 1)).unwrap_or_default())).collect()
     }
 }
 
-/// A point of all channels together. It always touches the centre line, even with a DC offset.
-fn point(peaks: &[Peak]) -> Column {
-    let up = peaks.iter().map(|peak| i64::from(peak.max)).max().unwrap_or(0).max(0);
-    let down = peaks.iter().map(|peak| -i64::from(peak.min)).max().unwrap_or(0).max(0);
-    Column { peak_up: up, peak_down: down, body_up: up, body_down: down }
+/// Distances from the centre line. A point always touches it, even with a DC offset.
+impl Peak {
+    fn up(&self) -> i64 {
+        i64::from(self.max).max(0)
+    }
+
+    fn down(&self) -> i64 {
+        (-i64::from(self.min)).max(0)
+    }
 }
 
 /// Several points in one column.
-fn gathered(points: impl Iterator<Item = Column>) -> Column {
-    let (mut all, mut count) = (Column::default(), 0);
-    for point in points {
-        all.peak_up = all.peak_up.max(point.peak_up);
-        all.peak_down = all.peak_down.max(point.peak_down);
-        all.body_up += point.body_up;
-        all.body_down += point.body_down;
-        count += 1;
+fn gathered(points: &[Peak]) -> Column {
+    let count = (points.len() as i64).max(1);
+    Column {
+        peak_up: points.iter().map(Peak::up).max().unwrap_or(0),
+        peak_down: points.iter().map(Peak::down).max().unwrap_or(0),
+        body_up: points.iter().map(Peak::up).sum::<i64>() / count,
+        body_down: points.iter().map(Peak::down).sum::<i64>() / count,
     }
-    let count = count.max(1);
-    Column { body_up: all.body_up / count, body_down: all.body_down / count, ..all }
 }
 
 /// The column `x` of `width` between the two points that are nearest to its middle.
-fn stretched(points: &[Column], x: usize, width: usize) -> Column {
-    let Some(last) = points.len().checked_sub(1) else { return Column::default() };
+fn stretched(points: &[Peak], x: usize, width: usize) -> Column {
     // In halves of a column, to use integers: the middle of column x lies at (2x + 1) / 2 columns, and that of
     // point n at (2n + 1) / 2 points.
     let position = ((2 * x + 1) * points.len()).saturating_sub(width);
-    let (left, part) = (position / (2 * width), position % (2 * width));
-    let at = |n: usize| points.get(n.min(last)).copied().unwrap_or_default();
-    let (a, b) = (at(left), at(left + 1));
-    let whole = i64::try_from(2 * width).unwrap_or(i64::MAX);
-    let part = i64::try_from(part).unwrap_or(0);
-    let between = |a: i64, b: i64| a + (b - a) * part / whole;
-    let (up, down) = (between(a.peak_up, b.peak_up), between(a.peak_down, b.peak_down));
+    let (left, part) = (position / (2 * width), (position % (2 * width)) as i64);
+    let at = |n: usize| points.get(n).or(points.last()).map_or((0, 0), |point| (point.up(), point.down()));
+    let ((left_up, left_down), (right_up, right_down)) = (at(left), at(left + 1));
+    let between = |a: i64, b: i64| a + (b - a) * part / (2 * width) as i64;
+    let (up, down) = (between(left_up, right_up), between(left_down, right_down));
     Column { peak_up: up, peak_down: down, body_up: up, body_down: down }
 }
 
@@ -148,7 +142,7 @@ mod tests {
     use crate::waveform::WaveformBuilder;
 
     fn waveform(samples: impl IntoIterator<Item = i16>) -> Waveform {
-        let mut builder = WaveformBuilder::with_samples_per_pixel(1000, 1, 10).unwrap();
+        let mut builder = WaveformBuilder::new(1000, 1, 100).unwrap();
         samples.into_iter().for_each(|sample| builder.push(&sample.to_le_bytes()));
         builder.finish()
     }

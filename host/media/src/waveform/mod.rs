@@ -11,7 +11,6 @@ mod image;
 mod reference_tests;
 
 pub use builder::WaveformBuilder;
-pub use data::Bits;
 use fault::{Code, Fault, codes};
 
 /// Why there is no waveform.
@@ -69,30 +68,18 @@ impl Peak {
     }
 }
 
-/// A finished waveform.
+/// A finished waveform of all channels together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waveform {
     sample_rate: u32,
+    /// Samples of one channel that a point stands for; the last point may stand for fewer.
     samples_per_pixel: u32,
-    /// Channels in `peaks`: 1 unless they are kept apart.
-    channels: u16,
-    /// Point by point; within a point, channel by channel.
     peaks: Vec<Peak>,
 }
 
 impl Waveform {
-    /// The number of points.
-    pub fn len(&self) -> usize {
-        self.peaks.len() / usize::from(self.channels.max(1))
-    }
-
     /// Whether there were no samples at all. Silence has samples.
     pub fn is_empty(&self) -> bool {
         self.peaks.is_empty()
-    }
-
-    /// Samples of one channel that a point stands for; the last point may stand for fewer.
-    pub fn samples_per_pixel(&self) -> u32 {
-        self.samples_per_pixel
     }
 }

@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{MediaPlaylist, codecs_of, mp4, starts_with_keyframe, ts};
+use crate::hls::{MediaPlaylist, codecs_of, mp4, starts_with_keyframe, ts};
 
 /// Lines that a playlist can have, in any order and number, between lines of anything.
 fn playlist_text() -> impl Strategy<Value = String> {

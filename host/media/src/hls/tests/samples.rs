@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 /// What to make: 14 s with a keyframe every 2 s, in segments of 6 s, unless it says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(in crate::hls) enum Kind {
     Ts,
     TsSingleFile,
     Fmp4,
@@ -25,7 +25,7 @@ pub(super) enum Kind {
 }
 
 /// A folder with `out.m3u8` and its files, deleted on drop.
-pub(super) struct Sample(tempfile::TempDir);
+pub(in crate::hls) struct Sample(tempfile::TempDir);
 
 impl Sample {
     pub fn dir(&self) -> &Path {
@@ -42,7 +42,7 @@ impl Sample {
 }
 
 /// Each caller gets its own folder, so that a test may damage the files. ffmpeg runs once per kind.
-pub(super) fn make(kind: Kind) -> Sample {
+pub(in crate::hls) fn make(kind: Kind) -> Sample {
     type Files = Arc<Vec<(std::ffi::OsString, Vec<u8>)>>;
     static MADE: LazyLock<Mutex<HashMap<Kind, Files>>> = LazyLock::new(Mutex::default);
     let files = MADE.lock().unwrap().entry(kind).or_insert_with(|| Arc::new(run_ffmpeg(kind))).clone();
