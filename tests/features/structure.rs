@@ -7,10 +7,11 @@ use serde_json::Value;
 use testkit::workspace;
 
 /// Every package of the host with those that it may use, besides `fault`.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("fault", &[]),
     ("storage", &[]),
-    ("media", &["storage"]),
+    ("sandbox", &[]),
+    ("media", &["sandbox", "storage"]),
     ("publish", &["storage"]),
     ("webhook", &["storage"]),
     ("runpod", &[]),
@@ -20,7 +21,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
     ("authoring", &["contract", "job", "media", "policy", "publish", "storage", "webhook"]),
     (
         "codex-transcoder",
-        &["authoring", "contract", "job", "media", "policy", "publish", "runpod", "storage", "webhook"],
+        &["authoring", "contract", "job", "media", "policy", "publish", "runpod", "sandbox", "storage", "webhook"],
     ),
 ];
 

@@ -5,7 +5,13 @@ use std::process::ExitCode;
 use clap::Parser;
 use codex_transcoder::cli::{Cli, run};
 
+fn main() -> ExitCode {
+    // While there is one thread: this may be ffmpeg's process, about to be confined.
+    sandbox::run_if_helper();
+    start()
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn start() -> ExitCode {
     run(Cli::parse()).await
 }

@@ -1,6 +1,7 @@
 //! Finds ffmpeg and ffprobe, and proves which encoders work.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use fault::{Code, Fault, codes};
@@ -8,6 +9,7 @@ use media::context::MediaTools;
 use media::encoder;
 use media::plan::Preference;
 use media::process::Tool;
+use sandbox::Sandbox;
 
 /// How long ffmpeg may go without progress. A slow encoder takes a second for a frame of 8K film; a network file system
 /// can hang for a minute.
@@ -61,15 +63,22 @@ impl ToolOptions {
         Ok(Tool::new(path, STALL))
     }
 
+    /// Finds out how well both programs can be confined here.
+    pub fn sandbox(&self) -> Result<Arc<Sandbox>, ToolError> {
+        let (ffmpeg, ffprobe) = (self.ffmpeg()?, self.ffprobe()?);
+        Ok(Arc::new(Sandbox::detect(Sandbox::this_program(), &[ffmpeg.program(), ffprobe.program()])))
+    }
+
     /// Finds both programs and runs the test encodes.
     pub async fn prove(&self) -> Result<MediaTools, ToolError> {
-        let ffmpeg = self.ffmpeg()?;
+        let sandbox = self.sandbox()?;
+        let ffmpeg = self.ffmpeg()?.confined(Arc::clone(&sandbox));
         let ((proof, version), devices) = tokio::join!(encoder::prove(&ffmpeg), encoder::devices());
         if proof.processors().is_empty() {
             return Err(ToolError::NoEncoder(proof.cpu_missing.unwrap_or_default()));
         }
         Ok(MediaTools {
-            ffprobe: self.ffprobe()?,
+            ffprobe: self.ffprobe()?.confined(sandbox),
             version,
             ffmpeg,
             proof,

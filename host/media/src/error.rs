@@ -34,6 +34,11 @@ pub enum UploadError {
     /// More bytes than this environment accepts.
     #[error("the file has {size} bytes; at most {limit} are accepted: export it smaller, or in parts")]
     TooManyBytes { size: u64, limit: u64 },
+    /// More of the machine than an upload of its size and length may take.
+    #[error(
+        "the file takes too much of the machine ({detail}): it is damaged or was made so; export it again from the source"
+    )]
+    TooDemanding { detail: String },
     /// Smaller than an encoder accepts.
     #[error("the picture is {width}x{height}, which is too small to encode: at least 16x16 is needed")]
     TooSmall { width: u32, height: u32 },
@@ -63,6 +68,7 @@ impl Fault for UploadError {
             Self::UnsupportedCodec { .. } => &codes::upload::UNSUPPORTED_CODEC,
             Self::TooLarge { .. } => &codes::upload::TOO_LARGE,
             Self::TooManyBytes { .. } => &codes::upload::TOO_MANY_BYTES,
+            Self::TooDemanding { .. } => &codes::upload::TOO_DEMANDING,
             Self::TooSmall { .. } => &codes::upload::TOO_SMALL,
             Self::ZeroDuration => &codes::upload::ZERO_DURATION,
             Self::NoAudio => &codes::upload::NO_AUDIO,
@@ -114,6 +120,9 @@ impl MediaError {
             ProcessError::Cancelled => Self::Cancelled,
             // ffmpeg has no exit status for a full disk.
             ref error if error.stderr().contains("No space left on device") => Self::DiskFull,
+            ProcessError::OverBudget { limit, .. } => {
+                UploadError::TooDemanding { detail: format!("{doing} took more than {limit}") }.into()
+            }
             source => Self::Process { doing, source },
         }
     }

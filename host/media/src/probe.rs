@@ -39,6 +39,19 @@ const WHOLE_PERMILLE: u64 = 980;
 /// How much of the announced length may be missing: a second for sloppy muxers.
 const MISSING_TOLERATED: f64 = 1.0;
 
+/// Memory of ffprobe. A frame of 8K in 10 bit has 106 MB, and it decodes a few.
+const PROBE_MEMORY: u64 = 1 << 30;
+
+/// Processor time for the header of a file: seconds, and one more for so many bytes. A usual file takes 0.1 s; one with a
+/// hundred thousand tags would take minutes.
+const HEADER_SECONDS: u64 = 6;
+const HEADER_BYTES_PER_SECOND: u64 = 64 << 20;
+
+/// Processor time for all packets. ffprobe lists about 200,000 in a second, and the smallest usual ones, of speech at
+/// 8 kbit/s, have 26 bytes; four times the time that these take.
+const PACKETS_SECONDS: u64 = 10;
+const PACKETS_BYTES_PER_SECOND: u64 = 200_000 * 26 / 4;
+
 /// Probes the original in a work directory.
 pub async fn probe(
     ffprobe: &Tool,
@@ -51,8 +64,10 @@ pub async fn probe(
     if size == 0 {
         return Err(UploadError::Empty.into());
     }
-    let header = read_header(ffprobe, work, cancel).await?;
-    let (packets, cut_off) = count_packets(ffprobe, work, cancel).await?;
+    let of_header = ffprobe.within(HEADER_SECONDS + size / HEADER_BYTES_PER_SECOND, PROBE_MEMORY);
+    let header = read_header(&of_header, work, cancel).await?;
+    let of_packets = ffprobe.within(PACKETS_SECONDS + size / PACKETS_BYTES_PER_SECOND, PROBE_MEMORY);
+    let (packets, cut_off) = count_packets(&of_packets, work, cancel).await?;
     let info = describe(&header, &packets, size, declared)?;
     let missing = header.duration().unwrap_or(0.0) - info.duration.as_secs_f64();
     if cut_off && missing > MISSING_TOLERATED {

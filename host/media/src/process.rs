@@ -1,17 +1,22 @@
-//! Runs ffmpeg and ffprobe, each in a process group of its own and with a bounded part of its stderr kept. A process ends
-//! when it stalls, when the job is cancelled, and when the caller is dropped.
+//! Runs ffmpeg and ffprobe, each confined, in a process group of its own, and with a bounded part of its stderr kept. A
+//! process ends when it stalls, when it is over its budget, when the job is cancelled, and when the caller is dropped.
 
 use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use sandbox::{Confinement, Level, Limits, Profile, Sandbox};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
 use crate::command::Arguments;
+use crate::containment::INPUT_NAME;
+use crate::graph::MADE;
 use crate::progress::Progress;
 
 /// How much of stderr is kept: the last 32 KiB, where the reason is.
@@ -28,6 +33,9 @@ pub enum ProcessError {
     /// It made no progress for too long.
     #[error("{program} made no progress for {} s and was ended", limit.as_secs())]
     Stalled { program: String, limit: Duration },
+    /// It took more of the machine than it was given.
+    #[error("{program} took more than {limit} and was ended")]
+    OverBudget { program: String, limit: String },
     #[error("cancelled")]
     Cancelled,
     #[error("output of {program} could not be read")]
@@ -50,12 +58,30 @@ pub fn last_lines(text: &str, count: usize) -> String {
     lines.get(lines.len().saturating_sub(count)..).unwrap_or_default().join(" / ")
 }
 
-/// A program and its stall limit.
+/// A program, its stall limit, and what it may do.
 #[derive(Clone, Debug)]
 pub struct Tool {
     program: PathBuf,
     stall: Duration,
+    /// `None` for a program that never reads an upload.
+    sandbox: Option<Arc<Sandbox>>,
+    profile: Profile,
+    limits: Limits,
 }
+
+/// The memory of a process on the CPU, unless it is given less: an encode of 8K film at its slowest stays below it.
+const MEMORY_BYTES: u64 = 16 << 30;
+
+/// The budgets of a process that is given none of its own. A day of processor time ends what would never end.
+const WIDEST: Limits = Limits {
+    memory_bytes: Some(MEMORY_BYTES),
+    cpu_seconds: 86_400,
+    // A mezzanine of a day at 20 Mbit/s has 216 GB.
+    file_bytes: 1 << 38,
+    // All threads of one user count, so of all jobs at once; an encode of five outputs on 16 cores has about 200.
+    threads: 8_192,
+    descriptors: 1_024,
+};
 
 /// A process that exited with 0.
 #[derive(Debug, Default)]
@@ -69,7 +95,44 @@ pub struct Finished {
 impl Tool {
     /// The program is ended when it makes no progress for `stall`.
     pub fn new(program: PathBuf, stall: Duration) -> Self {
-        Self { program, stall }
+        Self { program, stall, sandbox: None, profile: Profile::Strict, limits: WIDEST }
+    }
+
+    /// The same program, confined.
+    #[must_use]
+    pub fn confined(self, sandbox: Arc<Sandbox>) -> Self {
+        Self { sandbox: Some(sandbox), ..self }
+    }
+
+    /// The same program for a run that uses the GPU: its driver needs devices, and address space without end.
+    #[must_use]
+    pub fn on_gpu(&self) -> Self {
+        let limits = Limits { memory_bytes: None, ..self.limits };
+        Self { profile: Profile::Gpu, limits, ..self.clone() }
+    }
+
+    /// The same program with less processor time, in seconds over all threads, and less memory.
+    #[must_use]
+    pub fn within(&self, cpu_seconds: u64, memory_bytes: u64) -> Self {
+        let memory_bytes = self.limits.memory_bytes.map(|most| most.min(memory_bytes));
+        Self { limits: Limits { cpu_seconds, memory_bytes, ..self.limits }, ..self.clone() }
+    }
+
+    /// How well its processes are confined.
+    #[must_use]
+    pub fn confinement(&self) -> (Level, &str) {
+        self.sandbox.as_ref().map_or((Level::None, "no sandbox was asked for"), |found| (found.level(), found.reason()))
+    }
+
+    /// In a work directory: the original to read, and the folder of outputs to write. Elsewhere nothing.
+    fn granted(&self, folder: &Path) -> Confinement {
+        let there = |name: &str| folder.parent().filter(|_| folder.join(name).exists()).map(|_| PathBuf::from(name));
+        Confinement {
+            profile: self.profile,
+            read: there(INPUT_NAME).into_iter().collect(),
+            write: there(MADE).into_iter().collect(),
+            limits: self.limits,
+        }
     }
 
     pub fn program(&self) -> &Path {
@@ -82,9 +145,19 @@ impl Tool {
 
     fn spawn(&self, arguments: &Arguments, folder: &Path) -> Result<Running, ProcessError> {
         tracing::debug!(program = %self.program.display(), %arguments, "starting");
-        let mut command = Command::new(&self.program);
+        let failed = |source| ProcessError::Start { program: self.program.clone(), source };
+        let mut command = match &self.sandbox {
+            Some(sandbox) => {
+                sandbox.command(&self.program, arguments.as_slice(), &self.granted(folder)).map(Command::from)
+            }
+            None => {
+                let mut command = Command::new(&self.program);
+                command.args(arguments.as_slice());
+                Ok(command)
+            }
+        }
+        .map_err(failed)?;
         command
-            .args(arguments.as_slice())
             .current_dir(folder)
             .env_clear()
             .envs(inherited_environment())
@@ -95,8 +168,29 @@ impl Tool {
             .process_group(0)
             .kill_on_drop(true);
         end_with_the_host(&mut command);
-        let child = command.spawn().map_err(|source| ProcessError::Start { program: self.program.clone(), source })?;
+        let child = command.spawn().map_err(failed)?;
         Ok(Running { group: child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw), child })
+    }
+
+    /// Why it failed. Only the system's words tell a limit from other failures.
+    fn failure(&self, status: ExitStatus, stderr: String) -> ProcessError {
+        let program = self.name();
+        if self.sandbox.is_none() {
+            return ProcessError::Failed { program, status, stderr };
+        }
+        if status.signal() == Some(Signal::XCPU.as_raw()) {
+            let limit = format!("{} s of processor time", self.limits.cpu_seconds);
+            return ProcessError::OverBudget { program, limit };
+        }
+        if let Some(bytes) = self.limits.memory_bytes.filter(|_| stderr.contains("Cannot allocate memory")) {
+            return ProcessError::OverBudget { program, limit: format!("{} MiB of memory", bytes >> 20) };
+        }
+        let reason = stderr.lines().last().and_then(|line| line.strip_prefix(sandbox::FAILURE_PREFIX));
+        if let (Some(sandbox::FAILURE_EXIT), Some(reason)) = (status.code(), reason) {
+            let source = std::io::Error::other(format!("its sandbox failed: {reason}"));
+            return ProcessError::Start { program: self.program.clone(), source };
+        }
+        ProcessError::Failed { program, status, stderr }
     }
 
     /// Runs it and hands every piece of its standard output to `sink`.
@@ -126,7 +220,7 @@ impl Tool {
             }
         };
         let (stderr, ()) = running.drive(cancel, tail(stderr), read).await?;
-        running.finish(self.name(), stderr, Progress::default()).await
+        running.finish(self, stderr, Progress::default()).await
     }
 
     /// Runs it and keeps its standard output, up to `limit` bytes; the rest is read and dropped.
@@ -182,7 +276,7 @@ impl Tool {
             }
         };
         let (stderr, progress) = running.drive(cancel, tail(stderr), read).await?;
-        running.finish(self.name(), stderr, progress).await
+        running.finish(self, stderr, progress).await
     }
 }
 
@@ -227,15 +321,11 @@ impl Running {
         }
     }
 
-    async fn finish(mut self, program: String, stderr: String, progress: Progress) -> Result<Finished, ProcessError> {
-        let status =
-            self.child.wait().await.map_err(|source| ProcessError::Output { program: program.clone(), source })?;
+    async fn finish(mut self, tool: &Tool, stderr: String, progress: Progress) -> Result<Finished, ProcessError> {
+        let waited = self.child.wait().await;
+        let status = waited.map_err(|source| ProcessError::Output { program: tool.name(), source })?;
         self.group = None;
-        if status.success() {
-            Ok(Finished { stderr, progress })
-        } else {
-            Err(ProcessError::Failed { program, status, stderr })
-        }
+        if status.success() { Ok(Finished { stderr, progress }) } else { Err(tool.failure(status, stderr)) }
     }
 
     fn end(&mut self) {

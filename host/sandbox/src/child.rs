@@ -70,7 +70,7 @@ fn give_up_the_rest(order: &Order) -> Result<(), StepError> {
     close_descriptors();
     match order.layers.user {
         Some(user) => {
-            user::hand_over(&order.confinement.write, user).map_err(at("handing over its folders"))?;
+            user::hand_over(&order.confinement, user).map_err(at("handing over its folders"))?;
             user::become_user(user).map_err(at("becoming an unprivileged user"))?;
         }
         None => user::drop_capabilities().map_err(at("dropping capabilities"))?,

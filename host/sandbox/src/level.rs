@@ -128,6 +128,12 @@ impl Sandbox {
 
 #[cfg(not(target_os = "linux"))]
 impl Sandbox {
+    /// No helper is ever started.
+    #[must_use]
+    pub fn this_program() -> &'static Path {
+        Path::new("")
+    }
+
     /// There is a sandbox on Linux only.
     #[must_use]
     pub fn detect(_helper: &Path, _programs: &[&Path]) -> Self {

@@ -1,13 +1,15 @@
 //! The user that a child of root becomes.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::process::{Gid, Uid};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, remove_capability_from_bounding_set, set_capabilities, set_thread_groups,
     set_thread_res_gid, set_thread_res_uid,
 };
+
+use crate::Confinement;
 
 /// The first of the user ids that systemd hands to services without an account of their own, so nobody owns files by it.
 /// <https://systemd.io/UIDS-GIDS/>
@@ -32,12 +34,15 @@ fn anyone_may_run(program: &Path) -> bool {
     })
 }
 
-/// Gives the working directory and the folders that the child writes to, with those below, to its user.
-pub(crate) fn hand_over(folders: &[std::path::PathBuf], user: u32) -> std::io::Result<()> {
-    if !folders.is_empty() {
+/// Gives what lies in the working directory to the child's user: the directory itself, the files that it reads, and the
+/// folders that it writes to with those below. What is granted elsewhere stays whose it is.
+pub(crate) fn hand_over(confinement: &Confinement, user: u32) -> std::io::Result<()> {
+    let here = |path: &&PathBuf| path.is_relative();
+    if confinement.read.iter().chain(&confinement.write).any(|path| path.is_relative()) {
         give(Path::new("."), user)?;
     }
-    folders.iter().try_for_each(|folder| hand_over_tree(folder, user, MAX_DEPTH))
+    confinement.read.iter().filter(here).try_for_each(|file| give(file, user))?;
+    confinement.write.iter().filter(here).try_for_each(|folder| hand_over_tree(folder, user, MAX_DEPTH))
 }
 
 fn hand_over_tree(folder: &Path, user: u32, depth: usize) -> std::io::Result<()> {

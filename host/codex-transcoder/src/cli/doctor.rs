@@ -8,6 +8,7 @@ use media::command::Arguments;
 use media::encoder;
 use media::process::Tool;
 use policy::{AdmitError, Compiler, Policy, PolicyError, read_local};
+use sandbox::{Level, Sandbox};
 use tokio_util::sync::CancellationToken;
 
 use super::environment::EnvironmentArgs;
@@ -53,6 +54,9 @@ impl Doctor {
         match self.environment.ffprobe() {
             Ok(ffprobe) => findings.push(("ffprobe", version(&ffprobe).await)),
             Err(_) => findings.push(("ffprobe", Finding::Bad("not found; name it with --ffprobe".into()))),
+        }
+        if let Ok(sandbox) = self.environment.sandbox() {
+            findings.push(("sandbox", confinement(&sandbox)));
         }
         findings.push(("policy", self.policy().await));
         findings.push(("disk", disk(&self.environment.work_root())));
@@ -142,6 +146,14 @@ async fn filters(ffmpeg: &Tool) -> Finding {
         Finding::Good("everything that sources may need".into())
     } else {
         Finding::Bad(format!("this ffmpeg lacks {}", missing.join(", ")))
+    }
+}
+
+/// Not a failure unless a worker is told to require it: jobs run without.
+fn confinement(sandbox: &Sandbox) -> Finding {
+    match sandbox.level() {
+        Level::Full => Finding::Good("full: ffmpeg reads its input, writes its outputs, and nothing else".into()),
+        level => Finding::Note(format!("{}: {}", level.name(), sandbox.reason())),
     }
 }
 

@@ -1,11 +1,13 @@
 //! Arguments about this machine: ffmpeg, its encoders, and a place to work.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use media::context::MediaTools;
 use media::plan::Preference;
 use media::process::Tool;
+use sandbox::Sandbox;
 
 use super::exit::Ended;
 use crate::tools::{ToolError, ToolOptions};
@@ -47,6 +49,10 @@ impl EnvironmentArgs {
 
     pub fn ffprobe(&self) -> Result<Tool, Ended> {
         self.tools().ffprobe().map_err(ended)
+    }
+
+    pub fn sandbox(&self) -> Result<Arc<Sandbox>, Ended> {
+        self.tools().sandbox().map_err(ended)
     }
 
     pub async fn toolbox(&self) -> Result<MediaTools, Ended> {

@@ -98,6 +98,7 @@ pub async fn start(settings: &Settings, metrics: Metrics, endpoint: Option<&Endp
                 policy_sha256 = standing.current.digest(),
                 policy_place = %settings.policy.place,
                 ffmpeg = service.environment.tools.version,
+                sandbox = service.environment.tools.ffmpeg.confinement().0.name(),
                 gpu = service.environment.tools.proof.gpu_missing.is_none(),
                 stores = service.environment.stores.names().join(", "),
                 environment = %settings.environment,
@@ -133,7 +134,8 @@ pub fn watch_policies(settings: &Settings, assembled: Assembled) -> Service {
 pub async fn serve_metrics(settings: &Settings, service: &Service) -> Result<(), Ended> {
     let Some(address) = settings.metrics_address else { return Ok(()) };
     let policies = service.policies.clone();
-    let health = move || Health { healthy: true, detail: health(&policies.snapshot()) };
+    let sandbox = service.environment.tools.ffmpeg.confinement().0.name();
+    let health = move || Health { healthy: true, detail: health(&policies.snapshot(), sandbox) };
     let server = ObserveServer::bind(address, service.metrics.clone(), health).await.map_err(Ended::failed)?;
     tracing::info!(address = %server.address(), "metrics are served");
     drop(tokio::spawn(async move {
@@ -145,7 +147,7 @@ pub async fn serve_metrics(settings: &Settings, service: &Service) -> Result<(),
 }
 
 /// The body of `/health`. A worker that refused a policy is healthy: it runs under the last good one.
-fn health(standing: &ActiveSet) -> serde_json::Value {
+fn health(standing: &ActiveSet, sandbox: &str) -> serde_json::Value {
     let current = &standing.current;
     let mut detail = serde_json::json!({
         "status": "ready",
@@ -154,6 +156,7 @@ fn health(standing: &ActiveSet) -> serde_json::Value {
         "policy_sha256": current.digest(),
         "policy_refused": *standing.refused,
         "version": env!("CARGO_PKG_VERSION"),
+        "sandbox": sandbox,
     });
     if let (Some((percent, canary)), Some(members)) = (&standing.canary, detail.as_object_mut()) {
         let canary = serde_json::json!({

@@ -67,6 +67,7 @@ impl Resolver {
             concurrency: self.size("job.concurrency"),
             grace: Duration::from_secs(self.count("job.grace_seconds")),
             report: self.flag("job.report"),
+            require_sandbox: self.flag("job.require_sandbox"),
             tools: ToolOptions {
                 ffmpeg: self.path("job.ffmpeg").unwrap_or_default(),
                 ffprobe: self.path("job.ffprobe"),

@@ -102,6 +102,12 @@ orchestrators usually kill a process.",
         "Whether `job-report.json`, which says what the job did and how long it took, is written beside the \
 publication.",
     ),
+    SettingSpec::new(
+        "job.require_sandbox",
+        Kind::Flag,
+        Value("false"),
+        "Whether the worker refuses to start where ffmpeg can't be confined wholly; `doctor` says what is missing.",
+    ),
     SettingSpec::new("job.encoder", Kind::Choice(Preference::WORDS), Value("auto"), "What to encode video on."),
     SettingSpec::new(
         "job.work_dir",

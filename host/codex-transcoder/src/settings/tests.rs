@@ -34,6 +34,7 @@ const SAMPLES: &[(&str, &str)] = &[
     ("job.concurrency", "2"),
     ("job.grace_seconds", "0"),
     ("job.report", "true"),
+    ("job.require_sandbox", "true"),
     ("job.encoder", "'cpu'"),
     ("job.work_dir", "'/scratch'"),
     ("job.ffmpeg", "'/opt/ffmpeg'"),

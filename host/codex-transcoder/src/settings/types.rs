@@ -67,6 +67,7 @@ pub struct JobSettings {
     pub grace: Duration,
     /// Whether a report is written beside the publication.
     pub report: bool,
+    pub require_sandbox: bool,
     pub tools: ToolOptions,
     /// `None`: the system's folder for temporary files.
     pub work_dir: Option<PathBuf>,

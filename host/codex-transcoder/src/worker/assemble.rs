@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use fault::{Code, Failure, Fault, codes};
 use job::JobEnvironment;
+use media::context::MediaTools;
 use policy::signature::{PublicKey, SignatureError};
 use policy::{Compiler, LastGood, PolicyError, PolicyGate, PolicyLocation, Rules, Watcher, fetch};
 use publish::CacheRules;
+use sandbox::Level;
 use storage::ORIGINALS;
 use storage::s3::S3Store;
 use storage::{LocalDirectory, Records, Stores};
@@ -27,7 +29,7 @@ const STORE_CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 /// Why a worker can't start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedStartupCheck {
-    /// As reported to the platform: `settings`, `ffmpeg`, `policy`, `webhook`, `stores`, `work-directory`.
+    /// As reported to the platform: `settings`, `ffmpeg`, `sandbox`, `policy`, `webhook`, `stores`, `work-directory`.
     pub check: &'static str,
     pub failure: Failure,
 }
@@ -62,6 +64,7 @@ pub async fn assemble(settings: &Settings, metrics: Metrics) -> Result<Assembled
         Err(Failure::new(&codes::host::BUG, format!("the check of ffmpeg did not finish: {lost}")))
     });
     let tools = tools.map_err(FailedStartupCheck::of("ffmpeg"))?;
+    check_sandbox(settings, &tools).map_err(FailedStartupCheck::of("sandbox"))?;
     let watcher = watcher.map_err(FailedStartupCheck::of("policy"))?;
     checked.map_err(FailedStartupCheck::of("stores"))?;
     cleaned.map_err(FailedStartupCheck::of("work-directory"))?;
@@ -191,6 +194,20 @@ fn identity(settings: &Settings) -> Option<String> {
         },
     };
     Some(format!("{} {place}", settings.environment))
+}
+
+/// Refuses a machine that confines ffmpeg less than the settings require, and says so where they don't.
+fn check_sandbox(settings: &Settings, tools: &MediaTools) -> Result<(), Failure> {
+    let (level, reason) = tools.ffmpeg.confinement();
+    if level == Level::Full {
+        return Ok(());
+    }
+    let message = format!("ffmpeg's sandbox is {} here: {reason}", level.name());
+    if settings.job.require_sandbox {
+        return Err(Failure::new(&codes::host::NO_SANDBOX, message));
+    }
+    tracing::warn!("{message}");
+    Ok(())
 }
 
 /// Checks that every store can be reached and accepts our credentials.

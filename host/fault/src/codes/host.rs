@@ -25,6 +25,13 @@ codes! {
         meaning: "When a worker starts: ffmpeg or ffprobe is missing, or no encoder works.",
         advice: "Run `doctor`.",
     }
+    pub NO_SANDBOX = "host.no-sandbox" {
+        blame: Host,
+        retryable: false,
+        meaning: "When a worker starts: `job.require_sandbox` is set, and ffmpeg can't be confined wholly here. The message \
+                  says what is missing.",
+        advice: "Use a kernel of 6.2 or later and a container that allows Landlock and seccomp, as Docker's default does.",
+    }
     pub FFMPEG_MISSING = "host.ffmpeg-missing" {
         blame: Host,
         retryable: true,

@@ -48,6 +48,13 @@ codes! {
         meaning: "The original is larger than `job.max_original_gib`. It was not downloaded.",
         advice: "Export a smaller file or several parts, or raise the setting.",
     }
+    pub TOO_DEMANDING = "upload.too-demanding" {
+        blame: Upload,
+        retryable: false,
+        meaning: "Reading or encoding the file took more memory or processor time than a file of its size and length may \
+                  take. The message has the limit.",
+        advice: "Export it again from the source; a file that a program made as it should be stays far below the limits.",
+    }
     pub TOO_SMALL = "upload.too-small" {
         blame: Upload,
         retryable: false,
