@@ -25,7 +25,8 @@ pub fn measure(segments: &[(Duration, u64)], target: Duration) -> Rates {
     let longest = target.as_nanos().saturating_mul(3) / 2;
     let cuts = cuts(segments);
     let mut peak = 0;
-    // A later start never has an earlier first end, so the ends are walked once and not once for each start.
+    // A later start never has an earlier first end, so the ends that are too near are passed once for all starts. What is
+    // left for each start are the few ends within a target duration of the first.
     let mut ends = cuts.as_slice();
     for start in &cuts {
         while let Some((end, later)) = ends.split_first()

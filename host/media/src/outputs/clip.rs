@@ -185,7 +185,7 @@ impl Clip {
         (start_ms, length_ms): (u64, u64),
         joined_start_ms: u64,
     ) -> [Arguments; 2] {
-        let folder = clip_folder(index);
+        let (folder, rate) = (clip_folder(index), self.frame_rate(ladder, info));
         let offset_ms = start_ms.saturating_sub(joined_start_ms);
         let aim_ms = if offset_ms > 0 { AIM_MS } else { 0 };
         // MP4 has an index, so that a seek finds the keyframe, and the sound that belongs to it, exactly. A transport
@@ -206,10 +206,7 @@ impl Clip {
             .pair("-i", format_args!("file:{folder}/{SEEKABLE}"))
             .pair("-t", length_ms.saturating_sub(aim_ms) as f64 / 1000.0)
             // By number and not by time: a copy is timed by decoding order, which runs ahead of what is shown.
-            .pair_opt(
-                "-frames:v",
-                self.frame_rate(ladder, info).map(|rate| frames(rate, start_ms, start_ms + length_ms)),
-            )
+            .pair_opt("-frames:v", rate.map(|rate| frames(rate, start_ms, start_ms + length_ms)))
             .pair("-map", 0)
             .pair("-c", "copy")
             .all(hls_options(ladder.segment_ms, ladder.container, ladder.single_file, &folder))
