@@ -52,6 +52,9 @@ const HEADER_BYTES_PER_SECOND: u64 = 64 << 20;
 const PACKETS_SECONDS: u64 = 10;
 const PACKETS_BYTES_PER_SECOND: u64 = 200_000 * 26 / 4;
 
+/// Most cover pictures: ID3 has 21 kinds of them. Whatever opens the file decodes every one.
+const MAX_COVERS: usize = 24;
+
 /// Probes the original in a work directory.
 pub async fn probe(
     ffprobe: &Tool,
@@ -66,6 +69,7 @@ pub async fn probe(
     }
     let of_header = ffprobe.within(HEADER_SECONDS + size / HEADER_BYTES_PER_SECOND, PROBE_MEMORY);
     let header = read_header(&of_header, work, cancel).await?;
+    check_covers(&header)?;
     let of_packets = ffprobe.within(PACKETS_SECONDS + size / PACKETS_BYTES_PER_SECOND, PROBE_MEMORY);
     let (packets, cut_off) = count_packets(&of_packets, work, cancel).await?;
     let info = describe(&header, &packets, size, declared)?;
@@ -99,6 +103,15 @@ nb_frames,bits_per_raw_sample:stream_disposition=attached_pic,default:stream_sid
         return Err(refused(&finished.stderr).into());
     }
     Ok(header)
+}
+
+fn check_covers(header: &Header) -> Result<(), UploadError> {
+    let covers = header.streams.iter().filter(|stream| stream.is_cover()).count();
+    if covers > MAX_COVERS {
+        let detail = format!("it holds {covers} cover pictures, and at most {MAX_COVERS} are accepted");
+        return Err(UploadError::TooDemanding { detail });
+    }
+    Ok(())
 }
 
 /// Why ffprobe refused a file, for support people.

@@ -41,6 +41,16 @@ fn the_length_comes_from_the_packets_and_not_from_the_header() {
 }
 
 #[test]
+fn a_file_of_many_cover_pictures_is_too_demanding() {
+    let cover = VIDEO.replace(r#""attached_pic":0"#, r#""attached_pic":1"#);
+    let with = |covers: usize| check_covers(&header(&[vec![AUDIO], vec![cover.as_str(); covers]].concat()));
+    assert_eq!(with(MAX_COVERS), Ok(()));
+    let refused = with(MAX_COVERS + 1).unwrap_err();
+    assert_eq!(refused.code().name, "upload.too-demanding");
+    assert!(refused.to_string().contains("25 cover pictures"), "{refused}");
+}
+
+#[test]
 fn rotation_and_pixel_shape_decide_the_size_as_shown() {
     let turned = VIDEO.replace(r#""width":1920"#, r#""side_data_list":[{},{"rotation":-90}],"width":1920"#);
     let video = described(&[&turned], &[(0, 250, 10.0)], DeclaredKind::Video).unwrap().video.unwrap();

@@ -85,6 +85,9 @@ fn give_up_the_rest(order: &Order) -> Result<(), StepError> {
     rustix::thread::set_no_new_privs(true).map_err(at("giving up privileges"))
 }
 
+/// libgcrypt, which some builds of ffmpeg load, locks 32 KiB at its start, and warns on stderr where it can't.
+const LOCKED_BYTES: u64 = 1 << 20;
+
 fn limit(limits: &Limits) -> rustix::io::Result<()> {
     let set = |resource, value| setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) });
     if let Some(bytes) = limits.memory_bytes {
@@ -96,7 +99,7 @@ fn limit(limits: &Limits) -> rustix::io::Result<()> {
     set(Resource::Fsize, limits.file_bytes)?;
     set(Resource::Nproc, limits.threads)?;
     set(Resource::Nofile, limits.descriptors)?;
-    set(Resource::Memlock, 0)?;
+    set(Resource::Memlock, LOCKED_BYTES)?;
     set(Resource::Core, 0)
 }
 

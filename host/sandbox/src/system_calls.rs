@@ -33,6 +33,9 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_madvise,
     libc::SYS_mincore,
     libc::SYS_membarrier,
+    libc::SYS_mlock,
+    libc::SYS_mlock2,
+    libc::SYS_munlock,
     libc::SYS_get_mempolicy,
     // threads and signals of its own
     libc::SYS_futex,
