@@ -1,5 +1,6 @@
 //! A worker that can't work says so once and ends with code 1, before it takes a job from somebody who can.
 
+use testkit::mock_gpu::{Gpu, MockGpu};
 use testkit::platform::{Platform, Worker};
 
 use super::program;
@@ -35,4 +36,20 @@ fn each_reason_is_named() {
         assert!(told.contains(check) && told.contains(words), "{changes:?}: {told}");
         assert!(!told.contains("a-wrong-secret"), "{told}");
     }
+}
+
+#[test]
+fn a_worker_that_requires_a_sandbox_starts_only_with_a_full_one() {
+    let platform = Platform::default();
+    let mut command = platform.command(program(), &["worker"]);
+    command.env("CODEX_JOB_REQUIRE_SANDBOX", "true");
+    let worker = Worker::start(command);
+    worker.logged(&["startup checks passed", r#""sandbox":"full""#]);
+    assert!(worker.stop().status.success());
+
+    // The mock is a script, and a script can't be confined.
+    let script = MockGpu::that(Gpu::Works);
+    let script = script.program().to_str().unwrap();
+    let reason = unfit(&[("CODEX_JOB_REQUIRE_SANDBOX", "true"), ("FFMPEG_PATH", script)]);
+    assert!(reason.contains("host.no-sandbox") && reason.contains("is a script"), "{reason}");
 }
