@@ -3,6 +3,13 @@
 //! This program is all three: the tests, the helper that confines, and the stand-in that tries one act. An act exits with 0
 //! if it was possible, and with [`REFUSED`] if the system refused it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may fail, and its name says what it is about"
+)]
+
 mod acts;
 
 use std::os::unix::fs::PermissionsExt;
