@@ -48,8 +48,9 @@ fn a_worker_that_requires_a_sandbox_starts_only_with_a_full_one() {
     assert!(worker.stop().status.success());
 
     // The mock is a script, and a script can't be confined.
-    let script = MockGpu::that(Gpu::Works);
-    let script = script.program().to_str().unwrap();
-    let reason = unfit(&[("CODEX_JOB_REQUIRE_SANDBOX", "true"), ("FFMPEG_PATH", script)]);
+    let mock = MockGpu::that(Gpu::Works);
+    let script = mock.program();
+    let changes = [("CODEX_JOB_REQUIRE_SANDBOX", "true"), ("FFMPEG_PATH", script.to_str().unwrap())];
+    let reason = unfit(&changes);
     assert!(reason.contains("host.no-sandbox") && reason.contains("is a script"), "{reason}");
 }
