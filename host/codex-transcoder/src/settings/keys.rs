@@ -43,7 +43,7 @@ pub enum Kind {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DefaultValue {
-    /// As written in a variable.
+    /// As a checked value is kept.
     Value(&'static str),
     /// Computed; the text describes it.
     Words(&'static str),
@@ -63,16 +63,6 @@ pub struct SettingSpec {
 }
 
 impl SettingSpec {
-    pub const fn new(path: &'static str, kind: Kind, default: DefaultValue, doc: &'static str) -> Self {
-        Self { path, older: &[], kind, default, doc }
-    }
-
-    /// Adds older variables.
-    pub const fn older(mut self, older: &'static [(&'static str, &'static str)]) -> Self {
-        self.older = older;
-        self
-    }
-
     /// Its variables, in order of precedence.
     pub fn variables(&self, name: &str) -> Vec<String> {
         let own = variable_of(&self.path.replace(NAME, name));
@@ -130,10 +120,13 @@ pub fn find(parts: &[&str]) -> PathMatch {
 }
 
 pub fn key(path: &str) -> Option<(&'static SettingSpec, String)> {
-    match find(&path.split('.').collect::<Vec<_>>()) {
-        PathMatch::Key(key, name) => Some((key, name)),
-        PathMatch::Table | PathMatch::Unknown(_) => None,
-    }
+    let PathMatch::Key(key, name) = find(&path.split('.').collect::<Vec<_>>()) else { return None };
+    Some((key, name))
+}
+
+/// The variables of the setting at a path, in order of precedence. None if it is a table or unknown.
+pub fn variables_at(path: &str) -> Vec<String> {
+    key(path).map(|(key, name)| key.variables(&name)).unwrap_or_default()
 }
 
 /// The known name closest to a misspelt one, if it is close enough.

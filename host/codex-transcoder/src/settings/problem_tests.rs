@@ -233,7 +233,7 @@ fn all_problems_are_reported_at_once_those_of_the_file_in_its_order() {
         .iter()
         .map(|problem| {
             let origin = problem.origin.as_ref().map(ToString::to_string).unwrap_or_default();
-            format!("{origin} {} {}", problem.key, problem.kind.code())
+            format!("{origin} {} {}", problem.key, problem.code)
         })
         .collect();
     assert_eq!(
