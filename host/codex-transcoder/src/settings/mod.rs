@@ -32,7 +32,6 @@ pub use choice::{Environment, StoreKind};
 pub use fault::secret::SecretText;
 pub use keys::{DefaultValue, Kind, SettingSpec};
 pub use problem::{Origin, Problem, SettingsError};
-pub use stores::is_this_machine;
 pub use table::SETTINGS;
 pub use types::{CacheSettings, JobSettings, PolicySettings, Settings, StoreBackend, StoreSettings, WebhookSettings};
 pub use variables::of_this_process;
@@ -54,10 +53,5 @@ impl Settings {
         }
         variables::read(variables, &mut raw);
         resolve::resolve(raw)
-    }
-
-    /// The table in docs/settings.md.
-    pub fn reference_markdown() -> String {
-        reference::markdown()
     }
 }

@@ -82,13 +82,6 @@ impl SettingsError {
         problems.sort_by(|a, b| (a.origin.is_none(), &a.origin).cmp(&(b.origin.is_none(), &b.origin)));
         Self::Invalid(problems)
     }
-
-    pub fn problems(&self) -> &[Problem] {
-        match self {
-            Self::Unreadable { .. } => &[],
-            Self::Invalid(problems) => problems,
-        }
-    }
 }
 
 /// Replaces the secret. Its first twelve characters are enough to find it, since a message may have cut the rest off.

@@ -7,6 +7,15 @@ use fault::{Blame, Failure, Fault as _};
 use super::deployment_tests::{deployed, variables};
 use super::*;
 
+impl SettingsError {
+    pub(super) fn problems(&self) -> &[Problem] {
+        match self {
+            Self::Unreadable { .. } => &[],
+            Self::Invalid(problems) => problems,
+        }
+    }
+}
+
 fn error(file: &str, more: &[(&str, &str)]) -> SettingsError {
     let mut all = deployed();
     all.extend(variables(more));

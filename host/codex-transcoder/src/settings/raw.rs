@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
-use fault::Code;
-use fault::codes::settings::{BAD_VALUE, MISSING};
 use fault::secret::SecretText;
+use fault::{Code, codes};
 use serde_json::Value as Json;
 
 use super::choice::Choice;
@@ -25,6 +24,7 @@ pub struct RawPolicySetting {
     pub from_flag: bool,
 }
 
+/// Has no `Debug`, since values may be secrets.
 #[derive(Default)]
 pub struct Raw {
     /// By path.
@@ -39,7 +39,7 @@ impl Raw {
     /// Sets a value; a later one replaces it.
     pub fn set(&mut self, key: &SettingSpec, name: &str, checked: Result<String, String>, origin: Origin) {
         let path = key.path.replace(keys::NAME, name);
-        let wrong = |message| self.problem_at(&BAD_VALUE, &path, Some(origin.clone()), message);
+        let wrong = |message| self.problem_at(&codes::settings::BAD_VALUE, &path, Some(origin.clone()), message);
         let checked = checked.map_err(wrong).ok();
         if key.kind == Kind::Secret {
             self.secrets.extend(checked.clone().map(SecretText::new));
@@ -109,7 +109,7 @@ impl Raw {
     /// Records a problem if the setting was not set.
     pub fn required(&mut self, path: &str) -> String {
         if !self.has(path) {
-            self.problem(&MISSING, path, "is missing: set it in the settings file");
+            self.problem(&codes::settings::MISSING, path, "is missing: set it in the settings file");
         }
         self.value(path)
     }

@@ -5,13 +5,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use fault::codes::settings::{CONTRADICTION, SECRET_EXPOSED, UNSAFE};
+use fault::codes;
 use fault::secret::SecretText;
 use fault::text::printable;
 use media::plan::Preference;
 use policy::PolicyLocation;
 use serde_json::{Map, Value as Json};
-use webhook::{HttpRule, Secret};
+use webhook::{HttpRule, Secret, is_this_machine};
 
 use super::choice::Environment;
 use super::problem::SettingsError;
@@ -78,18 +78,18 @@ fn webhook(raw: &mut Raw, environment: Environment) -> WebhookSettings {
 receiver too; for local work, `webhook.allow_short_secret` allows it",
             Secret::MIN_BYTES
         );
-        raw.problem(&UNSAFE, path, message);
+        raw.problem(&codes::settings::UNSAFE, path, message);
     }
     let allow_http = raw.choice("webhook.allow_http").unwrap_or(HttpRule::Never);
     let allow_private: bool = raw.value("webhook.allow_private");
     if allow_private && environment == Environment::Production {
         let message = "must not be true in `production`: a job could make this worker call its own network; set \
 `environment` to `dev` for local work";
-        raw.problem(&UNSAFE, "webhook.allow_private", message);
+        raw.problem(&codes::settings::UNSAFE, "webhook.allow_private", message);
     }
     if allow_http == HttpRule::Loopback && !allow_private {
         let message = "is `loopback`, but no webhook may go to this machine: set `webhook.allow_private` to true too";
-        raw.problem(&CONTRADICTION, "webhook.allow_http", message);
+        raw.problem(&codes::settings::CONTRADICTION, "webhook.allow_http", message);
     }
     WebhookSettings {
         secret: secret.into(),
@@ -108,17 +108,17 @@ fn place(raw: &mut Raw, environment: Environment) -> PolicyLocation {
         (Some(path), None) => return PolicyLocation::local(&path),
         (Some(_), Some(_)) => {
             let message = "says where the policy is, and so does `policy.path`: set one of them";
-            raw.problem(&CONTRADICTION, "policy.place", message);
+            raw.problem(&codes::settings::CONTRADICTION, "policy.place", message);
             return PolicyLocation::BuiltIn;
         }
         (None, Some(text)) => value::place(&text, &environment.to_string()).unwrap_or(PolicyLocation::BuiltIn),
     };
     if let Some(host) = place.plain_http()
-        && !(environment == Environment::Dev && stores::is_this_machine(host))
+        && !(environment == Environment::Dev && is_this_machine(host))
     {
         let message = "is http, so that anybody on the way could send another policy: use https (http is for this \
 machine where `environment` is `dev`)";
-        raw.problem(&UNSAFE, "policy.place", message);
+        raw.problem(&codes::settings::UNSAFE, "policy.place", message);
     }
     if let PolicyLocation::Object { store, .. } = &place {
         stores::check_exists(raw, "policy.place", store);
@@ -142,7 +142,7 @@ fn policy(raw: &mut Raw, environment: Environment, notes: &mut Vec<String>) -> P
             let message = "holds one of the secrets, and a policy must never see one: remove it; the host signs \
 webhooks and requests itself";
             let (key, origin) = (printable(&within, 100), Some(entry.origin));
-            raw.problem_at(&SECRET_EXPOSED, &key, origin, message);
+            raw.problem_at(&codes::settings::SECRET_EXPOSED, &key, origin, message);
             continue;
         }
         if entry.from_flag {
@@ -158,22 +158,21 @@ webhooks and requests itself";
 }
 
 /// The path to a secret in a value. Only a long one is looked for inside of texts: a short one may be there by chance.
-fn exposed<'a>(value: &Json, secrets: impl IntoIterator<Item = &'a SecretText> + Copy, at: &str) -> Option<String> {
-    let leaks = |text: &str| {
-        secrets
-            .into_iter()
-            .map(SecretText::expose)
-            .any(|secret| !secret.is_empty() && (text == secret || (secret.len() >= 12 && text.contains(secret))))
+fn exposed(value: &Json, secrets: &BTreeSet<SecretText>, at: &str) -> Option<String> {
+    let leaks = |text: &str, secret: &str| text == secret || (secret.len() >= 12 && text.contains(secret));
+    let leaked = |text: &str| {
+        let mut secrets = secrets.iter().map(SecretText::expose);
+        secrets.any(|secret| leaks(text, secret)).then(|| at.to_owned())
     };
     match value {
-        Json::String(text) => leaks(text).then(|| at.to_owned()),
-        Json::Number(number) => leaks(&number.to_string()).then(|| at.to_owned()),
+        Json::String(text) => leaked(text),
+        Json::Number(number) => leaked(&number.to_string()),
         Json::Array(items) => {
             items.iter().enumerate().find_map(|(index, item)| exposed(item, secrets, &format!("{at}[{index}]")))
         }
-        Json::Object(members) => members.iter().find_map(|(name, member)| {
-            if leaks(name) { Some(at.to_owned()) } else { exposed(member, secrets, &format!("{at}.{name}")) }
-        }),
+        Json::Object(members) => members
+            .iter()
+            .find_map(|(name, member)| leaked(name).or_else(|| exposed(member, secrets, &format!("{at}.{name}")))),
         Json::Null | Json::Bool(_) => None,
     }
 }

@@ -1,7 +1,8 @@
 //! Resolves the settings of stores.
 
-use fault::codes::settings::{BAD_VALUE, CONTRADICTION, MISSING, UNSAFE};
+use fault::codes;
 use storage::s3::{S3Settings, host_of, is_key_text};
+use webhook::is_this_machine;
 
 use super::choice::{Environment, StoreKind};
 use super::keys;
@@ -25,7 +26,7 @@ pub fn resolve(raw: &mut Raw, environment: Environment) -> StoreSettings {
 `policy.settings.mezzanine` to false",
             required.join(", ")
         );
-        raw.problem(&MISSING, "stores.archive", message);
+        raw.problem(&codes::settings::MISSING, "stores.archive", message);
     }
     let backend = |name: String| (name.clone(), StoreResolver { raw, name: &name, environment }.backend());
     let by_name = names.into_iter().map(backend).collect();
@@ -50,7 +51,7 @@ pub fn check_exists(raw: &mut Raw, path: &str, name: &str) {
     let names = raw.stores();
     if !name.is_empty() && !names.contains(name) {
         let known = names.into_iter().collect::<Vec<_>>().join(", ");
-        raw.problem(&CONTRADICTION, path, format!("names no store that is set up; there are {known}"));
+        raw.problem(&codes::settings::CONTRADICTION, path, format!("names no store that is set up; there are {known}"));
     }
 }
 
@@ -95,7 +96,7 @@ impl StoreResolver<'_> {
     fn contradiction(&mut self, key: &str, message: &str) {
         let path = self.path(key);
         if self.raw.has(&path) {
-            self.raw.problem(&CONTRADICTION, &path, message);
+            self.raw.problem(&codes::settings::CONTRADICTION, &path, message);
         }
     }
 
@@ -124,7 +125,7 @@ impl StoreResolver<'_> {
 for `environment` `dev`; here it is `{}`)",
                 self.environment
             );
-            self.raw.problem(&UNSAFE, &path, message);
+            self.raw.problem(&codes::settings::UNSAFE, &path, message);
         }
         endpoint
     }
@@ -136,7 +137,7 @@ for `environment` `dev`; here it is `{}`)",
         if region.is_none() && !settings.endpoint.is_empty() && !self.raw.has(&path) {
             let message = "is missing, and the endpoint's host is not of the form `s3.REGION.backblazeb2.com`: set it in \
 the settings file";
-            self.raw.problem(&MISSING, &path, message);
+            self.raw.problem(&codes::settings::MISSING, &path, message);
         }
         region
     }
@@ -158,14 +159,8 @@ the settings file";
         // signature", which doesn't point to the cause.
         if !is_key_text(&secret) {
             let message = "has a character that no key has, such as a blank or a line break; copy it again";
-            self.raw.problem(&BAD_VALUE, &path, message);
+            self.raw.problem(&codes::settings::BAD_VALUE, &path, message);
         }
         secret
     }
-}
-
-pub fn is_this_machine(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    let host = host.to_ascii_lowercase();
-    address.map_or(host == "localhost" || host.ends_with(".localhost"), |address| address.is_loopback())
 }

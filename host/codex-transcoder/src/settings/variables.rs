@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fault::codes::settings::{BAD_VALUE, SYNTAX, UNKNOWN};
+use fault::codes;
 use serde_json::Value as Json;
 
 use super::keys::{self, Kind, NAME, PREFIX, SettingSpec};
@@ -63,20 +63,19 @@ fn find(variable: &str) -> Option<Target> {
 impl Target {
     fn set(&self, variable: &str, text: &str, raw: &mut Raw) {
         let origin = Origin::Variable(variable.to_owned());
-        match (self.setting.kind, self.older) {
-            (Kind::Object, true) => self.set_flag(text, origin, raw),
-            (Kind::Object, false) if !text.trim().is_empty() => self.set_object(text, &origin, raw),
-            (kind, _) if kind != Kind::Object && !text.is_empty() => {
-                raw.set(self.setting, &self.name, value::from_text(kind, text), origin);
-            }
-            _ => {}
+        match self.setting.kind {
+            Kind::Object if self.older => self.set_flag(text, origin, raw),
+            Kind::Object if text.trim().is_empty() => {}
+            Kind::Object => self.set_object(text, &origin, raw),
+            _ if text.is_empty() => {}
+            kind => raw.set(self.setting, &self.name, value::from_text(kind, text), origin),
         }
     }
 
     fn set_flag(&self, text: &str, origin: Origin, raw: &mut Raw) {
         match value::from_text(Kind::Flag, if text.is_empty() { "off" } else { text }) {
             Ok(flag) => raw.set_policy(&self.name, Json::Bool(flag == "true"), origin, true),
-            Err(message) => raw.problem_at(&BAD_VALUE, self.setting.path, Some(origin), message),
+            Err(message) => raw.problem_at(&codes::settings::BAD_VALUE, self.setting.path, Some(origin), message),
         }
     }
 
@@ -89,9 +88,9 @@ impl Target {
                 }
                 return;
             }
-            Ok(_) => (&BAD_VALUE, expected.to_owned()),
+            Ok(_) => (&codes::settings::BAD_VALUE, expected.to_owned()),
             // The parser's message has the position and not the text.
-            Err(error) => (&SYNTAX, format!("{expected}; this is not JSON: {error}")),
+            Err(error) => (&codes::settings::SYNTAX, format!("{expected}; this is not JSON: {error}")),
         };
         raw.problem_at(code, self.setting.path, Some(origin.clone()), message);
     }
@@ -111,5 +110,5 @@ fn unknown(variable: &str, raw: &mut Raw) {
     let nearest = keys::nearest(variable, usual.iter().map(String::as_str));
     let hint = nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default();
     let message = format!("there is no setting for this variable; known are {}{hint}", known.join(", "));
-    raw.problem_at(&UNKNOWN, "", Some(Origin::Variable(variable.to_owned())), message);
+    raw.problem_at(&codes::settings::UNKNOWN, "", Some(Origin::Variable(variable.to_owned())), message);
 }
