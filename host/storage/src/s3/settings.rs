@@ -61,6 +61,10 @@ pub fn parse_endpoint(text: &str) -> Result<String, &'static str> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err("this one is not https");
     }
+    let in_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+    if !url.host_str().is_some_and(|host| host.chars().all(in_host)) {
+        return Err("the host of this one has a character that no host has");
+    }
     if !url.username().is_empty() || url.password().is_some() {
         return Err("this one has a user name or a password in it, which have settings of their own");
     }
@@ -269,9 +273,16 @@ mod tests {
 
     #[test]
     fn settings_that_can_not_be_right_are_refused() {
-        for endpoint in
-            ["", "s3.example.com", "https://", "ftp://host", "https://host/bucket", "https://host?x", "http://a b"]
-        {
+        for endpoint in [
+            "",
+            "s3.example.com",
+            "https://",
+            "ftp://host",
+            "https://host/bucket",
+            "https://host?x",
+            "http://a b",
+            "http://a_b",
+        ] {
             assert!(matches!(settings(endpoint).check(), Err(S3SettingsError::Endpoint { .. })), "{endpoint}");
         }
         let good = settings("https://host");
