@@ -7,7 +7,6 @@ use std::sync::Arc;
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, Metadata, OpenOptions};
 use rustix::fs::{Mode, OFlags};
-use tokio::runtime::Handle;
 
 use super::{Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError};
 
@@ -278,12 +277,10 @@ impl Prepared for UnfinishedFile {
 }
 
 impl Drop for UnfinishedFile {
-    /// Covers callers that were cancelled.
+    /// Covers callers that were cancelled. It is removed here and now: a runtime that is about to end runs no new task.
     fn drop(&mut self) {
-        let Some(file) = self.file.take() else { return };
-        match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn_blocking(move || file.remove())),
-            Err(_) => file.remove(),
+        if let Some(file) = self.file.take() {
+            file.remove();
         }
     }
 }
