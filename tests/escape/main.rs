@@ -104,7 +104,8 @@ impl Place {
                 memory_bytes: Some(512 << 20),
                 cpu_seconds: 5,
                 file_bytes: 1 << 20,
-                threads: 64,
+                // All threads of the user count where the tests are not run by root.
+                threads: 4_096,
                 descriptors: 64,
             },
         };
