@@ -25,6 +25,11 @@ pub struct Code {
 }
 
 impl Code {
+    /// Not retryable, and with the exit code of its blame.
+    pub(crate) const fn new(name: &'static str, blame: Blame, meaning: &'static str, advice: &'static str) -> Self {
+        Self { name, blame, retryable: false, exit: None, meaning, advice }
+    }
+
     /// The part of the name before the dot.
     #[must_use]
     pub fn area(&self) -> &'static str {
@@ -75,35 +80,3 @@ impl PartialEq<str> for Code {
         self.name == other
     }
 }
-
-/// Defines a static [`Code`] for each entry, and `ALL`, which lists them in order.
-macro_rules! codes {
-    (@exit) => { None };
-    (@exit $exit:literal) => { Some($exit) };
-    ($(
-        pub $id:ident = $name:literal {
-            blame: $blame:ident,
-            retryable: $retryable:literal,
-            $(exit: $exit:literal,)?
-            meaning: $meaning:literal,
-            advice: $advice:expr $(,)?
-        }
-    )+) => {
-        $(
-            #[doc = concat!("`", $name, "`: ", $meaning)]
-            pub static $id: $crate::Code = $crate::Code {
-                name: $name,
-                blame: $crate::Blame::$blame,
-                retryable: $retryable,
-                exit: $crate::code::codes!(@exit $($exit)?),
-                meaning: $meaning,
-                advice: $advice,
-            };
-        )+
-
-        /// All codes of the area, in the order of docs/errors.md.
-        pub static ALL: &[&$crate::Code] = &[$(&$id),+];
-    };
-}
-
-pub(crate) use codes;

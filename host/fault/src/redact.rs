@@ -2,11 +2,15 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::fmt::Write as _;
 use std::sync::{Arc, PoisonError, RwLock};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Replaces a secret.
 pub const MARK: &str = "***";
+
+/// What a query has percent-encoded.
+const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The secrets of this process. Clones share them.
 #[derive(Clone, Default)]
@@ -24,7 +28,8 @@ impl Redactor {
             return false;
         }
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        for form in [secret.to_owned(), in_json(secret), secret.escape_debug().to_string(), in_url(secret)] {
+        let in_url = utf8_percent_encode(secret, IN_QUERY).to_string();
+        for form in [secret.to_owned(), in_json(secret), secret.escape_debug().to_string(), in_url] {
             if !known.contains(&form) {
                 known.push(form);
             }
@@ -56,20 +61,6 @@ impl fmt::Debug for Redactor {
 fn in_json(text: &str) -> String {
     let quoted = serde_json::Value::from(text).to_string();
     quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(&quoted).to_owned()
-}
-
-/// Percent-encoded, as in a query.
-fn in_url(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a string does not fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

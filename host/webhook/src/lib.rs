@@ -27,4 +27,4 @@ pub use outbox::{Outbox, OutboxError, PendingMessage};
 pub use schedule::Schedule;
 pub use secret::{Secret, SecretError};
 pub use sign::{Scheme, SignatureHeaders, VerifyError, headers, signature, standard_signature, verify};
-pub use url::{HttpRule, UrlError, UrlRules, WebhookUrl};
+pub use url::{HttpRule, UrlError, UrlRules, WebhookUrl, is_this_machine};

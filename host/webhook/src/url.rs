@@ -115,7 +115,7 @@ impl UrlRules {
         // The parser has already converted every notation of an IP address (decimal, hexadecimal) to the usual one.
         let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
         let name = host.trim_end_matches('.');
-        let this_machine = literal.map_or(name == "localhost" || name.ends_with(".localhost"), |ip| ip.is_loopback());
+        let this_machine = is_this_machine(name);
 
         if !matches!(url.scheme(), "http" | "https") || name.is_empty() {
             return Err(UrlError::Malformed);
@@ -144,6 +144,13 @@ impl UrlRules {
         let listed = |rule: &String| if rule.starts_with('.') { name.ends_with(rule.as_str()) } else { name == rule };
         self.hosts.as_ref().is_none_or(|hosts| hosts.iter().any(listed))
     }
+}
+
+/// Whether a host, as a URL has it, is this machine.
+pub fn is_this_machine(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let host = host.to_ascii_lowercase();
+    address.map_or(host == "localhost" || host.ends_with(".localhost"), |address| address.is_loopback())
 }
 
 #[cfg(test)]

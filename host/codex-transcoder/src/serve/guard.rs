@@ -6,9 +6,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use serde_json::json;
+use webhook::is_this_machine;
 
 use super::api::json_response;
-use crate::settings::is_this_machine;
 
 /// On a loopback address, refuses requests whose `Host` or `Origin` names another machine: cross-site requests and DNS
 /// rebinding.

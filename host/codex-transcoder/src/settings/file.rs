@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use fault::codes;
 use fault::text::printable;
 use serde_json::{Map, Number, Value as Json};
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{self, Kind, NAME, PathMatch, SettingSpec};
-use super::problem::{Origin, ProblemKind};
+use super::problem::Origin;
 use super::raw::Raw;
 use super::value;
 
@@ -17,7 +18,7 @@ pub fn read(path: &Path, text: &str, raw: &mut Raw) {
     for error in &errors {
         let origin = reader.origin_at(error.span().map_or(0, |span| span.start));
         let message = format!("this is not TOML: {}", error.message());
-        reader.raw.problem(ProblemKind::Syntax, "", Some(origin), message);
+        reader.raw.problem_at(&codes::settings::SYNTAX, "", Some(origin), message);
     }
     // Problems in the rest of a broken file would be misleading.
     if errors.is_empty() {
@@ -48,8 +49,8 @@ impl TomlReader<'_> {
                 }
                 (PathMatch::Table, DeValue::Table(inner)) => self.table(&parts, inner),
                 (PathMatch::Table, _) => {
-                    let message = "is a table: its settings stand below it, each on a line of its own".to_owned();
-                    self.raw.problem(ProblemKind::BadValue, &parts.join("."), Some(origin), message);
+                    let message = "is a table: its settings stand below it, each on a line of its own";
+                    self.raw.problem_at(&codes::settings::BAD_VALUE, &parts.join("."), Some(origin), message);
                 }
                 (PathMatch::Unknown(known), _) => self.unknown(&parts, &known, origin),
             }
@@ -61,17 +62,15 @@ impl TomlReader<'_> {
         let nearest = keys::nearest(typed, known.iter().copied().filter(|name| *name != NAME));
         let list: Vec<String> =
             known.iter().map(|name| if *name == NAME { value::about_names() } else { (*name).to_owned() }).collect();
-        let mut message = format!("is not a setting; known here are {}", list.join(", "));
-        if let Some(nearest) = nearest {
-            message.push_str(&format!("; did you mean `{nearest}`?"));
-        }
-        self.raw.problem(ProblemKind::Unknown, &printable(&parts.join("."), 100), Some(origin), message);
+        let hint = nearest.map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default();
+        let message = format!("is not a setting; known here are {}{hint}", list.join(", "));
+        self.raw.problem_at(&codes::settings::UNKNOWN, &printable(&parts.join("."), 100), Some(origin), message);
     }
 
     fn policy(&mut self, key: &SettingSpec, value: &DeValue<'_>, origin: &Origin) {
         let DeValue::Table(table) = value else {
             let message = value::wrong_type(key.kind, value);
-            return self.raw.problem(ProblemKind::BadValue, key.path, Some(origin.clone()), message);
+            return self.raw.problem_at(&codes::settings::BAD_VALUE, key.path, Some(origin.clone()), message);
         };
         for (name, value) in table.iter() {
             let origin = self.origin_at(name.span().start);
@@ -79,9 +78,8 @@ impl TomlReader<'_> {
                 Some(value) => self.raw.set_policy(name.get_ref(), value, origin, false),
                 None => {
                     let path = printable(&format!("{}.{}", key.path, name.get_ref()), 100);
-                    let message =
-                        "has a number that JSON can't hold, and the policy gets its settings as JSON".to_owned();
-                    self.raw.problem(ProblemKind::BadValue, &path, Some(origin), message);
+                    let message = "has a number that JSON can't hold, and the policy gets its settings as JSON";
+                    self.raw.problem_at(&codes::settings::BAD_VALUE, &path, Some(origin), message);
                 }
             }
         }

@@ -43,7 +43,7 @@ pub enum Kind {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DefaultValue {
-    /// As written in a variable.
+    /// As a checked value is kept.
     Value(&'static str),
     /// Computed; the text describes it.
     Words(&'static str),
@@ -63,16 +63,6 @@ pub struct SettingSpec {
 }
 
 impl SettingSpec {
-    pub const fn new(path: &'static str, kind: Kind, default: DefaultValue, doc: &'static str) -> Self {
-        Self { path, older: &[], kind, default, doc }
-    }
-
-    /// Adds older variables.
-    pub const fn older(mut self, older: &'static [(&'static str, &'static str)]) -> Self {
-        self.older = older;
-        self
-    }
-
     /// Its variables, in order of precedence.
     pub fn variables(&self, name: &str) -> Vec<String> {
         let own = variable_of(&self.path.replace(NAME, name));
@@ -107,33 +97,35 @@ fn is_name(text: &str) -> bool {
         && text != "originals"
 }
 
+/// Whether the path of a setting begins with these parts.
+fn begins(key: &SettingSpec, parts: &[&str]) -> bool {
+    let mut path = key.path.split('.');
+    parts.iter().all(|part| path.next().is_some_and(|known| known == *part || (known == NAME && is_name(part))))
+}
+
 pub fn find(parts: &[&str]) -> PathMatch {
-    let matches = |part: &str, known: &str| part == known || (known == NAME && is_name(part));
-    let mut known = Vec::new();
-    let mut table = false;
-    for key in SETTINGS {
-        let path: Vec<&'static str> = key.path.split('.').collect();
-        let agreeing = path.iter().zip(parts).take_while(|(known, part)| matches(part, known)).count();
-        if agreeing == parts.len() && agreeing == path.len() {
-            let name = path.iter().zip(parts).find(|(known, _)| **known == NAME).map(|(_, &part)| part);
-            return PathMatch::Key(key, name.unwrap_or_default().to_owned());
+    if let Some(key) = SETTINGS.iter().find(|key| begins(key, parts)) {
+        if key.path.split('.').count() > parts.len() {
+            return PathMatch::Table;
         }
-        table |= agreeing == parts.len();
-        if agreeing + 1 == parts.len()
-            && let Some(next) = path.get(agreeing)
-            && !known.contains(next)
-        {
-            known.push(*next);
-        }
+        let name = key.path.split('.').zip(parts).find(|(known, _)| *known == NAME);
+        return PathMatch::Key(key, name.map(|(_, name)| (*name).to_owned()).unwrap_or_default());
     }
-    if table { PathMatch::Table } else { PathMatch::Unknown(known) }
+    let above = parts.split_last().map_or(parts, |(_, above)| above);
+    let siblings = SETTINGS.iter().filter(|key| begins(key, above));
+    let mut known: Vec<&str> = siblings.filter_map(|key| key.path.split('.').nth(above.len())).collect();
+    known.dedup();
+    PathMatch::Unknown(known)
 }
 
 pub fn key(path: &str) -> Option<(&'static SettingSpec, String)> {
-    match find(&path.split('.').collect::<Vec<_>>()) {
-        PathMatch::Key(key, name) => Some((key, name)),
-        PathMatch::Table | PathMatch::Unknown(_) => None,
-    }
+    let PathMatch::Key(key, name) = find(&path.split('.').collect::<Vec<_>>()) else { return None };
+    Some((key, name))
+}
+
+/// The variables of the setting at a path, in order of precedence. None if it is a table or unknown.
+pub fn variables_at(path: &str) -> Vec<String> {
+    key(path).map(|(key, name)| key.variables(&name)).unwrap_or_default()
 }
 
 /// The known name closest to a misspelt one, if it is close enough.

@@ -31,8 +31,7 @@ use std::path::Path;
 pub use choice::{Environment, StoreKind};
 pub use fault::secret::SecretText;
 pub use keys::{DefaultValue, Kind, SettingSpec};
-pub use problem::{Origin, Problem, ProblemKind, SettingsError};
-pub use stores::is_this_machine;
+pub use problem::{Origin, Problem, SettingsError};
 pub use table::SETTINGS;
 pub use types::{CacheSettings, JobSettings, PolicySettings, Settings, StoreBackend, StoreSettings, WebhookSettings};
 pub use variables::of_this_process;
@@ -40,15 +39,10 @@ pub use variables::of_this_process;
 impl Settings {
     /// Reads the file, if there is one, and the variables of this process.
     pub fn load(path: Option<&Path>) -> Result<Self, SettingsError> {
-        let unreadable = |path: &Path| {
-            let path = path.to_owned();
-            |source| SettingsError::Unreadable { path, source }
-        };
-        let file = match path {
-            Some(path) => Some((path, std::fs::read_to_string(path).map_err(unreadable(path))?)),
-            None => None,
-        };
-        Self::read(file.as_ref().map(|(path, text)| (*path, text.as_str())), &of_this_process())
+        let Some(path) = path else { return Self::read(None, &of_this_process()) };
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
+        Self::read(Some((path, &text)), &of_this_process())
     }
 
     /// Reads the text of a file, if there is one, and variables, which override it. The error has every problem.
@@ -59,10 +53,5 @@ impl Settings {
         }
         variables::read(variables, &mut raw);
         resolve::resolve(raw)
-    }
-
-    /// The table in docs/settings.md.
-    pub fn reference_markdown() -> String {
-        reference::markdown()
     }
 }

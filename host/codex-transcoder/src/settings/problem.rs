@@ -26,38 +26,9 @@ impl fmt::Display for Origin {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProblemKind {
-    /// The file is not TOML, or a variable is not JSON.
-    Syntax,
-    Unknown,
-    Missing,
-    BadValue,
-    /// Valid, but forbidden in this environment.
-    Unsafe,
-    /// It conflicts with another setting.
-    Contradiction,
-    /// A policy could read a secret.
-    SecretExposed,
-}
-
-impl ProblemKind {
-    pub fn code(self) -> &'static Code {
-        match self {
-            Self::Syntax => &codes::settings::SYNTAX,
-            Self::Unknown => &codes::settings::UNKNOWN,
-            Self::Missing => &codes::settings::MISSING,
-            Self::BadValue => &codes::settings::BAD_VALUE,
-            Self::Unsafe => &codes::settings::UNSAFE,
-            Self::Contradiction => &codes::settings::CONTRADICTION,
-            Self::SecretExposed => &codes::settings::SECRET_EXPOSED,
-        }
-    }
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    pub kind: ProblemKind,
+    pub code: &'static Code,
     /// The setting's path; empty if the problem belongs to none.
     pub key: String,
     /// All variables of the setting.
@@ -111,13 +82,6 @@ impl SettingsError {
         problems.sort_by(|a, b| (a.origin.is_none(), &a.origin).cmp(&(b.origin.is_none(), &b.origin)));
         Self::Invalid(problems)
     }
-
-    pub fn problems(&self) -> &[Problem] {
-        match self {
-            Self::Unreadable { .. } => &[],
-            Self::Invalid(problems) => problems,
-        }
-    }
 }
 
 /// Replaces the secret. Its first twelve characters are enough to find it, since a message may have cut the rest off.
@@ -149,7 +113,7 @@ impl Fault for SettingsError {
         match self {
             Self::Unreadable { .. } => &codes::settings::UNREADABLE,
             Self::Invalid(problems) => match problems.as_slice() {
-                [only] => only.kind.code(),
+                [only] => only.code,
                 _ => &codes::settings::INVALID,
             },
         }

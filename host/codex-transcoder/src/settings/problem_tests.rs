@@ -7,6 +7,15 @@ use fault::{Blame, Failure, Fault as _};
 use super::deployment_tests::{deployed, variables};
 use super::*;
 
+impl SettingsError {
+    pub(super) fn problems(&self) -> &[Problem] {
+        match self {
+            Self::Unreadable { .. } => &[],
+            Self::Invalid(problems) => problems,
+        }
+    }
+}
+
 fn error(file: &str, more: &[(&str, &str)]) -> SettingsError {
     let mut all = deployed();
     all.extend(variables(more));
@@ -233,7 +242,7 @@ fn all_problems_are_reported_at_once_those_of_the_file_in_its_order() {
         .iter()
         .map(|problem| {
             let origin = problem.origin.as_ref().map(ToString::to_string).unwrap_or_default();
-            format!("{origin} {} {}", problem.key, problem.kind.code())
+            format!("{origin} {} {}", problem.key, problem.code)
         })
         .collect();
     assert_eq!(

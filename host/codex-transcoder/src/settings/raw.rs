@@ -1,22 +1,22 @@
-//! The values that were set, and where.
+//! The values that were set, and where; and what is wrong with them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
 
 use fault::secret::SecretText;
+use fault::{Code, codes};
 use serde_json::Value as Json;
 
+use super::choice::Choice;
 use super::keys::{self, DefaultValue, Kind, SettingSpec};
-use super::problem::{Origin, Problem, ProblemKind};
-use super::value::{self, SettingValue};
+use super::problem::{Origin, Problem};
 
-#[derive(Clone, Debug)]
-pub struct RawValue {
+struct RawValue {
     /// `None` if the value is wrong; its problem is already recorded.
-    pub value: Option<SettingValue>,
-    pub origin: Origin,
+    checked: Option<String>,
+    origin: Origin,
 }
 
-#[derive(Clone, Debug)]
 pub struct RawPolicySetting {
     pub value: Json,
     pub origin: Origin,
@@ -24,10 +24,11 @@ pub struct RawPolicySetting {
     pub from_flag: bool,
 }
 
-#[derive(Clone, Default)]
+/// Has no `Debug`, since values may be secrets.
+#[derive(Default)]
 pub struct Raw {
     /// By path.
-    pub values: BTreeMap<String, RawValue>,
+    values: BTreeMap<String, RawValue>,
     pub policy: BTreeMap<String, RawPolicySetting>,
     /// Every secret that was set, also those that are overridden.
     pub secrets: BTreeSet<SecretText>,
@@ -36,19 +37,14 @@ pub struct Raw {
 
 impl Raw {
     /// Sets a value; a later one replaces it.
-    pub fn set(&mut self, key: &SettingSpec, name: &str, value: Result<SettingValue, String>, origin: Origin) {
+    pub fn set(&mut self, key: &SettingSpec, name: &str, checked: Result<String, String>, origin: Origin) {
         let path = key.path.replace(keys::NAME, name);
-        let value = match value {
-            Ok(value) => Some(value),
-            Err(message) => {
-                self.problem(ProblemKind::BadValue, &path, Some(origin.clone()), message);
-                None
-            }
-        };
-        if let Some(SettingValue::Secret(secret)) = &value {
-            self.secrets.insert(secret.clone());
+        let wrong = |message| self.problem_at(&codes::settings::BAD_VALUE, &path, Some(origin.clone()), message);
+        let checked = checked.map_err(wrong).ok();
+        if key.kind == Kind::Secret {
+            self.secrets.extend(checked.clone().map(SecretText::new));
         }
-        self.values.insert(path, RawValue { value, origin });
+        self.values.insert(path, RawValue { checked, origin });
     }
 
     pub fn set_policy(&mut self, name: &str, value: Json, origin: Origin, from_flag: bool) {
@@ -56,32 +52,65 @@ impl Raw {
     }
 
     /// Records a problem, once.
-    pub fn problem(&mut self, kind: ProblemKind, path: &str, origin: Option<Origin>, message: impl Into<String>) {
-        let variables = keys::key(path).map(|(key, name)| key.variables(&name)).unwrap_or_default();
-        let problem = Problem { kind, key: path.to_owned(), variables, origin, message: message.into() };
+    pub fn problem_at(&mut self, code: &'static Code, path: &str, origin: Option<Origin>, message: impl Into<String>) {
+        let variables = keys::variables_at(path);
+        let problem = Problem { code, key: path.to_owned(), variables, origin, message: message.into() };
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
     }
 
-    /// The value at a path, else its default. `None` if there is neither, or if the value is wrong.
-    pub fn value(&self, path: &str) -> Option<SettingValue> {
-        if let Some(raw) = self.values.get(path) {
-            return raw.value.clone();
-        }
-        let (key, _) = keys::key(path)?;
-        match key.default {
-            DefaultValue::Value(text) if key.kind != Kind::Object => value::from_text(key.kind, text).ok(),
-            _ => None,
-        }
-    }
-
-    pub fn origin(&self, path: &str) -> Option<Origin> {
-        self.values.get(path).map(|raw| raw.origin.clone())
+    /// Records a problem at the place where the setting was set, if it was.
+    pub fn problem(&mut self, code: &'static Code, path: &str, message: impl Into<String>) {
+        let origin = self.values.get(path).map(|set| set.origin.clone());
+        self.problem_at(code, path, origin, message);
     }
 
     /// Whether a path was set, also to a wrong value.
     pub fn has(&self, path: &str) -> bool {
         self.values.contains_key(path)
+    }
+
+    /// The names of stores that can be used: those with at least one setting, and `media`.
+    pub fn stores(&self) -> BTreeSet<String> {
+        let name = |path: &String| Some(path.strip_prefix("stores.")?.split_once('.')?.0.to_owned());
+        self.values.keys().filter_map(name).chain(["media".to_owned()]).collect()
+    }
+
+    /// The value at a path, else its default. `None` if there is neither, or if the value is wrong.
+    pub fn text(&self, path: &str) -> Option<String> {
+        if let Some(set) = self.values.get(path) {
+            return set.checked.clone();
+        }
+        match keys::key(path)?.0.default {
+            DefaultValue::Value(text) => Some(text.to_owned()),
+            DefaultValue::Words(_) | DefaultValue::Required => None,
+        }
+    }
+
+    pub fn get<T: FromStr>(&self, path: &str) -> Option<T> {
+        self.text(path)?.parse().ok()
+    }
+
+    /// The value of a setting that has a default. After a problem with it any other will do: no settings are returned.
+    pub fn value<T: FromStr + Default>(&self, path: &str) -> T {
+        self.get(path).unwrap_or_default()
+    }
+
+    pub fn choice<T: Choice>(&self, path: &str) -> Option<T> {
+        T::parse(&self.text(path)?)
+    }
+
+    pub fn list(&self, path: &str) -> Option<Vec<String>> {
+        let items = self.text(path)?;
+        Some(items.split(',').filter(|item| !item.is_empty()).map(str::to_owned).collect())
+    }
+
+    /// Records a problem if the setting was not set.
+    pub fn required(&mut self, path: &str) -> String {
+        if !self.has(path) {
+            self.problem(&codes::settings::MISSING, path, "is missing: set it in the settings file");
+        }
+        self.value(path)
     }
 }

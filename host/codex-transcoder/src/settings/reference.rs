@@ -2,16 +2,20 @@
 
 use super::keys::{DefaultValue, NAME, SettingSpec};
 use super::table::SETTINGS;
+use super::types::Settings;
 use super::value::described;
 
-pub fn markdown() -> String {
-    let mut table = "| key | variables | values | default | meaning |\n|---|---|---|---|---|\n".to_owned();
-    for key in SETTINGS {
-        let cells = [format!("`{}`", key.path), variables(key), described(key.kind), default(key), key.doc.to_owned()];
-        let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
-        table.push_str(&format!("| {} |\n", cells.join(" | ")));
+impl Settings {
+    /// The table in docs/settings.md.
+    pub fn reference_markdown() -> String {
+        let mut table = "| key | variables | values | default | meaning |\n|---|---|---|---|---|\n".to_owned();
+        for key in SETTINGS {
+            let path = format!("`{}`", key.path);
+            let cells = [path, variables(key), described(key.kind), default(key), key.doc.to_owned()];
+            table.push_str(&format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | ")));
+        }
+        table
     }
-    table
 }
 
 /// Adds to an older variable the store or the policy setting that it sets.
@@ -39,7 +43,7 @@ mod tests {
 
     #[test]
     fn every_setting_has_one_row_of_five_cells() {
-        let table = markdown();
+        let table = Settings::reference_markdown();
         assert_eq!(table.lines().count(), SETTINGS.len() + 2);
         for line in table.lines() {
             assert_eq!(line.matches('|').count() - line.matches("\\|").count(), 6, "{line}");

@@ -1,27 +1,15 @@
-//! Checks and parses single values.
+//! Checks single values. A checked value is kept as text, whether it came from the file or from a variable.
 
 use std::net::SocketAddr;
 
-use fault::secret::SecretText;
 use fault::text::printable;
 use policy::PolicyLocation;
 use policy::signature::PublicKey;
-use reqwest::Url;
 use storage::RESERVED;
-use storage::s3::is_bucket_name;
+use storage::s3::{is_bucket_name, is_key_text, parse_endpoint};
 use toml::de::DeValue;
 
 use super::keys::{Kind, NAME_RULE};
-
-/// A checked value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SettingValue {
-    Text(String),
-    Count(u64),
-    Flag(bool),
-    List(Vec<String>),
-    Secret(SecretText),
-}
 
 /// In the place of a policy: stands for the environment's name.
 const ENVIRONMENT: &str = "{environment}";
@@ -29,47 +17,39 @@ const ENVIRONMENT: &str = "{environment}";
 /// How many characters of a wrong value an error shows.
 const SHOWN: usize = 64;
 
-/// Parses the value of a variable. The error says what is expected, in words that follow the setting's name.
-pub fn from_text(kind: Kind, text: &str) -> Result<SettingValue, String> {
+/// Checks the value of a variable and returns it in the form that `str::parse` takes; a list has commas. The error says
+/// what is expected, in words that follow the setting's name.
+pub fn from_text(kind: Kind, text: &str) -> Result<String, String> {
     // A secret isn't trimmed: the other side may have been given the blank at its end, too.
-    let trimmed = text.trim();
-    let bad = |reason: &str| Err(refusal(kind, trimmed, reason));
-    let text_if = |valid: bool| if valid { Ok(SettingValue::Text(trimmed.to_owned())) } else { bad("") };
-    match kind {
-        Kind::Choice(words) => text_if(words.contains(&trimmed)),
-        Kind::Flag => match trimmed.to_ascii_lowercase().as_str() {
-            "true" | "1" | "yes" | "on" => Ok(SettingValue::Flag(true)),
-            "false" | "0" | "no" | "off" => Ok(SettingValue::Flag(false)),
-            _ => bad(""),
-        },
-        Kind::Count { least, most } => match trimmed.parse() {
-            Ok(count) if (least..=most).contains(&count) => Ok(SettingValue::Count(count)),
-            _ => bad(""),
-        },
-        Kind::Secret if text.is_empty() => bad(""),
-        Kind::Secret => Ok(SettingValue::Secret(SecretText::new(text))),
-        Kind::Word => text_if(is_word(trimmed)),
-        Kind::Path => text_if(!trimmed.is_empty() && !trimmed.contains('\0')),
-        Kind::Bucket => text_if(is_bucket_name(trimmed)),
-        Kind::Address => text_if(trimmed.parse::<SocketAddr>().is_ok()),
-        Kind::Header => text_if(is_header(trimmed)),
-        Kind::KeyPrefix => text_if(is_key(trimmed) && trimmed.starts_with(&format!("{RESERVED}/"))),
-        Kind::Store => text_if(!trimmed.is_empty()),
-        Kind::Endpoint => endpoint(trimmed).map_or_else(bad, |endpoint| Ok(SettingValue::Text(endpoint))),
-        Kind::Hosts | Kind::PublicKeys => list(kind, trimmed.split(',').map(str::trim).filter(|item| !item.is_empty())),
-        Kind::PolicyPlace => match place(trimmed, "any") {
-            Ok(_) => Ok(SettingValue::Text(trimmed.to_owned())),
-            Err(problem) => bad(&problem),
-        },
+    let text = if kind == Kind::Secret { text } else { text.trim() };
+    let valid = match kind {
+        Kind::Choice(words) => words.contains(&text),
+        Kind::Flag => return flag(text).map(|flag| flag.to_string()).ok_or_else(|| refusal(kind, text, "")),
+        Kind::Count { least, most } => text.parse::<u64>().is_ok_and(|count| (least..=most).contains(&count)),
+        Kind::Secret | Kind::Store => !text.is_empty(),
+        Kind::Word => !text.is_empty() && is_key_text(text),
+        Kind::Path => !text.is_empty() && !text.contains('\0'),
+        Kind::Bucket => is_bucket_name(text),
+        Kind::Address => text.parse::<SocketAddr>().is_ok(),
+        Kind::Header => is_header(text),
+        Kind::KeyPrefix => is_key(text) && text.starts_with(&format!("{RESERVED}/")),
+        Kind::Endpoint => return parse_endpoint(text).map_err(|reason| refusal(kind, text, reason)),
+        Kind::Hosts | Kind::PublicKeys => {
+            return list(kind, text.split(',').map(str::trim).filter(|item| !item.is_empty()));
+        }
+        Kind::PolicyPlace => {
+            return place(text, "any").map(|_| text.to_owned()).map_err(|problem| refusal(kind, text, &problem));
+        }
         // Not a single value: see `Raw::set_policy`.
-        Kind::Object => bad(""),
-    }
+        Kind::Object => false,
+    };
+    if valid { Ok(text.to_owned()) } else { Err(refusal(kind, text, "")) }
 }
 
 /// Checks a value of the file.
-pub fn from_toml(kind: Kind, value: &DeValue<'_>) -> Result<SettingValue, String> {
+pub fn from_toml(kind: Kind, value: &DeValue<'_>) -> Result<String, String> {
     match (kind, value) {
-        (Kind::Flag, DeValue::Boolean(flag)) => Ok(SettingValue::Flag(*flag)),
+        (Kind::Flag, DeValue::Boolean(flag)) => Ok(flag.to_string()),
         (Kind::Count { .. }, DeValue::Integer(number)) => {
             let decimal = i128::from_str_radix(number.as_str(), number.radix());
             from_text(kind, &decimal.map_or_else(|_| number.to_string(), |number| number.to_string()))
@@ -78,10 +58,14 @@ pub fn from_toml(kind: Kind, value: &DeValue<'_>) -> Result<SettingValue, String
             let texts: Option<Vec<&str>> = items.iter().map(|item| item.get_ref().as_str()).collect();
             list(kind, texts.ok_or_else(|| format!("must be {}", expected(kind)))?.into_iter())
         }
-        (Kind::Flag | Kind::Count { .. } | Kind::Hosts | Kind::PublicKeys, _) => Err(wrong_type(kind, value)),
-        (_, DeValue::String(text)) => from_text(kind, text),
+        (_, DeValue::String(text)) if is_quoted(kind) => from_text(kind, text),
         _ => Err(wrong_type(kind, value)),
     }
+}
+
+/// Whether the file has it as a text in quotes.
+fn is_quoted(kind: Kind) -> bool {
+    !matches!(kind, Kind::Flag | Kind::Count { .. } | Kind::Hosts | Kind::PublicKeys | Kind::Object)
 }
 
 pub fn wrong_type(kind: Kind, value: &DeValue<'_>) -> String {
@@ -94,39 +78,27 @@ pub fn wrong_type(kind: Kind, value: &DeValue<'_>) -> String {
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
     };
-    let quoted = match kind {
-        Kind::Flag | Kind::Count { .. } | Kind::Hosts | Kind::PublicKeys | Kind::Object => "",
-        _ => ", in quotes",
-    };
+    let quoted = if is_quoted(kind) { ", in quotes" } else { "" };
     format!("must be {}{quoted}, not {found}", expected(kind))
 }
 
 /// What a setting takes, as error messages say it.
-pub fn expected(kind: Kind) -> String {
-    match kind {
-        Kind::Choice(words) => format!("one of {}", words.join(", ")),
-        Kind::Count { least, most } => format!("a whole number from {least} to {most}"),
-        Kind::KeyPrefix => format!(
-            "the first part of a key, under `{RESERVED}/`, where no policy can write: letters, digits, `.`, `-` and `_`, \
-parted by `/`"
-        ),
-        kind => words(kind).0.to_owned(),
-    }
+fn expected(kind: Kind) -> String {
+    words(kind).0
 }
 
 /// What a setting takes, as the reference says it.
 pub fn described(kind: Kind) -> String {
-    match kind {
-        Kind::Choice(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
-        Kind::Count { least, most } => format!("{least} to {most}"),
-        kind => words(kind).1.to_owned(),
-    }
+    words(kind).1
 }
 
 /// For error messages, and for the reference.
-fn words(kind: Kind) -> (&'static str, &'static str) {
-    match kind {
-        Kind::Choice(_) | Kind::Count { .. } => ("", ""),
+fn words(kind: Kind) -> (String, String) {
+    let (expected, described) = match kind {
+        Kind::Choice(words) => return (format!("one of {}", words.join(", ")), format!("`{}`", words.join("`, `"))),
+        Kind::Count { least, most } => {
+            return (format!("a whole number from {least} to {most}"), format!("{least} to {most}"));
+        }
         Kind::Flag => ("true or false", "`true`, `false`"),
         Kind::Word => ("a word without spaces", "text"),
         Kind::Secret => ("a secret that is not empty", "secret text"),
@@ -143,10 +115,15 @@ fn words(kind: Kind) -> (&'static str, &'static str) {
             ("public keys of minisign: the second line of a .pub file", "list of keys; with commas in a variable")
         }
         Kind::Header => ("the value of an HTTP header: 1 to 256 printable ASCII characters", "header"),
-        Kind::KeyPrefix => ("", "key"),
+        Kind::KeyPrefix => (
+            "the first part of a key, under `.codex/`, where no policy can write: letters, digits, `.`, `-` and `_`, \
+parted by `/`",
+            "key",
+        ),
         Kind::Store => ("the name of a store", "store"),
         Kind::Object => ("a table of settings", "table"),
-    }
+    };
+    (expected.to_owned(), described.to_owned())
 }
 
 /// The message about a wrong value. It shows neither secrets nor URLs, which may contain one.
@@ -160,8 +137,12 @@ fn refusal(kind: Kind, text: &str, reason: &str) -> String {
     sentence
 }
 
-fn is_word(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic())
+fn flag(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
+    }
 }
 
 /// Excludes line breaks, which would start another header.
@@ -177,31 +158,14 @@ fn is_key(text: &str) -> bool {
     text.len() <= 128 && text.split('/').all(segment)
 }
 
-/// The URL without a slash at its end. The store's settings decide whether it may be http.
-fn endpoint(text: &str) -> Result<String, &'static str> {
-    let url = Url::parse(text).map_err(|_| "this is not a URL")?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err("this one is not https");
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("this one has a user name or a password in it, which have settings of their own");
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("this one has something behind a `?` or a `#`");
-    }
-    if url.path() != "/" {
-        return Err("this one has a path; the bucket's name has a setting of its own");
-    }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
-}
-
-fn list<'a>(kind: Kind, texts: impl Iterator<Item = &'a str>) -> Result<SettingValue, String> {
-    let list = texts.map(|text| if kind == Kind::Hosts { host(text) } else { public_key(text) });
-    let list = list.collect::<Result<Vec<_>, _>>()?;
-    if list.is_empty() && kind == Kind::Hosts {
+/// Checks the items of a list and joins them with commas, which no item has.
+fn list<'a>(kind: Kind, items: impl Iterator<Item = &'a str>) -> Result<String, String> {
+    let item = |text| if kind == Kind::Hosts { host(text) } else { public_key(text) };
+    let items = items.map(item).collect::<Result<Vec<_>, _>>()?;
+    if items.is_empty() && kind == Kind::Hosts {
         return Err("names no host, so that no webhook could be sent; leave it out to allow every public host".into());
     }
-    Ok(SettingValue::List(list))
+    Ok(items.join(","))
 }
 
 fn host(text: &str) -> Result<String, String> {
@@ -211,9 +175,10 @@ fn host(text: &str) -> Result<String, String> {
     if valid { Ok(text.to_ascii_lowercase()) } else { Err(refusal(Kind::Hosts, text, "")) }
 }
 
+/// The line with the key alone: the comment above it in a `.pub` file may have commas.
 fn public_key(text: &str) -> Result<String, String> {
-    let parsed = PublicKey::parse(text).map(|_| text.to_owned());
-    parsed.map_err(|error| format!("must be {}: {error}", expected(Kind::PublicKeys)))
+    let key = PublicKey::parse(text).map(|key| key.to_string());
+    key.map_err(|error| format!("must be {}: {error}", expected(Kind::PublicKeys)))
 }
 
 /// Parses the place of a policy, with the environment's name filled in.
@@ -236,7 +201,7 @@ mod tests {
     fn every_default_is_valid() {
         for key in SETTINGS.iter().filter(|key| key.kind != Kind::Object) {
             if let DefaultValue::Value(text) = key.default {
-                assert!(from_text(key.kind, text).is_ok(), "{}", key.path);
+                assert_eq!(from_text(key.kind, text).as_deref(), Ok(text), "{}", key.path);
             }
         }
     }
@@ -244,10 +209,10 @@ mod tests {
     #[test]
     fn flags_may_be_written_in_eight_ways() {
         for (text, expected) in [("true", true), ("1", true), ("Yes", true), ("ON ", true)] {
-            assert_eq!(from_text(Kind::Flag, text), Ok(SettingValue::Flag(expected)), "{text}");
+            assert_eq!(from_text(Kind::Flag, text), Ok(expected.to_string()), "{text}");
         }
         for text in ["false", "0", "No", "off"] {
-            assert_eq!(from_text(Kind::Flag, text), Ok(SettingValue::Flag(false)), "{text}");
+            assert_eq!(from_text(Kind::Flag, text), Ok("false".into()), "{text}");
         }
         assert_eq!(from_text(Kind::Flag, "maybe"), Err("must be true or false, not `maybe`".into()));
     }
@@ -255,7 +220,7 @@ mod tests {
     #[test]
     fn an_endpoint_is_a_bare_address_and_never_shown() {
         let at = |text| from_text(Kind::Endpoint, text);
-        assert_eq!(at("https://s3.example.com/"), Ok(SettingValue::Text("https://s3.example.com".into())));
+        assert_eq!(at("https://s3.example.com/"), Ok("https://s3.example.com".into()));
         for (text, reason) in [
             ("s3.example.com", "not a URL"),
             ("ftp://s3.example.com", "not https"),
@@ -271,8 +236,7 @@ mod tests {
     #[test]
     fn hosts_are_names_and_not_urls() {
         let hosts = |text| from_text(Kind::Hosts, text);
-        let list = vec!["hooks.example.com".to_owned(), "*.example.org".to_owned()];
-        assert_eq!(hosts("Hooks.example.com, *.example.org,"), Ok(SettingValue::List(list)));
+        assert_eq!(hosts("Hooks.example.com, *.example.org,"), Ok("hooks.example.com,*.example.org".into()));
         for text in ["https://hooks.example.com", "hooks.example.com:443", "hooks..example", "*", "a b"] {
             assert!(hosts(text).unwrap_err().ends_with(&format!("not `{text}`")), "{text}");
         }

@@ -2,30 +2,30 @@
 
 use std::collections::BTreeMap;
 
+use fault::codes;
 use serde_json::Value as Json;
 
 use super::keys::{self, Kind, NAME, PREFIX, SettingSpec};
-use super::problem::{Origin, ProblemKind};
+use super::problem::Origin;
 use super::raw::Raw;
 use super::table::{ELSEWHERE, SETTINGS};
-use super::value::{self, SettingValue};
+use super::value;
 
 /// Reads the variables, which override the file. An empty variable counts as not set, since platforms pass on every field
 /// of a form. For an `ENABLE_` variable it has always meant "no".
 pub fn read(variables: &BTreeMap<String, String>, raw: &mut Raw) {
-    let set: Vec<_> = variables.iter().map(|(variable, text)| (variable, text, find(variable))).collect();
-    // Older ones first: the later value wins.
-    for from_older in [true, false] {
-        for (variable, text, target) in &set {
-            if let Some(target) = target.as_ref().filter(|target| target.older == from_older) {
-                target.set(variable, text, raw);
-            }
+    let mut own = Vec::new();
+    for (variable, text) in variables {
+        match find(variable) {
+            Some(target) if target.older => target.set(variable, text, raw),
+            Some(target) => own.push((target, variable, text)),
+            None if variable.starts_with(PREFIX) && !ELSEWHERE.contains(&variable.as_str()) => unknown(variable, raw),
+            None => {}
         }
     }
-    for (variable, _, target) in set {
-        if target.is_none() && variable.starts_with(PREFIX) && !ELSEWHERE.contains(&variable.as_str()) {
-            unknown(variable, raw);
-        }
+    // Last, since they override the older ones.
+    for (target, variable, text) in own {
+        target.set(variable, text, raw);
     }
 }
 
@@ -63,62 +63,52 @@ fn find(variable: &str) -> Option<Target> {
 impl Target {
     fn set(&self, variable: &str, text: &str, raw: &mut Raw) {
         let origin = Origin::Variable(variable.to_owned());
-        match (self.setting.kind, self.older) {
-            (Kind::Object, true) => self.set_flag(text, origin, raw),
-            (Kind::Object, false) if !text.trim().is_empty() => self.set_object(text, &origin, raw),
-            (kind, _) if kind != Kind::Object && !text.is_empty() => {
-                raw.set(self.setting, &self.name, value::from_text(kind, text), origin);
-            }
-            _ => {}
+        match self.setting.kind {
+            Kind::Object if self.older => self.set_flag(text, origin, raw),
+            Kind::Object if text.trim().is_empty() => {}
+            Kind::Object => self.set_object(text, &origin, raw),
+            _ if text.is_empty() => {}
+            kind => raw.set(self.setting, &self.name, value::from_text(kind, text), origin),
         }
     }
 
     fn set_flag(&self, text: &str, origin: Origin, raw: &mut Raw) {
         match value::from_text(Kind::Flag, if text.is_empty() { "off" } else { text }) {
-            Ok(on) => raw.set_policy(&self.name, Json::Bool(on == SettingValue::Flag(true)), origin, true),
-            Err(message) => raw.problem(ProblemKind::BadValue, self.setting.path, Some(origin), message),
+            Ok(flag) => raw.set_policy(&self.name, Json::Bool(flag == "true"), origin, true),
+            Err(message) => raw.problem_at(&codes::settings::BAD_VALUE, self.setting.path, Some(origin), message),
         }
     }
 
     fn set_object(&self, text: &str, origin: &Origin, raw: &mut Raw) {
         let expected = "must be a JSON object such as `{\"mezzanine\": false}`";
-        let (kind, message) = match serde_json::from_str(text) {
+        let (code, message) = match serde_json::from_str(text) {
             Ok(Json::Object(members)) => {
                 for (name, value) in members {
                     raw.set_policy(&name, value, origin.clone(), false);
                 }
                 return;
             }
-            Ok(_) => (ProblemKind::BadValue, expected.to_owned()),
+            Ok(_) => (&codes::settings::BAD_VALUE, expected.to_owned()),
             // The parser's message has the position and not the text.
-            Err(error) => (ProblemKind::Syntax, format!("{expected}; this is not JSON: {error}")),
+            Err(error) => (&codes::settings::SYNTAX, format!("{expected}; this is not JSON: {error}")),
         };
-        raw.problem(kind, self.setting.path, Some(origin.clone()), message);
+        raw.problem_at(code, self.setting.path, Some(origin.clone()), message);
     }
 }
 
 fn unknown(variable: &str, raw: &mut Raw) {
-    let all: Vec<String> = SETTINGS.iter().map(|key| keys::variable_of(key.path)).collect();
-    // Lists the whole group of the variable, or else the groups.
     let group = |name: &str| name.splitn(3, '_').take(2).collect::<Vec<_>>().join("_");
-    let siblings: Vec<&str> = all.iter().map(String::as_str).filter(|name| group(name) == group(variable)).collect();
-    let list = if siblings.is_empty() {
-        let mut groups: Vec<String> = Vec::new();
-        for name in &all {
-            let group = if group(name) == *name { name.clone() } else { format!("{}_…", group(name)) };
-            if !groups.contains(&group) {
-                groups.push(group);
-            }
-        }
-        groups.join(", ")
-    } else {
-        siblings.join(", ")
-    };
-    let mut message = format!("there is no setting for this variable; known are {list}");
+    let all: Vec<String> = SETTINGS.iter().map(|key| keys::variable_of(key.path)).collect();
+    // The whole group of the variable, or else the groups.
+    let mut known: Vec<String> = all.iter().filter(|name| group(name) == group(variable)).cloned().collect();
+    if known.is_empty() {
+        known.extend(all.into_iter().map(|name| if group(&name) == name { name } else { group(&name) + "_…" }));
+        known.dedup();
+    }
     let usual = SETTINGS.iter().flat_map(|key| ["media", "archive", "assets"].map(|name| key.variables(name)));
     let usual: Vec<String> = usual.flatten().collect();
-    if let Some(nearest) = keys::nearest(variable, usual.iter().map(String::as_str)) {
-        message.push_str(&format!("; did you mean {nearest}?"));
-    }
-    raw.problem(ProblemKind::Unknown, "", Some(Origin::Variable(variable.to_owned())), message);
+    let nearest = keys::nearest(variable, usual.iter().map(String::as_str));
+    let hint = nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default();
+    let message = format!("there is no setting for this variable; known are {}{hint}", known.join(", "));
+    raw.problem_at(&codes::settings::UNKNOWN, "", Some(Origin::Variable(variable.to_owned())), message);
 }

@@ -2,6 +2,44 @@
 
 use crate::Code;
 
+/// Defines a static [`Code`] for each entry, `ALL`, which lists them in order, and their `AREA`. An entry reads
+///
+/// ```text
+/// NAME "area.reason" (Blame, retryable, exit 2)
+///     "What it means." => "What to do.";
+/// ```
+///
+/// where `retryable` is left out if the code isn't, and `exit` if the exit code is that of the blame.
+macro_rules! codes {
+    (@value) => { true };
+    (@value $exit:literal) => { Some($exit) };
+    (
+        area $area:literal $(, title $title:literal)? $(, about $about:literal)?;
+        $(
+            $id:ident $name:literal ($blame:ident $(, $field:ident $($value:literal)?)*)
+                $meaning:literal => $advice:expr;
+        )+
+    ) => {
+        $(
+            #[doc = concat!("`", $name, "`: ", $meaning)]
+            pub static $id: $crate::Code = $crate::Code {
+                $($field: codes!(@value $($value)?),)*
+                ..$crate::Code::new($name, $crate::Blame::$blame, $meaning, $advice)
+            };
+        )+
+
+        /// All codes of the area, in the order of docs/errors.md.
+        pub static ALL: &[&$crate::Code] = &[$(&$id),+];
+
+        pub(super) static AREA: super::Area = super::Area {
+            name: $area,
+            title: concat!("" $(, $title)?),
+            about: concat!("" $(, $about)?),
+            codes: ALL,
+        };
+    };
+}
+
 pub mod host;
 pub mod job;
 pub mod observe;

@@ -26,7 +26,9 @@ use std::sync::Arc;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use request_error::RequestError;
-pub use settings::{Dialect, S3Settings, S3SettingsError, SMALLEST_PART, Timeouts, is_bucket_name, is_key_text};
+pub use settings::{
+    Dialect, S3Settings, S3SettingsError, SMALLEST_PART, Timeouts, host_of, is_bucket_name, is_key_text, parse_endpoint,
+};
 use upload::Upload;
 
 use super::{Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use fault::secret::SecretText;
 use fault::{Code, Fault, codes};
+use url::Url;
 
 use crate::escaped;
 
@@ -23,7 +24,7 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    pub fn of_host(host: &str) -> Self {
+    fn of_host(host: &str) -> Self {
         if host.ends_with(".r2.cloudflarestorage.com") {
             Self::R2
         } else if host.ends_with(".backblazeb2.com") {
@@ -35,7 +36,7 @@ impl Dialect {
 
     /// The region to sign for when none is set. B2 has it in the host name: `s3.us-west-004.backblazeb2.com`. `None`
     /// means that it must be set.
-    pub fn default_region(self, host: &str) -> Option<&str> {
+    fn default_region(self, host: &str) -> Option<&str> {
         match self {
             Self::R2 => Some("auto"),
             Self::Plain => Some("us-east-1"),
@@ -45,6 +46,35 @@ impl Dialect {
             }
         }
     }
+}
+
+/// The host of an endpoint; empty if the endpoint is no URL.
+pub fn host_of(endpoint: &str) -> String {
+    let url = Url::parse(endpoint).ok();
+    url.as_ref().and_then(Url::host_str).unwrap_or_default().to_owned()
+}
+
+/// Returns the URL of an S3 service without a slash at its end. The reason of an error doesn't show the text, which may
+/// have a password in it. Callers decide whether it may be http.
+pub fn parse_endpoint(text: &str) -> Result<String, &'static str> {
+    let url = Url::parse(text).map_err(|_| "this is not a URL")?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("this one is not https");
+    }
+    let in_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+    if !url.host_str().is_some_and(|host| host.chars().all(in_host)) {
+        return Err("the host of this one has a character that no host has");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("this one has a user name or a password in it, which have settings of their own");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("this one has something behind a `?` or a `#`");
+    }
+    if url.path() != "/" {
+        return Err("this one has a path; the bucket's name has a setting of its own");
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
 /// Letters, digits, `.`, `-` and `_`, 3 to 63 of them, without `..`.
@@ -149,7 +179,7 @@ impl S3Settings {
     ) -> Self {
         let endpoint = endpoint.into();
         Self {
-            dialect: Dialect::of_host(host_of(&endpoint)),
+            dialect: Dialect::of_host(&host_of(&endpoint)),
             endpoint,
             region: None,
             bucket: bucket.into(),
@@ -190,36 +220,25 @@ impl S3Settings {
     }
 
     fn check_endpoint(&self) -> Result<(), S3SettingsError> {
-        let wrong = |reason| S3SettingsError::Endpoint { endpoint: escaped(&self.endpoint, 80), reason };
-        let authority = self.endpoint.strip_prefix("https://").or_else(|| self.endpoint.strip_prefix("http://"));
-        let authority = authority.ok_or_else(|| wrong("it doesn't begin with https://"))?;
-        // The endpoint appears in error messages; a user name and password must not.
-        if authority.contains('@') {
-            let reason = "credentials have settings of their own";
-            return Err(S3SettingsError::Endpoint { endpoint: "..@..".into(), reason });
-        }
-        let authority = authority.strip_suffix('/').unwrap_or(authority);
-        let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
-        if authority.is_empty() || !authority.chars().all(is_allowed) {
-            return Err(wrong("after https:// only a host and optionally a port may follow"));
-        }
-        Ok(())
+        let wrong = |reason| {
+            // The endpoint appears in error messages; a user name and password must not.
+            let endpoint = if self.endpoint.contains('@') { "..@..".into() } else { escaped(&self.endpoint, 80) };
+            S3SettingsError::Endpoint { endpoint, reason }
+        };
+        parse_endpoint(&self.endpoint).map(|_| ()).map_err(wrong)
     }
 
-    pub(super) fn signing_region(&self) -> Result<String, S3SettingsError> {
+    /// The region to sign for: the one that is set, or the default of the dialect.
+    pub fn signing_region(&self) -> Result<String, S3SettingsError> {
         match &self.region {
             Some(region) => Ok(region.clone()),
             None => {
-                let region = self.dialect.default_region(host_of(&self.endpoint));
+                let host = host_of(&self.endpoint);
+                let region = self.dialect.default_region(&host);
                 region.map(str::to_owned).ok_or(S3SettingsError::Region)
             }
         }
     }
-}
-
-fn host_of(endpoint: &str) -> &str {
-    let authority = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
-    authority.split(['/', ':']).next().unwrap_or(authority)
 }
 
 #[cfg(test)]
@@ -254,9 +273,16 @@ mod tests {
 
     #[test]
     fn settings_that_can_not_be_right_are_refused() {
-        for endpoint in
-            ["", "s3.example.com", "https://", "ftp://host", "https://host/bucket", "https://host?x", "http://a b"]
-        {
+        for endpoint in [
+            "",
+            "s3.example.com",
+            "https://",
+            "ftp://host",
+            "https://host/bucket",
+            "https://host?x",
+            "http://a b",
+            "http://a_b",
+        ] {
             assert!(matches!(settings(endpoint).check(), Err(S3SettingsError::Endpoint { .. })), "{endpoint}");
         }
         let good = settings("https://host");
