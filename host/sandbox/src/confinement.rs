@@ -35,7 +35,8 @@ pub struct Confinement {
     pub profile: Profile,
     /// Files and folders that may be read, besides the program, its libraries and a few harmless devices.
     pub read: Vec<PathBuf>,
-    /// Folders in which files may be made, changed and removed.
+    /// Folders in which files may be made, changed and removed, and so in the folders below. A child of root gets those
+    /// directly below handed over, none deeper.
     pub write: Vec<PathBuf>,
     pub limits: Limits,
 }

@@ -11,12 +11,9 @@ use rustix::thread::{
 
 use crate::Confinement;
 
-/// The first of the user ids that systemd hands to services without an account of their own, so nobody owns files by it.
+/// The first of the user ids that systemd hands to services without an account of their own, so no files belong to it.
 /// <https://systemd.io/UIDS-GIDS/>
 const UNPRIVILEGED: u32 = 61_184;
-
-/// The deepest folder that a child writes to, from those that it is given.
-const MAX_DEPTH: usize = 4;
 
 /// The user that children get, if this process may choose one and the programs can be run by it.
 pub(crate) fn unprivileged(programs: &[&Path]) -> Option<u32> {
@@ -35,25 +32,23 @@ fn anyone_may_run(program: &Path) -> bool {
 }
 
 /// Gives what lies in the working directory to the child's user: the directory itself, the files that it reads, and the
-/// folders that it writes to with those below. What is granted elsewhere stays whose it is.
+/// folders that it writes to with those directly below. What is granted elsewhere stays whose it is.
 pub(crate) fn hand_over(confinement: &Confinement, user: u32) -> std::io::Result<()> {
     let here = |path: &&PathBuf| path.is_relative();
-    if confinement.read.iter().chain(&confinement.write).any(|path| path.is_relative()) {
+    if confinement.read.iter().chain(&confinement.write).any(|path| here(&path)) {
         give(Path::new("."), user)?;
     }
     confinement.read.iter().filter(here).try_for_each(|file| give(file, user))?;
-    confinement.write.iter().filter(here).try_for_each(|folder| hand_over_tree(folder, user, MAX_DEPTH))
+    confinement.write.iter().filter(here).try_for_each(|folder| hand_over_folders(folder, user))
 }
 
-fn hand_over_tree(folder: &Path, user: u32, depth: usize) -> std::io::Result<()> {
+/// No deeper than one level: this happens for every child, and a rung's folder has a file for every segment.
+fn hand_over_folders(folder: &Path, user: u32) -> std::io::Result<()> {
     give(folder, user)?;
-    if depth == 0 {
-        return Ok(());
-    }
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
-            hand_over_tree(&entry.path(), user, depth - 1)?;
+            give(&entry.path(), user)?;
         }
     }
     Ok(())
