@@ -89,7 +89,7 @@ pub fn perform(arguments: Vec<String>) -> ExitCode {
                 std::thread::park();
             }
         }
-        "do what a transcode does" => return told(transcode()),
+        "do what a transcode does" => return exit_code(transcode()),
         "detect without Landlock" => {
             without_landlock();
             let sandbox = Sandbox::detect(Sandbox::this_program(), &[&std::env::current_exe().unwrap()]);
@@ -104,10 +104,10 @@ pub fn perform(arguments: Vec<String>) -> ExitCode {
         eprintln!("unknown act {name}");
         return ExitCode::FAILURE;
     };
-    told((act.perform)(Path::new(&argument(1)), argument(2).parse().unwrap()))
+    exit_code((act.perform)(Path::new(&argument(1)), argument(2).parse().unwrap()))
 }
 
-fn told(outcome: io::Result<()>) -> ExitCode {
+fn exit_code(outcome: io::Result<()>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

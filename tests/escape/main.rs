@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     }
     trials.push(Trial::test("the sandbox is full where the kernel has everything", is_full));
     trials.push(Trial::test("what a transcode does is possible", a_transcode_is_possible));
-    trials.push(Trial::test("a kernel without Landlock is told", landlock_missing_is_told));
+    trials.push(Trial::test("a kernel without Landlock is reported", landlock_missing_is_reported));
     trials.push(Trial::test("a child ends with its host", a_child_ends_with_its_host));
     trials.push(Trial::test("a helper whose layers are gone starts nothing", a_weaker_helper_starts_nothing));
     let ended = libtest_mimic::run(&Arguments::from_args(), trials);
@@ -187,7 +187,7 @@ fn a_transcode_is_possible() -> Result<(), Failed> {
 }
 
 /// A filter that answers the calls of Landlock as a kernel without it does.
-fn landlock_missing_is_told() -> Result<(), Failed> {
+fn landlock_missing_is_reported() -> Result<(), Failed> {
     let output =
         output_in_time(Command::new(std::env::current_exe()?).args(["act", "detect without Landlock"]).env_clear());
     let said = described(&output);

@@ -93,7 +93,7 @@ fn limit(limits: &Limits) -> rustix::io::Result<()> {
     if let Some(bytes) = limits.memory_bytes {
         set(Resource::Data, bytes)?;
     }
-    // The soft limit ends it with SIGXCPU, which tells why; the hard one ends it in any case.
+    // The soft limit ends it with SIGXCPU, which says why; the hard one ends it in any case.
     let cpu = Rlimit { current: Some(limits.cpu_seconds), maximum: Some(limits.cpu_seconds + 1) };
     setrlimit(Resource::Cpu, cpu)?;
     set(Resource::Fsize, limits.file_bytes)?;

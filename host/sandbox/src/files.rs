@@ -102,7 +102,7 @@ fn nvidia_devices() -> Vec<PathBuf> {
 /// Version of the kernel's Landlock interface; 0 without Landlock.
 pub(crate) fn kernel_abi() -> i32 {
     // SAFETY: with no attributes and the version flag the call reads and writes no memory of ours.
-    #[allow(unsafe_code, reason = "neither landlock nor rustix tells the version")]
+    #[allow(unsafe_code, reason = "neither landlock nor rustix gives the version")]
     let version = unsafe {
         libc::syscall(
             libc::SYS_landlock_create_ruleset,
