@@ -63,24 +63,25 @@ impl ToolOptions {
         Ok(Tool::new(path, STALL))
     }
 
-    /// Finds out how well both programs can be confined here.
-    pub fn sandbox(&self) -> Result<Arc<Sandbox>, ToolError> {
+    /// ffmpeg and ffprobe, confined as well as this machine can.
+    pub fn confined(&self) -> Result<(Tool, Tool), ToolError> {
         let (ffmpeg, ffprobe) = (self.ffmpeg()?, self.ffprobe()?);
-        Ok(Arc::new(Sandbox::detect(Sandbox::this_program(), &[ffmpeg.program(), ffprobe.program()])))
+        let sandbox = Sandbox::detect(Sandbox::this_program(), &[ffmpeg.program(), ffprobe.program()]);
+        let sandbox = Arc::new(sandbox);
+        Ok((ffmpeg.confined(Arc::clone(&sandbox)), ffprobe.confined(sandbox)))
     }
 
     /// Finds both programs and runs the test encodes.
     pub async fn prove(&self) -> Result<MediaTools, ToolError> {
-        let sandbox = self.sandbox()?;
-        let ffmpeg = self.ffmpeg()?.confined(Arc::clone(&sandbox));
+        let (ffmpeg, ffprobe) = self.confined()?;
         let ((proof, version), devices) = tokio::join!(encoder::prove(&ffmpeg), encoder::devices());
         if proof.processors().is_empty() {
             return Err(ToolError::NoEncoder(proof.cpu_missing.unwrap_or_default()));
         }
         Ok(MediaTools {
-            ffprobe: self.ffprobe()?.confined(sandbox),
-            version,
             ffmpeg,
+            version,
+            ffprobe,
             proof,
             devices,
             threads: std::thread::available_parallelism().map_or(2, usize::from).min(16),

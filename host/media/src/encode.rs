@@ -71,8 +71,7 @@ impl Encode<'_> {
         let graph = Graph { info, plan, processor, loudness_filter: self.loudness_filter, threads: tools.threads };
         self.clear().await.map_err(MediaError::work("making room for the outputs"))?;
         let Some(arguments) = graph.arguments() else { return Ok(Vec::new()) };
-        let ffmpeg = if processor == Processor::Gpu { tools.ffmpeg.on_gpu() } else { tools.ffmpeg.clone() };
-        let ran = ffmpeg.watch(arguments, work, cancel, watch).await;
+        let ran = tools.ffmpeg.on(processor).watch(arguments, work, cancel, watch).await;
         ran.map_err(|error| MediaError::process("encoding", error))?;
 
         let mut checked = Vec::new();

@@ -158,7 +158,7 @@ async fn test_encode(ffmpeg: &Tool, processor: Processor) -> Result<Finished, Pr
         .all(video_options(processor, &encoding, 1))
         .pair("-f", "null")
         .flag("-");
-    let ffmpeg = if processor == Processor::Gpu { ffmpeg.on_gpu() } else { ffmpeg.clone() };
+    let ffmpeg = ffmpeg.on(processor);
     ffmpeg.capture(&arguments, Path::new("/"), &CancellationToken::new(), 0).await.map(|(_, finished)| finished)
 }
 

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::command::Arguments;
 use crate::containment::INPUT_NAME;
+use crate::encoder::Processor;
 use crate::graph::MADE;
 use crate::progress::Progress;
 
@@ -63,8 +64,7 @@ pub fn last_lines(text: &str, count: usize) -> String {
 pub struct Tool {
     program: PathBuf,
     stall: Duration,
-    /// `None` for a program that never reads an upload.
-    sandbox: Option<Arc<Sandbox>>,
+    sandbox: Arc<Sandbox>,
     profile: Profile,
     limits: Limits,
 }
@@ -95,20 +95,26 @@ pub struct Finished {
 impl Tool {
     /// The program is ended when it makes no progress for `stall`.
     pub fn new(program: PathBuf, stall: Duration) -> Self {
-        Self { program, stall, sandbox: None, profile: Profile::Strict, limits: WIDEST }
+        let sandbox = Arc::new(Sandbox::none("no sandbox was asked for"));
+        Self { program, stall, sandbox, profile: Profile::Strict, limits: WIDEST }
     }
 
     /// The same program, confined.
     #[must_use]
     pub fn confined(self, sandbox: Arc<Sandbox>) -> Self {
-        Self { sandbox: Some(sandbox), ..self }
+        Self { sandbox, ..self }
     }
 
-    /// The same program for a run that uses the GPU: its driver needs devices, and address space without end.
+    /// The same program for a run on a processor. The GPU's driver needs devices, and address space without end.
     #[must_use]
-    pub fn on_gpu(&self) -> Self {
-        let limits = Limits { memory_bytes: None, ..self.limits };
-        Self { profile: Profile::Gpu, limits, ..self.clone() }
+    pub fn on(&self, processor: Processor) -> Self {
+        match processor {
+            Processor::Cpu => self.clone(),
+            Processor::Gpu => {
+                let limits = Limits { memory_bytes: None, ..self.limits };
+                Self { profile: Profile::Gpu, limits, ..self.clone() }
+            }
+        }
     }
 
     /// The same program with less processor time, in seconds over all threads, and less memory.
@@ -121,7 +127,7 @@ impl Tool {
     /// How well its processes are confined.
     #[must_use]
     pub fn confinement(&self) -> (Level, &str) {
-        self.sandbox.as_ref().map_or((Level::None, "no sandbox was asked for"), |found| (found.level(), found.reason()))
+        (self.sandbox.level(), self.sandbox.reason())
     }
 
     /// In a work directory: the original to read, and the folder of outputs to write. Elsewhere nothing.
@@ -146,17 +152,8 @@ impl Tool {
     fn spawn(&self, arguments: &Arguments, folder: &Path) -> Result<Running, ProcessError> {
         tracing::debug!(program = %self.program.display(), %arguments, "starting");
         let failed = |source| ProcessError::Start { program: self.program.clone(), source };
-        let mut command = match &self.sandbox {
-            Some(sandbox) => {
-                sandbox.command(&self.program, arguments.as_slice(), &self.granted(folder)).map(Command::from)
-            }
-            None => {
-                let mut command = Command::new(&self.program);
-                command.args(arguments.as_slice());
-                Ok(command)
-            }
-        }
-        .map_err(failed)?;
+        let confined = self.sandbox.command(&self.program, arguments.as_slice(), &self.granted(folder));
+        let mut command = Command::from(confined.map_err(failed)?);
         command
             .current_dir(folder)
             .env_clear()
@@ -175,7 +172,7 @@ impl Tool {
     /// Why it failed. Only the system's words tell a limit from other failures.
     fn failure(&self, status: ExitStatus, stderr: String) -> ProcessError {
         let program = self.name();
-        if self.sandbox.is_none() {
+        if !self.sandbox.sets_limits() {
             return ProcessError::Failed { program, status, stderr };
         }
         if status.signal() == Some(Signal::XCPU.as_raw()) {

@@ -49,7 +49,7 @@ pub(crate) struct Layers {
     pub user: Option<u32>,
 }
 
-/// What a helper is told.
+/// What a helper is started with.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Order {
     pub confinement: Confinement,
@@ -74,7 +74,8 @@ pub(crate) struct Report {
 /// Starts confined children. Made once, at the host's start.
 #[derive(Clone, Debug)]
 pub struct Sandbox {
-    helper: PathBuf,
+    /// `None` where children are started directly.
+    helper: Option<PathBuf>,
     layers: Layers,
     level: Level,
     /// What is missing and why; empty at [`Level::Full`].
@@ -85,7 +86,7 @@ impl Sandbox {
     /// No confinement, for a stated reason. Children are started directly.
     #[must_use]
     pub fn none(reason: impl Into<String>) -> Self {
-        Self { helper: PathBuf::new(), layers: Layers::default(), level: Level::None, reason: reason.into() }
+        Self { helper: None, layers: Layers::default(), level: Level::None, reason: reason.into() }
     }
 
     #[must_use]
@@ -99,6 +100,12 @@ impl Sandbox {
         &self.reason
     }
 
+    /// Whether children get their [`Limits`](crate::Limits): a helper sets them even where it can't restrict anything else.
+    #[must_use]
+    pub fn sets_limits(&self) -> bool {
+        self.helper.is_some()
+    }
+
     /// A command that becomes `program` with these arguments once it is confined. Working directory, environment and the
     /// three standard streams are the caller's to set.
     pub fn command<A: AsRef<OsStr>>(
@@ -107,20 +114,21 @@ impl Sandbox {
         arguments: impl IntoIterator<Item = A>,
         confinement: &Confinement,
     ) -> std::io::Result<Command> {
-        let mut command = if self.helper.as_os_str().is_empty() {
-            Command::new(program)
-        } else {
-            let mut command = self.helper_command(CONFINE, confinement)?;
-            command.arg(program);
-            command
+        let mut command = match &self.helper {
+            None => Command::new(program),
+            Some(helper) => {
+                let mut command = self.helper_command(helper, CONFINE, confinement)?;
+                command.arg(program);
+                command
+            }
         };
         command.args(arguments);
         Ok(command)
     }
 
-    fn helper_command(&self, mode: &str, confinement: &Confinement) -> std::io::Result<Command> {
+    fn helper_command(&self, helper: &Path, mode: &str, confinement: &Confinement) -> std::io::Result<Command> {
         let order = Order { confinement: confinement.clone(), layers: self.layers, parent: std::process::id() };
-        let mut command = Command::new(&self.helper);
+        let mut command = Command::new(helper);
         command.arg(mode).arg(serde_json::to_string(&order)?);
         Ok(command)
     }
@@ -160,12 +168,12 @@ impl Sandbox {
             return Self::none(reason);
         }
         let mut sandbox = Self {
-            helper: helper.to_owned(),
+            helper: Some(helper.to_owned()),
             layers: Layers { landlock: false, seccomp: false, user: crate::user::unprivileged(programs) },
             level: Level::None,
             reason: String::new(),
         };
-        let report = match sandbox.report() {
+        let report = match sandbox.report(helper) {
             Ok(report) => report,
             Err(error) => return Self::none(format!("the helper can't be run: {error}")),
         };
@@ -189,12 +197,12 @@ impl Sandbox {
         sandbox
     }
 
-    fn report(&self) -> std::io::Result<Report> {
+    fn report(&self, helper: &Path) -> std::io::Result<Report> {
         use crate::{Limits, Profile};
         let limits =
             Limits { memory_bytes: Some(1 << 30), cpu_seconds: 10, file_bytes: 0, threads: 64, descriptors: 64 };
         let confinement = Confinement { profile: Profile::Strict, read: Vec::new(), write: Vec::new(), limits };
-        let mut command = self.helper_command(REPORT, &confinement)?;
+        let mut command = self.helper_command(helper, REPORT, &confinement)?;
         let output = command.current_dir("/").env_clear().stdin(Stdio::null()).output()?;
         serde_json::from_slice(&output.stdout).map_err(|_| {
             let said = String::from_utf8_lossy(&output.stderr);

@@ -8,7 +8,7 @@ use media::command::Arguments;
 use media::encoder;
 use media::process::Tool;
 use policy::{AdmitError, Compiler, Policy, PolicyError, read_local};
-use sandbox::{Level, Sandbox};
+use sandbox::Level;
 use tokio_util::sync::CancellationToken;
 
 use super::environment::EnvironmentArgs;
@@ -55,8 +55,8 @@ impl Doctor {
             Ok(ffprobe) => findings.push(("ffprobe", version(&ffprobe).await)),
             Err(_) => findings.push(("ffprobe", Finding::Bad("not found; name it with --ffprobe".into()))),
         }
-        if let Ok(sandbox) = self.environment.sandbox() {
-            findings.push(("sandbox", confinement(&sandbox)));
+        if let Ok((ffmpeg, _)) = self.environment.confined() {
+            findings.push(("sandbox", confinement(&ffmpeg)));
         }
         findings.push(("policy", self.policy().await));
         findings.push(("disk", disk(&self.environment.work_root())));
@@ -149,11 +149,11 @@ async fn filters(ffmpeg: &Tool) -> Finding {
     }
 }
 
-/// Not a failure unless a worker is told to require it: jobs run without.
-fn confinement(sandbox: &Sandbox) -> Finding {
-    match sandbox.level() {
-        Level::Full => Finding::Good("full: ffmpeg reads its input, writes its outputs, and nothing else".into()),
-        level => Finding::Note(format!("{}: {}", level.name(), sandbox.reason())),
+/// Not a failure: jobs run without, unless `job.require_sandbox` is set.
+fn confinement(ffmpeg: &Tool) -> Finding {
+    match ffmpeg.confinement() {
+        (Level::Full, _) => Finding::Good("full: ffmpeg reads its input, writes its outputs, and nothing else".into()),
+        (level, reason) => Finding::Note(format!("{}: {reason}", level.name())),
     }
 }
 

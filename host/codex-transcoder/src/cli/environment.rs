@@ -1,13 +1,11 @@
 //! Arguments about this machine: ffmpeg, its encoders, and a place to work.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use media::context::MediaTools;
 use media::plan::Preference;
 use media::process::Tool;
-use sandbox::Sandbox;
 
 use super::exit::Ended;
 use crate::tools::{ToolError, ToolOptions};
@@ -51,8 +49,8 @@ impl EnvironmentArgs {
         self.tools().ffprobe().map_err(ended)
     }
 
-    pub fn sandbox(&self) -> Result<Arc<Sandbox>, Ended> {
-        self.tools().sandbox().map_err(ended)
+    pub fn confined(&self) -> Result<(Tool, Tool), Ended> {
+        self.tools().confined().map_err(ended)
     }
 
     pub async fn toolbox(&self) -> Result<MediaTools, Ended> {
