@@ -8,7 +8,7 @@ use contract::v0_1::types::{Destination, Failure, Job, MediaKind};
 use fault::Fault as _;
 use job::JobHost;
 use job::event::{Event, Observer};
-use job::production::JobContext;
+use job::production::{JobContext, UploadLimits};
 use media::context::MediaTools;
 use media::encoder::Proof;
 use media::probe::DeclaredKind;
@@ -71,7 +71,7 @@ impl Bench {
             observer: Arc::new(Nobody),
             cancel: CancellationToken::new(),
             alive: mpsc::channel(1).0,
-            max_original: u64::MAX,
+            limits: UploadLimits::NONE,
         };
         HostContext {
             job: "job".into(),

@@ -22,7 +22,7 @@ use webhook::{EventKind, JobWebhooks};
 
 use crate::event::{DeliveryEvents, Event, Observer};
 use crate::host::{JobHost, scheme};
-use crate::production::JobContext;
+use crate::production::{JobContext, UploadLimits};
 use crate::recording::{JobRecorder, JobRecording, RecordingContext};
 use crate::report::{JobReport, ReportObserver};
 use crate::transcode_report::TranscodeReport;
@@ -44,8 +44,7 @@ pub struct JobEnvironment {
     pub attempts: u32,
     /// Pause before the second attempt. It doubles for each further one.
     pub pause: Duration,
-    /// Size limit of an original, in bytes.
-    pub max_original: u64,
+    pub limits: UploadLimits,
     /// Whether to write the job's report next to the publication.
     pub write_report: bool,
     /// Records every job, if set.
@@ -63,7 +62,7 @@ impl JobEnvironment {
             cache: CacheRules::default(),
             attempts: 1,
             pause: Duration::ZERO,
-            max_original: u64::MAX,
+            limits: UploadLimits::NONE,
             write_report: false,
             recordings: None,
         }
@@ -273,7 +272,7 @@ impl Job<'_> {
             observer,
             cancel: self.cancel.clone(),
             alive,
-            max_original: environment.max_original,
+            limits: environment.limits,
         };
         let readable = context.stores.names().into();
         let calls = JobHost::new(context, request.declared, self.webhooks.clone(), Arc::clone(&report));

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::budget::{self, Budget};
 use crate::containment::{guarded_input, quiet_ffmpeg};
 use crate::context::TranscodeContext;
 use crate::encoder::Processor;
@@ -68,10 +69,12 @@ impl Encode<'_> {
         watch: &mut impl FnMut(Progress),
     ) -> Result<Vec<CheckedRung>, MediaError> {
         let TranscodeContext { tools, plan, info, work, cancel } = self.context;
+        budget::check_fits(plan, info, work, processor, tools.threads)?;
         let graph = Graph { info, plan, processor, loudness_filter: self.loudness_filter, threads: tools.threads };
         self.clear().await.map_err(MediaError::work("making room for the outputs"))?;
         let Some(arguments) = graph.arguments() else { return Ok(Vec::new()) };
-        let ran = tools.ffmpeg.on(processor).watch(arguments, work, cancel, watch).await;
+        let ffmpeg = tools.ffmpeg.on(processor).within(Budget::of_encode(plan, info));
+        let ran = ffmpeg.watch(arguments, work, cancel, watch).await;
         ran.map_err(|error| MediaError::process("encoding", error))?;
 
         let mut checked = Vec::new();
@@ -100,7 +103,7 @@ impl Encode<'_> {
 
     /// Finds out whether a failed or short encode is the fault of the disk, or of an original that doesn't decode.
     async fn find_cause(&self, error: MediaError) -> MediaError {
-        let TranscodeContext { tools, info, work, cancel, .. } = self.context;
+        let TranscodeContext { tools, plan, info, work, cancel } = self.context;
         if !may_be_the_encoder(&error) {
             return error;
         }
@@ -112,15 +115,16 @@ impl Encode<'_> {
             arguments = arguments.pair("-map", format_args!("0:{index}"));
         }
         let arguments = arguments.pair("-f", "null").flag("-");
-        let decoded = match tools.ffmpeg.watch(arguments, work, cancel, |_| ()).await {
-            Ok(finished) => finished.progress,
-            Err(ProcessError::Failed { stderr, .. }) => {
-                let detail = format!("it can't be decoded ({})", last_lines(&stderr, 1));
-                return UploadError::Damaged { detail }.into();
-            }
-            Err(ProcessError::Cancelled) => return MediaError::Cancelled,
-            Err(_) => return error,
-        };
+        let decoded =
+            match tools.ffmpeg.within(Budget::of_encode(plan, info)).watch(arguments, work, cancel, |_| ()).await {
+                Ok(finished) => finished.progress,
+                Err(ProcessError::Failed { stderr, .. }) => {
+                    let detail = format!("it can't be decoded ({})", last_lines(&stderr, 1));
+                    return UploadError::Damaged { detail }.into();
+                }
+                Err(ProcessError::Cancelled) => return MediaError::Cancelled,
+                Err(_) => return error,
+            };
         let expected = info.ladder_length();
         if info.video.is_some() && decoded.frames == 0 {
             return UploadError::Damaged { detail: "no frame of its video could be decoded".to_owned() }.into();

@@ -1,5 +1,7 @@
 //! What can go wrong between an upload and its outputs.
 
+use std::time::Duration;
+
 use fault::{Code, Fault, codes};
 
 use crate::hls::HlsError;
@@ -34,6 +36,9 @@ pub enum UploadError {
     /// More bytes than this environment accepts.
     #[error("the file has {size} bytes; at most {limit} are accepted: export it smaller, or in parts")]
     TooManyBytes { size: u64, limit: u64 },
+    /// Longer than this environment accepts.
+    #[error("the file lasts {} h; at most {} h are accepted: cut it into parts", hours(*length), hours(*limit))]
+    TooLong { length: Duration, limit: Duration },
     /// More of the machine than an upload of its size and length may take.
     #[error(
         "the file takes too much of the machine ({detail}): it is damaged or was made so; export it again from the source"
@@ -59,6 +64,11 @@ pub enum UploadError {
     Damaged { detail: String },
 }
 
+/// To a tenth, rounded up: 24 h and a second are not 24 h.
+fn hours(length: Duration) -> f64 {
+    (length.as_secs_f64() / 360.0).ceil() / 10.0
+}
+
 impl Fault for UploadError {
     fn code(&self) -> &'static Code {
         match self {
@@ -68,6 +78,7 @@ impl Fault for UploadError {
             Self::UnsupportedCodec { .. } => &codes::upload::UNSUPPORTED_CODEC,
             Self::TooLarge { .. } => &codes::upload::TOO_LARGE,
             Self::TooManyBytes { .. } => &codes::upload::TOO_MANY_BYTES,
+            Self::TooLong { .. } => &codes::upload::TOO_LONG,
             Self::TooDemanding { .. } => &codes::upload::TOO_DEMANDING,
             Self::TooSmall { .. } => &codes::upload::TOO_SMALL,
             Self::ZeroDuration => &codes::upload::ZERO_DURATION,
@@ -90,6 +101,11 @@ pub enum MediaError {
     Cancelled,
     #[error("the disk of the work directory is full: give it at least three times the size of the upload")]
     DiskFull,
+    #[error(
+        "the disk of the work directory has {} MiB free, and the outputs need at least {} MiB: give it at least three times \
+the size of the upload", free >> 20, needed >> 20
+    )]
+    NoRoom { needed: u64, free: u64 },
     /// ffmpeg failed, and the upload is not to blame.
     #[error("ffmpeg failed while {doing}")]
     Process { doing: &'static str, source: ProcessError },
@@ -151,8 +167,9 @@ impl Fault for MediaError {
             Self::Plan(error) => error.code(),
             Self::Output(error) => error.code(),
             Self::Cancelled => &codes::job::CANCELLED,
-            Self::DiskFull => &codes::host::DISK_FULL,
+            Self::DiskFull | Self::NoRoom { .. } => &codes::host::DISK_FULL,
             Self::Process { source: ProcessError::Stalled { .. }, .. } => &codes::host::FFMPEG_STALLED,
+            Self::Process { source: ProcessError::TooSlow { .. }, .. } => &codes::host::TOO_SLOW,
             Self::Process { source: ProcessError::Start { .. }, .. } => &codes::host::FFMPEG_MISSING,
             Self::Process { .. } => &codes::host::FFMPEG_FAILED,
             Self::NoGpu { .. } => &codes::host::NO_GPU,

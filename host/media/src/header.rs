@@ -8,6 +8,7 @@ use crate::info::{DynamicRange, Matrix, Ratio};
 #[serde(default)]
 pub(super) struct Header {
     pub(super) streams: Vec<Stream>,
+    pub(super) chapters: Vec<serde::de::IgnoredAny>,
     pub(super) format: Format,
 }
 

@@ -93,6 +93,11 @@ pub struct Video {
 }
 
 impl Video {
+    /// Of one frame, as shown.
+    pub fn pixels(&self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
+
     /// The shorter side in pixels, by which rungs are chosen.
     pub fn short_side(&self) -> u32 {
         self.width.min(self.height)

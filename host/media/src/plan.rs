@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use storage::{Destination, Scope};
 
 use crate::info::MediaInfo;
-use crate::outputs::{Ladder, Output, OutputKind, SegmentedPlaylist};
+use crate::outputs::{Ladder, Output, OutputKind, PictureEncode, SegmentedPlaylist};
 
 /// Which form [`Plan::digest`] has. A change of it makes every finished job be encoded again when it is delivered again.
 const DIGEST_VERSION: &str = "plan-1";
@@ -140,6 +140,11 @@ impl Plan {
     /// Every object that the plan names.
     pub fn destinations(&self) -> Vec<Destination> {
         self.outputs.iter().flat_map(|output| output.kind().destinations()).collect()
+    }
+
+    /// The encodes that run throughout the source.
+    pub fn picture_encodes(&self, info: &MediaInfo) -> Vec<PictureEncode> {
+        self.outputs.iter().flat_map(|output| output.kind().picture_encodes(info)).collect()
     }
 
     /// Every media playlist, with the names of its segments.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use fault::text::printable;
 use tokio_util::sync::CancellationToken;
 
+use crate::budget::Budget;
 use crate::command::Arguments;
 use crate::containment::{INPUT_NAME, MAX_PIXELS, guarded_input, is_decoded};
 use crate::error::{MediaError, UploadError};
@@ -40,7 +41,7 @@ const WHOLE_PERMILLE: u64 = 980;
 const MISSING_TOLERATED: f64 = 1.0;
 
 /// Memory of ffprobe. A frame of 8K in 10 bit has 106 MB, and it decodes a few.
-const PROBE_MEMORY: u64 = 1 << 30;
+const PROBE_MEMORY: u64 = 900 << 20;
 
 /// Processor time for the header of a file: seconds, and one more for so many bytes. A usual file takes 0.1 s; one with a
 /// hundred thousand tags would take minutes.
@@ -52,8 +53,26 @@ const HEADER_BYTES_PER_SECOND: u64 = 64 << 20;
 const PACKETS_SECONDS: u64 = 10;
 const PACKETS_BYTES_PER_SECOND: u64 = 200_000 * 26 / 4;
 
+/// Fewest samples in a second of sound; telephones have 8,000.
+const MIN_SAMPLE_RATE: u32 = 1_000;
+
 /// Most cover pictures: ID3 has 21 kinds of them. Whatever opens the file decodes every one.
 const MAX_COVERS: usize = 24;
+
+/// Most tracks. A broadcast has some dozens.
+const MAX_TRACKS: usize = 128;
+
+/// Most chapters. A long audio book has hundreds.
+const MAX_CHAPTERS: usize = 5_000;
+
+/// Longest time in seconds without any packet of the tracks that are used. Screen recordings pause; damaged timestamps jump.
+const MAX_JUMP: f64 = 3600.0;
+
+/// From this length on, in seconds, a file must hold something for its time: so many bytes, and a packet in so many
+/// seconds. Slides without sound hold more.
+const LONG: f64 = 600.0;
+const LEAST_BYTES_PER_SECOND: f64 = 1.0;
+const MOST_SECONDS_PER_PACKET: f64 = 300.0;
 
 /// Probes the original in a work directory.
 pub async fn probe(
@@ -67,10 +86,11 @@ pub async fn probe(
     if size == 0 {
         return Err(UploadError::Empty.into());
     }
-    let of_header = ffprobe.within(HEADER_SECONDS + size / HEADER_BYTES_PER_SECOND, PROBE_MEMORY);
+    let budget = |cpu_seconds| Budget::of_cpu(cpu_seconds).with_memory(PROBE_MEMORY);
+    let of_header = ffprobe.within(budget(HEADER_SECONDS + size / HEADER_BYTES_PER_SECOND));
     let header = read_header(&of_header, work, cancel).await?;
-    check_covers(&header)?;
-    let of_packets = ffprobe.within(PACKETS_SECONDS + size / PACKETS_BYTES_PER_SECOND, PROBE_MEMORY);
+    check_counts(&header)?;
+    let of_packets = ffprobe.within(budget(PACKETS_SECONDS + size / PACKETS_BYTES_PER_SECOND));
     let (packets, cut_off) = count_packets(&of_packets, work, cancel).await?;
     let info = describe(&header, &packets, size, declared)?;
     let missing = header.duration().unwrap_or(0.0) - info.duration.as_secs_f64();
@@ -88,15 +108,19 @@ async fn read_header(ffprobe: &Tool, work: &Path, cancel: &CancellationToken) ->
             "-show_entries",
             "format=format_name,duration,start_time:stream=index,codec_name,codec_tag_string,codec_type,width,height,\
 pix_fmt,r_frame_rate,avg_frame_rate,sample_aspect_ratio,color_transfer,color_space,color_range,field_order,sample_rate,channels,\
-nb_frames,bits_per_raw_sample:stream_disposition=attached_pic,default:stream_side_data=rotation:stream_tags=rotate",
+nb_frames,bits_per_raw_sample:stream_disposition=attached_pic,default:stream_side_data=rotation:stream_tags=rotate:chapter=id",
         )
         .pair("-of", "json")
         .all(guarded_input());
     let (json, finished) = match ffprobe.capture(&arguments, work, cancel, MAX_HEADER).await {
         Ok(answer) => answer,
         Err(ProcessError::Failed { stderr, .. }) => return Err(refused(&stderr).into()),
-        Err(error) => return Err(MediaError::process("probing the original", error)),
+        Err(error) => return Err(failed("probing the original", error)),
     };
+    if json.len() == MAX_HEADER {
+        let detail = format!("the description of its tracks has more than {} MiB", MAX_HEADER >> 20);
+        return Err(UploadError::TooDemanding { detail }.into());
+    }
     let header: Header =
         serde_json::from_slice(&json).map_err(|error| MediaError::Probe { detail: error.to_string() })?;
     if header.streams.is_empty() {
@@ -105,11 +129,28 @@ nb_frames,bits_per_raw_sample:stream_disposition=attached_pic,default:stream_sid
     Ok(header)
 }
 
-fn check_covers(header: &Header) -> Result<(), UploadError> {
+/// A file that can't be read in the time that is enough for its size is to blame for it, not the machine.
+fn failed(doing: &'static str, error: ProcessError) -> MediaError {
+    match error {
+        ProcessError::TooSlow { limit, .. } => {
+            UploadError::TooDemanding { detail: format!("{doing} took more than {} s", limit.as_secs()) }.into()
+        }
+        error => MediaError::process(doing, error),
+    }
+}
+
+fn check_counts(header: &Header) -> Result<(), UploadError> {
     let covers = header.streams.iter().filter(|stream| stream.is_cover()).count();
-    if covers > MAX_COVERS {
-        let detail = format!("it holds {covers} cover pictures, and at most {MAX_COVERS} are accepted");
-        return Err(UploadError::TooDemanding { detail });
+    let counts = [
+        ("cover pictures", covers, MAX_COVERS),
+        ("tracks", header.streams.len() - covers, MAX_TRACKS),
+        ("chapters", header.chapters.len(), MAX_CHAPTERS),
+    ];
+    for (things, count, most) in counts {
+        if count > most {
+            let detail = format!("it holds {count} {things}, and at most {most} are accepted");
+            return Err(UploadError::TooDemanding { detail });
+        }
     }
     Ok(())
 }
@@ -148,12 +189,17 @@ pub(super) struct Packets {
     pub(super) start: Option<f64>,
     /// The last timestamp.
     pub(super) last: Option<f64>,
+    /// The longest time between the end of a packet and the next one, from and to.
+    pub(super) gap: (f64, f64),
 }
 
 impl Packets {
     fn take(&mut self, at: Option<f64>, duration: f64) {
         self.count += 1;
         if let Some(at) = at {
+            if self.start.is_some() && at - self.end > self.gap.1 - self.gap.0 {
+                self.gap = (self.end, at);
+            }
             self.start = Some(self.start.map_or(at, |start| start.min(at)));
             self.last = Some(self.last.map_or(at, |last| last.max(at)));
             self.end = self.end.max(at + duration);
@@ -163,6 +209,12 @@ impl Packets {
     /// Seconds from the container's zero to the end; 0 if all packets have the same time.
     fn length(&self, origin: f64) -> f64 {
         if self.count > 1 && self.start == self.last { 0.0 } else { (self.end - origin).max(0.0) }
+    }
+
+    /// The longest time without a packet, from and to, within a timeline that lasts until `end`.
+    fn longest_gap(&self, end: f64) -> (f64, f64) {
+        let gaps = [(0.0, self.start.unwrap_or(end)), self.gap, (self.end, end)];
+        gaps.into_iter().max_by(|one, other| (one.1 - one.0).total_cmp(&(other.1 - other.0))).unwrap_or_default()
     }
 }
 
@@ -196,7 +248,7 @@ async fn count_packets(
         Ok(finished) => Ok((packets, finished.stderr.contains("File ended prematurely"))),
         // With a damaged end ffprobe fails, but only after it has listed everything that it could read.
         Err(ProcessError::Failed { .. }) => Ok((packets, false)),
-        Err(error) => Err(MediaError::process("reading the original's packets", error)),
+        Err(error) => Err(failed("reading the original's packets", error)),
     }
 }
 
@@ -250,6 +302,7 @@ fn describe(
     if duration > MAX_TIMELINE {
         return Err(UploadError::Damaged { detail: format!("its timestamps span {duration:.0} s") }.into());
     }
+    check_timeline(&chosen, origin + duration, size)?;
     for (stream, packets) in &chosen {
         check_whole(header, stream, *packets, packets.length(origin))?;
     }
@@ -258,6 +311,10 @@ fn describe(
     }
 
     let video = picture.map(|(stream, packets)| describe_video(stream, packets, packets.length(origin))).transpose()?;
+    if let Some((stream, _)) = sound.filter(|(stream, _)| stream.sample_rate() < MIN_SAMPLE_RATE) {
+        let detail = format!("its sound has {} samples in a second", stream.sample_rate());
+        return Err(UploadError::Damaged { detail }.into());
+    }
     let audio = sound.map(|(stream, packets)| Audio {
         index: stream.index,
         codec: stream.codec_or_tag(),
@@ -267,6 +324,23 @@ fn describe(
     });
     let container = header.format.format_name.clone();
     Ok(MediaInfo { container, duration: duration_of(duration), size, video, audio, notes })
+}
+
+/// Checks that there is media for the time that the tracks span, until `end`. Each moment of it will be encoded.
+fn check_timeline(tracks: &[(&Stream, Packets)], end: f64, size: u64) -> Result<(), UploadError> {
+    let gaps = tracks.iter().map(|(_, packets)| packets.longest_gap(end));
+    let (from, to) = gaps.reduce(|one, other| (one.0.max(other.0), one.1.min(other.1))).unwrap_or_default();
+    if to - from > MAX_JUMP {
+        let detail = format!("its timestamps jump from {from:.1} s to {to:.1} s");
+        return Err(UploadError::Damaged { detail });
+    }
+    let packets: u64 = tracks.iter().map(|(_, packets)| packets.count).sum();
+    let too_few = (packets as f64) < end / MOST_SECONDS_PER_PACKET || (size as f64) < end * LEAST_BYTES_PER_SECOND;
+    if end > LONG && too_few {
+        let detail = format!("its timestamps span {end:.0} s, with {packets} packets in {size} bytes");
+        return Err(UploadError::Damaged { detail });
+    }
+    Ok(())
 }
 
 /// The default track. If several or none are marked as default, of pictures the one with the most pixels over all frames

@@ -17,9 +17,8 @@ fn header(streams: &[&str]) -> Header {
 }
 
 fn packets(of: &[(u32, u64, f64)]) -> BTreeMap<u32, Packets> {
-    of.iter()
-        .map(|&(index, count, end)| (index, Packets { count, end, start: Some(0.0), last: Some(end - 0.04) }))
-        .collect()
+    let whole = |count, end: f64| Packets { count, end, start: Some(0.0), last: Some(end - 0.04), gap: (0.0, 0.0) };
+    of.iter().map(|&(index, count, end)| (index, whole(count, end))).collect()
 }
 
 fn described(streams: &[&str], of: &[(u32, u64, f64)], declared: DeclaredKind) -> Result<MediaInfo, MediaError> {
@@ -41,13 +40,73 @@ fn the_length_comes_from_the_packets_and_not_from_the_header() {
 }
 
 #[test]
-fn a_file_of_many_cover_pictures_is_too_demanding() {
+fn a_file_of_many_cover_pictures_tracks_or_chapters_is_too_demanding() {
     let cover = VIDEO.replace(r#""attached_pic":0"#, r#""attached_pic":1"#);
-    let with = |covers: usize| check_covers(&header(&[vec![AUDIO], vec![cover.as_str(); covers]].concat()));
-    assert_eq!(with(MAX_COVERS), Ok(()));
-    let refused = with(MAX_COVERS + 1).unwrap_err();
-    assert_eq!(refused.code().name, "upload.too-demanding");
-    assert!(refused.to_string().contains("25 cover pictures"), "{refused}");
+    let covers = |count: usize| check_counts(&header(&vec![cover.as_str(); count]));
+    let tracks = |count: usize| check_counts(&header(&vec![AUDIO; count]));
+    let chapters = |count: usize| {
+        let chapters = vec![r#"{"id":1}"#; count].join(",");
+        check_counts(&serde_json::from_str(&format!(r#"{{"streams":[],"chapters":[{chapters}]}}"#)).unwrap())
+    };
+    assert_eq!((covers(MAX_COVERS), tracks(MAX_TRACKS), chapters(MAX_CHAPTERS)), (Ok(()), Ok(()), Ok(())));
+    for (refused, detail) in [
+        (covers(MAX_COVERS + 1), "25 cover pictures"),
+        (tracks(MAX_TRACKS + 1), "129 tracks"),
+        (chapters(MAX_CHAPTERS + 1), "5001 chapters"),
+    ] {
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.code().name, "upload.too-demanding");
+        assert!(refused.to_string().contains(detail), "{refused}");
+    }
+}
+
+/// The answer for sound with these packets, each from a second to another, in a file of `size` bytes.
+fn timeline(packets: &[(f64, f64)], size: u64) -> Result<MediaInfo, MediaError> {
+    let mut sound = Packets::default();
+    packets.iter().for_each(|&(from, to)| sound.take(Some(from), to - from));
+    let audio = AUDIO.replace(r#""nb_frames":"469","#, "");
+    describe(&header(&[&audio]), &BTreeMap::from([(1, sound)]), size, DeclaredKind::Audio)
+}
+
+#[test]
+fn a_jump_of_hours_is_damage_and_a_pause_is_not() {
+    let minutes = |from: usize| (from..from + 30).map(|minute| (minute as f64 * 60.0, minute as f64 * 60.0 + 60.0));
+    let jump = |to: usize| timeline(&minutes(0).chain(minutes(to)).collect::<Vec<_>>(), 1 << 20);
+    assert!(jump(30 + 59).is_ok());
+    let refused = jump(30 + 61).unwrap_err();
+    assert_eq!(refused.code().name, "upload.damaged");
+    assert!(refused.to_string().contains("jump from 1800.0 s to 5460.0 s"), "{refused}");
+}
+
+#[test]
+fn a_jump_of_the_picture_alone_is_no_damage() {
+    let picture = [(0.0, 0.04), (7200.0, 7200.04)];
+    let sound: Vec<_> = (0..7200).map(|second| (f64::from(second), f64::from(second) + 1.0)).collect();
+    let taken = |times: &[(f64, f64)]| {
+        let mut packets = Packets::default();
+        times.iter().for_each(|&(from, to)| packets.take(Some(from), to - from));
+        packets
+    };
+    let (video, audio) = (VIDEO.replace(r#""nb_frames":"250","#, ""), AUDIO.replace(r#""nb_frames":"469","#, ""));
+    let packets = BTreeMap::from([(0, taken(&picture)), (1, taken(&sound))]);
+    describe(&header(&[&video, &audio]), &packets, 1 << 20, DeclaredKind::Video).unwrap();
+}
+
+#[test]
+fn a_long_timeline_needs_packets_and_bytes() {
+    assert!(timeline(&[(0.0, 1.0), (599.0, 599.5)], 100).is_ok());
+    assert_eq!(timeline(&[(0.0, 1.0), (1800.0, 1801.0)], 1 << 20).unwrap_err().code().name, "upload.damaged");
+    let ten: Vec<_> = (0..10).map(|n| (f64::from(n) * 180.0, f64::from(n) * 180.0 + 180.0)).collect();
+    assert!(timeline(&ten, 1801).is_ok());
+    let refused = timeline(&ten, 1799).unwrap_err();
+    assert!(refused.to_string().contains("span 1800 s, with 10 packets in 1799 bytes"), "{refused}");
+}
+
+#[test]
+fn sound_of_a_few_samples_a_second_is_damage() {
+    let slow = AUDIO.replace("48000", "999");
+    assert_eq!(code(&[&slow], &[(1, 469, 9.5)], DeclaredKind::Audio), "upload.damaged");
+    assert!(described(&[&AUDIO.replace("48000", "1000")], &[(1, 469, 9.5)], DeclaredKind::Audio).is_ok());
 }
 
 #[test]
@@ -144,7 +203,7 @@ fn packet_lines_may_lack_fields() {
     take_packet(&mut packets, "stream_index=0|pts_time=N/A|dts_time=2.0|duration_time=N/A|");
     take_packet(&mut packets, "stream_index=0|pts_time=N/A|dts_time=N/A|duration_time=N/A");
     take_packet(&mut packets, "");
-    assert_eq!(packets[&0], Packets { count: 3, end: 2.0, start: Some(1.0), last: Some(2.0) });
+    assert_eq!(packets[&0], Packets { count: 3, end: 2.0, start: Some(1.0), last: Some(2.0), gap: (1.04, 2.0) });
 }
 
 #[test]

@@ -14,6 +14,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
+use crate::budget::{Budget, memory_limit};
 use crate::command::Arguments;
 use crate::containment::INPUT_NAME;
 use crate::encoder::Processor;
@@ -37,6 +38,9 @@ pub enum ProcessError {
     /// It took more of the machine than it was given.
     #[error("{program} took more than {limit} and was ended")]
     OverBudget { program: String, limit: String },
+    /// It had not ended in a time that is enough even for a busy machine.
+    #[error("{program} had not ended after {} s and was ended", limit.as_secs())]
+    TooSlow { program: String, limit: Duration },
     #[error("cancelled")]
     Cancelled,
     #[error("output of {program} could not be read")]
@@ -66,22 +70,24 @@ pub struct Tool {
     stall: Duration,
     sandbox: Arc<Sandbox>,
     profile: Profile,
-    limits: Limits,
+    budget: Budget,
+    /// What a process may have on this machine, whatever its budget.
+    most_memory: u64,
 }
 
-/// The memory of a process on the CPU, unless it is given less: an encode of 8K film at its slowest stays below it.
-const MEMORY_BYTES: u64 = 16 << 30;
+/// The budget of a process that is given none of its own, in seconds of processor time: a look at an output, a still.
+const SMALL_STEP_SECONDS: u64 = 600;
 
-/// The budgets of a process that is given none of its own. A day of processor time ends what would never end.
-const WIDEST: Limits = Limits {
-    memory_bytes: Some(MEMORY_BYTES),
-    cpu_seconds: 86_400,
-    // A mezzanine of a day at 20 Mbit/s has 216 GB.
-    file_bytes: 1 << 38,
-    // All threads of one user count, so of all jobs at once; an encode of five outputs on 16 cores has about 200.
-    threads: 8_192,
-    descriptors: 1_024,
-};
+/// Size of a file: a mezzanine of a day at 20 Mbit/s has 216 GB.
+const MAX_FILE_BYTES: u64 = 1 << 38;
+
+/// All threads of one user count, so of all jobs at once; an encode of five outputs on 16 cores has about 200.
+const MAX_THREADS: u64 = 8_192;
+
+const MAX_DESCRIPTORS: u64 = 1_024;
+
+/// How often the memory of a running process is looked at.
+const MEMORY_INTERVAL: Duration = Duration::from_millis(250);
 
 /// A process that exited with 0.
 #[derive(Debug, Default)]
@@ -96,7 +102,8 @@ impl Tool {
     /// The program is ended when it makes no progress for `stall`.
     pub fn new(program: PathBuf, stall: Duration) -> Self {
         let sandbox = Arc::new(Sandbox::none("no sandbox was asked for"));
-        Self { program, stall, sandbox, profile: Profile::Strict, limits: WIDEST }
+        let budget = Budget::of_cpu(SMALL_STEP_SECONDS);
+        Self { program, stall, sandbox, profile: Profile::Strict, budget, most_memory: memory_limit() }
     }
 
     /// The same program, confined.
@@ -105,23 +112,24 @@ impl Tool {
         Self { sandbox, ..self }
     }
 
-    /// The same program for a run on a processor. The GPU's driver needs devices, and address space without end.
+    /// The same program for a run on a processor. The GPU's driver needs devices.
     #[must_use]
     pub fn on(&self, processor: Processor) -> Self {
-        match processor {
-            Processor::Cpu => self.clone(),
-            Processor::Gpu => {
-                let limits = Limits { memory_bytes: None, ..self.limits };
-                Self { profile: Profile::Gpu, limits, ..self.clone() }
-            }
-        }
+        let profile = match processor {
+            Processor::Cpu => Profile::Strict,
+            Processor::Gpu => Profile::Gpu,
+        };
+        Self { profile, ..self.clone() }
     }
 
-    /// The same program with less processor time, in seconds over all threads, and less memory.
+    /// The same program with another budget.
     #[must_use]
-    pub fn within(&self, cpu_seconds: u64, memory_bytes: u64) -> Self {
-        let memory_bytes = self.limits.memory_bytes.map(|most| most.min(memory_bytes));
-        Self { limits: Limits { cpu_seconds, memory_bytes, ..self.limits }, ..self.clone() }
+    pub fn within(&self, budget: Budget) -> Self {
+        Self { budget, ..self.clone() }
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        self.budget.memory_bytes.min(self.most_memory)
     }
 
     /// How well its processes are confined.
@@ -137,7 +145,14 @@ impl Tool {
             profile: self.profile,
             read: there(INPUT_NAME).into_iter().collect(),
             write: there(MADE).into_iter().collect(),
-            limits: self.limits,
+            limits: Limits {
+                // The GPU's driver reserves address space without end: what it really uses is watched.
+                memory_bytes: (self.profile == Profile::Strict).then_some(self.memory_bytes()),
+                cpu_seconds: self.budget.cpu_seconds,
+                file_bytes: MAX_FILE_BYTES,
+                threads: MAX_THREADS,
+                descriptors: MAX_DESCRIPTORS,
+            },
         }
     }
 
@@ -176,11 +191,11 @@ impl Tool {
             return ProcessError::Failed { program, status, stderr };
         }
         if status.signal() == Some(Signal::XCPU.as_raw()) {
-            let limit = format!("{} s of processor time", self.limits.cpu_seconds);
+            let limit = format!("{} s of processor time", self.budget.cpu_seconds);
             return ProcessError::OverBudget { program, limit };
         }
-        if let Some(bytes) = self.limits.memory_bytes.filter(|_| stderr.contains("Cannot allocate memory")) {
-            return ProcessError::OverBudget { program, limit: format!("{} MiB of memory", bytes >> 20) };
+        if stderr.contains("Cannot allocate memory") {
+            return self.over_memory();
         }
         let reason = stderr.lines().last().and_then(|line| line.strip_prefix(sandbox::FAILURE_PREFIX));
         if let (Some(sandbox::FAILURE_EXIT), Some(reason)) = (status.code(), reason) {
@@ -188,6 +203,11 @@ impl Tool {
             return ProcessError::Start { program: self.program.clone(), source };
         }
         ProcessError::Failed { program, status, stderr }
+    }
+
+    fn over_memory(&self) -> ProcessError {
+        let limit = format!("{} MiB of memory", self.memory_bytes() >> 20);
+        ProcessError::OverBudget { program: self.name(), limit }
     }
 
     /// Runs it and hands every piece of its standard output to `sink`.
@@ -216,7 +236,7 @@ impl Tool {
                 }
             }
         };
-        let (stderr, ()) = running.drive(cancel, tail(stderr), read).await?;
+        let (stderr, ()) = running.drive(self, cancel, tail(stderr), read).await?;
         running.finish(self, stderr, Progress::default()).await
     }
 
@@ -272,7 +292,7 @@ impl Tool {
                 }
             }
         };
-        let (stderr, progress) = running.drive(cancel, tail(stderr), read).await?;
+        let (stderr, progress) = running.drive(self, cancel, tail(stderr), read).await?;
         running.finish(self, stderr, progress).await
     }
 }
@@ -299,23 +319,27 @@ struct Running {
 }
 
 impl Running {
-    /// Reads both pipes until they close or the job is cancelled.
+    /// Reads both pipes until they close, the job is cancelled, or the process is over its budget.
     async fn drive<T>(
         &mut self,
+        tool: &Tool,
         cancel: &CancellationToken,
         stderr: impl Future<Output = String>,
         stdout: impl Future<Output = Result<T, ProcessError>>,
     ) -> Result<(String, T), ProcessError> {
         // A stall ends the wait at once: stderr stays open for as long as the process lives.
         let both = async { tokio::try_join!(async { Ok(stderr.await) }, stdout) };
-        tokio::select! {
-            both = both => both,
-            () = cancel.cancelled() => {
-                self.end();
-                let _ = self.child.wait().await;
-                Err(ProcessError::Cancelled)
+        let error = tokio::select! {
+            both = both => return both,
+            () = cancel.cancelled() => ProcessError::Cancelled,
+            () = tokio::time::sleep(tool.budget.wall) => {
+                ProcessError::TooSlow { program: tool.name(), limit: tool.budget.wall }
             }
-        }
+            () = uses_more_memory(self.child.id(), tool.memory_bytes()) => tool.over_memory(),
+        };
+        self.end();
+        let _ = self.child.wait().await;
+        Err(error)
     }
 
     async fn finish(mut self, tool: &Tool, stderr: String, progress: Progress) -> Result<Finished, ProcessError> {
@@ -328,6 +352,24 @@ impl Running {
     fn end(&mut self) {
         if let Some(group) = self.group.take() {
             let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+/// Ends when a process has more memory in use than it may. Its own limit is on what it asks for, and there is none on the
+/// GPU.
+async fn uses_more_memory(process: Option<u32>, most: u64) {
+    let Some(process) = process else { return std::future::pending().await };
+    let path = PathBuf::from(format!("/proc/{process}/statm"));
+    let page = rustix::param::page_size() as u64;
+    let mut interval = tokio::time::interval(MEMORY_INTERVAL);
+    loop {
+        interval.tick().await;
+        // The second number is of resident pages. A process that has ended has none.
+        let statm = std::fs::read_to_string(&path).unwrap_or_default();
+        let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0);
+        if pages.saturating_mul(page) > most {
+            return;
         }
     }
 }
@@ -390,6 +432,22 @@ mod tests {
         let script = Arguments::new().pair("-c", "sleep 600");
         let error = tool.capture(&script, Path::new("/"), &CancellationToken::new(), 10).await.unwrap_err();
         assert!(matches!(error, ProcessError::Stalled { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_process_that_goes_on_for_too_long_is_ended() {
+        let tool = shell().within(Budget { wall: Duration::from_millis(50), ..Budget::of_cpu(60) });
+        let script = Arguments::new().pair("-c", "while :; do echo more; done");
+        let error = tool.capture(&script, Path::new("/"), &CancellationToken::new(), 10).await.unwrap_err();
+        assert!(matches!(error, ProcessError::TooSlow { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_process_that_uses_more_memory_than_it_may_is_ended() {
+        let tool = shell().within(Budget::of_cpu(60).with_memory(50 << 20));
+        let script = Arguments::new().pair("-c", "ulimit -v 1000000; exec tail /dev/zero");
+        let error = tool.capture(&script, Path::new("/"), &CancellationToken::new(), 10).await.unwrap_err();
+        assert!(matches!(error, ProcessError::OverBudget { .. }) && error.to_string().contains("50 MiB"), "{error}");
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! The analysis of the sound: its loudness and its waveforms, in a pass over the sound alone before the encode.
 
+use crate::budget::Budget;
 use crate::command::Arguments;
 use crate::containment::{guarded_input, quiet_ffmpeg};
 use crate::context::TranscodeContext;
@@ -57,12 +58,13 @@ pub async fn analyse(context: &TranscodeContext<'_>) -> Result<SoundAnalysis, Me
         return Ok(SoundAnalysis::default());
     };
     let mut builders = builders(plan, audio)?;
+    let ffmpeg = tools.ffmpeg.within(Budget::of_sound(info));
     let finished = if builders.is_empty() {
         // No samples arrive here, so ffmpeg's progress reports show that it is alive.
-        tools.ffmpeg.watch(arguments, work, cancel, |_| ()).await
+        ffmpeg.watch(arguments, work, cancel, |_| ()).await
     } else {
         let push = |samples: &[u8]| builders.iter_mut().for_each(|(_, builder)| builder.push(samples));
-        tools.ffmpeg.stream(&arguments, work, cancel, push).await
+        ffmpeg.stream(&arguments, work, cancel, push).await
     };
     let finished = finished.map_err(failed)?;
     Ok(SoundAnalysis {

@@ -35,15 +35,18 @@ impl Backoff {
     pub fn next(&mut self) -> Duration {
         let doubled = self.first.saturating_mul(2_u32.saturating_pow(self.failures));
         self.failures = self.failures.saturating_add(1);
-        doubled.min(self.last).mul_f64(jitter())
+        doubled.min(self.last) * jitter() / JITTER_WHOLE
     }
 }
 
-/// 0.5 to 1.0, so that workers of an endpoint that fail together don't retry together.
-fn jitter() -> f64 {
+/// What [`jitter`] is a part of.
+const JITTER_WHOLE: u32 = 2 * 255;
+
+/// 0.5 to 1.0 of [`JITTER_WHOLE`], so that workers of an endpoint that fail together don't retry together.
+fn jitter() -> u32 {
     // Every `RandomState` has new keys. They need not be unpredictable.
     let hash = RandomState::new().hash_one(0_u8).to_le_bytes();
-    0.5 + 0.5 * f64::from(hash.first().copied().unwrap_or_default()) / 255.0
+    255 + u32::from(hash.first().copied().unwrap_or_default())
 }
 
 #[cfg(test)]

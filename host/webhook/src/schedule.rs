@@ -39,7 +39,7 @@ impl Schedule {
         retry_after: Option<Duration>,
     ) -> Option<Duration> {
         let index = usize::try_from(attempt).ok()?.checked_sub(1)?;
-        let gap = self.gaps.get(index)?.mul_f64(jitter(event_id, attempt));
+        let gap = *self.gaps.get(index)? * jitter(event_id, attempt) / JITTER_WHOLE;
         // Pause even if the attempt took the whole gap: the receiver is busy.
         let own = gap.saturating_sub(spent).max(gap / 4);
         let asked = retry_after.unwrap_or_default().min(self.longest_wait);
@@ -47,12 +47,15 @@ impl Schedule {
     }
 }
 
-/// 0.8 to 1.0, derived from the event's id instead of a random generator: jobs that fail together are spread, and the
+/// What [`jitter`] is a part of.
+const JITTER_WHOLE: u32 = 5 * 255;
+
+/// 0.8 to 1.0 of [`JITTER_WHOLE`], derived from the event's id instead of a random generator: jobs that fail together are spread, and the
 /// attempts of one event are reproducible.
-fn jitter(event_id: &str, attempt: u32) -> f64 {
+fn jitter(event_id: &str, attempt: u32) -> u32 {
     let digest = Sha256::new().chain_update(event_id).chain_update(attempt.to_le_bytes()).finalize();
     let byte = digest.first().copied().unwrap_or_default();
-    1.0 - 0.2 * f64::from(byte) / 255.0
+    JITTER_WHOLE - u32::from(byte)
 }
 
 #[cfg(test)]

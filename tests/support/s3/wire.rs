@@ -111,7 +111,7 @@ impl Link {
     fn take(&self, way: Way, bytes: usize) -> Instant {
         let rate = self.0.rate.load(Ordering::SeqCst).max(1);
         let mut free = self.0.free[way as usize].lock().unwrap();
-        let needed = Duration::from_secs_f64(bytes as f64 / rate as f64);
+        let needed = Duration::from_nanos(bytes as u64 * 1_000_000_000 / rate);
         let now = Instant::now();
         let until = free.unwrap_or(now).max(now - SLACK) + needed;
         *free = Some(until);

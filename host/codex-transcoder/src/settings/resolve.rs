@@ -8,6 +8,7 @@ use std::time::Duration;
 use fault::codes;
 use fault::secret::SecretText;
 use fault::text::printable;
+use job::production::UploadLimits;
 use media::plan::Preference;
 use policy::PolicyLocation;
 use serde_json::{Map, Value as Json};
@@ -64,7 +65,10 @@ fn job(raw: &Raw) -> JobSettings {
         },
         work_dir: raw.get("job.work_dir"),
         max_input_bytes: raw.value("job.max_input_bytes"),
-        max_original_bytes: raw.value::<u64>("job.max_original_gib") << 30,
+        limits: UploadLimits {
+            bytes: raw.value::<u64>("job.max_original_gib") << 30,
+            length: Duration::from_secs(raw.value::<u64>("job.max_media_hours") * 3600),
+        },
     }
 }
 

@@ -116,6 +116,9 @@ settings! {
     "job.max_original_gib", count(1, 10_240), Value("100")
         => "Largest original, in GiB.";
 
+    "job.max_media_hours", count(1, 240), Value("24")
+        => "Longest original, in hours.";
+
     "webhook.secret", Secret, Required, "WEBHOOK_SECRET"
         => "Signs the webhooks; at least 24 bytes.";
 

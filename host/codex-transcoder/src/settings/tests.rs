@@ -41,6 +41,7 @@ const SAMPLES: &[(&str, &str)] = &[
     ("job.ffprobe", "'/opt/ffprobe'"),
     ("job.max_input_bytes", "4096"),
     ("job.max_original_gib", "7"),
+    ("job.max_media_hours", "7"),
     ("webhook.secret", "'another-secret-of-enough-length'"),
     ("webhook.allow_short_secret", "true"),
     ("webhook.allowed_hosts", "['hooks.example.com', '*.example.org']"),
@@ -113,7 +114,8 @@ fn defaults_are_those_of_the_reference() {
     assert_eq!(settings.job.concurrency, 1);
     assert_eq!(settings.job.grace, Duration::from_secs(25));
     assert_eq!(settings.job.max_input_bytes, 1 << 20);
-    assert_eq!(settings.job.max_original_bytes, 100 << 30);
+    assert_eq!(settings.job.limits.bytes, 100 << 30);
+    assert_eq!(settings.job.limits.length, Duration::from_secs(86_400));
     assert_eq!(settings.job.tools.ffmpeg, Path::new("ffmpeg"));
     assert_eq!(settings.cache.segments, "public, max-age=31536000, immutable");
     assert_eq!(settings.webhook.allowed_hosts, None);

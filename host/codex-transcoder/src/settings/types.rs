@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fault::secret::SecretText;
+use job::production::UploadLimits;
 use policy::PolicyLocation;
 use serde_json::{Map, Value};
 use storage::s3::S3Settings;
@@ -73,7 +74,7 @@ pub struct JobSettings {
     pub work_dir: Option<PathBuf>,
     /// Largest description of a job.
     pub max_input_bytes: usize,
-    pub max_original_bytes: u64,
+    pub limits: UploadLimits,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

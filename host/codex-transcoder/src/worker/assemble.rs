@@ -80,7 +80,7 @@ pub async fn assemble(settings: &Settings, metrics: Metrics) -> Result<Assembled
         },
         attempts: settings.job.attempts,
         pause: RETRY_PAUSE,
-        max_original: settings.job.max_original_bytes,
+        limits: settings.job.limits,
         write_report: settings.job.report,
         recordings: None,
     };

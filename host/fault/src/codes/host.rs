@@ -29,6 +29,10 @@ codes! {
     FFMPEG_STALLED "host.ffmpeg-stalled" (Host, retryable)
         "ffmpeg made no progress for 120 s." => "Look for a disk or GPU that hangs.";
 
+    TOO_SLOW "host.too-slow" (Host, retryable)
+        "ffmpeg went on, but had not ended in many times the time that its work usually takes."
+            => "Look for what else uses the machine; run fewer jobs at the same time.";
+
     NO_GPU "host.no-gpu" (Host)
         "A GPU is required, and none passed the test encode." => "Run `doctor`, or allow the CPU.";
 

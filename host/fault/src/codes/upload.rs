@@ -26,9 +26,13 @@ codes! {
         "The original is larger than `job.max_original_gib`. It was not downloaded."
             => "Export a smaller file or several parts, or raise the setting.";
 
+    TOO_LONG "upload.too-long" (Upload)
+        "The recording is longer than `job.max_media_hours`."
+            => "Cut it into parts, or raise the setting.";
+
     TOO_DEMANDING "upload.too-demanding" (Upload)
         "Reading or encoding the file took more memory or processor time than a file of its size and length may take, or \
-         it holds more cover pictures than players have a use for. The message has the limit."
+         it holds more tracks, chapters or cover pictures than players have a use for. The message has the limit."
             => "Export it again from the source; a file that a program made as it should be stays far below the limits.";
 
     TOO_SMALL "upload.too-small" (Upload)

@@ -6,7 +6,7 @@ mod original;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fault::{Code, Fault};
 use media::context::MediaTools;
@@ -27,6 +27,18 @@ use tracing::Instrument;
 
 use crate::event::{Event, Observer, seconds_left};
 
+/// The largest and the longest original that is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UploadLimits {
+    pub bytes: u64,
+    pub length: Duration,
+}
+
+impl UploadLimits {
+    /// Accepts every original.
+    pub const NONE: Self = Self { bytes: u64::MAX, length: Duration::MAX };
+}
+
 /// What one attempt works with.
 #[derive(Clone)]
 pub struct JobContext {
@@ -44,8 +56,7 @@ pub struct JobContext {
     pub cancel: CancellationToken,
     /// Nothing is ever sent. The receiver sees the channel close when the last task of the job has ended.
     pub alive: mpsc::Sender<()>,
-    /// Size limit of an original, in bytes.
-    pub max_original: u64,
+    pub limits: UploadLimits,
 }
 
 impl JobContext {
@@ -198,7 +209,7 @@ impl Production {
             }
         }
         // Other workers leave the commit alone for `COMMIT_LEASE`. A shorter deadline keeps a slow last request inside it.
-        staged.commit(began + journal::COMMIT_LEASE.mul_f64(0.75)).await?;
+        staged.commit(began + journal::COMMIT_LEASE * 3 / 4).await?;
         context.observer.on(&Event::done("show", began));
         if let Some(journal) = &context.journal
             && let Err(error) = journal.finish(&context.stores, &context.labels, &publication).await
@@ -258,7 +269,7 @@ async fn make(
     let info = &original.info;
     let length = info.ladder_length();
     let watch = |advance: EncodeProgress| {
-        let left = length.mul_f64(1.0 - f64::from(advance.percent.min(100)) / 100.0);
+        let left = length * (100 - advance.percent.min(100)) / 100;
         context.observer.on(&Event::Encoding {
             percent: advance.percent,
             speed: advance.speed,

@@ -11,7 +11,7 @@ use publish::journal::SourceVersion;
 use storage::{Destination, StoreError};
 use tokio::sync::OnceCell;
 
-use super::{JobContext, ProductionError};
+use super::{JobContext, ProductionError, UploadLimits};
 use crate::event::Event;
 
 /// An original that has been probed.
@@ -34,9 +34,9 @@ impl Original {
         let store = context.stores.get(&from.store)?;
         let found = context.unless_cancelled(store.head(&from.key)).await??;
         let found = found.ok_or_else(|| StoreError::NotFound { key: from.key.clone() })?;
-        if found.size > context.max_original {
-            let error = UploadError::TooManyBytes { size: found.size, limit: context.max_original };
-            return Err(MediaError::from(error).into());
+        let UploadLimits { bytes, length } = context.limits;
+        if found.size > bytes {
+            return Err(MediaError::from(UploadError::TooManyBytes { size: found.size, limit: bytes }).into());
         }
         let version = SourceVersion { from: from.clone(), size: found.size, tag: found.tag };
         if let Some(journal) = &context.journal
@@ -50,6 +50,9 @@ impl Original {
         context.observer.on(&Event::done("probe", began));
         for note in &info.notes {
             tracing::warn!(job = context.job_id, "{note}");
+        }
+        if info.duration > length {
+            return Err(MediaError::from(UploadError::TooLong { length: info.duration, limit: length }).into());
         }
         context.observer.on(&Event::Probed { summary: describe(&info), duration_seconds: info.duration.as_secs_f64() });
         if let Some(journal) = &context.journal {

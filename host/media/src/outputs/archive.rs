@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use storage::Destination;
 
-use super::{Description, OutputKind};
+use super::{Description, OutputKind, PictureEncode};
 use crate::collector::Collector;
 use crate::command::Arguments;
 use crate::context::{TranscodeContext, blocking};
@@ -71,6 +71,10 @@ impl OutputKind for Archive {
         let video = self.video.map_or(0, |encoding| video_rate(&encoding, None, info));
         let rate = video + audio_rate(self.audio_kbps, info);
         vec![(self.to.clone(), bytes(rate, info.ladder_length().as_secs_f64()))]
+    }
+
+    fn picture_encodes(&self, info: &MediaInfo) -> Vec<PictureEncode> {
+        self.video.iter().filter_map(|encoding| PictureEncode::new(info, None, encoding)).collect()
     }
 
     fn add_to_graph(&self, index: usize, _plan: &Plan, graph: &mut Branches<'_>) {

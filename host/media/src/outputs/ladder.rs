@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use storage::{Body, Destination, Key};
 
-use super::{Description, OutputKind, SegmentedPlaylist};
+use super::{Description, OutputKind, PictureEncode, SegmentedPlaylist};
 use crate::collector::Collector;
 use crate::command::Arguments;
 use crate::context::TranscodeContext;
@@ -199,6 +199,11 @@ impl OutputKind for Ladder {
         let master = (self.at(&self.master), 120 * self.rungs.len() as u64 + 50);
         let rung = |rung: &Rung| (self.at(&rung.playlist), PLAYLIST_BYTES + bytes(rung.estimated_rate(info), seconds));
         std::iter::once(master).chain(self.rungs.iter().map(rung)).collect()
+    }
+
+    fn picture_encodes(&self, info: &MediaInfo) -> Vec<PictureEncode> {
+        let pictures = self.rungs.iter().filter_map(|rung| rung.video.as_ref());
+        pictures.filter_map(|(short_side, encoding)| PictureEncode::new(info, Some(*short_side), encoding)).collect()
     }
 
     fn playlists(&self, _index: usize) -> Vec<SegmentedPlaylist> {

@@ -26,6 +26,7 @@ pub use self::waveform::WaveformRequest;
 use crate::collector::Collector;
 use crate::command::Arguments;
 use crate::context::TranscodeContext;
+use crate::encoding::{Effort, Encoding};
 use crate::error::MediaError;
 use crate::graph::Branches;
 use crate::hls::CheckedRung;
@@ -82,6 +83,23 @@ pub struct SegmentedPlaylist {
     pub early_folder: Option<String>,
 }
 
+/// An encode of the whole picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PictureEncode {
+    /// Of one frame.
+    pub pixels: u64,
+    pub effort: Effort,
+}
+
+impl PictureEncode {
+    /// `None` for a source without a picture.
+    pub(crate) fn new(info: &MediaInfo, short_side: Option<u32>, encoding: &Encoding) -> Option<Self> {
+        let video = info.video.as_ref()?;
+        let (width, height) = video.scaled_to(short_side.unwrap_or(video.short_side()));
+        Some(Self { pixels: u64::from(width) * u64::from(height), effort: encoding.effort })
+    }
+}
+
 /// An ffmpeg process, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
@@ -105,6 +123,11 @@ pub trait OutputKind: Any + Send + Sync {
 
     /// Its objects with their likely sizes in bytes.
     fn estimate(&self, plan: &Plan, info: &MediaInfo) -> Vec<(Destination, u64)>;
+
+    /// The encodes that run throughout the source.
+    fn picture_encodes(&self, _info: &MediaInfo) -> Vec<PictureEncode> {
+        Vec::new()
+    }
 
     /// Its media playlists.
     fn playlists(&self, _index: usize) -> Vec<SegmentedPlaylist> {

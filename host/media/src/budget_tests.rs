@@ -1,0 +1,68 @@
+use fault::Fault as _;
+
+use super::*;
+use crate::outputs::Output;
+use crate::tests::testkit::{archive, info, ladder, plan, plan_of};
+
+const FREE: &str = "/";
+
+fn refusal(info: &MediaInfo, plan: &Plan, threads: usize) -> Option<(&'static str, String)> {
+    let error = check_fits(plan, info, Path::new(FREE), Processor::Cpu, threads).err()?;
+    Some((error.code().name, error.to_string()))
+}
+
+#[test]
+fn a_budget_grows_with_length_size_and_outputs() {
+    let source = info();
+    let longer = MediaInfo { duration: source.duration * 10, ..source.clone() };
+    let both = plan_of([Output::Archive(archive()), Output::Ladder(ladder())]);
+    let alone = plan_of([Output::Archive(archive())]);
+    let seconds = |plan: &Plan, info: &MediaInfo| Budget::of_encode(plan, info).cpu_seconds - PASS_SECONDS;
+    assert!(seconds(&both, &source) > seconds(&alone, &source));
+    let ratio = seconds(&alone, &longer) as f64 / seconds(&alone, &source) as f64;
+    assert!((9.8..10.2).contains(&ratio), "{ratio}");
+    assert!(Budget::of_encode(&alone, &source).wall > Duration::from_secs(seconds(&alone, &source)));
+}
+
+#[test]
+fn usual_plans_fit() {
+    assert_eq!(refusal(&info(), &plan(), 2), None);
+    let film = MediaInfo { duration: Duration::from_secs(3 * 3600), ..info() };
+    assert_eq!(refusal(&film, &plan_of([Output::Archive(archive())]), 2), None);
+}
+
+#[test]
+fn a_plan_that_needs_days_is_refused_with_the_hours() {
+    let mut endless = MediaInfo { duration: Duration::from_secs(240 * 3600), ..info() };
+    if let Some(video) = &mut endless.video {
+        (video.width, video.height) = (7680, 4320);
+    }
+    // Without an output on disk, which would be refused first.
+    let mut small = archive();
+    small.video.iter_mut().for_each(|encoding| encoding.max_kbps = Some(50));
+    let (code, text) = refusal(&endless, &plan_of([Output::Archive(small)]), 2).unwrap();
+    assert_eq!(code, "upload.too-demanding");
+    assert!(text.contains(" h here"), "{text}");
+}
+
+#[test]
+fn a_plan_without_room_on_the_disk_is_refused_with_both_figures() {
+    let mut endless = MediaInfo { duration: Duration::from_secs(1 << 40), ..info() };
+    endless.video.iter_mut().for_each(|video| video.length = endless.duration);
+    let (code, text) = refusal(&endless, &plan_of([Output::Archive(archive())]), 2).unwrap();
+    assert_eq!(code, "host.disk-full");
+    assert!(text.contains("MiB free, and the outputs need at least"), "{text}");
+}
+
+#[test]
+fn the_memory_of_many_large_encodes_is_refused() {
+    let mut source = info();
+    source.duration = Duration::from_secs(1);
+    if let Some(video) = &mut source.video {
+        (video.width, video.height, video.length) = (7680, 4320, source.duration);
+    }
+    let plan = plan_of(vec![Output::Archive(archive()); 20]);
+    let (code, text) = refusal(&source, &plan, 2).unwrap();
+    assert_eq!(code, "upload.too-demanding");
+    assert!(text.contains("MiB of memory"), "{text}");
+}
