@@ -133,27 +133,7 @@ impl Platform {
     /// What a viewer reads, beginning with the master playlist: asserts that all of it is there, and gives back the names.
     #[track_caller]
     pub fn readable(&self) -> BTreeSet<String> {
-        let mut found = BTreeSet::new();
-        let master = format!("{CREATOR}/hls/{MEDIA}/master.m3u8");
-        if self.media.object(&master).is_some() {
-            self.follow(&master, &mut found);
-        }
-        found
-    }
-
-    #[track_caller]
-    fn follow(&self, key: &str, found: &mut BTreeSet<String>) {
-        let content = self.media.object(key);
-        let content = content.unwrap_or_else(|| panic!("{key} is named and not there: {:#?}", self.media.keys()));
-        assert!(!content.is_empty(), "{key} is empty");
-        found.insert(key.to_owned());
-        if key.ends_with(".m3u8") {
-            let folder = key.rsplit_once('/').unwrap().0;
-            let text = String::from_utf8(content).unwrap();
-            for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-                self.follow(&format!("{folder}/{line}"), found);
-            }
-        }
+        readable(|key| self.media.object(key))
     }
 
     /// The objects of the media store that are neither originals nor the host's own notes.
@@ -161,6 +141,27 @@ impl Platform {
         let kept = |key: &String| !key.contains("/originals/") && !key.contains(".codex/");
         self.media.keys().into_iter().filter(kept).collect()
     }
+}
+
+/// What a viewer of a store reads, beginning with the master playlist: asserts that all of it is there, and gives back the
+/// names.
+#[track_caller]
+pub fn readable(read: impl Fn(&str) -> Option<Vec<u8>>) -> BTreeSet<String> {
+    let (mut found, mut waiting) = (BTreeSet::new(), Vec::new());
+    let master = format!("{CREATOR}/hls/{MEDIA}/master.m3u8");
+    waiting.extend(read(&master).is_some().then_some(master));
+    while let Some(key) = waiting.pop() {
+        let content = read(&key).unwrap_or_else(|| panic!("{key} is named and not there"));
+        assert!(!content.is_empty(), "{key} is empty");
+        if key.ends_with(".m3u8") {
+            let folder = key.rsplit_once('/').unwrap().0;
+            let text = String::from_utf8(content).unwrap();
+            let named = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+            waiting.extend(named.map(|line| format!("{folder}/{line}")));
+        }
+        found.insert(key);
+    }
+    found
 }
 
 /// A worker. Ended when it is dropped.

@@ -53,6 +53,8 @@ pub struct JobReport {
     pub host: &'static str,
     /// Version of ffmpeg.
     pub ffmpeg: String,
+    /// How well ffmpeg was confined: `full`, `partial` or `none`.
+    pub sandbox: &'static str,
     /// How often the job was tried.
     pub attempts: u32,
     pub total_ms: u64,

@@ -206,6 +206,7 @@ impl Job<'_> {
             media: self.request.media_id.clone(),
             host: env!("CARGO_PKG_VERSION"),
             ffmpeg: self.environment.tools.version.clone(),
+            sandbox: self.environment.tools.ffmpeg.confinement().0.name(),
             ..JobReport::for_policy(self.chosen)
         }
     }
@@ -280,7 +281,7 @@ impl Job<'_> {
             job: request.id.clone(),
             creator: request.creator_id.clone(),
             readable,
-            writable: self.writable().into(),
+            writable: self.environment.stores.writable_names().into(),
             settings: self.policy().settings().into(),
             calls: Box::new(calls),
             recorder: recorder.map(|recorder| Arc::clone(recorder) as Arc<dyn CallRecorder>),
@@ -303,16 +304,11 @@ impl Job<'_> {
         labels: &Labels,
     ) -> Result<Option<Arc<Journal>>, Failure> {
         let Some(records) = &self.environment.memory else { return Ok(None) };
-        let writable = self.writable();
+        let writable = self.environment.stores.writable_names();
         let scope = Scope { creator: &self.request.creator_id, stores: &writable };
         let journal = Journal::open(records.counted(traffic), scope, &self.request.id).await?;
         journal.recover(stores, labels).await?;
         Ok(Some(Arc::new(journal)))
-    }
-
-    /// All stores but `originals`.
-    fn writable(&self) -> Vec<String> {
-        self.environment.stores.names().into_iter().filter(|name| name != ORIGINALS).collect()
     }
 
     fn recorder(&self) -> Option<Arc<dyn JobRecording>> {
@@ -330,7 +326,7 @@ impl Job<'_> {
         let outcome = ended.as_ref().map(|outcome| outcome.output.clone()).map_err(Failure::clone);
         let context = RecordingContext {
             job: self.request.to_contract(),
-            stores: self.writable(),
+            stores: self.environment.stores.writable_names(),
             tools: &self.environment.tools,
             attempts,
         };

@@ -39,7 +39,8 @@ pub struct WorkDirectory {
 impl WorkDirectory {
     pub fn create(root: &Path) -> Result<Self, WorkDirectoryError> {
         let create = || {
-            let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(root)?;
+            // Without links on the way, so that a link in it can be refused.
+            let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(root.canonicalize()?)?;
             let lock = File::create(folder.path().join(LOCK))?;
             flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
             Ok(Self { folder, _lock: lock })

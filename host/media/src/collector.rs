@@ -1,8 +1,8 @@
 //! Collects the files of all outputs for a publication.
 
-use storage::{Body, Destination};
+use storage::{Body, Destination, open_regular};
 
-use crate::context::TranscodeContext;
+use crate::context::{TranscodeContext, blocking};
 use crate::encode::Encoded;
 use crate::error::MediaError;
 use crate::hls::{MediaPlaylist, RungSummary};
@@ -32,7 +32,9 @@ impl Collector<'_> {
     /// Adds a file of the work directory. It must exist and not be empty.
     pub(crate) async fn add_file(&mut self, to: &Destination, name: &str) -> Result<(), MediaError> {
         let path = self.context.work.join(name);
-        let size = tokio::fs::metadata(&path).await.map_or(0, |found| found.len());
+        let file = path.clone();
+        let found = blocking(move || open_regular(&file).and_then(|file| file.metadata())).await?;
+        let size = found.map_or(0, |found| found.len());
         if size == 0 {
             return Err(MediaError::BadFile { detail: format!("{to} would be empty") });
         }

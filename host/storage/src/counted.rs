@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Body, Key, ObjectInfo, ObjectMeta, Prepared, Store, StoreError};
+use super::{Body, Key, ObjectInfo, ObjectMeta, Prepared, Store, StoreError, UploadsTo};
 
 /// Bytes that a job transferred.
 #[derive(Debug, Default)]
@@ -79,8 +79,8 @@ impl Store for Counted {
         self.inner.delete(key).await
     }
 
-    async fn sweep(&self, key: &Key) -> Result<usize, StoreError> {
-        self.inner.sweep(key).await
+    async fn sweep(&self, uploads: UploadsTo<'_>) -> Result<usize, StoreError> {
+        self.inner.sweep(uploads).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Semaphore;
 
-use super::{Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError};
+use super::{Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError, UploadsTo};
 
 /// Which calls fail, numbered from 1, and how many have failed.
 #[derive(Debug, Default)]
@@ -104,8 +104,8 @@ impl<S: Store> Store for FailingStore<S> {
         self.inner.delete(key).await
     }
 
-    async fn sweep(&self, key: &Key) -> Result<usize, StoreError> {
-        self.inner.sweep(key).await
+    async fn sweep(&self, uploads: UploadsTo<'_>) -> Result<usize, StoreError> {
+        self.inner.sweep(uploads).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -10,7 +10,9 @@ mod error;
 mod failing;
 mod key;
 mod local;
+mod proof;
 mod records;
+mod regular_file;
 pub mod s3;
 mod scope;
 mod single_file;
@@ -25,7 +27,9 @@ pub use error::{Operation, StoreError};
 pub use failing::{FailingStore, FailurePlan};
 pub use key::{BadKey, Key, RESERVED};
 pub use local::{LocalDirectory, UNFINISHED, folder_of};
+pub use proof::prove_writable;
 pub use records::{Record, Records};
+pub use regular_file::open_regular;
 pub use scope::{Destination, OutOfScope, Scope};
 pub use single_file::SingleFile;
 pub use stores::{ORIGINALS, Stores};
@@ -34,7 +38,7 @@ pub use stores::{ORIGINALS, Stores};
 #[derive(Clone, Debug)]
 pub enum Body {
     Bytes(Vec<u8>),
-    /// The file must not change while it is being sent.
+    /// Must not change while it is being sent. Opened by [`open_regular`], since other programs make such files.
     File(PathBuf),
 }
 
@@ -59,6 +63,29 @@ pub struct ObjectInfo {
     pub size: u64,
     /// Identifies this version of the content, like an ETag. It changes whenever the object is written.
     pub tag: Option<String>,
+}
+
+/// Which uploads [`Store::sweep`] removes.
+#[derive(Clone, Copy, Debug)]
+pub enum UploadsTo<'a> {
+    Object(&'a Key),
+    /// Every object whose key begins with this one.
+    Prefix(&'a Key),
+}
+
+impl UploadsTo<'_> {
+    fn key(&self) -> &Key {
+        match self {
+            Self::Object(key) | Self::Prefix(key) => key,
+        }
+    }
+
+    fn include(&self, key: &str) -> bool {
+        match self {
+            Self::Object(object) => object.as_str() == key,
+            Self::Prefix(prefix) => key.starts_with(prefix.as_str()),
+        }
+    }
 }
 
 #[async_trait::async_trait]
@@ -91,9 +118,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Deleting an object that does not exist succeeds.
     async fn delete(&self, key: &Key) -> Result<(), StoreError>;
 
-    /// Removes what a killed process left behind for this key: uploads that it prepared and neither committed nor
-    /// discarded. Returns how many there were.
-    async fn sweep(&self, key: &Key) -> Result<usize, StoreError>;
+    /// Removes what a killed process left behind: uploads that it began and neither committed nor discarded. Returns how
+    /// many there were.
+    async fn sweep(&self, uploads: UploadsTo<'_>) -> Result<usize, StoreError>;
 
     /// Checks that the store is reachable and accepts the credentials.
     async fn check(&self) -> Result<(), StoreError>;

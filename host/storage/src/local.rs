@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, Metadata, OpenOptions};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FlockOperation, Mode, OFlags};
 
-use super::{Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError};
+use super::{Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError, UploadsTo, open_regular};
 
 /// Access goes through a capability (`Dir`): no key and no symlink reaches anything outside the directory.
 #[derive(Debug)]
@@ -100,12 +100,27 @@ impl Store for LocalDirectory {
         .await
     }
 
+    /// Small objects, such as records and reports, have the same name in every run of a job, so each write also removes
+    /// what a killed process left of the same object.
+    async fn put(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<u64, StoreError> {
+        if matches!(body, Body::Bytes(_)) {
+            self.with_dir(Operation::Write, key, |dir, key| {
+                remove_unfinished(dir, key, |name, of| name == of, |file| is_abandoned(file))
+            })
+            .await?;
+        }
+        let prepared = self.prepare(key, body, meta).await?;
+        let length = prepared.length();
+        prepared.commit().await?;
+        Ok(length)
+    }
+
     async fn prepare(&self, key: &Key, body: Body, _: &ObjectMeta) -> Result<Box<dyn Prepared>, StoreError> {
         let written = self.with_dir(Operation::Write, key, move |dir, key| {
             let (folder, name) = split(key);
             let folder = open_or_create(dir, folder)?;
             let unfinished = format!("{UNFINISHED}{}-{name}", uuid::Uuid::new_v4().simple());
-            let file = TemporaryFile { folder, unfinished, name: name.to_owned() };
+            let file = TemporaryFile::create(folder, unfinished, name)?;
             match file.write(body) {
                 Ok(length) => Ok(UnfinishedFile { key: key.clone(), length, file: Some(file) }),
                 Err(error) => {
@@ -121,20 +136,11 @@ impl Store for LocalDirectory {
         self.with_dir(Operation::Delete, key, |dir, key| if_exists(dir.remove_file(key.as_str())).map(drop)).await
     }
 
-    async fn sweep(&self, key: &Key) -> Result<usize, StoreError> {
-        self.with_dir(Operation::Delete, key, |dir, key| {
-            let (folder, name) = split(key);
-            let Some(folder) = if_exists(dir.open_dir(folder))? else { return Ok(0) };
-            let mut removed = 0;
-            for entry in folder.entries()? {
-                let found = entry?.file_name().to_string_lossy().into_owned();
-                let unfinished = found.strip_prefix(UNFINISHED).and_then(|rest| rest.split_once('-'));
-                if unfinished.is_some_and(|(_, of)| of == name) {
-                    folder.remove_file(&found)?;
-                    removed += 1;
-                }
-            }
-            Ok(removed)
+    async fn sweep(&self, uploads: UploadsTo<'_>) -> Result<usize, StoreError> {
+        let is_prefix = matches!(uploads, UploadsTo::Prefix(_));
+        self.with_dir(Operation::Delete, uploads.key(), move |dir, key| {
+            let includes = |name: &str, of: &str| of == name || is_prefix && of.starts_with(name);
+            remove_unfinished(dir, key, includes, |_| true)
         })
         .await
     }
@@ -142,6 +148,38 @@ impl Store for LocalDirectory {
     async fn check(&self) -> Result<(), StoreError> {
         Ok(())
     }
+}
+
+/// Removes temporary files beside an object. `includes` gets the object's name and that of the file's object. Returns how
+/// many were removed.
+fn remove_unfinished(
+    dir: &Dir,
+    key: &Key,
+    includes: impl Fn(&str, &str) -> bool,
+    is_removed: impl Fn(&cap_std::fs::File) -> bool,
+) -> io::Result<usize> {
+    let (folder, name) = split(key);
+    let Some(folder) = if_exists(dir.open_dir(folder))? else { return Ok(0) };
+    let mut removed = 0;
+    for entry in folder.entries()? {
+        let entry = entry?;
+        let found = entry.file_name().to_string_lossy().into_owned();
+        let of = found.strip_prefix(UNFINISHED).and_then(|rest| rest.split_once('-'));
+        if of.is_some_and(|(_, of)| includes(name, of))
+            // It may just have got its final name.
+            && let Some(file) = if_exists(entry.open())?
+            && is_removed(&file)
+        {
+            if_exists(folder.remove_file(&found))?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+/// Whether no process writes it any more. The kernel releases the lock of a process that was killed.
+fn is_abandoned(file: &cap_std::fs::File) -> bool {
+    rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive).is_ok()
 }
 
 fn if_exists<T>(result: io::Result<T>) -> io::Result<Option<T>> {
@@ -218,18 +256,27 @@ struct TemporaryFile {
     folder: Dir,
     unfinished: String,
     name: String,
+    /// Locked for as long as this process lives.
+    file: cap_std::fs::File,
 }
 
 impl TemporaryFile {
+    fn create(folder: Dir, unfinished: String, name: &str) -> io::Result<Self> {
+        let file = folder.open_with(&unfinished, OpenOptions::new().write(true).create_new(true))?;
+        // Some network file systems have no locks.
+        let _ = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
+        Ok(Self { folder, unfinished, name: name.to_owned(), file })
+    }
+
     /// Writes and syncs the content, so that it is on disk before the file gets its final name.
     fn write(&self, body: Body) -> io::Result<u64> {
-        let mut to = self.folder.open_with(&self.unfinished, OpenOptions::new().write(true).create_new(true))?;
+        let mut to = &self.file;
         let length = match body {
             Body::Bytes(bytes) => {
                 to.write_all(&bytes)?;
                 bytes.len() as u64
             }
-            Body::File(path) => io::copy(&mut std::fs::File::open(path)?, &mut to)?,
+            Body::File(path) => io::copy(&mut open_regular(&path)?, &mut to)?,
         };
         to.sync_all()?;
         Ok(length)
@@ -362,6 +409,34 @@ mod tests {
             };
             tokio::time::timeout(std::time::Duration::from_secs(20), gone).await.expect("a temporary file was left");
         }
+    }
+
+    #[tokio::test]
+    async fn a_sweep_removes_only_the_uploads_that_are_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = LocalDirectory::open(folder.path()).unwrap();
+        for name in ["a/1080p-0.ts", "a/1080p-1.ts", "a/720p-0.ts", "b/1080p-0.ts"] {
+            // Like a killed process: no destructor runs.
+            std::mem::forget(store.prepare(&key(name), Body::Bytes("x".into()), &meta()).await.unwrap());
+        }
+        let object = async |name| store.sweep(UploadsTo::Object(&key(name))).await.unwrap();
+        let prefix = async |name| store.sweep(UploadsTo::Prefix(&key(name))).await.unwrap();
+        assert_eq!((object("a/1080p").await, object("a/720p-0.ts").await), (0, 1));
+        assert_eq!((prefix("missing/1080p-").await, prefix("a/1080p-").await), (0, 2));
+        assert_eq!(std::fs::read_dir(folder.path().join("b")).unwrap().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_write_removes_what_a_killed_process_left_of_the_object_and_nothing_that_is_being_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = LocalDirectory::open(folder.path()).unwrap();
+        let live = store.prepare(&key("a/r.json"), Body::Bytes("live".into()), &meta()).await.unwrap();
+        let left = format!("a/{UNFINISHED}1-r.json");
+        std::fs::write(folder.path().join(&left), "half").unwrap();
+        store.put(&key("a/r.json"), Body::Bytes("new".into()), &meta()).await.unwrap();
+        assert!(!folder.path().join(&left).exists());
+        live.commit().await.unwrap();
+        assert_eq!(std::fs::read_to_string(folder.path().join("a/r.json")).unwrap(), "live");
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError};
+use super::{Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError, UploadsTo};
 
 /// Serves one local file under every key. `run` on the command line reads its input through it.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Store for SingleFile {
         Err(StoreError::Unsupported { operation: Operation::Delete, key: key.clone() })
     }
 
-    async fn sweep(&self, _: &Key) -> Result<usize, StoreError> {
+    async fn sweep(&self, _: UploadsTo<'_>) -> Result<usize, StoreError> {
         Ok(0)
     }
 

@@ -2,6 +2,7 @@
 
 use testkit::mock_gpu::{Gpu, MockGpu};
 use testkit::platform::{Platform, Worker};
+use testkit::s3::{ACCESS_KEY_ID, BUCKET, Fault, Personality, S3Server, SECRET_ACCESS_KEY};
 
 use super::program;
 
@@ -36,6 +37,42 @@ fn each_reason_is_named() {
         assert!(told.contains(check) && told.contains(words), "{changes:?}: {told}");
         assert!(!told.contains("a-wrong-secret"), "{told}");
     }
+}
+
+/// A key that reads and can't write is found before a job is taken, and every store that fails is named.
+#[test]
+fn a_store_that_cannot_be_written_is_found_at_the_start() {
+    let platform = Platform::default();
+    platform.media.fail(Fault::Status(403), "PUT .codex", 100);
+    platform.archive.fail(Fault::Status(403), "DELETE .codex", 100);
+    let gone = platform.worker(program()).wait();
+    assert_eq!(gone.status.code(), Some(1), "{}", gone.log);
+    let pings = format!("{:?}", platform.queue.pings());
+    for words in ["the store `media`: writing `.codex/", "the store `archive`: deleting `.codex/", "permissions"] {
+        assert!(pings.contains(words), "{words}: {pings}");
+    }
+    assert!(platform.queue.requests().iter().all(|request| !request.path.contains("job-take")), "it took a job");
+}
+
+/// A store of its own for originals may have a key that only reads.
+#[test]
+fn a_store_of_originals_alone_needs_no_right_to_write() {
+    let platform = Platform::default();
+    let uploads = S3Server::start(Personality::Plain);
+    uploads.fail(Fault::Status(403), "PUT", 100);
+    let mut command = platform.command(program(), &["worker"]);
+    command.env("CODEX_STORES_ORIGINALS", "uploads");
+    for (name, value) in [
+        ("ENDPOINT", uploads.url().as_str()),
+        ("BUCKET", BUCKET),
+        ("ACCESS_KEY_ID", ACCESS_KEY_ID),
+        ("SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
+    ] {
+        command.env(format!("CODEX_STORES_UPLOADS_{name}"), value);
+    }
+    let worker = Worker::start(command);
+    worker.logged(&["startup checks passed"]);
+    assert!(worker.stop().status.success());
 }
 
 #[test]

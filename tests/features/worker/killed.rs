@@ -1,52 +1,171 @@
 //! Killed at any moment, and given the same job again.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use testkit::fixtures;
 use testkit::job::{CREATOR, MEDIA, until};
-use testkit::platform::{PATIENCE, Platform};
+use testkit::platform::{PATIENCE, Platform, Worker, readable};
 
 use super::program;
 
-/// What the worker is killed after: so many requests to the media store. The moments are spread over the whole job.
-const MOMENTS: [usize; 10] = [2, 4, 6, 8, 11, 14, 18, 23, 29, 36];
+/// Moments at which the worker is killed, unless `KILL_POINTS` has another number.
+const MOMENTS: u32 = 8;
+
+/// Where the worker publishes.
+#[derive(Clone, Copy, Debug)]
+enum Store {
+    Bucket,
+    Directory,
+}
+
+/// A platform, and what a viewer and an operator see in its store.
+struct Scene {
+    platform: Platform,
+    store: Store,
+}
+
+impl Scene {
+    fn new(store: Store, original: &Path) -> (Self, serde_json::Value) {
+        let scene = Self { platform: Platform::default(), store };
+        let input = scene.platform.upload(original, "video");
+        if let Store::Directory = store {
+            let to = scene.folder("media").join(input["inputKey"].as_str().unwrap());
+            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+            std::fs::copy(original, to).unwrap();
+        }
+        (scene, input)
+    }
+
+    fn folder(&self, name: &str) -> PathBuf {
+        self.platform.work().with_file_name(name)
+    }
+
+    fn worker(&self) -> Worker {
+        let mut command = self.platform.command(program(), &["worker"]);
+        if let Store::Directory = self.store {
+            let of_buckets =
+                |name: &&String| ["R2_", "B2_", "CODEX_STORES_"].iter().any(|start| name.starts_with(start));
+            for name in self.platform.variables().keys().filter(of_buckets) {
+                command.env_remove(name);
+            }
+            command.env("CODEX_STORES_MEDIA_PATH", self.folder("media"));
+            command.env("CODEX_STORES_ARCHIVE_PATH", self.folder("archive"));
+        }
+        let worker = Worker::start(command);
+        // Its startup checks write objects of their own.
+        worker.logged(&["startup checks passed"]);
+        worker
+    }
+
+    fn object(&self, key: &str) -> Option<Vec<u8>> {
+        match self.store {
+            Store::Bucket => self.platform.media.object(key),
+            Store::Directory => std::fs::read(self.folder("media").join(key)).ok(),
+        }
+    }
+
+    /// Every object and every temporary file of the media store.
+    fn keys(&self) -> Vec<String> {
+        match self.store {
+            Store::Bucket => self.platform.media.keys(),
+            Store::Directory => files(&self.folder("media")),
+        }
+    }
+
+    /// Uploads that are neither committed nor discarded, of both stores.
+    fn unfinished(&self) -> Vec<String> {
+        match self.store {
+            Store::Bucket => {
+                let count = self.platform.media.uploads_in_progress() + self.platform.archive.uploads_in_progress();
+                vec!["an open upload".to_owned(); count]
+            }
+            Store::Directory => {
+                let all = files(&self.folder("media")).into_iter().chain(files(&self.folder("archive")));
+                all.filter(|name| name.contains(".unfinished-")).collect()
+            }
+        }
+    }
+}
+
+/// The files below a folder, by their paths in it.
+fn files(root: &Path) -> Vec<String> {
+    let (mut found, mut folders) = (Vec::new(), vec![root.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            match entry.file_type().unwrap().is_dir() {
+                true => folders.push(entry.path()),
+                false => found.push(entry.path().strip_prefix(root).unwrap().to_str().unwrap().to_owned()),
+            }
+        }
+    }
+    found
+}
+
+/// How long a worker takes for the job from its start on.
+fn undisturbed(store: Store, original: &Path) -> Duration {
+    let (scene, input) = Scene::new(store, original);
+    scene.platform.queue.queue("job-1", input);
+    let worker = scene.worker();
+    let began = Instant::now();
+    scene.platform.result("job-1");
+    let whole = began.elapsed();
+    worker.stop();
+    whole
+}
+
+fn killed_anywhere(store: Store) {
+    let original = fixtures::clip(640, 360, "25", 14.0);
+    let whole = undisturbed(store, &original);
+    let count = std::env::var("KILL_POINTS").map_or(MOMENTS, |count| count.parse().unwrap());
+    for moment in (0..count).map(|number| whole * (2 * number + 1) / (2 * count)) {
+        killed_after(moment, store, &original);
+    }
+}
+
+fn killed_after(moment: Duration, store: Store, original: &Path) {
+    let (scene, input) = Scene::new(store, original);
+    scene.platform.queue.queue("job-1", input.clone());
+    let worker = scene.worker();
+    let began = Instant::now();
+    until("the moment has come", PATIENCE, || began.elapsed() >= moment);
+    worker.kill();
+    // What can be read is whole, at every moment.
+    readable(|key| scene.object(key));
+
+    let Scene { platform, store } = scene;
+    let scene = Scene { platform: platform.with_another_queue(), store };
+    scene.platform.queue.queue("job-1", input);
+    let worker = scene.worker();
+    let result = scene.platform.result("job-1");
+    assert_eq!(result["output"]["result"]["status"], "completed", "after {moment:?} in a {store:?}: {result:#}");
+    worker.stop();
+
+    let readable = readable(|key| scene.object(key));
+    assert!(readable.contains(&format!("{CREATOR}/hls/{MEDIA}/master.m3u8")));
+    // Every segment there is can be reached by a viewer: from the master, or from the preview's playlist.
+    let preview = format!("{CREATOR}/hls/{MEDIA}/preview/");
+    let left: BTreeSet<String> = scene.keys().into_iter().filter(|key| key.ends_with(".ts")).collect();
+    let unnamed: Vec<&String> =
+        left.iter().filter(|key| !readable.contains(*key) && !key.starts_with(&preview)).collect();
+    assert!(unnamed.is_empty(), "after {moment:?} in a {store:?}: {unnamed:#?}");
+    assert_eq!(scene.unfinished(), [""; 0], "after {moment:?} in a {store:?}");
+    assert!(std::fs::read_dir(scene.platform.work()).unwrap().next().is_none(), "a work directory is left");
+
+    let ends = scene.platform.receiver.received().into_iter().filter(|message| message.body.contains(r#""completed""#));
+    let ids: BTreeSet<String> = ends.map(|message| message.header("webhook-id").to_owned()).collect();
+    assert_eq!(ids.len(), 1, "after {moment:?} in a {store:?}: {ids:?}");
+}
 
 #[test]
-fn whatever_the_moment_a_viewer_misses_nothing_and_the_next_worker_completes_the_job() {
-    let original = fixtures::clip(640, 360, "25", 14.0);
-    for moment in MOMENTS {
-        let platform = Platform::default();
-        let input = platform.upload(&original, "video");
-        platform.queue.queue("job-1", input.clone());
-        let worker = platform.worker(program());
-        let mut ended_before = false;
-        until("the moment has come", PATIENCE, || {
-            ended_before = !platform.queue.results_of("job-1").is_empty();
-            platform.media.requests().len() >= moment || ended_before
-        });
-        worker.kill();
-        // What can be read is whole, at every moment.
-        platform.readable();
+fn killed_at_any_moment_over_buckets_a_viewer_misses_nothing_and_the_next_worker_leaves_nothing() {
+    killed_anywhere(Store::Bucket);
+}
 
-        let again = platform.with_another_queue();
-        again.queue.queue("job-1", input);
-        let worker = again.worker(program());
-        let result = again.result("job-1");
-        assert_eq!(result["output"]["result"]["status"], "completed", "after request {moment}: {result:#}");
-        worker.stop();
-
-        let readable = again.readable();
-        assert!(readable.contains(&format!("{CREATOR}/hls/{MEDIA}/master.m3u8")));
-        // Every segment there is can be reached by a viewer: from the master, or from the preview's playlist.
-        let preview = format!("{CREATOR}/hls/{MEDIA}/preview/");
-        let left: BTreeSet<String> = again.published().into_iter().filter(|key| key.ends_with(".ts")).collect();
-        let unnamed: Vec<&String> =
-            left.iter().filter(|key| !readable.contains(*key) && !key.starts_with(&preview)).collect();
-        assert!(unnamed.is_empty(), "after request {moment}: {unnamed:#?}");
-        assert_eq!((again.media.uploads_in_progress(), again.archive.uploads_in_progress()), (0, 0), "{moment}");
-        assert!(std::fs::read_dir(again.work()).unwrap().next().is_none(), "a work directory is left");
-    }
+#[test]
+fn killed_at_any_moment_over_directories_a_viewer_misses_nothing_and_the_next_worker_leaves_nothing() {
+    killed_anywhere(Store::Directory);
 }
 
 /// ffmpeg goes with the worker, however that ends.

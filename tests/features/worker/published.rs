@@ -71,7 +71,8 @@ fn segments_are_sent_while_later_ones_are_encoded() {
     let worker = platform.worker(program());
     platform.result("job-1");
     worker.stop();
-    let requests = platform.media.requests();
+    let mut requests = platform.media.requests();
+    requests.retain(|asked| !asked.matches(".codex/"));
     let position = |words: &str| requests.iter().position(|asked| asked.matches(words));
     // With everything in its place, the first thing that is not a segment begins to be uploaded.
     let first_segment = position("PUT .ts").expect("no segment was sent");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use storage::{Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError};
+use storage::{Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError, UploadsTo};
 
 /// Sizes by key. Clones share the same objects.
 #[derive(Clone, Debug, Default)]
@@ -51,7 +51,7 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn sweep(&self, _: &Key) -> Result<usize, StoreError> {
+    async fn sweep(&self, _: UploadsTo<'_>) -> Result<usize, StoreError> {
         Ok(0)
     }
 

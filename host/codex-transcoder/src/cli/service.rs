@@ -91,7 +91,8 @@ pub async fn start(settings: &Settings, metrics: Metrics, endpoint: Option<&Endp
             let standing = service.policies.snapshot();
             service.metrics.policies(&standing);
             standing.refused.iter().for_each(|refusal| service.metrics.policy_refusal(refusal));
-            service.metrics.host(env!("CARGO_PKG_VERSION"), &service.environment.tools.version);
+            let tools = &service.environment.tools;
+            service.metrics.host(env!("CARGO_PKG_VERSION"), &tools.version, tools.ffmpeg.confinement().0.name());
             tracing::info!(
                 policy = standing.current.name(),
                 policy_version = standing.current.version(),

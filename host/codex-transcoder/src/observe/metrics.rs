@@ -72,7 +72,7 @@ struct Inner {
     policy_refusals: Counters<1>,
     policy_refused: Gauge,
     policy_jobs: Counters<2>,
-    host: Gauges<2>,
+    host: Gauges<3>,
     codes: LabelLimit,
     steps: LabelLimit,
     stores: LabelLimit,
@@ -128,7 +128,7 @@ impl Metrics {
                 None,
                 "Jobs by the role of their policy and outcome (completed, failed, stopped)",
             ),
-            host: add(r, "host_info", None, "Versions of this program and of ffmpeg"),
+            host: add(r, "host_info", None, "Versions of this program and of ffmpeg, and how well ffmpeg is confined"),
             codes: LabelLimit::new(MAX_NAMES),
             steps: LabelLimit::new(MAX_STEPS),
             stores: LabelLimit::new(MAX_NAMES),
@@ -239,10 +239,11 @@ impl Metrics {
         self.0.policy_jobs.get_or_create(&[label("role", role.name()), label("outcome", outcome)]).inc();
     }
 
-    /// Versions of this program and of ffmpeg.
-    pub fn host(&self, version: &str, ffmpeg: &str) {
+    /// Versions of this program and of ffmpeg, and how well ffmpeg is confined.
+    pub fn host(&self, version: &str, ffmpeg: &str, sandbox: &'static str) {
         self.0.host.clear();
-        let labels = [("version", short(version).into()), ("ffmpeg", short(ffmpeg).into())];
+        let labels =
+            [("version", short(version).into()), ("ffmpeg", short(ffmpeg).into()), ("sandbox", sandbox.into())];
         self.0.host.get_or_create(&labels).set(1);
     }
 }

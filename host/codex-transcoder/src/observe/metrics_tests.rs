@@ -113,14 +113,14 @@ fn what_no_event_tells_is_counted_by_name() {
     let metrics = Metrics::new();
     metrics.traffic(10, 3);
     metrics.traffic(1, 0);
-    metrics.host("0.1.0", "7.1");
+    metrics.host("0.1.0", "7.1", "full");
     metrics.clone().job_stopped();
     expect(
         &metrics,
         &[
             "codex_downloaded_bytes_total 11",
             "codex_uploaded_bytes_total 3",
-            r#"codex_host_info{version="0.1.0",ffmpeg="7.1"} 1"#,
+            r#"codex_host_info{version="0.1.0",ffmpeg="7.1",sandbox="full"} 1"#,
             r#"codex_jobs_total{outcome="stopped",code=""} 1"#,
         ],
     );

@@ -32,6 +32,7 @@ pub use choice::{Environment, StoreKind};
 pub use fault::secret::SecretText;
 pub use keys::{DefaultValue, Kind, SettingSpec};
 pub use problem::{Origin, Problem, SettingsError};
+pub use stores::OUTPUT_STORES;
 pub use table::SETTINGS;
 pub use types::{CacheSettings, JobSettings, PolicySettings, Settings, StoreBackend, StoreSettings, WebhookSettings};
 pub use variables::of_this_process;

@@ -13,6 +13,9 @@ use super::types::{StoreBackend, StoreSettings};
 /// What a bucket has no default for.
 const REQUIRED: [&str; 3] = ["endpoint", "access_key_id", "secret_access_key"];
 
+/// The names of the stores that the contract gives to policies for what they make.
+pub const OUTPUT_STORES: [&str; 3] = ["media", "archive", "assets"];
+
 const MIB: u64 = 1 << 20;
 
 /// Resolves the stores that were set and those that are required.

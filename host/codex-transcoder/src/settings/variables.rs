@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use super::keys::{self, Kind, NAME, PREFIX, SettingSpec};
 use super::problem::Origin;
 use super::raw::Raw;
+use super::stores::OUTPUT_STORES;
 use super::table::{ELSEWHERE, SETTINGS};
 use super::value;
 
@@ -105,7 +106,7 @@ fn unknown(variable: &str, raw: &mut Raw) {
         known.extend(all.into_iter().map(|name| if group(&name) == name { name } else { group(&name) + "_…" }));
         known.dedup();
     }
-    let usual = SETTINGS.iter().flat_map(|key| ["media", "archive", "assets"].map(|name| key.variables(name)));
+    let usual = SETTINGS.iter().flat_map(|key| OUTPUT_STORES.map(|name| key.variables(name)));
     let usual: Vec<String> = usual.flatten().collect();
     let nearest = keys::nearest(variable, usual.iter().map(String::as_str));
     let hint = nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default();

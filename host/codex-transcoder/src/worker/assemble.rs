@@ -1,5 +1,6 @@
 //! Makes a [`Service`] of the settings and checks every part of it before the first job.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,18 +14,18 @@ use publish::CacheRules;
 use sandbox::Level;
 use storage::ORIGINALS;
 use storage::s3::S3Store;
-use storage::{LocalDirectory, Records, Stores};
+use storage::{LocalDirectory, Records, Stores, prove_writable};
 use webhook::{Deliverer, Outbox, Secret, UrlRules, http_client};
 
 use super::Service;
 use crate::observe::Metrics;
-use crate::settings::{Environment, PolicySettings, Settings, StoreBackend};
+use crate::settings::{Environment, OUTPUT_STORES, PolicySettings, Settings, StoreBackend};
 
 /// Before the second attempt of a job: a store that throttles, or a full disk, needs some seconds.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
-/// For a store's first response.
-const STORE_CHECK_TIMEOUT: Duration = Duration::from_secs(10);
+/// For a store's proof of some requests.
+const STORE_CHECK_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Why a worker can't start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -210,29 +211,38 @@ fn check_sandbox(settings: &Settings, tools: &MediaTools) -> Result<(), Failure>
     Ok(())
 }
 
-/// Checks that every store can be reached and accepts our credentials.
+/// Proves that every store can be written and cleaned, except a store that only holds originals: that one must answer.
+/// All stores that fail are reported together.
 async fn check_stores(settings: &Settings, stores: &Stores) -> Result<(), Failure> {
     let mut checks = tokio::task::JoinSet::new();
     for name in settings.stores.by_name.keys() {
-        let (store, name) = (stores.get(name)?, name.clone());
+        let (store, name, is_written) = (stores.get(name)?, name.clone(), is_written(settings, name));
         checks.spawn(async move {
-            let answer = tokio::time::timeout(STORE_CHECK_TIMEOUT, store.check()).await;
-            let mut failure: Failure = match answer {
-                Ok(Ok(())) => return Ok(()),
-                Ok(Err(error)) => error.into(),
+            let check = async { if is_written { prove_writable(&*store).await } else { store.check().await } };
+            let failure = match tokio::time::timeout(STORE_CHECK_TIMEOUT, check).await {
+                Ok(Ok(())) => return None,
+                Ok(Err(error)) => Failure::from(error),
                 Err(_) => Failure::new(
                     &codes::storage::UNAVAILABLE,
                     format!("no answer within {} s", STORE_CHECK_TIMEOUT.as_secs()),
                 ),
             };
-            failure.message = format!("the store `{name}`: {}", failure.message);
-            Err(failure)
+            Some((name, failure))
         });
     }
-    while let Some(answer) = checks.join_next().await {
-        answer.unwrap_or(Ok(()))?;
+    let failures: BTreeMap<String, Failure> = checks.join_all().await.into_iter().flatten().collect();
+    let problems: Vec<String> =
+        failures.iter().map(|(name, failure)| format!("the store `{name}`: {}", failure.message)).collect();
+    match failures.into_values().next() {
+        None => Ok(()),
+        Some(first) => Err(Failure { message: problems.join("; "), ..first }),
     }
-    Ok(())
+}
+
+/// Whether policies or the host write to a store. A store of another name may be there for the originals alone, with a
+/// key that only reads.
+fn is_written(settings: &Settings, name: &str) -> bool {
+    name != settings.stores.originals || name == settings.state_store || OUTPUT_STORES.contains(&name)
 }
 
 /// Removes what a killed worker left on this disk.

@@ -7,6 +7,8 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
+use storage::open_regular;
+
 use super::measure::{Rates, measure};
 use super::mp4::{self, Header};
 use super::playlist::{ByteRange, Map, MediaPlaylist, rounded_seconds};
@@ -233,7 +235,7 @@ impl FilePart {
 
 /// A file beside the playlist, and its size.
 fn open(dir: &Path, file: &str) -> Result<(File, u64), HlsError> {
-    let handle = File::open(dir.join(file)).map_err(|source| match source.kind() {
+    let handle = open_regular(&dir.join(file)).map_err(|source| match source.kind() {
         ErrorKind::NotFound => HlsError::MissingSegment { file: file.to_owned() },
         _ => unreadable(file, source),
     })?;

@@ -1,13 +1,12 @@
 //! The archive file (mezzanine): an MP4 at the source's own size.
 
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Serialize;
-use storage::Destination;
+use storage::{Destination, open_regular};
 
 use super::{Description, OutputKind, PictureEncode};
 use crate::collector::Collector;
@@ -141,7 +140,7 @@ impl OutputKind for Archive {
 
 /// Whether an MP4's `moov` box comes before its `mdat`.
 fn index_is_in_front(file: &Path) -> std::io::Result<bool> {
-    let mut file = File::open(file)?;
+    let mut file = open_regular(file)?;
     let mut at = 0_u64;
     loop {
         let mut header = Vec::new();

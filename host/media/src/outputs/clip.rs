@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Serialize;
-use storage::{Destination, Key};
+use storage::{Destination, Key, open_regular};
 
 use super::ladder::{Container, Ladder, rung_folder};
 use super::{Description, OutputKind, Process, SegmentedPlaylist};
@@ -224,7 +224,7 @@ fn frames(rate: Ratio, start_ms: u64, end_ms: u64) -> u64 {
 /// Joins the initialisation map, if there is one, and the segments that a span touches. Returns the start of the first of
 /// these segments in milliseconds.
 fn join(folder: &Path, playlist: &MediaPlaylist, (start_ms, length_ms): (u64, u64), to: &Path) -> std::io::Result<u64> {
-    let mut joined = File::create(to)?;
+    let mut joined = File::create_new(to)?;
     if let Some(map) = &playlist.map {
         append(&folder.join(&map.uri), map.byte_range, &mut joined)?;
     }
@@ -243,7 +243,7 @@ fn join(folder: &Path, playlist: &MediaPlaylist, (start_ms, length_ms): (u64, u6
 }
 
 fn append(from: &Path, range: Option<ByteRange>, to: &mut File) -> std::io::Result<()> {
-    let mut from = File::open(from)?;
+    let mut from = open_regular(from)?;
     let ByteRange { length, offset } = range.unwrap_or(ByteRange { length: u64::MAX, offset: 0 });
     from.seek(SeekFrom::Start(offset))?;
     std::io::copy(&mut from.take(length), to)?;

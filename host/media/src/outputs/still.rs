@@ -9,7 +9,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use serde::Serialize;
-use storage::Destination;
+use storage::{Destination, open_regular};
 
 use super::{Description, OutputKind, Process};
 use crate::collector::Collector;
@@ -184,7 +184,7 @@ fn fit(video: &Video, max_width: u32) -> (u32, u32) {
 /// Chooses a candidate of a window and writes it to a file of its own.
 fn pick(work: &Path, window: &CandidateWindow) -> Result<(), MediaError> {
     let failed = MediaError::work("choosing a still");
-    let mut file = File::open(work.join(window.candidates_file())).map_err(&failed)?;
+    let mut file = open_regular(&work.join(window.candidates_file())).map_err(&failed)?;
     let luma = window.size.0 as usize * window.size.1 as usize;
     let mut frame = vec![0u8; luma * 3 / 2];
     let mut candidates = Vec::new();
@@ -195,7 +195,7 @@ fn pick(work: &Path, window: &CandidateWindow) -> Result<(), MediaError> {
         .ok_or(UploadError::Damaged { detail: "no frame of its video could be decoded".to_owned() })?;
     file.seek(SeekFrom::Start((chosen * frame.len()) as u64)).map_err(&failed)?;
     file.read_exact(&mut frame).map_err(&failed)?;
-    File::create(work.join(window.chosen_file())).and_then(|mut file| file.write_all(&frame)).map_err(&failed)
+    File::create_new(work.join(window.chosen_file())).and_then(|mut file| file.write_all(&frame)).map_err(&failed)
 }
 
 impl Still {

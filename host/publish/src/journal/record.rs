@@ -50,6 +50,14 @@ pub struct RungRecord {
     pub prefix: String,
 }
 
+impl RungRecord {
+    /// What the keys of the segments begin with.
+    pub(super) fn segments(&self) -> Option<Destination> {
+        let key = self.playlist.key.sibling(&self.prefix).ok()?;
+        Some(Destination { store: self.playlist.store.clone(), key })
+    }
+}
+
 /// An attempt to publish that has begun and isn't known to be complete.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {

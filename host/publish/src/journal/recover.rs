@@ -1,6 +1,6 @@
 //! Cleaning up after killed workers.
 
-use storage::{Body, Destination, StoreError, Stores};
+use storage::{Body, Destination, StoreError, Stores, UploadsTo};
 
 use super::all_exist;
 use super::record::{Attempt, JournalRecord};
@@ -45,21 +45,27 @@ async fn delete_unpublished_rungs(attempt: &Attempt, stores: &Stores) -> Result<
             published += 1;
             continue;
         }
-        let folder = rung.playlist.key.as_str().rsplit_once('/').map_or("", |(folder, _)| folder);
-        let segments = store.list(&format!("{folder}/{}", rung.prefix)).await?;
+        let Some(prefix) = rung.segments() else { continue };
+        let segments = store.list(prefix.key.as_str()).await?;
         let in_store = |key| Destination { store: rung.playlist.store.clone(), key };
         delete(stores, segments.into_iter().map(in_store)).await?;
     }
     Ok(published)
 }
 
-/// Aborts the uploads that the attempt left open.
+/// Aborts the uploads that the attempt left open: to its objects, and to the segments of its rungs.
 async fn sweep(attempt: &Attempt, stores: &Stores) -> Result<(), StoreError> {
-    let sweep = |object: Destination| {
-        let store = stores.get(&object.store);
-        async move { store?.sweep(&object.key).await.map(drop) }
+    let objects = attempt.objects.iter().map(|to| (to.clone(), false));
+    let segments = attempt.rungs.iter().filter_map(|rung| Some((rung.segments()?, true)));
+    let uploads: Vec<_> = objects.chain(segments).collect();
+    let sweep = |(to, is_prefix): (Destination, bool)| {
+        let store = stores.get(&to.store);
+        async move {
+            let uploads = if is_prefix { UploadsTo::Prefix(&to.key) } else { UploadsTo::Object(&to.key) };
+            store?.sweep(uploads).await.map(drop)
+        }
     };
-    try_for_each(attempt.objects.iter().cloned(), CONCURRENT_SWEEPS, sweep).await
+    try_for_each(uploads, CONCURRENT_SWEEPS, sweep).await
 }
 
 /// Writes the master playlists if every other piece exists. Returns whether the publication is complete now.

@@ -97,6 +97,7 @@ async fn segments_that_no_playlist_names_are_removed_and_others_stay() {
     scene.journal().await.begin(attempt(AAA)).await.unwrap();
     scene.write("u/720p/720p-aaaaaaaaaaaa-00000.ts", "left by a killed worker");
     scene.write("u/480p/.unfinished-1234-index.m3u8", "left by a killed worker");
+    scene.write("u/480p/.unfinished-1234-480p-aaaaaaaaaaaa-00007.ts", "left by a killed worker");
     scene.write("u/720p/720p-bbbbbbbbbbbb-00000.ts", "of an earlier publication");
     scene.write("u/720p/index.m3u8", "720p-bbbbbbbbbbbb-00000.ts");
     scene.journal().await.recover(&scene.stores, &LABELS()).await.unwrap();

@@ -27,7 +27,7 @@ pub(super) fn store(server: &S3Server) -> S3Store {
     S3Store::new(settings(server)).unwrap()
 }
 
-pub(super) fn pair(personality: Personality) -> (S3Server, S3Store) {
+pub(crate) fn pair(personality: Personality) -> (S3Server, S3Store) {
     let server = S3Server::start(personality);
     let store = store(&server);
     (server, store)

@@ -11,7 +11,7 @@ mod upload;
 #[cfg(test)]
 mod download_tests;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod personality_tests;
 #[cfg(test)]
@@ -31,7 +31,7 @@ pub use settings::{
 };
 use upload::Upload;
 
-use super::{Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError};
+use super::{Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError, UploadsTo};
 
 #[derive(Debug)]
 pub struct S3Store {
@@ -158,8 +158,8 @@ impl Store for S3Store {
         }
     }
 
-    async fn sweep(&self, key: &Key) -> Result<usize, StoreError> {
-        multipart::sweep(&self.bucket, key).await
+    async fn sweep(&self, uploads: UploadsTo<'_>) -> Result<usize, StoreError> {
+        multipart::sweep(&self.bucket, uploads).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -12,7 +12,7 @@ use super::Bucket;
 use super::client::{response_timeout, timeout_for_body};
 use super::request_error::RequestError;
 use super::upload::Upload;
-use crate::{Key, Operation, Prepared, StoreError};
+use crate::{Key, Operation, Prepared, StoreError, UploadsTo};
 
 /// The protocol's limit.
 const MAX_PARTS: u64 = 10_000;
@@ -222,20 +222,20 @@ impl Prepared for EmptyUpload {
     async fn discard(self: Box<Self>) {}
 }
 
-/// Aborts all unfinished uploads to a key. Returns how many there were.
-pub(super) async fn sweep(bucket: &Bucket, key: &Key) -> Result<usize, StoreError> {
+/// Aborts unfinished uploads. Returns how many there were.
+pub(super) async fn sweep(bucket: &Bucket, uploads: UploadsTo<'_>) -> Result<usize, StoreError> {
     let (mut swept, mut after) = (0, (None, None));
     loop {
-        let list = bucket.client.list_multipart_uploads().bucket(bucket.name()).prefix(key.as_str());
+        let list = bucket.client.list_multipart_uploads().bucket(bucket.name()).prefix(uploads.key().as_str());
         let list = list.set_key_marker(after.0).set_upload_id_marker(after.1);
         let page = match list.send().await.map_err(RequestError::from) {
             Ok(page) => page,
             Err(error) if error.is_unsupported() => return Ok(swept),
-            Err(error) => return Err(bucket.store_error(Operation::Delete, key)(error)),
+            Err(error) => return Err(bucket.store_error(Operation::Delete, uploads.key())(error)),
         };
-        for upload in page.uploads().iter().filter(|upload| upload.key() == Some(key.as_str())) {
-            if let Some(id) = upload.upload_id()
-                && abort(bucket, key, id, "its process was killed").await
+        for upload in page.uploads().iter().filter(|upload| upload.key().is_some_and(|key| uploads.include(key))) {
+            if let (Some(id), Some(Ok(key))) = (upload.upload_id(), upload.key().map(Key::parse))
+                && abort(bucket, &key, id, "its process was killed").await
             {
                 swept += 1;
             }

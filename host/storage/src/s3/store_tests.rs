@@ -7,7 +7,7 @@ use testkit::s3::{ACCESS_KEY_ID, BUCKET, Fault, Personality, S3Server, SECRET_AC
 
 use super::fixture::{ALL, PART, key, meta, noise, pair, settings};
 use super::{S3Settings, S3Store, Timeouts};
-use crate::{Body, ObjectMeta, Store, StoreError};
+use crate::{Body, ObjectMeta, Store, StoreError, UploadsTo};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_comes_back_from_every_store_as_it_was_written() {
@@ -95,7 +95,7 @@ async fn every_operation_names_a_missing_bucket() {
         store.put(&key("o"), Body::Bytes(noise(10)), &meta()).await.unwrap_err(),
         store.put(&key("o"), Body::Bytes(noise(PART + 1)), &meta()).await.unwrap_err(),
         store.delete(&key("o")).await.unwrap_err(),
-        store.sweep(&key("o")).await.unwrap_err(),
+        store.sweep(UploadsTo::Object(&key("o"))).await.unwrap_err(),
     ];
     for error in errors {
         assert!(matches!(&error, StoreError::NoBucket { bucket } if bucket == "nowhere"), "{error}");

@@ -4,7 +4,7 @@ use testkit::s3::{Fault, Personality, S3Server};
 
 use super::fixture::{ALL, PART, key, meta, noise, pair, settings, wait_until};
 use super::{S3Settings, S3Store, Timeouts};
-use crate::{Body, Store, StoreError};
+use crate::{Body, Store, StoreError, UploadsTo};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_parts_but_the_last_are_of_one_size() {
@@ -124,7 +124,7 @@ async fn an_object_of_another_writer_is_not_taken_for_ours() {
 async fn an_upload_aborted_by_another_process_is_damaged() {
     let (server, store) = pair(Personality::Plain);
     let prepared = store.prepare(&key("o"), Body::Bytes(noise(10)), &meta()).await.unwrap();
-    assert_eq!(store.sweep(&key("o")).await.unwrap(), 1);
+    assert_eq!(store.sweep(UploadsTo::Object(&key("o"))).await.unwrap(), 1);
     let error = prepared.commit().await.unwrap_err();
     assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
     assert!(server.keys().is_empty());
@@ -157,11 +157,18 @@ async fn a_sweep_aborts_only_the_uploads_to_its_key() {
         std::mem::forget(prepared);
     }
     assert_eq!(server.uploads_in_progress(), 3);
-    assert_eq!(store.sweep(&key("jobs/1")).await.unwrap(), 2);
+    assert_eq!(store.sweep(UploadsTo::Object(&key("jobs/1"))).await.unwrap(), 2);
     assert_eq!(server.uploads_in_progress(), 1);
-    assert_eq!(store.sweep(&key("jobs/1")).await.unwrap(), 0);
+    assert_eq!(store.sweep(UploadsTo::Object(&key("jobs/1"))).await.unwrap(), 0);
+    std::mem::forget(store.prepare(&key("jobs/1"), Body::Bytes(noise(10)), &meta()).await.unwrap());
+    assert_eq!(store.sweep(UploadsTo::Prefix(&key("jobs/1"))).await.unwrap(), 2);
+    assert_eq!(server.uploads_in_progress(), 0);
     server.fail(Fault::Status(501), "GET uploads", 1);
-    assert_eq!(store.sweep(&key("jobs/12")).await.unwrap(), 0, "a store that can't list uploads has none to sweep");
+    assert_eq!(
+        store.sweep(UploadsTo::Object(&key("jobs/12"))).await.unwrap(),
+        0,
+        "a store that can't list uploads has none to sweep"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
