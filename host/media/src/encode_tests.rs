@@ -97,6 +97,26 @@ async fn an_archive_file_with_its_index_at_the_end_is_refused() {
     assert!(error.to_string().contains("has its index behind the media"), "{error}");
 }
 
+/// An ffmpeg that an upload has taken over may leave a link to a file of the host's in place of an output.
+#[tokio::test]
+async fn a_link_a_pipe_or_a_second_name_in_place_of_an_output_is_never_read() {
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(secret.path(), b"\0\0\0\x08moov").unwrap();
+    let path = secret.path().display();
+    for left in [
+        format!("ln -s {path} made/archive0.mp4"),
+        format!("ln {path} made/archive0.mp4"),
+        "mkfifo made/archive0.mp4".to_owned(),
+    ] {
+        let (programs, work) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let answer = r#"printf "codec_type=video\ncodec_type=audio\nduration=60.0\n""#;
+        let tools = tools(script(programs.path(), "ffmpeg", &left), script(programs.path(), "ffprobe", answer));
+        let error = encode(&tools, work.path(), &info(), &plan_of([Output::Archive(archive())])).await.unwrap_err();
+        assert_eq!(error.code().name, "host.work-directory", "{left}: {error}");
+        assert_eq!(std::fs::read(secret.path()).unwrap(), b"\0\0\0\x08moov");
+    }
+}
+
 #[tokio::test]
 async fn an_empty_or_missing_file_is_not_published() {
     let work = tempfile::tempdir().unwrap();

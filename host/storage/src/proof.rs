@@ -5,8 +5,8 @@ use super::{Body, Key, ObjectMeta, Operation, RESERVED, Store, StoreError};
 /// The content of the objects that are written and removed.
 const CONTENT: &[u8] = b"Written by codex-transcoder to see whether it may write here. It can be deleted.\n";
 
-/// Writes one object in one request and one as an upload that is committed later, looks both up, and deletes both. They
-/// lie under [`RESERVED`], where no policy and no other worker has any.
+/// Writes one object in one request and one as an upload that is committed later, lists and reads both, and deletes both.
+/// They lie under [`RESERVED`], where no policy and no other worker has any.
 pub async fn prove_writable(store: &dyn Store) -> Result<(), StoreError> {
     store.check().await?;
     let name = uuid::Uuid::new_v4().simple();
@@ -28,11 +28,13 @@ async fn write(store: &dyn Store, [whole, upload]: &[Key; 2]) -> Result<(), Stor
     let meta = ObjectMeta::of_type("text/plain");
     store.put(whole, Body::Bytes(CONTENT.to_vec()), &meta).await?;
     store.prepare(upload, Body::Bytes(CONTENT.to_vec()), &meta).await?.commit().await?;
+    store.list(whole.as_str()).await?;
     for key in [whole, upload] {
         let size = store.head(key).await?.map(|found| found.size);
-        if size != Some(CONTENT.len() as u64) {
-            let detail = "it was written, and is not there in its length".to_owned();
-            return Err(StoreError::Damaged { operation: Operation::Head, key: key.clone(), detail });
+        let content = store.read(key, CONTENT.len()).await?;
+        if size != Some(CONTENT.len() as u64) || content.as_deref() != Some(CONTENT) {
+            let detail = "it was written, and what is there is not the same".to_owned();
+            return Err(StoreError::Damaged { operation: Operation::Read, key: key.clone(), detail });
         }
     }
     Ok(())
@@ -60,7 +62,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn each_right_that_is_missing_is_found() {
-        for request in ["PUT .codex", "POST uploads", "HEAD .codex", "DELETE .codex"] {
+        for request in ["PUT .codex", "POST uploads", "HEAD .codex", "GET .codex", "GET list-type", "DELETE .codex"] {
             let (server, store) = pair(Personality::Plain);
             server.fail(Fault::Status(403), request, 100);
             let error = prove_writable(&store).await.expect_err(request);

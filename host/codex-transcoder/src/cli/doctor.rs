@@ -43,7 +43,13 @@ enum Finding {
 impl Doctor {
     pub async fn run(self) -> Result<(), Ended> {
         let mut findings = vec![];
-        match self.environment.ffmpeg() {
+        // As jobs run them, where both are there.
+        let confined = self.environment.confined().ok();
+        let (ffmpeg, ffprobe) = match &confined {
+            Some((ffmpeg, ffprobe)) => (Ok(ffmpeg.clone()), Ok(ffprobe.clone())),
+            None => (self.environment.ffmpeg(), self.environment.ffprobe()),
+        };
+        match ffmpeg {
             Ok(ffmpeg) => {
                 findings.push(("ffmpeg", version(&ffmpeg).await));
                 findings.extend(encoders(&ffmpeg).await);
@@ -51,12 +57,12 @@ impl Doctor {
             }
             Err(_) => findings.push(("ffmpeg", Finding::Bad("not found; name it with --ffmpeg or install it".into()))),
         }
-        match self.environment.ffprobe() {
+        match ffprobe {
             Ok(ffprobe) => findings.push(("ffprobe", version(&ffprobe).await)),
             Err(_) => findings.push(("ffprobe", Finding::Bad("not found; name it with --ffprobe".into()))),
         }
-        if let Ok((ffmpeg, _)) = self.environment.confined() {
-            findings.push(("sandbox", confinement(&ffmpeg)));
+        if let Some((ffmpeg, _)) = &confined {
+            findings.push(("sandbox", confinement(ffmpeg)));
         }
         findings.push(("policy", self.policy().await));
         findings.push(("disk", disk(&self.environment.work_root())));
