@@ -54,6 +54,7 @@ pub struct JobReport {
     /// Version of ffmpeg.
     pub ffmpeg: String,
     /// How well ffmpeg was confined: `full`, `partial` or `none`.
+    #[serde(skip_serializing_if = "str::is_empty")]
     pub sandbox: &'static str,
     /// How often the job was tried.
     pub attempts: u32,

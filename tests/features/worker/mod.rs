@@ -2,6 +2,7 @@
 
 mod bad_days;
 mod bad_input;
+mod crowd;
 mod ending;
 mod fitness;
 mod journal;
