@@ -94,6 +94,6 @@ impl HostContext {
     }
 
     pub(crate) fn may_read(&self, from: &Destination) -> Result<(), OutOfScope> {
-        Scope { creator: &self.creator, stores: &self.readable }.check(from)
+        Scope { creator: &self.creator, stores: &self.readable }.check_read(from)
     }
 }

@@ -110,7 +110,7 @@ impl Manifest {
                 ));
             }
         }
-        if let Err(error) = Key::parse(&self.module) {
+        if let Err(error) = Key::parse(&self.module).and_then(Key::plain) {
             return Err(format!(
                 "`module` must be a file beside the manifest or below it, such as `codex.wasm`: {error}"
             ));

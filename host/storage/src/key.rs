@@ -16,7 +16,8 @@ const MAX_BYTES: usize = 512;
 /// Begins the first segment of the host's own records. Creator ids have no dot, so no creator's prefix collides with it.
 pub const RESERVED: &str = ".codex";
 
-/// An object's name: segments separated by `/`. Safe as a path below a folder and in a URL.
+/// An object's name: segments separated by `/`. Safe as a path below a folder, and in a URL if it is
+/// [plain](Self::plain).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Key(String);
@@ -39,8 +40,8 @@ impl Key {
             Some("it has a control character")
         } else if text.chars().any(is_invisible) {
             Some("it has an invisible character that changes how text is displayed")
-        } else if text.contains(['\\', '?', '#', '%']) {
-            Some(r"it has one of \ ? # %")
+        } else if text.contains('\\') {
+            Some(r"it has a \")
         } else if text.split('/').any(|part| matches!(part, "" | "." | "..")) {
             Some("it has an empty segment, `.` or `..`")
         } else {
@@ -50,6 +51,14 @@ impl Key {
             None => Ok(Self(text.to_owned())),
             Some(reason) => Err(BadKey { text: escaped(text, 80), reason }),
         }
+    }
+
+    /// The key, if it means the same in a URL. Originals have the names that people gave them; what we write is plain.
+    pub fn plain(self) -> Result<Self, BadKey> {
+        if self.0.contains(['?', '#', '%']) {
+            return Err(BadKey { text: escaped(&self.0, 80), reason: "it has one of ? # %" });
+        }
+        Ok(self)
     }
 
     /// The key with case, Unicode normal form and compatibility forms folded away. Keys with the same folded form look
@@ -156,12 +165,21 @@ mod tests {
 
     #[test]
     fn names_that_could_leave_their_folder_are_refused() {
-        for bad in ["", "/a", "a/", "a//b", "../a", "a/../b", "a/./b", "a\\b", "a%2e", "a?b", "a#b", "a\nb", "a\u{7f}"]
-        {
+        for bad in ["", "/a", "a/", "a//b", "../a", "a/../b", "a/./b", "a\\b", "a\nb", "a\u{7f}"] {
             assert!(Key::parse(bad).is_err(), "{bad:?} was taken");
         }
         assert!(Key::parse(&"k".repeat(513)).is_err());
         assert_eq!(Key::parse("u1/hls/m1/master.m3u8").unwrap().as_str(), "u1/hls/m1/master.m3u8");
+    }
+
+    #[test]
+    fn characters_that_mean_something_in_a_url_are_not_plain() {
+        for name in ["u/originals/m/Take #3.mp4", "u/100%.mov", "u/what?.mp4"] {
+            let key = Key::parse(name).unwrap();
+            assert_eq!(key.as_str(), name);
+            assert!(key.plain().unwrap_err().to_string().contains("? # %"));
+        }
+        assert!(Key::parse("u/hls/m/master.m3u8").unwrap().plain().is_ok());
     }
 
     #[test]

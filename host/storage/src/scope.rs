@@ -3,7 +3,7 @@
 use fault::{Code, Fault, codes};
 use serde::{Deserialize, Serialize};
 
-use super::{Key, escaped};
+use super::{BadKey, Key, escaped};
 
 /// An object in a store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -39,6 +39,8 @@ pub enum OutOfScope {
     ForeignPrefix { key: Key, prefix: String },
     #[error("the policy names `{key}`; segments that begin with `.codex` or `.unfinished-` are reserved for the host")]
     Reserved { key: Key },
+    #[error(transparent)]
+    NotPlain(#[from] BadKey),
     /// The store does not exist here, or is read-only.
     #[error("the policy names the store `{store}`; this environment has {known}")]
     UnknownStore { store: String, known: String },
@@ -48,6 +50,7 @@ impl Fault for OutOfScope {
     fn code(&self) -> &'static Code {
         match self {
             Self::ForeignPrefix { .. } => &codes::plan::FOREIGN_PREFIX,
+            Self::NotPlain(_) => &codes::plan::BAD_KEY,
             Self::Reserved { .. } => &codes::plan::RESERVED_KEY,
             Self::UnknownStore { .. } => &codes::storage::UNKNOWN_STORE,
         }
@@ -55,7 +58,15 @@ impl Fault for OutOfScope {
 }
 
 impl Scope<'_> {
+    /// Checks an object that is to be written: its name must also be [plain](Key::plain).
     pub fn check(&self, destination: &Destination) -> Result<(), OutOfScope> {
+        self.check_read(destination)?;
+        destination.key.clone().plain()?;
+        Ok(())
+    }
+
+    /// Checks an object that is to be read.
+    pub fn check_read(&self, destination: &Destination) -> Result<(), OutOfScope> {
         let Destination { store, key } = destination;
         if !self.stores.contains(store) {
             let store = escaped(store, 64);
@@ -90,6 +101,9 @@ mod tests {
         for reserved in ["u/.codex/jobs/j.json", "u/.CODEX/x", "u/a/.codex", "u/a/.unfinished-1-x"] {
             assert_eq!(check("media", reserved), Err("plan.reserved-key"), "{reserved}");
         }
+        assert_eq!(check("media", "u/hls/100%/master.m3u8"), Err("plan.bad-key"));
+        let odd = Destination { store: "media".to_owned(), key: Key::parse("u/originals/m/100%.mov").unwrap() };
+        assert_eq!(scope.check_read(&odd), Ok(()));
         assert_eq!(check("originals", "u/a"), Err("storage.unknown-store"));
     }
 }

@@ -1,6 +1,6 @@
 //! What a job from the queue leaves behind, and what it leaves alone when it comes again.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::fixtures;
 use testkit::job::{CREATOR, MEDIA};
 use testkit::platform::Platform;
@@ -80,6 +80,23 @@ fn segments_are_sent_while_later_ones_are_encoded() {
     assert!(first_segment < first_of_the_rest);
     let ahead = requests[..first_of_the_rest].iter().filter(|asked| asked.matches("PUT .ts")).count();
     assert!(ahead >= 3, "{ahead} segments of seven went ahead");
+}
+
+/// The name means something in a URL, and comes from a person.
+#[test]
+fn an_original_of_any_name_is_read_as_it_is() {
+    let platform = Platform::default();
+    let mut input = platform.upload(&fixtures::clip(320, 180, "25", 2.0), "video");
+    let original = platform.media.object(input["inputKey"].as_str().unwrap()).unwrap();
+    platform.media.remove_object(input["inputKey"].as_str().unwrap());
+    let key = format!("{CREATOR}/originals/{MEDIA}/Take #3, 100%25 ?a=b&c+d.mp4");
+    platform.media.put_object(&key, original);
+    input["inputKey"] = json!(key);
+    platform.queue.queue("job-1", input);
+    let worker = platform.worker(program());
+    let result = platform.result("job-1");
+    assert_eq!(result["output"]["result"]["status"], "completed", "{result:#}");
+    worker.stop();
 }
 
 /// The queue delivers at least once; the second time there is nothing to do but to tell it again.
