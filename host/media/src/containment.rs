@@ -30,16 +30,34 @@ adpcm_yamaha,adpcm_g726";
 
 /// Decoders for cover pictures and subtitles, which are never used. ffprobe opens a decoder for every track and refuses the
 /// whole file if one is not allowed.
-const COMPANIONS: &str = "png,bmp,gif,webp,tiff,dvdsub,dvbsub,pgssub,ass,ssa,srt,subrip,mov_text,text,webvtt,cc_dec";
+const COMPANIONS: &str = "png,bmp,gif,webp,tiff,dvdsub,dvbsub,pgssub,xsub,ass,ssa,srt,subrip,mov_text,text,webvtt,cc_dec,jacosub,\
+microdvd,mpl2,pjs,realtext,sami,stl,subviewer,subviewer1,vplayer,libzvbi_teletextdec,libaribb24,libaribcaption,arib_caption";
 
 /// Whether a codec of this name is decoded.
 pub fn is_decoded(codec: &str) -> bool {
     CODECS.split(',').any(|known| known == codec)
 }
 
+/// How far into a file ffmpeg looks for a description of its tracks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum ProbeDepth {
+    /// ffmpeg's own: 5 MB and 5 seconds.
+    #[default]
+    Usual,
+    /// For a track that has packets and no description: in a transport stream it may begin late.
+    Deep,
+}
+
+/// What is looked at more deeply: 5 minutes, 100 MB.
+const DEEP_MICROSECONDS: u64 = 300_000_000;
+const DEEP_BYTES: u64 = 100_000_000;
+
 /// The options that stand before `-i`, and the input itself.
-pub fn guarded_input() -> Arguments {
+pub fn guarded_input(depth: ProbeDepth) -> Arguments {
+    let deep = depth == ProbeDepth::Deep;
     Arguments::new()
+        .pair_opt("-analyzeduration", deep.then_some(DEEP_MICROSECONDS))
+        .pair_opt("-probesize", deep.then_some(DEEP_BYTES))
         .pair("-protocol_whitelist", "file")
         .pair("-format_whitelist", FORMATS)
         .pair("-codec_whitelist", format_args!("{CODECS},{COMPANIONS}"))

@@ -10,6 +10,7 @@ use crate::error::MediaError;
 use crate::graph::PLAYLIST;
 use crate::hls::{self, CheckedRung, Expectation};
 use crate::info::MediaInfo;
+use crate::outputs::Container;
 use crate::plan::{Plan, Preference};
 use crate::process::{ProcessError, Tool, last_lines};
 
@@ -52,12 +53,34 @@ impl TranscodeContext<'_> {
         Ok(blocking(move || hls::check_rung(&folder, PLAYLIST, &expectation)).await??)
     }
 
-    /// Checks that the first half second of an output decodes.
-    pub(crate) async fn decodes(&self, input: &str, what: &'static str) -> Result<(), MediaError> {
+    /// Checks that the first half second of a checked rendition decodes.
+    pub(crate) async fn rendition_decodes(
+        &self,
+        folder: &str,
+        rendition: &CheckedRung,
+        container: Container,
+        what: &'static str,
+    ) -> Result<(), MediaError> {
+        match rendition.playlist.files().first() {
+            // ffmpeg can't tell by itself what a segment of a few packets is.
+            Some(first) if container == Container::Ts => {
+                self.decodes(Some("mpegts"), &format!("file:{folder}/{first}"), what).await
+            }
+            _ => self.decodes(None, &format!("{folder}/{PLAYLIST}"), what).await,
+        }
+    }
+
+    /// Checks that the first half second of an output decodes. Its format is guessed if it isn't given.
+    pub(crate) async fn decodes(
+        &self,
+        format: Option<&str>,
+        input: &str,
+        what: &'static str,
+    ) -> Result<(), MediaError> {
         let undecodable =
             |stderr: &str| MediaError::BadFile { detail: format!("{what} does not decode: {}", last_lines(stderr, 2)) };
-        let arguments =
-            quiet_ffmpeg().pair("-v", "error").pair("-t", 0.5).pair("-i", input).pair("-f", "null").flag("-");
+        let arguments = quiet_ffmpeg().pair("-v", "error").pair_opt("-f", format).pair("-t", 0.5);
+        let arguments = arguments.pair("-i", input).pair("-f", "null").flag("-");
         match self.tools.ffmpeg.capture(&arguments, self.work, self.cancel, 0).await {
             Ok((_, finished)) if finished.stderr.trim().is_empty() => Ok(()),
             Ok((_, finished)) => Err(undecodable(&finished.stderr)),

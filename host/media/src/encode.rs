@@ -110,13 +110,20 @@ impl Encode<'_> {
         if is_full(work) {
             return MediaError::DiskFull;
         }
-        let mut arguments = quiet_ffmpeg().all(guarded_input());
+        let mut arguments = quiet_ffmpeg().all(guarded_input(info.depth));
+        if info.audio.is_some() {
+            arguments = arguments.pair("-af", NUMBERS);
+        }
         for index in info.video.iter().map(|v| v.index).chain(info.audio.iter().map(|a| a.index)) {
             arguments = arguments.pair("-map", format_args!("0:{index}"));
         }
         let arguments = arguments.pair("-f", "null").flag("-");
         let decoded =
             match tools.ffmpeg.within(Budget::of_encode(plan, info)).watch(arguments, work, cancel, |_| ()).await {
+                Ok(finished) if holds_no_numbers(&finished.stderr) => {
+                    let detail = "its sound holds values that are not numbers".to_owned();
+                    return UploadError::Damaged { detail }.into();
+                }
                 Ok(finished) => finished.progress,
                 Err(ProcessError::Failed { stderr, .. }) => {
                     let detail = format!("it can't be decoded ({})", last_lines(&stderr, 1));
@@ -136,6 +143,14 @@ impl Encode<'_> {
         }
         error
     }
+}
+
+/// Counts samples that are not numbers, which sound of floating point may hold and encoders refuse.
+const NUMBERS: &str = "astats=measure_perchannel=none:measure_overall=Number_of_NaNs";
+
+fn holds_no_numbers(stderr: &str) -> bool {
+    let counts = stderr.lines().filter_map(|line| line.split_once("Number of NaNs:"));
+    counts.filter_map(|(_, count)| count.trim().parse::<f64>().ok()).any(|count| count > 0.0)
 }
 
 /// Whether the disk is full. ffmpeg's HLS muxer doesn't report it: it exits with 0 and leaves empty segments.

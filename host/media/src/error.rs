@@ -28,6 +28,12 @@ pub enum UploadError {
         /// Its name, or its tag where it has no name.
         codec: String,
     },
+    #[error(
+        "the file is copy-protected (encrypted): nobody but its player can decode it; upload a version without protection"
+    )]
+    Protected,
+    #[error("the sound has {channels} channels, and at most 8 are supported: export it as stereo, 5.1 or 7.1")]
+    TooManyChannels { channels: u32 },
     /// Larger than a camera makes.
     #[error(
         "the picture is {width}x{height}, which is more than the 8192x4320 pixels that are supported: export it smaller"
@@ -76,6 +82,8 @@ impl Fault for UploadError {
             Self::NotMedia { .. } => &codes::upload::NOT_MEDIA,
             Self::Truncated { .. } => &codes::upload::TRUNCATED,
             Self::UnsupportedCodec { .. } => &codes::upload::UNSUPPORTED_CODEC,
+            Self::Protected => &codes::upload::PROTECTED,
+            Self::TooManyChannels { .. } => &codes::upload::TOO_MANY_CHANNELS,
             Self::TooLarge { .. } => &codes::upload::TOO_LARGE,
             Self::TooManyBytes { .. } => &codes::upload::TOO_MANY_BYTES,
             Self::TooLong { .. } => &codes::upload::TOO_LONG,

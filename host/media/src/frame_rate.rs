@@ -14,6 +14,10 @@ const BROADCAST: [u32; 3] = [24_000, 30_000, 60_000];
 /// Apple's authoring rules for HLS: at most 60 frames per second.
 const MAX: f64 = 60.0;
 
+/// Lower rates are multiplied to about the other one.
+const LEAST: f64 = 2.0;
+const LIFTED: f64 = 10.0;
+
 /// How far the measured average may be from the nominal rate for the source to count as constant.
 const CONSTANT_WITHIN: f64 = 0.01;
 
@@ -26,10 +30,19 @@ pub fn choose(nominal: Option<Ratio>, average: f64) -> Ratio {
         let skipped =
             standard_rates().any(|standard| standard == rate) && average < rate.value() && rate.value() < average * 1.5;
         if constant || skipped {
-            return rate;
+            return lifted(rate);
         }
     }
     standard_for(average.clamp(1.0, MAX))
+}
+
+/// Slides and time lapses. Keyframes and segments need more frames than they have, so each is shown several times.
+fn lifted(rate: Ratio) -> Ratio {
+    if rate.value() >= LEAST {
+        return rate;
+    }
+    let times = (LIFTED / rate.value()).round() as u64;
+    Ratio::new(u64::from(rate.numerator) * times, rate.denominator.into()).unwrap_or(rate)
 }
 
 fn standard_rates() -> impl Iterator<Item = Ratio> {
@@ -57,6 +70,14 @@ mod tests {
         assert_eq!(chosen("24000/1001", 23.976), "24000/1001");
         assert_eq!(chosen("5/1", 5.0), "5/1");
         assert_eq!(chosen("30/1", 0.0), "30/1");
+    }
+
+    #[test]
+    fn a_rate_below_two_is_multiplied_to_about_ten() {
+        assert_eq!(chosen("1/5", 0.2), "10/1");
+        assert_eq!(chosen("1/20", 0.05), "10/1");
+        assert_eq!(chosen("3/2", 1.5), "21/2");
+        assert_eq!(chosen("2/1", 2.0), "2/1");
     }
 
     #[test]

@@ -8,10 +8,10 @@ use crate::command::Arguments;
 use crate::containment::{guarded_input, quiet_ffmpeg};
 use crate::encoder::{Processor, video_options};
 use crate::encoding::Encoding;
-use crate::info::{DynamicRange, Matrix, MediaInfo, Video};
-use crate::loudness::COMMON_FORM;
+use crate::info::{Audio, DynamicRange, Matrix, MediaInfo, Video};
 use crate::outputs::Container;
 use crate::plan::Plan;
+use crate::sound::{common_form, gaps_filled};
 
 /// The folder below the work directory that everything is made in.
 pub const MADE: &str = "made";
@@ -52,30 +52,32 @@ impl Graph<'_> {
         if branches.outputs.is_empty() {
             return None;
         }
-        let mut chains = Vec::new();
-        if let Some(source) = &self.info.video {
+        let picture = self.info.video.as_ref().map(|source| {
             let trunk = format!("[0:{}]{}", source.index, trunk(source, self.info.held_picture()));
-            chains.extend(split(&trunk, "split", &branches.picture));
-        }
-        if let Some(source) = &self.info.audio {
-            chains.extend(self.sound(source.index, &branches.original_sound, &branches.levelled_sound));
-        }
-        let arguments = quiet_ffmpeg()
+            split(&trunk, "split", &branches.picture)
+        });
+        let sound = self.info.audio.as_ref().map(|source| self.sound(source, &branches));
+        // Each has a graph and a demuxer of its own. In a graph of both, pictures pile up in memory until the first sound
+        // arrives; with one demuxer, everything between them does. Each demuxer drops what it isn't asked for.
+        let mut arguments = quiet_ffmpeg()
             .pair_opt("-hwaccel", (self.processor == Processor::Gpu).then_some("cuda"))
             .pair("-threads", self.threads)
-            .all(guarded_input())
-            .pair("-filter_complex_threads", self.threads)
-            .pair("-filter_complex", chains.join(";"));
+            .all(guarded_input(self.info.depth));
+        if picture.is_some() && sound.is_some() {
+            arguments = arguments.all(guarded_input(self.info.depth));
+        }
+        arguments = arguments.pair("-filter_complex_threads", self.threads);
+        for chains in [picture, sound].into_iter().flatten().filter(|chains| !chains.is_empty()) {
+            arguments = arguments.pair("-filter_complex", chains.join(";"));
+        }
         Some(branches.outputs.into_iter().fold(arguments, Arguments::all))
     }
 
     /// The sound's part of the graph. The archive takes it as it is; the ladder takes it levelled, once for all rungs.
-    fn sound(&self, stream: u32, original: &[Branch], levelled: &[Branch]) -> Vec<String> {
-        let form = match self.loudness_filter {
-            Some(filter) => format!("{COMMON_FORM},{filter}"),
-            None => COMMON_FORM.to_owned(),
-        };
-        let source = format!("[0:{stream}]");
+    fn sound(&self, audio: &Audio, branches: &Branches<'_>) -> Vec<String> {
+        let (original, levelled) = (&branches.original_sound, &branches.levelled_sound);
+        let form = common_form(audio) + &self.loudness_filter.map_or(String::new(), |filter| format!(",{filter}"));
+        let source = format!("[{}:{}]", u8::from(self.info.video.is_some()), audio.index);
         let mut chains = Vec::new();
         let (mut as_is, mut to_level) = (source.as_str(), source.as_str());
         if !original.is_empty() && !levelled.is_empty() {
@@ -136,10 +138,10 @@ impl Branches<'_> {
     /// The sound as it is in the source, as AAC. Returns the options that map and encode it: none without
     /// sound or a rate.
     pub(crate) fn original_sound(&mut self, pad: &str, kbps: Option<u32>) -> Arguments {
-        let Some(kbps) = self.info.audio.as_ref().and(kbps) else { return Arguments::new() };
-        let filters = "aresample=async=1:first_pts=0,\
-aformat=sample_fmts=fltp:sample_rates=48000|44100:channel_layouts=mono|stereo|5.1";
-        self.original_sound.push(Branch { pad: pad.to_owned(), filters: filters.to_owned() });
+        let (Some(audio), Some(kbps)) = (&self.info.audio, kbps) else { return Arguments::new() };
+        let form = "aformat=sample_fmts=fltp:sample_rates=48000|44100:channel_layouts=mono|stereo|5.1";
+        let filters = format!("aresample={},{form}", gaps_filled(audio));
+        self.original_sound.push(Branch { pad: pad.to_owned(), filters });
         audio_options(pad, kbps)
     }
 
@@ -158,12 +160,18 @@ aformat=sample_fmts=fltp:sample_rates=48000|44100:channel_layouts=mono|stereo|5.
     }
 }
 
+/// Codecs of cameras and broadcasts that mark interlaced frames as such. H.264 says so in the header too.
+const MAY_BE_INTERLACED: [&str; 7] = ["mpeg2video", "dvvideo", "mpeg4", "vc1", "prores", "dnxhd", "ffv1"];
+
 /// What happens to the picture before it is split: fields to frames, a constant rate from the source's zero, the
 /// last frame held for sound that goes on, and high dynamic range to standard.
 fn trunk(source: &Video, held: Option<Duration>) -> String {
     let mut filters = Vec::new();
     if source.interlaced {
         filters.push("bwdif=mode=send_frame".to_owned());
+    } else if MAY_BE_INTERLACED.contains(&source.codec.as_str()) {
+        // The header doesn't say so, but frames may.
+        filters.push("bwdif=mode=send_frame:deint=interlaced".to_owned());
     }
     filters.push(format!("fps=fps={}:start_time=0", source.frame_rate));
     if let Some(held) = held {
@@ -216,6 +224,8 @@ pub(crate) fn nothing_else() -> Arguments {
         .pair("-map_chapters", -1)
         // A track that begins late must not fail the others; packets wait here for it.
         .pair("-max_muxing_queue_size", 4096)
+        // However long one track pauses, the other one waits, so that each segment holds both tracks of its time.
+        .pair("-max_interleave_delta", 0)
 }
 
 /// The HLS muxer's options, for ladders and previews.

@@ -10,11 +10,12 @@ fn command(info: &MediaInfo, plan: &Plan, loudness_filter: Option<&str>) -> Stri
 }
 
 #[test]
-fn everything_comes_from_one_decode() {
+fn each_track_is_decoded_once_for_everything() {
     let mut plan = plan();
     plan.outputs.push(still(1280));
     let command = command(&info(), &plan, Some("volume=3dB"));
-    assert_eq!(command.matches("-i file:input").count(), 1, "{command}");
+    assert_eq!((command.matches("[0:0]").count(), command.matches("[1:1]").count()), (1, 1), "{command}");
+    assert_eq!(command.matches("-i file:input").count(), 2, "{command}");
     assert!(
         command.contains("[0:0]fps=fps=30000/1001:start_time=0,split=4[rung0_in][rung1_in][archive1_in][still2_in]")
     );
@@ -23,10 +24,23 @@ fn everything_comes_from_one_decode() {
 }
 
 #[test]
+fn sound_alone_needs_one_demuxer_and_silence_is_put_only_before_sound_that_begins_late() {
+    let mut info = MediaInfo { video: None, ..info() };
+    let mut archive = archive();
+    archive.video = None;
+    let plan = plan_of([Output::Archive(archive)]);
+    let prompt = command(&info, &plan, None);
+    assert!(prompt.contains("[0:1]anull,aresample=async=1,") && !prompt.contains("first_pts"), "{prompt}");
+    assert_eq!(prompt.matches("-i file:input").count(), 1, "{prompt}");
+    info.audio.as_mut().unwrap().start = Duration::from_secs(12);
+    assert!(command(&info, &plan, None).contains("aresample=async=1:first_pts=0,"));
+}
+
+#[test]
 fn the_sound_is_levelled_once_for_all_rungs_and_not_for_the_archive() {
     let command = command(&info(), &plan(), Some("volume=3dB"));
     assert_eq!(command.matches("volume=3dB").count(), 1, "{command}");
-    assert!(command.contains("[0:1]asplit=2[as_is][to_level];[as_is]anull,aresample=async=1"), "{command}");
+    assert!(command.contains("[1:1]asplit=2[as_is][to_level];[as_is]anull,aresample=async=1,"), "{command}");
     assert!(command.contains("volume=3dB,asplit=2[sound0_in][sound1_in]"), "{command}");
 }
 

@@ -62,6 +62,7 @@ pub(super) struct Stream {
     sample_rate: String,
     pub(super) channels: u32,
     nb_frames: String,
+    duration: String,
     bits_per_raw_sample: String,
     disposition: Disposition,
     side_data_list: Vec<SideData>,
@@ -139,6 +140,11 @@ impl Stream {
         self.nb_frames.parse().unwrap_or(0)
     }
 
+    /// Seconds, according to the header: after its edit list.
+    pub(super) fn duration(&self) -> Option<f64> {
+        seconds(&self.duration)
+    }
+
     pub(super) fn nominal_rate(&self) -> Option<Ratio> {
         Ratio::parse(&self.r_frame_rate)
     }
@@ -195,6 +201,10 @@ impl Stream {
     }
 
     pub(super) fn matrix(&self) -> Matrix {
+        let is_rgb = ["rgb", "bgr", "gbr", "0rgb", "0bgr", "argb", "abgr", "pal8", "x2rgb", "x2bgr"];
+        if is_rgb.iter().any(|format| self.pix_fmt.starts_with(format)) {
+            return Matrix::Rgb;
+        }
         match self.color_space.as_str() {
             "bt709" => Matrix::Bt709,
             "bt2020nc" | "bt2020c" => Matrix::Bt2020,

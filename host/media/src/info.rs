@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::containment::ProbeDepth;
+
 /// A fraction in lowest terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ratio {
@@ -123,6 +125,9 @@ pub struct Audio {
     pub codec: String,
     pub channels: u32,
     pub sample_rate: u32,
+    /// From the container's zero to the first packet.
+    #[serde(default)]
+    pub start: Duration,
     /// From the container's zero to the end of the last packet.
     pub length: Duration,
 }
@@ -132,6 +137,9 @@ const SOUND_TAIL: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MediaInfo {
+    /// How far ffmpeg has to look into it.
+    #[serde(default)]
+    pub depth: ProbeDepth,
     /// ffmpeg's name of the demuxer.
     pub container: String,
     /// From its packets, not from its header.

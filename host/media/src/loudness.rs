@@ -27,9 +27,6 @@ pub struct Measure {
 /// The meter.
 pub const METER: &str = "ebur128=peak=true:framelog=verbose";
 
-/// The form in which the sound is measured and levelled: 48 kHz stereo from the source's zero, gaps filled.
-pub const COMMON_FORM: &str = "aresample=48000:async=1:first_pts=0,aformat=sample_fmts=fltp:channel_layouts=stereo";
-
 /// Reads the summary that the meter leaves on stderr. None for silence.
 pub fn parse_summary(stderr: &str) -> Option<Measure> {
     let (_, summary) = stderr.rsplit_once("Summary:")?;
@@ -50,17 +47,27 @@ pub fn parse_summary(stderr: &str) -> Option<Measure> {
 /// The shortest sound that `loudnorm` levels. It looks 3 s ahead, and passes on what is not longer as it is.
 const LOUDNORM_LEAST: Duration = Duration::from_secs(4);
 
-/// The filter that brings a measured source to the target; `None` without a measure.
+/// What is quieter than this, in LUFS, is noise: it stays as it is.
+const NOISE: f64 = -50.0;
+
+/// What is quieter than this may be noise between quiet words: it gets this gain in dB at most. Speech that was recorded
+/// from too far away has about -40 LUFS.
+const QUIET: f64 = -40.0;
+const MOST_GAIN_OF_QUIET: f64 = 12.0;
+
+/// The filter that brings a measured source to the target; `None` without a measure, and for noise.
 ///
 /// If peak and range allow it, one constant gain, which keeps the dynamics. Otherwise `loudnorm` compresses, and its 192 kHz
-/// become 48 again. Sound that is too short for `loudnorm` gets the gain and a limiter.
+/// become 48 again. Sound that `loudnorm` can't level gets the gain and a limiter.
 pub fn filter_to(target: LoudnessTarget, measure: Option<Measure>, length: Duration) -> Option<String> {
-    let measure = measure?;
-    let gain = target.integrated - measure.integrated;
+    let measure = measure.filter(|measure| measure.integrated >= NOISE)?;
+    let wanted = target.integrated - measure.integrated;
+    let gain = if measure.integrated < QUIET { wanted.min(MOST_GAIN_OF_QUIET) } else { wanted };
     if measure.true_peak + gain <= target.true_peak && measure.range <= target.range {
         return Some(format!("volume={gain:.2}dB:precision=float"));
     }
-    if length < LOUDNORM_LEAST {
+    // `loudnorm` takes no measure above 0 LUFS, and aims at the target.
+    if length < LOUDNORM_LEAST || measure.integrated > 0.0 || gain < wanted {
         // In 192 kHz, so that what is between two samples is seen as well; a little less for what is still missed.
         let limit = 10f64.powf((target.true_peak - 0.3) / 20.0);
         return Some(format!(
@@ -112,6 +119,22 @@ LRA high:  -31.9 LUFS\n\n  True peak:\n    Peak:      -25.6 dBFS\n";
     fn a_source_with_headroom_gets_a_constant_gain() {
         let measure = Measure { integrated: -26.0, true_peak: -12.0, range: 5.0, threshold: -36.0 };
         assert_eq!(filter_to(TARGET, Some(measure), MINUTE).unwrap(), "volume=10.00dB:precision=float");
+    }
+
+    #[test]
+    fn the_gain_of_what_may_be_noise_has_a_ceiling() {
+        let quiet = |integrated| Measure { integrated, true_peak: integrated + 10.0, range: 5.0, threshold: -70.0 };
+        let filter = |integrated| filter_to(TARGET, Some(quiet(integrated)), MINUTE);
+        assert_eq!(filter(-39.0).unwrap(), "volume=23.00dB:precision=float");
+        assert_eq!(filter(-41.0).unwrap(), "volume=12.00dB:precision=float");
+        assert_eq!(filter(-61.0), None);
+    }
+
+    #[test]
+    fn a_source_above_full_scale_is_turned_down_by_gain_and_limiter() {
+        let loud = Measure { integrated: 1.7, true_peak: 4.0, range: 20.0, threshold: -8.0 };
+        let filter = filter_to(TARGET, Some(loud), MINUTE).unwrap();
+        assert!(filter.starts_with("volume=-17.70dB") && filter.contains("alimiter"), "{filter}");
     }
 
     #[test]

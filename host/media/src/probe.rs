@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::budget::Budget;
 use crate::command::Arguments;
-use crate::containment::{INPUT_NAME, MAX_PIXELS, guarded_input, is_decoded};
+use crate::containment::{INPUT_NAME, MAX_PIXELS, ProbeDepth, guarded_input, is_decoded};
 use crate::error::{MediaError, UploadError};
 use crate::frame_rate;
 use crate::header::{Header, Kind, Stream};
@@ -53,6 +53,9 @@ const HEADER_BYTES_PER_SECOND: u64 = 64 << 20;
 const PACKETS_SECONDS: u64 = 10;
 const PACKETS_BYTES_PER_SECOND: u64 = 200_000 * 26 / 4;
 
+/// Most channels that have places: 7.1. ffmpeg doesn't know where the others belong.
+const MAX_CHANNELS: u32 = 8;
+
 /// Fewest samples in a second of sound; telephones have 8,000.
 const MIN_SAMPLE_RATE: u32 = 1_000;
 
@@ -86,13 +89,20 @@ pub async fn probe(
     if size == 0 {
         return Err(UploadError::Empty.into());
     }
-    let budget = |cpu_seconds| Budget::of_cpu(cpu_seconds).with_memory(PROBE_MEMORY);
-    let of_header = ffprobe.within(budget(HEADER_SECONDS + size / HEADER_BYTES_PER_SECOND));
-    let header = read_header(&of_header, work, cancel).await?;
-    check_counts(&header)?;
-    let of_packets = ffprobe.within(budget(PACKETS_SECONDS + size / PACKETS_BYTES_PER_SECOND));
-    let (packets, cut_off) = count_packets(&of_packets, work, cancel).await?;
-    let info = describe(&header, &packets, size, declared)?;
+    let mut depth = ProbeDepth::Usual;
+    let (header, packets, cut_off) = loop {
+        let budget = |cpu_seconds| Budget::of_cpu(cpu_seconds).with_memory(PROBE_MEMORY);
+        let of_header = ffprobe.within(budget(HEADER_SECONDS + size / HEADER_BYTES_PER_SECOND));
+        let header = read_header(&of_header, work, depth, cancel).await?;
+        check_counts(&header)?;
+        let of_packets = ffprobe.within(budget(PACKETS_SECONDS + size / PACKETS_BYTES_PER_SECOND));
+        let (packets, cut_off) = count_packets(&of_packets, work, depth, cancel).await?;
+        if depth == ProbeDepth::Deep || !hides_tracks(&header, &packets) {
+            break (header, packets, cut_off);
+        }
+        depth = ProbeDepth::Deep;
+    };
+    let info = MediaInfo { depth, ..describe(&header, &packets, size, declared)? };
     let missing = header.duration().unwrap_or(0.0) - info.duration.as_secs_f64();
     if cut_off && missing > MISSING_TOLERATED {
         let detail = format!("{missing:.1} s of the length that it announces are missing");
@@ -101,17 +111,29 @@ pub async fn probe(
     Ok(info)
 }
 
-async fn read_header(ffprobe: &Tool, work: &Path, cancel: &CancellationToken) -> Result<Header, MediaError> {
+/// Whether a track has packets, and its description was not found.
+fn hides_tracks(header: &Header, packets: &BTreeMap<u32, Packets>) -> bool {
+    let is_hidden = |stream: &Stream| stream.kind != Kind::Other && !stream.is_cover() && !stream.is_known();
+    let has_packets = |stream: &Stream| packets.get(&stream.index).is_some_and(|packets| packets.count > 0);
+    header.streams.iter().any(|stream| is_hidden(stream) && has_packets(stream))
+}
+
+async fn read_header(
+    ffprobe: &Tool,
+    work: &Path,
+    depth: ProbeDepth,
+    cancel: &CancellationToken,
+) -> Result<Header, MediaError> {
     let arguments = Arguments::new()
         .pair("-v", "error")
         .pair(
             "-show_entries",
             "format=format_name,duration,start_time:stream=index,codec_name,codec_tag_string,codec_type,width,height,\
 pix_fmt,r_frame_rate,avg_frame_rate,sample_aspect_ratio,color_transfer,color_space,color_range,field_order,sample_rate,channels,\
-nb_frames,bits_per_raw_sample:stream_disposition=attached_pic,default:stream_side_data=rotation:stream_tags=rotate:chapter=id",
+nb_frames,duration,bits_per_raw_sample:stream_disposition=attached_pic,default:stream_side_data=rotation:stream_tags=rotate:chapter=id",
         )
         .pair("-of", "json")
-        .all(guarded_input());
+        .all(guarded_input(depth));
     let (json, finished) = match ffprobe.capture(&arguments, work, cancel, MAX_HEADER).await {
         Ok(answer) => answer,
         Err(ProcessError::Failed { stderr, .. }) => return Err(refused(&stderr).into()),
@@ -183,6 +205,11 @@ fn refused(stderr: &str) -> UploadError {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Packets {
     pub(super) count: u64,
+    /// Of the count: packets that are decoded and not shown, because an edit list cuts them off. They have no part in the
+    /// times.
+    pub(super) hidden: u64,
+    /// Whether any is encrypted.
+    pub(super) encrypted: bool,
     /// Seconds from the container's own zero to the end of the last packet.
     pub(super) end: f64,
     /// The first timestamp.
@@ -222,13 +249,17 @@ impl Packets {
 async fn count_packets(
     ffprobe: &Tool,
     work: &Path,
+    depth: ProbeDepth,
     cancel: &CancellationToken,
 ) -> Result<(BTreeMap<u32, Packets>, bool), MediaError> {
     let arguments = Arguments::new()
         .pair("-v", "error")
-        .pair("-show_entries", "packet=stream_index,pts_time,dts_time,duration_time")
+        .pair(
+            "-show_entries",
+            "packet=stream_index,pts_time,dts_time,duration_time,flags:packet_side_data=side_data_type",
+        )
         .pair("-of", "compact=p=0")
-        .all(guarded_input());
+        .all(guarded_input(depth));
     let mut packets = BTreeMap::new();
     let mut line = Vec::new();
     let outcome = ffprobe
@@ -252,12 +283,22 @@ async fn count_packets(
     }
 }
 
+/// ffprobe's name of what goes with an encrypted packet.
+const ENCRYPTED: &str = "side_data_type=Encryption info";
+
 fn take_packet(packets: &mut BTreeMap<u32, Packets>, line: &str) {
     let field = |name: &str| line.split('|').find_map(|part| part.strip_prefix(name)?.strip_prefix('=')).map(str::trim);
     let seconds = |name: &str| field(name).and_then(|text| text.parse::<f64>().ok()).filter(|s| s.is_finite());
     if let Some(index) = field("stream_index").and_then(|text| text.parse().ok()) {
-        let at = seconds("pts_time").or_else(|| seconds("dts_time"));
-        packets.entry(index).or_default().take(at, seconds("duration_time").unwrap_or(0.0).max(0.0));
+        let packets: &mut Packets = packets.entry(index).or_default();
+        packets.encrypted |= line.contains(ENCRYPTED);
+        if field("flags").is_some_and(|flags| flags.contains('D')) {
+            packets.count += 1;
+            packets.hidden += 1;
+        } else {
+            let at = seconds("pts_time").or_else(|| seconds("dts_time"));
+            packets.take(at, seconds("duration_time").unwrap_or(0.0).max(0.0));
+        }
     }
 }
 
@@ -296,6 +337,9 @@ fn describe(
     }
 
     let chosen: Vec<(&Stream, Packets)> = picture.into_iter().chain(sound).collect();
+    if chosen.iter().any(|(_, packets)| packets.encrypted) {
+        return Err(UploadError::Protected.into());
+    }
     let first = || chosen.iter().filter_map(|(_, packets)| packets.start).reduce(f64::min);
     let origin = header.start_time().or_else(first).unwrap_or(0.0);
     let duration = chosen.iter().map(|(_, packets)| packets.length(origin)).fold(0.0, f64::max);
@@ -311,6 +355,9 @@ fn describe(
     }
 
     let video = picture.map(|(stream, packets)| describe_video(stream, packets, packets.length(origin))).transpose()?;
+    if let Some((stream, _)) = sound.filter(|(stream, _)| stream.channels > MAX_CHANNELS) {
+        return Err(UploadError::TooManyChannels { channels: stream.channels }.into());
+    }
     if let Some((stream, _)) = sound.filter(|(stream, _)| stream.sample_rate() < MIN_SAMPLE_RATE) {
         let detail = format!("its sound has {} samples in a second", stream.sample_rate());
         return Err(UploadError::Damaged { detail }.into());
@@ -320,10 +367,11 @@ fn describe(
         codec: stream.codec_or_tag(),
         channels: stream.channels,
         sample_rate: stream.sample_rate(),
+        start: duration_of(packets.start.unwrap_or(0.0) - origin),
         length: duration_of(packets.length(origin)),
     });
     let container = header.format.format_name.clone();
-    Ok(MediaInfo { container, duration: duration_of(duration), size, video, audio, notes })
+    Ok(MediaInfo { depth: ProbeDepth::Usual, container, duration: duration_of(duration), size, video, audio, notes })
 }
 
 /// Checks that there is media for the time that the tracks span, until `end`. Each moment of it will be encoded.
@@ -376,7 +424,7 @@ fn not_decoded(stream: &Stream) -> UploadError {
 /// Checks that the packets in the index exist.
 fn check_whole(header: &Header, stream: &Stream, packets: Packets, length: f64) -> Result<(), UploadError> {
     let announced = stream.announced_frames();
-    let missing = header.duration().unwrap_or(0.0) - length;
+    let missing = stream.duration().or(header.duration()).unwrap_or(0.0) - length;
     if announced > 0 && packets.count * 1000 < announced * WHOLE_PERMILLE && missing > MISSING_TOLERATED {
         let detail = format!(
             "{} of {announced} {} packets are in it, {missing:.1} s are missing",
@@ -403,7 +451,8 @@ fn describe_video(stream: &Stream, packets: Packets, length: f64) -> Result<Vide
         return Err(UploadError::TooSmall { width, height });
     }
     let span = length - packets.start.unwrap_or(0.0).max(0.0);
-    let average = if span > 0.0 { packets.count as f64 / span } else { 0.0 };
+    let shown = packets.count - packets.hidden;
+    let average = if span > 0.0 { shown as f64 / span } else { 0.0 };
     Ok(Video {
         index: stream.index,
         codec: stream.codec_or_tag(),

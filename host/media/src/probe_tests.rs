@@ -17,7 +17,8 @@ fn header(streams: &[&str]) -> Header {
 }
 
 fn packets(of: &[(u32, u64, f64)]) -> BTreeMap<u32, Packets> {
-    let whole = |count, end: f64| Packets { count, end, start: Some(0.0), last: Some(end - 0.04), gap: (0.0, 0.0) };
+    let whole =
+        |count, end: f64| Packets { count, end, start: Some(0.0), last: Some(end - 0.04), ..Packets::default() };
     of.iter().map(|&(index, count, end)| (index, whole(count, end))).collect()
 }
 
@@ -203,7 +204,10 @@ fn packet_lines_may_lack_fields() {
     take_packet(&mut packets, "stream_index=0|pts_time=N/A|dts_time=2.0|duration_time=N/A|");
     take_packet(&mut packets, "stream_index=0|pts_time=N/A|dts_time=N/A|duration_time=N/A");
     take_packet(&mut packets, "");
-    assert_eq!(packets[&0], Packets { count: 3, end: 2.0, start: Some(1.0), last: Some(2.0), gap: (1.04, 2.0) });
+    assert_eq!(
+        packets[&0],
+        Packets { count: 3, end: 2.0, start: Some(1.0), last: Some(2.0), gap: (1.04, 2.0), ..Packets::default() }
+    );
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! The analysis of the sound: its loudness and its waveforms, in a pass over the sound alone before the encode.
 
+use std::time::Duration;
+
 use crate::budget::Budget;
 use crate::command::Arguments;
 use crate::containment::{guarded_input, quiet_ffmpeg};
 use crate::context::TranscodeContext;
 use crate::error::{MediaError, UploadError};
 use crate::info::{Audio, MediaInfo};
-use crate::loudness::{self, COMMON_FORM, METER, Measure};
+use crate::loudness::{self, METER, Measure};
 use crate::plan::Plan;
 use crate::process::ProcessError;
 use crate::waveform::{Waveform, WaveformBuilder};
@@ -17,6 +19,21 @@ pub struct SoundAnalysis {
     pub loudness: Option<Measure>,
     /// The waveforms, each with its output's place in the plan.
     pub waveforms: Vec<(usize, Waveform)>,
+}
+
+/// A sound that begins later than this, in seconds, begins with silence.
+const LATE: Duration = Duration::from_millis(100);
+
+/// The options of `aresample` with which the sound fills its gaps, and the time before it if it begins late. Otherwise its
+/// start isn't forced: where rate or channels change on the way, the filters start again, and would fill in all the time
+/// that is over.
+pub(crate) fn gaps_filled(audio: &Audio) -> &'static str {
+    if audio.start > LATE { "async=1:first_pts=0" } else { "async=1" }
+}
+
+/// The form in which the sound is measured and levelled: 48 kHz stereo from the source's zero, gaps filled.
+pub(crate) fn common_form(audio: &Audio) -> String {
+    format!("aresample=48000:{},aformat=sample_fmts=fltp:channel_layouts=stereo", gaps_filled(audio))
 }
 
 fn needs_loudness(plan: &Plan) -> bool {
@@ -30,17 +47,19 @@ pub fn reports_loudness(plan: &Plan, info: &MediaInfo) -> bool {
 
 /// The command of the analysis; `None` if there is nothing to find out.
 pub fn command(info: &MediaInfo, plan: &Plan) -> Option<Arguments> {
-    let stream = info.audio.as_ref()?.index;
+    let audio = info.audio.as_ref()?;
+    let stream = audio.index;
     let needs_loudness = needs_loudness(plan);
     let needs_samples = plan.outputs.iter().any(|output| output.kind().waveform_resolution().is_some());
-    let meter = format!("{COMMON_FORM},{METER}[loudness]");
+    let meter = format!("{},{METER}[loudness]", common_form(audio));
+    let samples = format!("aresample={}[samples]", gaps_filled(audio));
     let graph = match (needs_loudness, needs_samples) {
         (false, false) => return None,
         (true, false) => format!("[0:{stream}]{meter}"),
-        (true, true) => format!("[0:{stream}]asplit=2[samples][to_meter];[to_meter]{meter}"),
-        (false, true) => format!("[0:{stream}]anull[samples]"),
+        (true, true) => format!("[0:{stream}]asplit=2[to_wave][to_meter];[to_wave]{samples};[to_meter]{meter}"),
+        (false, true) => format!("[0:{stream}]{samples}"),
     };
-    let mut arguments = quiet_ffmpeg().all(guarded_input()).pair("-filter_complex", graph);
+    let mut arguments = quiet_ffmpeg().all(guarded_input(info.depth)).pair("-filter_complex", graph);
     if needs_loudness {
         arguments = arguments.pair("-map", "[loudness]").pair("-f", "null").flag("-");
     }

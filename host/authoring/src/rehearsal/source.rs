@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use contract::v0_1::types::{DynamicRange as WitRange, MediaInfo as WitMediaInfo, VideoInfo as WitVideo};
+use media::containment::ProbeDepth;
 use media::info::{Audio, DynamicRange, Matrix, MediaInfo, Ratio, Video};
 
 /// A description that no real source can have.
@@ -23,6 +24,7 @@ pub fn source_info(info: &WitMediaInfo) -> Result<MediaInfo, SourceError> {
     }
     let duration = Duration::from_millis(info.duration_ms);
     let audio = info.audio.as_ref().map(|audio| Audio {
+        start: Duration::ZERO,
         index: u32::from(info.video.is_some()),
         codec: audio.codec.clone(),
         channels: audio.channels,
@@ -38,6 +40,7 @@ pub fn source_info(info: &WitMediaInfo) -> Result<MediaInfo, SourceError> {
         });
     }
     Ok(MediaInfo {
+        depth: ProbeDepth::Usual,
         container: info.container.clone(),
         duration,
         size: info.size_bytes,

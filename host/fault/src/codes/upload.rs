@@ -19,6 +19,13 @@ codes! {
         "A track has a codec that can't be decoded here. The message names the codec."
             => "Export the file as H.264 with AAC.";
 
+    PROTECTED "upload.protected" (Upload)
+        "A track is encrypted: the file comes from a shop or a streaming service with copy protection."
+            => "Upload a version without protection.";
+
+    TOO_MANY_CHANNELS "upload.too-many-channels" (Upload)
+        "The sound has more than 8 channels, whose places are not known." => "Export it as stereo, 5.1 or 7.1.";
+
     TOO_LARGE "upload.too-large" (Upload)
         "The picture has more pixels than 8192x4320." => "Export it smaller.";
 

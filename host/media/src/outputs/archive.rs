@@ -129,7 +129,7 @@ impl OutputKind for Archive {
         if has_audio && lacks("audio") {
             return Err(bad("has no sound"));
         }
-        context.decodes(&format!("file:{file}"), "the archive file").await?;
+        context.decodes(None, &format!("file:{file}"), "the archive file").await?;
         Ok(Vec::new())
     }
 

@@ -102,6 +102,7 @@ impl OutputKind for Clip {
         let expectation = ladder.expectation(rung, context.info, Duration::from_millis(length_ms), tolerance);
         let folder = clip_folder(index);
         let cut = context.check_rendition(&folder, expectation).await?;
+        context.rendition_decodes(&folder, &cut, ladder.container, "the preview").await?;
         collector.add_rendition(&folder, &cut.playlist, &self.to(), &clip_stem(index))
     }
 

@@ -232,8 +232,9 @@ impl OutputKind for Ladder {
             let (length, tolerance) = (context.info.ladder_length(), hls::usual_tolerance(self.segment()));
             let expectation = self.expectation(rung, context.info, length, tolerance);
             let folder = rung_folder(number);
-            checked.push(context.check_rendition(&folder, expectation).await?);
-            context.decodes(&format!("{folder}/{PLAYLIST}"), "a rung").await?;
+            let rendition = context.check_rendition(&folder, expectation).await?;
+            context.rendition_decodes(&folder, &rendition, self.container, "a rung").await?;
+            checked.push(rendition);
         }
         Ok(checked)
     }

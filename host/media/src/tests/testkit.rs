@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use storage::{Destination, Key};
 
+use crate::containment::ProbeDepth;
 use crate::encoding::{Effort, Encoding};
 use crate::info::{Audio, DynamicRange, Matrix, MediaInfo, Ratio, Video};
 use crate::moment::Moment;
@@ -22,6 +23,7 @@ pub(crate) fn at(text: &str) -> Destination {
 pub(crate) fn info() -> MediaInfo {
     let length = Duration::from_secs(60);
     MediaInfo {
+        depth: ProbeDepth::Usual,
         container: "mov".into(),
         duration: length,
         size: 1,
@@ -38,7 +40,14 @@ pub(crate) fn info() -> MediaInfo {
             interlaced: false,
             length,
         }),
-        audio: Some(Audio { index: 1, codec: "aac".into(), channels: 2, sample_rate: 44_100, length }),
+        audio: Some(Audio {
+            index: 1,
+            codec: "aac".into(),
+            channels: 2,
+            sample_rate: 44_100,
+            start: Duration::ZERO,
+            length,
+        }),
         notes: Vec::new(),
     }
 }

@@ -12,7 +12,7 @@ use contract::json::{from_value, to_value};
 use contract::v0_1::convert;
 use contract::v0_1::media::Plan;
 use contract::v0_1::types::{Job, MediaKind, Rendition};
-use media::containment::{INPUT_NAME, guarded_input};
+use media::containment::{INPUT_NAME, ProbeDepth, guarded_input};
 use media::encoder::{Device, Processor};
 use media::info::MediaInfo;
 use media::probe::{self, DeclaredKind};
@@ -233,7 +233,7 @@ impl Explained {
     /// The commands. Each has the same protective input options, which are abbreviated.
     fn commands(&self) -> String {
         let Some(processor) = self.processor() else { return String::new() };
-        let guards = guarded_input().to_string();
+        let guards = guarded_input(ProbeDepth::Usual).to_string();
         let mut text = format!(
             "\nffmpeg, on the {}; (guards) stands for the same options of every input; --json prints them\n",
             processor.name()
