@@ -6,7 +6,7 @@
 use crate::info::Ratio;
 
 /// Standard rates over 1: a source with a varying rate gets the nearest standard one.
-const WHOLE: [u32; 10] = [10, 12, 15, 20, 24, 25, 30, 48, 50, 60];
+const WHOLE: [u32; 11] = [10, 12, 15, 20, 24, 25, 30, 40, 48, 50, 60];
 
 /// Standard rates over 1001.
 const BROADCAST: [u32; 3] = [24_000, 30_000, 60_000];

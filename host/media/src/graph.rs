@@ -8,10 +8,10 @@ use crate::command::Arguments;
 use crate::containment::{guarded_input, quiet_ffmpeg};
 use crate::encoder::{Processor, video_options};
 use crate::encoding::Encoding;
-use crate::info::{Audio, DynamicRange, Matrix, MediaInfo, Video};
+use crate::info::{Audio, DynamicRange, Matrix, MediaInfo, Video, may_start_over};
 use crate::outputs::Container;
 use crate::plan::Plan;
-use crate::sound::{common_form, gaps_filled};
+use crate::sound::{LATE, as_it_is, common_form};
 
 /// The folder below the work directory that everything is made in.
 pub const MADE: &str = "made";
@@ -70,7 +70,13 @@ impl Graph<'_> {
         for chains in [picture, sound].into_iter().flatten().filter(|chains| !chains.is_empty()) {
             arguments = arguments.pair("-filter_complex", chains.join(";"));
         }
-        Some(branches.outputs.into_iter().fold(arguments, Arguments::all))
+        let arguments = branches.outputs.into_iter().fold(arguments, Arguments::all);
+        Some(match (&self.info.video, &self.info.audio) {
+            (Some(video), Some(audio)) if may_start_over(&self.info.container) => {
+                arguments.all(dropped(0, audio.index)).all(dropped(1, video.index))
+            }
+            _ => arguments,
+        })
     }
 
     /// The sound's part of the graph. The archive takes it as it is; the ladder takes it levelled, once for all rungs.
@@ -140,7 +146,7 @@ impl Branches<'_> {
     pub(crate) fn original_sound(&mut self, pad: &str, kbps: Option<u32>) -> Arguments {
         let (Some(audio), Some(kbps)) = (&self.info.audio, kbps) else { return Arguments::new() };
         let form = "aformat=sample_fmts=fltp:sample_rates=48000|44100:channel_layouts=mono|stereo|5.1";
-        let filters = format!("aresample={},{form}", gaps_filled(audio));
+        let filters = format!("{},{form}", as_it_is(audio));
         self.original_sound.push(Branch { pad: pad.to_owned(), filters });
         audio_options(pad, kbps)
     }
@@ -160,6 +166,11 @@ impl Branches<'_> {
     }
 }
 
+/// Reads a track and drops it. Where times may start over, each demuxer must see both tracks, so that both shift them alike.
+pub(crate) fn dropped(input: u8, stream: u32) -> Arguments {
+    Arguments::new().pair("-map", format_args!("{input}:{stream}")).pair("-c", "copy").pair("-f", "null").flag("-")
+}
+
 /// Codecs of cameras and broadcasts that mark interlaced frames as such. H.264 says so in the header too.
 const MAY_BE_INTERLACED: [&str; 7] = ["mpeg2video", "dvvideo", "mpeg4", "vc1", "prores", "dnxhd", "ffv1"];
 
@@ -173,7 +184,9 @@ fn trunk(source: &Video, held: Option<Duration>) -> String {
         // The header doesn't say so, but frames may.
         filters.push("bwdif=mode=send_frame:deint=interlaced".to_owned());
     }
-    filters.push(format!("fps=fps={}:start_time=0", source.frame_rate));
+    // A start isn't forced where there is nothing to fill: filters start again where the size changes on the way.
+    let start = if source.start > LATE { ":start_time=0" } else { "" };
+    filters.push(format!("fps=fps={}{start}", source.frame_rate));
     if let Some(held) = held {
         filters.push(format!("tpad=stop_mode=clone:stop_duration={:.3}", held.as_secs_f64()));
     }

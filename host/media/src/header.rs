@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::info::{DynamicRange, Matrix, Ratio};
+use crate::info::{DynamicRange, Matrix, Ratio, may_start_over};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -10,6 +10,9 @@ pub(super) struct Header {
     pub(super) streams: Vec<Stream>,
     pub(super) chapters: Vec<serde::de::IgnoredAny>,
     pub(super) format: Format,
+    /// Whether its samples had to be counted, because its times can't be believed.
+    #[serde(skip)]
+    pub(super) counted: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -94,7 +97,20 @@ fn seconds(text: &str) -> Option<f64> {
     text.parse().ok().filter(|seconds: &f64| seconds.is_finite())
 }
 
+/// Containers of sound without times: the demuxer counts what it reads, and knows nothing of gaps.
+const UNTIMED: [&str; 14] =
+    ["flac", "mp3", "wav", "w64", "aiff", "aac", "amr", "ac3", "eac3", "dts", "au", "wv", "ape", "tta"];
+
 impl Header {
+    /// Whether its times may start over on the way.
+    pub(super) fn is_discontinuous(&self) -> bool {
+        may_start_over(&self.format.format_name)
+    }
+
+    pub(super) fn is_untimed(&self) -> bool {
+        self.counted || UNTIMED.contains(&self.format.format_name.as_str())
+    }
+
     /// Seconds, according to the header.
     pub(super) fn duration(&self) -> Option<f64> {
         seconds(&self.format.duration)

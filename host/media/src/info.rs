@@ -90,6 +90,9 @@ pub struct Video {
     pub full_range: bool,
     /// Whether two fields make a frame.
     pub interlaced: bool,
+    /// From the container's zero to the first frame.
+    #[serde(default)]
+    pub start: Duration,
     /// From the container's zero to the end of the last frame.
     pub length: Duration,
 }
@@ -128,8 +131,16 @@ pub struct Audio {
     /// From the container's zero to the first packet.
     #[serde(default)]
     pub start: Duration,
+    /// Whether the packets' times say nothing: samples follow each other.
+    #[serde(default)]
+    pub untimed: bool,
     /// From the container's zero to the end of the last packet.
     pub length: Duration,
+}
+
+/// Whether times may start over in a container of this name: ffmpeg's demuxers that have `AVFMT_TS_DISCONT`.
+pub fn may_start_over(container: &str) -> bool {
+    matches!(container, "mpegts" | "mpeg" | "ogg")
 }
 
 /// How much longer than the picture the sound may be before the last picture is held for it.
@@ -182,6 +193,7 @@ mod tests {
             matrix: Matrix::Bt709,
             full_range: false,
             interlaced: false,
+            start: Duration::ZERO,
             length: Duration::from_secs(10),
         }
     }

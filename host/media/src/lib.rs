@@ -1,5 +1,6 @@
 //! Media work: probes an original, checks a plan, runs one ffmpeg command for it, and checks everything that it made.
 
+mod announced;
 pub mod budget;
 mod collector;
 pub mod command;

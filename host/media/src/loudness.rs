@@ -27,9 +27,35 @@ pub struct Measure {
 /// The meter.
 pub const METER: &str = "ebur128=peak=true:framelog=verbose";
 
-/// Reads the summary that the meter leaves on stderr. None for silence.
+/// Reads the summaries that the meter leaves on stderr. None for silence.
+///
+/// There are several where rate or channels changed on the way: the meter starts again. Together they are as loud as the
+/// mean of their power.
 pub fn parse_summary(stderr: &str) -> Option<Measure> {
-    let (_, summary) = stderr.rsplit_once("Summary:")?;
+    let measures: Vec<Measure> = stderr.split("Summary:").skip(1).filter_map(parse_one).collect();
+    let mean = |value: fn(&Measure) -> f64| {
+        let power: f64 = measures.iter().map(|measure| 10f64.powf(value(measure) / 10.0)).sum();
+        10.0 * (power / measures.len() as f64).log10()
+    };
+    let most = |value: fn(&Measure) -> f64| measures.iter().map(value).fold(f64::NEG_INFINITY, f64::max);
+    match measures.as_slice() {
+        [] => None,
+        [only] => Some(*only),
+        _ => Some(Measure {
+            integrated: mean(|measure| measure.integrated),
+            threshold: mean(|measure| measure.threshold),
+            range: most(|measure| measure.range),
+            true_peak: most(|measure| measure.true_peak),
+        }),
+    }
+}
+
+/// Whether the meter ran from start to end without starting again.
+pub fn is_steady(stderr: &str) -> bool {
+    stderr.matches("Summary:").count() < 2
+}
+
+fn parse_one(summary: &str) -> Option<Measure> {
     let value = |section: &str, name: &str| -> Option<f64> {
         let (_, rest) = summary.split_once(section)?;
         let line = rest.lines().find_map(|line| line.trim().strip_prefix(name))?;
@@ -59,7 +85,15 @@ const MOST_GAIN_OF_QUIET: f64 = 12.0;
 ///
 /// If peak and range allow it, one constant gain, which keeps the dynamics. Otherwise `loudnorm` compresses, and its 192 kHz
 /// become 48 again. Sound that `loudnorm` can't level gets the gain and a limiter.
-pub fn filter_to(target: LoudnessTarget, measure: Option<Measure>, length: Duration) -> Option<String> {
+///
+/// `is_steady` is false where filters start again on the way, because rate or channels change: `loudnorm` would lose the 3 s
+/// that it holds each time.
+pub fn filter_to(
+    target: LoudnessTarget,
+    measure: Option<Measure>,
+    length: Duration,
+    is_steady: bool,
+) -> Option<String> {
     let measure = measure.filter(|measure| measure.integrated >= NOISE)?;
     let wanted = target.integrated - measure.integrated;
     let gain = if measure.integrated < QUIET { wanted.min(MOST_GAIN_OF_QUIET) } else { wanted };
@@ -67,7 +101,7 @@ pub fn filter_to(target: LoudnessTarget, measure: Option<Measure>, length: Durat
         return Some(format!("volume={gain:.2}dB:precision=float"));
     }
     // `loudnorm` takes no measure above 0 LUFS, and aims at the target.
-    if length < LOUDNORM_LEAST || measure.integrated > 0.0 || gain < wanted {
+    if length < LOUDNORM_LEAST || !is_steady || measure.integrated > 0.0 || gain < wanted {
         // In 192 kHz, so that what is between two samples is seen as well; a little less for what is still missed.
         let limit = 10f64.powf((target.true_peak - 0.3) / 20.0);
         return Some(format!(
@@ -108,23 +142,34 @@ LRA high:  -31.9 LUFS\n\n  True peak:\n    Peak:      -25.6 dBFS\n";
     }
 
     #[test]
+    fn a_meter_that_started_again_counts_as_a_whole() {
+        let both = SUMMARY.to_owned() + &SUMMARY.replace("-33.8", "-23.8").replace("-25.6", "-5.6");
+        let measure = parse_summary(&both).unwrap();
+        // A tenth and all of the same power: 5.5 tenths.
+        assert!((measure.integrated - -26.4).abs() < 0.01 && measure.true_peak > -5.7, "{measure:?}");
+        assert!(!is_steady(&both) && is_steady(SUMMARY) && is_steady(""));
+        let filter = filter_to(TARGET, Some(measure), MINUTE, false).unwrap();
+        assert!(!filter.contains("loudnorm") && filter.contains("alimiter"), "{filter}");
+    }
+
+    #[test]
     fn silence_has_no_measure_and_gets_no_filter() {
         let silent = SUMMARY.replace("-33.8", "-70.0").replace("-25.6", "-inf");
         assert_eq!(parse_summary(&silent), None);
-        assert_eq!(filter_to(TARGET, None, MINUTE), None);
+        assert_eq!(filter_to(TARGET, None, MINUTE, true), None);
         assert_eq!(parse_summary("nothing of the kind"), None);
     }
 
     #[test]
     fn a_source_with_headroom_gets_a_constant_gain() {
         let measure = Measure { integrated: -26.0, true_peak: -12.0, range: 5.0, threshold: -36.0 };
-        assert_eq!(filter_to(TARGET, Some(measure), MINUTE).unwrap(), "volume=10.00dB:precision=float");
+        assert_eq!(filter_to(TARGET, Some(measure), MINUTE, true).unwrap(), "volume=10.00dB:precision=float");
     }
 
     #[test]
     fn the_gain_of_what_may_be_noise_has_a_ceiling() {
         let quiet = |integrated| Measure { integrated, true_peak: integrated + 10.0, range: 5.0, threshold: -70.0 };
-        let filter = |integrated| filter_to(TARGET, Some(quiet(integrated)), MINUTE);
+        let filter = |integrated| filter_to(TARGET, Some(quiet(integrated)), MINUTE, true);
         assert_eq!(filter(-39.0).unwrap(), "volume=23.00dB:precision=float");
         assert_eq!(filter(-41.0).unwrap(), "volume=12.00dB:precision=float");
         assert_eq!(filter(-61.0), None);
@@ -133,16 +178,16 @@ LRA high:  -31.9 LUFS\n\n  True peak:\n    Peak:      -25.6 dBFS\n";
     #[test]
     fn a_source_above_full_scale_is_turned_down_by_gain_and_limiter() {
         let loud = Measure { integrated: 1.7, true_peak: 4.0, range: 20.0, threshold: -8.0 };
-        let filter = filter_to(TARGET, Some(loud), MINUTE).unwrap();
+        let filter = filter_to(TARGET, Some(loud), MINUTE, true).unwrap();
         assert!(filter.starts_with("volume=-17.70dB") && filter.contains("alimiter"), "{filter}");
     }
 
     #[test]
     fn a_source_whose_peaks_would_clip_is_compressed_and_resampled_to_48_khz() {
         let measure = Measure { integrated: -26.0, true_peak: -3.0, range: 5.0, threshold: -36.0 };
-        let filter = filter_to(TARGET, Some(measure), MINUTE).unwrap();
+        let filter = filter_to(TARGET, Some(measure), MINUTE, true).unwrap();
         assert!(filter.starts_with("loudnorm=I=-16.00:") && filter.contains("aresample=48000"), "{filter}");
-        let filter = filter_to(TARGET, Some(measure), Duration::from_secs(2)).unwrap();
+        let filter = filter_to(TARGET, Some(measure), Duration::from_secs(2), true).unwrap();
         assert!(filter.starts_with("volume=10.00dB") && filter.contains("alimiter=limit=0.8128:"), "{filter}");
     }
 }

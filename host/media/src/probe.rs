@@ -7,9 +7,11 @@ use std::time::Duration;
 use fault::text::printable;
 use tokio_util::sync::CancellationToken;
 
+use crate::announced::{self, CutOff};
 use crate::budget::Budget;
 use crate::command::Arguments;
 use crate::containment::{INPUT_NAME, MAX_PIXELS, ProbeDepth, guarded_input, is_decoded};
+use crate::context::blocking;
 use crate::error::{MediaError, UploadError};
 use crate::frame_rate;
 use crate::header::{Header, Kind, Stream};
@@ -56,6 +58,9 @@ const PACKETS_BYTES_PER_SECOND: u64 = 200_000 * 26 / 4;
 /// Most channels that have places: 7.1. ffmpeg doesn't know where the others belong.
 const MAX_CHANNELS: u32 = 8;
 
+/// Shortest sound in seconds: less than a frame of AAC plays nothing.
+const LEAST_SOUND: f64 = 0.02;
+
 /// Fewest samples in a second of sound; telephones have 8,000.
 const MIN_SAMPLE_RATE: u32 = 1_000;
 
@@ -96,19 +101,94 @@ pub async fn probe(
         let header = read_header(&of_header, work, depth, cancel).await?;
         check_counts(&header)?;
         let of_packets = ffprobe.within(budget(PACKETS_SECONDS + size / PACKETS_BYTES_PER_SECOND));
-        let (packets, cut_off) = count_packets(&of_packets, work, depth, cancel).await?;
+        let clock = Clock::of(&header.format.format_name);
+        let (packets, cut_off) = count_packets(&of_packets, work, depth, clock, cancel).await?;
         if depth == ProbeDepth::Deep || !hides_tracks(&header, &packets) {
             break (header, packets, cut_off);
         }
         depth = ProbeDepth::Deep;
     };
+    let (mut header, mut packets) = (header, packets);
+    if let Some((track, rate)) = unbelievable_sound(&header, &packets, size) {
+        let budget = Budget::of_cpu(PACKETS_SECONDS + size / PACKETS_BYTES_PER_SECOND).with_memory(PROBE_MEMORY);
+        let samples = count_samples(&ffprobe.within(budget), work, depth, track, cancel).await?;
+        let end = samples as f64 / f64::from(rate);
+        packets.entry(track).and_modify(|packets| {
+            *packets = Packets { start: Some(0.0), end, last: Some(end), total: end, gap: (0.0, 0.0), ..*packets };
+        });
+        header.counted = true;
+    }
     let info = MediaInfo { depth, ..describe(&header, &packets, size, declared)? };
-    let missing = header.duration().unwrap_or(0.0) - info.duration.as_secs_f64();
-    if cut_off && missing > MISSING_TOLERATED {
-        let detail = format!("{missing:.1} s of the length that it announces are missing");
+    check_cut_off(&header, &info, cut_off, work).await?;
+    Ok(info)
+}
+
+/// Containers whose header counts all samples.
+const COUNT_SAMPLES: [&str; 4] = ["flac", "ape", "tta", "wv"];
+
+/// Compares what the container announces with what is there.
+async fn check_cut_off(header: &Header, info: &MediaInfo, ends_early: bool, work: &Path) -> Result<(), MediaError> {
+    let is = info.duration.as_secs_f64();
+    let announced = header.duration().unwrap_or(0.0);
+    let is_short = announced - is > MISSING_TOLERATED;
+    let container = header.format.format_name.clone();
+    if is_short && (ends_early || COUNT_SAMPLES.contains(&container.as_str())) {
+        let detail = format!("it announces {announced:.1} s and has {is:.1} s");
         return Err(UploadError::Truncated { detail }.into());
     }
-    Ok(info)
+    // An index that names all packets has been compared with them.
+    if header.streams.iter().any(|stream| stream.announced_frames() > 0) && container.starts_with("mov") {
+        return Ok(());
+    }
+    let path = work.join(INPUT_NAME);
+    let found = blocking(move || announced::cut_off(std::fs::File::open(path)?, &container)).await?;
+    match found.map_err(MediaError::work("looking at the original"))? {
+        Some(CutOff { announced: bytes, is: there }) => {
+            let lengths = if is_short { format!(", {announced:.1} s and has {is:.1} s") } else { String::new() };
+            let detail = format!("it announces at least {bytes} bytes and has {there}{lengths}");
+            Err(UploadError::Truncated { detail }.into())
+        }
+        None => Ok(()),
+    }
+}
+
+/// The only track of a file, if it is sound whose packets have no durations or absurd ones, and its rate.
+fn unbelievable_sound(header: &Header, packets: &BTreeMap<u32, Packets>, size: u64) -> Option<(u32, u32)> {
+    let mut streams = header.streams.iter().filter(|stream| stream.kind != Kind::Other && !stream.is_cover());
+    let (Some(stream), None) = (streams.next(), streams.next()) else { return None };
+    let found = packets.get(&stream.index)?;
+    let is_absurd = found.total <= 0.0 || found.end > LONG && (size as f64) < found.end * LEAST_BYTES_PER_SECOND;
+    let is_sound = stream.kind == Kind::Audio && stream.is_known() && found.count > 0;
+    (is_sound && is_absurd && !header.is_untimed()).then(|| (stream.index, stream.sample_rate()))
+}
+
+/// Decodes the sound and counts its samples.
+async fn count_samples(
+    ffprobe: &Tool,
+    work: &Path,
+    depth: ProbeDepth,
+    track: u32,
+    cancel: &CancellationToken,
+) -> Result<u64, MediaError> {
+    let arguments = Arguments::new()
+        .pair("-v", "error")
+        .pair("-select_streams", track)
+        .pair("-show_entries", "frame=nb_samples")
+        .pair("-of", "csv=p=0")
+        .all(guarded_input(depth));
+    let (mut samples, mut number) = (0_u64, 0_u64);
+    let count = |piece: &[u8]| {
+        for &byte in piece {
+            match byte {
+                b'0'..=b'9' => number = number.saturating_mul(10).saturating_add(u64::from(byte - b'0')),
+                _ => samples = samples.saturating_add(std::mem::take(&mut number)),
+            }
+        }
+    };
+    match ffprobe.stream(&arguments, work, cancel, count).await {
+        Ok(_) | Err(ProcessError::Failed { .. }) => Ok(samples),
+        Err(error) => Err(failed("decoding the original's sound", error)),
+    }
 }
 
 /// Whether a track has packets, and its description was not found.
@@ -216,6 +296,8 @@ pub(super) struct Packets {
     pub(super) start: Option<f64>,
     /// The last timestamp.
     pub(super) last: Option<f64>,
+    /// All durations in seconds.
+    pub(super) total: f64,
     /// The longest time between the end of a packet and the next one, from and to.
     pub(super) gap: (f64, f64),
 }
@@ -223,6 +305,7 @@ pub(super) struct Packets {
 impl Packets {
     fn take(&mut self, at: Option<f64>, duration: f64) {
         self.count += 1;
+        self.total += duration;
         if let Some(at) = at {
             if self.start.is_some() && at - self.end > self.gap.1 - self.gap.0 {
                 self.gap = (self.end, at);
@@ -231,6 +314,14 @@ impl Packets {
             self.last = Some(self.last.map_or(at, |last| last.max(at)));
             self.end = self.end.max(at + duration);
         }
+    }
+
+    /// The same packets where their times say nothing, so that their durations count: demuxers work out times as if rate
+    /// and block size never changed.
+    fn untimed(self) -> Self {
+        let start = self.start.unwrap_or(0.0);
+        let length = if self.total > 0.0 { self.total } else { self.end - start };
+        Self { end: start + length, last: Some(start + length), gap: (start, start), ..self }
     }
 
     /// Seconds from the container's zero to the end; 0 if all packets have the same time.
@@ -250,6 +341,7 @@ async fn count_packets(
     ffprobe: &Tool,
     work: &Path,
     depth: ProbeDepth,
+    mut clock: Clock,
     cancel: &CancellationToken,
 ) -> Result<(BTreeMap<u32, Packets>, bool), MediaError> {
     let arguments = Arguments::new()
@@ -266,7 +358,7 @@ async fn count_packets(
         .stream(&arguments, work, cancel, |piece| {
             for &byte in piece {
                 if byte == b'\n' {
-                    take_packet(&mut packets, &String::from_utf8_lossy(&line));
+                    take_packet(&mut packets, &mut clock, &String::from_utf8_lossy(&line));
                     line.clear();
                 } else if line.len() < MAX_LINE {
                     line.push(byte);
@@ -283,10 +375,49 @@ async fn count_packets(
     }
 }
 
+/// The clock of a container whose times may start over, as ffmpeg keeps it: where the next packet of a track is not where
+/// it should be, everything from there on is shifted.
+#[derive(Debug)]
+struct Clock {
+    is_continuous: bool,
+    shift: f64,
+    /// When the next packet of each track is due.
+    due: BTreeMap<u32, f64>,
+    /// When the last packet of any track was decoded.
+    last: Option<f64>,
+}
+
+/// In seconds. ffmpeg's `dts_delta_threshold`, and how far a packet may come too early.
+const JUMP: f64 = 10.0;
+const BACKWARDS: f64 = 0.1;
+
+impl Clock {
+    fn of(container: &str) -> Self {
+        let is_continuous = !crate::info::may_start_over(container);
+        Self { is_continuous, shift: 0.0, due: BTreeMap::new(), last: None }
+    }
+
+    /// How much a packet that is decoded at `at` seconds comes later than its container says.
+    fn shift(&mut self, track: u32, at: f64, duration: f64) -> f64 {
+        if self.is_continuous {
+            return 0.0;
+        }
+        let late = |due: f64| at + self.shift - due;
+        self.shift -= match self.due.get(&track) {
+            Some(&due) if late(due).abs() > JUMP || late(due) < -BACKWARDS => late(due),
+            Some(_) => 0.0,
+            None => self.last.map(late).filter(|late| late.abs() > JUMP).unwrap_or(0.0),
+        };
+        self.due.insert(track, at + self.shift + duration);
+        self.last = Some(at + self.shift);
+        self.shift
+    }
+}
+
 /// ffprobe's name of what goes with an encrypted packet.
 const ENCRYPTED: &str = "side_data_type=Encryption info";
 
-fn take_packet(packets: &mut BTreeMap<u32, Packets>, line: &str) {
+fn take_packet(packets: &mut BTreeMap<u32, Packets>, clock: &mut Clock, line: &str) {
     let field = |name: &str| line.split('|').find_map(|part| part.strip_prefix(name)?.strip_prefix('=')).map(str::trim);
     let seconds = |name: &str| field(name).and_then(|text| text.parse::<f64>().ok()).filter(|s| s.is_finite());
     if let Some(index) = field("stream_index").and_then(|text| text.parse().ok()) {
@@ -296,8 +427,10 @@ fn take_packet(packets: &mut BTreeMap<u32, Packets>, line: &str) {
             packets.count += 1;
             packets.hidden += 1;
         } else {
-            let at = seconds("pts_time").or_else(|| seconds("dts_time"));
-            packets.take(at, seconds("duration_time").unwrap_or(0.0).max(0.0));
+            let duration = seconds("duration_time").unwrap_or(0.0).max(0.0);
+            let decoded_at = seconds("dts_time").or_else(|| seconds("pts_time"));
+            let shift = decoded_at.map_or(0.0, |at| clock.shift(index, at, duration));
+            packets.take(seconds("pts_time").or(decoded_at).map(|at| at + shift), duration);
         }
     }
 }
@@ -309,9 +442,13 @@ fn describe(
     size: u64,
     declared: DeclaredKind,
 ) -> Result<MediaInfo, MediaError> {
+    let packets_of = |stream: &Stream| {
+        let found = packets.get(&stream.index).copied().unwrap_or_default();
+        if header.is_untimed() { found.untimed() } else { found }
+    };
     let tracks = |kind| -> Vec<(&Stream, Packets)> {
         let streams = header.streams.iter().filter(|stream| stream.kind == kind && !stream.is_cover());
-        streams.map(|stream| (stream, packets.get(&stream.index).copied().unwrap_or_default())).collect()
+        streams.map(|stream| (stream, packets_of(stream))).collect()
     };
     let pictures = if declared == DeclaredKind::Video { tracks(Kind::Video) } else { Vec::new() };
     let sounds = tracks(Kind::Audio);
@@ -341,7 +478,9 @@ fn describe(
         return Err(UploadError::Protected.into());
     }
     let first = || chosen.iter().filter_map(|(_, packets)| packets.start).reduce(f64::min);
-    let origin = header.start_time().or_else(first).unwrap_or(0.0);
+    // Where times may start over, ffmpeg counts from the tracks that are used.
+    let of_header = header.start_time().filter(|_| !header.is_discontinuous());
+    let origin = of_header.or_else(first).unwrap_or(0.0);
     let duration = chosen.iter().map(|(_, packets)| packets.length(origin)).fold(0.0, f64::max);
     if duration > MAX_TIMELINE {
         return Err(UploadError::Damaged { detail: format!("its timestamps span {duration:.0} s") }.into());
@@ -350,11 +489,12 @@ fn describe(
     for (stream, packets) in &chosen {
         check_whole(header, stream, *packets, packets.length(origin))?;
     }
-    if duration < 0.001 {
+    let least = if picture.is_some() { 0.001 } else { LEAST_SOUND };
+    if duration < least {
         return Err(UploadError::ZeroDuration.into());
     }
 
-    let video = picture.map(|(stream, packets)| describe_video(stream, packets, packets.length(origin))).transpose()?;
+    let video = picture.map(|(stream, packets)| describe_video(stream, packets, origin)).transpose()?;
     if let Some((stream, _)) = sound.filter(|(stream, _)| stream.channels > MAX_CHANNELS) {
         return Err(UploadError::TooManyChannels { channels: stream.channels }.into());
     }
@@ -367,7 +507,8 @@ fn describe(
         codec: stream.codec_or_tag(),
         channels: stream.channels,
         sample_rate: stream.sample_rate(),
-        start: duration_of(packets.start.unwrap_or(0.0) - origin),
+        start: duration_of(packets.start.unwrap_or(origin) - origin),
+        untimed: header.is_untimed(),
         length: duration_of(packets.length(origin)),
     });
     let container = header.format.format_name.clone();
@@ -423,6 +564,10 @@ fn not_decoded(stream: &Stream) -> UploadError {
 
 /// Checks that the packets in the index exist.
 fn check_whole(header: &Header, stream: &Stream, packets: Packets, length: f64) -> Result<(), UploadError> {
+    // AVI counts blocks of sound or even bytes.
+    if header.format.format_name == "avi" {
+        return Ok(());
+    }
     let announced = stream.announced_frames();
     let missing = stream.duration().or(header.duration()).unwrap_or(0.0) - length;
     if announced > 0 && packets.count * 1000 < announced * WHOLE_PERMILLE && missing > MISSING_TOLERATED {
@@ -445,25 +590,29 @@ fn duration_of(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()
 }
 
-fn describe_video(stream: &Stream, packets: Packets, length: f64) -> Result<Video, UploadError> {
+fn describe_video(stream: &Stream, packets: Packets, origin: f64) -> Result<Video, UploadError> {
+    let (start, length) = (packets.start.unwrap_or(origin) - origin, packets.length(origin));
     let (width, height) = stream.shown_size();
     if width.min(height) < MIN_SIDE {
         return Err(UploadError::TooSmall { width, height });
     }
-    let span = length - packets.start.unwrap_or(0.0).max(0.0);
+    // Between the first and the last frame: that needs no duration, which packets may not have.
+    let span = packets.last.unwrap_or(0.0) - packets.start.unwrap_or(0.0);
     let shown = packets.count - packets.hidden;
-    let average = if span > 0.0 { shown as f64 / span } else { 0.0 };
+    let measured = (span > 0.0 && shown > 1).then(|| (shown - 1) as f64 / span);
+    let average = measured.or(stream.average_rate()).unwrap_or(0.0);
     Ok(Video {
         index: stream.index,
         codec: stream.codec_or_tag(),
         width,
         height,
-        frame_rate: frame_rate::choose(stream.nominal_rate(), stream.average_rate().unwrap_or(average)),
+        frame_rate: frame_rate::choose(stream.nominal_rate(), average),
         bit_depth: stream.bit_depth(),
         range: stream.dynamic_range(),
         matrix: stream.matrix(),
         full_range: stream.is_full_range(),
         interlaced: stream.is_interlaced(),
+        start: duration_of(start),
         length: duration_of(length),
     })
 }

@@ -200,13 +200,21 @@ fn pictures_beyond_8k_and_under_sixteen_pixels_are_refused() {
 #[test]
 fn packet_lines_may_lack_fields() {
     let mut packets = BTreeMap::new();
-    take_packet(&mut packets, "stream_index=0|pts_time=1.0|dts_time=0.9|duration_time=0.04");
-    take_packet(&mut packets, "stream_index=0|pts_time=N/A|dts_time=2.0|duration_time=N/A|");
-    take_packet(&mut packets, "stream_index=0|pts_time=N/A|dts_time=N/A|duration_time=N/A");
-    take_packet(&mut packets, "");
+    take_packet(&mut packets, &mut Clock::of("mov"), "stream_index=0|pts_time=1.0|dts_time=0.9|duration_time=0.04");
+    take_packet(&mut packets, &mut Clock::of("mov"), "stream_index=0|pts_time=N/A|dts_time=2.0|duration_time=N/A|");
+    take_packet(&mut packets, &mut Clock::of("mov"), "stream_index=0|pts_time=N/A|dts_time=N/A|duration_time=N/A");
+    take_packet(&mut packets, &mut Clock::of("mov"), "");
     assert_eq!(
         packets[&0],
-        Packets { count: 3, end: 2.0, start: Some(1.0), last: Some(2.0), gap: (1.04, 2.0), ..Packets::default() }
+        Packets {
+            count: 3,
+            end: 2.0,
+            start: Some(1.0),
+            last: Some(2.0),
+            total: 0.04,
+            gap: (1.04, 2.0),
+            ..Packets::default()
+        }
     );
 }
 
@@ -249,5 +257,84 @@ async fn a_matroska_file_that_ends_too_early_is_truncated() {
     assert_eq!(probed(&whole).await.unwrap().duration.as_secs(), 6);
     let error = probed(&whole[..whole.len() / 2]).await.unwrap_err();
     assert_eq!(error.code().name, "upload.truncated");
-    assert!(error.to_string().contains("of the length that it announces are missing"), "{error}");
+    assert!(error.to_string().contains("it announces 6.0 s and has 3.0 s"), "{error}");
+}
+
+/// The times of packets of two tracks, as a transport stream has them and as they are meant.
+fn shifted(packets: &[(u32, f64)]) -> Vec<f64> {
+    let mut clock = Clock::of("mpegts");
+    packets.iter().map(|&(track, at)| at + clock.shift(track, at, 1.0)).collect()
+}
+
+#[test]
+fn a_clock_that_starts_over_goes_on() {
+    let joined = [(0, 5.0), (1, 5.0), (0, 6.0), (1, 6.0), (0, 0.0), (1, 0.0), (0, 1.0), (1, 1.0)];
+    assert_eq!(shifted(&joined), [5.0, 5.0, 6.0, 6.0, 7.0, 7.0, 8.0, 8.0]);
+    // A jump forward of more than ten seconds is one too; a shorter pause is a pause.
+    assert_eq!(shifted(&[(0, 0.0), (0, 1.0), (0, 50.0)]), [0.0, 1.0, 2.0]);
+    assert_eq!(shifted(&[(0, 0.0), (0, 1.0), (0, 9.0)]), [0.0, 1.0, 9.0]);
+    // A track that begins late.
+    assert_eq!(shifted(&[(0, 0.0), (0, 1.0), (0, 2.0), (1, 2.5)]), [0.0, 1.0, 2.0, 2.5]);
+    assert_eq!(Clock::of("mov").shift(0, 5.0, 1.0), 0.0);
+}
+
+#[test]
+fn packets_that_an_edit_list_hides_have_no_part_in_the_times() {
+    let mut packets = BTreeMap::new();
+    for (at, flags) in [(0, "K_"), (1, "__"), (2, "_D"), (3, "_D")] {
+        let line = format!("stream_index=0|pts_time={at}|dts_time={at}|duration_time=1|flags={flags}");
+        take_packet(&mut packets, &mut Clock::of("mov"), &line);
+    }
+    assert_eq!((packets[&0].count, packets[&0].hidden, packets[&0].end), (4, 2, 2.0));
+}
+
+#[test]
+fn an_encrypted_track_is_told_as_such() {
+    let mut packets = packets(&[(0, 250, 10.0)]);
+    let line = "stream_index=0|pts_time=9|dts_time=9|duration_time=1|flags=K_|side_data|side_data_type=Encryption info";
+    take_packet(&mut packets, &mut Clock::of("mov"), line);
+    let refused = describe(&header(&[VIDEO]), &packets, 1000, DeclaredKind::Video).unwrap_err();
+    assert_eq!(refused.code().name, "upload.protected");
+}
+
+#[test]
+fn more_channels_than_have_places_are_refused_with_their_number() {
+    let many = AUDIO.replace(r#""channels":2"#, r#""channels":10"#);
+    let refused = described(&[&many], &[(1, 469, 9.5)], DeclaredKind::Audio).unwrap_err();
+    assert_eq!(refused.code().name, "upload.too-many-channels");
+    assert!(refused.to_string().contains("has 10 channels"));
+}
+
+#[test]
+fn rgb_is_known_by_its_pixels() {
+    let matrix = |format: &str, space: &str| {
+        let stream = VIDEO
+            .replace("yuv420p", format)
+            .replace(r#""nb_frames""#, &format!(r#""color_space":"{space}","nb_frames""#));
+        described(&[&stream], &[(0, 250, 10.0)], DeclaredKind::Video).unwrap().video.unwrap().matrix
+    };
+    for (format, space, expected) in [
+        ("rgb24", "unknown", Matrix::Rgb),
+        ("gbrp", "unknown", Matrix::Rgb),
+        ("bgra", "bt709", Matrix::Rgb),
+        ("pal8", "unknown", Matrix::Rgb),
+        ("yuv444p", "gbr", Matrix::Rgb),
+        ("yuv420p", "unknown", Matrix::Bt709),
+    ] {
+        assert_eq!(matrix(format, space), expected, "{format} {space}");
+    }
+}
+
+#[test]
+fn the_length_of_sound_without_times_is_that_of_its_samples() {
+    let sound = |packets: Packets, format: &str| {
+        let mut header = header(&[&AUDIO.replace(r#""nb_frames":"469","#, "")]);
+        header.format.format_name = format.to_owned();
+        let audio = describe(&header, &BTreeMap::from([(1, packets)]), 1 << 20, DeclaredKind::Audio).unwrap();
+        (audio.duration, audio.audio.unwrap().untimed)
+    };
+    let wild =
+        Packets { count: 390, start: Some(0.0), end: 400.0, last: Some(400.0), total: 25.5, ..Packets::default() };
+    assert_eq!(sound(wild, "flac"), (Duration::from_millis(25_500), true));
+    assert_eq!(sound(wild, "mov"), (Duration::from_secs(400), false));
 }

@@ -7,7 +7,8 @@ use crate::command::Arguments;
 use crate::containment::{guarded_input, quiet_ffmpeg};
 use crate::context::TranscodeContext;
 use crate::error::{MediaError, UploadError};
-use crate::info::{Audio, MediaInfo};
+use crate::graph::dropped;
+use crate::info::{Audio, MediaInfo, may_start_over};
 use crate::loudness::{self, METER, Measure};
 use crate::plan::Plan;
 use crate::process::ProcessError;
@@ -17,23 +18,31 @@ use crate::waveform::{Waveform, WaveformBuilder};
 pub struct SoundAnalysis {
     /// `None` for silence, without sound, and if the plan doesn't need it.
     pub loudness: Option<Measure>,
+    /// Whether rate or channels change on the way.
+    pub changes: bool,
     /// The waveforms, each with its output's place in the plan.
     pub waveforms: Vec<(usize, Waveform)>,
 }
 
-/// A sound that begins later than this, in seconds, begins with silence.
-const LATE: Duration = Duration::from_millis(100);
+/// A track that begins later than this begins with a held picture or with silence.
+pub(crate) const LATE: Duration = Duration::from_millis(100);
 
-/// The options of `aresample` with which the sound fills its gaps, and the time before it if it begins late. Otherwise its
-/// start isn't forced: where rate or channels change on the way, the filters start again, and would fill in all the time
-/// that is over.
-pub(crate) fn gaps_filled(audio: &Audio) -> &'static str {
-    if audio.start > LATE { "async=1:first_pts=0" } else { "async=1" }
+/// The filter that fills the sound's gaps, and the time before it if it begins late. Otherwise its start isn't forced:
+/// where rate or channels change on the way, filters start again, and would fill in all the time that is over.
+pub(crate) fn as_it_is(audio: &Audio) -> &'static str {
+    if audio.untimed {
+        // Without times, samples are counted to the end.
+        "asetpts=NAN"
+    } else if audio.start > LATE {
+        "aresample=async=1:first_pts=0"
+    } else {
+        "aresample=async=1"
+    }
 }
 
 /// The form in which the sound is measured and levelled: 48 kHz stereo from the source's zero, gaps filled.
 pub(crate) fn common_form(audio: &Audio) -> String {
-    format!("aresample=48000:{},aformat=sample_fmts=fltp:channel_layouts=stereo", gaps_filled(audio))
+    format!("{},aresample=48000,aformat=sample_fmts=fltp:channel_layouts=stereo", as_it_is(audio))
 }
 
 fn needs_loudness(plan: &Plan) -> bool {
@@ -52,7 +61,7 @@ pub fn command(info: &MediaInfo, plan: &Plan) -> Option<Arguments> {
     let needs_loudness = needs_loudness(plan);
     let needs_samples = plan.outputs.iter().any(|output| output.kind().waveform_resolution().is_some());
     let meter = format!("{},{METER}[loudness]", common_form(audio));
-    let samples = format!("aresample={}[samples]", gaps_filled(audio));
+    let samples = format!("{}[samples]", as_it_is(audio));
     let graph = match (needs_loudness, needs_samples) {
         (false, false) => return None,
         (true, false) => format!("[0:{stream}]{meter}"),
@@ -67,7 +76,10 @@ pub fn command(info: &MediaInfo, plan: &Plan) -> Option<Arguments> {
         // A waveform is defined over the source's own rate and channels.
         arguments = arguments.pair("-map", "[samples]").pair("-c:a", "pcm_s16le").pair("-f", "s16le").flag("pipe:1");
     }
-    Some(arguments)
+    Some(match &info.video {
+        Some(video) if may_start_over(&info.container) => arguments.all(dropped(0, video.index)),
+        _ => arguments,
+    })
 }
 
 /// Finds out everything about the sound that the plan needs, in one pass.
@@ -87,6 +99,7 @@ pub async fn analyse(context: &TranscodeContext<'_>) -> Result<SoundAnalysis, Me
     };
     let finished = finished.map_err(failed)?;
     Ok(SoundAnalysis {
+        changes: !loudness::is_steady(&finished.stderr),
         loudness: if needs_loudness(plan) { loudness::parse_summary(&finished.stderr) } else { None },
         waveforms: builders.into_iter().map(|(index, builder)| (index, builder.finish())).collect(),
     })

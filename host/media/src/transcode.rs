@@ -69,7 +69,7 @@ pub async fn make(
     done("listen");
 
     let length = info.audio.as_ref().map_or(info.duration, |audio| audio.length);
-    let filter = plan.loudness.and_then(|target| loudness::filter_to(target, sound.loudness, length));
+    let filter = plan.loudness.and_then(|target| loudness::filter_to(target, sound.loudness, length, !sound.changes));
     let whole = info.ladder_length().as_secs_f64().max(0.001);
     let encoded = Encode { context, loudness_filter: filter.as_deref() }
         .run(|progress| {

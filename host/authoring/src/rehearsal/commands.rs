@@ -23,7 +23,7 @@ pub fn processes(
         add("listen to the sound", arguments);
     }
     let filter =
-        info.audio.as_ref().and_then(|audio| loudness::filter_to(plan.loudness?, Some(measured), audio.length));
+        info.audio.as_ref().and_then(|audio| loudness::filter_to(plan.loudness?, Some(measured), audio.length, true));
     let graph = Graph { info, plan, processor, loudness_filter: filter.as_deref(), threads };
     if let Some(arguments) = graph.arguments() {
         add("encode everything in one pass", arguments);

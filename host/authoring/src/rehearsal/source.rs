@@ -25,6 +25,7 @@ pub fn source_info(info: &WitMediaInfo) -> Result<MediaInfo, SourceError> {
     let duration = Duration::from_millis(info.duration_ms);
     let audio = info.audio.as_ref().map(|audio| Audio {
         start: Duration::ZERO,
+        untimed: false,
         index: u32::from(info.video.is_some()),
         codec: audio.codec.clone(),
         channels: audio.channels,
@@ -69,6 +70,7 @@ fn picture(video: &WitVideo, length: Duration) -> Result<Video, SourceError> {
     };
     Ok(Video {
         index: 0,
+        start: Duration::ZERO,
         codec: video.codec.clone(),
         width: video.width,
         height: video.height,

@@ -38,6 +38,7 @@ pub(crate) fn info() -> MediaInfo {
             matrix: Matrix::Bt709,
             full_range: false,
             interlaced: false,
+            start: Duration::ZERO,
             length,
         }),
         audio: Some(Audio {
@@ -46,6 +47,7 @@ pub(crate) fn info() -> MediaInfo {
             channels: 2,
             sample_rate: 44_100,
             start: Duration::ZERO,
+            untimed: false,
             length,
         }),
         notes: Vec::new(),
