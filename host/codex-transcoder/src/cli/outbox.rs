@@ -43,12 +43,12 @@ impl Outbox {
             Action::List { settings } => (settings.load()?, false, None, false),
             Action::Deliver { settings, id, unauthenticated } => (settings.load()?, true, id, unauthenticated),
         };
-        let stores = worker::stores(&settings).map_err(Ended::of_failure)?;
-        let messages = worker::outbox(&settings, &stores).map_err(Ended::of_failure)?;
+        let stores = worker::stores(&settings)?;
+        let messages = worker::outbox(&settings, &stores)?;
         let rules = worker::url_rules(&settings);
-        let deliverer = worker::deliverer(&settings, &rules).map_err(Ended::of_failure)?;
+        let deliverer = worker::deliverer(&settings, &rules)?;
         let mut undelivered = 0;
-        for key in messages.keys().await.map_err(Ended::failed)? {
+        for key in messages.keys().await? {
             let pending =
                 if unauthenticated { messages.read_unauthenticated(&key).await } else { messages.read(&key).await };
             let pending = match pending {

@@ -20,7 +20,8 @@ use webhook::{Deliverer, JobWebhooks, Secret, UrlRules, http_client};
 use super::environment::EnvironmentArgs;
 use super::exit::Ended;
 use super::policy::LoadedPolicy;
-use super::{settings_argument, view};
+use super::settings_argument;
+use super::view::View;
 use crate::observe::Redactor;
 
 /// Each is a folder in `--out`.
@@ -74,18 +75,9 @@ pub struct Run {
 
 impl Run {
     pub async fn run(self, cancel: CancellationToken) -> Result<(), Ended> {
-        let view = view::new(self.json);
-        let observer: Arc<dyn Observer> = view.observer();
-        match self.job(observer, cancel).await? {
-            Ok(outcome) => {
-                view.show_outcome(&outcome, &self.out);
-                Ok(())
-            }
-            Err(failure) => {
-                view.show_failure(&failure);
-                Err(Ended::told(&failure))
-            }
-        }
+        let view = View::new(self.json);
+        let ended = self.job(view.observer(), cancel).await?;
+        view.finish(ended, &self.out)
     }
 
     async fn job(
@@ -129,7 +121,7 @@ impl Run {
 
     async fn policy(&self) -> Result<Policy, Ended> {
         let settings = settings_argument::merge("--settings", &self.settings)?;
-        LoadedPolicy::read(self.policy.as_deref()).await?.with_settings(settings).await.map_err(Ended::failed)
+        Ok(LoadedPolicy::read(self.policy.as_deref()).await?.with_settings(settings).await?)
     }
 
     fn request(&self) -> Result<Request, Ended> {
@@ -171,10 +163,10 @@ impl Run {
     fn webhooks(&self, secret: &str) -> Result<Option<Arc<JobWebhooks>>, Ended> {
         let Some(url) = &self.webhook else { return Ok(None) };
         // On a developer's machine, plain http to this machine and a short secret are fine.
-        let secret = Secret::allowing_short(secret).map_err(Ended::failed)?;
+        let secret = Secret::allowing_short(secret)?;
         let rules = UrlRules::local();
-        let url = rules.check(url).map_err(Ended::failed)?;
-        let client = http_client(rules.allowed_addresses()).map_err(Ended::failed)?;
+        let url = rules.check(url)?;
+        let client = http_client(rules.allowed_addresses())?;
         Ok(Some(Arc::new(JobWebhooks::new(Deliverer::new(client, secret), url))))
     }
 }
@@ -183,7 +175,7 @@ impl Run {
 fn recordings(folder: &Path, secret: &str) -> Result<Arc<dyn JobRecorder>, Ended> {
     let redactor = Redactor::default();
     redactor.register(secret);
-    Ok(Arc::new(RecordingFolder::open(folder, redactor).map_err(Ended::failed)?))
+    Ok(Arc::new(RecordingFolder::open(folder, redactor)?))
 }
 
 /// Makes an id of a file's name.

@@ -52,7 +52,7 @@ impl Verify {
         if secret.is_empty() {
             return Err(Ended::usage("the secret is expected in the variable WEBHOOK_SECRET"));
         }
-        let secret = Secret::allowing_short(&secret).map_err(Ended::failed)?;
+        let secret = Secret::allowing_short(&secret)?;
         let mut body = String::new();
         let read = match &self.body {
             Some(path) => std::fs::File::open(path).and_then(|file| file.take(MAX_REQUEST).read_to_string(&mut body)),

@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::Ended;
 use super::service::{self, SettingsArgs};
-use crate::observe::Metrics;
 use crate::serve::one_job;
 
 /// RunPod's convention for local tests.
@@ -53,14 +52,12 @@ impl Worker {
 `serve` takes jobs over HTTP",
             ));
         };
-        let mut assembled = service::start(&settings, Metrics::new(), Some(&endpoint)).await?;
-        assembled.service.environment.recordings = recordings;
-        let service = service::watch_policies(&settings, assembled);
-        service::serve_metrics(&settings, &service).await?;
+        let assembled = service::start(&settings, recordings, Some(&endpoint)).await?;
+        let service = service::run_in_background(&settings, assembled).await?;
         let worker = RunpodWorker::new(endpoint, Arc::new(service))
             .with_concurrency(settings.job.concurrency)
             .with_grace(settings.job.grace);
-        let summary = worker.run(drain).await.map_err(Ended::failed)?;
+        let summary = worker.run(drain).await?;
         let runpod::WorkerSummary { done, failed, stopped, abandoned, lost } = summary;
         tracing::info!(done, failed, stopped, abandoned, lost, "worker stopped");
         Ok(())
@@ -77,8 +74,7 @@ async fn run_test_input(
     let unreadable = |why: String| Ended::usage(format!("{} can't be used: {why}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
     let request = serde_json::from_str(&text).map_err(|error| unreadable(format!("it is not JSON ({error})")))?;
-    let mut service = service::start(settings, Metrics::new(), None).await?.service;
-    service.environment.recordings = recordings;
+    let service = service::start(settings, recordings, None).await?.service;
     let ended = one_job(&service, request, cancel).await.map_err(|error| unreadable(error.to_string()))?;
     let (shown, result) = match ended {
         runpod::JobResult::Done(output) => (serde_json::json!({ "output": output }), Ok(())),
@@ -88,6 +84,6 @@ async fn run_test_input(
         }
         runpod::JobResult::Stopped => (serde_json::json!({ "stopped": true }), Err(Ended::cancelled())),
     };
-    println!("{}", serde_json::to_string_pretty(&shown).unwrap_or_default());
+    println!("{shown:#}");
     result
 }

@@ -16,4 +16,4 @@ pub use fault::redact::{MARK, Redactor};
 pub use level::{LogLevel, log_level};
 pub use log::{JsonLog, install};
 pub use metrics::{JobMetrics, Metrics};
-pub use server::{Health, ObserveError, ObserveServer};
+pub use server::{ObserveError, ObserveServer};

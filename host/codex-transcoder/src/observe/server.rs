@@ -35,17 +35,9 @@ impl Fault for ObserveError {
     }
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub struct Health {
-    /// 200, else 503.
-    pub healthy: bool,
-    /// The response body.
-    pub detail: Value,
-}
-
 struct ServerState {
     metrics: Metrics,
-    health: Box<dyn Fn() -> Health + Send + Sync>,
+    health: Box<dyn Fn() -> Value + Send + Sync>,
 }
 
 /// Serves `/metrics` and `/health`.
@@ -56,11 +48,11 @@ pub struct ObserveServer {
 }
 
 impl ObserveServer {
-    /// Binds the port. `health` is called for each request and must not block.
+    /// Binds the port. `health` makes the body of a response; it is called for each request and must not block.
     pub async fn bind(
         address: SocketAddr,
         metrics: Metrics,
-        health: impl Fn() -> Health + Send + Sync + 'static,
+        health: impl Fn() -> Value + Send + Sync + 'static,
     ) -> Result<Self, ObserveError> {
         let failed = |source| ObserveError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
@@ -89,14 +81,12 @@ async fn metrics(State(state): State<Arc<ServerState>>) -> Response {
 }
 
 async fn health(State(state): State<Arc<ServerState>>) -> Response {
-    let health = (state.health)();
-    let status = if health.healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, [(header::CONTENT_TYPE, "application/json")], health.detail.to_string()).into_response()
+    ([(header::CONTENT_TYPE, "application/json")], (state.health)().to_string()).into_response()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use serde_json::json;
     use webhook::{AllowedAddresses, http_client};
@@ -113,12 +103,8 @@ mod tests {
 
     #[tokio::test]
     async fn metrics_and_health_are_served_until_the_end() {
-        let healthy = Arc::new(AtomicBool::new(true));
-        let seen = Arc::clone(&healthy);
-        let health = move || {
-            let healthy = seen.load(Ordering::Relaxed);
-            Health { healthy, detail: json!({ "healthy": healthy }) }
-        };
+        let requests = AtomicU32::new(0);
+        let health = move || json!({ "requests": requests.fetch_add(1, Ordering::Relaxed) });
         let metrics = Metrics::new();
         let _running = metrics.job_started();
         let server = ObserveServer::bind(ANY, metrics, health).await.unwrap();
@@ -131,9 +117,8 @@ mod tests {
         assert!(text.contains("\ncodex_jobs_running 1\n") && text.ends_with("# EOF\n"), "{text}");
 
         let (status, kind, text) = ask(format!("{url}/health")).await;
-        assert_eq!((status, kind.as_str(), text.as_str()), (200, "application/json", r#"{"healthy":true}"#));
-        healthy.store(false, Ordering::Relaxed);
-        assert_eq!(ask(format!("{url}/health")).await.0, 503);
+        assert_eq!((status, kind.as_str(), text.as_str()), (200, "application/json", r#"{"requests":0}"#));
+        assert_eq!(ask(format!("{url}/health")).await.2, r#"{"requests":1}"#);
         assert_eq!(ask(format!("{url}/else")).await.0, 404);
 
         drain.cancel();
@@ -142,7 +127,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_error_names_the_taken_port() {
-        let health = || Health { healthy: true, detail: Value::Null };
+        let health = || Value::Null;
         let first = ObserveServer::bind(ANY, Metrics::new(), health).await.unwrap();
         let error = ObserveServer::bind(first.address(), Metrics::new(), health).await.err().unwrap();
         assert_eq!(error.code(), "observe.listen");

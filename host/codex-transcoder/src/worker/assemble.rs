@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fault::{Code, Failure, Fault, codes};
-use job::JobEnvironment;
+use job::{JobEnvironment, JobRecorder};
 use media::context::MediaTools;
 use policy::signature::{PublicKey, SignatureError};
 use policy::{Compiler, LastGood, PolicyError, PolicyGate, PolicyLocation, Rules, Watcher, fetch};
@@ -48,7 +48,10 @@ impl FailedStartupCheck {
 }
 
 /// Runs the checks, concurrently where possible.
-pub async fn assemble(settings: &Settings, metrics: Metrics) -> Result<Assembled, FailedStartupCheck> {
+pub async fn assemble(
+    settings: &Settings,
+    recordings: Option<Arc<dyn JobRecorder>>,
+) -> Result<Assembled, FailedStartupCheck> {
     // First, since the test encodes take as long as everything else together.
     let tools = settings.job.tools.clone();
     let tools = tokio::spawn(async move { tools.prove().await.map_err(Failure::from) });
@@ -82,7 +85,7 @@ pub async fn assemble(settings: &Settings, metrics: Metrics) -> Result<Assembled
         pause: RETRY_PAUSE,
         max_original: settings.job.max_original_bytes,
         write_report: settings.job.report,
-        recordings: None,
+        recordings,
     };
     let service = Service {
         environment,
@@ -92,7 +95,7 @@ pub async fn assemble(settings: &Settings, metrics: Metrics) -> Result<Assembled
         outbox,
         webhook_required: settings.environment != Environment::Dev,
         max_input: settings.job.max_input_bytes,
-        metrics,
+        metrics: Metrics::new(),
     };
     Ok(Assembled { service, watcher })
 }

@@ -77,18 +77,18 @@ impl Build {
             wasi: self.wasi,
             limits,
         };
-        let candidate = manifest.candidate(module.clone()).map_err(Ended::failed)?;
-        let engine = policy::engine::new().map_err(|error| Ended::failed(PolicyError::Engine(error)))?;
-        let loaded = Policy::load(&Compiler::new(engine), candidate).await.map_err(Ended::failed)?;
+        let candidate = manifest.candidate(module.clone())?;
+        let engine = policy::engine::new().map_err(PolicyError::Engine)?;
+        let loaded = Policy::load(&Compiler::new(engine), candidate).await?;
 
         let signature = match &key {
-            Some(key) => Some(signed(key, &name, &version, &module).map_err(Ended::failed)?),
+            Some(key) => Some(signed(key, &name, &version, &module)?),
             None => existing_signature,
         };
         manifest.signature = signature.as_ref().map(|(_, text)| text.clone());
         let manifest = manifest.to_json();
         // Parse it as workers will.
-        Deployment::parse(manifest.as_bytes()).map_err(Ended::failed)?;
+        Deployment::parse(manifest.as_bytes())?;
         let out = self.out();
         std::fs::create_dir_all(&out).map_err(|error| unwritable(&out, &error))?;
         let wasm = out.join(format!("{name}.wasm"));
@@ -111,11 +111,11 @@ impl Build {
     async fn parts(&self) -> Result<Parts, Ended> {
         if self.from.is_file() {
             let place = PolicyLocation::Component(self.from.clone());
-            let source = fetch::source(&place, &Stores::default()).map_err(Ended::failed)?;
-            let found = source.fetch().await.map_err(Ended::failed)?.0.current;
-            let module = source.fetch_module(&found).await.map_err(Ended::failed)?;
+            let source = fetch::source(&place, &Stores::default())?;
+            let found = source.fetch().await?.0.current;
+            let module = source.fetch_module(&found).await?;
             let signer = |text: &String| Signature::parse(text).map(|signature| signature.signer().to_string());
-            let signer = found.signature.as_ref().map(signer).transpose().map_err(Ended::failed)?;
+            let signer = found.signature.as_ref().map(signer).transpose()?;
             let name = self.from.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             let version = self.version.clone().unwrap_or_default();
             return Ok(Parts { name, version, module, existing_signature: signer.zip(found.signature) });
@@ -128,7 +128,7 @@ impl Build {
         let (name, version) = (member.name.clone(), self.version.clone().unwrap_or_else(|| member.version.clone()));
         let building = tokio::task::spawn_blocking(move || member.build(&mut |line| eprintln!("{line}")));
         let built = building.await.map_err(|lost| Ended::environment(lost.to_string()))?;
-        let module = built.map_err(|error| Ended::of_failure(not_built(&error)))?;
+        let module = built.map_err(|error| not_built(&error))?;
         Ok(Parts { name, version, module, existing_signature: None })
     }
 
@@ -147,7 +147,7 @@ fn not_built(error: &anyhow::Error) -> Failure {
 fn secret_key(path: &Path) -> Result<SecretKey, Ended> {
     let text = std::fs::read_to_string(path);
     let text = text.map_err(|error| Ended::usage(format!("--sign {}: {error}", path.display())))?;
-    SecretKey::parse(&SecretText::new(text), password().as_ref()).map_err(Ended::failed)
+    Ok(SecretKey::parse(&SecretText::new(text), password().as_ref())?)
 }
 
 /// Returns the key's id and the signature's text. The trusted comment has the same fields as minisign's.

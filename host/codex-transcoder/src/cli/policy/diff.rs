@@ -14,7 +14,7 @@ use super::display;
 use super::loaded_policy::{LoadedPolicy, object};
 use super::replay::unusable;
 use crate::cli::exit::Ended;
-use crate::cli::table::aligned;
+use crate::cli::table::{aligned, table};
 
 #[derive(Clone, Debug, Args)]
 pub struct Diff {
@@ -67,8 +67,7 @@ impl Diff {
             }
         }
         if self.json {
-            let json = summary.as_json(&old.name(), &new.name());
-            println!("{}", serde_json::to_string_pretty(&json).unwrap_or_default());
+            println!("{:#}", summary.as_json(&old.name(), &new.name()));
         } else {
             print!("{}", summary.as_text(&old.name(), &new.name()));
         }
@@ -140,27 +139,23 @@ impl Summary {
     }
 
     fn as_text(&self, old: &str, new: &str) -> String {
-        let mut text = format!("{} recorded jobs, from {old} to {new}\n\n", self.compared.len());
-        let mut rows = vec![["", "jobs", "for example"].map(str::to_owned)];
-        for part in PARTS {
+        let parts = PARTS.map(|part| {
             let example = self.changing(part).next().and_then(|job| {
                 let example = job.comparison.example(part, display::was_and_now)?;
                 Some(format!("{}: {}", job.job, printable(&example, 100)))
             });
-            rows.push([part.to_owned(), self.changing(part).count().to_string(), example.unwrap_or_default()]);
-        }
-        text.push_str(&aligned(&rows));
+            [part.to_owned(), self.changing(part).count().to_string(), example.unwrap_or_default()]
+        });
+        let mut text = format!("{} recorded jobs, from {old} to {new}\n\n", self.compared.len());
+        text.push_str(&table(["", "jobs", "for example"], parts));
         let failing: Vec<[String; 3]> = self.failing().map(|row| [row.0, row.1, row.2].map(str::to_owned)).collect();
         if !failing.is_empty() {
             text.push_str(&format!("\n{} would now fail\n{}", failing.len(), aligned(&failing)));
         }
         let recovering: Vec<&str> = self.recovering().collect();
         if !recovering.is_empty() {
-            text.push_str(&format!(
-                "\n{} failed, and would now succeed: {}\n",
-                recovering.len(),
-                recovering.join(", ")
-            ));
+            let jobs = recovering.join(", ");
+            text.push_str(&format!("\n{} failed, and would now succeed: {jobs}\n", recovering.len()));
         }
         for (file, reason) in &self.skipped {
             text.push_str(&format!("\nnot compared: {file}: {reason}\n"));

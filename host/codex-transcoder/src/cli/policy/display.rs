@@ -13,6 +13,21 @@ use storage::Destination;
 /// Longest value that is printed in a difference, in characters.
 const MAX_VALUE: usize = 160;
 
+/// Most lines that are printed about one thing.
+const MAX_LINES: usize = 20;
+
+/// The first lines, indented, and how many more there are.
+pub(super) fn first_lines(lines: &[String], indent: usize) -> String {
+    let mut text = String::new();
+    for line in lines.iter().take(MAX_LINES) {
+        text.push_str(&format!("{:indent$}{line}\n", ""));
+    }
+    if lines.len() > MAX_LINES {
+        text.push_str(&format!("{:indent$}and {} more\n", "", lines.len() - MAX_LINES));
+    }
+    text
+}
+
 /// A value on one line.
 pub(super) fn short(value: &Value) -> String {
     match value {

@@ -15,6 +15,7 @@ use contract::v0_1::types::{Job, MediaKind, Rendition};
 use media::containment::{INPUT_NAME, guarded_input};
 use media::encoder::{Device, Processor};
 use media::info::MediaInfo;
+use media::plan::Preference;
 use media::probe::{self, DeclaredKind};
 use media::{describe, encoder};
 use serde_json::{Value, json};
@@ -22,10 +23,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::display;
 use super::loaded_policy::LoadedPolicy;
-use crate::cli::environment::{EncoderChoice, EnvironmentArgs};
 use crate::cli::exit::Ended;
 use crate::cli::settings_argument;
-use crate::cli::table::aligned;
+use crate::cli::table::table;
+use crate::tools::{ToolOptions, threads};
 
 /// The encoders of the simulated host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -70,14 +71,12 @@ impl Explain {
         let source = self.source(&asked, &cancel).await?;
         let info = convert::media_info(&source);
         if let Some(file) = &self.save_probe {
-            let text = serde_json::to_string_pretty(&to_value(&info)).unwrap_or_default() + "\n";
-            std::fs::write(file, text)
+            std::fs::write(file, format!("{:#}\n", to_value(&info)))
                 .map_err(|error| Ended::usage(format!("--save-probe {}: {error}", file.display())))?;
         }
         let job = described_job(asked, Some(&info)).map_err(|error| Ended::usage(error.to_string()))?;
         let settings = settings_argument::merge("--settings", &self.settings)?;
-        let policy =
-            LoadedPolicy::read(self.policy.as_deref()).await?.with_settings(settings).await.map_err(Ended::failed)?;
+        let policy = LoadedPolicy::read(self.policy.as_deref()).await?.with_settings(settings).await?;
         let setup = self.setup(job.clone(), source.clone());
         let result = rehearse(&policy, &setup).await;
         let processes = match &result.accepted {
@@ -86,14 +85,11 @@ impl Explain {
         };
         let explained = Explained { policy: PolicyIdentity::of(&policy), job, source, result, processes };
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&explained.as_json(policy.settings())).unwrap_or_default());
+            println!("{:#}", explained.as_json(policy.settings()));
         } else {
             print!("{}", explained.as_text());
         }
-        match explained.result.failure {
-            Some(failure) => Err(Ended::of_failure(failure)),
-            None => Ok(()),
-        }
+        explained.result.failure.map_or(Ok(()), |failure| Err(failure.into()))
     }
 
     fn setup(&self, job: Job, source: MediaInfo) -> RehearsalSetup {
@@ -138,20 +134,15 @@ async fn probed(
     if std::os::unix::fs::symlink(&original, &input).is_err() {
         std::fs::copy(&original, &input).map_err(failed)?;
     }
-    let environment =
-        EnvironmentArgs { ffmpeg: "ffmpeg".into(), ffprobe, work_dir: None, encoder: EncoderChoice::Auto };
-    let tool = environment.ffprobe()?;
-    probe::probe(&tool, work.path(), declared, cancel).await.map_err(Ended::failed)
+    let tools = ToolOptions { ffmpeg: "ffmpeg".into(), ffprobe, encoder: Preference::Auto };
+    let tool = tools.ffprobe().map_err(|error| Ended::environment(error.to_string()))?;
+    Ok(probe::probe(&tool, work.path(), declared, cancel).await?)
 }
 
 fn read_json(path: &Path) -> Result<Value, Ended> {
     let unusable = |reason: String| Ended::usage(format!("{} can't be used: {reason}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
     serde_json::from_str(&text).map_err(|error| unusable(format!("it is not JSON ({error})")))
-}
-
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(2, usize::from).min(16)
 }
 
 struct Explained {
@@ -192,33 +183,26 @@ impl Explained {
         let mut text = format!("policy  {}, sha256 {digest}\n", self.policy.name);
         let kind = if self.job.kind == MediaKind::Audio { "audio" } else { "video" };
         text.push_str(&format!("source  {} ({kind} of {})\n", describe(&self.source), self.job.creator_id));
-        text.push_str(&format!("\n{}", aligned(&self.ladder())));
+        text.push_str(&format!("\n{}", table(["ladder", "size", "picture", "sound"], self.ladder())));
         let keys = decisions.keys.iter().map(|(asset, to)| [asset.clone(), plain(to)]);
-        let keys: Vec<[String; 2]> = std::iter::once(["asset", "key"].map(str::to_owned)).chain(keys).collect();
-        text.push_str(&format!("\n{}", aligned(&keys)));
+        text.push_str(&format!("\n{}", table(["asset", "key"], keys)));
         if let Ok(plan) = from_value::<Plan>("plan", decisions.plan.clone()) {
-            let head = ["plan", "how", "where"].map(str::to_owned);
-            let rows: Vec<[String; 3]> = std::iter::once(head).chain(display::outputs(&plan)).collect();
-            text.push_str(&format!("\n{}", aligned(&rows)));
+            text.push_str(&format!("\n{}", table(["plan", "how", "where"], display::outputs(&plan))));
         }
         if let Some(body) = decisions.payload.get("body") {
-            let body = serde_json::to_string_pretty(body).unwrap_or_default();
-            text.push_str(&format!(
-                "\nmessage, signed over its {}\n{body}\n",
-                plain(decisions.payload.get("signature").unwrap_or(&Value::Null))
-            ));
+            let signed_over = plain(decisions.payload.get("signature").unwrap_or(&Value::Null));
+            text.push_str(&format!("\nmessage, signed over its {signed_over}\n{body:#}\n"));
         }
         text.push_str(&self.commands());
         text
     }
 
     fn ladder(&self) -> Vec<[String; 4]> {
-        let head = ["ladder", "size", "picture", "sound"].map(str::to_owned);
         let ladder = &self.result.decisions.ladder;
         let renditions = ladder.get("ok").cloned().unwrap_or_default();
         let Ok(renditions) = from_value::<Vec<Rendition>>("ladder", renditions) else {
             let why = ladder.get("err").or(ladder.get("fails")).map(display::short).unwrap_or_default();
-            return vec![head, ["none".to_owned(), String::new(), why, String::new()]];
+            return vec![["none".to_owned(), String::new(), why, String::new()]];
         };
         let row = |rendition: &Rendition| {
             let (video, audio) = display::rendition(rendition);
@@ -227,7 +211,7 @@ impl Explained {
             let size = size.map_or("sound".to_owned(), |(width, height)| format!("{width}x{height}"));
             [rendition.name.clone(), size, video, audio]
         };
-        std::iter::once(head).chain(renditions.iter().map(row)).collect()
+        renditions.iter().map(row).collect()
     }
 
     /// The commands. Each has the same protective input options, which are abbreviated.

@@ -32,20 +32,17 @@ pub struct Inspect {
 impl Inspect {
     /// Prints the inspection. Returns the error for which this host would refuse the module.
     pub async fn run(self) -> Result<(), Ended> {
-        let LocalPolicy { candidate, signature } = read_local(Some(&self.file)).await.map_err(Ended::failed)?;
+        let LocalPolicy { candidate, signature } = read_local(Some(&self.file)).await?;
         let keys = self.key.iter().map(|key| public_key(key)).collect::<Result<Vec<_>, _>>()?;
         let signature = self.signature()?.or(signature);
-        let engine = policy::engine::new().map_err(|error| Ended::failed(PolicyError::Engine(error)))?;
+        let engine = policy::engine::new().map_err(PolicyError::Engine)?;
         let found = inspect::inspect(&Compiler::new(engine), candidate, signature.as_deref(), &keys).await;
         if self.json {
             println!("{:#}", serde_json::to_value(&found).unwrap_or_default());
         } else {
             print!("{}", page(&self.file, &found));
         }
-        match found.refused {
-            Some(refused) => Err(Ended::of_failure(refused)),
-            None => Ok(()),
-        }
+        found.refused.map_or(Ok(()), |refused| Err(refused.into()))
     }
 
     fn signature(&self) -> Result<Option<String>, Ended> {
@@ -60,7 +57,7 @@ impl Inspect {
 /// Reads a key from a file, or parses the argument itself.
 fn public_key(text: &str) -> Result<PublicKey, Ended> {
     let read = std::fs::read_to_string(text);
-    PublicKey::parse(read.as_deref().unwrap_or(text)).map_err(Ended::failed)
+    Ok(PublicKey::parse(read.as_deref().unwrap_or(text))?)
 }
 
 /// The text output. Control characters in the module's texts are escaped.

@@ -25,7 +25,7 @@ pub struct Keygen {
 impl Keygen {
     pub fn run(self) -> Result<(), Ended> {
         let password = password();
-        let made = signature::generate(password.as_ref()).map_err(Ended::failed)?;
+        let made = signature::generate(password.as_ref())?;
         let secret_path = with_extension_added(&self.path, "key");
         let public_path = with_extension_added(&self.path, "pub");
         write_new(&secret_path, made.secret_file.expose(), 0o600)?;

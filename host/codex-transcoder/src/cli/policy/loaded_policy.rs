@@ -23,8 +23,8 @@ impl LoadedPolicy {
     /// Reads a policy. No path, or [`BUILT_IN`], means the built-in policy.
     pub(in crate::cli) async fn read(path: Option<&Path>) -> Result<Self, Ended> {
         let path = path.filter(|path| path.as_os_str() != BUILT_IN);
-        let engine = policy::engine::new().map_err(|error| Ended::failed(PolicyError::Engine(error)))?;
-        let candidate = read_local(path).await.map_err(Ended::failed)?.candidate;
+        let engine = policy::engine::new().map_err(PolicyError::Engine)?;
+        let candidate = read_local(path).await?.candidate;
         Ok(Self { compiler: Compiler::new(engine), candidate, compiled: OnceCell::new() })
     }
 
