@@ -16,9 +16,7 @@ mod request;
 mod run;
 
 #[cfg(test)]
-mod api_tests;
-#[cfg(test)]
-mod test_server;
+mod tests;
 
 pub use api::LocalApi;
 pub use error::ServeError;

@@ -1,12 +1,14 @@
 //! The local API as its users see it: over HTTP, on a real port.
 
+mod server;
+
 use std::sync::Arc;
 
 use runpod::JobResult;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::test_server::{ANY, ScriptedHandler, TestServer, send};
+use self::server::{ANY, ScriptedHandler, TestServer, send};
 use super::{BadRequest, LocalApi, one_job};
 
 #[tokio::test]
@@ -80,7 +82,7 @@ async fn a_queued_job_can_be_cancelled_and_never_starts() {
     assert_eq!(server.post_json("/cancel/second", Value::Null).await.1["status"], "CANCELLED");
     server.post_json("/cancel/first", Value::Null).await;
     server.start_job("third", "").await;
-    assert_eq!(server.post_json("/cancel/nobody", Value::Null).await.0, 404);
+    assert_eq!(server.post_json("/cancel/unknown", Value::Null).await.0, 404);
 }
 
 #[tokio::test]
@@ -118,7 +120,7 @@ async fn a_bad_request_is_refused_with_the_reason() {
         ("/elsewhere", String::new(), 404, "POST /run"),
         ("/retry/a", String::new(), 404, "POST /run"),
         ("/health", String::new(), 405, "GET /health"),
-        ("/status/nobody", String::new(), 404, "no job has this id"),
+        ("/status/unknown", String::new(), 404, "no job has this id"),
     ] {
         let (status, refused) = send(server.request(path).body(body)).await;
         assert_eq!(status, code, "{refused}");
