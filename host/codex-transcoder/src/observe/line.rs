@@ -28,23 +28,18 @@ const JOB: &str = "job";
 /// Names of the line itself; a field of the same name gets an underscore.
 const RESERVED: [&str; 5] = ["time", "level", "requestId", "message", "truncated"];
 
-pub struct LineHeader<'a> {
-    pub time: DateTime<Utc>,
-    /// As RunPod spells it.
-    pub level: &'static str,
-    /// The job of the enclosing span.
-    pub job: Option<&'a Value>,
-}
-
 /// Includes the line break. First `time`, `level`, `requestId` (null outside of jobs) and `message`, then the fields.
-pub fn line(head: &LineHeader<'_>, fields: &LogFields, redactor: &Redactor) -> String {
-    let own_job = fields.get(JOB).filter(|job| !is_empty(job));
-    let job = head.job.filter(|job| !is_empty(job)).or(own_job);
-    let mut out = format!(
-        "{{\"time\":\"{}\",\"level\":\"{}\",\"requestId\":",
-        head.time.to_rfc3339_opts(SecondsFormat::Millis, true),
-        head.level
-    );
+/// `span_job` is the job of the enclosing span.
+pub fn line(
+    time: DateTime<Utc>,
+    level: &str,
+    span_job: Option<&Value>,
+    fields: &LogFields,
+    redactor: &Redactor,
+) -> String {
+    let job = span_job.filter(|job| !is_empty(job)).or(fields.get(JOB).filter(|job| !is_empty(job)));
+    let time = time.to_rfc3339_opts(SecondsFormat::Millis, true);
+    let mut out = format!("{{\"time\":\"{time}\",\"level\":\"{level}\",\"requestId\":");
     out.push_str(&job.map_or_else(|| "null".to_owned(), |job| to_json(&as_text(job).into(), MAX_FIELD, redactor)));
     out.push_str(",\"message\":");
     let message = fields.get(MESSAGE).map(as_text).unwrap_or_default();

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use fault::text::printable;
-use job::event::{Event, Observer};
+use job::event::Event;
 use job::transcode_report::TranscodeReport;
 use policy::{ActiveSet, Change, PolicyRefusal, Role};
 use prometheus_client::encoding::text;
@@ -90,20 +90,34 @@ impl Metrics {
         let r = &mut registry;
         let seconds = || Some(Unit::Seconds);
         let bytes = || Some(Unit::Bytes);
+        let by_seconds: fn() -> Histogram = || Histogram::new(STEP_SECONDS);
+        let by_speed: fn() -> Histogram = || Histogram::new(SPEED);
         // Name, unit, meaning. The unit and, for what only grows, `_total` are appended to the name.
         let inner = Inner {
             jobs: add(r, "jobs", None, "Jobs by outcome (completed, failed, stopped) and, for failed ones, code"),
             jobs_running: add(r, "jobs_running", None, "Running jobs"),
             jobs_reused: add(r, "jobs_reused", None, "Jobs already published by an earlier attempt"),
             job_retries: add(r, "job_retries", None, "Failed attempts that were retried, by code"),
-            job_seconds: add_histogram(r, "job", seconds(), "Time of a job from its start to its end", &JOB_SECONDS),
-            part_seconds: add_family(r, "part", seconds(), "Time of a part of the host's work", step_histogram),
-            step_seconds: add_family(
+            job_seconds: register(
+                r,
+                "job",
+                seconds(),
+                "Time of a job from its start to its end",
+                Histogram::new(JOB_SECONDS),
+            ),
+            part_seconds: register(
+                r,
+                "part",
+                seconds(),
+                "Time of a part of the host's work",
+                Family::new_with_constructor(by_seconds),
+            ),
+            step_seconds: register(
                 r,
                 "step",
                 seconds(),
                 "Time of a step of the policy, by the policy's name for it",
-                step_histogram,
+                Family::new_with_constructor(by_seconds),
             ),
             downloaded: add(r, "downloaded", bytes(), "Bytes that jobs have read from stores"),
             uploaded: add(r, "uploaded", bytes(), "Bytes that jobs have written to stores"),
@@ -111,12 +125,12 @@ impl Metrics {
             webhooks: add(r, "webhooks", None, "Webhooks by kind and whether they were delivered, kept or lost"),
             webhook_attempts: add(r, "webhook_attempts", None, "Requests sent for webhooks, by kind"),
             encodes: add(r, "encodes", None, "Encodes by processor (gpu, cpu) and whether they fell back from the GPU"),
-            speed: add_family(
+            speed: register(
                 r,
                 "encode_speed",
                 Some(Unit::Ratios),
                 "Media seconds per second of encoding",
-                speed_histogram,
+                Family::new_with_constructor(by_speed),
             ),
             policy: add(r, "policy_info", None, "Active policies by role (current, canary), name, version, sha256"),
             policy_swaps: add(r, "policy_swaps", None, "Changes of the active policies while the worker ran"),
@@ -200,19 +214,15 @@ impl Metrics {
         self.0.policy.clear();
         let canary = standing.canary.as_ref().map(|(_, policy)| (Role::Canary, policy));
         for (role, policy) in std::iter::once((Role::Current, &standing.current)).chain(canary) {
-            self.active_policy(role, policy.name(), policy.version(), policy.digest());
+            let labels = [
+                label("role", role.name()),
+                ("name", short(policy.name()).into()),
+                ("version", short(policy.version()).into()),
+                ("sha256", short(policy.digest()).into()),
+            ];
+            self.0.policy.get_or_create(&labels).set(1);
         }
         self.0.policy_refused.set(i64::try_from(standing.refused.len()).unwrap_or(i64::MAX));
-    }
-
-    fn active_policy(&self, role: Role, name: &str, version: &str, digest: &str) {
-        let labels = [
-            label("role", role.name()),
-            ("name", short(name).into()),
-            ("version", short(version).into()),
-            ("sha256", short(digest).into()),
-        ];
-        self.0.policy.get_or_create(&labels).set(1);
     }
 
     pub fn policy_change(&self, change: &Change) {
@@ -244,18 +254,6 @@ impl Metrics {
         self.0.host.clear();
         let labels = [("version", short(version).into()), ("ffmpeg", short(ffmpeg).into())];
         self.0.host.get_or_create(&labels).set(1);
-    }
-}
-
-impl fmt::Debug for Metrics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Metrics")
-    }
-}
-
-impl Observer for Metrics {
-    fn on(&self, event: &Event) {
-        Metrics::on(self, event);
     }
 }
 
@@ -312,12 +310,6 @@ impl JobMetrics {
     }
 }
 
-impl Observer for JobMetrics {
-    fn on(&self, event: &Event) {
-        JobMetrics::on(self, event);
-    }
-}
-
 impl Drop for JobMetrics {
     fn drop(&mut self) {
         let inner = &self.metrics.0;
@@ -363,30 +355,8 @@ fn seconds(ms: u64) -> f64 {
     Duration::from_millis(ms).as_secs_f64()
 }
 
-fn step_histogram() -> Histogram {
-    Histogram::new(STEP_SECONDS)
-}
-
-fn speed_histogram() -> Histogram {
-    Histogram::new(SPEED)
-}
-
 fn add<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, unit: Option<Unit>, meaning: &str) -> M {
     register(registry, name, unit, meaning, M::default())
-}
-
-fn add_histogram(registry: &mut Registry, name: &str, unit: Option<Unit>, meaning: &str, buckets: &[f64]) -> Histogram {
-    register(registry, name, unit, meaning, Histogram::new(buckets.iter().copied()))
-}
-
-fn add_family<const N: usize>(
-    registry: &mut Registry,
-    name: &str,
-    unit: Option<Unit>,
-    meaning: &str,
-    make: fn() -> Histogram,
-) -> Histograms<N> {
-    register(registry, name, unit, meaning, Family::new_with_constructor(make))
 }
 
 fn register<M: Metric + Clone>(r: &mut Registry, name: &str, unit: Option<Unit>, meaning: &str, metric: M) -> M {

@@ -77,7 +77,8 @@ fn a_job_is_running_until_its_end_and_its_steps_are_timed() {
     let job = metrics.job_started();
     expect(&metrics, &["codex_jobs_running 1", "codex_job_seconds_count 0"]);
     let step = |step: &str, percent| Event::Step { step: step.to_owned(), percent };
-    for event in [step("encode", 10), step("encode", 50), Event::Done { part: "encode", ms: 30_000 }, step("tell", 99)]
+    for event in
+        [step("encode", 10), step("encode", 50), Event::Done { part: "encode", ms: 30_000 }, step("finalize", 99)]
     {
         job.on(&event);
     }
@@ -89,7 +90,7 @@ fn a_job_is_running_until_its_end_and_its_steps_are_timed() {
             "codex_jobs_running 0",
             "codex_job_seconds_count 1",
             r#"codex_step_seconds_count{step="encode"} 1"#,
-            r#"codex_step_seconds_count{step="tell"} 1"#,
+            r#"codex_step_seconds_count{step="finalize"} 1"#,
             r#"codex_encode_speed_ratios_sum{processor="cpu"} 2.0"#,
         ],
     );
@@ -109,7 +110,7 @@ fn a_policy_that_invents_step_names_is_counted_as_other() {
 }
 
 #[test]
-fn what_no_event_tells_is_counted_by_name() {
+fn what_has_no_event_is_counted_by_name() {
     let metrics = Metrics::new();
     metrics.traffic(10, 3);
     metrics.traffic(1, 0);

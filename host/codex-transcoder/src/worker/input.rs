@@ -50,11 +50,12 @@ impl<'a> FieldReader<'a> {
     fn id(&mut self, name: &str) -> Option<&'a str> {
         let expected = "a text of 1 to 128 letters, digits, `_` and `-`";
         let text = self.text(name, expected)?;
-        if !is_plain_id(text) {
-            self.problems.push(format!("`{name}` is `{}`: {expected} is expected", printable(text, 128)));
-            return None;
-        }
-        Some(text)
+        let problem = || format!("`{name}` is `{}`: {expected} is expected", printable(text, 128));
+        self.checked(is_plain_id(text).then_some(text).ok_or_else(problem))
+    }
+
+    fn checked<T>(&mut self, value: Result<T, String>) -> Option<T> {
+        value.map_err(|problem| self.problems.push(problem)).ok()
     }
 }
 
@@ -72,24 +73,10 @@ impl Input {
         }
         let media_id = fields.id("mediaId");
         let creator_id = fields.id("creatorId");
-        let declared = match fields.text("type", "`video` or `audio`") {
-            Some("video") => Some(DeclaredKind::Video),
-            Some("audio") => Some(DeclaredKind::Audio),
-            Some(other) => {
-                let shown = printable(other, 64);
-                fields.problems.push(format!("`type` is `{shown}`: `video` or `audio` is expected"));
-                None
-            }
-            None => None,
-        };
+        let declared = fields.text("type", "`video` or `audio`");
+        let declared = declared.and_then(|declared| fields.checked(declared_kind(declared)));
         let key = fields.text("inputKey", "`{creatorId}/originals/{mediaId}/{filename}`");
-        let key = key.and_then(|key| match original(key, creator_id, media_id) {
-            Ok(key) => Some(key),
-            Err(problem) => {
-                fields.problems.push(problem);
-                None
-            }
-        });
+        let key = key.and_then(|key| fields.checked(original(key, creator_id, media_id)));
         let webhook = match object.get("webhookUrl") {
             None | Some(Value::Null) => None,
             Some(_) => fields.text("webhookUrl", "a URL").map(str::to_owned),
@@ -107,6 +94,14 @@ impl Input {
             _ => Err(BadInput { problems: fields.problems }),
         };
         Self { webhook, media_id: media_id.map(str::to_owned), request }
+    }
+}
+
+fn declared_kind(text: &str) -> Result<DeclaredKind, String> {
+    match text {
+        "video" => Ok(DeclaredKind::Video),
+        "audio" => Ok(DeclaredKind::Audio),
+        other => Err(format!("`type` is `{}`: `video` or `audio` is expected", printable(other, 64))),
     }
 }
 
