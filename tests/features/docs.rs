@@ -157,7 +157,7 @@ fn every_metric_is_documented() {
         served.iter().any(|row| operations.contains(row))
     };
     let missing: Vec<_> = names.iter().filter(|name| !documented(name)).collect();
-    assert!(missing.is_empty(), "docs/operations.md does not tell of {missing:?}");
+    assert!(missing.is_empty(), "docs/operations.md does not have {missing:?}");
 }
 
 /// The targets of a document's links, without those in examples of code.

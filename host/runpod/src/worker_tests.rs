@@ -64,7 +64,7 @@ fn a_stopped_job_reports_nothing_and_the_others_go_on() {
 }
 
 #[test]
-fn a_job_that_ends_well_after_it_was_stopped_reports_nothing_either() {
+fn a_job_that_completes_after_it_was_stopped_reports_nothing_either() {
     let worker = TestWorker::new();
     worker.start("a", "finish");
     worker.server.stop("a");
