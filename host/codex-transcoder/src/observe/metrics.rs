@@ -88,61 +88,39 @@ impl Metrics {
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("codex");
         let r = &mut registry;
-        let seconds = || Some(Unit::Seconds);
-        let bytes = || Some(Unit::Bytes);
-        let by_seconds: fn() -> Histogram = || Histogram::new(STEP_SECONDS);
-        let by_speed: fn() -> Histogram = || Histogram::new(SPEED);
-        // Name, unit, meaning. The unit and, for what only grows, `_total` are appended to the name.
+        let steps = || Histogram::new(STEP_SECONDS);
+        let speeds = || Histogram::new(SPEED);
+        // Name and meaning. The unit and, for what only grows, `_total` are appended to the name.
         let inner = Inner {
-            jobs: add(r, "jobs", None, "Jobs by outcome (completed, failed, stopped) and, for failed ones, code"),
-            jobs_running: add(r, "jobs_running", None, "Running jobs"),
-            jobs_reused: add(r, "jobs_reused", None, "Jobs already published by an earlier attempt"),
-            job_retries: add(r, "job_retries", None, "Failed attempts that were retried, by code"),
-            job_seconds: register(
-                r,
-                "job",
-                seconds(),
-                "Time of a job from its start to its end",
-                Histogram::new(JOB_SECONDS),
-            ),
-            part_seconds: register(
-                r,
-                "part",
-                seconds(),
-                "Time of a part of the host's work",
-                Family::new_with_constructor(by_seconds),
-            ),
-            step_seconds: register(
+            jobs: add(r, "jobs", "Jobs by outcome (completed, failed, stopped) and, for failed ones, code"),
+            jobs_running: add(r, "jobs_running", "Running jobs"),
+            jobs_reused: add(r, "jobs_reused", "Jobs already published by an earlier attempt"),
+            job_retries: add(r, "job_retries", "Failed attempts that were retried, by code"),
+            job_seconds: seconds(r, "job", "Time of a job from its start to its end", Histogram::new(JOB_SECONDS)),
+            part_seconds: seconds(r, "part", "Time of a part of the host's work", family(steps)),
+            step_seconds: seconds(
                 r,
                 "step",
-                seconds(),
                 "Time of a step of the policy, by the policy's name for it",
-                Family::new_with_constructor(by_seconds),
+                family(steps),
             ),
-            downloaded: add(r, "downloaded", bytes(), "Bytes that jobs have read from stores"),
-            uploaded: add(r, "uploaded", bytes(), "Bytes that jobs have written to stores"),
-            published: add(r, "published", bytes(), "Bytes published by completed jobs, by store"),
-            webhooks: add(r, "webhooks", None, "Webhooks by kind and whether they were delivered, kept or lost"),
-            webhook_attempts: add(r, "webhook_attempts", None, "Requests sent for webhooks, by kind"),
-            encodes: add(r, "encodes", None, "Encodes by processor (gpu, cpu) and whether they fell back from the GPU"),
-            speed: register(
-                r,
-                "encode_speed",
-                Some(Unit::Ratios),
-                "Media seconds per second of encoding",
-                Family::new_with_constructor(by_speed),
-            ),
-            policy: add(r, "policy_info", None, "Active policies by role (current, canary), name, version, sha256"),
-            policy_swaps: add(r, "policy_swaps", None, "Changes of the active policies while the worker ran"),
-            policy_refusals: add(r, "policy_refusals", None, "Policies that were refused, by code"),
-            policy_refused: add(r, "policy_refused", None, "Policies of the environment that this worker refuses"),
+            downloaded: bytes(r, "downloaded", "Bytes that jobs have read from stores"),
+            uploaded: bytes(r, "uploaded", "Bytes that jobs have written to stores"),
+            published: bytes(r, "published", "Bytes published by completed jobs, by store"),
+            webhooks: add(r, "webhooks", "Webhooks by kind and whether they were delivered, kept or lost"),
+            webhook_attempts: add(r, "webhook_attempts", "Requests sent for webhooks, by kind"),
+            encodes: add(r, "encodes", "Encodes by processor (gpu, cpu) and whether they fell back from the GPU"),
+            speed: in_unit(r, "encode_speed", Unit::Ratios, "Media seconds per second of encoding", family(speeds)),
+            policy: add(r, "policy_info", "Active policies by role (current, canary), name, version, sha256"),
+            policy_swaps: add(r, "policy_swaps", "Changes of the active policies while the worker ran"),
+            policy_refusals: add(r, "policy_refusals", "Policies that were refused, by code"),
+            policy_refused: add(r, "policy_refused", "Policies of the environment that this worker refuses"),
             policy_jobs: add(
                 r,
                 "policy_jobs",
-                None,
                 "Jobs by the role of their policy and outcome (completed, failed, stopped)",
             ),
-            host: add(r, "host_info", None, "Versions of this program and of ffmpeg"),
+            host: add(r, "host_info", "Versions of this program and of ffmpeg"),
             codes: LabelLimit::new(MAX_NAMES),
             steps: LabelLimit::new(MAX_STEPS),
             stores: LabelLimit::new(MAX_NAMES),
@@ -164,7 +142,7 @@ impl Metrics {
         let inner = &self.0;
         match event {
             Event::Done { part, ms } => {
-                inner.part_seconds.get_or_create(&[("part", Cow::Borrowed(*part))]).observe(seconds(*ms));
+                inner.part_seconds.get_or_create(&[("part", Cow::Borrowed(*part))]).observe(in_seconds(*ms));
             }
             Event::Reused { .. } => {
                 inner.jobs_reused.inc();
@@ -351,18 +329,29 @@ fn label(name: &'static str, value: &'static str) -> (&'static str, Cow<'static,
     (name, Cow::Borrowed(value))
 }
 
-fn seconds(ms: u64) -> f64 {
+fn in_seconds(ms: u64) -> f64 {
     Duration::from_millis(ms).as_secs_f64()
 }
 
-fn add<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, unit: Option<Unit>, meaning: &str) -> M {
-    register(registry, name, unit, meaning, M::default())
+fn add<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, meaning: &str) -> M {
+    let metric = M::default();
+    registry.register(name, meaning, metric.clone());
+    metric
 }
 
-fn register<M: Metric + Clone>(r: &mut Registry, name: &str, unit: Option<Unit>, meaning: &str, metric: M) -> M {
-    match unit {
-        Some(unit) => r.register_with_unit(name, meaning, unit, metric.clone()),
-        None => r.register(name, meaning, metric.clone()),
-    }
+fn bytes<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, meaning: &str) -> M {
+    in_unit(registry, name, Unit::Bytes, meaning, M::default())
+}
+
+fn seconds<M: Metric + Clone>(registry: &mut Registry, name: &str, meaning: &str, metric: M) -> M {
+    in_unit(registry, name, Unit::Seconds, meaning, metric)
+}
+
+fn in_unit<M: Metric + Clone>(registry: &mut Registry, name: &str, unit: Unit, meaning: &str, metric: M) -> M {
+    registry.register_with_unit(name, meaning, unit, metric.clone());
     metric
+}
+
+fn family<const N: usize>(make: fn() -> Histogram) -> Histograms<N> {
+    Family::new_with_constructor(make)
 }
