@@ -10,7 +10,7 @@ use job::JobRecorder;
 use job::event::Observer;
 use job::{Job, JobEnvironment, Outcome, Request};
 use media::probe::DeclaredKind;
-use policy::{Policy, SelectedPolicy};
+use policy::SelectedPolicy;
 use storage::Destination;
 use storage::ORIGINALS;
 use storage::{Key, LocalDirectory, SingleFile, Stores};
@@ -20,7 +20,6 @@ use webhook::{Deliverer, JobWebhooks, Secret, UrlRules, http_client};
 use super::environment::EnvironmentArgs;
 use super::exit::Ended;
 use super::policy::LoadedPolicy;
-use super::settings_argument;
 use super::view::View;
 use crate::observe::Redactor;
 
@@ -101,7 +100,7 @@ impl Run {
     ) -> Result<Result<Outcome, Failure>, Ended> {
         let request = self.request()?;
         let webhooks = self.webhooks(secret)?;
-        let policy = self.policy().await?;
+        let policy = LoadedPolicy::with_arguments(self.policy.as_deref(), &self.settings).await?;
         let tools = Arc::new(self.environment.toolbox().await?);
         let recordings = self.record.as_deref().map(|folder| recordings(folder, secret)).transpose()?;
         let host = JobEnvironment {
@@ -117,11 +116,6 @@ impl Run {
             cancel,
         };
         Ok(job.run().await.0)
-    }
-
-    async fn policy(&self) -> Result<Policy, Ended> {
-        let settings = settings_argument::merge("--settings", &self.settings)?;
-        Ok(LoadedPolicy::read(self.policy.as_deref()).await?.with_settings(settings).await?)
     }
 
     fn request(&self) -> Result<Request, Ended> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fault::{Code, Failure, Fault, codes};
+use fault::{Failure, codes};
 use job::{JobEnvironment, JobRecorder};
 use media::context::MediaTools;
 use policy::signature::{PublicKey, SignatureError};
@@ -133,27 +133,18 @@ pub fn stores(settings: &Settings) -> Result<Stores, Failure> {
     for (name, backend) in &settings.stores.by_name {
         stores = match backend {
             StoreBackend::Bucket(bucket) => stores.with(name, S3Store::new(bucket.clone())?),
-            StoreBackend::Directory(folder) => stores.with(
-                name,
-                LocalDirectory::open(folder).map_err(|source| UnusableFolder { folder: folder.clone(), source })?,
-            ),
+            StoreBackend::Directory(folder) => {
+                stores.with(name, LocalDirectory::open(folder).map_err(|error| unusable_folder(folder, &error))?)
+            }
         };
     }
     let originals = stores.get(&settings.stores.originals)?;
     Ok(stores.with_shared(ORIGINALS, originals))
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("the folder {} of a store can't be used", folder.display())]
-struct UnusableFolder {
-    folder: PathBuf,
-    source: std::io::Error,
-}
-
-impl Fault for UnusableFolder {
-    fn code(&self) -> &'static Code {
-        &codes::storage::IO
-    }
+fn unusable_folder(folder: &Path, error: &std::io::Error) -> Failure {
+    let reason = fault::chain(error);
+    Failure::new(&codes::storage::IO, format!("the folder {} of a store can't be used: {reason}", folder.display()))
 }
 
 /// Compiles and admits policies by this environment's rules.

@@ -24,7 +24,6 @@ use tokio_util::sync::CancellationToken;
 use super::display;
 use super::loaded_policy::LoadedPolicy;
 use crate::cli::exit::Ended;
-use crate::cli::settings_argument;
 use crate::cli::table::table;
 use crate::tools::{ToolOptions, threads};
 
@@ -75,8 +74,7 @@ impl Explain {
                 .map_err(|error| Ended::usage(format!("--save-probe {}: {error}", file.display())))?;
         }
         let job = described_job(asked, Some(&info)).map_err(|error| Ended::usage(error.to_string()))?;
-        let settings = settings_argument::merge("--settings", &self.settings)?;
-        let policy = LoadedPolicy::read(self.policy.as_deref()).await?.with_settings(settings).await?;
+        let policy = LoadedPolicy::with_arguments(self.policy.as_deref(), &self.settings).await?;
         let setup = self.setup(job.clone(), source.clone());
         let result = rehearse(&policy, &setup).await;
         let processes = match &result.accepted {

@@ -44,6 +44,12 @@ impl LoadedPolicy {
         self.compiled.get_or_try_init(load).await?.with_settings(&settings).await
     }
 
+    /// A policy with the settings of the command line over those of its manifest.
+    pub(in crate::cli) async fn with_arguments(path: Option<&Path>, arguments: &[String]) -> Result<Policy, Ended> {
+        let settings = settings_argument::merge("--settings", arguments)?;
+        Ok(Self::read(path).await?.with_settings(settings).await?)
+    }
+
     /// The candidate with the settings of the command line over those of its manifest.
     pub(in crate::cli) fn candidate_with(&self, arguments: &[String]) -> Result<Candidate, Ended> {
         let arguments = settings_argument::merge("--settings", arguments)?;

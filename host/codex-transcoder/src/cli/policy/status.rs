@@ -2,11 +2,10 @@
 
 use clap::Args;
 use fault::{Blame, Failure};
-use policy::fetch::{self, PolicySource};
-use policy::{Manifest, Signed};
+use policy::{Manifest, Signed, fetch};
 use serde_json::json;
 
-use super::place::{self, Environment, PlaceArgs};
+use super::place::{self, PlaceArgs};
 use crate::cli::exit::Ended;
 use crate::cli::service::without_nulls;
 
@@ -38,7 +37,9 @@ impl Status {
         let previous = deployment.previous.map(|manifest| ("previous", None, manifest));
         let mut checked = Vec::new();
         for (role, percent, manifest) in current.chain(next).chain(previous) {
-            checked.push(Checked::of(&environment, &*source, role, percent, manifest).await);
+            let verdict = environment.gate.admit(&*source, &manifest).await;
+            let verdict = verdict.map(|admitted| admitted.signed).map_err(Failure::from);
+            checked.push(Checked { role, percent, manifest, verdict });
         }
         if self.json {
             let policies: Vec<_> = checked.iter().map(Checked::json).collect();
@@ -56,18 +57,6 @@ impl Status {
 }
 
 impl Checked {
-    async fn of(
-        environment: &Environment,
-        source: &dyn PolicySource,
-        role: &'static str,
-        percent: Option<u8>,
-        manifest: Manifest,
-    ) -> Self {
-        let verdict = environment.gate.admit(source, &manifest).await;
-        let verdict = verdict.map(|admitted| admitted.signed).map_err(Failure::from);
-        Self { role, percent, manifest, verdict }
-    }
-
     fn line(&self) -> String {
         let share = self.percent.map(|percent| format!(", {percent} % of the jobs")).unwrap_or_default();
         let verdict = match &self.verdict {
