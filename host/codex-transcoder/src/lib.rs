@@ -2,6 +2,7 @@
 //! WebAssembly component, decide what a media upload turns into.
 
 pub mod cli;
+mod json;
 pub mod observe;
 pub mod serve;
 pub mod settings;

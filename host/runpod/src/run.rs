@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use fault::codes;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument as _, error, info, info_span, warn};
+use tracing::{error, info, warn};
 
 use super::client::Client;
-use super::handler::{Handler, Job, JobResult};
+use super::handler::{Handler, Job, JobResult, run_in_task};
 use super::result::{PostResult, ResultBody, ResultSender};
 use super::running_jobs::RunningJob;
 
@@ -74,20 +72,8 @@ impl Runner {
     async fn run_in_slot(self, job: Job, entry: RunningJob) -> Completion {
         info!(job = entry.id(), "started");
         let (progress, mut sender) = ResultSender::new(self.client.clone(), job.id.clone());
-        let span = info_span!("job", job = entry.id());
-        let (handler, stop) = (Arc::clone(&self.handler), entry.stop().clone());
-        // In a task of its own, so that a panic ends the job and not the worker. The set aborts the task when it is
-        // dropped.
-        let mut task = JoinSet::new();
-        task.spawn(async move { handler.handle(job, progress, stop).await }.instrument(span));
-        let result = match sender.progress_until(task.join_next()).await {
-            Some(Ok(result)) => result,
-            Some(Err(reason)) => {
-                error!(job = entry.id(), %reason, "the job ended by a bug of this program");
-                JobResult::Failed { error: bug(), fresh_worker: false }
-            }
-            None => JobResult::Failed { error: bug(), fresh_worker: false },
-        };
+        let result = run_in_task(Arc::clone(&self.handler), job, progress, entry.stop().clone());
+        let result = sender.progress_until(result).await;
         if entry.stop().is_cancelled() {
             return self.unreported(&entry);
         }
@@ -141,9 +127,4 @@ impl Runner {
             Completion::Stopped
         }
     }
-}
-
-/// The error that is reported for a panic. The panic's message is only in the log: it may contain anything.
-fn bug() -> Value {
-    json!({ "error_type": codes::host::BUG.name, "error_message": "the job ended by a bug of the worker; its log says more", "retryable": false })
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Ended;
+use crate::json::without_nulls;
 use crate::observe::{self, ObserveServer, Redactor};
 use crate::settings::{Settings, of_this_process};
 use crate::worker::{self, Assembled, FailedStartupCheck, Service};
@@ -174,12 +175,4 @@ fn health(standing: &ActiveSet, sandbox: &str) -> Value {
         "version": env!("CARGO_PKG_VERSION"),
         "sandbox": sandbox,
     }))
-}
-
-/// An object without the fields that are null.
-pub fn without_nulls(mut object: Value) -> Value {
-    if let Some(fields) = object.as_object_mut() {
-        fields.retain(|_, value| !value.is_null());
-    }
-    object
 }

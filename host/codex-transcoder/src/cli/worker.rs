@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use clap::Args;
 use job::JobRecorder;
-use runpod::{self, Worker as RunpodWorker};
+use runpod::{JobResult, Worker as RunpodWorker, WorkerSummary};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Ended;
 use super::service::{self, SettingsArgs};
 use crate::serve::one_job;
+use crate::settings::{JobSettings, Settings};
 
 /// RunPod's convention for local tests.
 const TEST_INPUT: &str = "test_input.json";
@@ -54,11 +56,9 @@ impl Worker {
         };
         let assembled = service::start(&settings, recordings, Some(&endpoint)).await?;
         let service = service::run_in_background(&settings, assembled).await?;
-        let worker = RunpodWorker::new(endpoint, Arc::new(service))
-            .with_concurrency(settings.job.concurrency)
-            .with_grace(settings.job.grace);
-        let summary = worker.run(drain).await?;
-        let runpod::WorkerSummary { done, failed, stopped, abandoned, lost } = summary;
+        let JobSettings { concurrency, grace, .. } = settings.job;
+        let worker = RunpodWorker { concurrency, grace, ..RunpodWorker::new(endpoint, Arc::new(service)) };
+        let WorkerSummary { done, failed, stopped, abandoned, lost } = worker.run(drain).await?;
         tracing::info!(done, failed, stopped, abandoned, lost, "worker stopped");
         Ok(())
     }
@@ -66,7 +66,7 @@ impl Worker {
 
 /// Runs one job and prints its result as the queue would show it.
 async fn run_test_input(
-    settings: &crate::settings::Settings,
+    settings: &Settings,
     file: &Path,
     recordings: Option<Arc<dyn JobRecorder>>,
     cancel: CancellationToken,
@@ -75,14 +75,14 @@ async fn run_test_input(
     let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
     let request = serde_json::from_str(&text).map_err(|error| unreadable(format!("it is not JSON ({error})")))?;
     let service = service::start(settings, recordings, None).await?.service;
-    let ended = one_job(&service, request, cancel).await.map_err(|error| unreadable(error.to_string()))?;
+    let ended = one_job(Arc::new(service), request, cancel).await.map_err(|error| unreadable(error.to_string()))?;
     let (shown, result) = match ended {
-        runpod::JobResult::Done(output) => (serde_json::json!({ "output": output }), Ok(())),
-        runpod::JobResult::Failed { error, .. } => {
+        JobResult::Done(output) => (json!({ "output": output }), Ok(())),
+        JobResult::Failed { error, .. } => {
             let ended = Ended::of_job(&error);
-            (serde_json::json!({ "error": error }), Err(ended))
+            (json!({ "error": error }), Err(ended))
         }
-        runpod::JobResult::Stopped => (serde_json::json!({ "stopped": true }), Err(Ended::cancelled())),
+        JobResult::Stopped => (json!({ "stopped": true }), Err(Ended::cancelled())),
     };
     println!("{shown:#}");
     result

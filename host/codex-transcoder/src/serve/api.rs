@@ -13,6 +13,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use fault::{Code, Fault, codes};
 use runpod::Handler;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -22,10 +23,9 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::ServeError;
 use super::guard::require_local_names;
+use super::job::{ApiJob, Status};
 use super::jobs::{Jobs, JobsError};
-use super::record::Status;
 use super::request::JobRequest;
 use super::run::{Runner, STOP_TIMEOUT};
 
@@ -37,6 +37,20 @@ const LAST_RESPONSES: Duration = Duration::from_secs(1);
 
 const ROUTES: &str =
     "this API has POST /run, POST /runsync, GET and POST /status/{id}, POST /cancel/{id} and GET /health";
+
+/// Why the local API can't start: the port is taken, or this user may not bind it.
+#[derive(Debug, thiserror::Error)]
+#[error("the local API can't listen on {address}; choose another address or port")]
+pub struct ServeError {
+    address: SocketAddr,
+    source: std::io::Error,
+}
+
+impl Fault for ServeError {
+    fn code(&self) -> &'static Code {
+        &codes::serve::LISTEN
+    }
+}
 
 /// The local API, bound to its port.
 pub struct LocalApi {
@@ -83,26 +97,16 @@ impl LocalApi {
         }
         info!(%address, concurrency = state.concurrency, "the local API is ready");
         let server = axum::serve(listener, router(Arc::clone(&state), loopback))
-            .with_graceful_shutdown(drain.clone().cancelled_owned())
-            .into_future();
-        let mut server = std::pin::pin!(server);
+            .with_graceful_shutdown(drain.clone().cancelled_owned());
+        // In a task of its own: requests that wait for a job are answered while the jobs stop.
+        let mut serving = JoinSet::new();
+        serving.spawn(server.into_future());
         tokio::select! {
-            ended = &mut server => {
-                if let Err(error) = ended {
-                    warn!(%error, "the local API no longer listens");
-                }
-            }
+            Some(Ok(Err(error))) = serving.join_next() => warn!(%error, "the local API no longer listens"),
             () = drain.cancelled() => {
                 state.stop.cancel();
-                // Both at once: a request that waits for a job is answered when the job has stopped.
-                let jobs = state.finish_jobs();
-                tokio::pin!(jobs);
-                tokio::select! {
-                    () = &mut jobs => {
-                        let _ = timeout(LAST_RESPONSES, server).await;
-                    }
-                    _ = &mut server => jobs.await,
-                }
+                state.finish_jobs().await;
+                drop(timeout(LAST_RESPONSES, serving.join_next()).await);
             }
         }
         info!("the local API has stopped");
@@ -124,8 +128,8 @@ fn router(state: Arc<ApiState>, loopback: bool) -> Router {
 }
 
 impl ApiState {
-    /// Accepts a job and starts its task. Returns its id and its status at this moment.
-    fn submit(&self, body: Result<Bytes, BytesRejection>) -> Result<(String, Status), ApiError> {
+    /// Accepts a job and starts its task. The status is the one at this moment.
+    fn submit(&self, body: Result<Bytes, BytesRejection>) -> Result<(Arc<ApiJob>, Status), ApiError> {
         let body = body.map_err(|rejection| match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => {
                 let error = format!("the body has more than {MAX_BODY} bytes; put large data into a store");
@@ -135,13 +139,12 @@ impl ApiState {
         })?;
         let request = JobRequest::parse(&body).map_err(|error| ApiError(StatusCode::BAD_REQUEST, error.to_string()))?;
         let slot = Arc::clone(&self.runner.slots).try_acquire_owned().ok();
-        let status = if slot.is_some() { Status::InProgress } else { Status::InQueue };
-        let job = self.runner.jobs.accept(request, body.len(), slot.is_some())?;
-        let id = job.id.clone();
+        let job = self.runner.jobs.accept(request.id, request.limits, body.len(), slot.is_some())?;
+        let status = job.status();
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
-        tasks.spawn(self.runner.clone().run(job, slot));
-        Ok((id, status))
+        tasks.spawn(self.runner.clone().run(Arc::clone(&job), request.input, slot));
+        Ok((job, status))
     }
 
     /// Waits for cancelled jobs, for a limited time.
@@ -156,8 +159,8 @@ impl ApiState {
 }
 
 async fn run(State(state): State<Arc<ApiState>>, body: Result<Bytes, BytesRejection>) -> Result<Response, ApiError> {
-    let (id, status) = state.submit(body)?;
-    Ok(json_response(StatusCode::OK, &json!({ "id": id, "status": status.name() })))
+    let (job, status) = state.submit(body)?;
+    Ok(json_response(StatusCode::OK, &json!({ "id": job.id, "status": status.name() })))
 }
 
 async fn runsync(
@@ -166,16 +169,15 @@ async fn runsync(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
     let wait = wait_of(query.as_deref())?;
-    let (id, _) = state.submit(body)?;
-    if let Ok(mut status) = state.runner.jobs.watch(&id) {
-        let end = status.wait_for(|status| status.is_final());
-        // A job that takes longer, or was forgotten, is answered like `/status`.
-        match wait {
-            Some(wait) => drop(timeout(wait, end).await),
-            None => drop(end.await),
-        }
+    let (job, _) = state.submit(body)?;
+    let mut state = job.state.subscribe();
+    let end = state.wait_for(|state| state.status.is_final());
+    // A job that takes longer is answered like `/status`.
+    match wait {
+        Some(wait) => drop(timeout(wait, end).await),
+        None => drop(end.await),
     }
-    view(state.runner.jobs.view(&id))
+    Ok(json_response(StatusCode::OK, &job.view()))
 }
 
 /// The `wait` of the query. `None` waits until the job ends.
@@ -188,11 +190,13 @@ fn wait_of(query: Option<&str>) -> Result<Option<Duration>, ApiError> {
 }
 
 async fn status(State(state): State<Arc<ApiState>>, Path(id): Path<String>) -> Result<Response, ApiError> {
-    view(state.runner.jobs.view(&id))
+    Ok(json_response(StatusCode::OK, &state.runner.jobs.get(&id)?.view()))
 }
 
 async fn cancel(State(state): State<Arc<ApiState>>, Path(id): Path<String>) -> Result<Response, ApiError> {
-    view(state.runner.jobs.cancel(&id))
+    let job = state.runner.jobs.get(&id)?;
+    job.cancel();
+    Ok(json_response(StatusCode::OK, &job.view()))
 }
 
 async fn health(State(state): State<Arc<ApiState>>) -> Response {
@@ -203,12 +207,8 @@ async fn health(State(state): State<Arc<ApiState>>) -> Response {
     json_response(StatusCode::OK, &json!({ "jobs": state.runner.jobs.counts(), "workers": workers }))
 }
 
-fn view(view: Result<Value, JobsError>) -> Result<Response, ApiError> {
-    Ok(json_response(StatusCode::OK, &view?))
-}
-
 /// `{"error": …}` with this status.
-struct ApiError(StatusCode, String);
+pub(super) struct ApiError(pub StatusCode, pub String);
 
 impl From<JobsError> for ApiError {
     fn from(error: JobsError) -> Self {
@@ -228,6 +228,6 @@ impl IntoResponse for ApiError {
     }
 }
 
-pub(super) fn json_response(status: StatusCode, body: &Value) -> Response {
+fn json_response(status: StatusCode, body: &Value) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }

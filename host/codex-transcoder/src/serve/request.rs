@@ -5,6 +5,7 @@ use std::time::Duration;
 use fault::{Code, Fault, codes};
 use job::is_plain_id;
 use serde_json::{Map, Value};
+use tokio::time::Instant;
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadRequest {
@@ -34,6 +35,18 @@ pub struct TimeLimits {
     /// `policy.ttl`, from the submission: includes the time in the queue.
     pub ttl: Option<Duration>,
 }
+
+impl TimeLimits {
+    /// When a job times out, and the message that says so.
+    pub fn deadline(self, submitted: Instant, started: Option<Instant>) -> Option<Deadline> {
+        let execution = self.execution.zip(started).map(|(time, from)| ("executionTimeout", from, time));
+        let ttl = self.ttl.map(|time| ("ttl", submitted, time));
+        let (field, from, time) = execution.into_iter().chain(ttl).min_by_key(|(_, from, time)| *from + *time)?;
+        Some((from + time, format!("the job timed out: policy.{field} is {} ms", time.as_millis())))
+    }
+}
+
+pub type Deadline = (Instant, String);
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobRequest {

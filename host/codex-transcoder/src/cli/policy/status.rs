@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::place::{self, PlaceArgs};
 use crate::cli::exit::Ended;
-use crate::cli::service::without_nulls;
+use crate::json::without_nulls;
 
 #[derive(Clone, Debug, Args)]
 pub struct Status {

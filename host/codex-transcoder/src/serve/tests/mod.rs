@@ -4,7 +4,7 @@ mod server;
 
 use std::sync::Arc;
 
-use runpod::JobResult;
+use runpod::{Handler, JobResult};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -186,17 +186,19 @@ async fn an_error_names_the_taken_port() {
 #[tokio::test]
 async fn one_job_runs_from_a_body() {
     let (handler, mut started) = ScriptedHandler::new();
+    let handler: Arc<dyn Handler> = Arc::new(handler);
+    let one_job = |body, stop| one_job(Arc::clone(&handler), body, stop);
     let stop = CancellationToken::new;
-    let ended = one_job(&handler, json!({ "input": { "a": 1 } }), stop()).await.unwrap();
+    let ended = one_job(json!({ "input": { "a": 1 } }), stop()).await.unwrap();
     assert_eq!(ended, JobResult::Done(json!({ "a": 1 })));
     assert!(started.recv().await.unwrap().starts_with("local-"));
-    let refused = one_job(&handler, json!({ "output": 1 }), stop()).await.unwrap_err();
+    let refused = one_job(json!({ "output": 1 }), stop()).await.unwrap_err();
     assert_eq!(refused, BadRequest::NoInput);
 
     let stopped = stop();
     stopped.cancel();
-    assert_eq!(one_job(&handler, json!({ "input": { "do": "wait" } }), stopped).await.unwrap(), JobResult::Stopped);
+    assert_eq!(one_job(json!({ "input": { "do": "wait" } }), stopped).await.unwrap(), JobResult::Stopped);
     let slow = json!({ "input": { "do": "wait" }, "policy": { "executionTimeout": 5 } });
-    let JobResult::Failed { error, .. } = one_job(&handler, slow, stop()).await.unwrap() else { panic!("it went on") };
+    let JobResult::Failed { error, .. } = one_job(slow, stop()).await.unwrap() else { panic!("it went on") };
     assert_eq!(error["error_type"], "job.timed-out");
 }
