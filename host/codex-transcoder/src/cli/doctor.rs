@@ -46,8 +46,9 @@ enum Good {
 
 impl Doctor {
     pub async fn run(self) -> Result<(), Ended> {
+        let tools = self.environment.tools();
         let mut findings = vec![];
-        match self.environment.ffmpeg() {
+        match tools.ffmpeg() {
             Ok(ffmpeg) => {
                 findings.push(("ffmpeg", version(&ffmpeg).await));
                 findings.extend(encoders(&ffmpeg).await);
@@ -55,11 +56,11 @@ impl Doctor {
             }
             Err(_) => findings.push(("ffmpeg", Err("not found; name it with --ffmpeg or install it".into()))),
         }
-        match self.environment.ffprobe() {
+        match tools.ffprobe() {
             Ok(ffprobe) => findings.push(("ffprobe", version(&ffprobe).await)),
             Err(_) => findings.push(("ffprobe", Err("not found; name it with --ffprobe".into()))),
         }
-        if let Ok((ffmpeg, _)) = self.environment.confined() {
+        if let Ok((ffmpeg, _)) = tools.confined() {
             findings.push(("sandbox", Ok(confinement(&ffmpeg))));
         }
         findings.push(("policy", self.policy().await));

@@ -3,12 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use media::context::MediaTools;
 use media::plan::Preference;
-use media::process::Tool;
 
-use super::exit::Ended;
-use crate::tools::{ToolError, ToolOptions};
+use crate::tools::ToolOptions;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum EncoderChoice {
@@ -41,23 +38,7 @@ impl EnvironmentArgs {
         self.work_dir.clone().unwrap_or_else(std::env::temp_dir)
     }
 
-    pub fn ffmpeg(&self) -> Result<Tool, Ended> {
-        self.tools().ffmpeg().map_err(ended)
-    }
-
-    pub fn ffprobe(&self) -> Result<Tool, Ended> {
-        self.tools().ffprobe().map_err(ended)
-    }
-
-    pub fn confined(&self) -> Result<(Tool, Tool), Ended> {
-        self.tools().confined().map_err(ended)
-    }
-
-    pub async fn toolbox(&self) -> Result<MediaTools, Ended> {
-        self.tools().prove().await.map_err(ended)
-    }
-
-    fn tools(&self) -> ToolOptions {
+    pub fn tools(&self) -> ToolOptions {
         ToolOptions {
             ffmpeg: self.ffmpeg.clone(),
             ffprobe: self.ffprobe.clone(),
@@ -68,8 +49,4 @@ impl EnvironmentArgs {
             },
         }
     }
-}
-
-fn ended(error: ToolError) -> Ended {
-    Ended::environment(error.to_string())
 }

@@ -1,5 +1,6 @@
 //! Exit codes, which say whose fault a failure was.
 
+use std::fmt;
 use std::process::ExitCode;
 
 use fault::{Blame, Failure};
@@ -30,6 +31,18 @@ impl<E: Into<Failure>> From<E> for Ended {
     }
 }
 
+/// For what can't be done with an argument, such as reading the file that it names.
+pub trait OrUsage<T> {
+    /// The error says first what was to be done.
+    fn or_usage(self, what: impl fmt::Display) -> Result<T, Ended>;
+}
+
+impl<T, E: fmt::Display> OrUsage<T> for Result<T, E> {
+    fn or_usage(self, what: impl fmt::Display) -> Result<T, Ended> {
+        self.map_err(|error| Ended::usage(format!("{what}: {error}")))
+    }
+}
+
 impl Ended {
     /// The command line or the settings are wrong.
     pub fn usage(message: impl Into<String>) -> Self {
@@ -56,10 +69,6 @@ impl Ended {
     /// A comparison found differences, which were already shown.
     pub fn changed() -> Self {
         Self { code: 1, message: None }
-    }
-
-    pub fn into_message(self) -> String {
-        self.message.unwrap_or_default()
     }
 
     pub fn cancelled() -> Self {

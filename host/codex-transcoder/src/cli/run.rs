@@ -3,10 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use authoring::recording::RecordingFolder;
 use clap::{Args, ValueEnum};
 use fault::Failure;
-use job::JobRecorder;
 use job::event::Observer;
 use job::{Job, JobEnvironment, Outcome, Request};
 use media::probe::DeclaredKind;
@@ -20,6 +18,7 @@ use webhook::{Deliverer, JobWebhooks, Secret, UrlRules, http_client};
 use super::environment::EnvironmentArgs;
 use super::exit::Ended;
 use super::policy::LoadedPolicy;
+use super::service;
 use super::view::View;
 use crate::observe::Redactor;
 
@@ -101,8 +100,10 @@ impl Run {
         let request = self.request()?;
         let webhooks = self.webhooks(secret)?;
         let policy = LoadedPolicy::with_arguments(self.policy.as_deref(), &self.settings).await?;
-        let tools = Arc::new(self.environment.toolbox().await?);
-        let recordings = self.record.as_deref().map(|folder| recordings(folder, secret)).transpose()?;
+        let tools = Arc::new(self.environment.tools().prove().await?);
+        let redactor = Redactor::default();
+        redactor.register(secret);
+        let recordings = service::recordings(self.record.as_deref(), redactor)?;
         let host = JobEnvironment {
             recordings,
             ..JobEnvironment::standalone(tools, self.stores()?, self.environment.work_root())
@@ -163,13 +164,6 @@ impl Run {
         let client = http_client(rules.allowed_addresses())?;
         Ok(Some(Arc::new(JobWebhooks::new(Deliverer::new(client, secret), url))))
     }
-}
-
-/// Opens the folder for the recording, which won't contain the secret.
-fn recordings(folder: &Path, secret: &str) -> Result<Arc<dyn JobRecorder>, Ended> {
-    let redactor = Redactor::default();
-    redactor.register(secret);
-    Ok(Arc::new(RecordingFolder::open(folder, redactor)?))
 }
 
 /// Makes an id of a file's name.

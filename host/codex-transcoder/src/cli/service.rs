@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::exit::Ended;
 use crate::json::without_nulls;
 use crate::observe::{self, ObserveServer, Redactor};
-use crate::settings::{Settings, of_this_process};
+use crate::settings::Settings;
 use crate::worker::{self, Assembled, FailedStartupCheck, Service};
 
 #[derive(Clone, Debug, Args)]
@@ -42,11 +42,10 @@ pub fn redactor(settings: &Settings) -> Redactor {
     redactor
 }
 
-/// Opens the folder for recordings, which contain no secret.
-pub fn recordings(settings: &Settings, folder: Option<&Path>) -> Result<Option<Arc<dyn JobRecorder>>, Ended> {
+/// Opens the folder for recordings, if there is one. They contain no secret that the redactor knows.
+pub fn recordings(folder: Option<&Path>, redactor: Redactor) -> Result<Option<Arc<dyn JobRecorder>>, Ended> {
     let Some(folder) = folder else { return Ok(None) };
-    let folder = RecordingFolder::open(folder, redactor(settings))?;
-    Ok(Some(Arc::new(folder)))
+    Ok(Some(Arc::new(RecordingFolder::open(folder, redactor)?)))
 }
 
 /// Logs to stderr as lines of JSON, without secrets.
@@ -59,9 +58,7 @@ pub fn start_log(settings: &Settings) {
 
 /// The endpoint on RunPod, from the variables that RunPod sets.
 pub fn endpoint() -> Result<Option<Endpoint>, Ended> {
-    let variables = of_this_process();
-    let process = |name: &str| std::env::var(name).ok().or_else(|| variables.get(name).cloned());
-    Ok(Endpoint::from_variables(process)?)
+    Ok(Endpoint::from_variables(|name| std::env::var(name).ok())?)
 }
 
 /// Loads the settings. On RunPod, wrong ones are a failed startup check.
@@ -118,15 +115,8 @@ pub async fn start(
     }
 }
 
-/// Runs what a service needs beside its jobs, until the program ends.
+/// Keeps the policies up to date and serves metrics, until the program ends.
 pub async fn run_in_background(settings: &Settings, assembled: Assembled) -> Result<Service, Ended> {
-    let service = watch_policies(settings, assembled);
-    serve_metrics(settings, &service).await?;
-    Ok(service)
-}
-
-/// Keeps the policies up to date.
-fn watch_policies(settings: &Settings, assembled: Assembled) -> Service {
     let Assembled { service, watcher } = assembled;
     let metrics = service.metrics.clone();
     let watching = tokio::spawn(watcher.run(settings.policy.poll, move |change| metrics.policy_change(change)));
@@ -135,7 +125,8 @@ fn watch_policies(settings: &Settings, assembled: Assembled) -> Service {
             tracing::error!(%lost, "policies are no longer watched; the active ones stay until the worker is replaced");
         }
     }));
-    service
+    serve_metrics(settings, &service).await?;
+    Ok(service)
 }
 
 /// Serves metrics and health, if the settings have an address for them.

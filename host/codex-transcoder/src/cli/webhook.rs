@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use clap::{Args, Subcommand};
 use webhook::{Secret, SignatureHeaders, verify};
 
-use super::exit::Ended;
+use super::exit::{Ended, OrUsage as _};
 
 const MAX_REQUEST: u64 = 4 << 20;
 
@@ -58,16 +58,12 @@ impl Verify {
             Some(path) => std::fs::File::open(path).and_then(|file| file.take(MAX_REQUEST).read_to_string(&mut body)),
             None => std::io::stdin().take(MAX_REQUEST).read_to_string(&mut body),
         };
-        read.map_err(|error| Ended::usage(format!("the body can't be read: {error}")))?;
+        read.or_usage("the body can't be read")?;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let claimed = SignatureHeaders { signature: Some(self.signature.trim()), timestamp: self.timestamp.as_deref() };
-        match verify_body(&secret, claimed, &body, self.at.unwrap_or(now)) {
-            Ok(()) => {
-                println!("the signature is right");
-                Ok(())
-            }
-            Err(rejection) => Err(Ended::usage(format!("not to be trusted: {rejection}"))),
-        }
+        verify_body(&secret, claimed, &body, self.at.unwrap_or(now)).or_usage("not to be trusted")?;
+        println!("the signature is right");
+        Ok(())
     }
 }
 

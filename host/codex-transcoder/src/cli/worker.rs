@@ -9,8 +9,9 @@ use runpod::{JobResult, Worker as RunpodWorker, WorkerSummary};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::exit::Ended;
+use super::exit::{Ended, OrUsage as _};
 use super::service::{self, SettingsArgs};
+use super::settings_argument;
 use crate::serve::one_job;
 use crate::settings::{JobSettings, Settings};
 
@@ -44,7 +45,7 @@ impl Worker {
             let implied = Path::new(TEST_INPUT);
             (implied.is_file() && endpoint.is_none()).then(|| implied.to_owned())
         });
-        let recordings = service::recordings(&settings, self.record.as_deref())?;
+        let recordings = service::recordings(self.record.as_deref(), service::redactor(&settings))?;
         if let Some(file) = test_input {
             return run_test_input(&settings, &file, recordings, drain).await;
         }
@@ -71,11 +72,10 @@ async fn run_test_input(
     recordings: Option<Arc<dyn JobRecorder>>,
     cancel: CancellationToken,
 ) -> Result<(), Ended> {
-    let unreadable = |why: String| Ended::usage(format!("{} can't be used: {why}", file.display()));
-    let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
-    let request = serde_json::from_str(&text).map_err(|error| unreadable(format!("it is not JSON ({error})")))?;
+    let request = settings_argument::read_json(file)?;
     let service = service::start(settings, recordings, None).await?.service;
-    let ended = one_job(Arc::new(service), request, cancel).await.map_err(|error| unreadable(error.to_string()))?;
+    let ended =
+        one_job(Arc::new(service), request, cancel).await.or_usage(format_args!("{} can't be used", file.display()))?;
     let (shown, result) = match ended {
         JobResult::Done(output) => (json!({ "output": output }), Ok(())),
         JobResult::Failed { error, .. } => {

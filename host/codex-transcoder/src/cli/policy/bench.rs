@@ -7,8 +7,10 @@ use authoring::cost::{self, Cost, Costs, Nearest};
 use clap::Args;
 use policy::limits::Unit;
 
+use super::display;
 use super::loaded_policy::LoadedPolicy;
 use crate::cli::exit::Ended;
+use crate::cli::settings_argument;
 use crate::cli::table::table;
 
 /// Use of a limit from this share on is printed in red. The defaults are far above what a policy needs, so none should
@@ -36,15 +38,11 @@ pub struct Bench {
 
 impl Bench {
     pub async fn run(self) -> Result<(), Ended> {
-        let candidate = LoadedPolicy::read(Some(&self.policy)).await?.candidate_with(&self.settings)?;
+        let settings = settings_argument::merge("--settings", &self.settings)?;
+        let candidate = LoadedPolicy::read(Some(&self.policy)).await?.candidate_with(settings);
         let costs = cost::of(&candidate, self.calls).await?;
-        if self.json {
-            println!("{:#}", serde_json::to_value(&costs).unwrap_or_default());
-        } else {
-            let colour =
-                std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
-            print!("{}", page(&costs, colour));
-        }
+        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+        display::print(self.json, || serde_json::to_value(&costs).unwrap_or_default(), || page(&costs, colour));
         Ok(())
     }
 }

@@ -8,12 +8,13 @@ use authoring::rehearsal::rehearse;
 use clap::Args;
 use fault::Failure;
 use fault::text::printable;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::display;
 use super::loaded_policy::{LoadedPolicy, object};
 use super::replay::unusable;
 use crate::cli::exit::Ended;
+use crate::cli::settings_argument;
 use crate::cli::table::{aligned, table};
 
 #[derive(Clone, Debug, Args)]
@@ -58,19 +59,17 @@ impl Diff {
         if files.is_empty() {
             return Err(Ended::usage(format!("there is no recording in {}", self.recordings.display())));
         }
+        let settings = settings_argument::merge("--settings", &self.settings)?;
         let (old, new) = (LoadedPolicy::read(Some(&self.old)).await?, LoadedPolicy::read(Some(&self.new)).await?);
         let mut summary = Summary::default();
         for file in &files {
-            match self.compare(file, &old, &new).await {
+            match compare(file, &old, &new, &settings).await {
                 Ok(compared) => summary.compared.push(compared),
                 Err(reason) => summary.skipped.push((file.display().to_string(), reason)),
             }
         }
-        if self.json {
-            println!("{:#}", summary.as_json(&old.name(), &new.name()));
-        } else {
-            print!("{}", summary.as_text(&old.name(), &new.name()));
-        }
+        let (old, new) = (old.name(), new.name());
+        display::print(self.json, || summary.as_json(&old, &new), || summary.as_text(&old, &new));
         let skipped = summary.skipped.len();
         if skipped > 0 {
             return Err(Ended::usage(format!("{skipped} of {} recordings could not be compared", files.len())));
@@ -78,26 +77,30 @@ impl Diff {
         let changed = summary.compared.iter().any(|job| !job.comparison.changed().is_empty());
         if self.exit_code && changed { Err(Ended::changed()) } else { Ok(()) }
     }
+}
 
-    async fn compare(&self, file: &Path, old: &LoadedPolicy, new: &LoadedPolicy) -> Result<Compared, String> {
-        let recording = Recording::read(file).map_err(|error| Failure::from(error).to_string())?;
-        let setup = setup_of(&recording).map_err(|error| format!("media-info.{error}"))?;
-        let before = old.with_settings(object(&recording.settings)).await.map_err(display::refusal)?;
-        let before = rehearse(&before, &setup).await;
-        let settings = new.settings_for(&recording.settings, &self.settings).map_err(Ended::into_message)?;
-        let comparison = match new.with_settings(settings).await {
-            Ok(policy) => {
-                let after = rehearse(&policy, &setup).await;
-                Comparison::of((&before.decisions, &before.calls), (&after.decisions, &after.calls))
-            }
-            // A policy that can't be loaded fails every job.
-            Err(error) => {
-                let failure = Failure::from(error);
-                Comparison { fails: Some((failure.code, failure.message)), ..Comparison::default() }
-            }
-        };
-        Ok(Compared { job: recording.job.id, comparison })
-    }
+async fn compare(
+    file: &Path,
+    old: &LoadedPolicy,
+    new: &LoadedPolicy,
+    settings: &Map<String, Value>,
+) -> Result<Compared, String> {
+    let recording = Recording::read(file).map_err(|error| Failure::from(error).to_string())?;
+    let setup = setup_of(&recording).map_err(|error| format!("media-info.{error}"))?;
+    let before = old.with_settings(object(&recording.settings)).await.map_err(display::refusal)?;
+    let before = rehearse(&before, &setup).await;
+    let comparison = match new.with_settings(new.settings_for(&recording.settings, settings)).await {
+        Ok(policy) => {
+            let after = rehearse(&policy, &setup).await;
+            Comparison::of((&before.decisions, &before.calls), (&after.decisions, &after.calls))
+        }
+        // A policy that can't be loaded fails every job.
+        Err(error) => {
+            let failure = Failure::from(error);
+            Comparison { fails: Some((failure.code, failure.message)), ..Comparison::default() }
+        }
+    };
+    Ok(Compared { job: recording.job.id, comparison })
 }
 
 impl Summary {
@@ -130,7 +133,7 @@ impl Summary {
             "old": old,
             "new": new,
             "jobs": self.compared.len(),
-            "changed": PARTS.iter().map(count).collect::<serde_json::Map<_, _>>(),
+            "changed": PARTS.iter().map(count).collect::<Map<_, _>>(),
             "fails": fails.collect::<Vec<_>>(),
             "recovers": self.recovering().collect::<Vec<_>>(),
             "changes": jobs.collect::<Vec<_>>(),

@@ -69,6 +69,16 @@ pub(super) fn outputs(plan: &wit::Plan) -> Vec<[String; 3]> {
     }
 }
 
+/// Prints a result as JSON or as text.
+pub(super) fn print(json: bool, as_json: impl FnOnce() -> Value, as_text: impl FnOnce() -> String) {
+    if json { println!("{:#}", as_json()) } else { print!("{}", as_text()) }
+}
+
+/// A policy's name and, if there is one, version.
+pub(super) fn versioned(name: &str, version: &str) -> String {
+    if version.is_empty() { name.to_owned() } else { format!("{name} {version}") }
+}
+
 /// Why a policy can't be loaded.
 pub(super) fn refusal(error: PolicyError) -> String {
     fault::Failure::from(error).to_string()

@@ -23,7 +23,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::display;
 use super::loaded_policy::LoadedPolicy;
-use crate::cli::exit::Ended;
+use crate::cli::exit::{Ended, OrUsage as _};
+use crate::cli::settings_argument::read_json;
 use crate::cli::table::table;
 use crate::tools::{ToolOptions, threads};
 
@@ -70,8 +71,8 @@ impl Explain {
         let source = self.source(&asked, &cancel).await?;
         let info = convert::media_info(&source);
         if let Some(file) = &self.save_probe {
-            std::fs::write(file, format!("{:#}\n", to_value(&info)))
-                .map_err(|error| Ended::usage(format!("--save-probe {}: {error}", file.display())))?;
+            let text = format!("{:#}\n", to_value(&info));
+            std::fs::write(file, text).or_usage(format_args!("--save-probe {}", file.display()))?;
         }
         let job = described_job(asked, Some(&info)).map_err(|error| Ended::usage(error.to_string()))?;
         let policy = LoadedPolicy::with_arguments(self.policy.as_deref(), &self.settings).await?;
@@ -82,11 +83,7 @@ impl Explain {
             None => Vec::new(),
         };
         let explained = Explained { policy: PolicyIdentity::of(&policy), job, source, result, processes };
-        if self.json {
-            println!("{:#}", explained.as_json(policy.settings()));
-        } else {
-            print!("{}", explained.as_text());
-        }
+        display::print(self.json, || explained.as_json(policy.settings()), || explained.as_text());
         explained.result.failure.map_or(Ok(()), |failure| Err(failure.into()))
     }
 
@@ -104,9 +101,9 @@ impl Explain {
 
     async fn source(&self, job: &Value, cancel: &CancellationToken) -> Result<MediaInfo, Ended> {
         if self.media.extension().is_some_and(|ending| ending == "json") {
-            let unusable = |reason: String| Ended::usage(format!("{}: {reason}", self.media.display()));
-            let info = described_media(read_json(&self.media)?).map_err(|error| unusable(error.to_string()))?;
-            return source_info(&info).map_err(|error| unusable(format!("media.{error}")));
+            let file = self.media.display();
+            let info = described_media(read_json(&self.media)?).or_usage(&file)?;
+            return source_info(&info).map_err(|error| format!("media.{error}")).or_usage(file);
         }
         let declared = match job.get("kind").and_then(Value::as_str) {
             Some("audio") => DeclaredKind::Audio,
@@ -125,22 +122,14 @@ async fn probed(
     cancel: &CancellationToken,
 ) -> Result<MediaInfo, Ended> {
     let failed = |error: std::io::Error| Ended::environment(format!("{} can't be probed: {error}", file.display()));
-    let missing = |error: std::io::Error| Ended::usage(format!("--media {}: {error}", file.display()));
-    let original = std::fs::canonicalize(file).map_err(missing)?;
+    let original = std::fs::canonicalize(file).or_usage(format_args!("--media {}", file.display()))?;
     let work = tempfile::tempdir().map_err(failed)?;
     let input = work.path().join(INPUT_NAME);
     if std::os::unix::fs::symlink(&original, &input).is_err() {
         std::fs::copy(&original, &input).map_err(failed)?;
     }
     let tools = ToolOptions { ffmpeg: "ffmpeg".into(), ffprobe, encoder: Preference::Auto };
-    let tool = tools.ffprobe().map_err(|error| Ended::environment(error.to_string()))?;
-    Ok(probe::probe(&tool, work.path(), declared, cancel).await?)
-}
-
-fn read_json(path: &Path) -> Result<Value, Ended> {
-    let unusable = |reason: String| Ended::usage(format!("{} can't be used: {reason}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
-    serde_json::from_str(&text).map_err(|error| unusable(format!("it is not JSON ({error})")))
+    Ok(probe::probe(&tools.ffprobe()?, work.path(), declared, cancel).await?)
 }
 
 struct Explained {

@@ -8,7 +8,8 @@ use fault::text::printable;
 use policy::signature::PublicKey;
 use policy::{Compiler, LocalPolicy, PolicyError, read_local};
 
-use crate::cli::exit::Ended;
+use super::display;
+use crate::cli::exit::{Ended, OrUsage as _};
 
 /// Longest text from a module that is printed.
 const MAX_TEXT: usize = 300;
@@ -37,19 +38,13 @@ impl Inspect {
         let signature = self.signature()?.or(signature);
         let engine = policy::engine::new().map_err(PolicyError::Engine)?;
         let found = inspect::inspect(&Compiler::new(engine), candidate, signature.as_deref(), &keys).await;
-        if self.json {
-            println!("{:#}", serde_json::to_value(&found).unwrap_or_default());
-        } else {
-            print!("{}", page(&self.file, &found));
-        }
+        display::print(self.json, || serde_json::to_value(&found).unwrap_or_default(), || page(&self.file, &found));
         found.refused.map_or(Ok(()), |refused| Err(refused.into()))
     }
 
     fn signature(&self) -> Result<Option<String>, Ended> {
-        let read = |path: &PathBuf| {
-            let text = std::fs::read_to_string(path);
-            text.map_err(|error| Ended::usage(format!("{} can't be read: {error}", path.display())))
-        };
+        let read =
+            |path: &PathBuf| std::fs::read_to_string(path).or_usage(format_args!("{} can't be read", path.display()));
         self.signature.as_ref().map(read).transpose()
     }
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use fault::secret::SecretText;
 use policy::signature;
 
-use crate::cli::exit::Ended;
+use crate::cli::exit::{Ended, OrUsage as _};
 
 /// Environment variable with the password of a secret key. It isn't an argument because all users of a machine can read
 /// arguments.
@@ -48,7 +48,7 @@ pub fn password() -> Option<SecretText> {
 fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), Ended> {
     let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
     file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-        .map_err(|error| Ended::usage(format!("the key can't be written to {}: {error}", path.display())))
+        .or_usage(format_args!("the key can't be written to {}", path.display()))
 }
 
 fn with_extension_added(file: &Path, extension: &str) -> PathBuf {

@@ -6,6 +6,7 @@ use policy::{Candidate, Compiler, Policy, PolicyError, read_local};
 use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 
+use super::display;
 use crate::cli::exit::Ended;
 use crate::cli::settings_argument;
 
@@ -30,18 +31,14 @@ impl LoadedPolicy {
 
     /// Name and, if there is one, version.
     pub(in crate::cli) fn name(&self) -> String {
-        let Candidate { name, version, .. } = &self.candidate;
-        if version.is_empty() { name.clone() } else { format!("{name} {version}") }
+        display::versioned(&self.candidate.name, &self.candidate.version)
     }
 
     /// The policy with `settings` over those of its manifest. Fails if the policy refuses them.
     pub(in crate::cli) async fn with_settings(&self, settings: Map<String, Value>) -> Result<Policy, PolicyError> {
-        let settings = Value::Object(layered([self.own_settings(), settings])).to_string();
-        let load = || {
-            let candidate = Candidate { settings: settings.clone(), ..self.candidate.clone() };
-            Policy::load(&self.compiler, candidate)
-        };
-        self.compiled.get_or_try_init(load).await?.with_settings(&settings).await
+        let candidate = self.candidate_with(settings);
+        let load = || Policy::load(&self.compiler, candidate.clone());
+        self.compiled.get_or_try_init(load).await?.with_settings(&candidate.settings).await
     }
 
     /// A policy with the settings of the command line over those of its manifest.
@@ -50,22 +47,16 @@ impl LoadedPolicy {
         Ok(Self::read(path).await?.with_settings(settings).await?)
     }
 
-    /// The candidate with the settings of the command line over those of its manifest.
-    pub(in crate::cli) fn candidate_with(&self, arguments: &[String]) -> Result<Candidate, Ended> {
-        let arguments = settings_argument::merge("--settings", arguments)?;
-        let settings = Value::Object(layered([self.own_settings(), arguments])).to_string();
-        Ok(Candidate { settings, ..self.candidate.clone() })
+    /// The candidate with `settings` over those of its manifest.
+    pub(in crate::cli) fn candidate_with(&self, settings: Map<String, Value>) -> Candidate {
+        let settings = Value::Object(layered([self.own_settings(), settings])).to_string();
+        Candidate { settings, ..self.candidate.clone() }
     }
 
     /// The settings for a recorded job: those of the recording, overridden by this policy's manifest, overridden by the
     /// command line.
-    pub(in crate::cli) fn settings_for(
-        &self,
-        recorded: &Value,
-        arguments: &[String],
-    ) -> Result<Map<String, Value>, Ended> {
-        let arguments = settings_argument::merge("--settings", arguments)?;
-        Ok(layered([object(recorded), self.own_settings(), arguments]))
+    pub(in crate::cli) fn settings_for(&self, recorded: &Value, arguments: &Map<String, Value>) -> Map<String, Value> {
+        layered([object(recorded), self.own_settings(), arguments.clone()])
     }
 
     /// The settings of its manifest.

@@ -4,6 +4,7 @@ use clap::Args;
 use policy::{Admitted, Deployment, Manifest, PolicyGate, PolicyLocation, fetch};
 use storage::Stores;
 
+use super::display;
 use crate::cli::exit::Ended;
 use crate::cli::service::SettingsArgs;
 use crate::settings::Settings;
@@ -75,6 +76,5 @@ pub fn place(text: &str, argument: &str) -> Result<PolicyLocation, Ended> {
 /// Name, version and short digest of a policy.
 pub fn described(manifest: &Manifest) -> String {
     let digest = manifest.sha256.get(..SHORT).unwrap_or_default();
-    let space = if manifest.version.is_empty() { "" } else { " " };
-    format!("{}{space}{} (sha256 {digest}…)", manifest.name, manifest.version)
+    format!("{} (sha256 {digest}…)", display::versioned(&manifest.name, &manifest.version))
 }

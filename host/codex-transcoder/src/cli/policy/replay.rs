@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::display;
 use super::loaded_policy::LoadedPolicy;
 use crate::cli::exit::Ended;
+use crate::cli::settings_argument;
 
 #[derive(Clone, Debug, Args)]
 pub struct Replay {
@@ -38,16 +39,13 @@ impl Replay {
         let setup = setup_of(&recording)
             .map_err(|error| Ended::usage(format!("{}: media-info.{error}", self.recording.display())))?;
         let policy = LoadedPolicy::read(Some(&self.policy)).await?;
-        let settings = policy.settings_for(&recording.settings, &self.settings)?;
+        let settings = settings_argument::merge("--settings", &self.settings)?;
+        let settings = policy.settings_for(&recording.settings, &settings);
         let policy = policy.with_settings(settings).await?;
         let result = rehearse(&policy, &setup).await;
         let comparison = Comparison::of((&recording.decisions, &recording.calls), (&result.decisions, &result.calls));
         let now = PolicyIdentity::of(&policy);
-        if self.json {
-            println!("{:#}", as_json(&recording, &now, &comparison));
-        } else {
-            print!("{}", as_text(&recording, &now, &comparison));
-        }
+        display::print(self.json, || as_json(&recording, &now, &comparison), || as_text(&recording, &now, &comparison));
         if self.exit_code && !comparison.changed().is_empty() { Err(Ended::changed()) } else { Ok(()) }
     }
 }
@@ -57,10 +55,9 @@ pub(super) fn unusable(error: authoring::recording::RecordingError) -> Ended {
 }
 
 /// A policy on one line.
-pub(super) fn identity(policy: &PolicyIdentity) -> String {
+fn identity(policy: &PolicyIdentity) -> String {
     let digest = policy.digest.get(..12).unwrap_or(&policy.digest);
-    let version = if policy.version.is_empty() { String::new() } else { format!(" {}", policy.version) };
-    format!("{}{version}, sha256 {digest}", policy.name)
+    format!("{}, sha256 {digest}", display::versioned(&policy.name, &policy.version))
 }
 
 fn as_json(recording: &Recording, now: &PolicyIdentity, comparison: &Comparison) -> Value {
