@@ -3,8 +3,8 @@
 
 pub mod cli;
 mod json;
-pub mod observe;
-pub mod serve;
-pub mod settings;
-pub mod tools;
-pub mod worker;
+mod observe;
+mod serve;
+mod settings;
+mod tools;
+mod worker;

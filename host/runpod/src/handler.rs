@@ -33,6 +33,18 @@ pub enum JobResult {
     Stopped,
 }
 
+impl JobResult {
+    /// A failure that another try would not mend.
+    pub fn failed(code: &str, message: &str) -> Self {
+        Self::Failed { error: failure(code, message), fresh_worker: false }
+    }
+}
+
+/// The error of such a failure.
+pub(crate) fn failure(code: &str, message: &str) -> Value {
+    json!({ "error_type": code, "error_message": message, "retryable": false })
+}
+
 /// Runs jobs.
 #[async_trait::async_trait]
 pub trait Handler: Send + Sync + 'static {
@@ -65,7 +77,5 @@ pub async fn run_in_task(
     };
     error!(job = id, reason, "the job ended by a bug of this program");
     // The panic's message is only in the log: it may contain anything.
-    let message = "the job ended by a bug of the worker; its log says more";
-    let error = json!({ "error_type": codes::host::BUG.name, "error_message": message, "retryable": false });
-    JobResult::Failed { error, fresh_worker: false }
+    JobResult::failed(codes::host::BUG.name, "the job ended by a bug of the worker; its log says more")
 }

@@ -7,12 +7,11 @@ use fault::codes;
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use super::backoff::Backoff;
 use super::client::Client;
-use super::handler::Progress;
+use super::handler::{Progress, failure};
 
 /// The largest result that the platform accepts, in bytes of its JSON.
 const MAX_RESULT: usize = 20_000_000;
@@ -51,20 +50,9 @@ impl ResultBody {
         error!(job, bytes = text.len(), limit = MAX_RESULT, "the result is larger than RunPod accepts");
         let message =
             format!("the job's result has {} bytes; RunPod takes {MAX_RESULT} at most, so it was dropped", text.len());
-        let error =
-            json!({ "error_type": codes::runpod::RESULT_TOO_LARGE.name, "error_message": message, "retryable": false });
+        let error = failure(codes::runpod::RESULT_TOO_LARGE.name, &message);
         Self::failed(error, client, false).0.to_string()
     }
-}
-
-/// What happened to a result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PostResult {
-    Delivered,
-    /// The platform refused it, or could not be reached for too long.
-    Lost,
-    /// The job was cancelled meanwhile.
-    Cancelled,
 }
 
 /// Holds the progress that has not been posted yet.
@@ -133,13 +121,10 @@ impl ResultSender {
         }
     }
 
-    /// Posts the result. Retries for a long time, unless the platform refuses it permanently or the job is cancelled.
-    pub async fn finish(self, result: ResultBody, cancelled: &CancellationToken) -> PostResult {
+    /// Posts the result and returns whether it was delivered. Retries for a long time, unless the platform refuses it
+    /// permanently.
+    pub async fn finish(self, result: ResultBody) -> bool {
         let body = result.into_text(&self.job, &self.client);
-        cancelled.run_until_cancelled(self.post_result(body)).await.unwrap_or(PostResult::Cancelled)
-    }
-
-    async fn post_result(&self, body: String) -> PostResult {
         let timing = self.client.timing;
         let job = &self.job;
         let started = Instant::now();
@@ -148,20 +133,20 @@ impl ResultSender {
             let failed = match self.client.post(job, body.clone(), timing.result).await {
                 Ok(()) => {
                     info!(job, bytes = body.len(), attempt = backoff.failures() + 1, "result delivered");
-                    return PostResult::Delivered;
+                    return true;
                 }
                 Err(failed) => failed,
             };
             if failed.is_final() {
                 error!(job, reason = %failed, "RunPod refuses the result for good; it is lost");
-                return PostResult::Lost;
+                return false;
             }
             let next = backoff.next();
             let wait = if failed.is_busy() { next.max(timing.busy) } else { next };
             let attempt = backoff.failures();
             if started.elapsed() + wait > timing.result_deadline {
                 error!(job, reason = %failed, attempt, "the result could not be delivered for too long; it is lost");
-                return PostResult::Lost;
+                return false;
             }
             warn!(job, reason = %failed, attempt, wait_ms = wait.as_millis(), "result not delivered, trying again");
             tokio::time::sleep(wait).await;

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::client::Client;
-use super::handler::{Handler, Job, JobResult, run_in_task};
-use super::result::{PostResult, ResultBody, ResultSender};
+use super::handler::{Handler, Job, JobResult, failure, run_in_task};
+use super::result::{ResultBody, ResultSender};
 use super::running_jobs::RunningJob;
 
 /// How a job ended, as the platform knows it.
@@ -99,8 +98,7 @@ impl Runner {
     pub async fn refuse(self, problem: &'static str, entry: RunningJob) -> Completion {
         error!(job = entry.id(), problem, "RunPod handed out an invalid job");
         let (_, sender) = ResultSender::new(self.client.clone(), entry.id().to_owned());
-        let error = json!({ "error_type": "job.bad-request", "error_message": problem, "retryable": false });
-        let body = ResultBody::failed(error, &self.client, false);
+        let body = ResultBody::failed(failure("job.bad-request", problem), &self.client, false);
         self.report(sender, body, Completion::Failed, &entry).await
     }
 
@@ -111,10 +109,10 @@ impl Runner {
         completion: Completion,
         entry: &RunningJob,
     ) -> Completion {
-        match sender.finish(body, entry.stop()).await {
-            PostResult::Delivered => completion,
-            PostResult::Lost => Completion::Lost,
-            PostResult::Cancelled => self.unreported(entry),
+        match entry.stop().run_until_cancelled(sender.finish(body)).await {
+            Some(true) => completion,
+            Some(false) => Completion::Lost,
+            None => self.unreported(entry),
         }
     }
 

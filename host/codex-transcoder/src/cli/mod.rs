@@ -45,10 +45,13 @@ enum Command {
     /// Take jobs over HTTP, as RunPod's API does.
     Serve(serve::Serve),
     /// List and deliver undelivered webhooks.
+    #[command(subcommand)]
     Outbox(outbox::Outbox),
     /// Check a received webhook.
+    #[command(subcommand)]
     Webhook(webhook::Webhook),
     /// Make, test, compare and ship policies.
+    #[command(subcommand)]
     Policy(policy::Policy),
 }
 

@@ -1,6 +1,6 @@
 //! `outbox`: lists and delivers undelivered webhooks.
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use fault::text::printable;
 use fault::{Failure, codes};
 use tokio_util::sync::CancellationToken;
@@ -10,14 +10,8 @@ use super::exit::Ended;
 use super::service::SettingsArgs;
 use crate::worker;
 
-#[derive(Clone, Debug, Args)]
-pub struct Outbox {
-    #[command(subcommand)]
-    action: Action,
-}
-
 #[derive(Clone, Debug, Subcommand)]
-enum Action {
+pub enum Outbox {
     /// List them: id, job, kind, time in seconds since 1970, reason.
     List {
         #[command(flatten)]
@@ -39,9 +33,9 @@ enum Action {
 
 impl Outbox {
     pub async fn run(self, cancel: CancellationToken) -> Result<(), Ended> {
-        let (settings, deliver, only, unauthenticated) = match self.action {
-            Action::List { settings } => (settings.load()?, false, None, false),
-            Action::Deliver { settings, id, unauthenticated } => (settings.load()?, true, id, unauthenticated),
+        let (settings, deliver, only, unauthenticated) = match self {
+            Self::List { settings } => (settings.load()?, false, None, false),
+            Self::Deliver { settings, id, unauthenticated } => (settings.load()?, true, id, unauthenticated),
         };
         let stores = worker::stores(&settings)?;
         let messages = worker::outbox(&settings, &stores)?;

@@ -9,11 +9,10 @@ use job::JobRecorder;
 use policy::ActiveSet;
 use runpod::{self, Endpoint};
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 use super::exit::Ended;
 use crate::json::without_nulls;
-use crate::observe::{self, ObserveServer, Redactor};
+use crate::observe::{self, Redactor};
 use crate::settings::Settings;
 use crate::worker::{self, Assembled, FailedStartupCheck, Service};
 
@@ -125,24 +124,14 @@ pub async fn run_in_background(settings: &Settings, assembled: Assembled) -> Res
             tracing::error!(%lost, "policies are no longer watched; the active ones stay until the worker is replaced");
         }
     }));
-    serve_metrics(settings, &service).await?;
+    if let Some(address) = settings.metrics_address {
+        let policies = service.policies.clone();
+        let sandbox = service.environment.tools.ffmpeg.confinement().0.name();
+        let health = move || health(&policies.snapshot(), sandbox);
+        let address = observe::serve(address, service.metrics.clone(), health).await?;
+        tracing::info!(%address, "metrics are served");
+    }
     Ok(service)
-}
-
-/// Serves metrics and health, if the settings have an address for them.
-async fn serve_metrics(settings: &Settings, service: &Service) -> Result<(), Ended> {
-    let Some(address) = settings.metrics_address else { return Ok(()) };
-    let policies = service.policies.clone();
-    let sandbox = service.environment.tools.ffmpeg.confinement().0.name();
-    let health = move || health(&policies.snapshot(), sandbox);
-    let server = ObserveServer::bind(address, service.metrics.clone(), health).await?;
-    tracing::info!(address = %server.address(), "metrics are served");
-    drop(tokio::spawn(async move {
-        if let Err(error) = server.run(CancellationToken::new()).await {
-            tracing::warn!(%error, "metrics are no longer served");
-        }
-    }));
-    Ok(())
 }
 
 /// The body of `/health`. A worker that refused a policy is healthy: it runs under the last good one.

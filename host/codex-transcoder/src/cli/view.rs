@@ -75,7 +75,9 @@ impl View {
         let Self::Terminal(bars) = self else {
             return ended.map(drop).map_err(|failure| Ended::already_shown(&failure));
         };
-        bars.close();
+        if let Some(bar) = bars.current().take() {
+            bar.finish();
+        }
         if let Some(report) = ended?.report {
             let _ = write!(std::io::stdout(), "{}", page(&report, out));
         }
@@ -94,32 +96,24 @@ impl Observer for JsonLines {
     }
 }
 
-/// A bar for each step of the policy.
+/// A bar for each step of the policy; the one of the current step.
 #[derive(Default)]
-pub struct Bars {
-    current: Mutex<Option<(String, ProgressBar)>>,
-}
+pub struct Bars(Mutex<Option<ProgressBar>>);
 
 impl Bars {
-    fn current(&self) -> MutexGuard<'_, Option<(String, ProgressBar)>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn close(&self) {
-        if let Some((_, bar)) = self.current().take() {
-            bar.finish();
-        }
+    fn current(&self) -> MutexGuard<'_, Option<ProgressBar>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Completes the bar of the step before, and adds one, unless it is the same step.
     fn begin(&self, step: &str) {
         let mut current = self.current();
-        if let Some((name, bar)) = &*current {
-            if name == step {
+        if let Some(before) = &*current {
+            if before.prefix() == step {
                 return;
             }
-            bar.set_position(100);
-            bar.finish();
+            before.set_position(100);
+            before.finish();
         }
         let bar = BARS.add(ProgressBar::new(100));
         if let Ok(style) = ProgressStyle::with_template("{prefix:>12} [{bar:30}] {pos:>3}% {msg}") {
@@ -127,14 +121,14 @@ impl Bars {
         }
         bar.set_prefix(step.to_owned());
         bar.tick();
-        *current = Some((step.to_owned(), bar));
+        *current = Some(bar);
     }
 
     fn advance(&self, percent: u32, message: String) {
         if self.current().is_none() {
             self.begin("encoding");
         }
-        if let Some((_, bar)) = &*self.current() {
+        if let Some(bar) = &*self.current() {
             bar.set_position(percent.into());
             bar.set_message(message);
         }

@@ -11,20 +11,14 @@ use super::exit::{Ended, OrUsage as _};
 
 const MAX_REQUEST: u64 = 4 << 20;
 
-#[derive(Clone, Debug, Args)]
-pub struct Webhook {
-    #[command(subcommand)]
-    action: Action,
-}
-
 #[derive(Clone, Debug, Subcommand)]
-enum Action {
+pub enum Webhook {
     /// Check the signature of a received request with the secret in WEBHOOK_SECRET.
     Verify(Verify),
 }
 
 #[derive(Clone, Debug, Args)]
-struct Verify {
+pub struct Verify {
     /// The body, byte for byte as received [default: standard input].
     #[arg(value_name = "FILE")]
     body: Option<PathBuf>,
@@ -41,7 +35,7 @@ struct Verify {
 
 impl Webhook {
     pub fn run(self) -> Result<(), Ended> {
-        let Action::Verify(verify) = self.action;
+        let Self::Verify(verify) = self;
         verify.run()
     }
 }

@@ -57,10 +57,6 @@ impl Visit for LogFields {
         self.set(field.name(), value.into());
     }
 
-    fn record_i128(&mut self, field: &Field, value: i128) {
-        self.set(field.name(), i64::try_from(value).map_or_else(|_| value.to_string().into(), Value::from));
-    }
-
     fn record_u128(&mut self, field: &Field, value: u128) {
         self.set(field.name(), u64::try_from(value).map_or_else(|_| value.to_string().into(), Value::from));
     }

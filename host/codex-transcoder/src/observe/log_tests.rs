@@ -8,8 +8,9 @@ use tracing::{error, info, info_span, warn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 
+use super::Redactor;
 use super::line::MAX_LINE;
-use super::{JsonLog, Redactor};
+use super::log::JsonLog;
 
 #[derive(Clone, Default)]
 struct Buffer(Arc<Mutex<Vec<u8>>>);

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use fault::codes;
 use fault::text::printable;
 use job::event::Event;
 use job::transcode_report::TranscodeReport;
@@ -51,82 +52,67 @@ type Histograms<const N: usize> = Family<Labels<N>, Histogram>;
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
 
-struct Inner {
-    registry: Registry,
-    jobs: Counters<2>,
-    jobs_running: Gauge,
-    jobs_reused: Counter,
-    job_retries: Counters<1>,
-    job_seconds: Histogram,
-    part_seconds: Histograms<1>,
-    step_seconds: Histograms<1>,
-    downloaded: Counter,
-    uploaded: Counter,
-    published: Counters<1>,
-    webhooks: Counters<2>,
-    webhook_attempts: Counters<1>,
-    encodes: Counters<2>,
-    speed: Histograms<1>,
-    policy: Gauges<4>,
-    policy_swaps: Counter,
-    policy_refusals: Counters<1>,
-    policy_refused: Gauge,
-    policy_jobs: Counters<2>,
-    host: Gauges<2>,
-    codes: LabelLimit,
-    steps: LabelLimit,
-    stores: LabelLimit,
+/// Defines `Inner`. A row has a field, its type, and what registers it.
+macro_rules! metrics {
+    ($($field:ident: $type:ty = $register:expr;)+) => {
+        struct Inner {
+            registry: Registry,
+            $($field: $type,)+
+            codes: LabelLimit,
+            steps: LabelLimit,
+            stores: LabelLimit,
+        }
+
+        /// What the rows say, to compare it with the documents.
+        #[cfg(test)]
+        pub const ROWS: &[&str] = &[$(stringify!($register)),+];
+
+        impl Inner {
+            fn new() -> Self {
+                let mut registry = Registry::with_prefix("codex");
+                Self {
+                    $($field: $register(&mut registry),)+
+                    codes: LabelLimit::new(MAX_NAMES),
+                    steps: LabelLimit::new(MAX_STEPS),
+                    stores: LabelLimit::new(MAX_NAMES),
+                    registry,
+                }
+            }
+        }
+    };
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
-        Self::new()
-    }
+// Name and meaning. The unit and, for what only grows, `_total` are appended to the name.
+metrics! {
+    jobs: Counters<2> = add("jobs", "Jobs by outcome (completed, failed, stopped) and, for failed ones, code");
+    jobs_running: Gauge = add("jobs_running", "Running jobs");
+    jobs_reused: Counter = add("jobs_reused", "Jobs already published by an earlier attempt");
+    job_retries: Counters<1> = add("job_retries", "Failed attempts that were retried, by code");
+    job_seconds: Histogram = seconds("job", "Time of a job from its start to its end", Histogram::new(JOB_SECONDS));
+    part_seconds: Histograms<1> = seconds("part", "Time of a part of the host's work", family(|| Histogram::new(STEP_SECONDS)));
+    step_seconds: Histograms<1> =
+        seconds("step", "Time of a step of the policy, by the policy's name for it", family(|| Histogram::new(STEP_SECONDS)));
+    downloaded: Counter = bytes("downloaded", "Bytes that jobs have read from stores");
+    uploaded: Counter = bytes("uploaded", "Bytes that jobs have written to stores");
+    published: Counters<1> = bytes("published", "Bytes published by completed jobs, by store");
+    webhooks: Counters<2> = add("webhooks", "Webhooks by kind and whether they were delivered, kept or lost");
+    webhook_attempts: Counters<1> = add("webhook_attempts", "Requests sent for webhooks, by kind");
+    encodes: Counters<2> =
+        add("encodes", "Encodes by processor (gpu, cpu) and whether they fell back from the GPU");
+    speed: Histograms<1> =
+        in_unit("encode_speed", Unit::Ratios, "Media seconds per second of encoding", family(|| Histogram::new(SPEED)));
+    policy: Gauges<4> = add("policy_info", "Active policies by role (current, canary), name, version, sha256");
+    policy_swaps: Counter = add("policy_swaps", "Changes of the active policies while the worker ran");
+    policy_refusals: Counters<1> = add("policy_refusals", "Policies that were refused, by code");
+    policy_refused: Gauge = add("policy_refused", "Policies of the environment that this worker refuses");
+    policy_jobs: Counters<2> =
+        add("policy_jobs", "Jobs by the role of their policy and outcome (completed, failed, stopped)");
+    host: Gauges<2> = add("host_info", "Versions of this program and of ffmpeg");
 }
 
 impl Metrics {
     pub fn new() -> Self {
-        let mut registry = Registry::with_prefix("codex");
-        let r = &mut registry;
-        let steps = || Histogram::new(STEP_SECONDS);
-        let speeds = || Histogram::new(SPEED);
-        // Name and meaning. The unit and, for what only grows, `_total` are appended to the name.
-        let inner = Inner {
-            jobs: add(r, "jobs", "Jobs by outcome (completed, failed, stopped) and, for failed ones, code"),
-            jobs_running: add(r, "jobs_running", "Running jobs"),
-            jobs_reused: add(r, "jobs_reused", "Jobs already published by an earlier attempt"),
-            job_retries: add(r, "job_retries", "Failed attempts that were retried, by code"),
-            job_seconds: seconds(r, "job", "Time of a job from its start to its end", Histogram::new(JOB_SECONDS)),
-            part_seconds: seconds(r, "part", "Time of a part of the host's work", family(steps)),
-            step_seconds: seconds(
-                r,
-                "step",
-                "Time of a step of the policy, by the policy's name for it",
-                family(steps),
-            ),
-            downloaded: bytes(r, "downloaded", "Bytes that jobs have read from stores"),
-            uploaded: bytes(r, "uploaded", "Bytes that jobs have written to stores"),
-            published: bytes(r, "published", "Bytes published by completed jobs, by store"),
-            webhooks: add(r, "webhooks", "Webhooks by kind and whether they were delivered, kept or lost"),
-            webhook_attempts: add(r, "webhook_attempts", "Requests sent for webhooks, by kind"),
-            encodes: add(r, "encodes", "Encodes by processor (gpu, cpu) and whether they fell back from the GPU"),
-            speed: in_unit(r, "encode_speed", Unit::Ratios, "Media seconds per second of encoding", family(speeds)),
-            policy: add(r, "policy_info", "Active policies by role (current, canary), name, version, sha256"),
-            policy_swaps: add(r, "policy_swaps", "Changes of the active policies while the worker ran"),
-            policy_refusals: add(r, "policy_refusals", "Policies that were refused, by code"),
-            policy_refused: add(r, "policy_refused", "Policies of the environment that this worker refuses"),
-            policy_jobs: add(
-                r,
-                "policy_jobs",
-                "Jobs by the role of their policy and outcome (completed, failed, stopped)",
-            ),
-            host: add(r, "host_info", "Versions of this program and of ffmpeg"),
-            codes: LabelLimit::new(MAX_NAMES),
-            steps: LabelLimit::new(MAX_STEPS),
-            stores: LabelLimit::new(MAX_NAMES),
-            registry,
-        };
-        Self(Arc::new(inner))
+        Self(Arc::new(Inner::new()))
     }
 
     /// In the OpenMetrics text format.
@@ -165,6 +151,9 @@ impl Metrics {
                     inner.published(report);
                 }
             }
+            Event::Failed { failure } if failure.is(&codes::job::CANCELLED) => {
+                inner.ended("stopped", Cow::Borrowed(""))
+            }
             Event::Failed { failure } => inner.ended("failed", inner.codes.value(&failure.code)),
             Event::Probed { .. } | Event::Step { .. } | Event::Encoding { .. } => {}
         }
@@ -174,11 +163,6 @@ impl Metrics {
     pub fn job_started(&self) -> JobMetrics {
         self.0.jobs_running.inc();
         JobMetrics { metrics: self.clone(), since: Instant::now(), timing: Mutex::default() }
-    }
-
-    /// A job was cancelled, for which there is no event.
-    pub fn job_stopped(&self) {
-        self.0.ended("stopped", Cow::Borrowed(""));
     }
 
     /// Bytes that a job has read from stores and written to them.
@@ -333,23 +317,27 @@ fn in_seconds(ms: u64) -> f64 {
     Duration::from_millis(ms).as_secs_f64()
 }
 
-fn add<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, meaning: &str) -> M {
-    let metric = M::default();
-    registry.register(name, meaning, metric.clone());
-    metric
+fn add<M: Metric + Clone + Default>(name: &str, meaning: &str) -> impl FnOnce(&mut Registry) -> M {
+    move |registry| {
+        let metric = M::default();
+        registry.register(name, meaning, metric.clone());
+        metric
+    }
 }
 
-fn bytes<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, meaning: &str) -> M {
-    in_unit(registry, name, Unit::Bytes, meaning, M::default())
+fn bytes<M: Metric + Clone + Default>(name: &str, meaning: &str) -> impl FnOnce(&mut Registry) -> M {
+    in_unit(name, Unit::Bytes, meaning, M::default())
 }
 
-fn seconds<M: Metric + Clone>(registry: &mut Registry, name: &str, meaning: &str, metric: M) -> M {
-    in_unit(registry, name, Unit::Seconds, meaning, metric)
+fn seconds<M: Metric + Clone>(name: &str, meaning: &str, metric: M) -> impl FnOnce(&mut Registry) -> M {
+    in_unit(name, Unit::Seconds, meaning, metric)
 }
 
-fn in_unit<M: Metric + Clone>(registry: &mut Registry, name: &str, unit: Unit, meaning: &str, metric: M) -> M {
-    registry.register_with_unit(name, meaning, unit, metric.clone());
-    metric
+fn in_unit<M: Metric + Clone>(name: &str, unit: Unit, meaning: &str, metric: M) -> impl FnOnce(&mut Registry) -> M {
+    move |registry| {
+        registry.register_with_unit(name, meaning, unit, metric.clone());
+        metric
+    }
 }
 
 fn family<const N: usize>(make: fn() -> Histogram) -> Histograms<N> {

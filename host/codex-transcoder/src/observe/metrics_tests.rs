@@ -1,9 +1,10 @@
 //! Tests of the metrics as they are scraped.
 
-use fault::{Blame, Failure};
+use fault::{Blame, Failure, codes};
 use job::event::Event;
 use job::transcode_report::{ObjectReport, TranscodeReport};
 
+use super::metrics::ROWS;
 use crate::observe::Metrics;
 
 fn failure(code: &str) -> Failure {
@@ -115,7 +116,7 @@ fn what_has_no_event_is_counted_by_name() {
     metrics.traffic(10, 3);
     metrics.traffic(1, 0);
     metrics.host("0.1.0", "7.1");
-    metrics.clone().job_stopped();
+    metrics.on(&Event::Failed { failure: Failure::new(&codes::job::CANCELLED, "why") });
     expect(
         &metrics,
         &[
@@ -133,4 +134,19 @@ fn every_metric_has_a_meaning_and_a_type() {
     let names = |start: &str| text.lines().filter(|line| line.starts_with(start)).count();
     assert_eq!(names("# HELP codex_"), names("# TYPE codex_"));
     assert!(text.ends_with("# EOF\n"));
+}
+
+#[test]
+fn every_metric_is_documented() {
+    let operations = include_str!("../../../../docs/operations.md");
+    let names: Vec<&str> = ROWS.iter().filter_map(|row| row.split('"').nth(1)).collect();
+    assert!(names.len() > 15 && names.contains(&"encode_speed"), "{names:?}");
+    // As they are served: with their unit, and what only grows with `_total`.
+    let documented = |name: &&&str| {
+        let served =
+            ["", "_total", "_seconds", "_ratios", "_bytes_total"].map(|end| format!("| `codex_{name}{end}` |"));
+        served.iter().any(|row| operations.contains(row))
+    };
+    let missing: Vec<_> = names.iter().filter(|name| !documented(name)).collect();
+    assert!(missing.is_empty(), "docs/operations.md does not have {missing:?}");
 }

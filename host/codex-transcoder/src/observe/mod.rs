@@ -13,6 +13,6 @@ mod log_tests;
 mod metrics_tests;
 
 pub use fault::redact::Redactor;
-pub use log::{JsonLog, install};
+pub use log::install;
 pub use metrics::{JobMetrics, Metrics};
-pub use server::{ObserveError, ObserveServer};
+pub use server::serve;

@@ -17,6 +17,5 @@ mod run;
 #[cfg(test)]
 mod tests;
 
-pub use api::{LocalApi, ServeError};
-pub use request::{BadRequest, JobRequest};
+pub use api::LocalApi;
 pub use run::one_job;

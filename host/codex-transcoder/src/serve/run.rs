@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fault::codes;
 use runpod::{Handler, Job, JobResult, Progress, run_in_task};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -26,10 +26,7 @@ pub async fn one_job(handler: Arc<dyn Handler>, body: Value, stop: CancellationT
     let deadline = limits.deadline(Instant::now(), Some(Instant::now()));
     let job = Job { id: id.unwrap_or_else(|| format!("local-{}", uuid::Uuid::new_v4())), input };
     let end = run_until(handler, job, Box::new(LogProgress), &stop, deadline).await;
-    Ok(end.unwrap_or_else(|message| {
-        let error = json!({ "error_type": codes::job::TIMED_OUT.name, "error_message": message, "retryable": false });
-        JobResult::Failed { error, fresh_worker: false }
-    }))
+    Ok(end.unwrap_or_else(|message| JobResult::failed(codes::job::TIMED_OUT.name, &message)))
 }
 
 struct LogProgress;

@@ -10,7 +10,6 @@ mod file;
 mod keys;
 mod problem;
 mod raw;
-mod reference;
 mod resolve;
 mod stores;
 mod table;
@@ -19,21 +18,14 @@ mod value;
 mod variables;
 
 #[cfg(test)]
-mod deployment_tests;
-#[cfg(test)]
-mod problem_tests;
-#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub use choice::{Environment, StoreKind};
-pub use fault::secret::SecretText;
-pub use keys::{DefaultValue, Kind, SettingSpec};
-pub use problem::{Origin, Problem, SettingsError};
-pub use table::SETTINGS;
-pub use types::{CacheSettings, JobSettings, PolicySettings, Settings, StoreBackend, StoreSettings, WebhookSettings};
+pub use choice::Environment;
+pub use problem::SettingsError;
+pub use types::{JobSettings, PolicySettings, Settings, StoreBackend};
 pub use variables::of_this_process;
 
 impl Settings {

@@ -10,6 +10,7 @@ use fault::secret::SecretText;
 use fault::text::printable;
 use media::plan::Preference;
 use policy::PolicyLocation;
+use publish::CacheRules;
 use serde_json::{Map, Value as Json};
 use webhook::{HttpRule, Secret, is_this_machine};
 
@@ -17,7 +18,7 @@ use super::choice::Environment;
 use super::problem::SettingsError;
 use super::raw::Raw;
 use super::table::UNKNOWN_TO_DEFAULT_POLICY;
-use super::types::{CacheSettings, JobSettings, PolicySettings, Settings, WebhookSettings};
+use super::types::{JobSettings, PolicySettings, Settings, WebhookSettings};
 use super::{stores, value};
 use crate::tools::ToolOptions;
 
@@ -36,10 +37,10 @@ fn settings(raw: &mut Raw) -> Settings {
         state_store: stores::existing(raw, "state.store"),
         webhook: webhook(raw, environment),
         job: job(raw),
-        cache: CacheSettings {
-            segments: raw.value("cache.segments"),
-            playlists: raw.value("cache.playlists"),
-            objects: raw.value("cache.objects"),
+        cache: CacheRules {
+            segments: raw.text("cache.segments"),
+            playlists: raw.text("cache.playlists"),
+            objects: raw.text("cache.objects"),
         },
         outbox_prefix: raw.value("outbox.prefix"),
         metrics_address: raw.get("metrics.address"),

@@ -7,9 +7,8 @@ use std::time::Duration;
 use fault::{Failure, codes};
 use job::{JobEnvironment, JobRecorder};
 use media::context::MediaTools;
-use policy::signature::{PublicKey, SignatureError};
+use policy::signature::PublicKey;
 use policy::{Compiler, LastGood, PolicyError, PolicyGate, PolicyLocation, Rules, Watcher, fetch};
-use publish::CacheRules;
 use sandbox::Level;
 use storage::ORIGINALS;
 use storage::s3::S3Store;
@@ -76,11 +75,7 @@ pub async fn assemble(
         stores,
         work_root,
         memory: Some(records),
-        cache: CacheRules {
-            segments: Some(settings.cache.segments.clone()),
-            playlists: Some(settings.cache.playlists.clone()),
-            objects: Some(settings.cache.objects.clone()),
-        },
+        cache: settings.cache.clone(),
         attempts: settings.job.attempts,
         pause: RETRY_PAUSE,
         max_original: settings.job.max_original_bytes,
@@ -133,27 +128,24 @@ pub fn stores(settings: &Settings) -> Result<Stores, Failure> {
     for (name, backend) in &settings.stores.by_name {
         stores = match backend {
             StoreBackend::Bucket(bucket) => stores.with(name, S3Store::new(bucket.clone())?),
-            StoreBackend::Directory(folder) => {
-                stores.with(name, LocalDirectory::open(folder).map_err(|error| unusable_folder(folder, &error))?)
-            }
+            StoreBackend::Directory(folder) => stores.with(name, open_directory(folder)?),
         };
     }
     let originals = stores.get(&settings.stores.originals)?;
     Ok(stores.with_shared(ORIGINALS, originals))
 }
 
-fn unusable_folder(folder: &Path, error: &std::io::Error) -> Failure {
-    let reason = fault::chain(error);
-    Failure::new(&codes::storage::IO, format!("the folder {} of a store can't be used: {reason}", folder.display()))
+fn open_directory(folder: &Path) -> Result<LocalDirectory, Failure> {
+    let unusable = |error| format!("the folder {} of a store can't be used: {error}", folder.display());
+    LocalDirectory::open(folder).map_err(|error| Failure::new(&codes::storage::IO, unusable(error)))
 }
 
 /// Compiles and admits policies by this environment's rules.
 pub fn gate(settings: &PolicySettings) -> Result<PolicyGate, Failure> {
     let engine = policy::engine::new().map_err(PolicyError::Engine)?;
-    let keys: Result<Vec<PublicKey>, SignatureError> =
-        settings.public_keys.iter().map(|text| PublicKey::parse(text)).collect();
+    let keys = settings.public_keys.iter().map(|text| PublicKey::parse(text)).collect::<Result<_, _>>()?;
     let rules = Rules {
-        keys: keys?,
+        keys,
         require_signature: settings.require_signature,
         settings: settings.settings.clone(),
         optional: settings.optional.clone(),

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use self::server::{ANY, ScriptedHandler, TestServer, send};
-use super::{BadRequest, LocalApi, one_job};
+use super::request::BadRequest;
+use super::{LocalApi, one_job};
 
 #[tokio::test]
 async fn status_reports_how_a_job_ended() {
