@@ -92,7 +92,10 @@ impl Worker {
             warn!("RUNPOD_AI_API_KEY is not set: requests are sent without authorisation");
         }
         let mut jobs = JobSet { runner, running, tasks: JoinSet::new(), summary: WorkerSummary::default() };
-        jobs.take_until(&drain, JobTaker::new(client), concurrency, self.timing.last_poll).await;
+        let mut taker = JobTaker::new(client);
+        jobs.take_until(&drain, &mut taker, concurrency).await;
+        info!(running = jobs.tasks.len(), "taking no more jobs");
+        jobs.start(taker.last(self.timing.last_poll).await);
         jobs.finish(self.grace, self.timing.stopping).await;
         info!(summary = ?jobs.summary, "the worker shuts down");
         Ok(jobs.summary)
@@ -109,13 +112,7 @@ struct JobSet {
 
 impl JobSet {
     /// Takes jobs for free slots until `drain` is cancelled.
-    async fn take_until(
-        &mut self,
-        drain: &CancellationToken,
-        mut taker: JobTaker,
-        concurrency: usize,
-        last_poll: Duration,
-    ) {
+    async fn take_until(&mut self, drain: &CancellationToken, taker: &mut JobTaker, concurrency: usize) {
         loop {
             let (free, busy) = (concurrency.saturating_sub(self.tasks.len()), !self.tasks.is_empty());
             tokio::select! {
@@ -125,9 +122,6 @@ impl JobSet {
                 taken = taker.next(free, busy), if free > 0 => self.start(taken),
             }
         }
-        info!(running = self.tasks.len(), "taking no more jobs");
-        let taken = taker.last(last_poll).await;
-        self.start(taken);
     }
 
     /// Starts the taken jobs. If there are more than free slots, the others wait for a slot: the platform counts on

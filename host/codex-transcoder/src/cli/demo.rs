@@ -53,7 +53,7 @@ impl Demo {
             environment: self.environment,
         };
         let view = View::new(false);
-        let ended = job.job_with_secret(SECRET, view.observer(), cancel).await?;
+        let ended = job.job(SECRET, view.observer(), cancel).await?;
         let received = receiver.stop().await;
         view.finish(ended, &self.out)?;
         print_results(&self.out, &received);

@@ -73,25 +73,17 @@ pub struct Run {
 
 impl Run {
     pub async fn run(self, cancel: CancellationToken) -> Result<(), Ended> {
-        let view = View::new(self.json);
-        let ended = self.job(view.observer(), cancel).await?;
-        view.finish(ended, &self.out)
-    }
-
-    async fn job(
-        &self,
-        observer: Arc<dyn Observer>,
-        cancel: CancellationToken,
-    ) -> Result<Result<Outcome, Failure>, Ended> {
         let secret = std::env::var("WEBHOOK_SECRET").unwrap_or_default();
         if self.webhook.is_some() && secret.is_empty() {
             return Err(Ended::usage("--webhook needs the secret in the variable WEBHOOK_SECRET"));
         }
-        self.job_with_secret(&secret, observer, cancel).await
+        let view = View::new(self.json);
+        let ended = self.job(&secret, view.observer(), cancel).await?;
+        view.finish(ended, &self.out)
     }
 
     /// The outer error is for what fails before the job starts, and hasn't been shown.
-    pub(super) async fn job_with_secret(
+    pub(super) async fn job(
         &self,
         secret: &str,
         observer: Arc<dyn Observer>,

@@ -38,24 +38,20 @@ struct FieldReader<'a> {
 }
 
 impl<'a> FieldReader<'a> {
-    fn text(&mut self, name: &str, expected: &str) -> Option<&'a str> {
-        match self.object.get(name) {
-            Some(Value::String(text)) => return Some(text),
-            None => self.problems.push(format!("`{name}` is missing: {expected} is expected")),
-            Some(other) => self.problems.push(format!("`{name}` is {}: {expected} is expected", kind(other))),
-        }
-        None
+    /// Reads a text. The error of `read` is what is wrong with it.
+    fn text<T>(&mut self, name: &str, expected: &str, read: impl FnOnce(&'a str) -> Result<T, String>) -> Option<T> {
+        let value = match self.object.get(name) {
+            Some(Value::String(text)) => read(text),
+            Some(other) => Err(format!("`{name}` is {}: {expected} is expected", kind(other))),
+            None => Err(format!("`{name}` is missing: {expected} is expected")),
+        };
+        value.map_err(|problem| self.problems.push(problem)).ok()
     }
 
     fn id(&mut self, name: &str) -> Option<&'a str> {
         let expected = "a text of 1 to 128 letters, digits, `_` and `-`";
-        let text = self.text(name, expected)?;
-        let problem = || format!("`{name}` is `{}`: {expected} is expected", printable(text, 128));
-        self.checked(is_plain_id(text).then_some(text).ok_or_else(problem))
-    }
-
-    fn checked<T>(&mut self, value: Result<T, String>) -> Option<T> {
-        value.map_err(|problem| self.problems.push(problem)).ok()
+        let problem = |text| format!("`{name}` is `{}`: {expected} is expected", printable(text, 128));
+        self.text(name, expected, |text| if is_plain_id(text) { Ok(text) } else { Err(problem(text)) })
     }
 }
 
@@ -73,13 +69,12 @@ impl Input {
         }
         let media_id = fields.id("mediaId");
         let creator_id = fields.id("creatorId");
-        let declared = fields.text("type", "`video` or `audio`");
-        let declared = declared.and_then(|declared| fields.checked(declared_kind(declared)));
-        let key = fields.text("inputKey", "`{creatorId}/originals/{mediaId}/{filename}`");
-        let key = key.and_then(|key| fields.checked(original(key, creator_id, media_id)));
+        let declared = fields.text("type", "`video` or `audio`", declared_kind);
+        let original_key = "`{creatorId}/originals/{mediaId}/{filename}`";
+        let key = fields.text("inputKey", original_key, |key| original(key, creator_id, media_id));
         let webhook = match object.get("webhookUrl") {
             None | Some(Value::Null) => None,
-            Some(_) => fields.text("webhookUrl", "a URL").map(str::to_owned),
+            Some(_) => fields.text("webhookUrl", "a URL", |url| Ok(url.to_owned())),
         };
         let request = match (media_id, creator_id, declared, key) {
             (Some(media_id), Some(creator_id), Some(declared), Some(key)) if fields.problems.is_empty() => {
