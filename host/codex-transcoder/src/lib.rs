@@ -1,6 +1,7 @@
 //! The host of codex-transcoder: it owns the GPU, the ffmpeg processes, the storage and the network, and lets a policy, a
 //! WebAssembly component, decide what a media upload turns into.
 
+mod choice;
 pub mod cli;
 mod json;
 mod observe;

@@ -2,20 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use media::plan::Preference;
 
+use crate::choice::Choice as _;
 use crate::tools::ToolOptions;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum EncoderChoice {
-    /// As the policy prefers: the GPU if its encoder is proven, else the CPU.
-    Auto,
-    /// The GPU, or fail.
-    Gpu,
-    /// The CPU.
-    Cpu,
-}
 
 #[derive(Clone, Debug, Args)]
 pub struct EnvironmentArgs {
@@ -28,9 +19,9 @@ pub struct EnvironmentArgs {
     /// The folder for work directories; needs about three times the size of an upload [default: the system's own].
     #[arg(long, env = "CODEX_WORK_DIR", value_name = "DIR")]
     pub work_dir: Option<PathBuf>,
-    /// What to encode video on.
-    #[arg(long, value_enum, default_value_t = EncoderChoice::Auto)]
-    pub encoder: EncoderChoice,
+    /// What to encode video on: as the policy prefers, the GPU or fail, or the CPU.
+    #[arg(long, value_parser = Preference::argument(), default_value = "auto")]
+    pub encoder: Preference,
 }
 
 impl EnvironmentArgs {
@@ -39,14 +30,6 @@ impl EnvironmentArgs {
     }
 
     pub fn tools(&self) -> ToolOptions {
-        ToolOptions {
-            ffmpeg: self.ffmpeg.clone(),
-            ffprobe: self.ffprobe.clone(),
-            encoder: match self.encoder {
-                EncoderChoice::Auto => Preference::Auto,
-                EncoderChoice::Gpu => Preference::Gpu,
-                EncoderChoice::Cpu => Preference::Cpu,
-            },
-        }
+        ToolOptions { ffmpeg: self.ffmpeg.clone(), ffprobe: self.ffprobe.clone(), encoder: self.encoder }
     }
 }

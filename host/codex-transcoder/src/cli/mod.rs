@@ -85,9 +85,8 @@ fn cancelled_by_signals() -> CancellationToken {
         let cancel = cancel.clone();
         match signal(kind) {
             Ok(mut signals) => drop(tokio::spawn(async move {
-                while signals.recv().await.is_some() {
-                    cancel.cancel();
-                }
+                signals.recv().await;
+                cancel.cancel();
             })),
             Err(error) => tracing::warn!(%error, "can't handle a signal: Ctrl-C won't clean up"),
         }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use fault::Failure;
 use job::event::Observer;
 use job::{Job, JobEnvironment, Outcome, Request};
@@ -20,18 +20,11 @@ use super::exit::Ended;
 use super::policy::LoadedPolicy;
 use super::service;
 use super::view::View;
+use crate::choice::Choice as _;
 use crate::observe::Redactor;
 
 /// Each is a folder in `--out`.
 const STORES: [&str; 3] = ["media", "archive", "assets"];
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum MediaType {
-    /// Pictures, with or without sound.
-    Video,
-    /// Sound; a cover picture doesn't count.
-    Audio,
-}
 
 #[derive(Clone, Debug, Args)]
 pub struct Run {
@@ -49,9 +42,9 @@ pub struct Run {
     /// Where to send the webhook, signed with WEBHOOK_SECRET.
     #[arg(long, value_name = "URL")]
     pub webhook: Option<String>,
-    /// What the upload is [default: by the file's ending].
-    #[arg(long = "type", value_enum, value_name = "TYPE")]
-    pub media_type: Option<MediaType>,
+    /// What the upload is; in audio, pictures are ignored [default: by the file's ending].
+    #[arg(long = "type", value_parser = DeclaredKind::argument(), value_name = "TYPE")]
+    pub media_type: Option<DeclaredKind>,
     /// The creator: the first part of every key.
     #[arg(long, default_value = "local", value_name = "ID")]
     pub creator: String,
@@ -119,11 +112,7 @@ impl Run {
         let creator = self.creator.clone();
         let request = Request {
             id: self.job_id.clone().unwrap_or_else(|| media_id.clone()),
-            declared: match self.media_type {
-                Some(MediaType::Video) => DeclaredKind::Video,
-                Some(MediaType::Audio) => DeclaredKind::Audio,
-                None => declared_by_ending(&self.input),
-            },
+            declared: self.media_type.unwrap_or_else(|| declared_by_ending(&self.input)),
             source: Destination {
                 store: ORIGINALS.to_owned(),
                 key: Key::parse(&format!("{creator}/originals/{media_id}/input"))

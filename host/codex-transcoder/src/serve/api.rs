@@ -139,7 +139,7 @@ impl ApiState {
         })?;
         let request = JobRequest::parse(&body).map_err(|error| ApiError(StatusCode::BAD_REQUEST, error.to_string()))?;
         let slot = Arc::clone(&self.runner.slots).try_acquire_owned().ok();
-        let job = self.runner.jobs.accept(request.id, request.limits, body.len(), slot.is_some())?;
+        let job = self.runner.jobs.accept(&request, body.len(), slot.is_some())?;
         let status = job.status();
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}

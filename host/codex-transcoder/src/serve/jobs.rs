@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::job::{ApiJob, JobEnd, Status};
-use super::request::TimeLimits;
+use super::request::JobRequest;
 
 /// Most jobs in the queue.
 pub const MAX_QUEUED: usize = 1000;
@@ -59,22 +59,16 @@ impl Jobs {
     }
 
     /// Accepts a job whose body has this many bytes. With `slot_free` it counts as running at once.
-    pub fn accept(
-        &self,
-        id: Option<String>,
-        limits: TimeLimits,
-        bytes: usize,
-        slot_free: bool,
-    ) -> Result<Arc<ApiJob>, JobsError> {
+    pub fn accept(&self, request: &JobRequest, bytes: usize, slot_free: bool) -> Result<Arc<ApiJob>, JobsError> {
         let mut inner = self.lock();
         inner.forget_old(Instant::now(), bytes);
         inner.check_room(bytes, slot_free)?;
-        let id = id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+        let id = request.id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         if inner.jobs.get(&id).is_some_and(|job| !job.state.borrow().task_ended) {
             return Err(JobsError::IdInUse);
         }
         inner.ended.retain(|ended| ended.id != id);
-        let job = Arc::new(ApiJob::new(id.clone(), limits, inner.stop.child_token(), bytes, slot_free));
+        let job = Arc::new(ApiJob::new(id.clone(), request.limits, inner.stop.child_token(), bytes, slot_free));
         inner.jobs.insert(id, Arc::clone(&job));
         Ok(job)
     }
@@ -153,7 +147,8 @@ mod tests {
     use super::*;
 
     fn accept(jobs: &Jobs, id: &str, bytes: usize, slot_free: bool) -> Result<Arc<ApiJob>, JobsError> {
-        jobs.accept(Some(id.to_owned()), TimeLimits::default(), bytes, slot_free)
+        let request = JobRequest::read(json!({ "id": id, "input": {} })).unwrap();
+        jobs.accept(&request, bytes, slot_free)
     }
 
     fn completed() -> JobEnd {

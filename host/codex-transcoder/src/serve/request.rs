@@ -7,19 +7,12 @@ use job::is_plain_id;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
+const EXPECTED: &str = "{\"input\": {...}} is expected";
+
+/// What is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadRequest {
-    #[error("the body is not JSON: {0}; {{\"input\": {{...}}}} is expected")]
-    NotJson(String),
-    #[error("the body is not an object; {{\"input\": {{...}}}} is expected")]
-    NotAnObject,
-    #[error("`input` is missing; {{\"input\": {{...}}}} is expected")]
-    NoInput,
-    #[error("`webhook` is not supported here: ask /status, or set `webhookUrl` in `input`")]
-    Webhook,
-    #[error("`{field}` is not {expected}")]
-    Field { field: &'static str, expected: &'static str },
-}
+#[error("{0}")]
+pub struct BadRequest(String);
 
 impl Fault for BadRequest {
     fn code(&self) -> &'static Code {
@@ -59,25 +52,27 @@ pub struct JobRequest {
 impl JobRequest {
     /// Reads the body of a request.
     pub fn parse(body: &[u8]) -> Result<Self, BadRequest> {
-        let body: Value = serde_json::from_slice(body).map_err(|error| BadRequest::NotJson(error.to_string()))?;
+        let body: Value = serde_json::from_slice(body)
+            .map_err(|error| BadRequest(format!("the body is not JSON: {error}; {EXPECTED}")))?;
         // Silence would leave the sender waiting for a call that never comes.
         if body.get("webhook").is_some_and(|url| !url.is_null()) {
-            return Err(BadRequest::Webhook);
+            let message = "`webhook` is not supported here: ask /status, or set `webhookUrl` in `input`";
+            return Err(BadRequest(message.to_owned()));
         }
         Self::read(body)
     }
 
     /// Reads a job. Unknown fields are ignored, as in the cloud.
     pub fn read(body: Value) -> Result<Self, BadRequest> {
-        let Value::Object(mut body) = body else { return Err(BadRequest::NotAnObject) };
-        let input = body.remove("input").filter(|input| !input.is_null()).ok_or(BadRequest::NoInput)?;
+        let Value::Object(mut body) = body else {
+            return Err(BadRequest(format!("the body is not an object; {EXPECTED}")));
+        };
+        let no_input = || BadRequest(format!("`input` is missing; {EXPECTED}"));
+        let input = body.remove("input").filter(|input| !input.is_null()).ok_or_else(no_input)?;
         let id = match body.get("id") {
             None | Some(Value::Null) => None,
             Some(Value::String(id)) if is_plain_id(id) => Some(id.clone()),
-            Some(_) => {
-                let expected = "a text of 1 to 128 letters, digits, `_` and `-`";
-                return Err(BadRequest::Field { field: "id", expected });
-            }
+            Some(_) => return Err(not("id", "a text of 1 to 128 letters, digits, `_` and `-`")),
         };
         let limits = match body.get("policy") {
             None | Some(Value::Null) => TimeLimits::default(),
@@ -85,21 +80,25 @@ impl JobRequest {
                 execution: milliseconds(policy, "executionTimeout", "policy.executionTimeout")?,
                 ttl: milliseconds(policy, "ttl", "policy.ttl")?,
             },
-            Some(_) => return Err(BadRequest::Field { field: "policy", expected: "an object" }),
+            Some(_) => return Err(not("policy", "an object")),
         };
         Ok(Self { id, input, limits })
     }
 }
 
+fn not(field: &str, expected: &str) -> BadRequest {
+    BadRequest(format!("`{field}` is not {expected}"))
+}
+
 /// A week, the cloud's limit.
 const MAX_MS: u64 = 7 * 24 * 3_600_000;
 
-fn milliseconds(policy: &Map<String, Value>, name: &str, field: &'static str) -> Result<Option<Duration>, BadRequest> {
+fn milliseconds(policy: &Map<String, Value>, name: &str, field: &str) -> Result<Option<Duration>, BadRequest> {
     match policy.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => match value.as_u64() {
             Some(ms @ 1..=MAX_MS) => Ok(Some(Duration::from_millis(ms))),
-            _ => Err(BadRequest::Field { field, expected: "a whole number of milliseconds, 1 to 604800000" }),
+            _ => Err(not(field, "a whole number of milliseconds, 1 to 604800000")),
         },
     }
 }
@@ -140,6 +139,6 @@ mod tests {
             assert!(text.contains(expected), "{body}: {text}");
         }
         let deep = "[".repeat(100_000);
-        assert!(matches!(JobRequest::parse(deep.as_bytes()), Err(BadRequest::NotJson(_))));
+        assert!(JobRequest::parse(deep.as_bytes()).unwrap_err().to_string().contains("not JSON"));
     }
 }

@@ -5,7 +5,6 @@
 //!
 //! serde stops at the first error and doesn't know variables, so it can't report all problems of both with their places.
 
-mod choice;
 mod file;
 mod keys;
 mod problem;
@@ -23,7 +22,6 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub use choice::Environment;
 pub use problem::SettingsError;
 pub use types::{JobSettings, PolicySettings, Settings, StoreBackend};
 pub use variables::of_this_process;

@@ -14,12 +14,12 @@ use publish::CacheRules;
 use serde_json::{Map, Value as Json};
 use webhook::{HttpRule, Secret, is_this_machine};
 
-use super::choice::Environment;
 use super::problem::SettingsError;
 use super::raw::Raw;
 use super::table::UNKNOWN_TO_DEFAULT_POLICY;
 use super::types::{JobSettings, PolicySettings, Settings, WebhookSettings};
 use super::{stores, value};
+use crate::choice::Environment;
 use crate::tools::ToolOptions;
 
 /// Records a problem for a missing or wrong value and goes on with any other, so that all problems are found.

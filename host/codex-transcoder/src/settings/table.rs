@@ -4,13 +4,13 @@ use media::plan::Preference;
 use storage::s3::Dialect;
 use webhook::HttpRule;
 
-use super::choice::{Choice, Environment, StoreKind};
 use super::keys::DefaultValue::{Required, Value, Words};
 use super::keys::Kind::{
     Address, Bucket, Endpoint, Flag, Header, Hosts, KeyPrefix, Object, Path, PolicyPlace, PublicKeys, Secret, Store,
     Word,
 };
 use super::keys::{Kind, SettingSpec};
+use crate::choice::{Choice, Environment, StoreKind};
 
 /// Variables with our prefix that are not settings: the path of the settings file, and one of the project's tests that
 /// their child processes inherit.

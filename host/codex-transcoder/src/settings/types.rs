@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use storage::s3::S3Settings;
 use webhook::HttpRule;
 
-use super::choice::Environment;
+use crate::choice::Environment;
 use crate::tools::ToolOptions;
 
 #[derive(Clone, Debug, PartialEq)]

@@ -16,8 +16,9 @@ use storage::{LocalDirectory, Records, Stores};
 use webhook::{Deliverer, Outbox, Secret, UrlRules, http_client};
 
 use super::Service;
+use crate::choice::Environment;
 use crate::observe::Metrics;
-use crate::settings::{Environment, PolicySettings, Settings, StoreBackend};
+use crate::settings::{PolicySettings, Settings, StoreBackend};
 
 /// Before the second attempt of a job: a store that throttles, or a full disk, needs some seconds.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);

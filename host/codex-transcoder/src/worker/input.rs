@@ -5,9 +5,9 @@ use fault::{Code, Fault, codes};
 use job::{Request, is_plain_id};
 use media::probe::DeclaredKind;
 use serde_json::{Map, Value};
-use storage::Destination;
-use storage::Key;
-use storage::ORIGINALS;
+use storage::{Destination, Key, ORIGINALS};
+
+use crate::choice::Choice as _;
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the job's input can't be used: {}", problems.join("; "))]
@@ -93,11 +93,8 @@ impl Input {
 }
 
 fn declared_kind(text: &str) -> Result<DeclaredKind, String> {
-    match text {
-        "video" => Ok(DeclaredKind::Video),
-        "audio" => Ok(DeclaredKind::Audio),
-        other => Err(format!("`type` is `{}`: `video` or `audio` is expected", printable(other, 64))),
-    }
+    let problem = || format!("`type` is `{}`: `video` or `audio` is expected", printable(text, 64));
+    DeclaredKind::parse(text).ok_or_else(problem)
 }
 
 /// Parses the key of the original and checks that it belongs to this creator and media item.

@@ -7,7 +7,7 @@ use authoring::rehearsal::commands::{Process, processes};
 use authoring::rehearsal::{
     NOMINAL_LOUDNESS, RehearsalResult, RehearsalSetup, described_job, described_media, rehearse, source_info,
 };
-use clap::{Args, ValueEnum};
+use clap::Args;
 use contract::json::{from_value, to_value};
 use contract::v0_1::convert;
 use contract::v0_1::media::Plan;
@@ -17,25 +17,17 @@ use media::encoder::{Device, Processor};
 use media::info::MediaInfo;
 use media::plan::Preference;
 use media::probe::{self, DeclaredKind};
-use media::{describe, encoder};
+use media::describe;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::display;
 use super::loaded_policy::LoadedPolicy;
+use crate::choice::Choice as _;
 use crate::cli::exit::{Ended, OrUsage as _};
 use crate::cli::settings_argument::read_json;
 use crate::cli::table::table;
 use crate::tools::{ToolOptions, threads};
-
-/// The encoders of the simulated host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Encoders {
-    /// Only the CPU.
-    Cpu,
-    /// A GPU and the CPU.
-    Gpu,
-}
 
 #[derive(Clone, Debug, Args)]
 pub struct Explain {
@@ -51,9 +43,9 @@ pub struct Explain {
     /// The policy: a component, or a manifest next to its module [default: the built-in policy].
     #[arg(long, env = "CODEX_POLICY", value_name = "FILE")]
     policy: Option<PathBuf>,
-    /// The encoders to assume.
-    #[arg(long, value_enum, default_value_t = Encoders::Cpu)]
-    encoders: Encoders,
+    /// The encoders to assume: only the CPU, or a GPU and the CPU.
+    #[arg(long, value_parser = Processor::argument(), default_value = "cpu")]
+    encoders: Processor,
     /// Write the probed `media-info` to this file, for use with `--media`.
     #[arg(long, value_name = "FILE")]
     save_probe: Option<PathBuf>,
@@ -90,8 +82,8 @@ impl Explain {
     fn setup(&self, job: Job, source: MediaInfo) -> RehearsalSetup {
         let setup = RehearsalSetup::of(job, Some(source));
         match self.encoders {
-            Encoders::Cpu => setup,
-            Encoders::Gpu => RehearsalSetup {
+            Processor::Cpu => setup,
+            Processor::Gpu => RehearsalSetup {
                 processors: vec![Processor::Gpu, Processor::Cpu],
                 devices: vec![Device { name: "a GPU".to_owned(), memory_mib: 16 * 1024 }],
                 ..setup
@@ -141,7 +133,7 @@ struct Explained {
 }
 
 impl Explained {
-    fn processor(&self) -> Option<encoder::Processor> {
+    fn processor(&self) -> Option<Processor> {
         self.result.accepted.as_ref().map(|(_, processor)| *processor)
     }
 
@@ -155,7 +147,7 @@ impl Explained {
             "settings": serde_json::from_str::<Value>(settings).unwrap_or_default(),
             "job": to_value(&self.job),
             "media-info": to_value(&convert::media_info(&self.source)),
-            "processor": self.processor().map(encoder::Processor::name),
+            "processor": self.processor().map(Processor::name),
             "ffmpeg": commands.collect::<Vec<_>>(),
         });
         if let Some(fields) = explained.as_object_mut() {

@@ -7,6 +7,7 @@ use policy::PolicyLocation;
 use serde_json::json;
 use storage::s3::{Dialect, S3Settings};
 
+use crate::choice::Environment;
 use crate::settings::*;
 
 const SECRET: &str = "0123456789abcdef01234567";

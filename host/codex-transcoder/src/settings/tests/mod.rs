@@ -15,6 +15,7 @@ use self::deployment::{deployed, variables};
 use super::keys::Kind;
 use super::table::SETTINGS;
 use super::*;
+use crate::choice::Environment;
 
 fn from_file(text: &str) -> Settings {
     Settings::read(Some((Path::new("codex.toml"), text)), &deployed()).unwrap()
