@@ -58,13 +58,12 @@ impl Outbox {
                 continue;
             }
             let outcome = if deliver {
-                tokio::select! {
-                    sent = send(&messages, &key, &pending, &rules, &deliverer) => sent.unwrap_or_else(|failure| {
-                        undelivered += 1;
-                        format!("NOT delivered: {failure}")
-                    }),
-                    () = cancel.cancelled() => return Err(Ended::cancelled()),
-                }
+                let sending = send(&messages, &key, &pending, &rules, &deliverer);
+                let sent = cancel.run_until_cancelled(sending).await.ok_or_else(Ended::cancelled)?;
+                sent.unwrap_or_else(|failure| {
+                    undelivered += 1;
+                    format!("NOT delivered: {failure}")
+                })
             } else {
                 printable(pending.reason.as_deref().unwrap_or_default(), 200)
             };

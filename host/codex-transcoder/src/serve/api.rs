@@ -1,5 +1,6 @@
 //! The routes and their server.
 
+use std::borrow::Cow;
 use std::future::IntoFuture as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +26,7 @@ use tracing::{info, warn};
 
 use super::guard::require_local_names;
 use super::job::{ApiJob, Status};
-use super::jobs::{Jobs, JobsError};
+use super::jobs::Jobs;
 use super::request::JobRequest;
 use super::run::{Runner, STOP_TIMEOUT};
 
@@ -120,8 +121,8 @@ fn router(state: Arc<ApiState>, loopback: bool) -> Router {
         .route("/status/{id}", get(status).post(status))
         .route("/cancel/{id}", post(cancel))
         .route("/health", get(health))
-        .fallback(async || ApiError(StatusCode::NOT_FOUND, ROUTES.to_owned()))
-        .method_not_allowed_fallback(async || ApiError(StatusCode::METHOD_NOT_ALLOWED, ROUTES.to_owned()))
+        .fallback(async || ApiError::new(StatusCode::NOT_FOUND, ROUTES))
+        .method_not_allowed_fallback(async || ApiError::new(StatusCode::METHOD_NOT_ALLOWED, ROUTES))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(loopback, require_local_names))
         .with_state(state)
@@ -133,11 +134,12 @@ impl ApiState {
         let body = body.map_err(|rejection| match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => {
                 let error = format!("the body has more than {MAX_BODY} bytes; put large data into a store");
-                ApiError(StatusCode::PAYLOAD_TOO_LARGE, error)
+                ApiError(StatusCode::PAYLOAD_TOO_LARGE, error.into())
             }
-            other => ApiError(other, rejection.body_text()),
+            other => ApiError(other, rejection.body_text().into()),
         })?;
-        let request = JobRequest::parse(&body).map_err(|error| ApiError(StatusCode::BAD_REQUEST, error.to_string()))?;
+        let request =
+            JobRequest::parse(&body).map_err(|error| ApiError(StatusCode::BAD_REQUEST, error.to_string().into()))?;
         let slot = Arc::clone(&self.runner.slots).try_acquire_owned().ok();
         let job = self.runner.jobs.accept(&request, body.len(), slot.is_some())?;
         let status = job.status();
@@ -184,7 +186,7 @@ async fn runsync(
 fn wait_of(query: Option<&str>) -> Result<Option<Duration>, ApiError> {
     let mut pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
     let Some((_, ms)) = pairs.find(|(name, _)| *name == "wait") else { return Ok(None) };
-    let problem = |_| ApiError(StatusCode::BAD_REQUEST, "`wait` is not a whole number of milliseconds".to_owned());
+    let problem = |_| ApiError::new(StatusCode::BAD_REQUEST, "`wait` is not a whole number of milliseconds");
     let ms = ms.parse::<u32>().map_err(problem)?;
     Ok(Some(Duration::from_millis(u64::from(ms))))
 }
@@ -208,17 +210,12 @@ async fn health(State(state): State<Arc<ApiState>>) -> Response {
 }
 
 /// `{"error": …}` with this status.
-pub(super) struct ApiError(pub StatusCode, pub String);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ApiError(StatusCode, Cow<'static, str>);
 
-impl From<JobsError> for ApiError {
-    fn from(error: JobsError) -> Self {
-        let status = match error {
-            JobsError::QueueFull => StatusCode::TOO_MANY_REQUESTS,
-            JobsError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
-            JobsError::IdInUse => StatusCode::CONFLICT,
-            JobsError::UnknownId => StatusCode::NOT_FOUND,
-        };
-        Self(status, error.to_string())
+impl ApiError {
+    pub(super) const fn new(status: StatusCode, error: &'static str) -> Self {
+        Self(status, Cow::Borrowed(error))
     }
 }
 

@@ -14,7 +14,7 @@ use super::api::ApiError;
 pub async fn require_local_names(State(loopback): State<bool>, request: Request, next: Next) -> Response {
     if loopback && !is_local(request.headers()) {
         let error = "this API is for programs on this machine: the Host and Origin headers must name it";
-        return ApiError(StatusCode::FORBIDDEN, error.to_owned()).into_response();
+        return ApiError::new(StatusCode::FORBIDDEN, error).into_response();
     }
     next.run(request).await
 }

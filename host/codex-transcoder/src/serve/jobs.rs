@@ -4,10 +4,12 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::api::ApiError;
 use super::job::{ApiJob, JobEnd, Status};
 use super::request::JobRequest;
 
@@ -21,18 +23,13 @@ const KEEP_ENDED: Duration = Duration::from_secs(30 * 60);
 /// Limit for all inputs and results together, as JSON. In memory they take several times as much.
 const MAX_BYTES: usize = 256 * 1024 * 1024;
 
-/// Why a job was not accepted or not found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum JobsError {
-    #[error("too many jobs are queued; try again when some have ended")]
-    QueueFull,
-    #[error("the server is stopping and takes no more jobs")]
-    Stopping,
-    #[error("a job with this id is queued or running")]
-    IdInUse,
-    #[error("no job has this id; a job that has ended is kept for 30 minutes")]
-    UnknownId,
-}
+const QUEUE_FULL: ApiError =
+    ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too many jobs are queued; try again when some have ended");
+const STOPPING: ApiError =
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping and takes no more jobs");
+const ID_IN_USE: ApiError = ApiError::new(StatusCode::CONFLICT, "a job with this id is queued or running");
+const UNKNOWN_ID: ApiError =
+    ApiError::new(StatusCode::NOT_FOUND, "no job has this id; a job that has ended is kept for 30 minutes");
 
 /// Clones share the jobs.
 #[derive(Clone)]
@@ -59,13 +56,13 @@ impl Jobs {
     }
 
     /// Accepts a job whose body has this many bytes. With `slot_free` it counts as running at once.
-    pub fn accept(&self, request: &JobRequest, bytes: usize, slot_free: bool) -> Result<Arc<ApiJob>, JobsError> {
+    pub fn accept(&self, request: &JobRequest, bytes: usize, slot_free: bool) -> Result<Arc<ApiJob>, ApiError> {
         let mut inner = self.lock();
         inner.forget_old(Instant::now(), bytes);
         inner.check_room(bytes, slot_free)?;
         let id = request.id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         if inner.jobs.get(&id).is_some_and(|job| !job.state.borrow().task_ended) {
-            return Err(JobsError::IdInUse);
+            return Err(ID_IN_USE);
         }
         inner.ended.retain(|ended| ended.id != id);
         let job = Arc::new(ApiJob::new(id.clone(), request.limits, inner.stop.child_token(), bytes, slot_free));
@@ -87,10 +84,10 @@ impl Jobs {
         inner.forget_old(Instant::now(), 0);
     }
 
-    pub fn get(&self, id: &str) -> Result<Arc<ApiJob>, JobsError> {
+    pub fn get(&self, id: &str) -> Result<Arc<ApiJob>, ApiError> {
         let mut inner = self.lock();
         inner.forget_old(Instant::now(), 0);
-        inner.jobs.get(id).cloned().ok_or(JobsError::UnknownId)
+        inner.jobs.get(id).cloned().ok_or(UNKNOWN_ID)
     }
 
     /// The `jobs` of `/health`. `retried` is there because RunPod's clients expect it.
@@ -107,12 +104,12 @@ impl Jobs {
 }
 
 impl Inner {
-    fn check_room(&self, bytes: usize, slot_free: bool) -> Result<(), JobsError> {
+    fn check_room(&self, bytes: usize, slot_free: bool) -> Result<(), ApiError> {
         if self.stop.is_cancelled() {
-            return Err(JobsError::Stopping);
+            return Err(STOPPING);
         }
         let queue_full = !slot_free && self.count(Status::InQueue) >= MAX_QUEUED;
-        if queue_full || self.bytes() + bytes > MAX_BYTES { Err(JobsError::QueueFull) } else { Ok(()) }
+        if queue_full || self.bytes() + bytes > MAX_BYTES { Err(QUEUE_FULL) } else { Ok(()) }
     }
 
     fn count(&self, status: Status) -> usize {
@@ -146,7 +143,7 @@ mod tests {
 
     use super::*;
 
-    fn accept(jobs: &Jobs, id: &str, bytes: usize, slot_free: bool) -> Result<Arc<ApiJob>, JobsError> {
+    fn accept(jobs: &Jobs, id: &str, bytes: usize, slot_free: bool) -> Result<Arc<ApiJob>, ApiError> {
         let request = JobRequest::read(json!({ "id": id, "input": {} })).unwrap();
         jobs.accept(&request, bytes, slot_free)
     }
@@ -168,7 +165,7 @@ mod tests {
         jobs.lock().forget_old(now + Duration::from_secs(29 * 60), 0);
         assert_eq!(jobs.get("a").unwrap().view()["output"], "x");
         jobs.lock().forget_old(now + Duration::from_secs(31 * 60), 0);
-        assert_eq!(jobs.get("a").err(), Some(JobsError::UnknownId));
+        assert_eq!(jobs.get("a").err(), Some(UNKNOWN_ID));
         assert_eq!(jobs.lock().bytes(), 0);
     }
 
@@ -178,7 +175,7 @@ mod tests {
         for number in 0..=MAX_ENDED {
             run(&jobs, &format!("job-{number}"), 10);
         }
-        assert_eq!(jobs.get("job-0").err(), Some(JobsError::UnknownId));
+        assert_eq!(jobs.get("job-0").err(), Some(UNKNOWN_ID));
         assert!(jobs.get("job-1").is_ok());
         assert_eq!(jobs.counts()["completed"], 2001);
     }
@@ -190,8 +187,8 @@ mod tests {
         jobs.task_ended(&failed, Ok(JobResult::Failed { error: "x".repeat(100).into(), fresh_worker: false }));
         accept(&jobs, "a", MAX_BYTES / 2, false).unwrap();
         accept(&jobs, "b", MAX_BYTES / 2, false).unwrap();
-        assert_eq!(jobs.get("failed").err(), Some(JobsError::UnknownId));
-        assert_eq!(accept(&jobs, "c", 1, true).err(), Some(JobsError::QueueFull));
+        assert_eq!(jobs.get("failed").err(), Some(UNKNOWN_ID));
+        assert_eq!(accept(&jobs, "c", 1, true).err(), Some(QUEUE_FULL));
     }
 
     #[test]
@@ -200,7 +197,7 @@ mod tests {
         for number in 0..MAX_QUEUED {
             accept(&jobs, &format!("job-{number}"), 1, false).unwrap();
         }
-        assert_eq!(accept(&jobs, "more", 1, false).err(), Some(JobsError::QueueFull));
+        assert_eq!(accept(&jobs, "more", 1, false).err(), Some(QUEUE_FULL));
         assert!(accept(&jobs, "more", 1, true).is_ok(), "a job with a free slot needs no queue");
     }
 
@@ -223,7 +220,7 @@ mod tests {
         assert_eq!(job.view()["status"], "CANCELLED");
         assert!(job.stop.is_cancelled());
         job.start();
-        assert_eq!(accept(&jobs, "a", 1, true).err(), Some(JobsError::IdInUse));
+        assert_eq!(accept(&jobs, "a", 1, true).err(), Some(ID_IN_USE));
         jobs.task_ended(&job, completed());
         assert_eq!(jobs.get("a").unwrap().view()["status"], "CANCELLED");
         assert!(accept(&jobs, "a", 1, true).is_ok());

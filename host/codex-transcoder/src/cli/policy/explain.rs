@@ -13,11 +13,11 @@ use contract::v0_1::convert;
 use contract::v0_1::media::Plan;
 use contract::v0_1::types::{Job, MediaKind, Rendition};
 use media::containment::{INPUT_NAME, guarded_input};
+use media::describe;
 use media::encoder::{Device, Processor};
 use media::info::MediaInfo;
 use media::plan::Preference;
 use media::probe::{self, DeclaredKind};
-use media::describe;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
