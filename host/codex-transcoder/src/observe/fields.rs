@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use indexmap::IndexMap;
 use serde_json::{Number, Value};
 use tracing::field::{Field, Visit};
 
@@ -11,33 +12,19 @@ pub const MESSAGE: &str = "message";
 
 /// Fields in the order in which they were recorded.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct LogFields(Vec<(&'static str, Value)>);
+pub struct LogFields(pub IndexMap<&'static str, Value>);
 
 impl LogFields {
     /// Adds a field, or replaces the one of the same name.
     pub fn set(&mut self, name: &'static str, value: Value) {
         // Fields with raw identifiers keep the prefix in their name.
-        let name = name.strip_prefix("r#").unwrap_or(name);
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, known)) => *known = value,
-            None => self.0.push((name, value)),
-        }
-    }
-
-    pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
-        self.0.iter().map(|(name, value)| (*name, value))
+        self.0.insert(name.strip_prefix("r#").unwrap_or(name), value);
     }
 
     /// Adds the fields that are not set yet.
     pub fn add_missing(&mut self, others: &Self) {
-        for (name, value) in others.iter() {
-            if self.get(name).is_none() {
-                self.set(name, value.clone());
-            }
+        for (name, value) in &others.0 {
+            self.0.entry(name).or_insert_with(|| value.clone());
         }
     }
 }

@@ -37,16 +37,16 @@ pub fn line(
     fields: &LogFields,
     redactor: &Redactor,
 ) -> String {
-    let job = span_job.filter(|job| !is_empty(job)).or(fields.get(JOB).filter(|job| !is_empty(job)));
+    let job = span_job.filter(|job| !is_empty(job)).or(fields.0.get(JOB).filter(|job| !is_empty(job)));
     let time = time.to_rfc3339_opts(SecondsFormat::Millis, true);
     let mut out = format!("{{\"time\":\"{time}\",\"level\":\"{level}\",\"requestId\":");
     out.push_str(&job.map_or_else(|| "null".to_owned(), |job| to_json(&as_text(job).into(), MAX_FIELD, redactor)));
     out.push_str(",\"message\":");
-    let message = fields.get(MESSAGE).map(as_text).unwrap_or_default();
+    let message = fields.0.get(MESSAGE).map(as_text).unwrap_or_default();
     out.push_str(&to_json(&message.into(), MAX_MESSAGE, redactor));
 
     let mut dropped = false;
-    for (name, value) in fields.iter() {
+    for (&name, value) in &fields.0 {
         if name == MESSAGE || (name == JOB && (job == Some(value) || is_empty(value))) {
             continue;
         }

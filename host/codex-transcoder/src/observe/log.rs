@@ -21,7 +21,7 @@ const JOB: &str = "job";
 /// nothing.
 pub fn install(redactor: Redactor) {
     let (filter, problem) = log_level(|name| std::env::var(name).ok());
-    let log = JsonLog::new(std::io::stderr, redactor);
+    let log = JsonLog { writer: std::io::stderr, redactor };
     if tracing_subscriber::registry().with(filter).with(log).try_init().is_err() {
         return;
     }
@@ -37,14 +37,8 @@ pub fn install(redactor: Redactor) {
 
 /// Writes each event as a line of JSON, with the fields of its spans.
 pub struct JsonLog<W> {
-    writer: W,
-    redactor: Redactor,
-}
-
-impl<W> JsonLog<W> {
-    pub fn new(writer: W, redactor: Redactor) -> Self {
-        Self { writer, redactor }
-    }
+    pub writer: W,
+    pub redactor: Redactor,
 }
 
 impl<S, W> Layer<S> for JsonLog<W>
@@ -75,7 +69,7 @@ where
         // From the innermost span outwards.
         for span in context.event_scope(event).into_iter().flatten() {
             if let Some(of_span) = span.extensions().get::<LogFields>() {
-                job = job.or_else(|| of_span.get(JOB).cloned());
+                job = job.or_else(|| of_span.0.get(JOB).cloned());
                 fields.add_missing(of_span);
             }
         }

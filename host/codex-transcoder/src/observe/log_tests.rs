@@ -39,7 +39,7 @@ fn written(secrets: &[&str], log_events: impl FnOnce()) -> Vec<String> {
     for secret in secrets {
         assert!(redactor.register(secret));
     }
-    let log = tracing_subscriber::registry().with(JsonLog::new(buffer.clone(), redactor));
+    let log = tracing_subscriber::registry().with(JsonLog { writer: buffer.clone(), redactor });
     tracing::subscriber::with_default(log, log_events);
     let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
     text.lines().map(str::to_owned).collect()
