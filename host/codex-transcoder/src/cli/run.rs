@@ -9,9 +9,7 @@ use job::event::Observer;
 use job::{Job, JobEnvironment, Outcome, Request};
 use media::probe::DeclaredKind;
 use policy::SelectedPolicy;
-use storage::Destination;
-use storage::ORIGINALS;
-use storage::{Key, LocalDirectory, SingleFile, Stores};
+use storage::{Destination, Key, LocalDirectory, ORIGINALS, SingleFile, Stores};
 use tokio_util::sync::CancellationToken;
 use webhook::{Deliverer, JobWebhooks, Secret, UrlRules, http_client};
 
@@ -84,7 +82,7 @@ impl Run {
     ) -> Result<Result<Outcome, Failure>, Ended> {
         let request = self.request()?;
         let webhooks = self.webhooks(secret)?;
-        let policy = LoadedPolicy::with_arguments(self.policy.as_deref(), &self.settings).await?;
+        let policy = LoadedPolicy::read(self.policy.as_deref(), &self.settings).await?.policy().await?;
         let tools = Arc::new(self.environment.tools().prove().await?);
         let redactor = Redactor::default();
         redactor.register(secret);

@@ -10,9 +10,8 @@ use media::context::MediaTools;
 use policy::signature::PublicKey;
 use policy::{Compiler, LastGood, PolicyError, PolicyGate, PolicyLocation, Rules, Watcher, fetch};
 use sandbox::Level;
-use storage::ORIGINALS;
 use storage::s3::S3Store;
-use storage::{LocalDirectory, Records, Stores};
+use storage::{LocalDirectory, ORIGINALS, Records, Stores};
 use webhook::{Deliverer, Outbox, Secret, UrlRules, http_client};
 
 use super::Service;

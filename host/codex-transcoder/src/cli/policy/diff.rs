@@ -14,7 +14,6 @@ use super::display;
 use super::loaded_policy::{LoadedPolicy, object};
 use super::replay::unusable;
 use crate::cli::exit::Ended;
-use crate::cli::settings_argument;
 use crate::cli::table::{aligned, table};
 
 #[derive(Clone, Debug, Args)]
@@ -59,11 +58,11 @@ impl Diff {
         if files.is_empty() {
             return Err(Ended::usage(format!("there is no recording in {}", self.recordings.display())));
         }
-        let settings = settings_argument::merge("--settings", &self.settings)?;
-        let (old, new) = (LoadedPolicy::read(Some(&self.old)).await?, LoadedPolicy::read(Some(&self.new)).await?);
+        let old = LoadedPolicy::read(Some(&self.old), &[]).await?;
+        let new = LoadedPolicy::read(Some(&self.new), &self.settings).await?;
         let mut summary = Summary::default();
         for file in &files {
-            match compare(file, &old, &new, &settings).await {
+            match compare(file, &old, &new).await {
                 Ok(compared) => summary.compared.push(compared),
                 Err(reason) => summary.skipped.push((file.display().to_string(), reason)),
             }
@@ -79,17 +78,12 @@ impl Diff {
     }
 }
 
-async fn compare(
-    file: &Path,
-    old: &LoadedPolicy,
-    new: &LoadedPolicy,
-    settings: &Map<String, Value>,
-) -> Result<Compared, String> {
+async fn compare(file: &Path, old: &LoadedPolicy, new: &LoadedPolicy) -> Result<Compared, String> {
     let recording = Recording::read(file).map_err(|error| Failure::from(error).to_string())?;
     let setup = setup_of(&recording).map_err(|error| format!("media-info.{error}"))?;
     let before = old.with_settings(object(&recording.settings)).await.map_err(display::refusal)?;
     let before = rehearse(&before, &setup).await;
-    let comparison = match new.with_settings(new.settings_for(&recording.settings, settings)).await {
+    let comparison = match new.with_recorded(&recording.settings).await {
         Ok(policy) => {
             let after = rehearse(&policy, &setup).await;
             Comparison::of((&before.decisions, &before.calls), (&after.decisions, &after.calls))

@@ -1,6 +1,6 @@
 //! `policy explain`: prints a policy's decisions about a source, and the ffmpeg commands that follow from them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use authoring::recording::PolicyIdentity;
 use authoring::rehearsal::commands::{Process, processes};
@@ -67,7 +67,7 @@ impl Explain {
             std::fs::write(file, text).or_usage(format_args!("--save-probe {}", file.display()))?;
         }
         let job = described_job(asked, Some(&info)).map_err(|error| Ended::usage(error.to_string()))?;
-        let policy = LoadedPolicy::with_arguments(self.policy.as_deref(), &self.settings).await?;
+        let policy = LoadedPolicy::read(self.policy.as_deref(), &self.settings).await?.policy().await?;
         let setup = self.setup(job.clone(), source.clone());
         let result = rehearse(&policy, &setup).await;
         let processes = match &result.accepted {
@@ -102,26 +102,22 @@ impl Explain {
             Some(_) => DeclaredKind::Video,
             None => crate::cli::run::declared_by_ending(&self.media),
         };
-        probed(&self.media, self.ffprobe.clone(), declared, cancel).await
+        self.probed(declared, cancel).await
     }
-}
 
-/// Probes a media file as the host probes an original.
-async fn probed(
-    file: &Path,
-    ffprobe: Option<PathBuf>,
-    declared: DeclaredKind,
-    cancel: &CancellationToken,
-) -> Result<MediaInfo, Ended> {
-    let failed = |error: std::io::Error| Ended::environment(format!("{} can't be probed: {error}", file.display()));
-    let original = std::fs::canonicalize(file).or_usage(format_args!("--media {}", file.display()))?;
-    let work = tempfile::tempdir().map_err(failed)?;
-    let input = work.path().join(INPUT_NAME);
-    if std::os::unix::fs::symlink(&original, &input).is_err() {
-        std::fs::copy(&original, &input).map_err(failed)?;
+    /// Probes the media file as the host probes an original.
+    async fn probed(&self, declared: DeclaredKind, cancel: &CancellationToken) -> Result<MediaInfo, Ended> {
+        let file = self.media.display();
+        let failed = |error: std::io::Error| Ended::environment(format!("{file} can't be probed: {error}"));
+        let original = std::fs::canonicalize(&self.media).or_usage(format_args!("--media {file}"))?;
+        let work = tempfile::tempdir().map_err(failed)?;
+        let input = work.path().join(INPUT_NAME);
+        if std::os::unix::fs::symlink(&original, &input).is_err() {
+            std::fs::copy(&original, &input).map_err(failed)?;
+        }
+        let tools = ToolOptions { ffmpeg: "ffmpeg".into(), ffprobe: self.ffprobe.clone(), encoder: Preference::Auto };
+        Ok(probe::probe(&tools.ffprobe()?, work.path(), declared, cancel).await?)
     }
-    let tools = ToolOptions { ffmpeg: "ffmpeg".into(), ffprobe, encoder: Preference::Auto };
-    Ok(probe::probe(&tools.ffprobe()?, work.path(), declared, cancel).await?)
 }
 
 struct Explained {

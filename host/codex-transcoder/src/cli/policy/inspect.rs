@@ -35,17 +35,15 @@ impl Inspect {
     pub async fn run(self) -> Result<(), Ended> {
         let LocalPolicy { candidate, signature } = read_local(Some(&self.file)).await?;
         let keys = self.key.iter().map(|key| public_key(key)).collect::<Result<Vec<_>, _>>()?;
-        let signature = self.signature()?.or(signature);
+        let given = self
+            .signature
+            .as_ref()
+            .map(|path| std::fs::read_to_string(path).or_usage(format_args!("{} can't be read", path.display())));
+        let signature = given.transpose()?.or(signature);
         let engine = policy::engine::new().map_err(PolicyError::Engine)?;
         let found = inspect::inspect(&Compiler::new(engine), candidate, signature.as_deref(), &keys).await;
         display::print(self.json, || serde_json::to_value(&found).unwrap_or_default(), || page(&self.file, &found));
         found.refused.map_or(Ok(()), |refused| Err(refused.into()))
-    }
-
-    fn signature(&self) -> Result<Option<String>, Ended> {
-        let read =
-            |path: &PathBuf| std::fs::read_to_string(path).or_usage(format_args!("{} can't be read", path.display()));
-        self.signature.as_ref().map(read).transpose()
     }
 }
 

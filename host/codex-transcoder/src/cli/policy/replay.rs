@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use super::display;
 use super::loaded_policy::LoadedPolicy;
 use crate::cli::exit::Ended;
-use crate::cli::settings_argument;
 
 #[derive(Clone, Debug, Args)]
 pub struct Replay {
@@ -38,10 +37,8 @@ impl Replay {
         let recording = Recording::read(&self.recording).map_err(unusable)?;
         let setup = setup_of(&recording)
             .map_err(|error| Ended::usage(format!("{}: media-info.{error}", self.recording.display())))?;
-        let policy = LoadedPolicy::read(Some(&self.policy)).await?;
-        let settings = settings_argument::merge("--settings", &self.settings)?;
-        let settings = policy.settings_for(&recording.settings, &settings);
-        let policy = policy.with_settings(settings).await?;
+        let policy = LoadedPolicy::read(Some(&self.policy), &self.settings).await?;
+        let policy = policy.with_recorded(&recording.settings).await?;
         let result = rehearse(&policy, &setup).await;
         let comparison = Comparison::of((&recording.decisions, &recording.calls), (&result.decisions, &result.calls));
         let now = PolicyIdentity::of(&policy);

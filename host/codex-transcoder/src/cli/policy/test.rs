@@ -43,7 +43,7 @@ impl Test {
         if files.is_empty() {
             return Err(Ended::usage(format!("there is no scenario in {}", self.scenarios.display())));
         }
-        let policy = LoadedPolicy::read(self.policy.as_deref()).await?;
+        let policy = LoadedPolicy::read(self.policy.as_deref(), &[]).await?;
         let mut verdicts = Vec::new();
         for file in &files {
             let verdict = self.verdict(file, &policy).await;
