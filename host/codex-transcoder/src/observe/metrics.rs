@@ -122,43 +122,6 @@ impl Metrics {
         Ok(out)
     }
 
-    /// Counts an event. [`JobMetrics::on`] also measures the steps and the encoding speed, for which it needs to know the
-    /// job.
-    pub fn on(&self, event: &Event) {
-        let inner = &self.0;
-        match event {
-            Event::Done { part, ms } => {
-                inner.part_seconds.get_or_create(&[("part", Cow::Borrowed(*part))]).observe(in_seconds(*ms));
-            }
-            Event::Reused { .. } => {
-                inner.jobs_reused.inc();
-            }
-            Event::Webhook { kind, delivered, attempts, kept, .. } => {
-                let outcome = match (delivered, kept) {
-                    (true, _) => "delivered",
-                    (false, Some(_)) => "kept",
-                    (false, None) => "lost",
-                };
-                inner.webhooks.get_or_create(&[label("kind", kind), label("outcome", outcome)]).inc();
-                inner.webhook_attempts.get_or_create(&[label("kind", kind)]).inc_by(u64::from(*attempts));
-            }
-            Event::Again { failure, .. } => {
-                inner.job_retries.get_or_create(&[("code", inner.codes.value(&failure.code))]).inc();
-            }
-            Event::Completed { report, .. } => {
-                inner.ended("completed", Cow::Borrowed(""));
-                if let Some(report) = report {
-                    inner.published(report);
-                }
-            }
-            Event::Failed { failure } if failure.is(&codes::job::CANCELLED) => {
-                inner.ended("stopped", Cow::Borrowed(""))
-            }
-            Event::Failed { failure } => inner.ended("failed", inner.codes.value(&failure.code)),
-            Event::Probed { .. } | Event::Step { .. } | Event::Encoding { .. } => {}
-        }
-    }
-
     /// The job counts as running until the returned value is dropped.
     pub fn job_started(&self) -> JobMetrics {
         self.0.jobs_running.inc();
@@ -224,12 +187,16 @@ impl Inner {
         self.jobs.get_or_create(&[label("outcome", outcome), ("code", code)]).inc();
     }
 
-    fn published(&self, report: &TranscodeReport) {
+    fn published(&self, report: &TranscodeReport, encoding_ms: u64) {
         for object in &report.objects {
             self.published.get_or_create(&[("store", self.stores.value(&object.store))]).inc_by(object.bytes);
         }
         let fell_back = if report.fell_back.is_some() { "true" } else { "false" };
         self.encodes.get_or_create(&[label("processor", report.processor), label("fell_back", fell_back)]).inc();
+        if encoding_ms > 0 {
+            let speed = report.duration_ms as f64 / encoding_ms as f64;
+            self.speed.get_or_create(&[label("processor", report.processor)]).observe(speed);
+        }
     }
 
     fn step_took(&self, step: &str, time: Duration) {
@@ -251,9 +218,8 @@ struct JobTiming {
 }
 
 impl JobMetrics {
-    /// Counts an event as [`Metrics::on`] does, and measures steps and encoding.
+    /// Counts an event, and measures the steps and the speed of encoding.
     pub fn on(&self, event: &Event) {
-        self.metrics.on(event);
         let inner = &self.metrics.0;
         let mut timing = self.timing.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
@@ -262,12 +228,38 @@ impl JobMetrics {
                     inner.step_took(&before, since.elapsed());
                 }
             }
-            Event::Done { part: "encode", ms } => timing.encoding_ms += ms,
-            Event::Completed { report: Some(report), .. } if timing.encoding_ms > 0 => {
-                let speed = report.duration_ms as f64 / timing.encoding_ms as f64;
-                inner.speed.get_or_create(&[label("processor", report.processor)]).observe(speed);
+            Event::Done { part, ms } => {
+                if *part == "encode" {
+                    timing.encoding_ms += ms;
+                }
+                inner.part_seconds.get_or_create(&[label("part", part)]).observe(in_seconds(*ms));
             }
-            _ => {}
+            Event::Reused { .. } => {
+                inner.jobs_reused.inc();
+            }
+            Event::Webhook { kind, delivered, attempts, kept, .. } => {
+                let outcome = match (delivered, kept) {
+                    (true, _) => "delivered",
+                    (false, Some(_)) => "kept",
+                    (false, None) => "lost",
+                };
+                inner.webhooks.get_or_create(&[label("kind", kind), label("outcome", outcome)]).inc();
+                inner.webhook_attempts.get_or_create(&[label("kind", kind)]).inc_by(u64::from(*attempts));
+            }
+            Event::Again { failure, .. } => {
+                inner.job_retries.get_or_create(&[("code", inner.codes.value(&failure.code))]).inc();
+            }
+            Event::Completed { report, .. } => {
+                inner.ended("completed", Cow::Borrowed(""));
+                if let Some(report) = report {
+                    inner.published(report, timing.encoding_ms);
+                }
+            }
+            Event::Failed { failure } if failure.is(&codes::job::CANCELLED) => {
+                inner.ended("stopped", Cow::Borrowed(""))
+            }
+            Event::Failed { failure } => inner.ended("failed", inner.codes.value(&failure.code)),
+            Event::Probed { .. } | Event::Step { .. } | Event::Encoding { .. } => {}
         }
     }
 }

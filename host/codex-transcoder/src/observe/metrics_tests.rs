@@ -51,7 +51,7 @@ fn events_are_counted() {
         webhook(false, Some("outbox/x")),
         webhook(false, None),
     ] {
-        metrics.on(&event);
+        metrics.job_started().on(&event);
     }
     expect(
         &metrics,
@@ -116,7 +116,7 @@ fn what_has_no_event_is_counted_by_name() {
     metrics.traffic(10, 3);
     metrics.traffic(1, 0);
     metrics.host("0.1.0", "7.1");
-    metrics.on(&Event::Failed { failure: Failure::new(&codes::job::CANCELLED, "why") });
+    metrics.job_started().on(&Event::Failed { failure: Failure::new(&codes::job::CANCELLED, "why") });
     expect(
         &metrics,
         &[

@@ -76,10 +76,9 @@ impl JobRequest {
         };
         let limits = match body.get("policy") {
             None | Some(Value::Null) => TimeLimits::default(),
-            Some(Value::Object(policy)) => TimeLimits {
-                execution: milliseconds(policy, "executionTimeout", "policy.executionTimeout")?,
-                ttl: milliseconds(policy, "ttl", "policy.ttl")?,
-            },
+            Some(Value::Object(policy)) => {
+                TimeLimits { execution: milliseconds(policy, "executionTimeout")?, ttl: milliseconds(policy, "ttl")? }
+            }
             Some(_) => return Err(not("policy", "an object")),
         };
         Ok(Self { id, input, limits })
@@ -93,12 +92,12 @@ fn not(field: &str, expected: &str) -> BadRequest {
 /// A week, the cloud's limit.
 const MAX_MS: u64 = 7 * 24 * 3_600_000;
 
-fn milliseconds(policy: &Map<String, Value>, name: &str, field: &str) -> Result<Option<Duration>, BadRequest> {
+fn milliseconds(policy: &Map<String, Value>, name: &str) -> Result<Option<Duration>, BadRequest> {
     match policy.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => match value.as_u64() {
             Some(ms @ 1..=MAX_MS) => Ok(Some(Duration::from_millis(ms))),
-            _ => Err(not(field, "a whole number of milliseconds, 1 to 604800000")),
+            _ => Err(not(&format!("policy.{name}"), "a whole number of milliseconds, 1 to 604800000")),
         },
     }
 }
