@@ -20,6 +20,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
 
+use self::exit::Ended;
+
 /// Turns a media upload into an adaptive HLS ladder, a mezzanine, a preview, a thumbnail, a waveform and a signed webhook,
 /// as a policy (a WebAssembly component) decides.
 #[derive(Debug, Parser)]
@@ -71,10 +73,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Doctor(doctor) => doctor.run().await,
         Command::Demo(demo) => demo.run(cancel).await,
     };
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(ended) => ended.into_exit_code(),
-    }
+    ended.map_or_else(Ended::into_exit_code, |()| ExitCode::SUCCESS)
 }
 
 /// Cancelled by Ctrl-C and SIGTERM.

@@ -9,6 +9,8 @@ use tracing::field::{Field, Visit};
 
 /// The field with the event's message.
 pub const MESSAGE: &str = "message";
+/// The field with the id of the job.
+pub const JOB: &str = "job";
 
 /// Fields in the order in which they were recorded.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use fault::redact::{MARK, Redactor};
 use serde_json::Value;
 
-use super::fields::{LogFields, MESSAGE};
+use super::fields::{JOB, LogFields, MESSAGE};
 
 /// Longest line in bytes, with its line break. Log collectors cut longer lines, which are no longer JSON then; Docker
 /// does so at 16 KiB.
@@ -22,8 +22,6 @@ const CUT: &str = "… (cut)";
 /// Marks a line without some of its fields.
 const DROPPED: &str = ",\"truncated\":true";
 const END: &str = "}\n";
-
-const JOB: &str = "job";
 
 /// Names of the line itself; a field of the same name gets an underscore.
 const RESERVED: [&str; 5] = ["time", "level", "requestId", "message", "truncated"];

@@ -11,11 +11,9 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use super::fields::LogFields;
+use super::fields::{JOB, LogFields};
 use super::level::log_level;
 use super::line::line;
-
-const JOB: &str = "job";
 
 /// Logs this process, panics included, to stderr, at the level of its environment. A second call, as in tests, does
 /// nothing.
