@@ -4,6 +4,7 @@
 mod choice;
 pub mod cli;
 mod json;
+mod listen;
 mod observe;
 mod serve;
 mod settings;

@@ -99,11 +99,8 @@ fn to_json(value: &Value, limit: usize, redactor: &Redactor) -> String {
 /// writing direction.
 fn push_escaped(out: &mut String, character: char) {
     match character {
-        '"' => out.push_str("\\\""),
-        '\\' => out.push_str("\\\\"),
-        '\n' => out.push_str("\\n"),
-        '\r' => out.push_str("\\r"),
-        '\t' => out.push_str("\\t"),
+        // These are written in Rust as in JSON.
+        '"' | '\\' | '\n' | '\r' | '\t' => out.extend(character.escape_default()),
         _ if character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
             out.push_str(&format!("\\u{:04x}", u32::from(character)));
         }

@@ -7,27 +7,14 @@ use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use fault::{Code, Fault, codes};
+use fault::{Failure, codes};
 use serde_json::Value;
-use tokio::net::TcpListener;
 
 use super::Metrics;
+use crate::listen::listen;
 
 /// What the format's specification asks for; Prometheus goes by it.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-#[derive(Debug, thiserror::Error)]
-#[error("metrics can't be served on {address}; choose another address or port")]
-pub struct ObserveError {
-    address: SocketAddr,
-    source: std::io::Error,
-}
-
-impl Fault for ObserveError {
-    fn code(&self) -> &'static Code {
-        &codes::observe::LISTEN
-    }
-}
 
 /// Serves `/metrics` and `/health` until the program ends, and returns the address with the port: the system chooses one
 /// where port 0 was asked for. `health` makes the body of a response; it is called for each request and must not block.
@@ -35,10 +22,8 @@ pub async fn serve(
     address: SocketAddr,
     metrics: Metrics,
     health: impl Fn() -> Value + Clone + Send + Sync + 'static,
-) -> Result<SocketAddr, ObserveError> {
-    let failed = |source| ObserveError { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
+) -> Result<SocketAddr, Failure> {
+    let (listener, address) = listen(address, &codes::observe::LISTEN, "metrics can't be served on").await?;
     let health = async move || ([(header::CONTENT_TYPE, "application/json")], health().to_string());
     let router = Router::new().route("/metrics", get(async move || page(&metrics))).route("/health", get(health));
     drop(tokio::spawn(axum::serve(listener, router).into_future()));
@@ -93,7 +78,7 @@ mod tests {
         let health = || Value::Null;
         let taken = serve(ANY, Metrics::new(), health).await.unwrap();
         let error = serve(taken, Metrics::new(), health).await.unwrap_err();
-        assert_eq!(error.code(), "observe.listen");
+        assert_eq!(error.code, "observe.listen");
         assert!(error.to_string().contains(&taken.to_string()));
     }
 }

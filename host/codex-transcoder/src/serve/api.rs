@@ -14,7 +14,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use fault::{Code, Fault, codes};
+use fault::{Failure, codes};
 use runpod::Handler;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -29,6 +29,7 @@ use super::job::{ApiJob, Status};
 use super::jobs::Jobs;
 use super::request::JobRequest;
 use super::run::{Runner, STOP_TIMEOUT};
+use crate::listen::listen;
 
 /// The cloud's limit.
 const MAX_BODY: usize = 10 * 1024 * 1024;
@@ -38,20 +39,6 @@ const LAST_RESPONSES: Duration = Duration::from_secs(1);
 
 const ROUTES: &str =
     "this API has POST /run, POST /runsync, GET and POST /status/{id}, POST /cancel/{id} and GET /health";
-
-/// Why the local API can't start: the port is taken, or this user may not bind it.
-#[derive(Debug, thiserror::Error)]
-#[error("the local API can't listen on {address}; choose another address or port")]
-pub struct ServeError {
-    address: SocketAddr,
-    source: std::io::Error,
-}
-
-impl Fault for ServeError {
-    fn code(&self) -> &'static Code {
-        &codes::serve::LISTEN
-    }
-}
 
 /// The local API, bound to its port.
 pub struct LocalApi {
@@ -71,10 +58,8 @@ struct ApiState {
 impl LocalApi {
     /// Binds the port and prepares to run up to `concurrency` jobs at a time, at least one. On a loopback address, only
     /// requests that name this machine are answered.
-    pub async fn bind(address: SocketAddr, handler: Arc<dyn Handler>, concurrency: usize) -> Result<Self, ServeError> {
-        let failed = |source| ServeError { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+    pub async fn bind(address: SocketAddr, handler: Arc<dyn Handler>, concurrency: usize) -> Result<Self, Failure> {
+        let (listener, address) = listen(address, &codes::serve::LISTEN, "the local API can't listen on").await?;
         let concurrency = concurrency.clamp(1, Semaphore::MAX_PERMITS);
         let stop = CancellationToken::new();
         let runner = Runner { jobs: Jobs::new(stop.clone()), handler, slots: Arc::new(Semaphore::new(concurrency)) };

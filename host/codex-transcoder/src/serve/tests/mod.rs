@@ -179,7 +179,7 @@ async fn an_error_names_the_taken_port() {
     let bind = async |address| LocalApi::bind(address, Arc::new(ScriptedHandler::new().0), 1).await;
     let first = bind(ANY).await.unwrap();
     let error = bind(first.address()).await.err().unwrap();
-    assert_eq!(fault::Fault::code(&error), "serve.listen");
+    assert_eq!(error.code, "serve.listen");
     assert!(error.to_string().contains(&first.address().to_string()));
 }
 
