@@ -74,8 +74,8 @@ async fn run_test_input(
 ) -> Result<(), Ended> {
     let request = settings_argument::read_json(file)?;
     let service = service::start(settings, recordings, None).await?.service;
-    let ended =
-        one_job(Arc::new(service), request, cancel).await.or_usage(format_args!("{} can't be used", file.display()))?;
+    let ended = one_job(Arc::new(service), request, cancel).await.map_err(|failure| failure.message);
+    let ended = ended.or_usage(format_args!("{} can't be used", file.display()))?;
     let (shown, result) = match ended {
         JobResult::Done(output) => (json!({ "output": output }), Ok(())),
         JobResult::Failed { error, .. } => {

@@ -124,7 +124,7 @@ impl ApiState {
             other => ApiError(other, rejection.body_text().into()),
         })?;
         let request =
-            JobRequest::parse(&body).map_err(|error| ApiError(StatusCode::BAD_REQUEST, error.to_string().into()))?;
+            JobRequest::parse(&body).map_err(|error| ApiError(StatusCode::BAD_REQUEST, error.message.into()))?;
         let slot = Arc::clone(&self.runner.slots).try_acquire_owned().ok();
         let job = self.runner.jobs.accept(&request, body.len(), slot.is_some())?;
         let status = job.status();

@@ -2,22 +2,15 @@
 
 use std::time::Duration;
 
-use fault::{Code, Fault, codes};
+use fault::{Failure, codes};
 use job::is_plain_id;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 const EXPECTED: &str = "{\"input\": {...}} is expected";
 
-/// What is wrong with a request.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct BadRequest(String);
-
-impl Fault for BadRequest {
-    fn code(&self) -> &'static Code {
-        &codes::serve::BAD_REQUEST
-    }
+fn bad_request(message: String) -> Failure {
+    Failure::new(&codes::serve::BAD_REQUEST, message)
 }
 
 /// How long the sender lets a job take.
@@ -51,23 +44,23 @@ pub struct JobRequest {
 
 impl JobRequest {
     /// Reads the body of a request.
-    pub fn parse(body: &[u8]) -> Result<Self, BadRequest> {
+    pub fn parse(body: &[u8]) -> Result<Self, Failure> {
         let body: Value = serde_json::from_slice(body)
-            .map_err(|error| BadRequest(format!("the body is not JSON: {error}; {EXPECTED}")))?;
+            .map_err(|error| bad_request(format!("the body is not JSON: {error}; {EXPECTED}")))?;
         // Silence would leave the sender waiting for a call that never comes.
         if body.get("webhook").is_some_and(|url| !url.is_null()) {
             let message = "`webhook` is not supported here: ask /status, or set `webhookUrl` in `input`";
-            return Err(BadRequest(message.to_owned()));
+            return Err(bad_request(message.to_owned()));
         }
         Self::read(body)
     }
 
     /// Reads a job. Unknown fields are ignored, as in the cloud.
-    pub fn read(body: Value) -> Result<Self, BadRequest> {
+    pub fn read(body: Value) -> Result<Self, Failure> {
         let Value::Object(mut body) = body else {
-            return Err(BadRequest(format!("the body is not an object; {EXPECTED}")));
+            return Err(bad_request(format!("the body is not an object; {EXPECTED}")));
         };
-        let no_input = || BadRequest(format!("`input` is missing; {EXPECTED}"));
+        let no_input = || bad_request(format!("`input` is missing; {EXPECTED}"));
         let input = body.remove("input").filter(|input| !input.is_null()).ok_or_else(no_input)?;
         let id = match body.get("id") {
             None | Some(Value::Null) => None,
@@ -85,14 +78,14 @@ impl JobRequest {
     }
 }
 
-fn not(field: &str, expected: &str) -> BadRequest {
-    BadRequest(format!("`{field}` is not {expected}"))
+fn not(field: &str, expected: &str) -> Failure {
+    bad_request(format!("`{field}` is not {expected}"))
 }
 
 /// A week, the cloud's limit.
 const MAX_MS: u64 = 7 * 24 * 3_600_000;
 
-fn milliseconds(policy: &Map<String, Value>, name: &str) -> Result<Option<Duration>, BadRequest> {
+fn milliseconds(policy: &Map<String, Value>, name: &str) -> Result<Option<Duration>, Failure> {
     match policy.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => match value.as_u64() {

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fault::codes;
+use fault::{Failure, codes};
 use runpod::{Handler, Job, JobResult, Progress, run_in_task};
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -15,13 +15,13 @@ use tracing::{error, info, warn};
 
 use super::job::{ApiJob, JobEnd, KeepProgress};
 use super::jobs::Jobs;
-use super::request::{BadRequest, Deadline, JobRequest};
+use super::request::{Deadline, JobRequest};
 
 /// How long a cancelled job may take to stop. A handler promises one second.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs one job from a body as `/run` takes it, and logs its progress.
-pub async fn one_job(handler: Arc<dyn Handler>, body: Value, stop: CancellationToken) -> Result<JobResult, BadRequest> {
+pub async fn one_job(handler: Arc<dyn Handler>, body: Value, stop: CancellationToken) -> Result<JobResult, Failure> {
     let JobRequest { id, input, limits } = JobRequest::read(body)?;
     let deadline = limits.deadline(Instant::now(), Some(Instant::now()));
     let job = Job { id: id.unwrap_or_else(|| format!("local-{}", uuid::Uuid::new_v4())), input };

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use webhook::{Deliverer, JobWebhooks, Outbox, UrlRules};
 
-use super::input::{BadInput, Input};
+use super::input::{Input, bad_input};
 use super::observer::QueueObserver;
 use crate::observe::Metrics;
 
@@ -106,13 +106,13 @@ impl Service {
 
     fn request(&self, input: &Input, raw: &Value) -> Result<Request, Failure> {
         let bytes = raw.to_string().len();
-        let bad_input = |problem| BadInput { problems: vec![problem] };
         if bytes > self.max_input {
-            return Err(bad_input(format!("it has {bytes} bytes of JSON; {} are the most", self.max_input)).into());
+            let problem = format!("it has {bytes} bytes of JSON; {} are the most", self.max_input);
+            return Err(bad_input(&[problem]));
         }
         let request = input.request.clone()?;
         if input.webhook.is_none() && self.webhook_required {
-            return Err(bad_input("`webhookUrl` is missing: this environment requires it".to_owned()).into());
+            return Err(bad_input(&["`webhookUrl` is missing: this environment requires it".to_owned()]));
         }
         Ok(request)
     }

@@ -1,7 +1,7 @@
 //! Parses the untrusted input of a job.
 
 use fault::text::printable;
-use fault::{Code, Fault, codes};
+use fault::{Failure, codes};
 use job::{Request, is_plain_id};
 use media::probe::DeclaredKind;
 use serde_json::{Map, Value};
@@ -9,17 +9,9 @@ use storage::{Destination, Key, ORIGINALS};
 
 use crate::choice::Choice as _;
 
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the job's input can't be used: {}", problems.join("; "))]
-pub struct BadInput {
-    /// One sentence for each.
-    pub problems: Vec<String>,
-}
-
-impl Fault for BadInput {
-    fn code(&self) -> &'static Code {
-        &codes::job::BAD_INPUT
-    }
+/// What is wrong with a job's input, a sentence for each problem.
+pub fn bad_input(problems: &[String]) -> Failure {
+    Failure::new(&codes::job::BAD_INPUT, format!("the job's input can't be used: {}", problems.join("; ")))
 }
 
 /// The input of a job. A bad input keeps what its `failed` webhook needs.
@@ -28,7 +20,7 @@ pub struct Input {
     /// `webhookUrl`, not checked yet.
     pub webhook: Option<String>,
     pub media_id: Option<String>,
-    pub request: Result<Request, BadInput>,
+    pub request: Result<Request, Failure>,
 }
 
 /// Reads fields and collects the problems.
@@ -59,8 +51,8 @@ impl Input {
     /// Unknown fields are ignored.
     pub fn read(job: &str, input: &Value) -> Self {
         let Value::Object(object) = input else {
-            let problems = vec![format!("it is {}: an object is expected", kind(input))];
-            return Self { webhook: None, media_id: None, request: Err(BadInput { problems }) };
+            let problem = format!("it is {}: an object is expected", kind(input));
+            return Self { webhook: None, media_id: None, request: Err(bad_input(&[problem])) };
         };
         let mut fields = FieldReader { object, problems: Vec::new() };
         if !is_plain_id(job) {
@@ -86,7 +78,7 @@ impl Input {
                     source: Destination { store: ORIGINALS.to_owned(), key },
                 })
             }
-            _ => Err(BadInput { problems: fields.problems }),
+            _ => Err(bad_input(&fields.problems)),
         };
         Self { webhook, media_id: media_id.map(str::to_owned), request }
     }
