@@ -1,4 +1,4 @@
-//! Uploads that can't be used: each is refused with a reason of its own, told to the platform, and nothing of it is
+//! Uploads that can't be used: each is refused with a reason of its own, reported to the platform, and nothing of it is
 //! published.
 
 use std::net::TcpListener;
@@ -9,7 +9,7 @@ use testkit::receiver::Receiver;
 use testkit::{colour, fixtures, wav, workspace};
 
 use crate::transcode;
-use crate::webhook::assert_told_of_failure;
+use crate::webhook::assert_failure_was_sent;
 
 #[track_caller]
 fn assert_refused(upload: &Path, code: &str) -> Outcome {
@@ -19,10 +19,14 @@ fn assert_refused(upload: &Path, code: &str) -> Outcome {
 #[track_caller]
 fn assert_refused_as(declared: &str, upload: &Path, code: &str) -> Outcome {
     let receiver = Receiver::start();
-    let outcome = transcode(upload).declared(declared).telling(&receiver).run();
+    let outcome = transcode(upload).declared(declared).with_webhook(&receiver).run();
     outcome.failed(3, code);
-    assert!(!outcome.message().contains(workspace::root().to_str().unwrap()), "it tells paths: {}", outcome.message());
-    assert_told_of_failure(&receiver, code);
+    assert!(
+        !outcome.message().contains(workspace::root().to_str().unwrap()),
+        "it contains paths: {}",
+        outcome.message()
+    );
+    assert_failure_was_sent(&receiver, code);
     outcome
 }
 
@@ -168,7 +172,7 @@ pub fn with_cover(ending: &str) -> PathBuf {
 }
 
 #[test]
-fn a_codec_that_nobody_uploads_is_named() {
+fn an_uncommon_codec_is_named() {
     for (codec, format) in [("snow", "yuv420p"), ("zmbv", "bgr0")] {
         let name = format!("{codec}.avi");
         let further = ["-c:v", codec, "-strict", "-2", "-pix_fmt", format];

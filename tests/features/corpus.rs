@@ -8,7 +8,7 @@ use testkit::{playlist, probe, workspace};
 
 use crate::transcode;
 
-/// Every file of a folder; all that is wrong is told at once.
+/// Every file of a folder; all that is wrong is reported at once.
 fn assert_all(folder: &str) {
     let Some(media) = workspace::real_media() else {
         eprintln!("skipped: there are no real uploads here; CODEX_SHARED names a folder with `media` in it");
@@ -51,9 +51,9 @@ fn assert_plays(name: &str, outcome: &Outcome) {
     for (variant, reported) in outcome.variants().iter().zip(rungs) {
         probe::decodes(&variant.path);
         let size = probe::video(&variant.path).map(|video| video.size);
-        let told = reported["width"].as_u64().zip(reported["height"].as_u64());
-        assert_eq!(size, told, "{name} {}", variant.name());
-        let master = told.map(|(width, height)| format!("{width}x{height}"));
+        let reported_size = reported["width"].as_u64().zip(reported["height"].as_u64());
+        assert_eq!(size, reported_size, "{name} {}", variant.name());
+        let master = reported_size.map(|(width, height)| format!("{width}x{height}"));
         assert_eq!(variant.attribute("RESOLUTION"), master.as_deref(), "{name} {}", variant.name());
     }
     for path in [outcome.preview(), outcome.mezzanine(), outcome.thumbnail()] {

@@ -1,4 +1,4 @@
-//! What the documents promise, held against the program: settings, error codes, metrics, and links that lead somewhere.
+//! What the documents promise, held against the program: limits, error codes, and links that lead somewhere.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -86,18 +86,6 @@ fn codes_of(folder: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_reference_of_settings_is_the_one_that_the_program_reads_by() {
-    let text = read("docs/settings.md");
-    let (_, from) = text.split_once("<!-- worker settings: begin -->\n").expect("where the settings begin");
-    let (block, _) = from.split_once("<!-- worker settings: end -->").expect("where the settings end");
-    let expected = codex_transcoder::settings::Settings::reference_markdown();
-    for (written, expected) in block.lines().zip(expected.lines()) {
-        assert_eq!(written, expected, "docs/settings.md is behind; put this line in place of the first one");
-    }
-    assert_eq!(block, expected, "docs/settings.md has other rows than the program; this belongs there:\n{expected}");
-}
-
-#[test]
 fn the_reference_of_limits_is_the_one_that_policies_are_held_to() {
     let text = read("docs/limits.md");
     let (_, from) = text.split_once("<!-- limits: begin -->\n").expect("where the limits begin");
@@ -129,35 +117,6 @@ fn every_error_code_is_given_by_the_program_or_a_policy() {
         !host.match_indices(&item).any(|(at, _)| whole(at)) && !by_policies.contains(code.name)
     });
     assert_eq!(unused.map(|code| code.name).collect::<Vec<_>>(), [""; 0]);
-}
-
-#[test]
-fn every_metric_is_documented() {
-    let source = read("host/codex-transcoder/src/observe/metrics.rs");
-    let operations = read("docs/operations.md");
-    let mut names = BTreeSet::new();
-    for call in ["add(", "add_histogram(", "add_family("] {
-        for (at, _) in source.match_indices(call) {
-            let (before, from) = source.split_at(at);
-            // The functions themselves, and longer names that end alike.
-            if before.ends_with(|c: char| c.is_alphanumeric() || c == '_') || before.ends_with("fn ") {
-                continue;
-            }
-            let arguments: Vec<&str> = from[call.len()..].split(',').map(str::trim).take(2).collect();
-            let name = arguments[1].trim_matches('"');
-            assert_eq!((arguments[0], arguments[1].len()), ("r", name.len() + 2), "{arguments:?}");
-            names.insert(name);
-        }
-    }
-    assert!(names.len() > 15 && names.contains("encode_speed"), "{names:?}");
-    // As they are served: with their unit, and what only grows with `_total`.
-    let documented = |name: &&&str| {
-        let served =
-            ["", "_total", "_seconds", "_ratios", "_bytes_total"].map(|end| format!("| `codex_{name}{end}` |"));
-        served.iter().any(|row| operations.contains(row))
-    };
-    let missing: Vec<_> = names.iter().filter(|name| !documented(name)).collect();
-    assert!(missing.is_empty(), "docs/operations.md does not tell of {missing:?}");
 }
 
 /// The targets of a document's links, without those in examples of code.

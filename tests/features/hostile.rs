@@ -31,9 +31,9 @@ struct Bench {
     folder: TempDir,
 }
 
-struct Nobody;
+struct IgnoreEvents;
 
-impl Observer for Nobody {
+impl Observer for IgnoreEvents {
     fn on(&self, _: &Event) {}
 }
 
@@ -68,7 +68,7 @@ impl Bench {
             }),
             work: self.folder.path().to_owned(),
             journal: None,
-            observer: Arc::new(Nobody),
+            observer: Arc::new(IgnoreEvents),
             cancel: CancellationToken::new(),
             alive: mpsc::channel(1).0,
             limits: UploadLimits::NONE,
@@ -289,7 +289,7 @@ async fn keys_that_reach_where_a_policy_may_not_are_refused_with_their_code() {
 }
 
 #[tokio::test]
-async fn what_a_job_used_is_told_beside_its_limits() {
+async fn what_a_job_used_is_reported_beside_its_limits() {
     let bench = Bench::new();
     let (_, used) = bench.job(guest::named("writes-its-original"), Limits::default(), "creator/a").await.unwrap();
     let of = |name: &str| used.of(name).unwrap().used;
@@ -330,7 +330,7 @@ async fn names_that_its_author_chose_can_not_steer_a_terminal() {
 }
 
 #[tokio::test]
-async fn what_is_no_policy_is_told_apart_before_anything_runs() {
+async fn what_is_no_policy_is_recognised_before_anything_runs() {
     let bench = Bench::new();
     let component = guest::named("good");
     let machine_code = bench.compiler.engine().precompile_component(&component).unwrap();
@@ -354,9 +354,9 @@ async fn what_is_no_policy_is_told_apart_before_anything_runs() {
     }
 }
 
-/// What a compilation that nobody waits for may not do: keep a runtime from ending, or the next policy from being taken.
+/// What an abandoned compilation may not do: keep a runtime from ending, or the next policy from being taken.
 #[test]
-fn a_component_that_takes_minutes_to_compile_is_refused_soon_and_holds_up_nobody() {
+fn a_component_that_takes_minutes_to_compile_is_refused_soon_and_delays_no_other_job() {
     let slow = guest::of_text(&slow_to_compile(1000, 200));
     let mut bench = Bench::new();
     bench.compiler = bench.compiler.with_timeout(Duration::from_millis(100));

@@ -105,7 +105,7 @@ fn a_rung_is_of_the_high_profile() {
 }
 
 #[test]
-fn the_master_playlist_tells_the_truth() {
+fn the_master_playlist_matches_its_variants() {
     for variant in full_hd().variants() {
         let name = variant.name();
         let (each, average) = playlist::media(&variant.path).rates();

@@ -28,7 +28,7 @@ fn a_policy_in_javascript_runs_a_job_and_sends_its_webhook() {
     let Some(policy) = workspace::javascript_policy() else { return };
     let receiver = Receiver::start();
     let upload = fixtures::clip(320, 180, "25", 1.0);
-    let outcome = transcode(&upload).policy(policy).telling(&receiver).run().done();
+    let outcome = transcode(&upload).policy(policy).with_webhook(&receiver).run().done();
     outcome.is_whole();
     let rungs: Vec<String> = outcome.variants().iter().map(|variant| variant.name()).collect();
     assert_eq!(rungs, ["source"]);
@@ -67,7 +67,7 @@ fn a_failure_of_the_host_passes_through_javascript_to_its_webhook() {
     let Some(policy) = workspace::javascript_policy() else { return };
     let receiver = Receiver::start();
     let upload = fixtures::sound("sound.wav", "sine=d=1", &[]);
-    let outcome = transcode(&upload).declared("video").policy(policy).telling(&receiver).run();
+    let outcome = transcode(&upload).declared("video").policy(policy).with_webhook(&receiver).run();
     outcome.failed(3, "upload.no-video");
     let body = receiver.only().verified_with_time();
     assert_eq!((&body["status"], &body["code"]), (&json!("failed"), &json!("upload.no-video")));

@@ -6,7 +6,7 @@ use testkit::outcome::Outcome;
 use testkit::receiver::Receiver;
 use testkit::{fixtures, workspace};
 
-use crate::webhook::assert_told_of_failure;
+use crate::webhook::assert_failure_was_sent;
 use crate::{program_on, transcode_little};
 
 fn upload() -> PathBuf {
@@ -15,16 +15,16 @@ fn upload() -> PathBuf {
 
 fn misbehaving(behaviour: &str, receiver: &Receiver) -> Outcome {
     let job = transcode_little(&upload()).policy(workspace::hostile_policy()).setting("behaviour", behaviour);
-    job.telling(receiver).run()
+    job.with_webhook(receiver).run()
 }
 
-/// Ended with this code, told to the platform, and nothing published.
+/// Ended with this code, reported to the platform, and nothing published.
 #[track_caller]
 fn assert_ended(behaviour: &str, code: &str) -> Outcome {
     let receiver = Receiver::start();
     let outcome = misbehaving(behaviour, &receiver);
     outcome.failed(4, code);
-    assert_told_of_failure(&receiver, code);
+    assert_failure_was_sent(&receiver, code);
     outcome
 }
 
@@ -103,7 +103,7 @@ fn what_a_policy_logs_can_not_command_a_terminal_or_forge_a_line() {
     let receiver = Receiver::start();
     let outcome = misbehaving("log-flood", &receiver);
     outcome.failed(4, "policy.limit-log-bytes");
-    assert_told_of_failure(&receiver, "policy.limit-log-bytes");
+    assert_failure_was_sent(&receiver, "policy.limit-log-bytes");
     assert!(outcome.stderr.contains("forged line"), "the text itself is logged");
     for command in ["\u{1b}[2J", "\u{1b}]0;", "\u{9b}", "\u{7}", "\r"] {
         assert!(!outcome.stderr.contains(command), "{command:?} is in the log");
@@ -137,9 +137,9 @@ fn a_plan_that_writes_one_object_twice_is_refused() {
     for behaviour in ["same-key-twice", "same-key-in-another-case"] {
         let receiver = Receiver::start();
         let job = program_on(&upload()).policy(workspace::hostile_policy());
-        let job = job.setting("behaviour", behaviour).setting("preview", "false").telling(&receiver);
+        let job = job.setting("behaviour", behaviour).setting("preview", "false").with_webhook(&receiver);
         job.run().failed(4, "plan.same-destination");
-        assert_told_of_failure(&receiver, "plan.same-destination");
+        assert_failure_was_sent(&receiver, "plan.same-destination");
     }
 }
 
@@ -152,7 +152,7 @@ fn a_message_that_no_receiver_could_read_is_not_sent_and_the_outputs_stay() {
         let receiver = Receiver::start();
         let outcome = misbehaving(behaviour, &receiver);
         assert_eq!((outcome.code, outcome.failure().unwrap()["code"].as_str()), (Some(4), Some(code)));
-        assert_told_of_failure(&receiver, code);
+        assert_failure_was_sent(&receiver, code);
         outcome.is_whole();
     }
 }
@@ -200,7 +200,7 @@ fn assert_no_policy(name: &str, bytes: &[u8], expected: &[&str]) {
 }
 
 #[test]
-fn what_is_no_component_is_told_apart() {
+fn what_is_no_component_is_recognised() {
     assert_no_policy("core.wasm", b"\0asm\x01\0\0\0", &["policy.not-a-component", "core module"]);
     assert_no_policy("text.wasm", b"(component)", &["policy.not-a-component"]);
     assert_no_policy("cache.wasm", b"\x7fELF\x02\x01\x01\0", &["policy.not-a-component", "machine code"]);

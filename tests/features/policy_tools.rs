@@ -53,8 +53,8 @@ fn a_new_policy_is_built_signed_looked_at_and_does_a_job() {
     refused(&program(folder, &build), 2, &["policy.secret-key", "password"]);
     let settings = ["--version", "1.4.0", "--settings", "effort=fastest"];
     let build = [&build[..], &settings].concat();
-    let told = done(&program_with_password(folder, &build, Some("correct horse")));
-    assert!(told.contains("my-policy 1.4.0, signed with the key"), "{told}");
+    let output = done(&program_with_password(folder, &build, Some("correct horse")));
+    assert!(output.contains("my-policy 1.4.0, signed with the key"), "{output}");
 
     let dist = folder.join("my-policy/dist");
     let manifest: Value = serde_json::from_slice(&fs::read(dist.join("policy.json")).unwrap()).unwrap();
@@ -168,9 +168,9 @@ fn what_can_not_be_loaded_is_not_given_a_manifest() {
 #[test]
 fn a_secret_key_is_for_its_owner_alone_and_is_never_replaced() {
     let folder = workspace::scratch();
-    let told = done(&program(folder.path(), &["keygen"]));
+    let output = done(&program(folder.path(), &["keygen"]));
     let public = fs::read_to_string(folder.path().join("policy.pub")).unwrap();
-    assert!(told.contains(public.lines().nth(1).unwrap()), "{told}");
+    assert!(output.contains(public.lines().nth(1).unwrap()), "{output}");
     let secret = folder.path().join("policy.key");
     assert_eq!(fs::metadata(&secret).unwrap().permissions().mode() & 0o777, 0o600);
     let before = fs::read(&secret).unwrap();

@@ -76,12 +76,12 @@ fn assert_disk_is_blamed(outcome: &Outcome) {
     assert_eq!(failure["retryable"], true, "{failure}");
 }
 
-/// The muxer of HLS ends well on a full disk, with segments of no bytes.
+/// The muxer of HLS reports success on a full disk, with segments of no bytes.
 #[test]
 fn a_full_disk_under_the_ladder_publishes_nothing() {
     let Some(disk) = SmallDisk::of_kib(1024) else { return };
     let receiver = Receiver::start();
-    let outcome = transcode_little(&growing()).work(disk.path()).telling(&receiver).run();
+    let outcome = transcode_little(&growing()).work(disk.path()).with_webhook(&receiver).run();
     assert_disk_is_blamed(&outcome);
     outcome.published_nothing();
     assert_eq!(receiver.only().verified()["status"], "failed");
@@ -141,7 +141,7 @@ fn a_store_that_becomes_full_at_its_last_object_keeps_every_object_of_before() {
 }
 
 #[test]
-fn an_output_folder_that_can_not_be_made_is_told_before_any_work() {
+fn an_output_folder_that_can_not_be_made_is_reported_before_any_work() {
     let folder = workspace::scratch();
     let file = folder.path().join("a-file");
     std::fs::write(&file, "").unwrap();
@@ -153,7 +153,7 @@ fn an_output_folder_that_can_not_be_made_is_told_before_any_work() {
 fn a_job_that_is_called_off_ends_at_once_and_leaves_nothing() {
     let receiver = Receiver::start();
     let long = fixtures::picture("long.mp4", "testsrc2=size=1280x720:rate=25:duration=60", &["-crf", "35"]);
-    let mut job = transcode(&long).telling(&receiver).start();
+    let mut job = transcode(&long).with_webhook(&receiver).start();
     let work = job.work().to_owned();
     until("ffmpeg writes a segment", Duration::from_secs(60), || {
         assert!(job.ended().is_none(), "the job ended before it was called off");
@@ -164,8 +164,8 @@ fn a_job_that_is_called_off_ends_at_once_and_leaves_nothing() {
     until("the job has ended", Duration::from_secs(5), || job.ended().is_some());
     let outcome = job.wait();
     outcome.failed(130, "job.cancelled");
-    assert_eq!(working_in(&work), Vec::<String>::new(), "processes that nobody ended");
-    assert!(receiver.received().is_empty(), "nobody has failed");
+    assert_eq!(working_in(&work), Vec::<String>::new(), "processes that were not ended");
+    assert!(receiver.received().is_empty(), "no job has failed");
 }
 
 /// The processes whose working folder is below this one.

@@ -1,4 +1,4 @@
-//! The thumbnail and the preview: a picture that shows something, and a part of a rung that nobody encoded again.
+//! The thumbnail and the preview: a picture that isn't blank, and a part of a rung that was not encoded again.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;

@@ -24,7 +24,7 @@ const KEYS: [&str; 11] = [
 
 /// Asserts that a receiver got one message, `failed` in the form of contract 1 and rightly signed, with this code.
 #[track_caller]
-pub fn assert_told_of_failure(receiver: &Receiver, code: &str) {
+pub fn assert_failure_was_sent(receiver: &Receiver, code: &str) {
     let body = receiver.only().verified();
     assert_keys(&body);
     let error = body["error"].as_str().unwrap();
@@ -47,10 +47,10 @@ fn assert_keys(body: &Value) {
 }
 
 #[test]
-fn a_video_that_is_done_is_told_with_the_keys_of_what_was_published() {
+fn the_message_of_a_completed_video_has_the_keys_of_what_was_published() {
     let receiver = Receiver::start();
     let upload = fixtures::clip(640, 360, "25", 2.0);
-    let outcome = transcode(&upload).setting("waveform", "always").telling(&receiver).run().done();
+    let outcome = transcode(&upload).setting("waveform", "always").with_webhook(&receiver).run().done();
     let body = receiver.only().verified();
     assert_keys(&body);
     let expected = json!({
@@ -79,7 +79,7 @@ fn a_video_that_is_done_is_told_with_the_keys_of_what_was_published() {
 #[test]
 fn what_was_not_made_is_null() {
     let receiver = Receiver::start();
-    let _ = transcode_little(&fixtures::silent_clip(320, 180, "25", 1.0)).telling(&receiver).run().done();
+    let _ = transcode_little(&fixtures::silent_clip(320, 180, "25", 1.0)).with_webhook(&receiver).run().done();
     let body = receiver.only().verified();
     assert_keys(&body);
     for key in ["hlsPreviewKey", "thumbnailKey", "waveformKey", "waveformImageKey", "mezzanineKey", "error"] {
@@ -92,7 +92,7 @@ fn what_was_not_made_is_null() {
 #[test]
 fn a_message_that_the_receiver_was_too_busy_for_is_sent_again_as_it_was() {
     let receiver = Receiver::answering(&[503]);
-    let outcome = transcode_little(&fixtures::silent_clip(320, 180, "25", 1.0)).telling(&receiver).run().done();
+    let outcome = transcode_little(&fixtures::silent_clip(320, 180, "25", 1.0)).with_webhook(&receiver).run().done();
     let received = receiver.received();
     assert_eq!(received.len(), 2, "{received:?}");
     assert_eq!(received[0].body, received[1].body);
@@ -107,7 +107,7 @@ fn a_message_that_the_receiver_was_too_busy_for_is_sent_again_as_it_was() {
 #[test]
 fn a_receiver_that_will_never_take_it_is_asked_once_and_the_outputs_stay() {
     let receiver = Receiver::answering(&[410]);
-    let outcome = transcode_little(&fixtures::silent_clip(320, 180, "25", 1.0)).telling(&receiver).run().done();
+    let outcome = transcode_little(&fixtures::silent_clip(320, 180, "25", 1.0)).with_webhook(&receiver).run().done();
     receiver.only().verified();
     let event = outcome.last("webhook").unwrap();
     assert_eq!((&event["delivered"], &event["attempts"], &event["status"]), (&json!(false), &json!(1), &json!(410)));
@@ -115,10 +115,10 @@ fn a_receiver_that_will_never_take_it_is_asked_once_and_the_outputs_stay() {
 }
 
 #[test]
-fn a_job_that_failed_is_told_once_in_the_same_form() {
+fn the_message_of_a_failed_job_is_sent_once_in_the_same_form() {
     let receiver = Receiver::start();
-    transcode(&fixtures::bytes("empty.mp4", b"")).telling(&receiver).run().failed(3, "upload.empty");
-    assert_told_of_failure(&receiver, "upload.empty");
+    transcode(&fixtures::bytes("empty.mp4", b"")).with_webhook(&receiver).run().failed(3, "upload.empty");
+    assert_failure_was_sent(&receiver, "upload.empty");
 }
 
 #[test]

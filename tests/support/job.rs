@@ -82,9 +82,9 @@ impl Job {
         self
     }
 
-    /// Whom to tell.
+    /// Where to send its webhook.
     #[must_use]
-    pub fn telling(mut self, receiver: &Receiver) -> Self {
+    pub fn with_webhook(mut self, receiver: &Receiver) -> Self {
         self.command.args(["--webhook", &receiver.url()]).env("WEBHOOK_SECRET", SECRET);
         self
     }

@@ -31,20 +31,20 @@ pub struct Platform {
     pub media: S3Server,
     /// Where mezzanines go.
     pub archive: S3Server,
-    /// Who is told.
+    /// Receives the webhooks.
     pub receiver: Receiver,
     folder: TempDir,
 }
 
 impl Default for Platform {
     fn default() -> Self {
-        Self::telling(Receiver::answering(&[]))
+        Self::with_receiver(Receiver::answering(&[]))
     }
 }
 
 impl Platform {
     /// One whose receiver answers in its own way.
-    pub fn telling(receiver: Receiver) -> Self {
+    pub fn with_receiver(receiver: Receiver) -> Self {
         let (media, archive) = (S3Server::start(Personality::R2), S3Server::start(Personality::B2));
         // The real second would make every test a slow one.
         media.rewrite_window(Duration::from_millis(50));

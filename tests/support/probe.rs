@@ -26,7 +26,7 @@ impl Video {
     }
 }
 
-/// A video stream that nobody has decoded yet, the first one; none where there is none.
+/// The first video stream, not decoded yet; none where there is none.
 pub fn video(path: &Path) -> Option<Video> {
     let fields = stream(path, "v:0")?;
     Some(Video { size: (fields["width"].as_u64()?, fields["height"].as_u64()?), fields })

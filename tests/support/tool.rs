@@ -23,7 +23,7 @@ pub fn attempt(program: &str, arguments: &[&str], folder: &Path) -> Output {
     output.unwrap_or_else(|error| panic!("{program} can't be run: {error}"))
 }
 
-/// What ffmpeg writes to its standard output, told nothing but the essential.
+/// What ffmpeg writes to its standard output, with only the essential arguments.
 pub fn ffmpeg(arguments: &[&str]) -> Vec<u8> {
     run("ffmpeg", &quiet(arguments), Path::new("/")).stdout
 }
@@ -38,7 +38,7 @@ fn quiet<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
     [&["-hide_banner", "-nostdin", "-v", "error"], arguments].concat()
 }
 
-/// What ffprobe shows of a file, as JSON.
+/// What ffprobe prints about a file, as JSON.
 pub fn ffprobe(path: &Path, arguments: &[&str]) -> Value {
     let path = path.to_str().unwrap();
     let arguments = [&["-v", "error", "-of", "json"], arguments, &[path]].concat();

@@ -41,7 +41,7 @@ const DELIBERATE: [Deliberate; 5] = [
     },
     Deliberate {
         what: "the object in `error` has the vendor's members for a Python exception, or ours: code, message",
-        why: "ours are the codes that this program documents; where it happened is told under the vendor's names",
+        why: "ours are the codes that this program documents; where it happened has the vendor's names",
         vendors_alone: false,
         leave_out: |request| {
             if let Some(Value::Object(error)) = request.pointer_mut("/body/error/JSON as text") {

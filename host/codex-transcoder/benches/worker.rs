@@ -69,7 +69,7 @@ fn verdict(what: &str, value: f64, most: f64, unit: &str) {
     println!("{what:<34} {value:>8.2} {unit} (at most {most}) {word}");
 }
 
-/// Runs one job; gives back its wall time as its own report tells it, and the report.
+/// Runs one job; returns its wall time, as its own report has it, and the report.
 fn job(platform: &Platform, original: &Path) -> (Duration, serde_json::Value) {
     let input = platform.upload(original, "video");
     let mut command = platform.command(program(), &["worker"]);
@@ -142,7 +142,7 @@ fn start_to_first_take() {
     verdict("start to first take", times[STARTS / 2], MOST_START_MS, "ms, the middle of nine");
 }
 
-/// From a new manifest to the first job under it, where files tell of changes by themselves: what comes on top of the
+/// From a new manifest to the first job under it, where the file system reports changes: what comes on top of the
 /// polling interval elsewhere. Each policy is one that was never compiled before. The jobs fail at once, since how long a
 /// job takes is no part of it.
 fn manifest_to_first_job() {

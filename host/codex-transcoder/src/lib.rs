@@ -1,9 +1,12 @@
 //! The host of codex-transcoder: it owns the GPU, the ffmpeg processes, the storage and the network, and lets a policy, a
 //! WebAssembly component, decide what a media upload turns into.
 
+mod choice;
 pub mod cli;
-pub mod observe;
-pub mod serve;
-pub mod settings;
-pub mod tools;
-pub mod worker;
+mod json;
+mod listen;
+mod observe;
+mod serve;
+mod settings;
+mod tools;
+mod worker;

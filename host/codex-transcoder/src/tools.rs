@@ -84,10 +84,15 @@ impl ToolOptions {
             ffprobe,
             proof,
             devices,
-            threads: std::thread::available_parallelism().map_or(2, usize::from).min(16),
+            threads: threads(),
             forced_preference: Some(self.encoder).filter(|&encoder| encoder != Preference::Auto),
         })
     }
+}
+
+/// How many threads an ffmpeg may use.
+pub fn threads() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from).min(16)
 }
 
 /// Processes run in a work directory, where a relative path leads nowhere.

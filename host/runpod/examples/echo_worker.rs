@@ -39,7 +39,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let Some(endpoint) = Endpoint::from_variables(|name| std::env::var(name).ok())? else {
         return Err("RUNPOD_WEBHOOK_GET_JOB is not set: this is not a RunPod worker".into());
     };
-    let slots = std::env::var("ECHO_CONCURRENCY").ok().map(|slots| slots.parse()).transpose()?.unwrap_or(1);
+    let concurrency = std::env::var("ECHO_CONCURRENCY").ok().map(|slots| slots.parse()).transpose()?.unwrap_or(1);
     let drain = CancellationToken::new();
     let shutdown = drain.clone();
     let mut terminated = signal(SignalKind::terminate())?;
@@ -47,6 +47,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         terminated.recv().await;
         shutdown.cancel();
     });
-    Worker::new(endpoint, Arc::new(Echo)).with_concurrency(slots).run(drain).await?;
+    Worker { concurrency, ..Worker::new(endpoint, Arc::new(Echo)) }.run(drain).await?;
     Ok(())
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use fault::{Code, Fault, codes};
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
-use reqwest::{Method, StatusCode, Url, redirect};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, redirect};
+use serde_json::Value;
+use tracing::warn;
 
-use super::{Endpoint, EndpointError, Timing};
+use super::{Endpoint, EndpointError, Timing, WorkerError};
 
 /// The version of the vendor's client whose protocol this worker speaks.
 pub const PROTOCOL_VERSION: &str = "1.12.0";
@@ -22,16 +23,6 @@ const MAX_REDIRECTS: usize = 3;
 
 /// The content type that the platform expects of a result, although the body is JSON.
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
-
-#[derive(Debug, thiserror::Error)]
-#[error("the HTTP client for RunPod can't be set up; are the system's root certificates (ca-certificates) installed?")]
-pub struct ClientError(#[source] reqwest::Error);
-
-impl Fault for ClientError {
-    fn code(&self) -> &'static Code {
-        &codes::runpod::CLIENT
-    }
-}
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -76,26 +67,17 @@ impl RequestError {
     }
 }
 
-/// A response with status 2xx.
-#[derive(Debug)]
-pub struct PlatformResponse {
-    pub status: StatusCode,
-    /// Whether the content type is JSON.
-    pub is_json: bool,
-    pub body: Vec<u8>,
-}
-
 /// Sends requests as one worker of one endpoint.
 #[derive(Clone, Debug)]
 pub struct Client {
     http: reqwest::Client,
-    endpoint: Endpoint,
-    timing: Timing,
+    pub endpoint: Endpoint,
+    pub timing: Timing,
 }
 
 impl Client {
     /// Opens connections of its own. They belong to the runtime that first uses them.
-    pub fn new(endpoint: Endpoint, timing: Timing) -> Result<Self, ClientError> {
+    pub fn new(endpoint: Endpoint, timing: Timing) -> Result<Self, WorkerError> {
         // Process-wide. `Err` means a provider is already installed, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
@@ -105,67 +87,45 @@ impl Client {
             .connect_timeout(timing.connect)
             .user_agent(concat!("codex-transcoder/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(ClientError)?;
+            .map_err(WorkerError::Client)?;
         Ok(Self { http, endpoint, timing })
     }
 
-    pub fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
-    }
-
-    pub fn timing(&self) -> &Timing {
-        &self.timing
-    }
-
-    /// Asks for jobs. The platform holds the request open until there is one.
-    pub async fn take(&self, jobs: usize, busy: bool) -> Result<PlatformResponse, RequestError> {
-        self.poll(self.endpoint.take_url(jobs, busy)).await
-    }
-
-    /// Asks which jobs to stop, at the URL from [`Endpoint::stop_url`]. The platform holds this request open too.
-    pub async fn stops(&self, url: Url) -> Result<PlatformResponse, RequestError> {
-        self.poll(url).await
-    }
-
-    /// Reports that this worker is alive and runs these jobs.
-    pub async fn ping(&self, url: &Url, jobs: &[String], timeout: Duration) -> Result<PlatformResponse, RequestError> {
-        let mut url = url.clone();
-        if !jobs.is_empty() {
-            url.query_pairs_mut().append_pair("job_id", &jobs.join(","));
+    /// Asks for jobs, or which jobs to stop. The platform holds the request open until there is one. Without an answer,
+    /// or with one that is not JSON, the result is null.
+    pub async fn poll(&self, url: Url) -> Result<Value, RequestError> {
+        let mut response = send(self.request(Method::GET, url, self.timing.poll)).await?;
+        if response.content_length().is_some_and(|bytes| bytes > MAX_RESPONSE as u64) {
+            return Err(RequestError::TooLong);
         }
-        self.ping_with(url, timeout).await
+        let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let is_json = content_type.is_some_and(is_json);
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(no_answer)? {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_RESPONSE {
+                return Err(RequestError::TooLong);
+            }
+        }
+        parsed(is_json, &body)
     }
 
-    /// Reports that this worker failed a fitness check.
-    pub async fn unhealthy(&self, url: &Url, check: &str, reason: &str) -> Result<PlatformResponse, RequestError> {
-        let mut url = url.clone();
-        url.query_pairs_mut()
-            .append_pair("status", "unhealthy")
-            .append_pair("check", check)
-            .append_pair("reason", reason);
-        self.ping_with(url, self.timing.unhealthy).await
+    /// Reports something about this worker: that it is alive, or unhealthy.
+    pub async fn ping(&self, mut url: Url, timeout: Duration) -> Result<(), RequestError> {
+        url.query_pairs_mut().append_pair("runpod_version", PROTOCOL_VERSION);
+        acknowledged(self.request(Method::GET, url, timeout)).await
     }
 
     /// Posts a job's progress or result.
-    pub async fn post(&self, job: &str, body: String, timeout: Duration) -> Result<PlatformResponse, RequestError> {
+    pub async fn post(&self, job: &str, body: String, timeout: Duration) -> Result<(), RequestError> {
         let request = self.request(Method::POST, self.endpoint.result_url(job)?, timeout);
-        let request = request.header(CONTENT_TYPE, FORM).header("X-Request-ID", job).body(body);
-        send(request, MAX_COMPLAINT).await
+        acknowledged(request.header(CONTENT_TYPE, FORM).header("X-Request-ID", job).body(body)).await
     }
 
-    async fn ping_with(&self, mut url: Url, timeout: Duration) -> Result<PlatformResponse, RequestError> {
-        url.query_pairs_mut().append_pair("runpod_version", PROTOCOL_VERSION);
-        send(self.request(Method::GET, url, timeout), MAX_COMPLAINT).await
-    }
-
-    async fn poll(&self, url: Url) -> Result<PlatformResponse, RequestError> {
-        send(self.request(Method::GET, url, self.timing.poll), MAX_RESPONSE).await
-    }
-
-    fn request(&self, method: Method, url: Url, timeout: Duration) -> reqwest::RequestBuilder {
+    fn request(&self, method: Method, url: Url, timeout: Duration) -> RequestBuilder {
         let request = self.http.request(method, url).timeout(timeout);
-        match self.endpoint.key() {
-            Some(key) => request.header(AUTHORIZATION, key.header()),
+        match &self.endpoint.key {
+            Some(key) => request.header(AUTHORIZATION, key),
             None => request,
         }
     }
@@ -184,35 +144,46 @@ fn redirected(attempt: redirect::Attempt<'_>) -> redirect::Action {
     }
 }
 
-/// Sends a request and reads the whole response, or only the beginning if the status is not 2xx.
-async fn send(request: reqwest::RequestBuilder, limit: usize) -> Result<PlatformResponse, RequestError> {
+/// Sends a request. A response that refuses it is an error with the beginning of its body.
+async fn send(request: RequestBuilder) -> Result<Response, RequestError> {
     let mut response = request.send().await.map_err(no_answer)?;
     let status = response.status();
-    let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let is_json = header(CONTENT_TYPE).is_some_and(is_json);
-    let announced = header(CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok()).unwrap_or_default();
-    if status.is_success() && limit == MAX_RESPONSE && announced > limit {
-        return Err(RequestError::TooLong);
+    if status.is_success() {
+        return Ok(response);
     }
-    let limit = if status.is_success() { limit } else { MAX_COMPLAINT };
+    let complaint = String::from_utf8_lossy(&beginning(&mut response).await).into_owned();
+    Err(RequestError::Refused { status, complaint: fault::text::printable(&complaint, MAX_COMPLAINT) })
+}
+
+/// Sends a request of whose response only the status matters.
+async fn acknowledged(request: RequestBuilder) -> Result<(), RequestError> {
+    let mut response = send(request).await?;
+    // Otherwise the next request would need another connection.
+    beginning(&mut response).await;
+    Ok(())
+}
+
+/// The beginning of a body of which only the status matters: if the connection breaks, what has arrived.
+async fn beginning(response: &mut Response) -> Vec<u8> {
     let mut body = Vec::new();
-    while body.len() <= limit {
-        match response.chunk().await {
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => break,
-            // Only the status matters here, and it has arrived.
-            Err(_) if limit == MAX_COMPLAINT => break,
-            Err(error) => return Err(no_answer(error)),
-        }
+    while body.len() <= MAX_COMPLAINT
+        && let Ok(Some(chunk)) = response.chunk().await
+    {
+        body.extend_from_slice(&chunk);
     }
-    if !status.is_success() {
-        let complaint = String::from_utf8_lossy(&body);
-        return Err(RequestError::Refused { status, complaint: fault::text::printable(&complaint, MAX_COMPLAINT) });
+    body
+}
+
+/// A body as JSON, null if it is blank or something else.
+pub fn parsed(is_json: bool, body: &[u8]) -> Result<Value, RequestError> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Value::Null);
     }
-    if limit == MAX_RESPONSE && body.len() > limit {
-        return Err(RequestError::TooLong);
+    if !is_json {
+        warn!(bytes = body.len(), "RunPod answered a poll with something other than JSON");
+        return Ok(Value::Null);
     }
-    Ok(PlatformResponse { status, is_json, body })
+    serde_json::from_slice(body).map_err(|error| RequestError::NotJson(error.to_string()))
 }
 
 fn is_json(content_type: &str) -> bool {
@@ -256,6 +227,7 @@ mod tests {
 
     #[test]
     fn json_is_recognised_by_its_content_type() {
+        assert_eq!(parsed(false, b"<html>").unwrap(), Value::Null);
         for (text, expected) in [
             ("application/json", true),
             ("Application/JSON; charset=utf-8", true),

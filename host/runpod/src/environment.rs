@@ -57,39 +57,21 @@ impl Fault for EndpointError {
     }
 }
 
-/// The API key that every request carries. It is never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ApiKey(HeaderValue);
-
-impl ApiKey {
-    fn new(text: &str) -> Result<Self, EndpointError> {
-        let mut value = HeaderValue::from_str(text).map_err(|_| EndpointError::Key)?;
-        value.set_sensitive(true);
-        Ok(Self(value))
-    }
-
-    pub(super) fn header(&self) -> HeaderValue {
-        self.0.clone()
-    }
-}
-
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ApiKey(***)")
-    }
-}
-
 /// One of the platform's queues, and this worker's identity in it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint {
     take: Url,
     /// Contains `$ID`.
     result: String,
-    ping: Option<Url>,
-    ping_interval: Duration,
-    key: Option<ApiKey>,
-    worker: String,
-    hostname: Option<String>,
+    /// The URL for heartbeats.
+    pub(crate) ping: Option<Url>,
+    pub(crate) ping_interval: Duration,
+    /// What authorises every request. It is never printed.
+    pub(crate) key: Option<HeaderValue>,
+    /// This worker's id.
+    pub(crate) worker: String,
+    /// The machine's name, for error reports.
+    pub(crate) hostname: String,
 }
 
 impl Endpoint {
@@ -115,35 +97,18 @@ impl Endpoint {
                 _ => return Err(EndpointError::Interval { value }),
             },
         };
-        let key = variable(KEY).map(|key| ApiKey::new(&key)).transpose()?;
-        Ok(Some(Self { take, result, ping, ping_interval, key, worker, hostname: variable(HOSTNAME) }))
-    }
-
-    /// This worker's id.
-    pub fn worker(&self) -> &str {
-        &self.worker
-    }
-
-    /// The machine's name, for error reports.
-    pub fn hostname(&self) -> &str {
-        self.hostname.as_deref().unwrap_or("unknown")
-    }
-
-    pub fn ping_interval(&self) -> Duration {
-        self.ping_interval
-    }
-
-    pub(super) fn key(&self) -> Option<&ApiKey> {
-        self.key.as_ref()
+        let key = variable(KEY).map(|key| secret_header(&key)).transpose()?;
+        let hostname = variable(HOSTNAME).unwrap_or_else(|| "unknown".to_owned());
+        Ok(Some(Self { take, result, ping, ping_interval, key, worker, hostname }))
     }
 
     /// Whether the worker can ask for several jobs at once.
-    pub(super) fn has_batches(&self) -> bool {
+    fn has_batches(&self) -> bool {
         self.take.path().contains(TAKE_PART)
     }
 
     /// The URL for taking this many jobs. The parameters are in the order of the vendor's client.
-    pub(super) fn take_url(&self, jobs: usize, busy: bool) -> Url {
+    pub(crate) fn take_url(&self, jobs: usize, busy: bool) -> Url {
         let mut url = self.take.clone();
         if jobs > 1 && self.has_batches() {
             url.set_path(&self.take.path().replace(TAKE_PART, "/job-take-batch/"));
@@ -154,22 +119,17 @@ impl Endpoint {
     }
 
     /// The URL that lists jobs to stop. `None` if it can't be derived from the URL for taking jobs.
-    pub(super) fn stop_url(&self) -> Option<Url> {
+    pub(crate) fn stop_url(&self) -> Option<Url> {
         let mut url = self.take.clone();
         url.set_path(&self.take.path().replace(TAKE_PART, "/job-stop/"));
         self.has_batches().then_some(url)
     }
 
     /// The URL for a job's progress and result.
-    pub(super) fn result_url(&self, job: &str) -> Result<Url, EndpointError> {
+    pub(crate) fn result_url(&self, job: &str) -> Result<Url, EndpointError> {
         let mut url = url(RESULT, &self.result.replace(ID, &encoded(job)))?;
         url.query_pairs_mut().append_pair("isStream", "false");
         Ok(url)
-    }
-
-    /// The URL for heartbeats.
-    pub(super) fn ping_url(&self) -> Option<&Url> {
-        self.ping.as_ref()
     }
 }
 
@@ -179,10 +139,15 @@ impl fmt::Debug for Endpoint {
         f.debug_struct("Endpoint")
             .field("host", &self.take.host_str())
             .field("worker", &self.worker)
-            .field("ping_interval", &self.ping_interval)
-            .field("key", &self.key)
             .finish_non_exhaustive()
     }
+}
+
+/// A header that HTTP libraries don't print either.
+fn secret_header(text: &str) -> Result<HeaderValue, EndpointError> {
+    let mut header = HeaderValue::from_str(text).map_err(|_| EndpointError::Key)?;
+    header.set_sensitive(true);
+    Ok(header)
 }
 
 fn url(variable: &'static str, text: &str) -> Result<Url, EndpointError> {
@@ -244,9 +209,9 @@ mod tests {
             endpoint.result_url("a1-u1").unwrap().as_str(),
             format!("{base}/job-done/w1/a1-u1?gpu=NVIDIA+L4&isStream=false")
         );
-        assert_eq!(endpoint.ping_url().unwrap().as_str(), format!("{base}/ping/w1?gpu=NVIDIA+L4"));
-        assert_eq!((endpoint.worker(), endpoint.hostname()), ("w1", "w1-host"));
-        assert_eq!(endpoint.ping_interval(), Duration::from_secs(10));
+        assert_eq!(endpoint.ping.as_ref().unwrap().as_str(), format!("{base}/ping/w1?gpu=NVIDIA+L4"));
+        assert_eq!((endpoint.worker.as_str(), endpoint.hostname.as_str()), ("w1", "w1-host"));
+        assert_eq!(endpoint.ping_interval, Duration::from_secs(10));
     }
 
     #[test]
@@ -277,8 +242,8 @@ mod tests {
     fn a_worker_without_an_id_generates_one() {
         let first = endpoint(&[(WORKER, "")]).unwrap().unwrap();
         let second = endpoint(&[(WORKER, "")]).unwrap().unwrap();
-        assert_ne!(first.worker(), second.worker());
-        assert!(first.take_url(1, false).path().ends_with(first.worker()));
+        assert_ne!(first.worker, second.worker);
+        assert!(first.take_url(1, false).path().ends_with(&first.worker));
     }
 
     #[test]
@@ -299,14 +264,14 @@ mod tests {
             assert!(error.to_string().contains(name), "{error}");
             assert!(!format!("{error} {error:?}").contains("geheim"), "{error:?}");
         }
-        assert_eq!(endpoint(&[(INTERVAL, "250")]).unwrap().unwrap().ping_interval(), Duration::from_millis(250));
+        assert_eq!(endpoint(&[(INTERVAL, "250")]).unwrap().unwrap().ping_interval, Duration::from_millis(250));
     }
 
     #[test]
     fn the_key_is_not_printed() {
         let endpoint = endpoint(&[]).unwrap().unwrap();
-        let printed = format!("{endpoint:?} {:?}", endpoint.key().unwrap().header());
-        assert!(printed.contains("***") && !printed.contains("geheim"), "{printed}");
+        let printed = format!("{endpoint:?} {:?}", endpoint.key.as_ref().unwrap());
+        assert!(printed.contains("w1") && !printed.contains("geheim"), "{printed}");
     }
 
     proptest! {

@@ -11,14 +11,16 @@ const MAX_REASON: usize = 256;
 /// Reports once that a check before the first job failed. This only gives the reason: the platform replaces the worker
 /// because it exits, whether or not the report arrives.
 pub async fn unhealthy(endpoint: Endpoint, check: &str, reason: &str) {
-    let Some(url) = endpoint.ping_url().cloned() else { return };
+    let Some(mut url) = endpoint.ping.clone() else { return };
     let reason: String = reason.chars().take(MAX_REASON).collect();
-    let reported = match Client::new(endpoint, Timing::default()) {
-        Ok(client) => client.unhealthy(&url, check, &reason).await.map_err(|failed| failed.to_string()),
+    url.query_pairs_mut().append_pair("status", "unhealthy").append_pair("check", check).append_pair("reason", &reason);
+    let timing = Timing::default();
+    let reported = match Client::new(endpoint, timing) {
+        Ok(client) => client.ping(url, timing.unhealthy).await.map_err(|failed| failed.to_string()),
         Err(error) => Err(error.to_string()),
     };
     match reported {
-        Ok(_) => info!(check, "reported the failed startup check to RunPod"),
+        Ok(()) => info!(check, "reported the failed startup check to RunPod"),
         Err(failed) => warn!(check, reason = failed, "the failed startup check could not be reported to RunPod"),
     }
 }

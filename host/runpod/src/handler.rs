@@ -1,7 +1,12 @@
 //! The interface between a queue and the code that runs its jobs.
 
-use serde_json::Value;
+use std::sync::Arc;
+
+use fault::codes;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, error, info_span};
 
 /// A job as the queue hands it out.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +33,18 @@ pub enum JobResult {
     Stopped,
 }
 
+impl JobResult {
+    /// A failure that another try would not mend.
+    pub fn failed(code: &str, message: &str) -> Self {
+        Self::Failed { error: failure(code, message), fresh_worker: false }
+    }
+}
+
+/// The error of such a failure.
+pub(crate) fn failure(code: &str, message: &str) -> Value {
+    json!({ "error_type": code, "error_message": message, "retryable": false })
+}
+
 /// Runs jobs.
 #[async_trait::async_trait]
 pub trait Handler: Send + Sync + 'static {
@@ -40,4 +57,25 @@ pub trait Handler: Send + Sync + 'static {
 pub trait Progress: Send + Sync {
     /// Replaces what the queue shows. Never waits: a slow queue gets the latest value and misses the others.
     fn report(&self, output: Value);
+}
+
+/// Runs a job in a task of its own, so that a panic fails the job and nothing else. Dropping the future aborts the task.
+pub async fn run_in_task(
+    handler: Arc<dyn Handler>,
+    job: Job,
+    progress: Box<dyn Progress>,
+    stop: CancellationToken,
+) -> JobResult {
+    let id = job.id.clone();
+    let span = info_span!("job", job = id);
+    let mut task = JoinSet::new();
+    task.spawn(async move { handler.handle(job, progress, stop).await }.instrument(span));
+    let reason = match task.join_next().await {
+        Some(Ok(result)) => return result,
+        Some(Err(reason)) => reason.to_string(),
+        None => "it has no task".to_owned(),
+    };
+    error!(job = id, reason, "the job ended by a bug of this program");
+    // The panic's message is only in the log: it may contain anything.
+    JobResult::failed(codes::host::BUG.name, "the job ended by a bug of the worker; its log says more")
 }

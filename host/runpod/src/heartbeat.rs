@@ -1,24 +1,14 @@
 //! Heartbeats to the platform, independent of what the jobs do.
 
-use std::io;
-
+use reqwest::Url;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{debug, info, warn};
 
 use super::backoff::Backoff;
-use super::client::{Client, ClientError};
+use super::client::{Client, RequestError};
 use super::running_jobs::RunningJobs;
-use super::{Endpoint, Timing};
-
-/// Why there is no heartbeat. Without one, the platform would give every job to another worker.
-#[derive(Debug, thiserror::Error)]
-pub enum HeartbeatError {
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    #[error("the heartbeat has no thread to run on")]
-    Thread(#[from] io::Error),
-}
+use super::{Endpoint, Timing, WorkerError};
 
 /// Pings until it is dropped.
 ///
@@ -31,32 +21,34 @@ pub struct Heartbeat {
 
 impl Heartbeat {
     /// Pings at once and then at the platform's interval. Does nothing if there is no URL for heartbeats.
-    pub fn start(endpoint: Endpoint, timing: Timing, running: RunningJobs) -> Result<Self, HeartbeatError> {
+    pub fn start(endpoint: Endpoint, timing: Timing, running: RunningJobs) -> Result<Self, WorkerError> {
         let end = CancellationToken::new();
         let this = Self { _end: end.clone().drop_guard() };
-        let Some(url) = endpoint.ping_url().cloned() else {
+        let Some(url) = endpoint.ping.clone() else {
             warn!("RUNPOD_WEBHOOK_PING is not set: without heartbeats RunPod may declare this worker dead");
             return Ok(this);
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(WorkerError::Heartbeat)?;
         let client = Client::new(endpoint, timing)?;
-        std::thread::Builder::new().name("runpod-heartbeat".to_owned()).spawn(move || {
+        let thread = std::thread::Builder::new().name("runpod-heartbeat".to_owned()).spawn(move || {
             runtime.block_on(end.run_until_cancelled(beat(&client, &url, &running)));
             // Otherwise the shutdown would wait for a name that is being resolved.
             runtime.shutdown_background();
-        })?;
+        });
+        thread.map_err(WorkerError::Heartbeat)?;
         Ok(this)
     }
 }
 
 /// Pings forever. After a failure, the next ping comes sooner than at the interval, with the jobs that run by then.
-async fn beat(client: &Client, url: &reqwest::Url, running: &RunningJobs) {
-    let interval = client.endpoint().ping_interval();
-    let mut backoff = Backoff::new(client.timing());
+async fn beat(client: &Client, url: &Url, running: &RunningJobs) {
+    let interval = client.endpoint.ping_interval;
+    let mut backoff = Backoff::new(&client.timing);
     loop {
         let started = Instant::now();
-        let next = match client.ping(url, &running.ids(), interval.saturating_mul(2)).await {
-            Ok(_) => {
+        let next = match ping(client, url.clone(), &running.ids()).await {
+            Ok(()) => {
                 if backoff.failures() > 0 {
                     info!("heartbeats arrive again");
                 }
@@ -80,4 +72,12 @@ async fn beat(client: &Client, url: &reqwest::Url, running: &RunningJobs) {
         };
         tokio::time::sleep_until(next).await;
     }
+}
+
+/// Reports that this worker is alive and runs these jobs.
+async fn ping(client: &Client, mut url: Url, jobs: &[String]) -> Result<(), RequestError> {
+    if !jobs.is_empty() {
+        url.query_pairs_mut().append_pair("job_id", &jobs.join(","));
+    }
+    client.ping(url, client.endpoint.ping_interval.saturating_mul(2)).await
 }

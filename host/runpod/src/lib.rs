@@ -18,17 +18,10 @@ mod timing;
 mod worker;
 
 #[cfg(test)]
-mod fault_tests;
-#[cfg(test)]
-mod heartbeat_tests;
-#[cfg(test)]
-mod test_worker;
-#[cfg(test)]
-mod worker_tests;
+mod tests;
 
-pub use client::ClientError;
-pub use environment::{ApiKey, Endpoint, EndpointError};
+pub use environment::{Endpoint, EndpointError};
 pub use fitness::unhealthy;
-pub use handler::{Handler, Job, JobResult, Progress};
+pub use handler::{Handler, Job, JobResult, Progress, run_in_task};
 pub use timing::Timing;
 pub use worker::{Worker, WorkerError, WorkerSummary};

@@ -7,69 +7,52 @@ use fault::codes;
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use super::backoff::Backoff;
 use super::client::Client;
-use super::handler::Progress;
+use super::handler::{Progress, failure};
 
 /// The largest result that the platform accepts, in bytes of its JSON.
 const MAX_RESULT: usize = 20_000_000;
 
 /// A job's result as it is posted.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ResultBody {
-    body: Map<String, Value>,
-}
+pub struct ResultBody(Value);
 
 impl ResultBody {
     pub fn done(output: Value) -> Self {
-        Self { body: Map::from_iter([("output".to_owned(), output)]) }
+        Self(json!({ "output": output }))
     }
 
     /// An error that is not an object becomes one. The machine and the worker are added to it.
     pub fn failed(error: Value, client: &Client, fresh_worker: bool) -> Self {
         let mut error = match error {
             Value::Object(error) => error,
-            Value::String(message) => Map::from_iter([("error_message".to_owned(), Value::String(message))]),
-            other => Map::from_iter([("error_message".to_owned(), Value::String(other.to_string()))]),
+            Value::String(message) => Map::from_iter([("error_message".to_owned(), message.into())]),
+            other => Map::from_iter([("error_message".to_owned(), other.to_string().into())]),
         };
-        for (name, value) in [("hostname", client.endpoint().hostname()), ("worker_id", client.endpoint().worker())] {
-            error.entry(name).or_insert_with(|| value.into());
+        for (name, value) in [("hostname", &client.endpoint.hostname), ("worker_id", &client.endpoint.worker)] {
+            error.entry(name).or_insert_with(|| value.as_str().into());
         }
         // The platform accepts only a string here.
-        let mut body = Map::from_iter([("error".to_owned(), Value::String(Value::Object(error).to_string()))]);
-        if fresh_worker {
-            body.insert("stopPod".to_owned(), Value::Bool(true));
-        }
-        Self { body }
+        let error = Value::Object(error).to_string();
+        Self(if fresh_worker { json!({ "error": error, "stopPod": true }) } else { json!({ "error": error }) })
     }
 
     /// Replaces a result that is too large by an error. The platform would refuse it, and the job would seem to run
     /// until its timeout.
     fn into_text(self, job: &str, client: &Client) -> String {
-        let text = Value::Object(self.body).to_string();
+        let text = self.0.to_string();
         if text.len() <= MAX_RESULT {
             return text;
         }
         error!(job, bytes = text.len(), limit = MAX_RESULT, "the result is larger than RunPod accepts");
         let message =
             format!("the job's result has {} bytes; RunPod takes {MAX_RESULT} at most, so it was dropped", text.len());
-        let error =
-            json!({ "error_type": codes::runpod::RESULT_TOO_LARGE.name, "error_message": message, "retryable": false });
-        Value::Object(Self::failed(error, client, false).body).to_string()
+        let error = failure(codes::runpod::RESULT_TOO_LARGE.name, &message);
+        Self::failed(error, client, false).0.to_string()
     }
-}
-
-/// What happened to a result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PostResult {
-    Delivered,
-    /// The platform refused it, or could not be reached for too long.
-    Lost,
-    /// The job was cancelled meanwhile.
-    Cancelled,
 }
 
 /// Holds the progress that has not been posted yet.
@@ -115,7 +98,7 @@ impl ResultSender {
                 ended = &mut job => return ended,
                 () = due => {}
             }
-            not_before = Instant::now() + self.client.timing().between_progress;
+            not_before = Instant::now() + self.client.timing.between_progress;
             let latest = self.latest.borrow_and_update().clone();
             if let Some(output) = latest {
                 self.post_progress(&output).await;
@@ -132,41 +115,38 @@ impl ResultSender {
             warn!(job, bytes = body.len(), "progress not posted: it is larger than RunPod accepts");
             return;
         }
-        match self.client.post(job, body, self.client.timing().progress).await {
-            Ok(_) => debug!(job, "progress posted"),
+        match self.client.post(job, body, self.client.timing.progress).await {
+            Ok(()) => debug!(job, "progress posted"),
             Err(failed) => warn!(job, reason = %failed, "progress not posted"),
         }
     }
 
-    /// Posts the result. Retries for a long time, unless the platform refuses it permanently or the job is cancelled.
-    pub async fn finish(self, result: ResultBody, cancelled: &CancellationToken) -> PostResult {
+    /// Posts the result and returns whether it was delivered. Retries for a long time, unless the platform refuses it
+    /// permanently.
+    pub async fn finish(self, result: ResultBody) -> bool {
         let body = result.into_text(&self.job, &self.client);
-        cancelled.run_until_cancelled(self.post_result(body)).await.unwrap_or(PostResult::Cancelled)
-    }
-
-    async fn post_result(&self, body: String) -> PostResult {
-        let timing = *self.client.timing();
+        let timing = self.client.timing;
         let job = &self.job;
         let started = Instant::now();
         let mut backoff = Backoff::new(&timing);
         loop {
             let failed = match self.client.post(job, body.clone(), timing.result).await {
-                Ok(_) => {
+                Ok(()) => {
                     info!(job, bytes = body.len(), attempt = backoff.failures() + 1, "result delivered");
-                    return PostResult::Delivered;
+                    return true;
                 }
                 Err(failed) => failed,
             };
             if failed.is_final() {
                 error!(job, reason = %failed, "RunPod refuses the result for good; it is lost");
-                return PostResult::Lost;
+                return false;
             }
             let next = backoff.next();
             let wait = if failed.is_busy() { next.max(timing.busy) } else { next };
             let attempt = backoff.failures();
             if started.elapsed() + wait > timing.result_deadline {
                 error!(job, reason = %failed, attempt, "the result could not be delivered for too long; it is lost");
-                return PostResult::Lost;
+                return false;
             }
             warn!(job, reason = %failed, attempt, wait_ms = wait.as_millis(), "result not delivered, trying again");
             tokio::time::sleep(wait).await;
@@ -196,8 +176,8 @@ mod tests {
             (json!("no video"), "no video"),
             (json!([1]), "[1]"),
         ] {
-            let body = ResultBody::failed(error.clone(), &client(), false).body;
-            assert_eq!(body.keys().collect::<Vec<_>>(), ["error"]);
+            let body = ResultBody::failed(error.clone(), &client(), false).0;
+            assert_eq!(body.as_object().unwrap().len(), 1);
             let said: Value = serde_json::from_str(body["error"].as_str().unwrap()).unwrap();
             assert_eq!((&said["error_message"], &said["hostname"]), (&json!(message), &json!("unknown")));
             assert_eq!(said["worker_id"], if error.is_object() { "of its own" } else { "w1" });
@@ -206,9 +186,9 @@ mod tests {
 
     #[test]
     fn a_fresh_worker_is_asked_for_beside_the_error() {
-        let body = ResultBody::failed(json!({}), &client(), true).body;
+        let body = ResultBody::failed(json!({}), &client(), true).0;
         assert_eq!(body["stopPod"], json!(true));
-        assert_eq!(ResultBody::done(json!(1)).body, Map::from_iter([("output".to_owned(), json!(1))]));
+        assert_eq!(ResultBody::done(json!(1)).0, json!({ "output": 1 }));
     }
 
     #[test]

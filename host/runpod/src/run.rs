@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use fault::codes;
-use serde_json::{Value, json};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument as _, error, info, info_span, warn};
+use tracing::{error, info, warn};
 
 use super::client::Client;
-use super::handler::{Handler, Job, JobResult};
-use super::result::{PostResult, ResultBody, ResultSender};
+use super::handler::{Handler, Job, JobResult, failure, run_in_task};
+use super::result::{ResultBody, ResultSender};
 use super::running_jobs::RunningJob;
 
 /// How a job ended, as the platform knows it.
@@ -74,20 +71,8 @@ impl Runner {
     async fn run_in_slot(self, job: Job, entry: RunningJob) -> Completion {
         info!(job = entry.id(), "started");
         let (progress, mut sender) = ResultSender::new(self.client.clone(), job.id.clone());
-        let span = info_span!("job", job = entry.id());
-        let (handler, stop) = (Arc::clone(&self.handler), entry.stop().clone());
-        // In a task of its own, so that a panic ends the job and not the worker. The set aborts the task when it is
-        // dropped.
-        let mut task = JoinSet::new();
-        task.spawn(async move { handler.handle(job, progress, stop).await }.instrument(span));
-        let result = match sender.progress_until(task.join_next()).await {
-            Some(Ok(result)) => result,
-            Some(Err(reason)) => {
-                error!(job = entry.id(), %reason, "the job ended by a bug of this program");
-                JobResult::Failed { error: bug(), fresh_worker: false }
-            }
-            None => JobResult::Failed { error: bug(), fresh_worker: false },
-        };
+        let result = run_in_task(Arc::clone(&self.handler), job, progress, entry.stop().clone());
+        let result = sender.progress_until(result).await;
         if entry.stop().is_cancelled() {
             return self.unreported(&entry);
         }
@@ -113,8 +98,7 @@ impl Runner {
     pub async fn refuse(self, problem: &'static str, entry: RunningJob) -> Completion {
         error!(job = entry.id(), problem, "RunPod handed out an invalid job");
         let (_, sender) = ResultSender::new(self.client.clone(), entry.id().to_owned());
-        let error = json!({ "error_type": "job.bad-request", "error_message": problem, "retryable": false });
-        let body = ResultBody::failed(error, &self.client, false);
+        let body = ResultBody::failed(failure("job.bad-request", problem), &self.client, false);
         self.report(sender, body, Completion::Failed, &entry).await
     }
 
@@ -125,10 +109,10 @@ impl Runner {
         completion: Completion,
         entry: &RunningJob,
     ) -> Completion {
-        match sender.finish(body, entry.stop()).await {
-            PostResult::Delivered => completion,
-            PostResult::Lost => Completion::Lost,
-            PostResult::Cancelled => self.unreported(entry),
+        match entry.stop().run_until_cancelled(sender.finish(body)).await {
+            Some(true) => completion,
+            Some(false) => Completion::Lost,
+            None => self.unreported(entry),
         }
     }
 
@@ -141,9 +125,4 @@ impl Runner {
             Completion::Stopped
         }
     }
-}
-
-/// The error that is reported for a panic. The panic's message is only in the log: it may contain anything.
-fn bug() -> Value {
-    json!({ "error_type": codes::host::BUG.name, "error_message": "the job ended by a bug of the worker; its log says more", "retryable": false })
 }

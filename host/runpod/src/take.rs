@@ -10,18 +10,15 @@ use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
 use super::backoff::Backoff;
-use super::client::{Client, PlatformResponse, RequestError};
-use super::handler::Job;
+use super::client::{Client, RequestError};
 
-/// What the platform hands out.
+/// A job that the platform has handed out.
 #[derive(Clone, Debug, PartialEq)]
-pub enum TakenJob {
-    Valid(Job),
-    Invalid {
-        /// The id under which to report the failure, if there is one.
-        id: Option<String>,
-        problem: &'static str,
-    },
+pub struct TakenJob {
+    /// Fits into a header, so that even the failure of an invalid job can be reported.
+    pub id: String,
+    /// The error says why the job is invalid.
+    pub input: Result<Value, &'static str>,
 }
 
 /// The result of one request for jobs.
@@ -40,7 +37,7 @@ pub struct JobTaker {
 
 impl JobTaker {
     pub fn new(client: Client) -> Self {
-        let backoff = Backoff::new(client.timing());
+        let backoff = Backoff::new(&client.timing);
         let now = Instant::now();
         Self { client, open: None, opened: now, not_before: now, backoff }
     }
@@ -52,8 +49,9 @@ impl JobTaker {
             let Some(open) = &mut self.open else {
                 tokio::time::sleep_until(self.not_before).await;
                 let client = self.client.clone();
+                let url = client.endpoint.take_url(free, busy);
                 self.opened = Instant::now();
-                self.open = Some(Box::pin(async move { taken_jobs(&client.take(free, busy).await?) }));
+                self.open = Some(Box::pin(async move { client.poll(url).await.map(taken_jobs) }));
                 continue;
             };
             let polled = open.await;
@@ -80,7 +78,7 @@ impl JobTaker {
 
     /// Decides when the next request is due, and returns the jobs.
     fn settle(&mut self, polled: Polled) -> Vec<TakenJob> {
-        let timing = *self.client.timing();
+        let timing = self.client.timing;
         let now = Instant::now();
         match polled {
             Ok(jobs) => {
@@ -119,37 +117,33 @@ impl JobTaker {
     }
 }
 
-/// The jobs in a response. A response without a body, or with one that is not JSON, has none.
-fn taken_jobs(response: &PlatformResponse) -> Polled {
-    let blank = response.body.iter().all(u8::is_ascii_whitespace);
-    if response.status == StatusCode::NO_CONTENT || blank {
-        return Ok(Vec::new());
-    }
-    if !response.is_json {
-        warn!(bytes = response.body.len(), "RunPod answered a request for jobs with something other than JSON");
-        return Ok(Vec::new());
-    }
-    match serde_json::from_slice(&response.body).map_err(|error| RequestError::NotJson(error.to_string()))? {
-        Value::Null => Ok(Vec::new()),
-        Value::Array(jobs) => Ok(jobs.into_iter().map(taken_job).collect()),
-        job => Ok(vec![taken_job(job)]),
-    }
+/// The jobs in a response. Those without a usable id can't even be refused.
+fn taken_jobs(response: Value) -> Vec<TakenJob> {
+    let jobs = match response {
+        Value::Null => Vec::new(),
+        Value::Array(jobs) => jobs,
+        job => vec![job],
+    };
+    let usable = |job| {
+        let lost =
+            |problem| error!(problem, "RunPod handed out an invalid job without a usable id; it can't be reported");
+        taken_job(job).map_err(lost).ok()
+    };
+    jobs.into_iter().filter_map(usable).collect()
 }
 
-fn taken_job(job: Value) -> TakenJob {
-    let Value::Object(mut job) = job else { return TakenJob::Invalid { id: None, problem: "it is no JSON object" } };
+fn taken_job(job: Value) -> Result<TakenJob, &'static str> {
+    let Value::Object(mut job) = job else { return Err("it is no JSON object") };
     let id = match job.remove("id") {
         Some(Value::String(id)) if !id.trim().is_empty() => id,
-        _ => return TakenJob::Invalid { id: None, problem: "it has no id" },
+        _ => return Err("it has no id"),
     };
-    // The id goes into a header and a URL. If it doesn't fit there, its failure can't be reported either.
+    // The id goes into a header and a URL.
     if id.bytes().any(|byte| !(b' '..=b'~').contains(&byte)) {
-        return TakenJob::Invalid { id: None, problem: "its id has characters that no id has" };
+        return Err("its id has characters that no id has");
     }
-    match job.remove("input") {
-        None | Some(Value::Null) => TakenJob::Invalid { id: Some(id), problem: "the job has no input" },
-        Some(input) => TakenJob::Valid(Job { id, input }),
-    }
+    let input = job.remove("input").filter(|input| !input.is_null()).ok_or("the job has no input");
+    Ok(TakenJob { id, input })
 }
 
 #[cfg(test)]
@@ -158,9 +152,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::client::parsed;
 
     fn taken(body: &str) -> Polled {
-        taken_jobs(&PlatformResponse { status: StatusCode::OK, is_json: true, body: body.as_bytes().to_vec() })
+        parsed(true, body.as_bytes()).map(taken_jobs)
     }
 
     #[test]
@@ -168,14 +163,12 @@ mod tests {
         for body in ["", " \n", "null", "[]"] {
             assert_eq!(taken(body).unwrap(), [], "{body:?}");
         }
-        let page = PlatformResponse { status: StatusCode::OK, is_json: false, body: b"<html>".to_vec() };
-        assert_eq!(taken_jobs(&page).unwrap(), []);
         assert!(matches!(taken("{\"id\":"), Err(RequestError::NotJson(_))));
     }
 
     #[test]
     fn other_fields_of_a_job_are_ignored() {
-        let job = |id: &str, input| TakenJob::Valid(Job { id: id.to_owned(), input });
+        let job = |id: &str, input| TakenJob { id: id.to_owned(), input: Ok(input) };
         assert_eq!(
             taken(r#"{"id":"a","input":{"x":1},"webhook":"https://x","delayTime":3}"#).unwrap(),
             [job("a", json!({"x": 1}))]
@@ -198,9 +191,8 @@ mod tests {
             ("7", None),
         ] {
             let jobs = taken(body).unwrap();
-            let [TakenJob::Invalid { id, problem }] = &jobs[..] else { panic!("{jobs:?}") };
-            assert_eq!(id.as_deref(), expected, "{body}");
-            assert!(!problem.is_empty());
+            assert_eq!(jobs.first().map(|job| job.id.as_str()), expected, "{body}");
+            assert!(jobs.iter().all(|job| job.input == Err("the job has no input")), "{jobs:?}");
         }
     }
 
@@ -221,14 +213,10 @@ mod tests {
         fn arbitrary_responses_never_panic_and_every_id_fits_into_a_header(
             body in body_like(),
             is_json: bool,
-            status in prop_oneof![Just(200_u16), Just(204), 200..300_u16],
         ) {
-            let status = StatusCode::from_u16(status).unwrap();
-            for job in taken_jobs(&PlatformResponse { status, is_json, body }).unwrap_or_default() {
-                if let TakenJob::Valid(Job { id, .. }) | TakenJob::Invalid { id: Some(id), .. } = job {
-                    prop_assert!(reqwest::header::HeaderValue::from_str(&id).is_ok());
-                    prop_assert!(!id.trim().is_empty());
-                }
+            for TakenJob { id, .. } in parsed(is_json, &body).map(taken_jobs).unwrap_or_default() {
+                prop_assert!(reqwest::header::HeaderValue::from_str(&id).is_ok());
+                prop_assert!(!id.trim().is_empty());
             }
         }
     }

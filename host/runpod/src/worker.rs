@@ -1,5 +1,6 @@
 //! The worker: takes jobs while it has free slots, runs them, and shuts down on request.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +10,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::client::{Client, ClientError};
-use super::handler::Handler;
-use super::heartbeat::{Heartbeat, HeartbeatError};
+use super::client::Client;
+use super::handler::{Handler, Job};
+use super::heartbeat::Heartbeat;
 use super::run::{Completion, Runner};
 use super::running_jobs::RunningJobs;
 use super::take::{JobTaker, TakenJob};
@@ -20,17 +21,20 @@ use super::{Endpoint, Timing, stop};
 /// Why a worker can't run.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    #[error(transparent)]
-    Heartbeat(#[from] HeartbeatError),
+    #[error(
+        "the HTTP client for RunPod can't be set up; are the system's root certificates (ca-certificates) installed?"
+    )]
+    Client(#[source] reqwest::Error),
+    /// Without a heartbeat, the platform would give every job to another worker.
+    #[error("the heartbeat has no thread to run on")]
+    Heartbeat(#[source] io::Error),
 }
 
 impl Fault for WorkerError {
     fn code(&self) -> &'static Code {
         match self {
-            Self::Client(error) | Self::Heartbeat(HeartbeatError::Client(error)) => error.code(),
-            Self::Heartbeat(HeartbeatError::Thread(_)) => &codes::runpod::HEARTBEAT,
+            Self::Client(_) => &codes::runpod::CLIENT,
+            Self::Heartbeat(_) => &codes::runpod::HEARTBEAT,
         }
     }
 }
@@ -52,38 +56,20 @@ pub struct WorkerSummary {
 
 /// A worker of a queue.
 pub struct Worker {
-    endpoint: Endpoint,
-    handler: Arc<dyn Handler>,
-    concurrency: usize,
-    grace: Duration,
-    timing: Timing,
+    pub endpoint: Endpoint,
+    pub handler: Arc<dyn Handler>,
+    /// How many jobs run at a time, at least one.
+    pub concurrency: usize,
+    /// How long running jobs may take to finish at shutdown. Choose less than the time between the platform's SIGTERM
+    /// and SIGKILL.
+    pub grace: Duration,
+    pub timing: Timing,
 }
 
 impl Worker {
     /// Runs one job at a time. At shutdown, a job has half a minute to finish.
     pub fn new(endpoint: Endpoint, handler: Arc<dyn Handler>) -> Self {
         Self { endpoint, handler, concurrency: 1, grace: Duration::from_secs(30), timing: Timing::default() }
-    }
-
-    /// Sets how many jobs run at a time, at least one.
-    #[must_use]
-    pub fn with_concurrency(mut self, concurrency: usize) -> Self {
-        self.concurrency = concurrency.max(1);
-        self
-    }
-
-    /// Sets how long running jobs may take to finish at shutdown. Choose less than the time between the platform's
-    /// SIGTERM and SIGKILL.
-    #[must_use]
-    pub fn with_grace(mut self, grace: Duration) -> Self {
-        self.grace = grace;
-        self
-    }
-
-    #[must_use]
-    pub fn with_timing(mut self, timing: Timing) -> Self {
-        self.timing = timing;
-        self
     }
 
     /// Works until `drain` is cancelled, or until a job asks for a fresh worker. Then it takes no more jobs, waits for
@@ -96,16 +82,20 @@ impl Worker {
         let _heartbeat = Heartbeat::start(self.endpoint.clone(), self.timing, running.clone())?;
         // A child token, so that a broken worker can shut itself down without cancelling the caller's token.
         let drain = drain.child_token();
-        let runner = Runner::new(client.clone(), self.handler, self.concurrency, drain.clone());
+        let concurrency = self.concurrency.max(1);
+        let runner = Runner::new(client.clone(), self.handler, concurrency, drain.clone());
         let mut listeners = JoinSet::new();
         listeners.spawn(stop::listen(client.clone(), running.clone()));
 
-        info!(worker = client.endpoint().worker(), concurrency = self.concurrency, "ready for jobs");
-        if client.endpoint().key().is_none() {
+        info!(worker = client.endpoint.worker, concurrency, "ready for jobs");
+        if client.endpoint.key.is_none() {
             warn!("RUNPOD_AI_API_KEY is not set: requests are sent without authorisation");
         }
         let mut jobs = JobSet { runner, running, tasks: JoinSet::new(), summary: WorkerSummary::default() };
-        jobs.take_until(&drain, JobTaker::new(client), self.concurrency, self.timing.last_poll).await;
+        let mut taker = JobTaker::new(client);
+        jobs.take_until(&drain, &mut taker, concurrency).await;
+        info!(running = jobs.tasks.len(), "taking no more jobs");
+        jobs.start(taker.last(self.timing.last_poll).await);
         jobs.finish(self.grace, self.timing.stopping).await;
         info!(summary = ?jobs.summary, "the worker shuts down");
         Ok(jobs.summary)
@@ -122,13 +112,7 @@ struct JobSet {
 
 impl JobSet {
     /// Takes jobs for free slots until `drain` is cancelled.
-    async fn take_until(
-        &mut self,
-        drain: &CancellationToken,
-        mut taker: JobTaker,
-        concurrency: usize,
-        last_poll: Duration,
-    ) {
+    async fn take_until(&mut self, drain: &CancellationToken, taker: &mut JobTaker, concurrency: usize) {
         loop {
             let (free, busy) = (concurrency.saturating_sub(self.tasks.len()), !self.tasks.is_empty());
             tokio::select! {
@@ -138,30 +122,20 @@ impl JobSet {
                 taken = taker.next(free, busy), if free > 0 => self.start(taken),
             }
         }
-        info!(running = self.tasks.len(), "taking no more jobs");
-        let taken = taker.last(last_poll).await;
-        self.start(taken);
     }
 
     /// Starts the taken jobs. If there are more than free slots, the others wait for a slot: the platform counts on
     /// this worker for them, and no other worker will run them.
     fn start(&mut self, taken: Vec<TakenJob>) {
-        for job in taken {
-            let id = match &job {
-                TakenJob::Valid(job) => &job.id,
-                TakenJob::Invalid { id: Some(id), .. } => id,
-                TakenJob::Invalid { id: None, problem } => {
-                    error!(problem, "RunPod handed out an invalid job without a usable id; it can't be reported");
-                    continue;
-                }
-            };
-            let Some(entry) = self.running.register(id) else {
+        for TakenJob { id, input } in taken {
+            let Some(entry) = self.running.register(&id) else {
                 warn!(job = id, "RunPod handed the job out again while it runs here; ignored");
                 continue;
             };
-            match job {
-                TakenJob::Valid(job) => self.tasks.spawn(self.runner.clone().run(job, entry)),
-                TakenJob::Invalid { problem, .. } => self.tasks.spawn(self.runner.clone().refuse(problem, entry)),
+            let runner = self.runner.clone();
+            match input {
+                Ok(input) => self.tasks.spawn(runner.run(Job { id, input }, entry)),
+                Err(problem) => self.tasks.spawn(runner.refuse(problem, entry)),
             };
         }
     }

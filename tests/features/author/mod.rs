@@ -1,4 +1,4 @@
-//! What an author of policies is told, without a job that costs anything.
+//! What the commands for authors of policies print, without running a job.
 
 mod explain;
 mod recorded;
@@ -12,13 +12,13 @@ use serde_json::Value;
 
 /// What a command of `policy` came to.
 #[derive(Debug)]
-struct Told {
+struct ProgramOutput {
     code: Option<i32>,
     stdout: String,
     stderr: String,
 }
 
-impl Told {
+impl ProgramOutput {
     #[track_caller]
     fn ends_with(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{} {}", self.stdout, self.stderr);
@@ -39,14 +39,14 @@ impl Told {
     }
 }
 
-fn policy(arguments: &[&str]) -> Told {
+fn policy(arguments: &[&str]) -> ProgramOutput {
     let mut command = Command::new(env!("CARGO_BIN_EXE_codex-transcoder"));
     for name in ["CODEX_POLICY", "RUST_LOG"] {
         command.env_remove(name);
     }
     let output = command.arg("policy").args(arguments).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Told { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    ProgramOutput { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
 fn shown(path: &Path) -> &str {

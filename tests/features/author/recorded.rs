@@ -13,7 +13,7 @@ use crate::transcode_little;
 fn record(folder: &Path) -> PathBuf {
     let receiver = Receiver::start();
     let upload = fixtures::clip(320, 180, "25", 1.0);
-    let job = transcode_little(&upload).telling(&receiver).args(&["--record", shown(folder), "--job-id", "job-7"]);
+    let job = transcode_little(&upload).with_webhook(&receiver).args(&["--record", shown(folder), "--job-id", "job-7"]);
     assert_eq!(job.run().done().code, Some(0));
     let file = folder.join("job-7.recording.json");
     let text = std::fs::read_to_string(&file).unwrap();
@@ -21,8 +21,8 @@ fn record(folder: &Path) -> PathBuf {
     file
 }
 
-fn part<'a>(told: &'a Value, name: &str, path: &str) -> &'a Value {
-    let changes = told["changes"][name].as_array().unwrap_or_else(|| panic!("{name} is unchanged: {told:#}"));
+fn part<'a>(output: &'a Value, name: &str, path: &str) -> &'a Value {
+    let changes = output["changes"][name].as_array().unwrap_or_else(|| panic!("{name} is unchanged: {output:#}"));
     changes.iter().find(|change| change["path"] == path).unwrap_or_else(|| panic!("{path}: {changes:#?}"))
 }
 
@@ -49,36 +49,39 @@ fn a_recorded_job_shows_what_another_policy_would_change() {
 
     // Another environment.
     let slow = ["--policy", "built-in", "--settings", "effort=slow", "--settings", "thumbnail=true"];
-    let told = replay(&[&slow[..], &["--json", "--exit-code"]].concat()).ends_with(1).json();
-    assert_eq!(part(&told, "ladder", "ok[0].video.encoding.effort")["now"], "slow");
-    let thumbnail = part(&told, "payload", "body.thumbnailKey");
+    let output = replay(&[&slow[..], &["--json", "--exit-code"]].concat()).ends_with(1).json();
+    assert_eq!(part(&output, "ladder", "ok[0].video.encoding.effort")["now"], "slow");
+    let thumbnail = part(&output, "payload", "body.thumbnailKey");
     assert_eq!(
         (&thumbnail["was"], &thumbnail["now"]),
         (&Value::Null, &json!("creator-1/thumbnails/media-1/auto-generated.jpg"))
     );
-    assert!(told["fails"].is_null() && told["changes"]["keys"].is_null(), "{told:#}");
+    assert!(output["fails"].is_null() && output["changes"]["keys"].is_null(), "{output:#}");
     replay(&slow).ends_with(0).says(&["ladder    1 changed", "keys      unchanged", r#""fastest" -> "slow""#]);
 
     // Another policy, which fails.
     let hostile = shown(workspace::hostile_policy());
-    let told = replay(&["--policy", hostile, "--settings", "behaviour=panic", "--json"]).ends_with(0).json();
-    assert_eq!(told["fails"]["code"], "policy.trap", "{told:#}");
+    let output = replay(&["--policy", hostile, "--settings", "behaviour=panic", "--json"]).ends_with(0).json();
+    assert_eq!(output["fails"]["code"], "policy.trap", "{output:#}");
 
     // The same over all jobs that were recorded.
     let jobs = ["diff", "built-in", hostile, "--recordings", shown(folder.path())];
-    let told = policy(&[&jobs[..], &["--json", "--exit-code"]].concat()).ends_with(1).json();
-    // It decides the same, and tells other steps on the way.
-    let changed = ["ladder", "keys", "plan", "payload", "outcome", "calls"].map(|part| told["changed"][part].clone());
-    assert_eq!((&told["jobs"], changed), (&json!(1), [0, 0, 0, 0, 0, 1].map(|count| json!(count))), "{told:#}");
+    let output = policy(&[&jobs[..], &["--json", "--exit-code"]].concat()).ends_with(1).json();
+    // It decides the same, and reports other steps on the way.
+    let changed = ["ladder", "keys", "plan", "payload", "outcome", "calls"].map(|part| output["changed"][part].clone());
+    assert_eq!((&output["jobs"], changed), (&json!(1), [0, 0, 0, 0, 0, 1].map(|count| json!(count))), "{output:#}");
     let foreign = [&jobs[..], &["--settings", "behaviour=foreign-prefix"]].concat();
-    let told = policy(&[&foreign[..], &["--json", "--exit-code"]].concat()).ends_with(1).json();
-    assert_eq!((&told["changed"]["plan"], &told["changed"]["ladder"]), (&json!(1), &json!(0)), "{told:#}");
-    assert_eq!((&told["fails"][0]["job"], &told["fails"][0]["code"]), (&json!("job-7"), &json!("plan.foreign-prefix")));
+    let output = policy(&[&foreign[..], &["--json", "--exit-code"]].concat()).ends_with(1).json();
+    assert_eq!((&output["changed"]["plan"], &output["changed"]["ladder"]), (&json!(1), &json!(0)), "{output:#}");
+    assert_eq!(
+        (&output["fails"][0]["job"], &output["fails"][0]["code"]),
+        (&json!("job-7"), &json!("plan.foreign-prefix"))
+    );
     policy(&foreign).ends_with(0).says(&["1 would now fail", "job-7  plan.foreign-prefix"]);
 
-    // What can't be compared is told and does not hide the rest.
+    // What can't be compared is reported and does not hide the rest.
     std::fs::write(folder.path().join("odd.recording.json"), r#"{ "recording": 9 }"#).unwrap();
-    let told = policy(&[&jobs[..], &["--json"]].concat()).ends_with(2).json();
-    assert_eq!(told["jobs"], 1);
-    assert!(told["passed-over"][0]["reason"].as_str().unwrap().contains("version is 9"), "{told:#}");
+    let output = policy(&[&jobs[..], &["--json"]].concat()).ends_with(2).json();
+    assert_eq!(output["jobs"], 1);
+    assert!(output["passed-over"][0]["reason"].as_str().unwrap().contains("version is 9"), "{output:#}");
 }

@@ -27,8 +27,8 @@ fn recordings(version: &str) -> Vec<(PathBuf, &'static str)> {
 /// Same plan, keys, payloads and calls, field by field.
 #[track_caller]
 fn assert_same(recording: &Path, component: &Path) {
-    let told = policy(&["replay", shown(recording), "--policy", shown(component), "--json", "--exit-code"]);
-    told.ends_with(0);
+    let output = policy(&["replay", shown(recording), "--policy", shown(component), "--json", "--exit-code"]);
+    output.ends_with(0);
 }
 
 #[test]

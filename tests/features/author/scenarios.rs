@@ -1,4 +1,4 @@
-//! `policy test`: the scenarios of the default policy, and what is told where one fails.
+//! `policy test`: the scenarios of the default policy, and what is printed where one fails.
 
 use std::path::PathBuf;
 
@@ -14,8 +14,8 @@ fn scenarios() -> PathBuf {
 fn the_default_policy_does_what_its_scenarios_say() {
     let folder = workspace::scratch();
     let junit = folder.path().join("junit.xml");
-    let told = policy(&["test", shown(&scenarios()), "--junit", shown(&junit)]).ends_with(0);
-    told.says(&["ok  portrait-phone", "ok  webhook-undeliverable", " 0 failed, 0 can't be run"]);
+    let output = policy(&["test", shown(&scenarios()), "--junit", shown(&junit)]).ends_with(0);
+    output.says(&["ok  portrait-phone", "ok  webhook-undeliverable", " 0 failed, 0 can't be run"]);
     let xml = std::fs::read_to_string(&junit).unwrap();
     assert!(xml.contains(r#"name="portrait-phone""#) && xml.contains(r#"failures="0""#), "{xml}");
 }
@@ -31,7 +31,7 @@ fn the_example_in_the_documentation_is_one_that_passes() {
 }
 
 #[test]
-fn a_failure_is_told_by_its_place_with_what_was_expected_and_what_came() {
+fn a_failure_names_its_place_and_what_was_expected_and_found() {
     let folder = workspace::scratch();
     let wrong = "
 media: { video: { width: 1280, height: 720 }, audio: true }
@@ -45,8 +45,8 @@ expect:
 ";
     std::fs::write(folder.path().join("wrong.yaml"), wrong).unwrap();
     std::fs::write(folder.path().join("fine.json"), "{}").unwrap();
-    let told = policy(&["test", shown(folder.path())]).ends_with(4);
-    told.says(&[
+    let output = policy(&["test", shown(folder.path())]).ends_with(4);
+    output.says(&[
         "   ok  fine",
         " FAIL  wrong",
         "ladder[1].audio-kbps: expected 128, got 96",
@@ -60,12 +60,12 @@ expect:
         r#"payload.status: expected "done", got "completed""#,
         "2 scenarios, 1 failed",
     ]);
-    assert!(told.stderr.contains("[scenario.failed]"), "{}", told.stderr);
+    assert!(output.stderr.contains("[scenario.failed]"), "{}", output.stderr);
     policy(&["test", shown(folder.path()), "--filter", "fine"]).ends_with(0).says(&["1 scenarios, 0 failed"]);
 }
 
 #[test]
-fn a_snapshot_notices_what_nobody_expected() {
+fn a_golden_file_notices_what_no_expectation_covers() {
     let folder = workspace::scratch();
     let scenario = folder.path().join("s.yaml");
     let golden = folder.path().join("s.golden.json");
@@ -76,8 +76,8 @@ fn a_snapshot_notices_what_nobody_expected() {
     policy(&["test", shown(folder.path())]).ends_with(0);
 
     std::fs::write(&scenario, "settings: { effort: slow }").unwrap();
-    let told = policy(&["test", shown(&scenario)]).ends_with(4);
-    told.says(&[r#"golden.ladder.ok[0].video.encoding.effort: expected "fast", got "slow""#]);
+    let output = policy(&["test", shown(&scenario)]).ends_with(4);
+    output.says(&[r#"golden.ladder.ok[0].video.encoding.effort: expected "fast", got "slow""#]);
     policy(&["test", shown(&scenario), "--update"]).ends_with(0);
     assert_ne!(std::fs::read_to_string(&golden).unwrap(), kept);
     policy(&["test", shown(&scenario)]).ends_with(0);
@@ -88,8 +88,13 @@ fn a_scenario_that_can_not_be_run_lists_what_is_known() {
     let folder = workspace::scratch();
     std::fs::write(folder.path().join("odd.yaml"), "expects: {}").unwrap();
     std::fs::write(folder.path().join("torn.yaml"), "expect: {").unwrap();
-    let told = policy(&["test", shown(folder.path())]).ends_with(2);
-    told.says(&["ERROR  odd", "expects: unknown field; expected one of about, job, media", "ERROR  torn", "not YAML"]);
+    let output = policy(&["test", shown(folder.path())]).ends_with(2);
+    output.says(&[
+        "ERROR  odd",
+        "expects: unknown field; expected one of about, job, media",
+        "ERROR  torn",
+        "not YAML",
+    ]);
     policy(&["test", "/nowhere"]).ends_with(2);
 }
 
@@ -104,6 +109,6 @@ fn a_policy_that_misbehaves_is_ended_as_in_a_job() {
         "{ settings: { behaviour: payload-not-json }, expect: { fails: webhook.body-not-json } }",
     )
     .unwrap();
-    let told = policy(&["test", shown(folder.path()), "--policy", shown(workspace::hostile_policy())]).ends_with(4);
-    told.says(&["ok  expected", "[policy.limit-handles]", "[plan.foreign-prefix]", "3 scenarios, 2 failed"]);
+    let output = policy(&["test", shown(folder.path()), "--policy", shown(workspace::hostile_policy())]).ends_with(4);
+    output.says(&["ok  expected", "[policy.limit-handles]", "[plan.foreign-prefix]", "3 scenarios, 2 failed"]);
 }

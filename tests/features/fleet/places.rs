@@ -11,7 +11,7 @@ use testkit::platform::{PATIENCE, Platform};
 
 use super::*;
 
-/// A server of files that tells what has not changed, and counts how often it did.
+/// A server of files that answers 304 for what has not changed, and counts how often it did.
 #[derive(Clone)]
 struct FileServer {
     address: SocketAddr,

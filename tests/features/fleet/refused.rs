@@ -1,4 +1,4 @@
-//! What is not taken: the last good policy stays, jobs go on, and everybody who looks is told.
+//! Refused policies: the last good one stays, jobs go on, and the log, the metrics and `/health` report the refusal.
 
 use serde_json::{Value, json};
 use testkit::platform::Platform;
@@ -14,7 +14,7 @@ fn greedy() -> Vec<u8> {
 }
 
 #[test]
-fn a_policy_that_can_not_be_taken_is_told_everywhere_and_the_last_good_one_stays() {
+fn a_refused_policy_is_reported_everywhere_and_the_last_good_one_stays() {
     let platform = Platform::default();
     let (folder, keys, strangers) = (Folder::new(), Keys::new(), Keys::new());
     let signed = |mut manifest: Value, module: &[u8]| {
@@ -68,7 +68,7 @@ fn a_policy_that_can_not_be_taken_is_told_everywhere_and_the_last_good_one_stays
         assert_eq!((&line["level"], &line["in_force_version"]), (&json!("ERROR"), &json!("1")), "{line:#}");
         // The log comes first.
         let mut health = watching.health();
-        testkit::job::until("health tells it", testkit::platform::PATIENCE, || {
+        testkit::job::until("health reports it", testkit::platform::PATIENCE, || {
             health = watching.health();
             health["policy_refused"][0]["code"] == *code
         });

@@ -134,13 +134,13 @@ fn what_a_worker_would_not_take_is_not_shipped_and_a_step_that_fails_half_way_ch
     assert!(rollback.status.code() == Some(2) && rollback.log.contains("nothing to undo"), "{}", rollback.log);
     assert_eq!(operator.deployed(), before);
 
-    // A module that is damaged where it lies is told by `status`, which ends with a code of its own.
+    // `status` reports a module that was damaged in its store, and ends with a code of its own.
     let module = format!(".codex/policies/{}", before["module"].as_str().unwrap());
     operator.platform.media.put_object(&module, "damaged");
     let status = operator.policy(&["status"]);
     assert!(status.status.code() == Some(4) && status.stdout.contains("policy.digest"), "{}", status.stdout);
 
-    // A manifest that somebody has broken by hand is mended by the next `activate`, and by nothing less.
+    // A manifest that was broken by hand is repaired by the next `activate`, and only by that.
     operator.platform.media.put_object(".codex/policies/policy.json", "{");
     assert!(operator.policy(&["rollback"]).log.contains("policy.manifest"));
     assert!(operator.activate(2, &["--canary", "5"]).log.contains("policy.manifest"));

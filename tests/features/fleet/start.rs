@@ -14,7 +14,7 @@ fn failed_start(command: Command) -> String {
 }
 
 #[test]
-fn production_takes_signed_policies_unless_it_is_told_otherwise() {
+fn production_takes_only_signed_policies_unless_a_setting_allows_others() {
     let platform = Platform::default();
     let (folder, keys) = (Folder::new(), Keys::new());
     let module = variant(1);

@@ -8,21 +8,21 @@ use serde_json::{Value, json};
 use testkit::job::{CREATOR, MEDIA};
 use testkit::{playlist, probe, workspace};
 
-use super::{Told, film, film_upload, tone, tone_upload};
+use super::{CompletedJob, film, film_upload, tone, tone_upload};
 use crate::transcode;
 
 /// A film and a sound under one policy.
 struct Side {
-    film: &'static Told,
-    tone: &'static Told,
+    film: &'static CompletedJob,
+    tone: &'static CompletedJob,
 }
 
 fn contract_1() -> Side {
-    static FILM: OnceLock<Told> = OnceLock::new();
-    static TONE: OnceLock<Told> = OnceLock::new();
+    static FILM: OnceLock<CompletedJob> = OnceLock::new();
+    static TONE: OnceLock<CompletedJob> = OnceLock::new();
     Side {
-        film: FILM.get_or_init(|| Told::of(transcode(&film_upload()))),
-        tone: TONE.get_or_init(|| Told::of(transcode(&tone_upload()))),
+        film: FILM.get_or_init(|| CompletedJob::of(transcode(&film_upload()))),
+        tone: TONE.get_or_init(|| CompletedJob::of(transcode(&tone_upload()))),
     }
 }
 
@@ -71,8 +71,8 @@ fn pictures(side: &Side) -> Vec<(String, String, u64)> {
 }
 
 fn thumbnails(side: &Side) -> Value {
-    let told = pictures(side).into_iter().map(|(_, ending, width)| json!([ending, width]));
-    json!(told.collect::<Vec<_>>())
+    let thumbnails = pictures(side).into_iter().map(|(_, ending, width)| json!([ending, width]));
+    json!(thumbnails.collect::<Vec<_>>())
 }
 
 fn store_of_thumbnails(side: &Side) -> Value {

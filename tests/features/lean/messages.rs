@@ -1,19 +1,19 @@
-//! What the receiver is told under contract 2, field by field.
+//! What the receiver gets under contract 2, field by field.
 
 use serde_json::{Value, json};
 use testkit::job::{CREATOR, MEDIA};
 use testkit::receiver::Receiver;
 use testkit::{fixtures, sound};
 
-use super::{Told, film, film_upload, lean, small, tone};
+use super::{CompletedJob, film, film_upload, lean, small, tone};
 
 /// The output of a job that is done, out of its envelope.
 #[track_caller]
-fn output(told: &Told) -> Value {
-    let mut body = told.end().verified_with_time();
+fn output(job: &CompletedJob) -> Value {
+    let mut body = job.end().verified_with_time();
     let output = body["output"].take();
     assert_eq!(body, json!({ "jobId": MEDIA, "status": "completed", "output": null }));
-    assert_eq!(told.outcome.last("completed").unwrap()["output"]["output"], output, "the queue gets the same");
+    assert_eq!(job.outcome.last("completed").unwrap()["output"]["output"], output, "the queue gets the same");
     output
 }
 
@@ -28,7 +28,7 @@ fn measure(output: &mut Value) -> f64 {
 }
 
 #[test]
-fn a_film_that_is_done_is_told_with_every_field_of_the_contract() {
+fn the_message_of_a_completed_film_has_every_field_of_the_contract() {
     let mut output = output(film());
     let integrated = measure(&mut output);
     assert!((integrated - sound::loudness(&film_upload())).abs() < 0.5, "{integrated}");
@@ -53,7 +53,7 @@ fn a_film_that_is_done_is_told_with_every_field_of_the_contract() {
 }
 
 #[test]
-fn sound_that_is_done_is_told_as_one_variant() {
+fn the_message_of_completed_sound_has_one_variant() {
     let mut output = output(tone());
     measure(&mut output);
     let expected = json!({
@@ -75,7 +75,7 @@ fn sound_that_is_done_is_told_as_one_variant() {
 }
 
 #[test]
-fn what_flags_turn_off_is_null_and_a_loudness_that_nobody_measured_is_missing() {
+fn what_flags_turn_off_is_null_and_a_loudness_that_was_not_measured_is_missing() {
     let expected = json!({
         "mediaId": MEDIA,
         "type": "video",
@@ -94,20 +94,20 @@ fn what_flags_turn_off_is_null_and_a_loudness_that_nobody_measured_is_missing() 
     assert_eq!(output(small()), expected);
 }
 
-/// Asserts that these steps were told, one message for each in this order, and nothing but the end after them.
+/// Asserts that these steps were sent, one message for each in this order, and nothing but the end after them.
 #[track_caller]
-fn assert_steps(told: &Told, steps: &[(&str, u64)]) {
-    let (end, before) = told.messages.split_last().unwrap();
+fn assert_steps(job: &CompletedJob, steps: &[(&str, u64)]) {
+    let (end, before) = job.messages.split_last().unwrap();
     assert_eq!(end.verified_with_time()["status"], "completed");
-    let told: Vec<Value> = before.iter().map(|message| message.verified_with_time()).collect();
+    let sent: Vec<Value> = before.iter().map(|message| message.verified_with_time()).collect();
     let expected = steps.iter().map(|(step, percent)| {
         json!({ "jobId": MEDIA, "status": "progress", "progress": percent, "step": step, "mediaId": MEDIA })
     });
-    assert_eq!(told, expected.collect::<Vec<_>>());
+    assert_eq!(sent, expected.collect::<Vec<_>>());
 }
 
 #[test]
-fn progress_is_told_step_by_step_before_the_end_and_never_after_it() {
+fn progress_is_sent_step_by_step_before_the_end_and_never_after_it() {
     let film_steps = [
         ("downloading", 0),
         ("probing", 5),
@@ -142,9 +142,9 @@ fn progress_is_told_step_by_step_before_the_end_and_never_after_it() {
 }
 
 #[test]
-fn a_job_that_failed_is_told_why_and_last() {
+fn the_message_of_a_failed_job_has_the_reason_and_comes_last() {
     let receiver = Receiver::start();
-    let outcome = lean(&fixtures::bytes("empty.mp4", b"")).telling(&receiver).run();
+    let outcome = lean(&fixtures::bytes("empty.mp4", b"")).with_webhook(&receiver).run();
     outcome.failed(3, "upload.empty");
     let received = receiver.received();
     let (end, before) = received.split_last().unwrap();

@@ -17,16 +17,16 @@ use testkit::{fixtures, workspace};
 
 use crate::transcode;
 
-/// A job that is done, and all that its receiver got.
-struct Told {
+/// A completed job, and all messages that its receiver got.
+struct CompletedJob {
     outcome: Outcome,
     messages: Vec<Received>,
 }
 
-impl Told {
+impl CompletedJob {
     fn of(job: Job) -> Self {
         let receiver = Receiver::start();
-        let outcome = job.telling(&receiver).run().done();
+        let outcome = job.with_webhook(&receiver).run().done();
         Self { outcome, messages: receiver.received() }
     }
 
@@ -62,23 +62,23 @@ fn tone_upload() -> PathBuf {
 }
 
 /// A film without any setting but the effort.
-fn film() -> &'static Told {
-    static DONE: OnceLock<Told> = OnceLock::new();
-    DONE.get_or_init(|| Told::of(lean(&film_upload())))
+fn film() -> &'static CompletedJob {
+    static DONE: OnceLock<CompletedJob> = OnceLock::new();
+    DONE.get_or_init(|| CompletedJob::of(lean(&film_upload())))
 }
 
 /// Sound alone.
-fn tone() -> &'static Told {
-    static DONE: OnceLock<Told> = OnceLock::new();
-    DONE.get_or_init(|| Told::of(lean(&tone_upload())))
+fn tone() -> &'static CompletedJob {
+    static DONE: OnceLock<CompletedJob> = OnceLock::new();
+    DONE.get_or_init(|| CompletedJob::of(lean(&tone_upload())))
 }
 
 /// A film that is smaller than every rung, with each flag the other way round.
-fn small() -> &'static Told {
-    static DONE: OnceLock<Told> = OnceLock::new();
+fn small() -> &'static CompletedJob {
+    static DONE: OnceLock<CompletedJob> = OnceLock::new();
     let flags = [("mezzanine", "true"), ("preview", "false"), ("thumbnailVariants", "false"), ("loudness", "false")];
     DONE.get_or_init(|| {
         let job = lean(&fixtures::clip(320, 180, "25", 1.0));
-        Told::of(flags.into_iter().fold(job, |job, (name, value)| job.setting(name, value)))
+        CompletedJob::of(flags.into_iter().fold(job, |job, (name, value)| job.setting(name, value)))
     })
 }

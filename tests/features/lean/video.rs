@@ -64,14 +64,14 @@ fn a_source_below_both_rungs_gets_one_at_its_own_size() {
 /// The proxy rewrites lines that are names and passes on those that begin with `#`.
 #[test]
 fn the_platforms_proxy_can_serve_every_playlist() {
-    for told in [film(), small(), tone()] {
-        let playlists: Vec<_> = workspace::files(&told.outcome.hls())
+    for job in [film(), small(), tone()] {
+        let playlists: Vec<_> = workspace::files(&job.outcome.hls())
             .into_iter()
             .filter(|file| file.extension().is_some_and(|ending| ending == "m3u8"))
             .collect();
         assert!(playlists.len() >= 2, "{playlists:?}");
         for file in playlists {
-            let text = fs::read_to_string(told.outcome.hls().join(&file)).unwrap();
+            let text = fs::read_to_string(job.outcome.hls().join(&file)).unwrap();
             let names = |line: &&str| line.contains(".ts") || line.contains(".m3u8") || line.contains("URI");
             let tags: Vec<&str> = text.lines().filter(|line| line.starts_with('#')).filter(names).collect();
             assert!(tags.is_empty(), "{}: {tags:?}", file.display());

@@ -1,4 +1,4 @@
-//! Jobs that can't be: each has an error that says why, and the platform is told where it can be.
+//! Jobs that can't be: each has an error that says why, and the platform gets it where it can.
 
 use serde_json::{Value, json};
 use testkit::fixtures;
@@ -7,7 +7,7 @@ use testkit::platform::Platform;
 
 use super::program;
 
-/// What the queue shows of a job that failed: the text of `error` holds an object.
+/// The queue's error of a failed job: the text of `error` holds an object.
 fn error(result: &Value) -> Value {
     serde_json::from_str(result["error"].as_str().unwrap_or_else(|| panic!("{result}"))).unwrap()
 }
@@ -27,7 +27,7 @@ fn each_bad_input_has_its_error_and_the_next_job_is_fine() {
         ("traversal", with("inputKey", json!(format!("{CREATOR}/originals/{MEDIA}/../x"))), "job.bad-input", "`..`"),
         ("wrong-type", with("mediaId", json!(["a"])), "job.bad-input", "`mediaId` is a list"),
         ("not-an-object", json!("a text"), "job.bad-input", "an object is expected"),
-        ("nobody-to-tell", with("webhookUrl", json!(null)), "job.bad-input", "`webhookUrl` is missing"),
+        ("no-webhook", with("webhookUrl", json!(null)), "job.bad-input", "`webhookUrl` is missing"),
         ("plain-http", with("webhookUrl", json!(private)), "webhook.url-insecure", "10.0.0.7"),
         ("huge", with("padding", json!("x".repeat(2 << 20))), "job.bad-input", "bytes of JSON"),
         ("missing", with("inputKey", json!(format!("{CREATOR}/originals/{MEDIA}/gone"))), "storage.not-found", "gone"),
@@ -45,18 +45,18 @@ fn each_bad_input_has_its_error_and_the_next_job_is_fine() {
     assert_eq!(platform.result("good")["output"]["result"]["status"], "completed");
     worker.stop();
 
-    // Told: every one whose item is known and that names somebody to tell, with the code in it.
+    // Every one whose item and whose webhook are known is reported, with its code.
     let received = platform.receiver.received();
-    let told: Vec<Value> = received.iter().map(|message| message.verified()).collect();
-    let failed: Vec<&Value> = told.iter().filter(|body| body["status"] == "failed").collect();
-    assert_eq!(failed.len(), 4, "{told:#?}");
+    let bodies: Vec<Value> = received.iter().map(|message| message.verified()).collect();
+    let failed: Vec<&Value> = bodies.iter().filter(|body| body["status"] == "failed").collect();
+    assert_eq!(failed.len(), 4, "{bodies:#?}");
     assert!(failed.iter().all(|body| body["mediaId"] == MEDIA), "{failed:#?}");
     assert!(failed.iter().any(|body| body["error"].as_str().unwrap().contains("[storage.not-found]")));
-    assert_eq!(told.iter().filter(|body| body["status"] == "completed").count(), 1);
+    assert_eq!(bodies.iter().filter(|body| body["status"] == "completed").count(), 1);
 }
 
 #[test]
-fn an_upload_that_is_no_media_is_told_as_the_uploads_fault() {
+fn an_upload_that_is_no_media_is_reported_as_the_uploads_fault() {
     let platform = Platform::default();
     let input = platform.upload(&fixtures::bytes("no-media.mp4", b"this is a letter"), "video");
     platform.queue.queue("job-1", input);

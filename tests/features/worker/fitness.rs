@@ -1,4 +1,5 @@
-//! A worker that can't work says so once and ends with code 1, before it takes a job from somebody who can.
+//! A worker that fails a startup check reports it once and ends with code 1, before it takes a job that another
+//! worker could run.
 
 use testkit::mock_gpu::{Gpu, MockGpu};
 use testkit::platform::{Platform, Worker};
@@ -6,8 +7,8 @@ use testkit::s3::{ACCESS_KEY_ID, BUCKET, Fault, Personality, S3Server, SECRET_AC
 
 use super::program;
 
-/// Starts a worker with variables changed; gives back the reason that the platform was told.
-fn unfit(changes: &[(&str, &str)]) -> String {
+/// Starts a worker with variables changed; returns the reason that it reported to the platform.
+fn reported_reason(changes: &[(&str, &str)]) -> String {
     let platform = Platform::default();
     platform.queue.queue("job-1", serde_json::json!({}));
     let mut command = platform.command(program(), &["worker"]);
@@ -33,9 +34,9 @@ fn each_reason_is_named() {
         (&[("R2_ENDPOINT", "not a URL")], "settings", "endpoint"),
         (&[("CODEX_JOB_CONCURENCY", "2")], "settings", "CONCURENCY"),
     ] {
-        let told = unfit(changes);
-        assert!(told.contains(check) && told.contains(words), "{changes:?}: {told}");
-        assert!(!told.contains("a-wrong-secret"), "{told}");
+        let reason = reported_reason(changes);
+        assert!(reason.contains(check) && reason.contains(words), "{changes:?}: {reason}");
+        assert!(!reason.contains("a-wrong-secret"), "{reason}");
     }
 }
 
@@ -88,6 +89,6 @@ fn a_worker_that_requires_a_sandbox_starts_only_with_a_full_one() {
     let mock = MockGpu::that(Gpu::Works);
     let script = mock.program();
     let changes = [("CODEX_JOB_REQUIRE_SANDBOX", "true"), ("FFMPEG_PATH", script.to_str().unwrap())];
-    let reason = unfit(&changes);
+    let reason = reported_reason(&changes);
     assert!(reason.contains("host.no-sandbox") && reason.contains("is a script"), "{reason}");
 }

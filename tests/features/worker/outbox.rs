@@ -12,9 +12,9 @@ fn outbox(platform: &Platform, arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn a_message_that_nobody_takes_is_kept_and_delivered_later() {
+fn an_undelivered_message_is_kept_and_delivered_later() {
     // Gone is final, so that nothing is waited for; the first delivery from the outbox meets the same.
-    let platform = Platform::telling(Receiver::answering(&[410, 410]));
+    let platform = Platform::with_receiver(Receiver::answering(&[410, 410]));
     let input = platform.upload(&fixtures::clip(320, 180, "25", 2.0), "video");
     platform.queue.queue("job-1", input);
     let worker = platform.worker(program());
@@ -22,9 +22,9 @@ fn a_message_that_nobody_takes_is_kept_and_delivered_later() {
     worker.stop();
     // Success stays success, and says what became of the message.
     assert_eq!(result["output"]["result"]["status"], "completed");
-    let told = &result["output"]["report"]["webhook"];
-    assert_eq!((told["delivered"].as_bool(), told["status"].as_u64()), (Some(false), Some(410)));
-    let kept = told["kept"].as_str().unwrap();
+    let webhook = &result["output"]["report"]["webhook"];
+    assert_eq!((webhook["delivered"].as_bool(), webhook["status"].as_u64()), (Some(false), Some(410)));
+    let kept = webhook["kept"].as_str().unwrap();
     assert!(platform.media.object(kept).is_some());
     assert!(platform.readable().len() >= 3, "a message that was not delivered undid the publication");
 
@@ -44,7 +44,7 @@ fn a_message_that_nobody_takes_is_kept_and_delivered_later() {
     assert_eq!(outbox(&platform, &["list"]).1, "");
 }
 
-/// A receiver reads 200 as taken even where its answer complains; so do we, and the log tells the complaint.
+/// A receiver reads 200 as taken even where its answer complains; so do we, and the log has the complaint.
 #[test]
 fn a_received_message_can_be_checked_by_hand() {
     let platform = Platform::default();

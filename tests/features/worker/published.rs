@@ -10,7 +10,7 @@ use testkit::s3::SECRET_ACCESS_KEY;
 use super::program;
 
 #[test]
-fn a_job_is_published_told_and_reported() {
+fn a_job_is_published_and_reported_to_the_webhook_and_the_queue() {
     let platform = Platform::default();
     let input = platform.upload(&fixtures::clip(640, 360, "25", 8.0), "video");
     platform.queue.queue("job-1", input);
@@ -36,10 +36,10 @@ fn a_job_is_published_told_and_reported() {
     assert!(keys.into_iter().all(|key| ours.iter().any(|prefix| key.starts_with(prefix.as_str()))));
     assert_eq!((platform.media.uploads_in_progress(), platform.archive.uploads_in_progress()), (0, 0));
 
-    // The receiver and the queue are told the same.
-    let told = platform.receiver.only().verified();
-    assert_eq!((told["status"].as_str(), told["mediaId"].as_str()), (Some("completed"), Some(MEDIA)));
-    assert_eq!(told["mezzanineKey"].as_str(), Some(mezzanine.as_str()));
+    // The receiver and the queue get the same.
+    let message = platform.receiver.only().verified();
+    assert_eq!((message["status"].as_str(), message["mediaId"].as_str()), (Some("completed"), Some(MEDIA)));
+    assert_eq!(message["mezzanineKey"].as_str(), Some(mezzanine.as_str()));
     let report = &result["output"]["report"];
     assert_eq!(report["webhook"]["delivered"], true);
     assert_eq!(report["policy_digest"].as_str().map(str::len), Some(64));
@@ -51,7 +51,7 @@ fn a_job_is_published_told_and_reported() {
     assert_eq!(parts, ["download", "probe", "listen", "encode", "finish", "upload", "show"]);
     assert!(!platform.queue.progress_of("job-1").is_empty());
 
-    // The log says so line by line, and tells no secret.
+    // The log says so line by line, and has no secret.
     assert!(gone.status.success());
     for secret in [SECRET, SECRET_ACCESS_KEY, testkit::runpod::KEY] {
         assert!(!gone.log.contains(secret), "a secret is in the log");
@@ -99,9 +99,9 @@ fn an_original_of_any_name_is_read_as_it_is() {
     worker.stop();
 }
 
-/// The queue delivers at least once; the second time there is nothing to do but to tell it again.
+/// The queue delivers at least once; the second time nothing is left to do but to report it again.
 #[test]
-fn a_job_that_comes_again_is_verified_and_told_again_and_not_encoded_again() {
+fn a_job_that_comes_again_is_verified_and_reported_again_and_not_encoded_again() {
     let platform = Platform::default();
     let input = platform.upload(&fixtures::clip(320, 180, "25", 3.0), "video");
     platform.queue.queue("job-1", input.clone());

@@ -67,7 +67,7 @@ fn take(connection: &TcpStream, shared: &Shared, behaviour: Behaviour, most: usi
         if state.queue.is_empty() {
             return None;
         }
-        // A request that nobody waits for any more gets no job.
+        // A request whose client is gone gets no job.
         if http::is_gone(connection) {
             return Some(Held::Gone);
         }

@@ -87,7 +87,7 @@ fn body_kind(text: &str) -> Value {
     serde_json::from_str(text).map_or_else(|_| "text".into(), |value| kind(&value))
 }
 
-/// What kind of value it is. A text that is a JSON object is told from other text; the status is protocol, and kept.
+/// What kind of value it is. A text that is a JSON object is distinguished from other text; the status is protocol, and kept.
 fn kind(value: &Value) -> Value {
     match value {
         Value::Null => "null".into(),

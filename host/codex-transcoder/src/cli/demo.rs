@@ -11,7 +11,7 @@ use webhook::{ReceivedEvent, Receiver, Secret};
 use super::environment::EnvironmentArgs;
 use super::exit::Ended;
 use super::run::Run;
-use super::view;
+use super::view::View;
 
 /// Sender and receiver are both this process.
 const SECRET: &str = "a secret for the demo alone";
@@ -34,10 +34,10 @@ impl Demo {
             .map_err(|error| Ended::environment(format!("{} can't be used: {error}", self.out.display())))?;
         let clip = self.out.join("demo-clip.mp4");
         eprintln!("{:>12} {SECONDS} s of 1080p into {}", "making", clip.display());
-        make_clip(&self.environment.ffmpeg()?, &clip, &cancel).await?;
+        make_clip(&self.environment.tools().ffmpeg()?, &clip, &cancel).await?;
 
-        let secret = Secret::new(SECRET).map_err(Ended::failed)?;
-        let receiver = Receiver::start("127.0.0.1:0", secret).await.map_err(Ended::failed)?;
+        let secret = Secret::new(SECRET)?;
+        let receiver = Receiver::start("127.0.0.1:0", secret).await?;
         let job = Run {
             input: clip,
             out: self.out.clone(),
@@ -52,20 +52,12 @@ impl Demo {
             json: false,
             environment: self.environment,
         };
-        let view = view::new(false);
-        let ended = job.job_with_secret(SECRET, view.observer(), cancel).await?;
+        let view = View::new(false);
+        let ended = job.job(SECRET, view.observer(), cancel).await?;
         let received = receiver.stop().await;
-        match ended {
-            Ok(outcome) => {
-                view.show_outcome(&outcome, &self.out);
-                print_results(&self.out, &received);
-                Ok(())
-            }
-            Err(failure) => {
-                view.show_failure(&failure);
-                Err(Ended::told(&failure))
-            }
-        }
+        view.finish(ended, &self.out)?;
+        print_results(&self.out, &received);
+        Ok(())
     }
 }
 

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use clap::Args;
+use fault::Failure;
 use media::command::Arguments;
-use media::encoder;
+use media::encoder::{self, Device};
 use media::process::Tool;
 use policy::{AdmitError, Compiler, Policy, PolicyError, read_local};
 use sandbox::Level;
@@ -34,20 +35,24 @@ const FILTERS: [(&str, &str); 4] = [
 /// Free space that a work folder should have: enough for ten minutes of 1080p with all outputs.
 const ENOUGH_BYTES: u64 = 4 << 30;
 
-enum Finding {
-    Good(String),
+/// The error says what is wrong.
+type Finding = Result<Good, String>;
+
+enum Good {
+    Works(String),
+    /// Works, but not as well as it could.
     Note(String),
-    Bad(String),
 }
 
 impl Doctor {
     pub async fn run(self) -> Result<(), Ended> {
+        let tools = self.environment.tools();
         let mut findings = vec![];
         // As jobs run them, where both are there.
-        let confined = self.environment.confined().ok();
+        let confined = tools.confined().ok();
         let (ffmpeg, ffprobe) = match &confined {
             Some((ffmpeg, ffprobe)) => (Ok(ffmpeg.clone()), Ok(ffprobe.clone())),
-            None => (self.environment.ffmpeg(), self.environment.ffprobe()),
+            None => (tools.ffmpeg(), tools.ffprobe()),
         };
         match ffmpeg {
             Ok(ffmpeg) => {
@@ -55,27 +60,24 @@ impl Doctor {
                 findings.extend(encoders(&ffmpeg).await);
                 findings.push(("filters", filters(&ffmpeg).await));
             }
-            Err(_) => findings.push(("ffmpeg", Finding::Bad("not found; name it with --ffmpeg or install it".into()))),
+            Err(_) => findings.push(("ffmpeg", Err("not found; name it with --ffmpeg or install it".into()))),
         }
         match ffprobe {
             Ok(ffprobe) => findings.push(("ffprobe", version(&ffprobe).await)),
-            Err(_) => findings.push(("ffprobe", Finding::Bad("not found; name it with --ffprobe".into()))),
+            Err(_) => findings.push(("ffprobe", Err("not found; name it with --ffprobe".into()))),
         }
         if let Some((ffmpeg, _)) = &confined {
-            findings.push(("sandbox", confinement(ffmpeg)));
+            findings.push(("sandbox", Ok(confinement(ffmpeg))));
         }
         findings.push(("policy", self.policy().await));
         findings.push(("disk", disk(&self.environment.work_root())));
 
-        let mut bad = 0;
+        let bad = findings.iter().filter(|(_, finding)| finding.is_err()).count();
         for (thing, finding) in findings {
             let (mark, text) = match finding {
-                Finding::Good(text) => ("ok  ", text),
-                Finding::Note(text) => ("note", text),
-                Finding::Bad(text) => {
-                    bad += 1;
-                    ("FAIL", text)
-                }
+                Ok(Good::Works(text)) => ("ok  ", text),
+                Ok(Good::Note(text)) => ("note", text),
+                Err(text) => ("FAIL", text),
             };
             println!("{mark}  {thing:<10} {text}");
         }
@@ -84,64 +86,45 @@ impl Doctor {
 
     async fn policy(&self) -> Finding {
         let began = Instant::now();
-        let loaded = async {
-            let compiler = Compiler::new(policy::engine::new().map_err(PolicyError::Engine)?);
-            Ok::<_, AdmitError>(Policy::load(&compiler, read_local(self.policy.as_deref()).await?.candidate).await?)
-        };
-        match loaded.await {
-            Ok(policy) => Finding::Good(format!(
-                "{}, sha256 {}, loaded in {} ms",
-                policy.name(),
-                policy.digest().get(..12).unwrap_or_default(),
-                began.elapsed().as_millis()
-            )),
-            Err(error) => Finding::Bad(fault::Failure::from(error).to_string()),
-        }
+        let policy = self.load_policy().await.map_err(|error| Failure::from(error).to_string())?;
+        let digest = policy.digest().get(..12).unwrap_or_default();
+        let ms = began.elapsed().as_millis();
+        Ok(Good::Works(format!("{}, sha256 {digest}, loaded in {ms} ms", policy.name())))
+    }
+
+    async fn load_policy(&self) -> Result<Policy, AdmitError> {
+        let compiler = Compiler::new(policy::engine::new().map_err(PolicyError::Engine)?);
+        Ok(Policy::load(&compiler, read_local(self.policy.as_deref()).await?.candidate).await?)
     }
 }
 
-async fn output(tool: &Tool, flag: &str) -> Result<String, Finding> {
+async fn output(tool: &Tool, flag: &str) -> Result<String, String> {
     let arguments = Arguments::new().flag("-hide_banner").flag(flag);
-    match tool.capture(&arguments, Path::new("/"), &CancellationToken::new(), 1 << 20).await {
-        Ok((answer, _)) => Ok(String::from_utf8_lossy(&answer).into_owned()),
-        Err(error) => Err(Finding::Bad(error.to_string())),
-    }
+    let answer = tool.capture(&arguments, Path::new("/"), &CancellationToken::new(), 1 << 20).await;
+    let (answer, _) = answer.map_err(|error| error.to_string())?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
 async fn version(tool: &Tool) -> Finding {
-    match output(tool, "-version").await {
-        Ok(answer) => {
-            let first = answer.lines().next().unwrap_or_default();
-            let version = first.split(" Copyright").next().unwrap_or_default();
-            Finding::Good(format!("{version} ({})", tool.program().display()))
-        }
-        Err(finding) => finding,
-    }
+    let answer = output(tool, "-version").await?;
+    let first = answer.lines().next().unwrap_or_default();
+    let version = first.split(" Copyright").next().unwrap_or_default();
+    Ok(Good::Works(format!("{version} ({})", tool.program().display())))
 }
 
 async fn encoders(ffmpeg: &Tool) -> Vec<(&'static str, Finding)> {
     let ((proof, _), devices) = tokio::join!(encoder::prove(ffmpeg), encoder::devices());
-    let cpu = match proof.cpu_missing {
-        None => Finding::Good("proven by a test encode".into()),
-        Some(why) => Finding::Bad(why),
-    };
-    let gpu = match proof.gpu_missing {
-        None => Finding::Good("proven by a test encode".into()),
-        // Not a failure: without a GPU everything works, but slower.
-        Some(why) => Finding::Note(format!("not used: {why}")),
-    };
-    let mut found = vec![("libx264", cpu), ("h264_nvenc", gpu)];
-    found.extend(
-        devices.iter().map(|device| ("gpu", Finding::Good(format!("{}, {} MiB", device.name, device.memory_mib)))),
-    );
+    let proven = || Good::Works("proven by a test encode".into());
+    // Without a GPU everything works, but slower.
+    let gpu = proof.gpu_missing.map_or_else(proven, |why| Good::Note(format!("not used: {why}")));
+    let mut found = vec![("libx264", proof.cpu_missing.map_or_else(|| Ok(proven()), Err)), ("h264_nvenc", Ok(gpu))];
+    let describe = |device: &Device| Good::Works(format!("{}, {} MiB", device.name, device.memory_mib));
+    found.extend(devices.iter().map(|device| ("gpu", Ok(describe(device)))));
     found
 }
 
 async fn filters(ffmpeg: &Tool) -> Finding {
-    let list = match output(ffmpeg, "-filters").await {
-        Ok(list) => list,
-        Err(finding) => return finding,
-    };
+    let list = output(ffmpeg, "-filters").await?;
     let has = |name: &str| list.lines().any(|line| line.split_whitespace().nth(1) == Some(name));
     let missing: Vec<String> = FILTERS
         .iter()
@@ -149,31 +132,27 @@ async fn filters(ffmpeg: &Tool) -> Finding {
         .map(|(name, for_what)| format!("{name} (for {for_what})"))
         .collect();
     if missing.is_empty() {
-        Finding::Good("everything that sources may need".into())
+        Ok(Good::Works("everything that sources may need".into()))
     } else {
-        Finding::Bad(format!("this ffmpeg lacks {}", missing.join(", ")))
+        Err(format!("this ffmpeg lacks {}", missing.join(", ")))
     }
 }
 
 /// Not a failure: jobs run without, unless `job.require_sandbox` is set.
-fn confinement(ffmpeg: &Tool) -> Finding {
+fn confinement(ffmpeg: &Tool) -> Good {
     match ffmpeg.confinement() {
-        (Level::Full, _) => Finding::Good("full: ffmpeg reads its input, writes its outputs, and nothing else".into()),
-        (level, reason) => Finding::Note(format!("{}: {reason}", level.name())),
+        (Level::Full, _) => Good::Works("full: ffmpeg reads its input, writes its outputs, and nothing else".into()),
+        (level, reason) => Good::Note(format!("{}: {reason}", level.name())),
     }
 }
 
 fn disk(folder: &Path) -> Finding {
-    match rustix::fs::statvfs(folder) {
-        Ok(found) => {
-            let free = found.f_bavail.saturating_mul(found.f_frsize);
-            let text = format!("{} free in {}", indicatif::HumanBytes(free), folder.display());
-            if free < ENOUGH_BYTES {
-                Finding::Note(format!("{text}: a job needs about three times the size of its upload"))
-            } else {
-                Finding::Good(text)
-            }
-        }
-        Err(error) => Finding::Bad(format!("{}: {error}", folder.display())),
-    }
+    let found = rustix::fs::statvfs(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let free = found.f_bavail.saturating_mul(found.f_frsize);
+    let text = format!("{} free in {}", indicatif::HumanBytes(free), folder.display());
+    Ok(if free < ENOUGH_BYTES {
+        Good::Note(format!("{text}: a job needs about three times the size of its upload"))
+    } else {
+        Good::Works(text)
+    })
 }

@@ -2,23 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
-use media::context::MediaTools;
+use clap::Args;
 use media::plan::Preference;
-use media::process::Tool;
 
-use super::exit::Ended;
-use crate::tools::{ToolError, ToolOptions};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum EncoderChoice {
-    /// As the policy prefers: the GPU if its encoder is proven, else the CPU.
-    Auto,
-    /// The GPU, or fail.
-    Gpu,
-    /// The CPU.
-    Cpu,
-}
+use crate::choice::Choice as _;
+use crate::tools::ToolOptions;
 
 #[derive(Clone, Debug, Args)]
 pub struct EnvironmentArgs {
@@ -31,9 +19,9 @@ pub struct EnvironmentArgs {
     /// The folder for work directories; needs about three times the size of an upload [default: the system's own].
     #[arg(long, env = "CODEX_WORK_DIR", value_name = "DIR")]
     pub work_dir: Option<PathBuf>,
-    /// What to encode video on.
-    #[arg(long, value_enum, default_value_t = EncoderChoice::Auto)]
-    pub encoder: EncoderChoice,
+    /// What to encode video on: as the policy prefers, the GPU or fail, or the CPU.
+    #[arg(long, value_parser = Preference::argument(), default_value = "auto")]
+    pub encoder: Preference,
 }
 
 impl EnvironmentArgs {
@@ -41,35 +29,7 @@ impl EnvironmentArgs {
         self.work_dir.clone().unwrap_or_else(std::env::temp_dir)
     }
 
-    pub fn ffmpeg(&self) -> Result<Tool, Ended> {
-        self.tools().ffmpeg().map_err(ended)
+    pub fn tools(&self) -> ToolOptions {
+        ToolOptions { ffmpeg: self.ffmpeg.clone(), ffprobe: self.ffprobe.clone(), encoder: self.encoder }
     }
-
-    pub fn ffprobe(&self) -> Result<Tool, Ended> {
-        self.tools().ffprobe().map_err(ended)
-    }
-
-    pub fn confined(&self) -> Result<(Tool, Tool), Ended> {
-        self.tools().confined().map_err(ended)
-    }
-
-    pub async fn toolbox(&self) -> Result<MediaTools, Ended> {
-        self.tools().prove().await.map_err(ended)
-    }
-
-    fn tools(&self) -> ToolOptions {
-        ToolOptions {
-            ffmpeg: self.ffmpeg.clone(),
-            ffprobe: self.ffprobe.clone(),
-            encoder: match self.encoder {
-                EncoderChoice::Auto => Preference::Auto,
-                EncoderChoice::Gpu => Preference::Gpu,
-                EncoderChoice::Cpu => Preference::Cpu,
-            },
-        }
-    }
-}
-
-fn ended(error: ToolError) -> Ended {
-    Ended::environment(error.to_string())
 }

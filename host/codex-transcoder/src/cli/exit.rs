@@ -1,8 +1,9 @@
 //! Exit codes, which say whose fault a failure was.
 
+use std::fmt;
 use std::process::ExitCode;
 
-use fault::{Blame, Failure, Fault};
+use fault::{Blame, Failure};
 
 /// Shown by `--help`.
 pub const HELP: &str = "\
@@ -22,26 +23,34 @@ pub struct Ended {
     message: Option<String>,
 }
 
+/// A failure that hasn't been shown yet.
+impl<E: Into<Failure>> From<E> for Ended {
+    fn from(error: E) -> Self {
+        let failure = error.into();
+        Self { code: failure.exit_code(), message: Some(failure.to_string()) }
+    }
+}
+
+/// For what can't be done with an argument, such as reading the file that it names.
+pub trait OrUsage<T> {
+    /// The error says first what was to be done.
+    fn or_usage(self, what: impl fmt::Display) -> Result<T, Ended>;
+}
+
+impl<T, E: fmt::Display> OrUsage<T> for Result<T, E> {
+    fn or_usage(self, what: impl fmt::Display) -> Result<T, Ended> {
+        self.map_err(|error| Ended::usage(format!("{what}: {error}")))
+    }
+}
+
 impl Ended {
     /// The command line or the settings are wrong.
     pub fn usage(message: impl Into<String>) -> Self {
         Self { code: 2, message: Some(message.into()) }
     }
 
-    /// A failure that hasn't been shown yet.
-    pub fn failed(error: impl Fault) -> Self {
-        let failure = Failure::from(error);
-        Self { code: failure.exit_code(), message: Some(failure.to_string()) }
-    }
-
-    /// A failure that was already shown.
-    pub fn told(failure: &Failure) -> Self {
+    pub fn already_shown(failure: &Failure) -> Self {
         Self { code: failure.exit_code(), message: None }
-    }
-
-    /// Like [`Self::failed`], without the error's type.
-    pub fn of_failure(failure: Failure) -> Self {
-        Self { code: failure.exit_code(), message: Some(failure.to_string()) }
     }
 
     /// Code 1 makes RunPod replace the worker.
@@ -54,16 +63,12 @@ impl Ended {
         let text = |name: &str| error.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
         let blame = Blame::ALL.into_iter().find(|blame| blame.to_string() == text("blame")).unwrap_or(Blame::Host);
         let code = text("error_type").to_owned();
-        Self::told(&Failure { code, blame, message: String::new(), retryable: false })
+        Self::already_shown(&Failure { code, blame, message: String::new(), retryable: false })
     }
 
     /// A comparison found differences, which were already shown.
     pub fn changed() -> Self {
         Self { code: 1, message: None }
-    }
-
-    pub fn into_message(self) -> String {
-        self.message.unwrap_or_default()
     }
 
     pub fn cancelled() -> Self {

@@ -20,6 +20,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
 
+use self::exit::Ended;
+
 /// Turns a media upload into an adaptive HLS ladder, a mezzanine, a preview, a thumbnail, a waveform and a signed webhook,
 /// as a policy (a WebAssembly component) decides.
 #[derive(Debug, Parser)]
@@ -45,10 +47,13 @@ enum Command {
     /// Take jobs over HTTP, as RunPod's API does.
     Serve(serve::Serve),
     /// List and deliver undelivered webhooks.
+    #[command(subcommand)]
     Outbox(outbox::Outbox),
     /// Check a received webhook.
+    #[command(subcommand)]
     Webhook(webhook::Webhook),
     /// Make, test, compare and ship policies.
+    #[command(subcommand)]
     Policy(policy::Policy),
 }
 
@@ -68,10 +73,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Doctor(doctor) => doctor.run().await,
         Command::Demo(demo) => demo.run(cancel).await,
     };
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(ended) => ended.into_exit_code(),
-    }
+    ended.map_or_else(Ended::into_exit_code, |()| ExitCode::SUCCESS)
 }
 
 /// Cancelled by Ctrl-C and SIGTERM.
@@ -82,9 +84,8 @@ fn cancelled_by_signals() -> CancellationToken {
         let cancel = cancel.clone();
         match signal(kind) {
             Ok(mut signals) => drop(tokio::spawn(async move {
-                while signals.recv().await.is_some() {
-                    cancel.cancel();
-                }
+                signals.recv().await;
+                cancel.cancel();
             })),
             Err(error) => tracing::warn!(%error, "can't handle a signal: Ctrl-C won't clean up"),
         }

@@ -1,6 +1,6 @@
 //! `outbox`: lists and delivers undelivered webhooks.
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use fault::text::printable;
 use fault::{Failure, codes};
 use tokio_util::sync::CancellationToken;
@@ -10,14 +10,8 @@ use super::exit::Ended;
 use super::service::SettingsArgs;
 use crate::worker;
 
-#[derive(Clone, Debug, Args)]
-pub struct Outbox {
-    #[command(subcommand)]
-    action: Action,
-}
-
 #[derive(Clone, Debug, Subcommand)]
-enum Action {
+pub enum Outbox {
     /// List them: id, job, kind, time in seconds since 1970, reason.
     List {
         #[command(flatten)]
@@ -39,16 +33,16 @@ enum Action {
 
 impl Outbox {
     pub async fn run(self, cancel: CancellationToken) -> Result<(), Ended> {
-        let (settings, deliver, only, unauthenticated) = match self.action {
-            Action::List { settings } => (settings.load()?, false, None, false),
-            Action::Deliver { settings, id, unauthenticated } => (settings.load()?, true, id, unauthenticated),
+        let (settings, deliver, only, unauthenticated) = match self {
+            Self::List { settings } => (settings.load()?, false, None, false),
+            Self::Deliver { settings, id, unauthenticated } => (settings.load()?, true, id, unauthenticated),
         };
-        let stores = worker::stores(&settings).map_err(Ended::of_failure)?;
-        let messages = worker::outbox(&settings, &stores).map_err(Ended::of_failure)?;
+        let stores = worker::stores(&settings)?;
+        let messages = worker::outbox(&settings, &stores)?;
         let rules = worker::url_rules(&settings);
-        let deliverer = worker::deliverer(&settings, &rules).map_err(Ended::of_failure)?;
+        let deliverer = worker::deliverer(&settings, &rules)?;
         let mut undelivered = 0;
-        for key in messages.keys().await.map_err(Ended::failed)? {
+        for key in messages.keys().await? {
             let pending =
                 if unauthenticated { messages.read_unauthenticated(&key).await } else { messages.read(&key).await };
             let pending = match pending {
@@ -64,13 +58,12 @@ impl Outbox {
                 continue;
             }
             let outcome = if deliver {
-                tokio::select! {
-                    sent = send(&messages, &key, &pending, &rules, &deliverer) => sent.unwrap_or_else(|failure| {
-                        undelivered += 1;
-                        format!("NOT delivered: {failure}")
-                    }),
-                    () = cancel.cancelled() => return Err(Ended::cancelled()),
-                }
+                let sending = send(&messages, &key, &pending, &rules, &deliverer);
+                let sent = cancel.run_until_cancelled(sending).await.ok_or_else(Ended::cancelled)?;
+                sent.unwrap_or_else(|failure| {
+                    undelivered += 1;
+                    format!("NOT delivered: {failure}")
+                })
             } else {
                 printable(pending.reason.as_deref().unwrap_or_default(), 200)
             };

@@ -3,36 +3,26 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use authoring::recording::RecordingFolder;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use fault::Failure;
-use job::JobRecorder;
 use job::event::Observer;
 use job::{Job, JobEnvironment, Outcome, Request};
 use media::probe::DeclaredKind;
-use policy::{Policy, SelectedPolicy};
-use storage::Destination;
-use storage::ORIGINALS;
-use storage::{Key, LocalDirectory, SingleFile, Stores};
+use policy::SelectedPolicy;
+use storage::{Destination, Key, LocalDirectory, ORIGINALS, SingleFile, Stores};
 use tokio_util::sync::CancellationToken;
 use webhook::{Deliverer, JobWebhooks, Secret, UrlRules, http_client};
 
 use super::environment::EnvironmentArgs;
 use super::exit::Ended;
 use super::policy::LoadedPolicy;
-use super::{settings_argument, view};
+use super::service;
+use super::view::View;
+use crate::choice::Choice as _;
 use crate::observe::Redactor;
 
 /// Each is a folder in `--out`.
 const STORES: [&str; 3] = ["media", "archive", "assets"];
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum MediaType {
-    /// Pictures, with or without sound.
-    Video,
-    /// Sound; a cover picture doesn't count.
-    Audio,
-}
 
 #[derive(Clone, Debug, Args)]
 pub struct Run {
@@ -50,9 +40,9 @@ pub struct Run {
     /// Where to send the webhook, signed with WEBHOOK_SECRET.
     #[arg(long, value_name = "URL")]
     pub webhook: Option<String>,
-    /// What the upload is [default: by the file's ending].
-    #[arg(long = "type", value_enum, value_name = "TYPE")]
-    pub media_type: Option<MediaType>,
+    /// What the upload is; in audio, pictures are ignored [default: by the file's ending].
+    #[arg(long = "type", value_parser = DeclaredKind::argument(), value_name = "TYPE")]
+    pub media_type: Option<DeclaredKind>,
     /// The creator: the first part of every key.
     #[arg(long, default_value = "local", value_name = "ID")]
     pub creator: String,
@@ -74,34 +64,17 @@ pub struct Run {
 
 impl Run {
     pub async fn run(self, cancel: CancellationToken) -> Result<(), Ended> {
-        let view = view::new(self.json);
-        let observer: Arc<dyn Observer> = view.observer();
-        match self.job(observer, cancel).await? {
-            Ok(outcome) => {
-                view.show_outcome(&outcome, &self.out);
-                Ok(())
-            }
-            Err(failure) => {
-                view.show_failure(&failure);
-                Err(Ended::told(&failure))
-            }
-        }
-    }
-
-    async fn job(
-        &self,
-        observer: Arc<dyn Observer>,
-        cancel: CancellationToken,
-    ) -> Result<Result<Outcome, Failure>, Ended> {
         let secret = std::env::var("WEBHOOK_SECRET").unwrap_or_default();
         if self.webhook.is_some() && secret.is_empty() {
             return Err(Ended::usage("--webhook needs the secret in the variable WEBHOOK_SECRET"));
         }
-        self.job_with_secret(&secret, observer, cancel).await
+        let view = View::new(self.json);
+        let ended = self.job(&secret, view.observer(), cancel).await?;
+        view.finish(ended, &self.out)
     }
 
     /// The outer error is for what fails before the job starts, and hasn't been shown.
-    pub(super) async fn job_with_secret(
+    pub(super) async fn job(
         &self,
         secret: &str,
         observer: Arc<dyn Observer>,
@@ -109,9 +82,11 @@ impl Run {
     ) -> Result<Result<Outcome, Failure>, Ended> {
         let request = self.request()?;
         let webhooks = self.webhooks(secret)?;
-        let policy = self.policy().await?;
-        let tools = Arc::new(self.environment.toolbox().await?);
-        let recordings = self.record.as_deref().map(|folder| recordings(folder, secret)).transpose()?;
+        let policy = LoadedPolicy::read(self.policy.as_deref(), &self.settings).await?.policy().await?;
+        let tools = Arc::new(self.environment.tools().prove().await?);
+        let redactor = Redactor::default();
+        redactor.register(secret);
+        let recordings = service::recordings(self.record.as_deref(), redactor)?;
         let host = JobEnvironment {
             recordings,
             ..JobEnvironment::standalone(tools, self.stores()?, self.environment.work_root())
@@ -127,11 +102,6 @@ impl Run {
         Ok(job.run().await.0)
     }
 
-    async fn policy(&self) -> Result<Policy, Ended> {
-        let settings = settings_argument::merge("--settings", &self.settings)?;
-        LoadedPolicy::read(self.policy.as_deref()).await?.with_settings(settings).await.map_err(Ended::failed)
-    }
-
     fn request(&self) -> Result<Request, Ended> {
         if !self.input.is_file() {
             return Err(Ended::usage(format!("there is no file {}", self.input.display())));
@@ -140,11 +110,7 @@ impl Run {
         let creator = self.creator.clone();
         let request = Request {
             id: self.job_id.clone().unwrap_or_else(|| media_id.clone()),
-            declared: match self.media_type {
-                Some(MediaType::Video) => DeclaredKind::Video,
-                Some(MediaType::Audio) => DeclaredKind::Audio,
-                None => declared_by_ending(&self.input),
-            },
+            declared: self.media_type.unwrap_or_else(|| declared_by_ending(&self.input)),
             source: Destination {
                 store: ORIGINALS.to_owned(),
                 key: Key::parse(&format!("{creator}/originals/{media_id}/input"))
@@ -171,19 +137,12 @@ impl Run {
     fn webhooks(&self, secret: &str) -> Result<Option<Arc<JobWebhooks>>, Ended> {
         let Some(url) = &self.webhook else { return Ok(None) };
         // On a developer's machine, plain http to this machine and a short secret are fine.
-        let secret = Secret::allowing_short(secret).map_err(Ended::failed)?;
+        let secret = Secret::allowing_short(secret)?;
         let rules = UrlRules::local();
-        let url = rules.check(url).map_err(Ended::failed)?;
-        let client = http_client(rules.allowed_addresses()).map_err(Ended::failed)?;
+        let url = rules.check(url)?;
+        let client = http_client(rules.allowed_addresses())?;
         Ok(Some(Arc::new(JobWebhooks::new(Deliverer::new(client, secret), url))))
     }
-}
-
-/// Opens the folder for the recording, which won't contain the secret.
-fn recordings(folder: &Path, secret: &str) -> Result<Arc<dyn JobRecorder>, Ended> {
-    let redactor = Redactor::default();
-    redactor.register(secret);
-    Ok(Arc::new(RecordingFolder::open(folder, redactor).map_err(Ended::failed)?))
 }
 
 /// Makes an id of a file's name.

@@ -9,7 +9,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::Ended;
 use super::service::{self, SettingsArgs};
-use crate::observe::Metrics;
 use crate::serve::LocalApi;
 
 #[derive(Clone, Debug, Args)]
@@ -28,13 +27,11 @@ impl Serve {
     pub async fn run(self, drain: CancellationToken) -> Result<(), Ended> {
         let settings = self.settings.load()?;
         service::start_log(&settings);
-        let recordings = service::recordings(&settings, self.record.as_deref())?;
-        let mut assembled = service::start(&settings, Metrics::new(), None).await?;
-        assembled.service.environment.recordings = recordings;
-        let service = service::watch_policies(&settings, assembled);
-        service::serve_metrics(&settings, &service).await?;
+        let recordings = service::recordings(self.record.as_deref(), service::redactor(&settings))?;
+        let assembled = service::start(&settings, recordings, None).await?;
+        let service = service::run_in_background(&settings, assembled).await?;
         let address = self.address.unwrap_or(settings.serve_address);
-        let api = LocalApi::bind(address, Arc::new(service), settings.job.concurrency).await.map_err(Ended::failed)?;
+        let api = LocalApi::bind(address, Arc::new(service), settings.job.concurrency).await?;
         println!("http://{}", api.address());
         api.run(drain).await;
         Ok(())

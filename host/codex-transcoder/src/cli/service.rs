@@ -8,11 +8,12 @@ use clap::Args;
 use job::JobRecorder;
 use policy::ActiveSet;
 use runpod::{self, Endpoint};
-use tokio_util::sync::CancellationToken;
+use serde_json::{Value, json};
 
 use super::exit::Ended;
-use crate::observe::{self, Health, Metrics, ObserveServer, Redactor};
-use crate::settings::{Settings, of_this_process};
+use crate::json::without_nulls;
+use crate::observe::{self, Redactor};
+use crate::settings::Settings;
 use crate::worker::{self, Assembled, FailedStartupCheck, Service};
 
 #[derive(Clone, Debug, Args)]
@@ -24,7 +25,7 @@ pub struct SettingsArgs {
 
 impl SettingsArgs {
     pub fn load(&self) -> Result<Settings, Ended> {
-        Settings::load(self.config.as_deref()).map_err(Ended::failed)
+        Ok(Settings::load(self.config.as_deref())?)
     }
 }
 
@@ -40,11 +41,10 @@ pub fn redactor(settings: &Settings) -> Redactor {
     redactor
 }
 
-/// Opens the folder for recordings, which contain no secret.
-pub fn recordings(settings: &Settings, folder: Option<&Path>) -> Result<Option<Arc<dyn JobRecorder>>, Ended> {
+/// Opens the folder for recordings, if there is one. They contain no secret that the redactor knows.
+pub fn recordings(folder: Option<&Path>, redactor: Redactor) -> Result<Option<Arc<dyn JobRecorder>>, Ended> {
     let Some(folder) = folder else { return Ok(None) };
-    let folder = RecordingFolder::open(folder, redactor(settings)).map_err(Ended::failed)?;
-    Ok(Some(Arc::new(folder)))
+    Ok(Some(Arc::new(RecordingFolder::open(folder, redactor)?)))
 }
 
 /// Logs to stderr as lines of JSON, without secrets.
@@ -57,35 +57,35 @@ pub fn start_log(settings: &Settings) {
 
 /// The endpoint on RunPod, from the variables that RunPod sets.
 pub fn endpoint() -> Result<Option<Endpoint>, Ended> {
-    let variables = of_this_process();
-    let process = |name: &str| std::env::var(name).ok().or_else(|| variables.get(name).cloned());
-    Endpoint::from_variables(process).map_err(Ended::failed)
+    Ok(Endpoint::from_variables(|name| std::env::var(name).ok())?)
 }
 
 /// Loads the settings. On RunPod, wrong ones are a failed startup check.
 pub async fn load_settings(arguments: &SettingsArgs, endpoint: Option<&Endpoint>) -> Result<Settings, Ended> {
     match Settings::load(arguments.config.as_deref()) {
-        Ok(settings) => Ok(settings),
-        Err(error) => match endpoint {
-            None => Err(Ended::failed(error)),
-            Some(endpoint) => {
-                let failed = FailedStartupCheck { check: "settings", failure: error.into() };
-                Err(report_unhealthy(endpoint, &failed).await)
-            }
-        },
+        Err(error) if endpoint.is_some() => {
+            let failed = FailedStartupCheck { check: "settings", failure: error.into() };
+            Err(failed_check(endpoint, &failed).await)
+        }
+        loaded => Ok(loaded?),
     }
 }
 
-async fn report_unhealthy(endpoint: &Endpoint, failed: &FailedStartupCheck) -> Ended {
-    runpod::unhealthy(endpoint.clone(), failed.check, &failed.failure.to_string()).await;
+/// Reports it to RunPod, if this is a worker there. The program ends with code 1, so that RunPod replaces the worker.
+async fn failed_check(endpoint: Option<&Endpoint>, failed: &FailedStartupCheck) -> Ended {
+    if let Some(endpoint) = endpoint {
+        runpod::unhealthy(endpoint.clone(), failed.check, &failed.failure.to_string()).await;
+    }
     Ended::failed_startup_check(failed.check, &failed.failure)
 }
 
-/// Runs the startup checks. If one fails, it is reported to RunPod, and the program ends with code 1, so that RunPod
-/// replaces the worker.
-pub async fn start(settings: &Settings, metrics: Metrics, endpoint: Option<&Endpoint>) -> Result<Assembled, Ended> {
-    let assembled = worker::assemble(settings, metrics).await;
-    match assembled {
+/// Runs the startup checks.
+pub async fn start(
+    settings: &Settings,
+    recordings: Option<Arc<dyn JobRecorder>>,
+    endpoint: Option<&Endpoint>,
+) -> Result<Assembled, Ended> {
+    match worker::assemble(settings, recordings).await {
         Ok(assembled) => {
             let service = &assembled.service;
             let standing = service.policies.snapshot();
@@ -110,16 +110,13 @@ pub async fn start(settings: &Settings, metrics: Metrics, endpoint: Option<&Endp
         Err(failed) => {
             let (check, failure) = (failed.check, &failed.failure);
             tracing::error!(check, code = failure.code, "startup check failed: {}", failure.message);
-            match endpoint {
-                Some(endpoint) => Err(report_unhealthy(endpoint, &failed).await),
-                None => Err(Ended::failed_startup_check(check, failure)),
-            }
+            Err(failed_check(endpoint, &failed).await)
         }
     }
 }
 
-/// Keeps the policies up to date until the program ends.
-pub fn watch_policies(settings: &Settings, assembled: Assembled) -> Service {
+/// Keeps the policies up to date and serves metrics, until the program ends.
+pub async fn run_in_background(settings: &Settings, assembled: Assembled) -> Result<Service, Ended> {
     let Assembled { service, watcher } = assembled;
     let metrics = service.metrics.clone();
     let watching = tokio::spawn(watcher.run(settings.policy.poll, move |change| metrics.policy_change(change)));
@@ -128,45 +125,35 @@ pub fn watch_policies(settings: &Settings, assembled: Assembled) -> Service {
             tracing::error!(%lost, "policies are no longer watched; the active ones stay until the worker is replaced");
         }
     }));
-    service
-}
-
-/// Serves metrics and health until the program ends, if the settings have an address for them.
-pub async fn serve_metrics(settings: &Settings, service: &Service) -> Result<(), Ended> {
-    let Some(address) = settings.metrics_address else { return Ok(()) };
-    let policies = service.policies.clone();
-    let sandbox = service.environment.tools.ffmpeg.confinement().0.name();
-    let health = move || Health { healthy: true, detail: health(&policies.snapshot(), sandbox) };
-    let server = ObserveServer::bind(address, service.metrics.clone(), health).await.map_err(Ended::failed)?;
-    tracing::info!(address = %server.address(), "metrics are served");
-    drop(tokio::spawn(async move {
-        if let Err(error) = server.run(CancellationToken::new()).await {
-            tracing::warn!(%error, "metrics are no longer served");
-        }
-    }));
-    Ok(())
+    if let Some(address) = settings.metrics_address {
+        let policies = service.policies.clone();
+        let sandbox = service.environment.tools.ffmpeg.confinement().0.name();
+        let health = move || health(&policies.snapshot(), sandbox);
+        let address = observe::serve(address, service.metrics.clone(), health).await?;
+        tracing::info!(%address, "metrics are served");
+    }
+    Ok(service)
 }
 
 /// The body of `/health`. A worker that refused a policy is healthy: it runs under the last good one.
-fn health(standing: &ActiveSet, sandbox: &str) -> serde_json::Value {
+fn health(standing: &ActiveSet, sandbox: &str) -> Value {
     let current = &standing.current;
-    let mut detail = serde_json::json!({
+    let canary = standing.canary.as_ref().map(|(percent, canary)| {
+        json!({
+            "percent": percent,
+            "policy": canary.name(),
+            "policy_version": canary.version(),
+            "policy_sha256": canary.digest(),
+        })
+    });
+    without_nulls(json!({
         "status": "ready",
         "policy": current.name(),
         "policy_version": current.version(),
         "policy_sha256": current.digest(),
         "policy_refused": *standing.refused,
+        "canary": canary,
         "version": env!("CARGO_PKG_VERSION"),
         "sandbox": sandbox,
-    });
-    if let (Some((percent, canary)), Some(members)) = (&standing.canary, detail.as_object_mut()) {
-        let canary = serde_json::json!({
-            "percent": percent,
-            "policy": canary.name(),
-            "policy_version": canary.version(),
-            "policy_sha256": canary.digest(),
-        });
-        members.insert("canary".to_owned(), canary);
-    }
-    detail
+    }))
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::exit::Ended;
+use super::exit::{Ended, OrUsage as _};
 
 /// Merges all of them. Errors mention `flag`.
 pub fn merge(flag: &str, arguments: &[String]) -> Result<Map<String, Value>, Ended> {
@@ -34,7 +34,14 @@ fn read(flag: &str, path: &Path) -> Result<Map<String, Value>, Ended> {
     } else {
         serde_json::from_str(&text).map_err(|error| error.to_string())
     };
-    parsed.map_err(|error| Ended::usage(format!("{flag} {shown} is not a table of settings: {error}")))
+    parsed.or_usage(format_args!("{flag} {shown} is not a table of settings"))
+}
+
+/// Reads a file of JSON that an argument names.
+pub fn read_json(path: &Path) -> Result<Value, Ended> {
+    let what = format!("{} can't be used", path.display());
+    let text = std::fs::read_to_string(path).or_usage(&what)?;
+    serde_json::from_str(&text).map_err(|error| format!("it is not JSON ({error})")).or_usage(what)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use fault::Failure;
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
@@ -10,15 +10,12 @@ use job::Outcome;
 use job::event::{Event, Observer};
 use job::transcode_report::TranscodeReport;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
 
-use super::table::aligned;
+use super::exit::Ended;
+use super::table::table;
 
 /// The bars of this process. Log lines appear above them.
-fn bars() -> &'static MultiProgress {
-    static BARS: OnceLock<MultiProgress> = OnceLock::new();
-    BARS.get_or_init(MultiProgress::new)
-}
+static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
 /// Logs to stderr, above the progress bars.
 pub fn log_to_stderr(verbose: u8) {
@@ -31,34 +28,26 @@ pub fn log_to_stderr(verbose: u8) {
     // A second call, as in tests, does nothing.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(AboveBars)
+        .with_writer(|| AboveBars)
         .with_ansi(std::io::stderr().is_terminal())
         .without_time()
         .try_init();
 }
 
 /// Prints a line above the bars, also if there are none because stderr is not a terminal.
-fn print_above(line: &str) {
-    bars().suspend(|| eprintln!("{line}"));
+fn print_above(label: &str, text: &str) {
+    BARS.suspend(|| eprintln!("{label:>12} {text}"));
 }
 
 struct AboveBars;
 
 impl Write for AboveBars {
     fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
-        bars().suspend(|| std::io::stderr().write(line))
+        BARS.suspend(|| std::io::stderr().write(line))
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
         std::io::stderr().flush()
-    }
-}
-
-impl MakeWriter<'_> for AboveBars {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        Self
     }
 }
 
@@ -69,11 +58,11 @@ pub enum View {
     Json,
 }
 
-pub fn new(json: bool) -> View {
-    if json { View::Json } else { View::Terminal(Arc::new(Bars::default())) }
-}
-
 impl View {
+    pub fn new(json: bool) -> Self {
+        if json { Self::Json } else { Self::Terminal(Arc::default()) }
+    }
+
     pub fn observer(&self) -> Arc<dyn Observer> {
         match self {
             Self::Terminal(bars) => Arc::clone(bars) as Arc<dyn Observer>,
@@ -81,20 +70,18 @@ impl View {
         }
     }
 
-    pub fn show_outcome(&self, outcome: &Outcome, out: &Path) {
-        if let Self::Terminal(steps) = self {
-            steps.close();
-            if let Some(report) = &outcome.report {
-                let _ = write!(std::io::stdout(), "{}", table(report, out));
-            }
+    /// Shows what the job has made. The lines of JSON already have it, and the failure too.
+    pub fn finish(self, ended: Result<Outcome, Failure>, out: &Path) -> Result<(), Ended> {
+        let Self::Terminal(bars) = self else {
+            return ended.map(drop).map_err(|failure| Ended::already_shown(&failure));
+        };
+        if let Some(bar) = bars.current().take() {
+            bar.finish();
         }
-    }
-
-    pub fn show_failure(&self, failure: &Failure) {
-        if let Self::Terminal(steps) = self {
-            steps.close();
-            eprintln!("error: {failure}");
+        if let Some(report) = ended?.report {
+            let _ = write!(std::io::stdout(), "{}", page(&report, out));
         }
+        Ok(())
     }
 }
 
@@ -109,75 +96,69 @@ impl Observer for JsonLines {
     }
 }
 
-/// A bar for each step of the policy.
+/// A bar for each step of the policy; the one of the current step.
 #[derive(Default)]
-pub struct Bars {
-    current: Mutex<Option<(String, ProgressBar)>>,
-}
+pub struct Bars(Mutex<Option<ProgressBar>>);
 
 impl Bars {
-    fn close(&self) {
-        if let Some((_, bar)) = self.current.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            bar.finish();
-        }
+    fn current(&self) -> MutexGuard<'_, Option<ProgressBar>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the bar of a step. A new step gets a new bar.
-    fn with_step(&self, step: &str, change: impl FnOnce(&ProgressBar)) {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.as_ref().is_none_or(|(name, _)| name != step) {
-            if let Some((_, before)) = current.take() {
-                before.set_position(100);
-                before.finish();
+    /// Completes the bar of the step before, and adds one, unless it is the same step.
+    fn begin(&self, step: &str) {
+        let mut current = self.current();
+        if let Some(before) = &*current {
+            if before.prefix() == step {
+                return;
             }
-            let bar = bars().add(ProgressBar::new(100));
-            if let Ok(style) = ProgressStyle::with_template("{prefix:>12} [{bar:30}] {pos:>3}% {msg}") {
-                bar.set_style(style.progress_chars("=> "));
-            }
-            bar.set_prefix(step.to_owned());
-            bar.tick();
-            *current = Some((step.to_owned(), bar));
+            before.set_position(100);
+            before.finish();
         }
-        if let Some((_, bar)) = current.as_ref() {
-            change(bar);
+        let bar = BARS.add(ProgressBar::new(100));
+        if let Ok(style) = ProgressStyle::with_template("{prefix:>12} [{bar:30}] {pos:>3}% {msg}") {
+            bar.set_style(style.progress_chars("=> "));
         }
+        bar.set_prefix(step.to_owned());
+        bar.tick();
+        *current = Some(bar);
     }
 
-    fn current_step(&self) -> Option<String> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(step, _)| step.clone())
+    fn advance(&self, percent: u32, message: String) {
+        if self.current().is_none() {
+            self.begin("encoding");
+        }
+        if let Some(bar) = &*self.current() {
+            bar.set_position(percent.into());
+            bar.set_message(message);
+        }
     }
 }
 
 impl Observer for Bars {
     fn on(&self, event: &Event) {
         match event {
-            Event::Probed { summary, .. } => {
-                print_above(&format!("{:>12} {summary}", "source"));
-            }
-            Event::Step { step, .. } => self.with_step(step, |_| ()),
+            Event::Probed { summary, .. } => print_above("source", summary),
+            Event::Step { step, .. } => self.begin(step),
             Event::Encoding { percent, speed, seconds_left } => {
-                let step = self.current_step().unwrap_or_else(|| "encoding".to_owned());
-                self.with_step(&step, |bar| {
-                    bar.set_position(u64::from(*percent));
-                    let left = seconds_left.map_or(String::new(), |seconds| format!(", {} left", clock(seconds)));
-                    bar.set_message(if *speed > 0.0 { format!("{speed:.2}x{left}") } else { String::new() });
-                });
+                let left = seconds_left.map_or(String::new(), |seconds| format!(", {} left", clock(seconds)));
+                self.advance(*percent, if *speed > 0.0 { format!("{speed:.2}x{left}") } else { String::new() });
             }
             // The bar shows the same.
             Event::Webhook { kind: "progress", .. } => {}
             Event::Webhook { kind, delivered, attempts, status, kept } => {
                 let status = status.map_or("no response".to_owned(), |status| format!("HTTP {status}"));
                 let word = if *delivered { "delivered" } else { "NOT delivered" };
-                print_above(&format!("{:>12} {kind} {word} ({status}, {attempts} attempt(s))", "webhook"));
+                print_above("webhook", &format!("{kind} {word} ({status}, {attempts} attempt(s))"));
                 if let Some(kept) = kept {
-                    print_above(&format!("{:>12} kept as {kept}; `codex-transcoder outbox deliver` sends it", ""));
+                    print_above("", &format!("kept as {kept}; `codex-transcoder outbox deliver` sends it"));
                 }
             }
             Event::Reused { publication } => {
-                print_above(&format!("{:>12} publication {publication} is already complete", "published"));
+                print_above("published", &format!("publication {publication} is already complete"));
             }
             Event::Again { failure, wait_ms, .. } => {
-                print_above(&format!("{:>12} in {:.1} s: {failure}", "again", *wait_ms as f64 / 1000.0));
+                print_above("again", &format!("in {:.1} s: {failure}", *wait_ms as f64 / 1000.0));
             }
             Event::Done { .. } | Event::Completed { .. } | Event::Failed { .. } => {}
         }
@@ -189,8 +170,8 @@ fn clock(seconds: u64) -> String {
 }
 
 /// The outputs of a job.
-fn table(report: &TranscodeReport, out: &Path) -> String {
-    let mut rows = vec![["output", "size", "measured", "key"].map(str::to_owned)];
+fn page(report: &TranscodeReport, out: &Path) -> String {
+    let mut rows = Vec::new();
     for rung in &report.rungs {
         let size =
             rung.width.zip(rung.height).map_or("sound".to_owned(), |(width, height)| format!("{width}x{height}"));
@@ -204,14 +185,10 @@ fn table(report: &TranscodeReport, out: &Path) -> String {
             rows.push([name.to_owned(), HumanBytes(object.bytes).to_string(), String::new(), place]);
         }
     }
-    let mut text = format!("\n{}", aligned(&rows));
+    let table = table(["output", "size", "measured", "key"], rows);
     let fell_back = report.fell_back.as_ref().map_or(String::new(), |why| format!(" (the GPU failed: {why})"));
     let loudness = report.loudness_lufs.map_or(String::new(), |lufs| format!(", source at {lufs:.1} LUFS"));
-    text.push_str(&format!(
-        "\n{:.1} s, encoded on the {}{fell_back}{loudness}; in {}\n",
-        report.duration_ms as f64 / 1000.0,
-        report.processor,
-        out.display()
-    ));
-    text
+    let seconds = report.duration_ms as f64 / 1000.0;
+    let (processor, out) = (report.processor, out.display());
+    format!("\n{table}\n{seconds:.1} s, encoded on the {processor}{fell_back}{loudness}; in {out}\n")
 }

@@ -7,24 +7,18 @@ use std::time::SystemTime;
 use clap::{Args, Subcommand};
 use webhook::{Secret, SignatureHeaders, verify};
 
-use super::exit::Ended;
+use super::exit::{Ended, OrUsage as _};
 
 const MAX_REQUEST: u64 = 4 << 20;
 
-#[derive(Clone, Debug, Args)]
-pub struct Webhook {
-    #[command(subcommand)]
-    action: Action,
-}
-
 #[derive(Clone, Debug, Subcommand)]
-enum Action {
+pub enum Webhook {
     /// Check the signature of a received request with the secret in WEBHOOK_SECRET.
     Verify(Verify),
 }
 
 #[derive(Clone, Debug, Args)]
-struct Verify {
+pub struct Verify {
     /// The body, byte for byte as received [default: standard input].
     #[arg(value_name = "FILE")]
     body: Option<PathBuf>,
@@ -41,7 +35,7 @@ struct Verify {
 
 impl Webhook {
     pub fn run(self) -> Result<(), Ended> {
-        let Action::Verify(verify) = self.action;
+        let Self::Verify(verify) = self;
         verify.run()
     }
 }
@@ -52,22 +46,18 @@ impl Verify {
         if secret.is_empty() {
             return Err(Ended::usage("the secret is expected in the variable WEBHOOK_SECRET"));
         }
-        let secret = Secret::allowing_short(&secret).map_err(Ended::failed)?;
+        let secret = Secret::allowing_short(&secret)?;
         let mut body = String::new();
         let read = match &self.body {
             Some(path) => std::fs::File::open(path).and_then(|file| file.take(MAX_REQUEST).read_to_string(&mut body)),
             None => std::io::stdin().take(MAX_REQUEST).read_to_string(&mut body),
         };
-        read.map_err(|error| Ended::usage(format!("the body can't be read: {error}")))?;
+        read.or_usage("the body can't be read")?;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let claimed = SignatureHeaders { signature: Some(self.signature.trim()), timestamp: self.timestamp.as_deref() };
-        match verify_body(&secret, claimed, &body, self.at.unwrap_or(now)) {
-            Ok(()) => {
-                println!("the signature is right");
-                Ok(())
-            }
-            Err(rejection) => Err(Ended::usage(format!("not to be trusted: {rejection}"))),
-        }
+        verify_body(&secret, claimed, &body, self.at.unwrap_or(now)).or_usage("not to be trusted")?;
+        println!("the signature is right");
+        Ok(())
     }
 }
 

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use clap::Args;
 use job::JobRecorder;
-use runpod::{self, Worker as RunpodWorker};
+use runpod::{JobResult, Worker as RunpodWorker, WorkerSummary};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::exit::Ended;
+use super::exit::{Ended, OrUsage as _};
 use super::service::{self, SettingsArgs};
-use crate::observe::Metrics;
+use super::settings_argument;
 use crate::serve::one_job;
+use crate::settings::{JobSettings, Settings};
 
 /// RunPod's convention for local tests.
 const TEST_INPUT: &str = "test_input.json";
@@ -43,7 +45,7 @@ impl Worker {
             let implied = Path::new(TEST_INPUT);
             (implied.is_file() && endpoint.is_none()).then(|| implied.to_owned())
         });
-        let recordings = service::recordings(&settings, self.record.as_deref())?;
+        let recordings = service::recordings(self.record.as_deref(), service::redactor(&settings))?;
         if let Some(file) = test_input {
             return run_test_input(&settings, &file, recordings, drain).await;
         }
@@ -53,15 +55,11 @@ impl Worker {
 `serve` takes jobs over HTTP",
             ));
         };
-        let mut assembled = service::start(&settings, Metrics::new(), Some(&endpoint)).await?;
-        assembled.service.environment.recordings = recordings;
-        let service = service::watch_policies(&settings, assembled);
-        service::serve_metrics(&settings, &service).await?;
-        let worker = RunpodWorker::new(endpoint, Arc::new(service))
-            .with_concurrency(settings.job.concurrency)
-            .with_grace(settings.job.grace);
-        let summary = worker.run(drain).await.map_err(Ended::failed)?;
-        let runpod::WorkerSummary { done, failed, stopped, abandoned, lost } = summary;
+        let assembled = service::start(&settings, recordings, Some(&endpoint)).await?;
+        let service = service::run_in_background(&settings, assembled).await?;
+        let JobSettings { concurrency, grace, .. } = settings.job;
+        let worker = RunpodWorker { concurrency, grace, ..RunpodWorker::new(endpoint, Arc::new(service)) };
+        let WorkerSummary { done, failed, stopped, abandoned, lost } = worker.run(drain).await?;
         tracing::info!(done, failed, stopped, abandoned, lost, "worker stopped");
         Ok(())
     }
@@ -69,25 +67,23 @@ impl Worker {
 
 /// Runs one job and prints its result as the queue would show it.
 async fn run_test_input(
-    settings: &crate::settings::Settings,
+    settings: &Settings,
     file: &Path,
     recordings: Option<Arc<dyn JobRecorder>>,
     cancel: CancellationToken,
 ) -> Result<(), Ended> {
-    let unreadable = |why: String| Ended::usage(format!("{} can't be used: {why}", file.display()));
-    let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
-    let request = serde_json::from_str(&text).map_err(|error| unreadable(format!("it is not JSON ({error})")))?;
-    let mut service = service::start(settings, Metrics::new(), None).await?.service;
-    service.environment.recordings = recordings;
-    let ended = one_job(&service, request, cancel).await.map_err(|error| unreadable(error.to_string()))?;
+    let request = settings_argument::read_json(file)?;
+    let service = service::start(settings, recordings, None).await?.service;
+    let ended = one_job(Arc::new(service), request, cancel).await.map_err(|failure| failure.message);
+    let ended = ended.or_usage(format_args!("{} can't be used", file.display()))?;
     let (shown, result) = match ended {
-        runpod::JobResult::Done(output) => (serde_json::json!({ "output": output }), Ok(())),
-        runpod::JobResult::Failed { error, .. } => {
+        JobResult::Done(output) => (json!({ "output": output }), Ok(())),
+        JobResult::Failed { error, .. } => {
             let ended = Ended::of_job(&error);
-            (serde_json::json!({ "error": error }), Err(ended))
+            (json!({ "error": error }), Err(ended))
         }
-        runpod::JobResult::Stopped => (serde_json::json!({ "stopped": true }), Err(Ended::cancelled())),
+        JobResult::Stopped => (json!({ "stopped": true }), Err(Ended::cancelled())),
     };
-    println!("{}", serde_json::to_string_pretty(&shown).unwrap_or_default());
+    println!("{shown:#}");
     result
 }

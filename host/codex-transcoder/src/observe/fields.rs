@@ -3,41 +3,30 @@
 use std::error::Error;
 use std::fmt;
 
+use indexmap::IndexMap;
 use serde_json::{Number, Value};
 use tracing::field::{Field, Visit};
 
 /// The field with the event's message.
 pub const MESSAGE: &str = "message";
+/// The field with the id of the job.
+pub const JOB: &str = "job";
 
 /// Fields in the order in which they were recorded.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct LogFields(Vec<(&'static str, Value)>);
+pub struct LogFields(pub IndexMap<&'static str, Value>);
 
 impl LogFields {
     /// Adds a field, or replaces the one of the same name.
     pub fn set(&mut self, name: &'static str, value: Value) {
         // Fields with raw identifiers keep the prefix in their name.
-        let name = name.strip_prefix("r#").unwrap_or(name);
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, known)) => *known = value,
-            None => self.0.push((name, value)),
-        }
-    }
-
-    pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
-        self.0.iter().map(|(name, value)| (*name, value))
+        self.0.insert(name.strip_prefix("r#").unwrap_or(name), value);
     }
 
     /// Adds the fields that are not set yet.
     pub fn add_missing(&mut self, others: &Self) {
-        for (name, value) in others.iter() {
-            if self.get(name).is_none() {
-                self.set(name, value.clone());
-            }
+        for (name, value) in &others.0 {
+            self.0.entry(name).or_insert_with(|| value.clone());
         }
     }
 }
@@ -55,10 +44,6 @@ impl Visit for LogFields {
 
     fn record_u64(&mut self, field: &Field, value: u64) {
         self.set(field.name(), value.into());
-    }
-
-    fn record_i128(&mut self, field: &Field, value: i128) {
-        self.set(field.name(), i64::try_from(value).map_or_else(|_| value.to_string().into(), Value::from));
     }
 
     fn record_u128(&mut self, field: &Field, value: u128) {

@@ -1,43 +1,30 @@
 //! The log level, from environment variables.
 
-use std::fmt;
-
 use tracing_subscriber::EnvFilter;
 
-/// In order of precedence, before `RUST_LOG`.
-const RUNPOD: [&str; 2] = ["RUNPOD_LOG_LEVEL", "RUNPOD_DEBUG_LEVEL"];
 const RUST: &str = "RUST_LOG";
+
+/// In order of precedence.
+const VARIABLES: [&str; 3] = ["RUNPOD_LOG_LEVEL", "RUNPOD_DEBUG_LEVEL", RUST];
 
 /// The level without a variable, or with one that can't be parsed.
 const DEFAULT: &str = "info";
 
-#[derive(Debug)]
-pub struct LogLevel {
-    pub filter: EnvFilter,
-    /// Why the variable was ignored, as a sentence for the log.
-    pub problem: Option<String>,
-}
-
 /// Reads the level: RUNPOD_LOG_LEVEL, else RUNPOD_DEBUG_LEVEL (DEBUG, INFO, WARN or ERROR), else RUST_LOG in the syntax
-/// of `tracing_subscriber`, else INFO.
-pub fn log_level(variable: impl Fn(&str) -> Option<String>) -> LogLevel {
+/// of `tracing_subscriber`, else INFO. The second value says why a variable was ignored, as a sentence for the log.
+pub fn log_level(variable: impl Fn(&str) -> Option<String>) -> (EnvFilter, Option<String>) {
     let set = |name: &str| variable(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    if let Some((name, text)) = RUNPOD.iter().find_map(|name| Some((*name, set(name)?))) {
-        return match of_this_program(&text) {
-            Some(filter) => LogLevel { filter, problem: None },
-            None => default_level(name, &text, &"DEBUG, INFO, WARN or ERROR is expected"),
-        };
+    let Some((name, text)) = VARIABLES.into_iter().find_map(|name| Some((name, set(name)?))) else {
+        return (this_program(DEFAULT), None);
+    };
+    let filter = match name {
+        RUST => EnvFilter::builder().parse(&text).map_err(|error| error.to_string()),
+        _ => of_this_program(&text).ok_or("DEBUG, INFO, WARN or ERROR is expected".to_owned()),
+    };
+    match filter {
+        Ok(filter) => (filter, None),
+        Err(why) => (this_program(DEFAULT), Some(format!("{name} is `{text}`: {why}; logging at INFO"))),
     }
-    let Some(text) = set(RUST) else { return LogLevel { filter: this_program(DEFAULT), problem: None } };
-    match EnvFilter::builder().parse(&text) {
-        Ok(filter) => LogLevel { filter, problem: None },
-        Err(error) => default_level(RUST, &text, &error),
-    }
-}
-
-fn default_level(name: &str, text: &str, why: &dyn fmt::Display) -> LogLevel {
-    let problem = format!("{name} is `{text}`: {why}; logging at INFO");
-    LogLevel { filter: this_program(DEFAULT), problem: Some(problem) }
 }
 
 fn of_this_program(text: &str) -> Option<EnvFilter> {
@@ -68,7 +55,7 @@ mod tests {
 
     fn level(variables: &[(&str, &str)]) -> (String, Option<String>) {
         let get = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned());
-        let LogLevel { filter, problem } = log_level(get);
+        let (filter, problem) = log_level(get);
         (filter.to_string(), problem)
     }
 

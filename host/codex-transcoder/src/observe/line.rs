@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use fault::redact::{MARK, Redactor};
 use serde_json::Value;
 
-use super::fields::{LogFields, MESSAGE};
+use super::fields::{JOB, LogFields, MESSAGE};
 
 /// Longest line in bytes, with its line break. Log collectors cut longer lines, which are no longer JSON then; Docker
 /// does so at 16 KiB.
@@ -23,35 +23,28 @@ const CUT: &str = "… (cut)";
 const DROPPED: &str = ",\"truncated\":true";
 const END: &str = "}\n";
 
-const JOB: &str = "job";
-
 /// Names of the line itself; a field of the same name gets an underscore.
 const RESERVED: [&str; 5] = ["time", "level", "requestId", "message", "truncated"];
 
-pub struct LineHeader<'a> {
-    pub time: DateTime<Utc>,
-    /// As RunPod spells it.
-    pub level: &'static str,
-    /// The job of the enclosing span.
-    pub job: Option<&'a Value>,
-}
-
 /// Includes the line break. First `time`, `level`, `requestId` (null outside of jobs) and `message`, then the fields.
-pub fn line(head: &LineHeader<'_>, fields: &LogFields, redactor: &Redactor) -> String {
-    let own_job = fields.get(JOB).filter(|job| !is_empty(job));
-    let job = head.job.filter(|job| !is_empty(job)).or(own_job);
-    let mut out = format!(
-        "{{\"time\":\"{}\",\"level\":\"{}\",\"requestId\":",
-        head.time.to_rfc3339_opts(SecondsFormat::Millis, true),
-        head.level
-    );
+/// `span_job` is the job of the enclosing span.
+pub fn line(
+    time: DateTime<Utc>,
+    level: &str,
+    span_job: Option<&Value>,
+    fields: &LogFields,
+    redactor: &Redactor,
+) -> String {
+    let job = span_job.filter(|job| !is_empty(job)).or(fields.0.get(JOB).filter(|job| !is_empty(job)));
+    let time = time.to_rfc3339_opts(SecondsFormat::Millis, true);
+    let mut out = format!("{{\"time\":\"{time}\",\"level\":\"{level}\",\"requestId\":");
     out.push_str(&job.map_or_else(|| "null".to_owned(), |job| to_json(&as_text(job).into(), MAX_FIELD, redactor)));
     out.push_str(",\"message\":");
-    let message = fields.get(MESSAGE).map(as_text).unwrap_or_default();
+    let message = fields.0.get(MESSAGE).map(as_text).unwrap_or_default();
     out.push_str(&to_json(&message.into(), MAX_MESSAGE, redactor));
 
     let mut dropped = false;
-    for (name, value) in fields.iter() {
+    for (&name, value) in &fields.0 {
         if name == MESSAGE || (name == JOB && (job == Some(value) || is_empty(value))) {
             continue;
         }
@@ -106,11 +99,8 @@ fn to_json(value: &Value, limit: usize, redactor: &Redactor) -> String {
 /// writing direction.
 fn push_escaped(out: &mut String, character: char) {
     match character {
-        '"' => out.push_str("\\\""),
-        '\\' => out.push_str("\\\\"),
-        '\n' => out.push_str("\\n"),
-        '\r' => out.push_str("\\r"),
-        '\t' => out.push_str("\\t"),
+        // These are written in Rust as in JSON.
+        '"' | '\\' | '\n' | '\r' | '\t' => out.extend(character.escape_default()),
         _ if character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
             out.push_str(&format!("\\u{:04x}", u32::from(character)));
         }

@@ -1,28 +1,25 @@
 //! The worker's log: one JSON object per line, as RunPod reads it.
 
-use std::fmt;
 use std::io::Write;
 use std::time::SystemTime;
 
 use fault::redact::Redactor;
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use super::fields::LogFields;
-use super::level::{LogLevel, log_level};
-use super::line::{LineHeader, line};
-
-const JOB: &str = "job";
+use super::fields::{JOB, LogFields};
+use super::level::log_level;
+use super::line::line;
 
 /// Logs this process, panics included, to stderr, at the level of its environment. A second call, as in tests, does
 /// nothing.
 pub fn install(redactor: Redactor) {
-    let LogLevel { filter, problem } = log_level(|name| std::env::var(name).ok());
-    let log = JsonLog::new(std::io::stderr, redactor);
+    let (filter, problem) = log_level(|name| std::env::var(name).ok());
+    let log = JsonLog { writer: std::io::stderr, redactor };
     if tracing_subscriber::registry().with(filter).with(log).try_init().is_err() {
         return;
     }
@@ -38,20 +35,8 @@ pub fn install(redactor: Redactor) {
 
 /// Writes each event as a line of JSON, with the fields of its spans.
 pub struct JsonLog<W> {
-    writer: W,
-    redactor: Redactor,
-}
-
-impl<W> JsonLog<W> {
-    pub fn new(writer: W, redactor: Redactor) -> Self {
-        Self { writer, redactor }
-    }
-}
-
-impl<W> fmt::Debug for JsonLog<W> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JsonLog").field("redactor", &self.redactor).finish_non_exhaustive()
-    }
+    pub writer: W,
+    pub redactor: Redactor,
 }
 
 impl<S, W> Layer<S> for JsonLog<W>
@@ -82,25 +67,14 @@ where
         // From the innermost span outwards.
         for span in context.event_scope(event).into_iter().flatten() {
             if let Some(of_span) = span.extensions().get::<LogFields>() {
-                job = job.or_else(|| of_span.get(JOB).cloned());
+                job = job.or_else(|| of_span.0.get(JOB).cloned());
                 fields.add_missing(of_span);
             }
         }
-        let level = name(*event.metadata().level());
         fields.set("target", event.metadata().target().into());
-        let line =
-            line(&LineHeader { time: SystemTime::now().into(), level, job: job.as_ref() }, &fields, &self.redactor);
+        let level = event.metadata().level().as_str();
+        let line = line(SystemTime::now().into(), level, job.as_ref(), &fields, &self.redactor);
         // In one write, so that lines of several threads don't mix. A failed write can't be logged.
         let _ = self.writer.make_writer_for(event.metadata()).write_all(line.as_bytes());
-    }
-}
-
-fn name(level: Level) -> &'static str {
-    match level {
-        Level::TRACE => "TRACE",
-        Level::DEBUG => "DEBUG",
-        Level::INFO => "INFO",
-        Level::WARN => "WARN",
-        Level::ERROR => "ERROR",
     }
 }

@@ -8,8 +8,9 @@ use tracing::{error, info, info_span, warn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 
+use super::Redactor;
 use super::line::MAX_LINE;
-use super::{JsonLog, Redactor};
+use super::log::JsonLog;
 
 #[derive(Clone, Default)]
 struct Buffer(Arc<Mutex<Vec<u8>>>);
@@ -38,7 +39,7 @@ fn written(secrets: &[&str], log_events: impl FnOnce()) -> Vec<String> {
     for secret in secrets {
         assert!(redactor.register(secret));
     }
-    let log = tracing_subscriber::registry().with(JsonLog::new(buffer.clone(), redactor));
+    let log = tracing_subscriber::registry().with(JsonLog { writer: buffer.clone(), redactor });
     tracing::subscriber::with_default(log, log_events);
     let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
     text.lines().map(str::to_owned).collect()

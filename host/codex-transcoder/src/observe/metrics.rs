@@ -6,8 +6,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use fault::codes;
 use fault::text::printable;
-use job::event::{Event, Observer};
+use job::event::Event;
 use job::transcode_report::TranscodeReport;
 use policy::{ActiveSet, Change, PolicyRefusal, Role};
 use prometheus_client::encoding::text;
@@ -51,90 +52,68 @@ type Histograms<const N: usize> = Family<Labels<N>, Histogram>;
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
 
-struct Inner {
-    registry: Registry,
-    jobs: Counters<2>,
-    jobs_running: Gauge,
-    jobs_reused: Counter,
-    job_retries: Counters<1>,
-    job_seconds: Histogram,
-    part_seconds: Histograms<1>,
-    step_seconds: Histograms<1>,
-    downloaded: Counter,
-    uploaded: Counter,
-    published: Counters<1>,
-    webhooks: Counters<2>,
-    webhook_attempts: Counters<1>,
-    encodes: Counters<2>,
-    speed: Histograms<1>,
-    policy: Gauges<4>,
-    policy_swaps: Counter,
-    policy_refusals: Counters<1>,
-    policy_refused: Gauge,
-    policy_jobs: Counters<2>,
-    host: Gauges<3>,
-    codes: LabelLimit,
-    steps: LabelLimit,
-    stores: LabelLimit,
+/// Defines `Inner`. A row has a field, its type, and what registers it.
+macro_rules! metrics {
+    ($($field:ident: $type:ty = $register:expr;)+) => {
+        struct Inner {
+            registry: Registry,
+            $($field: $type,)+
+            codes: LabelLimit,
+            steps: LabelLimit,
+            stores: LabelLimit,
+        }
+
+        /// What the rows say, to compare it with the documents.
+        #[cfg(test)]
+        pub const ROWS: &[&str] = &[$(stringify!($register)),+];
+
+        impl Inner {
+            fn new() -> Self {
+                let mut registry = Registry::with_prefix("codex");
+                Self {
+                    $($field: $register(&mut registry),)+
+                    codes: LabelLimit::new(MAX_NAMES),
+                    steps: LabelLimit::new(MAX_STEPS),
+                    stores: LabelLimit::new(MAX_NAMES),
+                    registry,
+                }
+            }
+        }
+    };
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
-        Self::new()
-    }
+// Name and meaning. The unit and, for what only grows, `_total` are appended to the name.
+metrics! {
+    jobs: Counters<2> = add("jobs", "Jobs by outcome (completed, failed, stopped) and, for failed ones, code");
+    jobs_running: Gauge = add("jobs_running", "Running jobs");
+    jobs_reused: Counter = add("jobs_reused", "Jobs already published by an earlier attempt");
+    job_retries: Counters<1> = add("job_retries", "Failed attempts that were retried, by code");
+    job_seconds: Histogram = seconds("job", "Time of a job from its start to its end", Histogram::new(JOB_SECONDS));
+    part_seconds: Histograms<1> = seconds("part", "Time of a part of the host's work", family(|| Histogram::new(STEP_SECONDS)));
+    step_seconds: Histograms<1> =
+        seconds("step", "Time of a step of the policy, by the policy's name for it", family(|| Histogram::new(STEP_SECONDS)));
+    downloaded: Counter = bytes("downloaded", "Bytes that jobs have read from stores");
+    uploaded: Counter = bytes("uploaded", "Bytes that jobs have written to stores");
+    published: Counters<1> = bytes("published", "Bytes published by completed jobs, by store");
+    webhooks: Counters<2> = add("webhooks", "Webhooks by kind and whether they were delivered, kept or lost");
+    webhook_attempts: Counters<1> = add("webhook_attempts", "Requests sent for webhooks, by kind");
+    encodes: Counters<2> =
+        add("encodes", "Encodes by processor (gpu, cpu) and whether they fell back from the GPU");
+    speed: Histograms<1> =
+        in_unit("encode_speed", Unit::Ratios, "Media seconds per second of encoding", family(|| Histogram::new(SPEED)));
+    policy: Gauges<4> = add("policy_info", "Active policies by role (current, canary), name, version, sha256");
+    policy_swaps: Counter = add("policy_swaps", "Changes of the active policies while the worker ran");
+    policy_refusals: Counters<1> = add("policy_refusals", "Policies that were refused, by code");
+    policy_refused: Gauge = add("policy_refused", "Policies of the environment that this worker refuses");
+    policy_jobs: Counters<2> =
+        add("policy_jobs", "Jobs by the role of their policy and outcome (completed, failed, stopped)");
+    host: Gauges<3> =
+        add("host_info", "Versions of this program and of ffmpeg, and how well ffmpeg is confined");
 }
 
 impl Metrics {
     pub fn new() -> Self {
-        let mut registry = Registry::with_prefix("codex");
-        let r = &mut registry;
-        let seconds = || Some(Unit::Seconds);
-        let bytes = || Some(Unit::Bytes);
-        // Name, unit, meaning. The unit and, for what only grows, `_total` are appended to the name.
-        let inner = Inner {
-            jobs: add(r, "jobs", None, "Jobs by outcome (completed, failed, stopped) and, for failed ones, code"),
-            jobs_running: add(r, "jobs_running", None, "Running jobs"),
-            jobs_reused: add(r, "jobs_reused", None, "Jobs already published by an earlier attempt"),
-            job_retries: add(r, "job_retries", None, "Failed attempts that were retried, by code"),
-            job_seconds: add_histogram(r, "job", seconds(), "Time of a job from its start to its end", &JOB_SECONDS),
-            part_seconds: add_family(r, "part", seconds(), "Time of a part of the host's work", step_histogram),
-            step_seconds: add_family(
-                r,
-                "step",
-                seconds(),
-                "Time of a step of the policy, by the policy's name for it",
-                step_histogram,
-            ),
-            downloaded: add(r, "downloaded", bytes(), "Bytes that jobs have read from stores"),
-            uploaded: add(r, "uploaded", bytes(), "Bytes that jobs have written to stores"),
-            published: add(r, "published", bytes(), "Bytes published by completed jobs, by store"),
-            webhooks: add(r, "webhooks", None, "Webhooks by kind and whether they were delivered, kept or lost"),
-            webhook_attempts: add(r, "webhook_attempts", None, "Requests sent for webhooks, by kind"),
-            encodes: add(r, "encodes", None, "Encodes by processor (gpu, cpu) and whether they fell back from the GPU"),
-            speed: add_family(
-                r,
-                "encode_speed",
-                Some(Unit::Ratios),
-                "Media seconds per second of encoding",
-                speed_histogram,
-            ),
-            policy: add(r, "policy_info", None, "Active policies by role (current, canary), name, version, sha256"),
-            policy_swaps: add(r, "policy_swaps", None, "Changes of the active policies while the worker ran"),
-            policy_refusals: add(r, "policy_refusals", None, "Policies that were refused, by code"),
-            policy_refused: add(r, "policy_refused", None, "Policies of the environment that this worker refuses"),
-            policy_jobs: add(
-                r,
-                "policy_jobs",
-                None,
-                "Jobs by the role of their policy and outcome (completed, failed, stopped)",
-            ),
-            host: add(r, "host_info", None, "Versions of this program and of ffmpeg, and how well ffmpeg is confined"),
-            codes: LabelLimit::new(MAX_NAMES),
-            steps: LabelLimit::new(MAX_STEPS),
-            stores: LabelLimit::new(MAX_NAMES),
-            registry,
-        };
-        Self(Arc::new(inner))
+        Self(Arc::new(Inner::new()))
     }
 
     /// In the OpenMetrics text format.
@@ -144,49 +123,10 @@ impl Metrics {
         Ok(out)
     }
 
-    /// Counts an event. [`JobMetrics::on`] also measures the steps and the encoding speed, for which it needs to know the
-    /// job.
-    pub fn on(&self, event: &Event) {
-        let inner = &self.0;
-        match event {
-            Event::Done { part, ms } => {
-                inner.part_seconds.get_or_create(&[("part", Cow::Borrowed(*part))]).observe(seconds(*ms));
-            }
-            Event::Reused { .. } => {
-                inner.jobs_reused.inc();
-            }
-            Event::Webhook { kind, delivered, attempts, kept, .. } => {
-                let outcome = match (delivered, kept) {
-                    (true, _) => "delivered",
-                    (false, Some(_)) => "kept",
-                    (false, None) => "lost",
-                };
-                inner.webhooks.get_or_create(&[label("kind", kind), label("outcome", outcome)]).inc();
-                inner.webhook_attempts.get_or_create(&[label("kind", kind)]).inc_by(u64::from(*attempts));
-            }
-            Event::Again { failure, .. } => {
-                inner.job_retries.get_or_create(&[("code", inner.codes.value(&failure.code))]).inc();
-            }
-            Event::Completed { report, .. } => {
-                inner.ended("completed", Cow::Borrowed(""));
-                if let Some(report) = report {
-                    inner.published(report);
-                }
-            }
-            Event::Failed { failure } => inner.ended("failed", inner.codes.value(&failure.code)),
-            Event::Probed { .. } | Event::Step { .. } | Event::Encoding { .. } => {}
-        }
-    }
-
     /// The job counts as running until the returned value is dropped.
     pub fn job_started(&self) -> JobMetrics {
         self.0.jobs_running.inc();
         JobMetrics { metrics: self.clone(), since: Instant::now(), timing: Mutex::default() }
-    }
-
-    /// A job was cancelled, for which there is no event.
-    pub fn job_stopped(&self) {
-        self.0.ended("stopped", Cow::Borrowed(""));
     }
 
     /// Bytes that a job has read from stores and written to them.
@@ -200,19 +140,15 @@ impl Metrics {
         self.0.policy.clear();
         let canary = standing.canary.as_ref().map(|(_, policy)| (Role::Canary, policy));
         for (role, policy) in std::iter::once((Role::Current, &standing.current)).chain(canary) {
-            self.active_policy(role, policy.name(), policy.version(), policy.digest());
+            let labels = [
+                label("role", role.name()),
+                ("name", short(policy.name()).into()),
+                ("version", short(policy.version()).into()),
+                ("sha256", short(policy.digest()).into()),
+            ];
+            self.0.policy.get_or_create(&labels).set(1);
         }
         self.0.policy_refused.set(i64::try_from(standing.refused.len()).unwrap_or(i64::MAX));
-    }
-
-    fn active_policy(&self, role: Role, name: &str, version: &str, digest: &str) {
-        let labels = [
-            label("role", role.name()),
-            ("name", short(name).into()),
-            ("version", short(version).into()),
-            ("sha256", short(digest).into()),
-        ];
-        self.0.policy.get_or_create(&labels).set(1);
     }
 
     pub fn policy_change(&self, change: &Change) {
@@ -248,29 +184,21 @@ impl Metrics {
     }
 }
 
-impl fmt::Debug for Metrics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Metrics")
-    }
-}
-
-impl Observer for Metrics {
-    fn on(&self, event: &Event) {
-        Metrics::on(self, event);
-    }
-}
-
 impl Inner {
     fn ended(&self, outcome: &'static str, code: Cow<'static, str>) {
         self.jobs.get_or_create(&[label("outcome", outcome), ("code", code)]).inc();
     }
 
-    fn published(&self, report: &TranscodeReport) {
+    fn published(&self, report: &TranscodeReport, encoding_ms: u64) {
         for object in &report.objects {
             self.published.get_or_create(&[("store", self.stores.value(&object.store))]).inc_by(object.bytes);
         }
         let fell_back = if report.fell_back.is_some() { "true" } else { "false" };
         self.encodes.get_or_create(&[label("processor", report.processor), label("fell_back", fell_back)]).inc();
+        if encoding_ms > 0 {
+            let speed = report.duration_ms as f64 / encoding_ms as f64;
+            self.speed.get_or_create(&[label("processor", report.processor)]).observe(speed);
+        }
     }
 
     fn step_took(&self, step: &str, time: Duration) {
@@ -292,9 +220,8 @@ struct JobTiming {
 }
 
 impl JobMetrics {
-    /// Counts an event as [`Metrics::on`] does, and measures steps and encoding.
+    /// Counts an event, and measures the steps and the speed of encoding.
     pub fn on(&self, event: &Event) {
-        self.metrics.on(event);
         let inner = &self.metrics.0;
         let mut timing = self.timing.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
@@ -303,19 +230,39 @@ impl JobMetrics {
                     inner.step_took(&before, since.elapsed());
                 }
             }
-            Event::Done { part: "encode", ms } => timing.encoding_ms += ms,
-            Event::Completed { report: Some(report), .. } if timing.encoding_ms > 0 => {
-                let speed = report.duration_ms as f64 / timing.encoding_ms as f64;
-                inner.speed.get_or_create(&[label("processor", report.processor)]).observe(speed);
+            Event::Done { part, ms } => {
+                if *part == "encode" {
+                    timing.encoding_ms += ms;
+                }
+                inner.part_seconds.get_or_create(&[label("part", part)]).observe(in_seconds(*ms));
             }
-            _ => {}
+            Event::Reused { .. } => {
+                inner.jobs_reused.inc();
+            }
+            Event::Webhook { kind, delivered, attempts, kept, .. } => {
+                let outcome = match (delivered, kept) {
+                    (true, _) => "delivered",
+                    (false, Some(_)) => "kept",
+                    (false, None) => "lost",
+                };
+                inner.webhooks.get_or_create(&[label("kind", kind), label("outcome", outcome)]).inc();
+                inner.webhook_attempts.get_or_create(&[label("kind", kind)]).inc_by(u64::from(*attempts));
+            }
+            Event::Again { failure, .. } => {
+                inner.job_retries.get_or_create(&[("code", inner.codes.value(&failure.code))]).inc();
+            }
+            Event::Completed { report, .. } => {
+                inner.ended("completed", Cow::Borrowed(""));
+                if let Some(report) = report {
+                    inner.published(report, timing.encoding_ms);
+                }
+            }
+            Event::Failed { failure } if failure.is(&codes::job::CANCELLED) => {
+                inner.ended("stopped", Cow::Borrowed(""))
+            }
+            Event::Failed { failure } => inner.ended("failed", inner.codes.value(&failure.code)),
+            Event::Probed { .. } | Event::Step { .. } | Event::Encoding { .. } => {}
         }
-    }
-}
-
-impl Observer for JobMetrics {
-    fn on(&self, event: &Event) {
-        JobMetrics::on(self, event);
     }
 }
 
@@ -360,40 +307,33 @@ fn label(name: &'static str, value: &'static str) -> (&'static str, Cow<'static,
     (name, Cow::Borrowed(value))
 }
 
-fn seconds(ms: u64) -> f64 {
+fn in_seconds(ms: u64) -> f64 {
     Duration::from_millis(ms).as_secs_f64()
 }
 
-fn step_histogram() -> Histogram {
-    Histogram::new(STEP_SECONDS)
-}
-
-fn speed_histogram() -> Histogram {
-    Histogram::new(SPEED)
-}
-
-fn add<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, unit: Option<Unit>, meaning: &str) -> M {
-    register(registry, name, unit, meaning, M::default())
-}
-
-fn add_histogram(registry: &mut Registry, name: &str, unit: Option<Unit>, meaning: &str, buckets: &[f64]) -> Histogram {
-    register(registry, name, unit, meaning, Histogram::new(buckets.iter().copied()))
-}
-
-fn add_family<const N: usize>(
-    registry: &mut Registry,
-    name: &str,
-    unit: Option<Unit>,
-    meaning: &str,
-    make: fn() -> Histogram,
-) -> Histograms<N> {
-    register(registry, name, unit, meaning, Family::new_with_constructor(make))
-}
-
-fn register<M: Metric + Clone>(r: &mut Registry, name: &str, unit: Option<Unit>, meaning: &str, metric: M) -> M {
-    match unit {
-        Some(unit) => r.register_with_unit(name, meaning, unit, metric.clone()),
-        None => r.register(name, meaning, metric.clone()),
+fn add<M: Metric + Clone + Default>(name: &str, meaning: &str) -> impl FnOnce(&mut Registry) -> M {
+    move |registry| {
+        let metric = M::default();
+        registry.register(name, meaning, metric.clone());
+        metric
     }
-    metric
+}
+
+fn bytes<M: Metric + Clone + Default>(name: &str, meaning: &str) -> impl FnOnce(&mut Registry) -> M {
+    in_unit(name, Unit::Bytes, meaning, M::default())
+}
+
+fn seconds<M: Metric + Clone>(name: &str, meaning: &str, metric: M) -> impl FnOnce(&mut Registry) -> M {
+    in_unit(name, Unit::Seconds, meaning, metric)
+}
+
+fn in_unit<M: Metric + Clone>(name: &str, unit: Unit, meaning: &str, metric: M) -> impl FnOnce(&mut Registry) -> M {
+    move |registry| {
+        registry.register_with_unit(name, meaning, unit, metric.clone());
+        metric
+    }
+}
+
+fn family<const N: usize>(make: fn() -> Histogram) -> Histograms<N> {
+    Family::new_with_constructor(make)
 }

@@ -1,9 +1,10 @@
 //! Tests of the metrics as they are scraped.
 
-use fault::{Blame, Failure};
+use fault::{Blame, Failure, codes};
 use job::event::Event;
 use job::transcode_report::{ObjectReport, TranscodeReport};
 
+use super::metrics::ROWS;
 use crate::observe::Metrics;
 
 fn failure(code: &str) -> Failure {
@@ -50,7 +51,7 @@ fn events_are_counted() {
         webhook(false, Some("outbox/x")),
         webhook(false, None),
     ] {
-        metrics.on(&event);
+        metrics.job_started().on(&event);
     }
     expect(
         &metrics,
@@ -77,7 +78,8 @@ fn a_job_is_running_until_its_end_and_its_steps_are_timed() {
     let job = metrics.job_started();
     expect(&metrics, &["codex_jobs_running 1", "codex_job_seconds_count 0"]);
     let step = |step: &str, percent| Event::Step { step: step.to_owned(), percent };
-    for event in [step("encode", 10), step("encode", 50), Event::Done { part: "encode", ms: 30_000 }, step("tell", 99)]
+    for event in
+        [step("encode", 10), step("encode", 50), Event::Done { part: "encode", ms: 30_000 }, step("finalize", 99)]
     {
         job.on(&event);
     }
@@ -89,7 +91,7 @@ fn a_job_is_running_until_its_end_and_its_steps_are_timed() {
             "codex_jobs_running 0",
             "codex_job_seconds_count 1",
             r#"codex_step_seconds_count{step="encode"} 1"#,
-            r#"codex_step_seconds_count{step="tell"} 1"#,
+            r#"codex_step_seconds_count{step="finalize"} 1"#,
             r#"codex_encode_speed_ratios_sum{processor="cpu"} 2.0"#,
         ],
     );
@@ -109,12 +111,12 @@ fn a_policy_that_invents_step_names_is_counted_as_other() {
 }
 
 #[test]
-fn what_no_event_tells_is_counted_by_name() {
+fn what_has_no_event_is_counted_by_name() {
     let metrics = Metrics::new();
     metrics.traffic(10, 3);
     metrics.traffic(1, 0);
     metrics.host("0.1.0", "7.1", "full");
-    metrics.clone().job_stopped();
+    metrics.job_started().on(&Event::Failed { failure: Failure::new(&codes::job::CANCELLED, "why") });
     expect(
         &metrics,
         &[
@@ -132,4 +134,19 @@ fn every_metric_has_a_meaning_and_a_type() {
     let names = |start: &str| text.lines().filter(|line| line.starts_with(start)).count();
     assert_eq!(names("# HELP codex_"), names("# TYPE codex_"));
     assert!(text.ends_with("# EOF\n"));
+}
+
+#[test]
+fn every_metric_is_documented() {
+    let operations = include_str!("../../../../docs/operations.md");
+    let names: Vec<&str> = ROWS.iter().filter_map(|row| row.split('"').nth(1)).collect();
+    assert!(names.len() > 15 && names.contains(&"encode_speed"), "{names:?}");
+    // As they are served: with their unit, and what only grows with `_total`.
+    let documented = |name: &&&str| {
+        let served =
+            ["", "_total", "_seconds", "_ratios", "_bytes_total"].map(|end| format!("| `codex_{name}{end}` |"));
+        served.iter().any(|row| operations.contains(row))
+    };
+    let missing: Vec<_> = names.iter().filter(|name| !documented(name)).collect();
+    assert!(missing.is_empty(), "docs/operations.md does not have {missing:?}");
 }

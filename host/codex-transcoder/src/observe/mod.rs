@@ -12,8 +12,7 @@ mod log_tests;
 #[cfg(test)]
 mod metrics_tests;
 
-pub use fault::redact::{MARK, Redactor};
-pub use level::{LogLevel, log_level};
-pub use log::{JsonLog, install};
+pub use fault::redact::Redactor;
+pub use log::install;
 pub use metrics::{JobMetrics, Metrics};
-pub use server::{Health, ObserveError, ObserveServer};
+pub use server::serve;

@@ -1,5 +1,6 @@
 //! The routes and their server.
 
+use std::borrow::Cow;
 use std::future::IntoFuture as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +14,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use fault::{Failure, codes};
 use runpod::Handler;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -22,12 +24,12 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::ServeError;
 use super::guard::require_local_names;
-use super::jobs::{Jobs, JobsError};
-use super::record::Status;
+use super::job::{ApiJob, Status};
+use super::jobs::Jobs;
 use super::request::JobRequest;
 use super::run::{Runner, STOP_TIMEOUT};
+use crate::listen::listen;
 
 /// The cloud's limit.
 const MAX_BODY: usize = 10 * 1024 * 1024;
@@ -56,10 +58,8 @@ struct ApiState {
 impl LocalApi {
     /// Binds the port and prepares to run up to `concurrency` jobs at a time, at least one. On a loopback address, only
     /// requests that name this machine are answered.
-    pub async fn bind(address: SocketAddr, handler: Arc<dyn Handler>, concurrency: usize) -> Result<Self, ServeError> {
-        let failed = |source| ServeError { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+    pub async fn bind(address: SocketAddr, handler: Arc<dyn Handler>, concurrency: usize) -> Result<Self, Failure> {
+        let (listener, address) = listen(address, &codes::serve::LISTEN, "the local API can't listen on").await?;
         let concurrency = concurrency.clamp(1, Semaphore::MAX_PERMITS);
         let stop = CancellationToken::new();
         let runner = Runner { jobs: Jobs::new(stop.clone()), handler, slots: Arc::new(Semaphore::new(concurrency)) };
@@ -83,26 +83,16 @@ impl LocalApi {
         }
         info!(%address, concurrency = state.concurrency, "the local API is ready");
         let server = axum::serve(listener, router(Arc::clone(&state), loopback))
-            .with_graceful_shutdown(drain.clone().cancelled_owned())
-            .into_future();
-        let mut server = std::pin::pin!(server);
+            .with_graceful_shutdown(drain.clone().cancelled_owned());
+        // In a task of its own: requests that wait for a job are answered while the jobs stop.
+        let mut serving = JoinSet::new();
+        serving.spawn(server.into_future());
         tokio::select! {
-            ended = &mut server => {
-                if let Err(error) = ended {
-                    warn!(%error, "the local API no longer listens");
-                }
-            }
+            Some(Ok(Err(error))) = serving.join_next() => warn!(%error, "the local API no longer listens"),
             () = drain.cancelled() => {
                 state.stop.cancel();
-                // Both at once: a request that waits for a job is answered when the job has stopped.
-                let jobs = state.finish_jobs();
-                tokio::pin!(jobs);
-                tokio::select! {
-                    () = &mut jobs => {
-                        let _ = timeout(LAST_RESPONSES, server).await;
-                    }
-                    _ = &mut server => jobs.await,
-                }
+                state.finish_jobs().await;
+                drop(timeout(LAST_RESPONSES, serving.join_next()).await);
             }
         }
         info!("the local API has stopped");
@@ -116,32 +106,32 @@ fn router(state: Arc<ApiState>, loopback: bool) -> Router {
         .route("/status/{id}", get(status).post(status))
         .route("/cancel/{id}", post(cancel))
         .route("/health", get(health))
-        .fallback(async || ApiError(StatusCode::NOT_FOUND, ROUTES.to_owned()))
-        .method_not_allowed_fallback(async || ApiError(StatusCode::METHOD_NOT_ALLOWED, ROUTES.to_owned()))
+        .fallback(async || ApiError::new(StatusCode::NOT_FOUND, ROUTES))
+        .method_not_allowed_fallback(async || ApiError::new(StatusCode::METHOD_NOT_ALLOWED, ROUTES))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(loopback, require_local_names))
         .with_state(state)
 }
 
 impl ApiState {
-    /// Accepts a job and starts its task. Returns its id and its status at this moment.
-    fn submit(&self, body: Result<Bytes, BytesRejection>) -> Result<(String, Status), ApiError> {
+    /// Accepts a job and starts its task. The status is the one at this moment.
+    fn submit(&self, body: Result<Bytes, BytesRejection>) -> Result<(Arc<ApiJob>, Status), ApiError> {
         let body = body.map_err(|rejection| match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => {
                 let error = format!("the body has more than {MAX_BODY} bytes; put large data into a store");
-                ApiError(StatusCode::PAYLOAD_TOO_LARGE, error)
+                ApiError(StatusCode::PAYLOAD_TOO_LARGE, error.into())
             }
-            other => ApiError(other, rejection.body_text()),
+            other => ApiError(other, rejection.body_text().into()),
         })?;
-        let request = JobRequest::parse(&body).map_err(|error| ApiError(StatusCode::BAD_REQUEST, error.to_string()))?;
+        let request =
+            JobRequest::parse(&body).map_err(|error| ApiError(StatusCode::BAD_REQUEST, error.message.into()))?;
         let slot = Arc::clone(&self.runner.slots).try_acquire_owned().ok();
-        let status = if slot.is_some() { Status::InProgress } else { Status::InQueue };
-        let job = self.runner.jobs.accept(request, body.len(), slot.is_some())?;
-        let id = job.id.clone();
+        let job = self.runner.jobs.accept(&request, body.len(), slot.is_some())?;
+        let status = job.status();
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
-        tasks.spawn(self.runner.clone().run(job, slot));
-        Ok((id, status))
+        tasks.spawn(self.runner.clone().run(Arc::clone(&job), request.input, slot));
+        Ok((job, status))
     }
 
     /// Waits for cancelled jobs, for a limited time.
@@ -156,8 +146,8 @@ impl ApiState {
 }
 
 async fn run(State(state): State<Arc<ApiState>>, body: Result<Bytes, BytesRejection>) -> Result<Response, ApiError> {
-    let (id, status) = state.submit(body)?;
-    Ok(json_response(StatusCode::OK, &json!({ "id": id, "status": status.name() })))
+    let (job, status) = state.submit(body)?;
+    Ok(json_response(StatusCode::OK, &json!({ "id": job.id, "status": status.name() })))
 }
 
 async fn runsync(
@@ -166,33 +156,34 @@ async fn runsync(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
     let wait = wait_of(query.as_deref())?;
-    let (id, _) = state.submit(body)?;
-    if let Ok(mut status) = state.runner.jobs.watch(&id) {
-        let end = status.wait_for(|status| status.is_final());
-        // A job that takes longer, or was forgotten, is answered like `/status`.
-        match wait {
-            Some(wait) => drop(timeout(wait, end).await),
-            None => drop(end.await),
-        }
+    let (job, _) = state.submit(body)?;
+    let mut state = job.state.subscribe();
+    let end = state.wait_for(|state| state.status.is_final());
+    // A job that takes longer is answered like `/status`.
+    match wait {
+        Some(wait) => drop(timeout(wait, end).await),
+        None => drop(end.await),
     }
-    view(state.runner.jobs.view(&id))
+    Ok(json_response(StatusCode::OK, &job.view()))
 }
 
 /// The `wait` of the query. `None` waits until the job ends.
 fn wait_of(query: Option<&str>) -> Result<Option<Duration>, ApiError> {
     let mut pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
     let Some((_, ms)) = pairs.find(|(name, _)| *name == "wait") else { return Ok(None) };
-    let problem = |_| ApiError(StatusCode::BAD_REQUEST, "`wait` is not a whole number of milliseconds".to_owned());
+    let problem = |_| ApiError::new(StatusCode::BAD_REQUEST, "`wait` is not a whole number of milliseconds");
     let ms = ms.parse::<u32>().map_err(problem)?;
     Ok(Some(Duration::from_millis(u64::from(ms))))
 }
 
 async fn status(State(state): State<Arc<ApiState>>, Path(id): Path<String>) -> Result<Response, ApiError> {
-    view(state.runner.jobs.view(&id))
+    Ok(json_response(StatusCode::OK, &state.runner.jobs.get(&id)?.view()))
 }
 
 async fn cancel(State(state): State<Arc<ApiState>>, Path(id): Path<String>) -> Result<Response, ApiError> {
-    view(state.runner.jobs.cancel(&id))
+    let job = state.runner.jobs.get(&id)?;
+    job.cancel();
+    Ok(json_response(StatusCode::OK, &job.view()))
 }
 
 async fn health(State(state): State<Arc<ApiState>>) -> Response {
@@ -203,22 +194,13 @@ async fn health(State(state): State<Arc<ApiState>>) -> Response {
     json_response(StatusCode::OK, &json!({ "jobs": state.runner.jobs.counts(), "workers": workers }))
 }
 
-fn view(view: Result<Value, JobsError>) -> Result<Response, ApiError> {
-    Ok(json_response(StatusCode::OK, &view?))
-}
-
 /// `{"error": …}` with this status.
-struct ApiError(StatusCode, String);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ApiError(StatusCode, Cow<'static, str>);
 
-impl From<JobsError> for ApiError {
-    fn from(error: JobsError) -> Self {
-        let status = match error {
-            JobsError::QueueFull => StatusCode::TOO_MANY_REQUESTS,
-            JobsError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
-            JobsError::IdInUse => StatusCode::CONFLICT,
-            JobsError::UnknownId => StatusCode::NOT_FOUND,
-        };
-        Self(status, error.to_string())
+impl ApiError {
+    pub(super) const fn new(status: StatusCode, error: &'static str) -> Self {
+        Self(status, Cow::Borrowed(error))
     }
 }
 
@@ -228,6 +210,6 @@ impl IntoResponse for ApiError {
     }
 }
 
-pub(super) fn json_response(status: StatusCode, body: &Value) -> Response {
+fn json_response(status: StatusCode, body: &Value) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }

@@ -4,18 +4,17 @@ use axum::extract::{Request, State};
 use axum::http::uri::{Authority, Uri};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::Response;
-use serde_json::json;
+use axum::response::{IntoResponse, Response};
 use webhook::is_this_machine;
 
-use super::api::json_response;
+use super::api::ApiError;
 
 /// On a loopback address, refuses requests whose `Host` or `Origin` names another machine: cross-site requests and DNS
 /// rebinding.
 pub async fn require_local_names(State(loopback): State<bool>, request: Request, next: Next) -> Response {
     if loopback && !is_local(request.headers()) {
         let error = "this API is for programs on this machine: the Host and Origin headers must name it";
-        return json_response(StatusCode::FORBIDDEN, &json!({ "error": error }));
+        return ApiError::new(StatusCode::FORBIDDEN, error).into_response();
     }
     next.run(request).await
 }

@@ -8,19 +8,14 @@
 //! local server of RunPod's client does, and `IN_QUEUE` when none is, as the cloud does.
 
 mod api;
-mod error;
 mod guard;
+mod job;
 mod jobs;
-mod record;
 mod request;
 mod run;
 
 #[cfg(test)]
-mod api_tests;
-#[cfg(test)]
-mod test_server;
+mod tests;
 
 pub use api::LocalApi;
-pub use error::ServeError;
-pub use request::{BadRequest, JobRequest};
 pub use run::one_job;

@@ -2,28 +2,15 @@
 
 use std::time::Duration;
 
-use fault::{Code, Fault, codes};
+use fault::{Failure, codes};
 use job::is_plain_id;
 use serde_json::{Map, Value};
+use tokio::time::Instant;
 
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadRequest {
-    #[error("the body is not JSON: {0}; {{\"input\": {{...}}}} is expected")]
-    NotJson(String),
-    #[error("the body is not an object; {{\"input\": {{...}}}} is expected")]
-    NotAnObject,
-    #[error("`input` is missing; {{\"input\": {{...}}}} is expected")]
-    NoInput,
-    #[error("`webhook` is not supported here: ask /status, or set `webhookUrl` in `input`")]
-    Webhook,
-    #[error("`{field}` is not {expected}")]
-    Field { field: &'static str, expected: &'static str },
-}
+const EXPECTED: &str = "{\"input\": {...}} is expected";
 
-impl Fault for BadRequest {
-    fn code(&self) -> &'static Code {
-        &codes::serve::BAD_REQUEST
-    }
+fn bad_request(message: String) -> Failure {
+    Failure::new(&codes::serve::BAD_REQUEST, message)
 }
 
 /// How long the sender lets a job take.
@@ -35,6 +22,18 @@ pub struct TimeLimits {
     pub ttl: Option<Duration>,
 }
 
+impl TimeLimits {
+    /// When a job times out, and the message that says so.
+    pub fn deadline(self, submitted: Instant, started: Option<Instant>) -> Option<Deadline> {
+        let execution = self.execution.zip(started).map(|(time, from)| ("executionTimeout", from, time));
+        let ttl = self.ttl.map(|time| ("ttl", submitted, time));
+        let (field, from, time) = execution.into_iter().chain(ttl).min_by_key(|(_, from, time)| *from + *time)?;
+        Some((from + time, format!("the job timed out: policy.{field} is {} ms", time.as_millis())))
+    }
+}
+
+pub type Deadline = (Instant, String);
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobRequest {
     /// The server makes one where there is none.
@@ -45,48 +44,53 @@ pub struct JobRequest {
 
 impl JobRequest {
     /// Reads the body of a request.
-    pub fn parse(body: &[u8]) -> Result<Self, BadRequest> {
-        let body: Value = serde_json::from_slice(body).map_err(|error| BadRequest::NotJson(error.to_string()))?;
+    pub fn parse(body: &[u8]) -> Result<Self, Failure> {
+        let body: Value = serde_json::from_slice(body)
+            .map_err(|error| bad_request(format!("the body is not JSON: {error}; {EXPECTED}")))?;
         // Silence would leave the sender waiting for a call that never comes.
         if body.get("webhook").is_some_and(|url| !url.is_null()) {
-            return Err(BadRequest::Webhook);
+            let message = "`webhook` is not supported here: ask /status, or set `webhookUrl` in `input`";
+            return Err(bad_request(message.to_owned()));
         }
         Self::read(body)
     }
 
     /// Reads a job. Unknown fields are ignored, as in the cloud.
-    pub fn read(body: Value) -> Result<Self, BadRequest> {
-        let Value::Object(mut body) = body else { return Err(BadRequest::NotAnObject) };
-        let input = body.remove("input").filter(|input| !input.is_null()).ok_or(BadRequest::NoInput)?;
+    pub fn read(body: Value) -> Result<Self, Failure> {
+        let Value::Object(mut body) = body else {
+            return Err(bad_request(format!("the body is not an object; {EXPECTED}")));
+        };
+        let no_input = || bad_request(format!("`input` is missing; {EXPECTED}"));
+        let input = body.remove("input").filter(|input| !input.is_null()).ok_or_else(no_input)?;
         let id = match body.get("id") {
             None | Some(Value::Null) => None,
             Some(Value::String(id)) if is_plain_id(id) => Some(id.clone()),
-            Some(_) => {
-                let expected = "a text of 1 to 128 letters, digits, `_` and `-`";
-                return Err(BadRequest::Field { field: "id", expected });
-            }
+            Some(_) => return Err(not("id", "a text of 1 to 128 letters, digits, `_` and `-`")),
         };
         let limits = match body.get("policy") {
             None | Some(Value::Null) => TimeLimits::default(),
-            Some(Value::Object(policy)) => TimeLimits {
-                execution: milliseconds(policy, "executionTimeout", "policy.executionTimeout")?,
-                ttl: milliseconds(policy, "ttl", "policy.ttl")?,
-            },
-            Some(_) => return Err(BadRequest::Field { field: "policy", expected: "an object" }),
+            Some(Value::Object(policy)) => {
+                TimeLimits { execution: milliseconds(policy, "executionTimeout")?, ttl: milliseconds(policy, "ttl")? }
+            }
+            Some(_) => return Err(not("policy", "an object")),
         };
         Ok(Self { id, input, limits })
     }
 }
 
+fn not(field: &str, expected: &str) -> Failure {
+    bad_request(format!("`{field}` is not {expected}"))
+}
+
 /// A week, the cloud's limit.
 const MAX_MS: u64 = 7 * 24 * 3_600_000;
 
-fn milliseconds(policy: &Map<String, Value>, name: &str, field: &'static str) -> Result<Option<Duration>, BadRequest> {
+fn milliseconds(policy: &Map<String, Value>, name: &str) -> Result<Option<Duration>, Failure> {
     match policy.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => match value.as_u64() {
             Some(ms @ 1..=MAX_MS) => Ok(Some(Duration::from_millis(ms))),
-            _ => Err(BadRequest::Field { field, expected: "a whole number of milliseconds, 1 to 604800000" }),
+            _ => Err(not(&format!("policy.{name}"), "a whole number of milliseconds, 1 to 604800000")),
         },
     }
 }
@@ -127,6 +131,6 @@ mod tests {
             assert!(text.contains(expected), "{body}: {text}");
         }
         let deep = "[".repeat(100_000);
-        assert!(matches!(JobRequest::parse(deep.as_bytes()), Err(BadRequest::NotJson(_))));
+        assert!(JobRequest::parse(deep.as_bytes()).unwrap_err().to_string().contains("not JSON"));
     }
 }

@@ -59,7 +59,9 @@ pub struct SettingSpec {
     pub older: &'static [(&'static str, &'static str)],
     pub kind: Kind,
     pub default: DefaultValue,
-    pub doc: &'static str,
+    /// The lines of its description in docs/settings.md.
+    #[cfg(test)]
+    pub doc: &'static [&'static str],
 }
 
 impl SettingSpec {

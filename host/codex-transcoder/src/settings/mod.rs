@@ -5,12 +5,10 @@
 //!
 //! serde stops at the first error and doesn't know variables, so it can't report all problems of both with their places.
 
-mod choice;
 mod file;
 mod keys;
 mod problem;
 mod raw;
-mod reference;
 mod resolve;
 mod stores;
 mod table;
@@ -19,22 +17,14 @@ mod value;
 mod variables;
 
 #[cfg(test)]
-mod deployment_tests;
-#[cfg(test)]
-mod problem_tests;
-#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub use choice::{Environment, StoreKind};
-pub use fault::secret::SecretText;
-pub use keys::{DefaultValue, Kind, SettingSpec};
-pub use problem::{Origin, Problem, SettingsError};
+pub use problem::SettingsError;
 pub use stores::OUTPUT_STORES;
-pub use table::SETTINGS;
-pub use types::{CacheSettings, JobSettings, PolicySettings, Settings, StoreBackend, StoreSettings, WebhookSettings};
+pub use types::{JobSettings, PolicySettings, Settings, StoreBackend};
 pub use variables::of_this_process;
 
 impl Settings {

@@ -8,6 +8,8 @@ use fault::secret::SecretText;
 use fault::text::printable;
 use fault::{Code, Fault, codes};
 
+use super::keys;
+
 /// Where a value was set.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
@@ -31,8 +33,6 @@ pub struct Problem {
     pub code: &'static Code,
     /// The setting's path; empty if the problem belongs to none.
     pub key: String,
-    /// All variables of the setting.
-    pub variables: Vec<String>,
     /// `None` for a missing value.
     pub origin: Option<Origin>,
     /// What is wrong and what to do; follows the setting's name.
@@ -48,7 +48,7 @@ impl fmt::Display for Problem {
             write!(f, "`{}` ", self.key)?;
         }
         f.write_str(&self.message)?;
-        let variables = self.variables.join(" or ");
+        let variables = keys::variables_at(&self.key).join(" or ");
         match (&self.origin, variables.as_str()) {
             (_, "") | (Some(Origin::Variable(_)), _) => Ok(()),
             (Some(Origin::File { .. }), _) => write!(f, " (as a variable: {variables})"),

@@ -7,9 +7,9 @@ use fault::secret::SecretText;
 use fault::{Code, codes};
 use serde_json::Value as Json;
 
-use super::choice::Choice;
 use super::keys::{self, DefaultValue, Kind, SettingSpec};
 use super::problem::{Origin, Problem};
+use crate::choice::Choice;
 
 struct RawValue {
     /// `None` if the value is wrong; its problem is already recorded.
@@ -53,8 +53,7 @@ impl Raw {
 
     /// Records a problem, once.
     pub fn problem_at(&mut self, code: &'static Code, path: &str, origin: Option<Origin>, message: impl Into<String>) {
-        let variables = keys::variables_at(path);
-        let problem = Problem { code, key: path.to_owned(), variables, origin, message: message.into() };
+        let problem = Problem { code, key: path.to_owned(), origin, message: message.into() };
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }

@@ -11,15 +11,16 @@ use fault::text::printable;
 use job::production::UploadLimits;
 use media::plan::Preference;
 use policy::PolicyLocation;
+use publish::CacheRules;
 use serde_json::{Map, Value as Json};
 use webhook::{HttpRule, Secret, is_this_machine};
 
-use super::choice::Environment;
 use super::problem::SettingsError;
 use super::raw::Raw;
 use super::table::UNKNOWN_TO_DEFAULT_POLICY;
-use super::types::{CacheSettings, JobSettings, PolicySettings, Settings, WebhookSettings};
+use super::types::{JobSettings, PolicySettings, Settings, WebhookSettings};
 use super::{stores, value};
+use crate::choice::Environment;
 use crate::tools::ToolOptions;
 
 /// Records a problem for a missing or wrong value and goes on with any other, so that all problems are found.
@@ -37,10 +38,10 @@ fn settings(raw: &mut Raw) -> Settings {
         state_store: stores::existing(raw, "state.store"),
         webhook: webhook(raw, environment),
         job: job(raw),
-        cache: CacheSettings {
-            segments: raw.value("cache.segments"),
-            playlists: raw.value("cache.playlists"),
-            objects: raw.value("cache.objects"),
+        cache: CacheRules {
+            segments: raw.text("cache.segments"),
+            playlists: raw.text("cache.playlists"),
+            objects: raw.text("cache.objects"),
         },
         outbox_prefix: raw.value("outbox.prefix"),
         metrics_address: raw.get("metrics.address"),

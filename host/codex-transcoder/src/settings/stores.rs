@@ -4,11 +4,11 @@ use fault::codes;
 use storage::s3::{S3Settings, host_of, is_key_text};
 use webhook::is_this_machine;
 
-use super::choice::{Environment, StoreKind};
 use super::keys;
 use super::raw::Raw;
 use super::table::SETTINGS;
 use super::types::{StoreBackend, StoreSettings};
+use crate::choice::{Environment, StoreKind};
 
 /// What a bucket has no default for.
 const REQUIRED: [&str; 3] = ["endpoint", "access_key_id", "secret_access_key"];

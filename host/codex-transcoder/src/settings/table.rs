@@ -4,13 +4,13 @@ use media::plan::Preference;
 use storage::s3::Dialect;
 use webhook::HttpRule;
 
-use super::choice::{Choice, Environment, StoreKind};
 use super::keys::DefaultValue::{Required, Value, Words};
 use super::keys::Kind::{
     Address, Bucket, Endpoint, Flag, Header, Hosts, KeyPrefix, Object, Path, PolicyPlace, PublicKeys, Secret, Store,
     Word,
 };
 use super::keys::{Kind, SettingSpec};
+use crate::choice::{Choice, Environment, StoreKind};
 
 /// Variables with our prefix that are not settings: the path of the settings file, and one of the project's tests that
 /// their child processes inherit.
@@ -30,13 +30,13 @@ const fn count(least: u64, most: u64) -> Kind {
 /// Defines `SETTINGS`. A row reads
 ///
 /// ```text
-/// "path.in.the.file", Kind, default, "OLDER_VARIABLE" for "store"
-///     => "What it means.";
+/// /// What it means, for docs/settings.md.
+/// "path.in.the.file", Kind, default, "OLDER_VARIABLE" for "store";
 /// ```
 macro_rules! settings {
     ($(
-        $path:literal, $kind:expr, $default:expr $(, $older:literal $(for $name:literal)?)*
-            => $doc:literal;
+        $(#[doc = $doc:literal])+
+        $path:literal, $kind:expr, $default:expr $(, $older:literal $(for $name:literal)?)*;
     )+) => {
         /// In the order of the reference.
         pub const SETTINGS: &[SettingSpec] = &[$(SettingSpec {
@@ -44,158 +44,157 @@ macro_rules! settings {
             older: &[$(($older, concat!("" $(, $name)?))),*],
             kind: $kind,
             default: $default,
-            doc: $doc,
+            #[cfg(test)]
+            doc: &[$($doc),+],
         }),+];
     };
 }
 
 settings! {
-    "environment", choice::<Environment>(), Value("production"), "ENVIRONMENT"
-        => "Which of the platform's environments this worker belongs to; it names the default buckets.";
+    /// Which of the platform's environments this worker belongs to; it names the default buckets.
+    "environment", choice::<Environment>(), Value("production"), "ENVIRONMENT";
 
-    "policy.path", Path, Words("the built-in policy"), "CODEX_POLICY"
-        => "The policy in a file of this machine: a component, or a manifest or its folder. See also `policy.place`.";
+    /// The policy in a file of this machine: a component, or a manifest or its folder. See also `policy.place`.
+    "policy.path", Path, Words("the built-in policy"), "CODEX_POLICY";
 
-    "policy.place", PolicyPlace, Words("none: `policy.path`")
-        => "The place of this environment's policy, watched while the worker runs: a component (`.wasm`), a manifest \
-            (`.json`), a folder or a prefix of a store (`media:.codex/policies`) or an https address (ending with `/`) \
-            with a `policy.json` below it. `{environment}` stands for the environment's name. http is for this machine \
-            in `dev`.";
+    /// The place of this environment's policy, watched while the worker runs: a component (`.wasm`), a manifest
+    /// (`.json`), a folder or a prefix of a store (`media:.codex/policies`) or an https address (ending with `/`) with
+    /// a `policy.json` below it. `{environment}` stands for the environment's name. http is for this machine in `dev`.
+    "policy.place", PolicyPlace, Words("none: `policy.path`");
 
-    "policy.poll_seconds", count(1, 86_400), Value("30")
-        => "How often the place of the policy is checked for a change. Changed files are also noticed at once.";
+    /// How often the place of the policy is checked for a change. Changed files are also noticed at once.
+    "policy.poll_seconds", count(1, 86_400), Value("30");
 
-    "policy.public_keys", PublicKeys, Words("none")
-        => "The minisign keys whose signatures on policies count: the second line of each `.pub` file.";
+    /// The minisign keys whose signatures on policies count: the second line of each `.pub` file.
+    "policy.public_keys", PublicKeys, Words("none");
 
-    "policy.require_signature", Flag, Words("`true` in `production`, else `false`")
-        => "Whether a policy must be signed. The built-in policy needs no signature.";
+    /// Whether a policy must be signed. The built-in policy needs no signature.
+    "policy.require_signature", Flag, Words("`true` in `production`, else `false`");
 
-    "policy.cache_dir", Path, Words("a folder in the system's folder for temporary files")
-        => "The folder for compiled policies and the last good one. It may be emptied at any time.";
+    /// The folder for compiled policies and the last good one. It may be emptied at any time.
+    "policy.cache_dir", Path, Words("a folder in the system's folder for temporary files");
 
+    /// Settings of the policy; its documentation lists the names. The variable holds a JSON object and wins name by
+    /// name. The `ENABLE_` variables each set one name to true or false.
     "policy.settings", Object, Value("{}"),
         "ENABLE_MEZZANINE" for "mezzanine", "ENABLE_LOUDNESS_ANALYSIS" for "loudness",
         "ENABLE_WAVEFORM_IMAGE" for "waveformImage", "ENABLE_THUMBNAIL_VARIANTS" for "thumbnailVariants",
-        "ENABLE_VIDEO_PREVIEW" for "preview"
-        => "Settings of the policy; its documentation lists the names. The variable holds a JSON object and wins name \
-            by name. The `ENABLE_` variables each set one name to true or false.";
+        "ENABLE_VIDEO_PREVIEW" for "preview";
 
-    "job.attempts", count(1, 10), Value("3")
-        => "How many times a job is tried before it fails.";
+    /// How many times a job is tried before it fails.
+    "job.attempts", count(1, 10), Value("3");
 
-    "job.concurrency", count(1, 16), Value("1")
-        => "How many jobs run at the same time; one already uses a whole GPU.";
+    /// How many jobs run at the same time; one already uses a whole GPU.
+    "job.concurrency", count(1, 16), Value("1");
 
-    "job.grace_seconds", count(0, 3600), Value("25")
-        => "How long running jobs may continue after a request to stop. The default is below the 30 s after which \
-            orchestrators usually kill a process.";
+    /// How long running jobs may continue after a request to stop. The default is below the 30 s after which
+    /// orchestrators usually kill a process.
+    "job.grace_seconds", count(0, 3600), Value("25");
 
-    "job.report", Flag, Value("false")
-        => "Whether `job-report.json`, which says what the job did and how long it took, is written beside the \
-            publication.";
+    /// Whether `job-report.json`, which says what the job did and how long it took, is written beside the publication.
+    "job.report", Flag, Value("false");
 
-    "job.require_sandbox", Flag, Value("false")
-        => "Whether the worker refuses to start where ffmpeg can't be confined wholly; `doctor` says what is missing.";
+    /// Whether the worker refuses to start where ffmpeg can't be confined wholly; `doctor` says what is missing.
+    "job.require_sandbox", Flag, Value("false");
 
-    "job.encoder", choice::<Preference>(), Value("auto")
-        => "What to encode video on.";
+    /// What to encode video on.
+    "job.encoder", choice::<Preference>(), Value("auto");
 
-    "job.work_dir", Path, Words("the system's folder for temporary files"), "CODEX_WORK_DIR"
-        => "The folder for work directories; needs about three times the size of an upload.";
+    /// The folder for work directories; needs about three times the size of an upload.
+    "job.work_dir", Path, Words("the system's folder for temporary files"), "CODEX_WORK_DIR";
 
-    "job.ffmpeg", Path, Value("ffmpeg"), "FFMPEG_PATH"
-        => "The ffmpeg to use, 5.1 or later.";
+    /// The ffmpeg to use, 5.1 or later.
+    "job.ffmpeg", Path, Value("ffmpeg"), "FFMPEG_PATH";
 
-    "job.ffprobe", Path, Words("the one beside ffmpeg, else the one on the `PATH`"), "FFPROBE_PATH"
-        => "The ffprobe to use.";
+    /// The ffprobe to use.
+    "job.ffprobe", Path, Words("the one beside ffmpeg, else the one on the `PATH`"), "FFPROBE_PATH";
 
-    "job.max_input_bytes", count(1024, 20_000_000), Value("1048576")
-        => "Largest description of a job, in bytes of JSON.";
+    /// Largest description of a job, in bytes of JSON.
+    "job.max_input_bytes", count(1024, 20_000_000), Value("1048576");
 
-    "job.max_original_gib", count(1, 10_240), Value("100")
-        => "Largest original, in GiB.";
+    /// Largest original, in GiB.
+    "job.max_original_gib", count(1, 10_240), Value("100");
 
-    "job.max_media_hours", count(1, 240), Value("24")
-        => "Longest original, in hours.";
+    /// Longest original, in hours.
+    "job.max_media_hours", count(1, 240), Value("24");
 
-    "webhook.secret", Secret, Required, "WEBHOOK_SECRET"
-        => "Signs the webhooks; at least 24 bytes.";
+    /// Signs the webhooks; at least 24 bytes.
+    "webhook.secret", Secret, Required, "WEBHOOK_SECRET";
 
-    "webhook.allow_short_secret", Flag, Value("false")
-        => "Whether a secret of less than 24 bytes is accepted, for local work.";
+    /// Whether a secret of less than 24 bytes is accepted, for local work.
+    "webhook.allow_short_secret", Flag, Value("false");
 
-    "webhook.allowed_hosts", Hosts, Words("every public host")
-        => "The hosts that webhooks may go to; `*.example.com` stands for every name under it.";
+    /// The hosts that webhooks may go to; `*.example.com` stands for every name under it.
+    "webhook.allowed_hosts", Hosts, Words("every public host");
 
-    "webhook.allow_http", choice::<HttpRule>(), Value("never")
-        => "Which webhooks may go out over plain http: none, those to this machine, or all.";
+    /// Which webhooks may go out over plain http: none, those to this machine, or all.
+    "webhook.allow_http", choice::<HttpRule>(), Value("never");
 
-    "webhook.allow_private", Flag, Value("false")
-        => "Whether webhooks may go to this machine and to private addresses; not in `production`.";
+    /// Whether webhooks may go to this machine and to private addresses; not in `production`.
+    "webhook.allow_private", Flag, Value("false");
 
-    "stores.originals", Store, Value("media")
-        => "The store that originals are read from.";
+    /// The store that originals are read from.
+    "stores.originals", Store, Value("media");
 
-    "stores.NAME.kind", choice::<StoreKind>(), Words("`directory` where `path` is set, else `s3`")
-        => "What the store is: a bucket, or a folder of this machine. A policy writes to `media`, `archive` and \
-            `assets`; further names are allowed.";
+    /// What the store is: a bucket, or a folder of this machine. A policy writes to `media`, `archive` and `assets`;
+    /// further names are allowed.
+    "stores.NAME.kind", choice::<StoreKind>(), Words("`directory` where `path` is set, else `s3`");
 
-    "stores.NAME.path", Path, Words("none; a directory needs it")
-        => "The folder of a directory.";
+    /// The folder of a directory.
+    "stores.NAME.path", Path, Words("none; a directory needs it");
 
+    /// The URL of the bucket's service: https, or http on this machine and in `dev`.
     "stores.NAME.endpoint", Endpoint, Words("none, of `assets` that of `media`; a bucket needs it"),
-        "R2_ENDPOINT" for "media", "B2_ENDPOINT" for "archive"
-        => "The URL of the bucket's service: https, or http on this machine and in `dev`.";
+        "R2_ENDPOINT" for "media", "B2_ENDPOINT" for "archive";
 
-    "stores.NAME.dialect", choice::<Dialect>(), Words("by the endpoint's host")
-        => "Which S3 service it is: Cloudflare R2, Backblaze B2, or one that follows the specification.";
+    /// Which S3 service it is: Cloudflare R2, Backblaze B2, or one that follows the specification.
+    "stores.NAME.dialect", choice::<Dialect>(), Words("by the endpoint's host");
 
-    "stores.NAME.region", Word, Words("of `r2` `auto`, of `b2` the one in the endpoint's host, else `us-east-1`")
-        => "The region that requests are signed for.";
+    /// The region that requests are signed for.
+    "stores.NAME.region", Word, Words("of `r2` `auto`, of `b2` the one in the endpoint's host, else `us-east-1`");
 
+    /// The bucket.
     "stores.NAME.bucket", Bucket,
         Words("of `media` `codex-media-{environment}`, of `archive` `codex-mezzanine-{environment}`; others need it"),
-        "R2_BUCKET_NAME" for "media", "B2_BUCKET_NAME" for "archive", "ASSETS_BUCKET_NAME" for "assets"
-        => "The bucket.";
+        "R2_BUCKET_NAME" for "media", "B2_BUCKET_NAME" for "archive", "ASSETS_BUCKET_NAME" for "assets";
 
+    /// The access key that requests are signed with.
     "stores.NAME.access_key_id", Word, Words("none, of `assets` that of `media`; a bucket needs it"),
-        "R2_ACCESS_KEY_ID" for "media", "B2_ACCESS_KEY_ID" for "archive"
-        => "The access key that requests are signed with.";
+        "R2_ACCESS_KEY_ID" for "media", "B2_ACCESS_KEY_ID" for "archive";
 
+    /// The secret half of the access key.
     "stores.NAME.secret_access_key", Secret, Words("none, of `assets` that of `media`; a bucket needs it"),
-        "R2_SECRET_ACCESS_KEY" for "media", "B2_SECRET_ACCESS_KEY" for "archive"
-        => "The secret half of the access key.";
+        "R2_SECRET_ACCESS_KEY" for "media", "B2_SECRET_ACCESS_KEY" for "archive";
 
-    "stores.NAME.part_mib", count(5, 5119), Value("16")
-        => "Size of the parts of a large object, in MiB.";
+    /// Size of the parts of a large object, in MiB.
+    "stores.NAME.part_mib", count(5, 5119), Value("16");
 
-    "stores.NAME.multipart_above_mib", count(5, 5120), Value("64")
-        => "Larger objects are sent in parts, in MiB.";
+    /// Larger objects are sent in parts, in MiB.
+    "stores.NAME.multipart_above_mib", count(5, 5120), Value("64");
 
-    "stores.NAME.at_once", count(1, 64), Value("4")
-        => "How many parts of one object are transferred at the same time.";
+    /// How many parts of one object are transferred at the same time.
+    "stores.NAME.at_once", count(1, 64), Value("4");
 
-    "cache.segments", Header, Value("public, max-age=31536000, immutable")
-        => "`Cache-Control` of segments. Their names are never reused, so caches may keep them forever.";
+    /// `Cache-Control` of segments. Their names are never reused, so caches may keep them forever.
+    "cache.segments", Header, Value("public, max-age=31536000, immutable");
 
-    "cache.playlists", Header, Value("public, max-age=60")
-        => "`Cache-Control` of playlists. A repeated job replaces them under the same name, and an old one stays \
-            playable: after a minute viewers get the new ones, and the store sees few requests.";
+    /// `Cache-Control` of playlists. A repeated job replaces them under the same name, and an old one stays playable:
+    /// after a minute viewers get the new ones, and the store sees few requests.
+    "cache.playlists", Header, Value("public, max-age=60");
 
-    "cache.objects", Header, Value("public, max-age=300")
-        => "`Cache-Control` of everything else, such as thumbnails and waveforms. They keep their names too, and an \
-            old one does no harm for a few minutes.";
+    /// `Cache-Control` of everything else, such as thumbnails and waveforms. They keep their names too, and an old one
+    /// does no harm for a few minutes.
+    "cache.objects", Header, Value("public, max-age=300");
 
-    "state.store", Store, Value("media")
-        => "The store for records of jobs and for undelivered webhooks.";
+    /// The store for records of jobs and for undelivered webhooks.
+    "state.store", Store, Value("media");
 
-    "outbox.prefix", KeyPrefix, Value(".codex/outbox")
-        => "The prefix of the keys of undelivered webhooks. It starts with `.codex/`, where no policy can write.";
+    /// The prefix of the keys of undelivered webhooks. It starts with `.codex/`, where no policy can write.
+    "outbox.prefix", KeyPrefix, Value(".codex/outbox");
 
-    "metrics.address", Address, Words("none: no metrics are served")
-        => "The address of metrics and health.";
+    /// The address of metrics and health.
+    "metrics.address", Address, Words("none: no metrics are served");
 
-    "serve.address", Address, Value("127.0.0.1:8000")
-        => "The address of the local API.";
+    /// The address of the local API.
+    "serve.address", Address, Value("127.0.0.1:8000");
 }

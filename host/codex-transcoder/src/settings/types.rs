@@ -8,11 +8,12 @@ use std::time::Duration;
 use fault::secret::SecretText;
 use job::production::UploadLimits;
 use policy::PolicyLocation;
+use publish::CacheRules;
 use serde_json::{Map, Value};
 use storage::s3::S3Settings;
 use webhook::HttpRule;
 
-use super::choice::Environment;
+use crate::choice::Environment;
 use crate::tools::ToolOptions;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +23,8 @@ pub struct Settings {
     pub job: JobSettings,
     pub webhook: WebhookSettings,
     pub stores: StoreSettings,
-    pub cache: CacheSettings,
+    /// The `Cache-Control` headers of published objects; all are set.
+    pub cache: CacheRules,
     /// The store for records of jobs and for undelivered webhooks; one of the stores.
     pub state_store: String,
     pub outbox_prefix: String,
@@ -50,12 +52,6 @@ pub struct PolicySettings {
     /// Names in `settings` that come from the variables of older deployments. Those variables know nothing of the policy,
     /// so a policy without such a setting doesn't get it.
     pub optional: BTreeSet<String>,
-}
-
-impl PolicySettings {
-    pub fn json(&self) -> String {
-        Value::Object(self.settings.clone()).to_string()
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,13 +97,4 @@ pub struct StoreSettings {
 pub enum StoreBackend {
     Bucket(S3Settings),
     Directory(PathBuf),
-}
-
-/// The `Cache-Control` headers of published objects.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CacheSettings {
-    pub segments: String,
-    pub playlists: String,
-    /// For everything else.
-    pub objects: String,
 }

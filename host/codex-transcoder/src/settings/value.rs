@@ -82,48 +82,30 @@ pub fn wrong_type(kind: Kind, value: &DeValue<'_>) -> String {
     format!("must be {}{quoted}, not {found}", expected(kind))
 }
 
-/// What a setting takes, as error messages say it.
+/// What a setting takes, in words that follow "must be".
 fn expected(kind: Kind) -> String {
-    words(kind).0
-}
-
-/// What a setting takes, as the reference says it.
-pub fn described(kind: Kind) -> String {
-    words(kind).1
-}
-
-/// For error messages, and for the reference.
-fn words(kind: Kind) -> (String, String) {
-    let (expected, described) = match kind {
-        Kind::Choice(words) => return (format!("one of {}", words.join(", ")), format!("`{}`", words.join("`, `"))),
-        Kind::Count { least, most } => {
-            return (format!("a whole number from {least} to {most}"), format!("{least} to {most}"));
-        }
-        Kind::Flag => ("true or false", "`true`, `false`"),
-        Kind::Word => ("a word without spaces", "text"),
-        Kind::Secret => ("a secret that is not empty", "secret text"),
-        Kind::Path => ("a path", "path"),
-        Kind::Endpoint => ("a URL such as `https://ACCOUNT.r2.cloudflarestorage.com`", "URL"),
-        Kind::Bucket => ("the name of a bucket: 3 to 63 letters, digits, `.`, `-` and `_`", "bucket"),
-        Kind::Address => ("an IP address with a port, such as `127.0.0.1:9090`", "IP address and port"),
-        Kind::Hosts => (
-            "names of hosts, such as `hooks.example.com` or `*.example.com`",
-            "list of hosts; with commas in a variable",
-        ),
-        Kind::PolicyPlace => ("a file, a folder, `STORE:PREFIX` or an https address", "path, store and prefix, or URL"),
-        Kind::PublicKeys => {
-            ("public keys of minisign: the second line of a .pub file", "list of keys; with commas in a variable")
-        }
-        Kind::Header => ("the value of an HTTP header: 1 to 256 printable ASCII characters", "header"),
-        Kind::KeyPrefix => (
+    let words = match kind {
+        Kind::Choice(words) => return format!("one of {}", words.join(", ")),
+        Kind::Count { least, most } => return format!("a whole number from {least} to {most}"),
+        Kind::Flag => "true or false",
+        Kind::Word => "a word without spaces",
+        Kind::Secret => "a secret that is not empty",
+        Kind::Path => "a path",
+        Kind::Endpoint => "a URL such as `https://ACCOUNT.r2.cloudflarestorage.com`",
+        Kind::Bucket => "the name of a bucket: 3 to 63 letters, digits, `.`, `-` and `_`",
+        Kind::Address => "an IP address with a port, such as `127.0.0.1:9090`",
+        Kind::Hosts => "names of hosts, such as `hooks.example.com` or `*.example.com`",
+        Kind::PolicyPlace => "a file, a folder, `STORE:PREFIX` or an https address",
+        Kind::PublicKeys => "public keys of minisign: the second line of a .pub file",
+        Kind::Header => "the value of an HTTP header: 1 to 256 printable ASCII characters",
+        Kind::KeyPrefix => {
             "the first part of a key, under `.codex/`, where no policy can write: letters, digits, `.`, `-` and `_`, \
-parted by `/`",
-            "key",
-        ),
-        Kind::Store => ("the name of a store", "store"),
-        Kind::Object => ("a table of settings", "table"),
+parted by `/`"
+        }
+        Kind::Store => "the name of a store",
+        Kind::Object => "a table of settings",
     };
-    (expected.to_owned(), described.to_owned())
+    words.to_owned()
 }
 
 /// The message about a wrong value. It shows neither secrets nor URLs, which may contain one.

@@ -5,21 +5,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fault::{Code, Failure, Fault, codes};
-use job::JobEnvironment;
+use fault::{Failure, codes};
+use job::{JobEnvironment, JobRecorder};
 use media::context::MediaTools;
-use policy::signature::{PublicKey, SignatureError};
+use policy::signature::PublicKey;
 use policy::{Compiler, LastGood, PolicyError, PolicyGate, PolicyLocation, Rules, Watcher, fetch};
-use publish::CacheRules;
 use sandbox::Level;
-use storage::ORIGINALS;
 use storage::s3::S3Store;
-use storage::{LocalDirectory, Records, Stores, prove_writable};
+use storage::{LocalDirectory, ORIGINALS, Records, Stores, prove_writable};
 use webhook::{Deliverer, Outbox, Secret, UrlRules, http_client};
 
 use super::Service;
+use crate::choice::Environment;
 use crate::observe::Metrics;
-use crate::settings::{Environment, OUTPUT_STORES, PolicySettings, Settings, StoreBackend};
+use crate::settings::{OUTPUT_STORES, PolicySettings, Settings, StoreBackend};
 
 /// Before the second attempt of a job: a store that throttles, or a full disk, needs some seconds.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
@@ -49,7 +48,10 @@ impl FailedStartupCheck {
 }
 
 /// Runs the checks, concurrently where possible.
-pub async fn assemble(settings: &Settings, metrics: Metrics) -> Result<Assembled, FailedStartupCheck> {
+pub async fn assemble(
+    settings: &Settings,
+    recordings: Option<Arc<dyn JobRecorder>>,
+) -> Result<Assembled, FailedStartupCheck> {
     // First, since the test encodes take as long as everything else together.
     let tools = settings.job.tools.clone();
     let tools = tokio::spawn(async move { tools.prove().await.map_err(Failure::from) });
@@ -74,16 +76,12 @@ pub async fn assemble(settings: &Settings, metrics: Metrics) -> Result<Assembled
         stores,
         work_root,
         memory: Some(records),
-        cache: CacheRules {
-            segments: Some(settings.cache.segments.clone()),
-            playlists: Some(settings.cache.playlists.clone()),
-            objects: Some(settings.cache.objects.clone()),
-        },
+        cache: settings.cache.clone(),
         attempts: settings.job.attempts,
         pause: RETRY_PAUSE,
         limits: settings.job.limits,
         write_report: settings.job.report,
-        recordings: None,
+        recordings,
     };
     let service = Service {
         environment,
@@ -93,7 +91,7 @@ pub async fn assemble(settings: &Settings, metrics: Metrics) -> Result<Assembled
         outbox,
         webhook_required: settings.environment != Environment::Dev,
         max_input: settings.job.max_input_bytes,
-        metrics,
+        metrics: Metrics::new(),
     };
     Ok(Assembled { service, watcher })
 }
@@ -131,36 +129,24 @@ pub fn stores(settings: &Settings) -> Result<Stores, Failure> {
     for (name, backend) in &settings.stores.by_name {
         stores = match backend {
             StoreBackend::Bucket(bucket) => stores.with(name, S3Store::new(bucket.clone())?),
-            StoreBackend::Directory(folder) => stores.with(
-                name,
-                LocalDirectory::open(folder).map_err(|source| UnusableFolder { folder: folder.clone(), source })?,
-            ),
+            StoreBackend::Directory(folder) => stores.with(name, open_directory(folder)?),
         };
     }
     let originals = stores.get(&settings.stores.originals)?;
     Ok(stores.with_shared(ORIGINALS, originals))
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("the folder {} of a store can't be used", folder.display())]
-struct UnusableFolder {
-    folder: PathBuf,
-    source: std::io::Error,
-}
-
-impl Fault for UnusableFolder {
-    fn code(&self) -> &'static Code {
-        &codes::storage::IO
-    }
+fn open_directory(folder: &Path) -> Result<LocalDirectory, Failure> {
+    let unusable = |error| format!("the folder {} of a store can't be used: {error}", folder.display());
+    LocalDirectory::open(folder).map_err(|error| Failure::new(&codes::storage::IO, unusable(error)))
 }
 
 /// Compiles and admits policies by this environment's rules.
 pub fn gate(settings: &PolicySettings) -> Result<PolicyGate, Failure> {
     let engine = policy::engine::new().map_err(PolicyError::Engine)?;
-    let keys: Result<Vec<PublicKey>, SignatureError> =
-        settings.public_keys.iter().map(|text| PublicKey::parse(text)).collect();
+    let keys = settings.public_keys.iter().map(|text| PublicKey::parse(text)).collect::<Result<_, _>>()?;
     let rules = Rules {
-        keys: keys?,
+        keys,
         require_signature: settings.require_signature,
         settings: settings.settings.clone(),
         optional: settings.optional.clone(),

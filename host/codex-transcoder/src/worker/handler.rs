@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fault::{Code, Failure, codes};
-use job::event::Observer;
+use job::event::{Event, Observer};
 use job::report::JobReport;
 use job::{self, Job, JobEnvironment, Outcome, Request};
 use policy::{ActivePolicies, SelectedPolicy};
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use webhook::{Deliverer, JobWebhooks, Outbox, UrlRules};
 
-use super::input::Input;
+use super::input::{Input, bad_input};
 use super::observer::QueueObserver;
 use crate::observe::Metrics;
 
@@ -54,19 +54,15 @@ impl Service {
         progress: Box<dyn Progress>,
         stop: CancellationToken,
     ) -> JobResult {
-        let observer: Arc<dyn Observer> = Arc::new(QueueObserver::new(progress, self.metrics.clone()));
+        let observer: Arc<dyn Observer> = Arc::new(QueueObserver::new(progress, self.metrics.job_started()));
         let input = Input::read(&job.id, &job.input);
         let role = chosen.role.name();
         tracing::info!(media = input.media_id, policy = chosen.policy.name(), role, "job taken");
-        let webhooks = match self.webhooks(&input) {
-            Ok(webhooks) => webhooks,
-            Err(failure) => return refuse(chosen, &job.id, failure, &observer),
-        };
-        let request = match self.request(&input, &job.input) {
-            Ok(request) => request,
+        let (request, webhooks) = match self.checked(chosen, &job, input, &*observer).await {
+            Ok(checked) => checked,
             Err(failure) => {
-                send_failed_webhook(chosen, &job.id, &input, &failure, webhooks, &*observer).await;
-                return refuse(chosen, &job.id, failure, &observer);
+                observer.on(&Event::Failed { failure: failure.clone() });
+                return finished(Err(failure), &JobReport { job: job.id, ..JobReport::for_policy(chosen) });
             }
         };
         let (ended, account) =
@@ -84,6 +80,23 @@ impl Service {
         }
     }
 
+    /// What the job asks for, and where its webhooks go. A refused job is reported as failed, if its media item and its
+    /// webhook are known.
+    async fn checked(
+        &self,
+        chosen: &SelectedPolicy,
+        job: &runpod::Job,
+        input: Input,
+        observer: &dyn Observer,
+    ) -> Result<(Request, Option<Arc<JobWebhooks>>), Failure> {
+        let webhooks = self.webhooks(&input)?;
+        let request = self.request(&input, &job.input);
+        if let (Err(failure), Some(media_id), Some(webhooks)) = (&request, &input.media_id, &webhooks) {
+            job::send_refusal(&chosen.policy, &job.id, media_id, failure, webhooks, observer).await;
+        }
+        Ok((request?, webhooks))
+    }
+
     fn webhooks(&self, input: &Input) -> Result<Option<Arc<JobWebhooks>>, Failure> {
         let Some(url) = &input.webhook else { return Ok(None) };
         let url = self.rules.check(url)?;
@@ -94,43 +107,21 @@ impl Service {
     fn request(&self, input: &Input, raw: &Value) -> Result<Request, Failure> {
         let bytes = raw.to_string().len();
         if bytes > self.max_input {
-            return Err(bad_input(format!("it has {bytes} bytes of JSON; {} are the most", self.max_input)));
+            let problem = format!("it has {bytes} bytes of JSON; {} are the most", self.max_input);
+            return Err(bad_input(&[problem]));
         }
         let request = input.request.clone()?;
         if input.webhook.is_none() && self.webhook_required {
-            return Err(bad_input("`webhookUrl` is missing: this environment requires it".to_owned()));
+            return Err(bad_input(&["`webhookUrl` is missing: this environment requires it".to_owned()]));
         }
         Ok(request)
     }
-}
-
-/// Reports a refused job as failed, if its media item and its webhook are known.
-async fn send_failed_webhook(
-    chosen: &SelectedPolicy,
-    job: &str,
-    input: &Input,
-    failure: &Failure,
-    webhooks: Option<Arc<JobWebhooks>>,
-    observer: &dyn Observer,
-) {
-    if let (Some(media_id), Some(webhooks)) = (&input.media_id, webhooks) {
-        job::send_refusal(&chosen.policy, job, media_id, failure, &webhooks, observer).await;
-    }
-}
-
-fn refuse(chosen: &SelectedPolicy, job: &str, failure: Failure, observer: &Arc<dyn Observer>) -> JobResult {
-    observer.on(&job::event::Event::Failed { failure: failure.clone() });
-    finished(Err(failure), &JobReport { job: job.to_owned(), ..JobReport::for_policy(chosen) })
 }
 
 /// Failures of this machine, after which RunPod should start another worker. A failing ffmpeg is not among them: it
 /// would fail the same way elsewhere.
 const NEEDS_FRESH_WORKER: [&Code; 4] =
     [&codes::host::DISK_FULL, &codes::host::WORK_DIRECTORY, &codes::host::FFMPEG_MISSING, &codes::host::NO_GPU];
-
-fn bad_input(problem: String) -> Failure {
-    super::input::BadInput { problems: vec![problem] }.into()
-}
 
 /// What the queue shows of a job that has ended.
 fn finished(ended: Result<Outcome, Failure>, account: &JobReport) -> JobResult {

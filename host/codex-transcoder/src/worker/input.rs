@@ -1,25 +1,17 @@
 //! Parses the untrusted input of a job.
 
 use fault::text::printable;
-use fault::{Code, Fault, codes};
+use fault::{Failure, codes};
 use job::{Request, is_plain_id};
 use media::probe::DeclaredKind;
 use serde_json::{Map, Value};
-use storage::Destination;
-use storage::Key;
-use storage::ORIGINALS;
+use storage::{Destination, Key, ORIGINALS};
 
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the job's input can't be used: {}", problems.join("; "))]
-pub struct BadInput {
-    /// One sentence for each.
-    pub problems: Vec<String>,
-}
+use crate::choice::Choice as _;
 
-impl Fault for BadInput {
-    fn code(&self) -> &'static Code {
-        &codes::job::BAD_INPUT
-    }
+/// What is wrong with a job's input, a sentence for each problem.
+pub fn bad_input(problems: &[String]) -> Failure {
+    Failure::new(&codes::job::BAD_INPUT, format!("the job's input can't be used: {}", problems.join("; ")))
 }
 
 /// The input of a job. A bad input keeps what its `failed` webhook needs.
@@ -28,7 +20,7 @@ pub struct Input {
     /// `webhookUrl`, not checked yet.
     pub webhook: Option<String>,
     pub media_id: Option<String>,
-    pub request: Result<Request, BadInput>,
+    pub request: Result<Request, Failure>,
 }
 
 /// Reads fields and collects the problems.
@@ -38,23 +30,20 @@ struct FieldReader<'a> {
 }
 
 impl<'a> FieldReader<'a> {
-    fn text(&mut self, name: &str, expected: &str) -> Option<&'a str> {
-        match self.object.get(name) {
-            Some(Value::String(text)) => return Some(text),
-            None => self.problems.push(format!("`{name}` is missing: {expected} is expected")),
-            Some(other) => self.problems.push(format!("`{name}` is {}: {expected} is expected", kind(other))),
-        }
-        None
+    /// Reads a text. The error of `read` is what is wrong with it.
+    fn text<T>(&mut self, name: &str, expected: &str, read: impl FnOnce(&'a str) -> Result<T, String>) -> Option<T> {
+        let value = match self.object.get(name) {
+            Some(Value::String(text)) => read(text),
+            Some(other) => Err(format!("`{name}` is {}: {expected} is expected", kind(other))),
+            None => Err(format!("`{name}` is missing: {expected} is expected")),
+        };
+        value.map_err(|problem| self.problems.push(problem)).ok()
     }
 
     fn id(&mut self, name: &str) -> Option<&'a str> {
         let expected = "a text of 1 to 128 letters, digits, `_` and `-`";
-        let text = self.text(name, expected)?;
-        if !is_plain_id(text) {
-            self.problems.push(format!("`{name}` is `{}`: {expected} is expected", printable(text, 128)));
-            return None;
-        }
-        Some(text)
+        let problem = |text| format!("`{name}` is `{}`: {expected} is expected", printable(text, 128));
+        self.text(name, expected, |text| if is_plain_id(text) { Ok(text) } else { Err(problem(text)) })
     }
 }
 
@@ -62,8 +51,8 @@ impl Input {
     /// Unknown fields are ignored.
     pub fn read(job: &str, input: &Value) -> Self {
         let Value::Object(object) = input else {
-            let problems = vec![format!("it is {}: an object is expected", kind(input))];
-            return Self { webhook: None, media_id: None, request: Err(BadInput { problems }) };
+            let problem = format!("it is {}: an object is expected", kind(input));
+            return Self { webhook: None, media_id: None, request: Err(bad_input(&[problem])) };
         };
         let mut fields = FieldReader { object, problems: Vec::new() };
         if !is_plain_id(job) {
@@ -72,27 +61,12 @@ impl Input {
         }
         let media_id = fields.id("mediaId");
         let creator_id = fields.id("creatorId");
-        let declared = match fields.text("type", "`video` or `audio`") {
-            Some("video") => Some(DeclaredKind::Video),
-            Some("audio") => Some(DeclaredKind::Audio),
-            Some(other) => {
-                let shown = printable(other, 64);
-                fields.problems.push(format!("`type` is `{shown}`: `video` or `audio` is expected"));
-                None
-            }
-            None => None,
-        };
-        let key = fields.text("inputKey", "`{creatorId}/originals/{mediaId}/{filename}`");
-        let key = key.and_then(|key| match original(key, creator_id, media_id) {
-            Ok(key) => Some(key),
-            Err(problem) => {
-                fields.problems.push(problem);
-                None
-            }
-        });
+        let declared = fields.text("type", "`video` or `audio`", declared_kind);
+        let original_key = "`{creatorId}/originals/{mediaId}/{filename}`";
+        let key = fields.text("inputKey", original_key, |key| original(key, creator_id, media_id));
         let webhook = match object.get("webhookUrl") {
             None | Some(Value::Null) => None,
-            Some(_) => fields.text("webhookUrl", "a URL").map(str::to_owned),
+            Some(_) => fields.text("webhookUrl", "a URL", |url| Ok(url.to_owned())),
         };
         let request = match (media_id, creator_id, declared, key) {
             (Some(media_id), Some(creator_id), Some(declared), Some(key)) if fields.problems.is_empty() => {
@@ -104,10 +78,15 @@ impl Input {
                     source: Destination { store: ORIGINALS.to_owned(), key },
                 })
             }
-            _ => Err(BadInput { problems: fields.problems }),
+            _ => Err(bad_input(&fields.problems)),
         };
         Self { webhook, media_id: media_id.map(str::to_owned), request }
     }
+}
+
+fn declared_kind(text: &str) -> Result<DeclaredKind, String> {
+    let problem = || format!("`type` is `{}`: `video` or `audio` is expected", printable(text, 64));
+    DeclaredKind::parse(text).ok_or_else(problem)
 }
 
 /// Parses the key of the original and checks that it belongs to this creator and media item.

@@ -7,4 +7,3 @@ mod observer;
 
 pub use assemble::{Assembled, FailedStartupCheck, assemble, deliverer, gate, outbox, stores, url_rules};
 pub use handler::Service;
-pub use input::{BadInput, Input};

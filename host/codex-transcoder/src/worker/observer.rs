@@ -7,7 +7,7 @@ use job::event::{Event, Observer};
 use runpod::Progress;
 use serde_json::json;
 
-use crate::observe::{JobMetrics, Metrics};
+use crate::observe::JobMetrics;
 
 /// Percent of encoding between two progress messages to the queue, each of which is a request.
 const PROGRESS_STEP: u32 = 5;
@@ -15,8 +15,7 @@ const PROGRESS_STEP: u32 = 5;
 /// Observes one job from a queue.
 pub struct QueueObserver {
     progress: Box<dyn Progress>,
-    job_metrics: JobMetrics,
-    metrics: Metrics,
+    metrics: JobMetrics,
     sent: Mutex<SentProgress>,
 }
 
@@ -27,8 +26,8 @@ struct SentProgress {
 }
 
 impl QueueObserver {
-    pub fn new(progress: Box<dyn Progress>, metrics: Metrics) -> Self {
-        Self { progress, job_metrics: metrics.job_started(), metrics, sent: Mutex::default() }
+    pub fn new(progress: Box<dyn Progress>, metrics: JobMetrics) -> Self {
+        Self { progress, metrics, sent: Mutex::default() }
     }
 
     fn log(event: &Event) {
@@ -80,10 +79,7 @@ impl QueueObserver {
 impl Observer for QueueObserver {
     fn on(&self, event: &Event) {
         Self::log(event);
-        match event {
-            Event::Failed { failure } if failure.is(&codes::job::CANCELLED) => self.metrics.job_stopped(),
-            event => self.job_metrics.on(event),
-        }
+        self.metrics.on(event);
         if let Some(output) = self.progress_message(event) {
             self.progress.report(output);
         }

@@ -26,11 +26,11 @@ impl Activate {
     pub async fn run(self) -> Result<(), Ended> {
         let environment = self.environment.environment()?;
         let from = place::place(&self.manifest, "MANIFEST")?;
-        let source = fetch::source(&from, &environment.stores).map_err(Ended::failed)?;
-        let manifest = source.fetch().await.map_err(Ended::failed)?.0.current;
+        let source = fetch::source(&from, &environment.stores)?;
+        let manifest = source.fetch().await?.0.current;
         let admitted = environment.admit(&from, &manifest).await?;
 
-        let publisher = PolicyPublisher::at(&environment.place, &environment.stores).map_err(Ended::failed)?;
+        let publisher = PolicyPublisher::at(&environment.place, &environment.stores)?;
         let before = match publisher.deployment().await {
             // An unreadable manifest has nothing to preserve, and activating a policy is the way to repair it.
             Err(PublishError::Fetch(error @ FetchError::Manifest { .. })) if self.canary.is_none() => {
@@ -40,33 +40,20 @@ impl Activate {
                 );
                 None
             }
-            before => before.map_err(Ended::failed)?,
+            before => before?,
         };
         if self.canary.is_some() && before.is_none() {
             let place = &environment.place;
             return Err(Ended::usage(format!("there is no current policy in {place}, so there can be no canary")));
         }
-        let manifest = publisher.upload_module(&manifest, &admitted.module).await.map_err(Ended::failed)?;
+        let manifest = publisher.upload_module(&manifest, &admitted.module).await?;
         let after = match (before, self.canary) {
             (Some(before), Some(percent)) => before.with_canary(manifest, percent),
             (Some(before), None) => before.with_current(manifest),
             (None, _) => Deployment::of(manifest),
         };
-        publisher.publish(&after).await.map_err(Ended::failed)?;
-        println!("{}", summary(&after, &environment.place.to_string(), environment.settings.policy.poll.as_secs()));
+        publisher.publish(&after).await?;
+        environment.print_change(&after);
         Ok(())
     }
-}
-
-/// The environment's policies after a change, for the operator.
-pub(super) fn summary(deployment: &Deployment, place: &str, seconds: u64) -> String {
-    let mut lines = vec![format!("current   {}", place::described(&deployment.current))];
-    if let Some(canary) = &deployment.canary {
-        lines.push(format!("canary    {}, {} % of the jobs", place::described(&canary.manifest), canary.percent));
-    }
-    if let Some(previous) = &deployment.previous {
-        lines.push(format!("previous  {}", place::described(previous)));
-    }
-    lines.push(format!("in {place}; workers switch to it within {seconds} s, between two jobs"));
-    lines.join("\n")
 }

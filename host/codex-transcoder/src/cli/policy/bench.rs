@@ -7,9 +7,10 @@ use authoring::cost::{self, Cost, Costs, Nearest};
 use clap::Args;
 use policy::limits::Unit;
 
+use super::display;
 use super::loaded_policy::LoadedPolicy;
 use crate::cli::exit::Ended;
-use crate::cli::table::aligned;
+use crate::cli::table::table;
 
 /// Use of a limit from this share on is printed in red. The defaults are far above what a policy needs, so none should
 /// come this close.
@@ -36,32 +37,21 @@ pub struct Bench {
 
 impl Bench {
     pub async fn run(self) -> Result<(), Ended> {
-        let candidate = LoadedPolicy::read(Some(&self.policy)).await?.candidate_with(&self.settings)?;
-        let costs = cost::of(&candidate, self.calls).await.map_err(Ended::of_failure)?;
-        if self.json {
-            println!("{:#}", serde_json::to_value(&costs).unwrap_or_default());
-        } else {
-            let colour =
-                std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
-            print!("{}", page(&costs, colour));
-        }
+        let candidate = LoadedPolicy::read(Some(&self.policy), &self.settings).await?.into_candidate();
+        let costs = cost::of(&candidate, self.calls).await?;
+        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+        display::print(self.json, || serde_json::to_value(&costs).unwrap_or_default(), || page(&costs, colour));
         Ok(())
     }
 }
 
 fn page(costs: &Costs, colour: bool) -> String {
-    let mut rows = vec![["", "times", "median", "95 of 100"].map(str::to_owned)];
-    rows.extend(costs.load.iter().chain(&costs.calls).map(cost_row));
-    let mut text = aligned(&rows);
+    let mut text = table(["", "times", "median", "95 of 100"], costs.load.iter().chain(&costs.calls).map(cost_row));
     text.push('\n');
-    let mut rows = vec![["limit", "used", "of", "", "by"].map(str::to_owned)];
-    rows.extend(costs.limits.iter().map(limit_row));
-    let lines = aligned(&rows);
-    let mut lines = lines.lines();
-    text.push_str(lines.next().unwrap_or_default());
-    text.push('\n');
-    for (line, limit) in lines.zip(&costs.limits) {
-        let (before, after) = if colour && limit.amount.share() >= NEAR { (RED, PLAIN) } else { ("", "") };
+    let limits = table(["limit", "used", "of", "", "by"], costs.limits.iter().map(limit_row));
+    let near = costs.limits.iter().map(|limit| limit.amount.share() >= NEAR);
+    for (line, near) in limits.lines().zip(std::iter::once(false).chain(near)) {
+        let (before, after) = if colour && near { (RED, PLAIN) } else { ("", "") };
         text.push_str(&format!("{before}{line}{after}\n"));
     }
     text

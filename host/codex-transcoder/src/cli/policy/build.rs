@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use storage::{Stores, folder_of};
 
 use super::keygen::password;
-use crate::cli::exit::Ended;
+use crate::cli::exit::{Ended, OrUsage as _};
 use crate::cli::settings_argument;
 
 /// Output folder in the crate's folder.
@@ -54,9 +54,9 @@ struct Parts {
     name: String,
     version: String,
     module: Vec<u8>,
-    /// Key id and text of a signature that another tool has written next to the component. It is not verified here,
-    /// because the trusted keys belong to an environment.
-    existing_signature: Option<(String, String)>,
+    /// A signature that another tool has written next to the component. It is not verified here, because the trusted
+    /// keys belong to an environment.
+    existing_signature: Option<String>,
 }
 
 impl Build {
@@ -77,32 +77,33 @@ impl Build {
             wasi: self.wasi,
             limits,
         };
-        let candidate = manifest.candidate(module.clone()).map_err(Ended::failed)?;
-        let engine = policy::engine::new().map_err(|error| Ended::failed(PolicyError::Engine(error)))?;
-        let loaded = Policy::load(&Compiler::new(engine), candidate).await.map_err(Ended::failed)?;
+        let candidate = manifest.candidate(module.clone())?;
+        let engine = policy::engine::new().map_err(PolicyError::Engine)?;
+        let loaded = Policy::load(&Compiler::new(engine), candidate).await?;
 
         let signature = match &key {
-            Some(key) => Some(signed(key, &name, &version, &module).map_err(Ended::failed)?),
+            Some(key) => Some(signed(key, &name, &version, &module)?),
             None => existing_signature,
         };
-        manifest.signature = signature.as_ref().map(|(_, text)| text.clone());
+        let parsed = signature.as_deref().map(Signature::parse).transpose()?;
+        let signed = parsed.map_or("not signed".to_owned(), |by| format!("signed with the key {}", by.signer()));
+        manifest.signature.clone_from(&signature);
         let manifest = manifest.to_json();
         // Parse it as workers will.
-        Deployment::parse(manifest.as_bytes()).map_err(Ended::failed)?;
+        Deployment::parse(manifest.as_bytes())?;
         let out = self.out();
-        std::fs::create_dir_all(&out).map_err(|error| unwritable(&out, &error))?;
+        std::fs::create_dir_all(&out).or_usage(unwritable(&out))?;
         let wasm = out.join(format!("{name}.wasm"));
         write(&wasm, &module)?;
         let minisig = out.join(format!("{name}.wasm.minisig"));
         match &signature {
-            Some((_, text)) => write(&minisig, text.as_bytes())?,
+            Some(text) => write(&minisig, text.as_bytes())?,
             // A signature of an earlier build would not match these bytes.
             None => drop(std::fs::remove_file(&minisig)),
         }
         // Write the manifest last, so that a watcher of it finds the module next to it.
         write(&out.join("policy.json"), manifest.as_bytes())?;
 
-        let signed = signature.map_or("not signed".to_owned(), |(signer, _)| format!("signed with the key {signer}"));
         println!("{}  {} bytes, sha256 {}", wasm.display(), module.len(), loaded.digest());
         println!("{}  {name} {version}, {signed}", out.join("policy.json").display());
         Ok(())
@@ -111,24 +112,22 @@ impl Build {
     async fn parts(&self) -> Result<Parts, Ended> {
         if self.from.is_file() {
             let place = PolicyLocation::Component(self.from.clone());
-            let source = fetch::source(&place, &Stores::default()).map_err(Ended::failed)?;
-            let found = source.fetch().await.map_err(Ended::failed)?.0.current;
-            let module = source.fetch_module(&found).await.map_err(Ended::failed)?;
-            let signer = |text: &String| Signature::parse(text).map(|signature| signature.signer().to_string());
-            let signer = found.signature.as_ref().map(signer).transpose().map_err(Ended::failed)?;
+            let source = fetch::source(&place, &Stores::default())?;
+            let found = source.fetch().await?.0.current;
+            let module = source.fetch_module(&found).await?;
             let name = self.from.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             let version = self.version.clone().unwrap_or_default();
-            return Ok(Parts { name, version, module, existing_signature: signer.zip(found.signature) });
+            return Ok(Parts { name, version, module, existing_signature: found.signature });
         }
         let mut member = Member::read(&self.from).map_err(|error| Ended::usage(format!("{error:#}")))?;
         if let Some(folder) = &self.target_dir {
-            let folder = std::path::absolute(folder).map_err(|error| unwritable(folder, &error))?;
+            let folder = std::path::absolute(folder).or_usage(unwritable(folder))?;
             member = member.compiled_in(&folder);
         }
         let (name, version) = (member.name.clone(), self.version.clone().unwrap_or_else(|| member.version.clone()));
         let building = tokio::task::spawn_blocking(move || member.build(&mut |line| eprintln!("{line}")));
         let built = building.await.map_err(|lost| Ended::environment(lost.to_string()))?;
-        let module = built.map_err(|error| Ended::of_failure(not_built(&error)))?;
+        let module = built.map_err(|error| not_built(&error))?;
         Ok(Parts { name, version, module, existing_signature: None })
     }
 
@@ -145,16 +144,15 @@ fn not_built(error: &anyhow::Error) -> Failure {
 }
 
 fn secret_key(path: &Path) -> Result<SecretKey, Ended> {
-    let text = std::fs::read_to_string(path);
-    let text = text.map_err(|error| Ended::usage(format!("--sign {}: {error}", path.display())))?;
-    SecretKey::parse(&SecretText::new(text), password().as_ref()).map_err(Ended::failed)
+    let text = std::fs::read_to_string(path).or_usage(format_args!("--sign {}", path.display()))?;
+    Ok(SecretKey::parse(&SecretText::new(text), password().as_ref())?)
 }
 
-/// Returns the key's id and the signature's text. The trusted comment has the same fields as minisign's.
-fn signed(key: &SecretKey, name: &str, version: &str, module: &[u8]) -> Result<(String, String), SignatureError> {
+/// Returns the signature's text. The trusted comment has the same fields as minisign's.
+fn signed(key: &SecretKey, name: &str, version: &str, module: &[u8]) -> Result<String, SignatureError> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let comment = format!("timestamp:{now}\tfile:{name}.wasm\tversion:{version}\thashed");
-    Ok((key.public()?.id().to_string(), key.sign(module, &comment)?))
+    key.sign(module, &comment)
 }
 
 /// Replaces a file atomically.
@@ -164,9 +162,9 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Ended> {
         file.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
         file.persist(path).map_err(std::io::Error::from)
     });
-    written.map(drop).map_err(|error| unwritable(path, &error))
+    written.map(drop).or_usage(unwritable(path))
 }
 
-fn unwritable(path: &Path, error: &std::io::Error) -> Ended {
-    Ended::usage(format!("{} can't be written: {error}", path.display()))
+fn unwritable(path: &Path) -> String {
+    format!("{} can't be written", path.display())
 }

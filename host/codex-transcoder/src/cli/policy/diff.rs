@@ -8,13 +8,13 @@ use authoring::rehearsal::rehearse;
 use clap::Args;
 use fault::Failure;
 use fault::text::printable;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::display;
 use super::loaded_policy::{LoadedPolicy, object};
 use super::replay::unusable;
 use crate::cli::exit::Ended;
-use crate::cli::table::aligned;
+use crate::cli::table::{aligned, table};
 
 #[derive(Clone, Debug, Args)]
 pub struct Diff {
@@ -58,20 +58,17 @@ impl Diff {
         if files.is_empty() {
             return Err(Ended::usage(format!("there is no recording in {}", self.recordings.display())));
         }
-        let (old, new) = (LoadedPolicy::read(Some(&self.old)).await?, LoadedPolicy::read(Some(&self.new)).await?);
+        let old = LoadedPolicy::read(Some(&self.old), &[]).await?;
+        let new = LoadedPolicy::read(Some(&self.new), &self.settings).await?;
         let mut summary = Summary::default();
         for file in &files {
-            match self.compare(file, &old, &new).await {
+            match compare(file, &old, &new).await {
                 Ok(compared) => summary.compared.push(compared),
                 Err(reason) => summary.skipped.push((file.display().to_string(), reason)),
             }
         }
-        if self.json {
-            let json = summary.as_json(&old.name(), &new.name());
-            println!("{}", serde_json::to_string_pretty(&json).unwrap_or_default());
-        } else {
-            print!("{}", summary.as_text(&old.name(), &new.name()));
-        }
+        let (old, new) = (old.name(), new.name());
+        display::print(self.json, || summary.as_json(&old, &new), || summary.as_text(&old, &new));
         let skipped = summary.skipped.len();
         if skipped > 0 {
             return Err(Ended::usage(format!("{skipped} of {} recordings could not be compared", files.len())));
@@ -79,26 +76,25 @@ impl Diff {
         let changed = summary.compared.iter().any(|job| !job.comparison.changed().is_empty());
         if self.exit_code && changed { Err(Ended::changed()) } else { Ok(()) }
     }
+}
 
-    async fn compare(&self, file: &Path, old: &LoadedPolicy, new: &LoadedPolicy) -> Result<Compared, String> {
-        let recording = Recording::read(file).map_err(|error| Failure::from(error).to_string())?;
-        let setup = setup_of(&recording).map_err(|error| format!("media-info.{error}"))?;
-        let before = old.with_settings(object(&recording.settings)).await.map_err(display::refusal)?;
-        let before = rehearse(&before, &setup).await;
-        let settings = new.settings_for(&recording.settings, &self.settings).map_err(Ended::into_message)?;
-        let comparison = match new.with_settings(settings).await {
-            Ok(policy) => {
-                let after = rehearse(&policy, &setup).await;
-                Comparison::of((&before.decisions, &before.calls), (&after.decisions, &after.calls))
-            }
-            // A policy that can't be loaded fails every job.
-            Err(error) => {
-                let failure = Failure::from(error);
-                Comparison { fails: Some((failure.code, failure.message)), ..Comparison::default() }
-            }
-        };
-        Ok(Compared { job: recording.job.id, comparison })
-    }
+async fn compare(file: &Path, old: &LoadedPolicy, new: &LoadedPolicy) -> Result<Compared, String> {
+    let recording = Recording::read(file).map_err(|error| Failure::from(error).to_string())?;
+    let setup = setup_of(&recording).map_err(|error| format!("media-info.{error}"))?;
+    let before = old.with_settings(object(&recording.settings)).await.map_err(display::refusal)?;
+    let before = rehearse(&before, &setup).await;
+    let comparison = match new.with_recorded(&recording.settings).await {
+        Ok(policy) => {
+            let after = rehearse(&policy, &setup).await;
+            Comparison::of((&before.decisions, &before.calls), (&after.decisions, &after.calls))
+        }
+        // A policy that can't be loaded fails every job.
+        Err(error) => {
+            let failure = Failure::from(error);
+            Comparison { fails: Some((failure.code, failure.message)), ..Comparison::default() }
+        }
+    };
+    Ok(Compared { job: recording.job.id, comparison })
 }
 
 impl Summary {
@@ -131,7 +127,7 @@ impl Summary {
             "old": old,
             "new": new,
             "jobs": self.compared.len(),
-            "changed": PARTS.iter().map(count).collect::<serde_json::Map<_, _>>(),
+            "changed": PARTS.iter().map(count).collect::<Map<_, _>>(),
             "fails": fails.collect::<Vec<_>>(),
             "recovers": self.recovering().collect::<Vec<_>>(),
             "changes": jobs.collect::<Vec<_>>(),
@@ -140,27 +136,23 @@ impl Summary {
     }
 
     fn as_text(&self, old: &str, new: &str) -> String {
-        let mut text = format!("{} recorded jobs, from {old} to {new}\n\n", self.compared.len());
-        let mut rows = vec![["", "jobs", "for example"].map(str::to_owned)];
-        for part in PARTS {
+        let parts = PARTS.map(|part| {
             let example = self.changing(part).next().and_then(|job| {
                 let example = job.comparison.example(part, display::was_and_now)?;
                 Some(format!("{}: {}", job.job, printable(&example, 100)))
             });
-            rows.push([part.to_owned(), self.changing(part).count().to_string(), example.unwrap_or_default()]);
-        }
-        text.push_str(&aligned(&rows));
+            [part.to_owned(), self.changing(part).count().to_string(), example.unwrap_or_default()]
+        });
+        let mut text = format!("{} recorded jobs, from {old} to {new}\n\n", self.compared.len());
+        text.push_str(&table(["", "jobs", "for example"], parts));
         let failing: Vec<[String; 3]> = self.failing().map(|row| [row.0, row.1, row.2].map(str::to_owned)).collect();
         if !failing.is_empty() {
             text.push_str(&format!("\n{} would now fail\n{}", failing.len(), aligned(&failing)));
         }
         let recovering: Vec<&str> = self.recovering().collect();
         if !recovering.is_empty() {
-            text.push_str(&format!(
-                "\n{} failed, and would now succeed: {}\n",
-                recovering.len(),
-                recovering.join(", ")
-            ));
+            let jobs = recovering.join(", ");
+            text.push_str(&format!("\n{} failed, and would now succeed: {jobs}\n", recovering.len()));
         }
         for (file, reason) in &self.skipped {
             text.push_str(&format!("\nnot compared: {file}: {reason}\n"));

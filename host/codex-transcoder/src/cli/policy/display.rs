@@ -13,6 +13,21 @@ use storage::Destination;
 /// Longest value that is printed in a difference, in characters.
 const MAX_VALUE: usize = 160;
 
+/// Most lines that are printed about one thing.
+const MAX_LINES: usize = 20;
+
+/// The first lines, indented, and how many more there are.
+pub(super) fn first_lines(lines: &[String], indent: usize) -> String {
+    let mut text = String::new();
+    for line in lines.iter().take(MAX_LINES) {
+        text.push_str(&format!("{:indent$}{line}\n", ""));
+    }
+    if lines.len() > MAX_LINES {
+        text.push_str(&format!("{:indent$}and {} more\n", "", lines.len() - MAX_LINES));
+    }
+    text
+}
+
 /// A value on one line.
 pub(super) fn short(value: &Value) -> String {
     match value {
@@ -52,6 +67,16 @@ pub(super) fn outputs(plan: &wit::Plan) -> Vec<[String; 3]> {
         Ok(plan) => plan.outputs.iter().map(describe).collect(),
         Err(error) => vec![["refused".to_owned(), printable(&error.to_string(), MAX_VALUE), String::new()]],
     }
+}
+
+/// Prints a result as JSON or as text.
+pub(super) fn print(json: bool, as_json: impl FnOnce() -> Value, as_text: impl FnOnce() -> String) {
+    if json { println!("{:#}", as_json()) } else { print!("{}", as_text()) }
+}
+
+/// A policy's name and, if there is one, version.
+pub(super) fn versioned(name: &str, version: &str) -> String {
+    if version.is_empty() { name.to_owned() } else { format!("{name} {version}") }
 }
 
 /// Why a policy can't be loaded.

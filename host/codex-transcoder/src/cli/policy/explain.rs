@@ -1,40 +1,33 @@
 //! `policy explain`: prints a policy's decisions about a source, and the ffmpeg commands that follow from them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use authoring::recording::PolicyIdentity;
 use authoring::rehearsal::commands::{Process, processes};
 use authoring::rehearsal::{
     NOMINAL_LOUDNESS, RehearsalResult, RehearsalSetup, described_job, described_media, rehearse, source_info,
 };
-use clap::{Args, ValueEnum};
+use clap::Args;
 use contract::json::{from_value, to_value};
 use contract::v0_1::convert;
 use contract::v0_1::media::Plan;
 use contract::v0_1::types::{Job, MediaKind, Rendition};
 use media::containment::{INPUT_NAME, ProbeDepth, guarded_input};
+use media::describe;
 use media::encoder::{Device, Processor};
 use media::info::MediaInfo;
+use media::plan::Preference;
 use media::probe::{self, DeclaredKind};
-use media::{describe, encoder};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::display;
 use super::loaded_policy::LoadedPolicy;
-use crate::cli::environment::{EncoderChoice, EnvironmentArgs};
-use crate::cli::exit::Ended;
-use crate::cli::settings_argument;
-use crate::cli::table::aligned;
-
-/// The encoders of the simulated host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Encoders {
-    /// Only the CPU.
-    Cpu,
-    /// A GPU and the CPU.
-    Gpu,
-}
+use crate::choice::Choice as _;
+use crate::cli::exit::{Ended, OrUsage as _};
+use crate::cli::settings_argument::read_json;
+use crate::cli::table::table;
+use crate::tools::{ToolOptions, threads};
 
 #[derive(Clone, Debug, Args)]
 pub struct Explain {
@@ -50,9 +43,9 @@ pub struct Explain {
     /// The policy: a component, or a manifest next to its module [default: the built-in policy].
     #[arg(long, env = "CODEX_POLICY", value_name = "FILE")]
     policy: Option<PathBuf>,
-    /// The encoders to assume.
-    #[arg(long, value_enum, default_value_t = Encoders::Cpu)]
-    encoders: Encoders,
+    /// The encoders to assume: only the CPU, or a GPU and the CPU.
+    #[arg(long, value_parser = Processor::argument(), default_value = "cpu")]
+    encoders: Processor,
     /// Write the probed `media-info` to this file, for use with `--media`.
     #[arg(long, value_name = "FILE")]
     save_probe: Option<PathBuf>,
@@ -70,14 +63,11 @@ impl Explain {
         let source = self.source(&asked, &cancel).await?;
         let info = convert::media_info(&source);
         if let Some(file) = &self.save_probe {
-            let text = serde_json::to_string_pretty(&to_value(&info)).unwrap_or_default() + "\n";
-            std::fs::write(file, text)
-                .map_err(|error| Ended::usage(format!("--save-probe {}: {error}", file.display())))?;
+            let text = format!("{:#}\n", to_value(&info));
+            std::fs::write(file, text).or_usage(format_args!("--save-probe {}", file.display()))?;
         }
         let job = described_job(asked, Some(&info)).map_err(|error| Ended::usage(error.to_string()))?;
-        let settings = settings_argument::merge("--settings", &self.settings)?;
-        let policy =
-            LoadedPolicy::read(self.policy.as_deref()).await?.with_settings(settings).await.map_err(Ended::failed)?;
+        let policy = LoadedPolicy::read(self.policy.as_deref(), &self.settings).await?.policy().await?;
         let setup = self.setup(job.clone(), source.clone());
         let result = rehearse(&policy, &setup).await;
         let processes = match &result.accepted {
@@ -85,22 +75,15 @@ impl Explain {
             None => Vec::new(),
         };
         let explained = Explained { policy: PolicyIdentity::of(&policy), job, source, result, processes };
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(&explained.as_json(policy.settings())).unwrap_or_default());
-        } else {
-            print!("{}", explained.as_text());
-        }
-        match explained.result.failure {
-            Some(failure) => Err(Ended::of_failure(failure)),
-            None => Ok(()),
-        }
+        display::print(self.json, || explained.as_json(policy.settings()), || explained.as_text());
+        explained.result.failure.map_or(Ok(()), |failure| Err(failure.into()))
     }
 
     fn setup(&self, job: Job, source: MediaInfo) -> RehearsalSetup {
         let setup = RehearsalSetup::of(job, Some(source));
         match self.encoders {
-            Encoders::Cpu => setup,
-            Encoders::Gpu => RehearsalSetup {
+            Processor::Cpu => setup,
+            Processor::Gpu => RehearsalSetup {
                 processors: vec![Processor::Gpu, Processor::Cpu],
                 devices: vec![Device { name: "a GPU".to_owned(), memory_mib: 16 * 1024 }],
                 ..setup
@@ -110,48 +93,31 @@ impl Explain {
 
     async fn source(&self, job: &Value, cancel: &CancellationToken) -> Result<MediaInfo, Ended> {
         if self.media.extension().is_some_and(|ending| ending == "json") {
-            let unusable = |reason: String| Ended::usage(format!("{}: {reason}", self.media.display()));
-            let info = described_media(read_json(&self.media)?).map_err(|error| unusable(error.to_string()))?;
-            return source_info(&info).map_err(|error| unusable(format!("media.{error}")));
+            let file = self.media.display();
+            let info = described_media(read_json(&self.media)?).or_usage(&file)?;
+            return source_info(&info).map_err(|error| format!("media.{error}")).or_usage(file);
         }
         let declared = match job.get("kind").and_then(Value::as_str) {
             Some("audio") => DeclaredKind::Audio,
             Some(_) => DeclaredKind::Video,
             None => crate::cli::run::declared_by_ending(&self.media),
         };
-        probed(&self.media, self.ffprobe.clone(), declared, cancel).await
+        self.probed(declared, cancel).await
     }
-}
 
-/// Probes a media file as the host probes an original.
-async fn probed(
-    file: &Path,
-    ffprobe: Option<PathBuf>,
-    declared: DeclaredKind,
-    cancel: &CancellationToken,
-) -> Result<MediaInfo, Ended> {
-    let failed = |error: std::io::Error| Ended::environment(format!("{} can't be probed: {error}", file.display()));
-    let missing = |error: std::io::Error| Ended::usage(format!("--media {}: {error}", file.display()));
-    let original = std::fs::canonicalize(file).map_err(missing)?;
-    let work = tempfile::tempdir().map_err(failed)?;
-    let input = work.path().join(INPUT_NAME);
-    if std::os::unix::fs::symlink(&original, &input).is_err() {
-        std::fs::copy(&original, &input).map_err(failed)?;
+    /// Probes the media file as the host probes an original.
+    async fn probed(&self, declared: DeclaredKind, cancel: &CancellationToken) -> Result<MediaInfo, Ended> {
+        let file = self.media.display();
+        let failed = |error: std::io::Error| Ended::environment(format!("{file} can't be probed: {error}"));
+        let original = std::fs::canonicalize(&self.media).or_usage(format_args!("--media {file}"))?;
+        let work = tempfile::tempdir().map_err(failed)?;
+        let input = work.path().join(INPUT_NAME);
+        if std::os::unix::fs::symlink(&original, &input).is_err() {
+            std::fs::copy(&original, &input).map_err(failed)?;
+        }
+        let tools = ToolOptions { ffmpeg: "ffmpeg".into(), ffprobe: self.ffprobe.clone(), encoder: Preference::Auto };
+        Ok(probe::probe(&tools.ffprobe()?, work.path(), declared, cancel).await?)
     }
-    let environment =
-        EnvironmentArgs { ffmpeg: "ffmpeg".into(), ffprobe, work_dir: None, encoder: EncoderChoice::Auto };
-    let tool = environment.ffprobe()?;
-    probe::probe(&tool, work.path(), declared, cancel).await.map_err(Ended::failed)
-}
-
-fn read_json(path: &Path) -> Result<Value, Ended> {
-    let unusable = |reason: String| Ended::usage(format!("{} can't be used: {reason}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
-    serde_json::from_str(&text).map_err(|error| unusable(format!("it is not JSON ({error})")))
-}
-
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(2, usize::from).min(16)
 }
 
 struct Explained {
@@ -163,7 +129,7 @@ struct Explained {
 }
 
 impl Explained {
-    fn processor(&self) -> Option<encoder::Processor> {
+    fn processor(&self) -> Option<Processor> {
         self.result.accepted.as_ref().map(|(_, processor)| *processor)
     }
 
@@ -177,7 +143,7 @@ impl Explained {
             "settings": serde_json::from_str::<Value>(settings).unwrap_or_default(),
             "job": to_value(&self.job),
             "media-info": to_value(&convert::media_info(&self.source)),
-            "processor": self.processor().map(encoder::Processor::name),
+            "processor": self.processor().map(Processor::name),
             "ffmpeg": commands.collect::<Vec<_>>(),
         });
         if let Some(fields) = explained.as_object_mut() {
@@ -192,33 +158,26 @@ impl Explained {
         let mut text = format!("policy  {}, sha256 {digest}\n", self.policy.name);
         let kind = if self.job.kind == MediaKind::Audio { "audio" } else { "video" };
         text.push_str(&format!("source  {} ({kind} of {})\n", describe(&self.source), self.job.creator_id));
-        text.push_str(&format!("\n{}", aligned(&self.ladder())));
+        text.push_str(&format!("\n{}", table(["ladder", "size", "picture", "sound"], self.ladder())));
         let keys = decisions.keys.iter().map(|(asset, to)| [asset.clone(), plain(to)]);
-        let keys: Vec<[String; 2]> = std::iter::once(["asset", "key"].map(str::to_owned)).chain(keys).collect();
-        text.push_str(&format!("\n{}", aligned(&keys)));
+        text.push_str(&format!("\n{}", table(["asset", "key"], keys)));
         if let Ok(plan) = from_value::<Plan>("plan", decisions.plan.clone()) {
-            let head = ["plan", "how", "where"].map(str::to_owned);
-            let rows: Vec<[String; 3]> = std::iter::once(head).chain(display::outputs(&plan)).collect();
-            text.push_str(&format!("\n{}", aligned(&rows)));
+            text.push_str(&format!("\n{}", table(["plan", "how", "where"], display::outputs(&plan))));
         }
         if let Some(body) = decisions.payload.get("body") {
-            let body = serde_json::to_string_pretty(body).unwrap_or_default();
-            text.push_str(&format!(
-                "\nmessage, signed over its {}\n{body}\n",
-                plain(decisions.payload.get("signature").unwrap_or(&Value::Null))
-            ));
+            let signed_over = plain(decisions.payload.get("signature").unwrap_or(&Value::Null));
+            text.push_str(&format!("\nmessage, signed over its {signed_over}\n{body:#}\n"));
         }
         text.push_str(&self.commands());
         text
     }
 
     fn ladder(&self) -> Vec<[String; 4]> {
-        let head = ["ladder", "size", "picture", "sound"].map(str::to_owned);
         let ladder = &self.result.decisions.ladder;
         let renditions = ladder.get("ok").cloned().unwrap_or_default();
         let Ok(renditions) = from_value::<Vec<Rendition>>("ladder", renditions) else {
             let why = ladder.get("err").or(ladder.get("fails")).map(display::short).unwrap_or_default();
-            return vec![head, ["none".to_owned(), String::new(), why, String::new()]];
+            return vec![["none".to_owned(), String::new(), why, String::new()]];
         };
         let row = |rendition: &Rendition| {
             let (video, audio) = display::rendition(rendition);
@@ -227,7 +186,7 @@ impl Explained {
             let size = size.map_or("sound".to_owned(), |(width, height)| format!("{width}x{height}"));
             [rendition.name.clone(), size, video, audio]
         };
-        std::iter::once(head).chain(renditions.iter().map(row)).collect()
+        renditions.iter().map(row).collect()
     }
 
     /// The commands. Each has the same protective input options, which are abbreviated.

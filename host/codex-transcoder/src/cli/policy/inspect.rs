@@ -8,7 +8,8 @@ use fault::text::printable;
 use policy::signature::PublicKey;
 use policy::{Compiler, LocalPolicy, PolicyError, read_local};
 
-use crate::cli::exit::Ended;
+use super::display;
+use crate::cli::exit::{Ended, OrUsage as _};
 
 /// Longest text from a module that is printed.
 const MAX_TEXT: usize = 300;
@@ -32,35 +33,24 @@ pub struct Inspect {
 impl Inspect {
     /// Prints the inspection. Returns the error for which this host would refuse the module.
     pub async fn run(self) -> Result<(), Ended> {
-        let LocalPolicy { candidate, signature } = read_local(Some(&self.file)).await.map_err(Ended::failed)?;
+        let LocalPolicy { candidate, signature } = read_local(Some(&self.file)).await?;
         let keys = self.key.iter().map(|key| public_key(key)).collect::<Result<Vec<_>, _>>()?;
-        let signature = self.signature()?.or(signature);
-        let engine = policy::engine::new().map_err(|error| Ended::failed(PolicyError::Engine(error)))?;
+        let given = self
+            .signature
+            .as_ref()
+            .map(|path| std::fs::read_to_string(path).or_usage(format_args!("{} can't be read", path.display())));
+        let signature = given.transpose()?.or(signature);
+        let engine = policy::engine::new().map_err(PolicyError::Engine)?;
         let found = inspect::inspect(&Compiler::new(engine), candidate, signature.as_deref(), &keys).await;
-        if self.json {
-            println!("{:#}", serde_json::to_value(&found).unwrap_or_default());
-        } else {
-            print!("{}", page(&self.file, &found));
-        }
-        match found.refused {
-            Some(refused) => Err(Ended::of_failure(refused)),
-            None => Ok(()),
-        }
-    }
-
-    fn signature(&self) -> Result<Option<String>, Ended> {
-        let read = |path: &PathBuf| {
-            let text = std::fs::read_to_string(path);
-            text.map_err(|error| Ended::usage(format!("{} can't be read: {error}", path.display())))
-        };
-        self.signature.as_ref().map(read).transpose()
+        display::print(self.json, || serde_json::to_value(&found).unwrap_or_default(), || page(&self.file, &found));
+        found.refused.map_or(Ok(()), |refused| Err(refused.into()))
     }
 }
 
 /// Reads a key from a file, or parses the argument itself.
 fn public_key(text: &str) -> Result<PublicKey, Ended> {
     let read = std::fs::read_to_string(text);
-    PublicKey::parse(read.as_deref().unwrap_or(text)).map_err(Ended::failed)
+    Ok(PublicKey::parse(read.as_deref().unwrap_or(text))?)
 }
 
 /// The text output. Control characters in the module's texts are escaped.

@@ -8,7 +8,7 @@ use clap::Args;
 use fault::secret::SecretText;
 use policy::signature;
 
-use crate::cli::exit::Ended;
+use crate::cli::exit::{Ended, OrUsage as _};
 
 /// Environment variable with the password of a secret key. It isn't an argument because all users of a machine can read
 /// arguments.
@@ -25,9 +25,9 @@ pub struct Keygen {
 impl Keygen {
     pub fn run(self) -> Result<(), Ended> {
         let password = password();
-        let made = signature::generate(password.as_ref()).map_err(Ended::failed)?;
-        let secret_path = with_extension_added(&self.path, "key");
-        let public_path = with_extension_added(&self.path, "pub");
+        let made = signature::generate(password.as_ref())?;
+        let secret_path = self.path.with_added_extension("key");
+        let public_path = self.path.with_added_extension("pub");
         write_new(&secret_path, made.secret_file.expose(), 0o600)?;
         write_new(&public_path, &made.public_file, 0o644)?;
         let lock = if password.is_some() { "encrypted with the password in" } else { "not encrypted: no password in" };
@@ -48,12 +48,5 @@ pub fn password() -> Option<SecretText> {
 fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), Ended> {
     let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
     file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-        .map_err(|error| Ended::usage(format!("the key can't be written to {}: {error}", path.display())))
-}
-
-fn with_extension_added(file: &Path, extension: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".");
-    name.push(extension);
-    name.into()
+        .or_usage(format_args!("the key can't be written to {}", path.display()))
 }

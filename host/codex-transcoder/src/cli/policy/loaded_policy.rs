@@ -6,60 +6,66 @@ use policy::{Candidate, Compiler, Policy, PolicyError, read_local};
 use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 
+use super::display;
 use crate::cli::exit::Ended;
 use crate::cli::settings_argument;
 
 /// Names the built-in policy where a file is expected.
-pub(super) const BUILT_IN: &str = "built-in";
+const BUILT_IN: &str = "built-in";
 
-/// A policy from a component or a manifest.
-pub(in crate::cli) struct LoadedPolicy {
+/// A policy from a component or a manifest, with the settings of the command line. They override all others.
+pub struct LoadedPolicy {
     compiler: Compiler,
     candidate: Candidate,
+    arguments: Map<String, Value>,
     compiled: OnceCell<Policy>,
 }
 
 impl LoadedPolicy {
     /// Reads a policy. No path, or [`BUILT_IN`], means the built-in policy.
-    pub(in crate::cli) async fn read(path: Option<&Path>) -> Result<Self, Ended> {
+    pub async fn read(path: Option<&Path>, arguments: &[String]) -> Result<Self, Ended> {
+        let arguments = settings_argument::merge("--settings", arguments)?;
         let path = path.filter(|path| path.as_os_str() != BUILT_IN);
-        let engine = policy::engine::new().map_err(|error| Ended::failed(PolicyError::Engine(error)))?;
-        let candidate = read_local(path).await.map_err(Ended::failed)?.candidate;
-        Ok(Self { compiler: Compiler::new(engine), candidate, compiled: OnceCell::new() })
+        let compiler = Compiler::new(policy::engine::new().map_err(PolicyError::Engine)?);
+        let candidate = read_local(path).await?.candidate;
+        Ok(Self { compiler, candidate, arguments, compiled: OnceCell::new() })
     }
 
     /// Name and, if there is one, version.
-    pub(in crate::cli) fn name(&self) -> String {
-        let Candidate { name, version, .. } = &self.candidate;
-        if version.is_empty() { name.clone() } else { format!("{name} {version}") }
+    pub fn name(&self) -> String {
+        display::versioned(&self.candidate.name, &self.candidate.version)
+    }
+
+    /// The policy with its own settings.
+    pub async fn policy(&self) -> Result<Policy, PolicyError> {
+        self.with_settings(Map::new()).await
     }
 
     /// The policy with `settings` over those of its manifest. Fails if the policy refuses them.
-    pub(in crate::cli) async fn with_settings(&self, settings: Map<String, Value>) -> Result<Policy, PolicyError> {
-        let settings = Value::Object(layered([self.own_settings(), settings])).to_string();
-        let load = || {
-            let candidate = Candidate { settings: settings.clone(), ..self.candidate.clone() };
-            Policy::load(&self.compiler, candidate)
-        };
-        self.compiled.get_or_try_init(load).await?.with_settings(&settings).await
+    pub async fn with_settings(&self, settings: Map<String, Value>) -> Result<Policy, PolicyError> {
+        self.layered([self.own_settings(), settings]).await
     }
 
-    /// The candidate with the settings of the command line over those of its manifest.
-    pub(in crate::cli) fn candidate_with(&self, arguments: &[String]) -> Result<Candidate, Ended> {
-        let arguments = settings_argument::merge("--settings", arguments)?;
-        let settings = Value::Object(layered([self.own_settings(), arguments])).to_string();
-        Ok(Candidate { settings, ..self.candidate.clone() })
+    /// The policy for a recorded job: its manifest's settings override those of the recording.
+    pub async fn with_recorded(&self, recorded: &Value) -> Result<Policy, PolicyError> {
+        self.layered([object(recorded), self.own_settings()]).await
     }
 
-    /// The settings for a recorded job: those of the recording, overridden by this policy's manifest, overridden by the
-    /// command line.
-    pub(in crate::cli) fn settings_for(
-        &self,
-        recorded: &Value,
-        arguments: &[String],
-    ) -> Result<Map<String, Value>, Ended> {
-        let arguments = settings_argument::merge("--settings", arguments)?;
-        Ok(layered([object(recorded), self.own_settings(), arguments]))
+    /// The policy under the settings of all layers; later ones override earlier ones.
+    async fn layered(&self, layers: [Map<String, Value>; 2]) -> Result<Policy, PolicyError> {
+        let candidate = self.candidate(layers.into_iter().flatten());
+        let load = || Policy::load(&self.compiler, candidate.clone());
+        self.compiled.get_or_try_init(load).await?.with_settings(&candidate.settings).await
+    }
+
+    fn candidate(&self, settings: impl Iterator<Item = (String, Value)>) -> Candidate {
+        let settings = settings.chain(self.arguments.clone()).collect();
+        Candidate { settings: Value::Object(settings).to_string(), ..self.candidate.clone() }
+    }
+
+    /// What is loaded, with its own settings.
+    pub fn into_candidate(self) -> Candidate {
+        self.candidate(self.own_settings().into_iter())
     }
 
     /// The settings of its manifest.
@@ -68,11 +74,6 @@ impl LoadedPolicy {
     }
 }
 
-pub(super) fn object(recorded: &Value) -> Map<String, Value> {
+pub fn object(recorded: &Value) -> Map<String, Value> {
     recorded.as_object().cloned().unwrap_or_default()
-}
-
-/// Merges settings by name. Later layers override earlier ones.
-fn layered<const COUNT: usize>(layers: [Map<String, Value>; COUNT]) -> Map<String, Value> {
-    layers.into_iter().flatten().collect()
 }

@@ -16,20 +16,14 @@ mod rollback;
 mod status;
 mod test;
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 pub(super) use loaded_policy::LoadedPolicy;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Ended;
 
-#[derive(Clone, Debug, Args)]
-pub struct Policy {
-    #[command(subcommand)]
-    action: Action,
-}
-
 #[derive(Clone, Debug, Subcommand)]
-enum Action {
+pub enum Policy {
     /// Create the crate of a new policy, with tests.
     New(new::New),
     /// Build a policy's component and manifest, and sign it.
@@ -58,19 +52,19 @@ enum Action {
 
 impl Policy {
     pub async fn run(self, cancel: CancellationToken) -> Result<(), Ended> {
-        match self.action {
-            Action::New(new) => new.run(),
-            Action::Build(build) => build.run().await,
-            Action::Inspect(inspect) => inspect.run().await,
-            Action::Explain(explain) => explain.run(cancel).await,
-            Action::Test(test) => test.run().await,
-            Action::Replay(replay) => replay.run().await,
-            Action::Diff(diff) => diff.run().await,
-            Action::Bench(bench) => bench.run().await,
-            Action::Keygen(keygen) => keygen.run(),
-            Action::Activate(activate) => activate.run().await,
-            Action::Rollback(rollback) => rollback.run().await,
-            Action::Status(status) => status.run().await,
+        match self {
+            Self::New(new) => new.run(),
+            Self::Build(build) => build.run().await,
+            Self::Inspect(inspect) => inspect.run().await,
+            Self::Explain(explain) => explain.run(cancel).await,
+            Self::Test(test) => test.run().await,
+            Self::Replay(replay) => replay.run().await,
+            Self::Diff(diff) => diff.run().await,
+            Self::Bench(bench) => bench.run().await,
+            Self::Keygen(keygen) => keygen.run(),
+            Self::Activate(activate) => activate.run().await,
+            Self::Rollback(rollback) => rollback.run().await,
+            Self::Status(status) => status.run().await,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::cli::exit::Ended;
+use crate::cli::exit::{Ended, OrUsage as _};
 
 /// The template, the SDK, the contract and the lock file, by their paths in the workspace. 170 KB.
 const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/new_policy.rs"));
@@ -41,8 +41,7 @@ at most {MAX_NAME}"
         }
         for (from, text) in FILES {
             if let Some(to) = place(from).map(|to| folder.join(to)) {
-                write(&to, &filled(from, text, name))
-                    .map_err(|error| Ended::usage(format!("{} can't be written: {error}", to.display())))?;
+                write(&to, &filled(from, text, name)).or_usage(format_args!("{} can't be written", to.display()))?;
             }
         }
         let shown = folder.display();

@@ -1,9 +1,10 @@
 //! Arguments and checks that the commands about an environment's policies share.
 
 use clap::Args;
-use policy::{Admitted, Manifest, PolicyGate, PolicyLocation, fetch};
+use policy::{Admitted, Deployment, Manifest, PolicyGate, PolicyLocation, fetch};
 use storage::Stores;
 
+use super::display;
 use crate::cli::exit::Ended;
 use crate::cli::service::SettingsArgs;
 use crate::settings::Settings;
@@ -40,8 +41,8 @@ impl PlaceArgs {
             Some(text) => place(text, "--place")?,
             None => settings.policy.place.clone(),
         };
-        let stores = worker::stores(&settings).map_err(Ended::of_failure)?;
-        let gate = worker::gate(&settings.policy).map_err(Ended::of_failure)?;
+        let stores = worker::stores(&settings)?;
+        let gate = worker::gate(&settings.policy)?;
         Ok(Environment { settings, place, stores, gate })
     }
 }
@@ -49,8 +50,21 @@ impl PlaceArgs {
 impl Environment {
     /// Runs all checks of a worker on a policy at this location.
     pub async fn admit(&self, place: &PolicyLocation, manifest: &Manifest) -> Result<Admitted, Ended> {
-        let source = fetch::source(place, &self.stores).map_err(Ended::failed)?;
-        self.gate.admit(&*source, manifest).await.map_err(Ended::failed)
+        let source = fetch::source(place, &self.stores)?;
+        Ok(self.gate.admit(&*source, manifest).await?)
+    }
+
+    /// Prints the policies after a change.
+    pub fn print_change(&self, deployment: &Deployment) {
+        println!("current   {}", described(&deployment.current));
+        if let Some(canary) = &deployment.canary {
+            println!("canary    {}, {} % of the jobs", described(&canary.manifest), canary.percent);
+        }
+        if let Some(previous) = &deployment.previous {
+            println!("previous  {}", described(previous));
+        }
+        let seconds = self.settings.policy.poll.as_secs();
+        println!("in {}; workers switch to it within {seconds} s, between two jobs", self.place);
     }
 }
 
@@ -62,6 +76,5 @@ pub fn place(text: &str, argument: &str) -> Result<PolicyLocation, Ended> {
 /// Name, version and short digest of a policy.
 pub fn described(manifest: &Manifest) -> String {
     let digest = manifest.sha256.get(..SHORT).unwrap_or_default();
-    let space = if manifest.version.is_empty() { "" } else { " " };
-    format!("{}{space}{} (sha256 {digest}…)", manifest.name, manifest.version)
+    format!("{} (sha256 {digest}…)", display::versioned(&manifest.name, &manifest.version))
 }

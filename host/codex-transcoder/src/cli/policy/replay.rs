@@ -13,9 +13,6 @@ use super::display;
 use super::loaded_policy::LoadedPolicy;
 use crate::cli::exit::Ended;
 
-/// Most differences that are printed for one part.
-const MAX_LINES: usize = 20;
-
 #[derive(Clone, Debug, Args)]
 pub struct Replay {
     /// A file that `run --record` or `worker --record` wrote.
@@ -40,18 +37,12 @@ impl Replay {
         let recording = Recording::read(&self.recording).map_err(unusable)?;
         let setup = setup_of(&recording)
             .map_err(|error| Ended::usage(format!("{}: media-info.{error}", self.recording.display())))?;
-        let policy = LoadedPolicy::read(Some(&self.policy)).await?;
-        let settings = policy.settings_for(&recording.settings, &self.settings)?;
-        let policy = policy.with_settings(settings).await.map_err(Ended::failed)?;
+        let policy = LoadedPolicy::read(Some(&self.policy), &self.settings).await?;
+        let policy = policy.with_recorded(&recording.settings).await?;
         let result = rehearse(&policy, &setup).await;
         let comparison = Comparison::of((&recording.decisions, &recording.calls), (&result.decisions, &result.calls));
         let now = PolicyIdentity::of(&policy);
-        if self.json {
-            let json = as_json(&recording, &now, &comparison);
-            println!("{}", serde_json::to_string_pretty(&json).unwrap_or_default());
-        } else {
-            print!("{}", as_text(&recording, &now, &comparison));
-        }
+        display::print(self.json, || as_json(&recording, &now, &comparison), || as_text(&recording, &now, &comparison));
         if self.exit_code && !comparison.changed().is_empty() { Err(Ended::changed()) } else { Ok(()) }
     }
 }
@@ -61,10 +52,9 @@ pub(super) fn unusable(error: authoring::recording::RecordingError) -> Ended {
 }
 
 /// A policy on one line.
-pub(super) fn identity(policy: &PolicyIdentity) -> String {
+fn identity(policy: &PolicyIdentity) -> String {
     let digest = policy.digest.get(..12).unwrap_or(&policy.digest);
-    let version = if policy.version.is_empty() { String::new() } else { format!(" {}", policy.version) };
-    format!("{}{version}, sha256 {digest}", policy.name)
+    format!("{}, sha256 {digest}", display::versioned(&policy.name, &policy.version))
 }
 
 fn as_json(recording: &Recording, now: &PolicyIdentity, comparison: &Comparison) -> Value {
@@ -92,12 +82,7 @@ fn as_text(recording: &Recording, now: &PolicyIdentity, comparison: &Comparison)
         };
         let count = if lines.is_empty() { "unchanged".to_owned() } else { format!("{} changed", lines.len()) };
         text.push_str(&format!("{part:<8}  {count}\n"));
-        for line in lines.iter().take(MAX_LINES) {
-            text.push_str(&format!("          {line}\n"));
-        }
-        if let Some(more) = lines.len().checked_sub(MAX_LINES).filter(|more| *more > 0) {
-            text.push_str(&format!("          and {more} more\n"));
-        }
+        text.push_str(&display::first_lines(&lines, 10));
     }
     if let Some((code, message)) = &comparison.fails {
         text.push_str(&format!("\nthe job would now fail: {message} [{code}]\n"));

@@ -3,7 +3,6 @@
 use clap::Args;
 use policy::PolicyPublisher;
 
-use super::activate::summary;
 use super::place::PlaceArgs;
 use crate::cli::exit::Ended;
 
@@ -19,8 +18,8 @@ impl Rollback {
     pub async fn run(self) -> Result<(), Ended> {
         let environment = self.environment.environment()?;
         let place = &environment.place;
-        let publisher = PolicyPublisher::at(place, &environment.stores).map_err(Ended::failed)?;
-        let before = publisher.deployment().await.map_err(Ended::failed)?;
+        let publisher = PolicyPublisher::at(place, &environment.stores)?;
+        let before = publisher.deployment().await?;
         let Some(before) = before else { return Err(Ended::usage(format!("there is no policy in {place}"))) };
         let Some(after) = before.clone().rolled_back() else {
             return Err(Ended::usage(format!("there is nothing to undo in {place}: it has no previous policy")));
@@ -29,8 +28,8 @@ impl Rollback {
         if after.current != before.current {
             environment.admit(place, &after.current).await?;
         }
-        publisher.publish(&after).await.map_err(Ended::failed)?;
-        println!("{}", summary(&after, &place.to_string(), environment.settings.policy.poll.as_secs()));
+        publisher.publish(&after).await?;
+        environment.print_change(&after);
         Ok(())
     }
 }

@@ -2,12 +2,12 @@
 
 use clap::Args;
 use fault::{Blame, Failure};
-use policy::fetch::{self, PolicySource};
-use policy::{Manifest, Signed};
+use policy::{Manifest, Signed, fetch};
 use serde_json::json;
 
-use super::place::{self, Environment, PlaceArgs};
+use super::place::{self, PlaceArgs};
 use crate::cli::exit::Ended;
+use crate::json::without_nulls;
 
 #[derive(Clone, Debug, Args)]
 pub struct Status {
@@ -30,14 +30,16 @@ impl Status {
     /// Checks every policy as a worker would. Exits with code 4 if the current one would be refused.
     pub async fn run(self) -> Result<(), Ended> {
         let environment = self.environment.environment()?;
-        let source = fetch::source(&environment.place, &environment.stores).map_err(Ended::failed)?;
-        let (deployment, _) = source.fetch().await.map_err(Ended::failed)?;
+        let source = fetch::source(&environment.place, &environment.stores)?;
+        let (deployment, _) = source.fetch().await?;
         let current = std::iter::once(("current", None, deployment.current));
         let next = deployment.canary.map(|next| ("canary", Some(next.percent), next.manifest));
         let previous = deployment.previous.map(|manifest| ("previous", None, manifest));
         let mut checked = Vec::new();
         for (role, percent, manifest) in current.chain(next).chain(previous) {
-            checked.push(Checked::of(&environment, &*source, role, percent, manifest).await);
+            let verdict = environment.gate.admit(&*source, &manifest).await;
+            let verdict = verdict.map(|admitted| admitted.signed).map_err(Failure::from);
+            checked.push(Checked { role, percent, manifest, verdict });
         }
         if self.json {
             let policies: Vec<_> = checked.iter().map(Checked::json).collect();
@@ -49,24 +51,12 @@ impl Status {
         }
         match checked.iter().find_map(|checked| checked.verdict.as_ref().err().filter(|_| checked.role == "current")) {
             None => Ok(()),
-            Some(failure) => Err(Ended::told(&Failure { blame: Blame::Policy, ..failure.clone() })),
+            Some(failure) => Err(Ended::already_shown(&Failure { blame: Blame::Policy, ..failure.clone() })),
         }
     }
 }
 
 impl Checked {
-    async fn of(
-        environment: &Environment,
-        source: &dyn PolicySource,
-        role: &'static str,
-        percent: Option<u8>,
-        manifest: Manifest,
-    ) -> Self {
-        let verdict = environment.gate.admit(source, &manifest).await;
-        let verdict = verdict.map(|admitted| admitted.signed).map_err(Failure::from);
-        Self { role, percent, manifest, verdict }
-    }
-
     fn line(&self) -> String {
         let share = self.percent.map(|percent| format!(", {percent} % of the jobs")).unwrap_or_default();
         let verdict = match &self.verdict {
@@ -78,24 +68,17 @@ impl Checked {
 
     fn json(&self) -> serde_json::Value {
         let Manifest { name, version, sha256, module, .. } = &self.manifest;
-        let mut fields = json!({
+        let refused = self.verdict.as_ref().err();
+        without_nulls(json!({
             "role": self.role,
             "name": name,
             "version": version,
             "sha256": sha256,
             "module": module,
             "admitted": self.verdict.is_ok(),
-        });
-        let (key, value) = match &self.verdict {
-            Ok(signed) => ("signature", json!(signed.to_string())),
-            Err(failure) => ("refused", json!({ "code": failure.code, "message": failure.message })),
-        };
-        if let Some(members) = fields.as_object_mut() {
-            members.insert(key.to_owned(), value);
-            if let Some(percent) = self.percent {
-                members.insert("percent".to_owned(), percent.into());
-            }
-        }
-        fields
+            "percent": self.percent,
+            "signature": self.verdict.as_ref().ok().map(ToString::to_string),
+            "refused": refused.map(|failure| json!({ "code": failure.code, "message": failure.message })),
+        }))
     }
 }

@@ -13,9 +13,6 @@ use super::display;
 use super::loaded_policy::LoadedPolicy;
 use crate::cli::exit::Ended;
 
-/// Most lines that are printed about one scenario.
-const MAX_LINES: usize = 20;
-
 #[derive(Clone, Debug, Args)]
 pub struct Test {
     /// A folder of scenarios, or one scenario. docs/scenarios.md has the format.
@@ -46,7 +43,7 @@ impl Test {
         if files.is_empty() {
             return Err(Ended::usage(format!("there is no scenario in {}", self.scenarios.display())));
         }
-        let policy = LoadedPolicy::read(self.policy.as_deref()).await?;
+        let policy = LoadedPolicy::read(self.policy.as_deref(), &[]).await?;
         let mut verdicts = Vec::new();
         for file in &files {
             let verdict = self.verdict(file, &policy).await;
@@ -63,10 +60,8 @@ impl Test {
             return Err(Ended::usage(format!("{unreadable} scenarios can't be run")));
         }
         if failed > 0 {
-            return Err(Ended::of_failure(Failure::new(
-                &codes::scenario::FAILED,
-                format!("{failed} of {} scenarios failed under the policy {}", verdicts.len(), policy.name()),
-            )));
+            let message = format!("{failed} of {} scenarios failed under the policy {}", verdicts.len(), policy.name());
+            return Err(Failure::new(&codes::scenario::FAILED, message).into());
         }
         Ok(())
     }
@@ -130,10 +125,5 @@ fn print_verdict(verdict: &Verdict) {
         (false, true) => "ERROR",
     };
     println!("{word:>5}  {}", verdict.name);
-    for line in verdict.findings.iter().take(MAX_LINES) {
-        println!("       {line}");
-    }
-    if let Some(more) = verdict.findings.len().checked_sub(MAX_LINES).filter(|more| *more > 0) {
-        println!("       and {more} more");
-    }
+    print!("{}", display::first_lines(&verdict.findings, 7));
 }

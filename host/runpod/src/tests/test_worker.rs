@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Endpoint, Handler, Job, JobResult, Progress, Timing, Worker, WorkerError, WorkerSummary};
+use crate::{Endpoint, Handler, Job, JobResult, Progress, Timing, Worker, WorkerError, WorkerSummary};
 
 /// Longer than anything takes unless it is broken.
 pub const SOON: Duration = Duration::from_secs(20);
@@ -146,10 +146,8 @@ impl TestWorker {
             reports: Arc::new(Mutex::new(sender)),
         };
         let drain = CancellationToken::new();
-        let worker = Worker::new(endpoint(&server), Arc::new(handler.clone()))
-            .with_concurrency(slots)
-            .with_grace(grace)
-            .with_timing(timing);
+        let worker = Worker::new(endpoint(&server), Arc::new(handler.clone()));
+        let worker = Worker { concurrency: slots, grace, timing, ..worker };
         let runtime = TestRuntime(Some(runtime));
         let worker = runtime.runtime().spawn(worker.run(drain.clone()));
         Self { server, handler, drain, reports, runtime, worker }

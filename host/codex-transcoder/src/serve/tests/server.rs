@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use webhook::{AllowedAddresses, http_client};
 
-use super::LocalApi;
+use crate::serve::LocalApi;
 
 /// Loopback, with a port that the system chooses.
 pub const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use testkit::runpod::{Gate, RunpodServer};
 
-use super::WorkerSummary;
 use super::test_worker::{SOON, TestWorker, quick};
+use crate::WorkerSummary;
 
 #[test]
 fn a_job_is_taken_run_and_reported() {
@@ -64,7 +64,7 @@ fn a_stopped_job_reports_nothing_and_the_others_go_on() {
 }
 
 #[test]
-fn a_job_that_ends_well_after_it_was_stopped_reports_nothing_either() {
+fn a_job_that_completes_after_it_was_stopped_reports_nothing_either() {
     let worker = TestWorker::new();
     worker.start("a", "finish");
     worker.server.stop("a");
@@ -223,7 +223,7 @@ fn at_shutdown_a_worker_finishes_its_job_and_takes_no_other() {
 
 #[test]
 fn a_job_that_is_handed_out_during_shutdown_is_not_lost() {
-    let worker = TestWorker::with(1, super::Timing { last_poll: SOON, ..quick() });
+    let worker = TestWorker::with(1, crate::Timing { last_poll: SOON, ..quick() });
     worker.server.close(Gate::Handover);
     worker.queue("a", "echo");
     worker.server.wait_at(Gate::Handover, SOON);

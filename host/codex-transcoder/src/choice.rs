@@ -1,18 +1,26 @@
-//! Settings whose value is one of a few words.
+//! Values that are one of a few words, on the command line, in the settings and in a job's input.
 
 use std::fmt;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use media::encoder::Processor;
 use media::plan::Preference;
+use media::probe::DeclaredKind;
 use storage::s3::Dialect;
 use webhook::HttpRule;
 
-pub trait Choice: Copy + 'static {
+pub trait Choice: Copy + Send + Sync + 'static {
     const WORDS: &'static [&'static str];
     /// In the order of the words.
     const VALUES: &'static [Self];
 
     fn parse(word: &str) -> Option<Self> {
         Self::WORDS.iter().zip(Self::VALUES).find(|(known, _)| **known == word).map(|(_, &value)| value)
+    }
+
+    /// Parses an argument.
+    fn argument() -> impl TypedValueParser<Value = Self> {
+        PossibleValuesParser::new(Self::WORDS).try_map(|word| Self::parse(&word).ok_or("not one of the words"))
     }
 }
 
@@ -56,3 +64,5 @@ choice! { StoreKind { "s3" => S3, "directory" => Directory, } }
 choice! { Preference { "auto" => Auto, "gpu" => Gpu, "cpu" => Cpu, } }
 choice! { HttpRule { "never" => Never, "loopback" => Loopback, "everywhere" => Everywhere, } }
 choice! { Dialect { "r2" => R2, "b2" => B2, "plain" => Plain, } }
+choice! { Processor { "cpu" => Cpu, "gpu" => Gpu, } }
+choice! { DeclaredKind { "video" => Video, "audio" => Audio, } }

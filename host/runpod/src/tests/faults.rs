@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testkit::runpod::{Behaviour, Request, RunpodServer};
 
 use super::test_worker::{SOON, TestWorker, quick};
-use super::{Timing, WorkerSummary};
+use crate::{Timing, WorkerSummary};
 
 fn takes(requests: &[Request]) -> usize {
     requests.iter().filter(|request| request.is("/job-take")).count()

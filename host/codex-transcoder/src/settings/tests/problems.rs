@@ -4,11 +4,13 @@ use std::path::Path;
 
 use fault::{Blame, Failure, Fault as _};
 
-use super::deployment_tests::{deployed, variables};
-use super::*;
+use super::deployment::{deployed, variables};
+use crate::settings::problem::Problem;
+use crate::settings::table::SETTINGS;
+use crate::settings::*;
 
 impl SettingsError {
-    pub(super) fn problems(&self) -> &[Problem] {
+    pub(in crate::settings) fn problems(&self) -> &[Problem] {
         match self {
             Self::Unreadable { .. } => &[],
             Self::Invalid(problems) => problems,

@@ -1,5 +1,9 @@
 //! The file, the variables, and which of them takes precedence.
 
+mod deployment;
+mod problems;
+mod reference;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -7,8 +11,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::deployment_tests::{deployed, variables};
+use self::deployment::{deployed, variables};
+use super::keys::Kind;
+use super::table::SETTINGS;
 use super::*;
+use crate::choice::Environment;
 
 fn from_file(text: &str) -> Settings {
     Settings::read(Some((Path::new("codex.toml"), text)), &deployed()).unwrap()
@@ -117,7 +124,7 @@ fn defaults_are_those_of_the_reference() {
     assert_eq!(settings.job.limits.bytes, 100 << 30);
     assert_eq!(settings.job.limits.length, Duration::from_secs(86_400));
     assert_eq!(settings.job.tools.ffmpeg, Path::new("ffmpeg"));
-    assert_eq!(settings.cache.segments, "public, max-age=31536000, immutable");
+    assert_eq!(settings.cache.segments.as_deref(), Some("public, max-age=31536000, immutable"));
     assert_eq!(settings.webhook.allowed_hosts, None);
     assert_eq!(settings.webhook.allow_http, webhook::HttpRule::Never);
     assert_eq!((settings.state_store.as_str(), settings.outbox_prefix.as_str()), ("media", ".codex/outbox"));

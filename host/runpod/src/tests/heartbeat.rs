@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use testkit::runpod::RunpodServer;
 
 use super::test_worker::{SOON, THREADS, TestWorker, endpoint, pinged_every, quick};
-use super::unhealthy;
+use crate::unhealthy;
 
 #[test]
 fn heartbeats_name_the_jobs_that_run() {

@@ -1,13 +1,15 @@
 //! The local API as its users see it: over HTTP, on a real port.
 
+mod server;
+
 use std::sync::Arc;
 
-use runpod::JobResult;
+use runpod::{Handler, JobResult};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::test_server::{ANY, ScriptedHandler, TestServer, send};
-use super::{BadRequest, LocalApi, one_job};
+use self::server::{ANY, ScriptedHandler, TestServer, send};
+use super::{LocalApi, one_job};
 
 #[tokio::test]
 async fn status_reports_how_a_job_ended() {
@@ -80,7 +82,7 @@ async fn a_queued_job_can_be_cancelled_and_never_starts() {
     assert_eq!(server.post_json("/cancel/second", Value::Null).await.1["status"], "CANCELLED");
     server.post_json("/cancel/first", Value::Null).await;
     server.start_job("third", "").await;
-    assert_eq!(server.post_json("/cancel/nobody", Value::Null).await.0, 404);
+    assert_eq!(server.post_json("/cancel/unknown", Value::Null).await.0, 404);
 }
 
 #[tokio::test]
@@ -118,7 +120,7 @@ async fn a_bad_request_is_refused_with_the_reason() {
         ("/elsewhere", String::new(), 404, "POST /run"),
         ("/retry/a", String::new(), 404, "POST /run"),
         ("/health", String::new(), 405, "GET /health"),
-        ("/status/nobody", String::new(), 404, "no job has this id"),
+        ("/status/unknown", String::new(), 404, "no job has this id"),
     ] {
         let (status, refused) = send(server.request(path).body(body)).await;
         assert_eq!(status, code, "{refused}");
@@ -177,24 +179,26 @@ async fn an_error_names_the_taken_port() {
     let bind = async |address| LocalApi::bind(address, Arc::new(ScriptedHandler::new().0), 1).await;
     let first = bind(ANY).await.unwrap();
     let error = bind(first.address()).await.err().unwrap();
-    assert_eq!(fault::Fault::code(&error), "serve.listen");
+    assert_eq!(error.code, "serve.listen");
     assert!(error.to_string().contains(&first.address().to_string()));
 }
 
 #[tokio::test]
 async fn one_job_runs_from_a_body() {
     let (handler, mut started) = ScriptedHandler::new();
+    let handler: Arc<dyn Handler> = Arc::new(handler);
+    let one_job = |body, stop| one_job(Arc::clone(&handler), body, stop);
     let stop = CancellationToken::new;
-    let ended = one_job(&handler, json!({ "input": { "a": 1 } }), stop()).await.unwrap();
+    let ended = one_job(json!({ "input": { "a": 1 } }), stop()).await.unwrap();
     assert_eq!(ended, JobResult::Done(json!({ "a": 1 })));
     assert!(started.recv().await.unwrap().starts_with("local-"));
-    let refused = one_job(&handler, json!({ "output": 1 }), stop()).await.unwrap_err();
-    assert_eq!(refused, BadRequest::NoInput);
+    let refused = one_job(json!({ "output": 1 }), stop()).await.unwrap_err();
+    assert!(refused.to_string().contains("`input` is missing"), "{refused}");
 
     let stopped = stop();
     stopped.cancel();
-    assert_eq!(one_job(&handler, json!({ "input": { "do": "wait" } }), stopped).await.unwrap(), JobResult::Stopped);
+    assert_eq!(one_job(json!({ "input": { "do": "wait" } }), stopped).await.unwrap(), JobResult::Stopped);
     let slow = json!({ "input": { "do": "wait" }, "policy": { "executionTimeout": 5 } });
-    let JobResult::Failed { error, .. } = one_job(&handler, slow, stop()).await.unwrap() else { panic!("it went on") };
+    let JobResult::Failed { error, .. } = one_job(slow, stop()).await.unwrap() else { panic!("it went on") };
     assert_eq!(error["error_type"], "job.timed-out");
 }
