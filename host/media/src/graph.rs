@@ -70,13 +70,9 @@ impl Graph<'_> {
         for chains in [picture, sound].into_iter().flatten().filter(|chains| !chains.is_empty()) {
             arguments = arguments.pair("-filter_complex", chains.join(";"));
         }
+        let inputs = if self.info.video.is_some() && self.info.audio.is_some() { 2 } else { 1 };
         let arguments = branches.outputs.into_iter().fold(arguments, Arguments::all);
-        Some(match (&self.info.video, &self.info.audio) {
-            (Some(video), Some(audio)) if may_start_over(&self.info.container) => {
-                arguments.all(dropped(0, audio.index)).all(dropped(1, video.index))
-            }
-            _ => arguments,
-        })
+        Some((0..inputs).fold(arguments, |arguments, input| arguments.all(all_tracks_seen(self.info, input))))
     }
 
     /// The sound's part of the graph. The archive takes it as it is; the ladder takes it levelled, once for all rungs.
@@ -166,9 +162,14 @@ impl Branches<'_> {
     }
 }
 
-/// Reads a track and drops it. Where times may start over, each demuxer must see both tracks, so that both shift them alike.
-pub(crate) fn dropped(input: u8, stream: u32) -> Arguments {
-    Arguments::new().pair("-map", format_args!("{input}:{stream}")).pair("-c", "copy").pair("-f", "null").flag("-")
+/// Has a demuxer read every track, and drops them. Where times may start over, ffmpeg works out zero and shifts from the tracks
+/// that it reads: so each demuxer comes to the same.
+pub(crate) fn all_tracks_seen(info: &MediaInfo, input: u8) -> Arguments {
+    if !may_start_over(&info.container) {
+        return Arguments::new();
+    }
+    let maps = Arguments::new().pair("-map", format_args!("{input}:V?")).pair("-map", format_args!("{input}:a?"));
+    maps.pair("-c", "copy").pair("-f", "null").flag("-")
 }
 
 /// Codecs of cameras and broadcasts that mark interlaced frames as such. H.264 says so in the header too.

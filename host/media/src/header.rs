@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::info::{DynamicRange, Matrix, Ratio, may_start_over};
+use crate::info::{DynamicRange, Matrix, Ratio};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -102,11 +102,6 @@ const UNTIMED: [&str; 14] =
     ["flac", "mp3", "wav", "w64", "aiff", "aac", "amr", "ac3", "eac3", "dts", "au", "wv", "ape", "tta"];
 
 impl Header {
-    /// Whether its times may start over on the way.
-    pub(super) fn is_discontinuous(&self) -> bool {
-        may_start_over(&self.format.format_name)
-    }
-
     pub(super) fn is_untimed(&self) -> bool {
         self.counted || UNTIMED.contains(&self.format.format_name.as_str())
     }

@@ -58,6 +58,9 @@ const PACKETS_BYTES_PER_SECOND: u64 = 200_000 * 26 / 4;
 /// Most channels that have places: 7.1. ffmpeg doesn't know where the others belong.
 const MAX_CHANNELS: u32 = 8;
 
+/// With pauses, the rate in motion is more than this many times the mean.
+const PAUSES: f64 = 1.4;
+
 /// Shortest sound in seconds: less than a frame of AAC plays nothing.
 const LEAST_SOUND: f64 = 0.02;
 
@@ -281,6 +284,41 @@ fn refused(stderr: &str) -> UploadError {
     UploadError::NotMedia { detail: if last.is_empty() { "no stream in it".to_owned() } else { printable(&last, 200) } }
 }
 
+/// How many packets followed the one before after which time, on a scale of 8 steps an octave from a millisecond on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Steps {
+    counts: [u32; 96],
+    last: Option<f64>,
+}
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self { counts: [0; 96], last: None }
+    }
+}
+
+impl Steps {
+    fn take(&mut self, at: f64) {
+        if let Some(last) = self.last.replace(at) {
+            let place = ((at - last) * 1000.0).log2() * 8.0;
+            if let Some(count) = self.counts.get_mut(place.round().max(0.0) as usize) {
+                *count = count.saturating_add(1);
+            }
+        }
+    }
+
+    /// The packets in a second while there is motion: by the median of the times, which pauses don't change.
+    fn rate(&self) -> Option<f64> {
+        let half = self.counts.iter().map(|&count| u64::from(count)).sum::<u64>().div_ceil(2);
+        let mut sum = 0;
+        let place = self.counts.iter().position(|&count| {
+            sum += u64::from(count);
+            sum >= half && sum > 0
+        })?;
+        Some(1000.0 / (place as f64 / 8.0).exp2())
+    }
+}
+
 /// The packets of a stream, summed up.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Packets {
@@ -296,6 +334,8 @@ pub(super) struct Packets {
     pub(super) start: Option<f64>,
     /// The last timestamp.
     pub(super) last: Option<f64>,
+    /// The times between two packets.
+    pub(super) steps: Steps,
     /// All durations in seconds.
     pub(super) total: f64,
     /// The longest time between the end of a packet and the next one, from and to.
@@ -431,6 +471,7 @@ fn take_packet(packets: &mut BTreeMap<u32, Packets>, clock: &mut Clock, line: &s
             let decoded_at = seconds("dts_time").or_else(|| seconds("pts_time"));
             let shift = decoded_at.map_or(0.0, |at| clock.shift(index, at, duration));
             packets.take(seconds("pts_time").or(decoded_at).map(|at| at + shift), duration);
+            decoded_at.into_iter().for_each(|at| packets.steps.take(at + shift));
         }
     }
 }
@@ -478,9 +519,7 @@ fn describe(
         return Err(UploadError::Protected.into());
     }
     let first = || chosen.iter().filter_map(|(_, packets)| packets.start).reduce(f64::min);
-    // Where times may start over, ffmpeg counts from the tracks that are used.
-    let of_header = header.start_time().filter(|_| !header.is_discontinuous());
-    let origin = of_header.or_else(first).unwrap_or(0.0);
+    let origin = header.start_time().or_else(first).unwrap_or(0.0);
     let duration = chosen.iter().map(|(_, packets)| packets.length(origin)).fold(0.0, f64::max);
     if duration > MAX_TIMELINE {
         return Err(UploadError::Damaged { detail: format!("its timestamps span {duration:.0} s") }.into());
@@ -600,7 +639,12 @@ fn describe_video(stream: &Stream, packets: Packets, origin: f64) -> Result<Vide
     let span = packets.last.unwrap_or(0.0) - packets.start.unwrap_or(0.0);
     let shown = packets.count - packets.hidden;
     let measured = (span > 0.0 && shown > 1).then(|| (shown - 1) as f64 / span);
-    let average = measured.or(stream.average_rate()).unwrap_or(0.0);
+    // A header's average knows of fields and pauses, unless it has nothing to do with the packets.
+    let is_plausible = |rate: &f64| measured.is_none_or(|measured| (measured / 3.0..measured * 3.0).contains(rate));
+    let average = stream.average_rate().filter(is_plausible).or(measured).unwrap_or(0.0);
+    // A mean over pauses says nothing of the motion.
+    let motion = packets.steps.rate().filter(|&motion| average > 0.0 && motion > average * PAUSES);
+    let average = motion.unwrap_or(average);
     Ok(Video {
         index: stream.index,
         codec: stream.codec_or_tag(),

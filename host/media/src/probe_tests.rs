@@ -213,6 +213,7 @@ fn packet_lines_may_lack_fields() {
             last: Some(2.0),
             total: 0.04,
             gap: (1.04, 2.0),
+            steps: packets[&0].steps,
             ..Packets::default()
         }
     );
@@ -337,4 +338,22 @@ fn the_length_of_sound_without_times_is_that_of_its_samples() {
         Packets { count: 390, start: Some(0.0), end: 400.0, last: Some(400.0), total: 25.5, ..Packets::default() };
     assert_eq!(sound(wild, "flac"), (Duration::from_millis(25_500), true));
     assert_eq!(sound(wild, "mov"), (Duration::from_secs(400), false));
+}
+
+#[test]
+fn the_rate_of_a_source_with_pauses_is_that_of_its_motion() {
+    let rate = |times: &[f64]| {
+        let mut packets = BTreeMap::new();
+        for at in times {
+            let line = format!("stream_index=0|pts_time={at}|dts_time={at}|duration_time=0.033|flags=__");
+            take_packet(&mut packets, &mut Clock::of("mov"), &line);
+        }
+        let stream = VIDEO.replace("25/1", "0/0").replace(r#""nb_frames":"250","#, "");
+        let info = describe(&header(&[&stream]), &packets, 1 << 20, DeclaredKind::Video).unwrap();
+        info.video.unwrap().frame_rate.to_string()
+    };
+    let motion = |from: f64| (0..60).map(move |frame| from + f64::from(frame) / 30.0);
+    assert_eq!(rate(&motion(0.0).collect::<Vec<_>>()), "30/1");
+    assert_eq!(rate(&motion(0.0).chain(motion(8.0)).chain(motion(20.0)).collect::<Vec<_>>()), "30/1");
+    assert_eq!(rate(&(0..30).map(f64::from).collect::<Vec<_>>()), "10/1");
 }

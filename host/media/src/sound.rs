@@ -7,8 +7,8 @@ use crate::command::Arguments;
 use crate::containment::{guarded_input, quiet_ffmpeg};
 use crate::context::TranscodeContext;
 use crate::error::{MediaError, UploadError};
-use crate::graph::dropped;
-use crate::info::{Audio, MediaInfo, may_start_over};
+use crate::graph::all_tracks_seen;
+use crate::info::{Audio, MediaInfo};
 use crate::loudness::{self, METER, Measure};
 use crate::plan::Plan;
 use crate::process::ProcessError;
@@ -76,10 +76,7 @@ pub fn command(info: &MediaInfo, plan: &Plan) -> Option<Arguments> {
         // A waveform is defined over the source's own rate and channels.
         arguments = arguments.pair("-map", "[samples]").pair("-c:a", "pcm_s16le").pair("-f", "s16le").flag("pipe:1");
     }
-    Some(match &info.video {
-        Some(video) if may_start_over(&info.container) => arguments.all(dropped(0, video.index)),
-        _ => arguments,
-    })
+    Some(arguments.all(all_tracks_seen(info, 0)))
 }
 
 /// Finds out everything about the sound that the plan needs, in one pass.
