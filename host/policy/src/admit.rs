@@ -231,10 +231,8 @@ pub(super) async fn fetch_module(source: &dyn PolicySource, manifest: &Manifest)
 impl Manifest {
     /// The candidate for this module, with the manifest's settings and limits.
     pub fn candidate(&self, module: Vec<u8>) -> Result<Candidate, AdmitError> {
-        let limits = Limits::from_json(&self.limits).map_err(|problems| AdmitError::Limits {
-            policy: self.name.clone(),
-            problems: problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-        })?;
+        let limits = Limits::from_json(&self.limits)
+            .map_err(|problems| AdmitError::Limits { policy: self.name.clone(), problems: problems.join("; ") })?;
         Ok(Candidate {
             name: self.name.clone(),
             version: self.version.clone(),

@@ -26,7 +26,7 @@ impl LimitHit {
     /// The error code; each limit has its own.
     pub fn code(self) -> &'static Code {
         match self {
-            Self::Of { limit, .. } => limit.code(),
+            Self::Of { limit, .. } => limit.spec().code,
             Self::ImportCalls { .. } => &codes::policy::LIMIT_IMPORT_CALLS,
             Self::Stack => &codes::policy::LIMIT_STACK,
         }
@@ -44,30 +44,12 @@ impl fmt::Display for LimitHit {
             }
             Self::Stack => return write!(f, "it overflowed its stack of {} KiB", crate::engine::STACK >> 10),
         };
-        let what = match limit {
-            Limit::Compute => "used more CPU time between two host calls than",
-            Limit::ComputeTotal => "used more CPU time than",
-            Limit::PureCall => "did not return within",
-            Limit::Workflow => "took, apart from the work on the media, more than",
-            Limit::Memory => "requested more memory than",
-            Limit::TableElements => "requested more table elements than",
-            Limit::Handles => "held more handles than",
-            Limit::HostCalls => "made more host calls than",
-            Limit::CallBytes => "passed more data in one call or result than",
-            Limit::TotalBytes => "passed more data in total than",
-            Limit::LogLines => "logged more lines than",
-            Limit::LogBytes => "logged more text than",
-            Limit::Output => "returned an output larger than",
-            Limit::Message => "returned or sent a message larger than",
-            Limit::Object => "wrote an object larger than",
-            Limit::Module => "is larger than",
-            Limit::Compile => "took longer to compile than",
-        };
-        let unit = match limit.spec().unit {
+        let spec = limit.spec();
+        let unit = match spec.unit {
             Unit::Ms => " ms",
             Unit::Bytes => " bytes",
             Unit::Count => "",
         };
-        write!(f, "it {what} {allowed}{unit} (limit `{}`)", limit.name())
+        write!(f, "it {} {allowed}{unit} (limit `{}`)", spec.exceeded, spec.name)
     }
 }

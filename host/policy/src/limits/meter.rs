@@ -6,7 +6,7 @@ use wasmtime::ResourceLimiter;
 
 use super::clock::CallClock;
 use super::import::import_index;
-use super::table::{Limit, TABLE, Unit};
+use super::table::{COUNT, Limit, TABLE, Unit};
 use super::used::{Amount, Used};
 use super::{IMPORTS, LimitHit, Limits};
 
@@ -16,31 +16,14 @@ const MAX_INSTANCES: usize = 100;
 const MAX_TABLES: usize = 200;
 const MAX_MEMORIES: usize = 16;
 
-/// The kind of a call, which determines its limit on wall-clock time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallKind {
-    /// A pure function.
-    PureCall,
-    /// The workflow of a job.
-    Workflow,
-}
-
-impl CallKind {
-    fn time_limit(self) -> Limit {
-        match self {
-            Self::PureCall => Limit::PureCall,
-            Self::Workflow => Limit::Workflow,
-        }
-    }
-}
-
 /// What a guest has used so far.
 #[derive(Debug)]
 pub struct Meter {
     limits: Limits,
-    kind: CallKind,
+    /// The limit on wall-clock time.
+    time: Limit,
     /// By limit: the total, or the most at once. Times are in the fields below.
-    used: [u64; TABLE.len()],
+    used: [u64; COUNT],
     import_calls: [u64; IMPORTS.len()],
     clock: CallClock,
     /// CPU time since the last host call.
@@ -53,14 +36,14 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Starts at zero.
-    pub fn new(limits: Limits, kind: CallKind) -> Self {
+    /// Starts at zero. `time` is the limit on wall-clock time: that of a pure function, or of a workflow.
+    pub fn new(limits: Limits, time: Limit) -> Self {
         Self {
             limits,
-            kind,
-            used: [0; TABLE.len()],
+            time,
+            used: [0; COUNT],
             import_calls: [0; IMPORTS.len()],
-            clock: CallClock::new(kind.time_limit(), limits.time(kind.time_limit())),
+            clock: CallClock::new(time, limits.time(time)),
             stretch: Duration::ZERO,
             longest_stretch: Duration::ZERO,
             computed: Duration::ZERO,
@@ -172,19 +155,18 @@ impl Meter {
     /// What was used of each limit.
     pub fn used(&self) -> Used {
         let ms = |time: Duration| time.as_micros() as f64 / 1000.0;
-        let amount = |limit: Limit, used: f64| {
-            let spec = limit.spec();
-            Amount { name: spec.name, unit: spec.unit, used, limit: self.limits.get(limit) }
-        };
-        // Limits of the component, not of a call, are left out.
-        let of_calls =
-            TABLE.iter().map(|spec| spec.limit).filter(|limit| !matches!(limit, Limit::Module | Limit::Compile));
-        let other_kind = if self.kind == CallKind::PureCall { Limit::Workflow } else { Limit::PureCall };
-        let limits = of_calls.filter(|limit| *limit != other_kind).map(|limit| match limit {
-            Limit::Compute => amount(limit, ms(self.longest_stretch)),
-            Limit::ComputeTotal => amount(limit, ms(self.computed)),
-            Limit::PureCall | Limit::Workflow => amount(limit, ms(self.clock.elapsed())),
-            counted => amount(counted, self.used.get(counted as usize).copied().unwrap_or(0) as f64),
+        let limits = TABLE.iter().zip(self.used).filter_map(|(spec, counted)| {
+            let used = match spec.limit {
+                // Limits of the component, not of a call.
+                Limit::Module | Limit::Compile => return None,
+                // The limit of the other kind of call.
+                Limit::PureCall | Limit::Workflow if spec.limit != self.time => return None,
+                Limit::PureCall | Limit::Workflow => ms(self.clock.elapsed()),
+                Limit::Compute => ms(self.longest_stretch),
+                Limit::ComputeTotal => ms(self.computed),
+                _ => counted as f64,
+            };
+            Some(Amount { name: spec.name, unit: spec.unit, used, limit: self.limits.get(spec.limit) })
         });
         let calls = IMPORTS.iter().zip(&self.import_calls).enumerate().filter(|(_, (_, count))| **count > 0);
         let import_calls = calls.map(|(index, (import, count))| Amount {

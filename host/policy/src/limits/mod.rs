@@ -13,16 +13,15 @@ use std::time::Duration;
 pub use clock::CallClock;
 pub use hit::LimitHit;
 pub use import::{IMPORTS, Import};
-pub use manifest::LimitProblem;
-pub use meter::{CallKind, Meter};
-pub use table::{Limit, LimitSpec, TABLE, Unit, reference_markdown};
+pub use meter::Meter;
+pub use table::{COUNT, Limit, LimitSpec, TABLE, Unit, reference_markdown};
 pub use used::{Amount, Used};
 
 /// The limits of a policy and its calls. The defaults are far above what a policy needs, so a policy that exceeds one
 /// is broken. A manifest can set other limits, up to the host's caps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    values: [u64; TABLE.len()],
+    values: [u64; COUNT],
     import_calls: [u64; IMPORTS.len()],
 }
 
