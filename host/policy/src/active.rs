@@ -30,7 +30,7 @@ impl Role {
 }
 
 /// A policy of the environment that this worker did not accept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PolicyRefusal {
     /// Its role; `None` if the manifest could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,8 +61,7 @@ impl PolicyRefusal {
 
     /// The manifest could not be fetched or read.
     pub fn of_location(failure: Failure) -> Self {
-        let (name, version, sha256) = Default::default();
-        Self { role: None, name, version, sha256, code: failure.code, message: failure.message }
+        Self { code: failure.code, message: failure.message, ..Self::default() }
     }
 }
 

@@ -137,7 +137,7 @@ impl AdmitError {
 }
 
 /// Admits policies. Workers and `policy status` use the same checks, so both come to the same result.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PolicyGate {
     compiler: Compiler,
     rules: Rules,

@@ -22,7 +22,6 @@ use crate::wasi;
 
 /// A call that has not been made yet. Each call has its own store: instantiation takes microseconds, and an instance
 /// can't be used again after a trap.
-#[derive(Debug)]
 pub struct Call<'a> {
     policy: &'a Policy,
     store: Store<State>,

@@ -39,27 +39,13 @@ const EXTENSION: &str = "cwasm";
 pub struct Compiler {
     engine: Engine,
     cache: Option<PathBuf>,
-    timeout: Duration,
     detached: DetachedCompiles,
-}
-
-impl std::fmt::Debug for Compiler {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Compiler").field("cache", &self.cache).finish_non_exhaustive()
-    }
 }
 
 impl Compiler {
     /// A compiler without a cache.
     pub fn new(engine: Engine) -> Self {
-        Self { engine, cache: None, timeout: Duration::MAX, detached: DetachedCompiles::default() }
-    }
-
-    /// Limits the time of every compilation, even if a policy's own limit is longer.
-    #[must_use]
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
+        Self { engine, cache: None, detached: DetachedCompiles::default() }
     }
 
     /// Caches compiled policies in this folder. A folder that isn't private is not used, and the log says why.
@@ -100,7 +86,6 @@ impl Compiler {
                 return Ok(component);
             }
         }
-        let limit = limit.min(self.timeout);
         let compiling = self.detached.run(move |wanted| {
             let component = Component::new(&engine, bytes)?;
             if let Some(file) = file.filter(|_| wanted())

@@ -34,6 +34,17 @@ impl std::fmt::Debug for Policy {
     }
 }
 
+/// The same module with other settings, limits or another version is a different policy.
+impl PartialEq for Policy {
+    fn eq(&self, other: &Self) -> bool {
+        let identity = |policy: &Self| {
+            let Self { name, version, digest, settings, limits, pre: _ } = policy.clone();
+            (name, version, digest, settings, limits)
+        };
+        identity(self) == identity(other)
+    }
+}
+
 /// A policy that is not loaded yet.
 #[derive(Clone, Debug)]
 pub struct Candidate {

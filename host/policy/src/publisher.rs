@@ -123,14 +123,11 @@ fn slug(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Map;
-
     use super::*;
 
     fn manifest(name: &str) -> Manifest {
         let (module, sha256) = (format!("{name}.wasm"), "ab".repeat(32));
-        let (version, settings, limits) = ("1".to_owned(), Map::new(), Map::new());
-        Manifest { name: name.to_owned(), version, module, sha256, signature: None, settings, wasi: false, limits }
+        Manifest { name: name.to_owned(), version: "1".to_owned(), module, sha256, ..Manifest::default() }
     }
 
     #[tokio::test]

@@ -74,12 +74,6 @@ impl HostCall {
 #[error("a pure function called the host: its result may depend only on its arguments")]
 struct NotPure;
 
-impl std::fmt::Debug for State {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State").field("meter", &self.meter).finish_non_exhaustive()
-    }
-}
-
 impl State {
     /// The state for one call. Pure functions have no host.
     pub(crate) fn new(limits: Limits, host: Option<HostContext>) -> Self {

@@ -14,9 +14,8 @@ use tokio::sync::mpsc;
 
 use super::active::{ActivePolicies, ActiveSet, PolicyRefusal, Role};
 use super::admit::{AdmitError, PolicyGate};
-use super::fetch::{PolicySource, PollResult, Tag};
+use super::fetch::{PolicySource, Tag};
 use super::last_good::LastGood;
-use super::limits::Limits;
 use super::load::Policy;
 use super::manifest::{Deployment, Manifest};
 
@@ -55,9 +54,8 @@ pub struct Watcher {
     last_good: Option<LastGood>,
     active: ActivePolicies,
     current: ActivePolicy,
-    canary: Option<ActivePolicy>,
-    /// The percentage of jobs that run under the canary.
-    percent: u8,
+    /// The canary, and the percentage of jobs that run under it.
+    canary: Option<(u8, ActivePolicy)>,
     /// The tag of the last manifest, if it needs no further attempt.
     known_tag: Option<Tag>,
     /// The last deployment, if it needs no further attempt. Its tag may change without a change of its content.
@@ -117,21 +115,18 @@ impl Watcher {
         last_good: Option<LastGood>,
         current: ActivePolicy,
     ) -> Self {
-        let active = ActivePolicies::new(ActiveSet::of(current.policy.clone()));
-        let (canary, percent, known_tag, applied, retried, refused, poll_failure) = Default::default();
         Self {
             source,
             gate,
             last_good,
-            active,
+            active: ActivePolicies::new(ActiveSet::of(current.policy.clone())),
             current,
-            canary,
-            percent,
-            known_tag,
-            applied,
-            retried,
-            refused,
-            poll_failure,
+            canary: None,
+            known_tag: None,
+            applied: None,
+            retried: None,
+            refused: Vec::new(),
+            poll_failure: None,
         }
     }
 
@@ -189,14 +184,14 @@ impl Watcher {
             }
             Ok(result) => {
                 self.poll_failure = None;
-                if let PollResult::Changed { deployment, tag } = result {
-                    self.apply(*deployment, tag, None).await;
+                if let Some((deployment, tag)) = result {
+                    self.apply(deployment, tag, None).await;
                 }
             }
         }
         self.publish();
         let after = self.active.snapshot();
-        let swapped = !same_policies(&before, &after);
+        let swapped = before.current != after.current || before.canary != after.canary;
         let refused: Vec<PolicyRefusal> =
             after.refused.iter().filter(|refusal| !before.refused.contains(refusal)).cloned().collect();
         if swapped {
@@ -246,18 +241,17 @@ impl Watcher {
         }
         // A canary of an earlier deployment is removed even if the new one is not accepted.
         self.keep_canary_of(&deployment);
-        match &deployment.canary {
-            None => {}
-            Some(_) if self.canary.is_some() => {}
-            Some(next) => match self.gate.admit(&*self.source, &next.manifest).await {
+        if let Some(next) = deployment.canary.as_ref().filter(|_| self.canary.is_none()) {
+            match self.gate.admit(&*self.source, &next.manifest).await {
                 Ok(admitted) => {
-                    self.canary = Some(ActivePolicy { manifest: next.manifest.clone(), policy: admitted.policy });
+                    let canary = ActivePolicy { manifest: next.manifest.clone(), policy: admitted.policy };
+                    self.canary = Some((next.percent, canary));
                 }
                 Err(error) => {
                     retry |= is_retryable(&error);
                     refused.push(PolicyRefusal::of(Role::Canary, &next.manifest, error.into()));
                 }
-            },
+            }
         }
         self.refused = refused;
         // Without a known tag the next poll fetches the deployment again, for example because a module was still
@@ -272,16 +266,15 @@ impl Watcher {
 
     /// Keeps the canary only if the deployment still has it, with the deployment's percentage.
     fn keep_canary_of(&mut self, deployment: &Deployment) {
-        let canary = deployment.canary.as_ref();
-        self.percent = canary.map_or(0, |canary| canary.percent);
-        self.canary =
-            self.canary.take().filter(|active| canary.is_some_and(|canary| canary.manifest == active.manifest));
+        let kept = self.canary.take().zip(deployment.canary.as_ref());
+        let kept = kept.filter(|((_, active), wanted)| active.manifest == wanted.manifest);
+        self.canary = kept.map(|((_, active), wanted)| (wanted.percent, active));
     }
 
     fn publish(&self) {
         self.active.replace(ActiveSet {
             current: self.current.policy.clone(),
-            canary: self.canary.as_ref().map(|canary| (self.percent, canary.policy.clone())),
+            canary: self.canary.as_ref().map(|(percent, canary)| (*percent, canary.policy.clone())),
             refused: self.refused.iter().chain(&self.poll_failure).cloned().collect(),
         });
     }
@@ -293,24 +286,9 @@ async fn wait_until_quiet(written: &mut mpsc::Receiver<()>) {
     while tokio::time::timeout(QUIET, written.recv()).await.is_ok() && began.elapsed() < MAX_QUIET_WAIT {}
 }
 
-/// Whether both have the same policies, with the same percentage for the canary.
-fn same_policies(one: &ActiveSet, other: &ActiveSet) -> bool {
-    let canary = |active: &ActiveSet| active.canary.as_ref().map(|(percent, policy)| (*percent, identity(policy)));
-    identity(&one.current) == identity(&other.current) && canary(one) == canary(other)
-}
-
-/// What identifies a policy. The same module with other settings, limits or another version is a different policy.
-fn identity(policy: &Policy) -> ([String; 4], Limits) {
-    let texts = [policy.name(), policy.version(), policy.digest(), policy.settings()].map(str::to_owned);
-    (texts, policy.limits())
-}
-
 fn log_swap(active: &ActiveSet) {
     let current = &active.current;
-    let (percent, canary) = match &active.canary {
-        Some((percent, policy)) => (*percent, Some(policy)),
-        None => (0, None),
-    };
+    let (percent, canary) = active.canary.as_ref().map(|(percent, policy)| (*percent, policy)).unzip();
     tracing::info!(
         policy = current.name(),
         policy_version = current.version(),
@@ -318,7 +296,7 @@ fn log_swap(active: &ActiveSet) {
         canary = canary.map(Policy::name),
         canary_version = canary.map(Policy::version),
         canary_sha256 = canary.map(Policy::digest),
-        canary_percent = percent,
+        canary_percent = percent.unwrap_or(0),
         "policy swapped; the next job runs under it"
     );
 }

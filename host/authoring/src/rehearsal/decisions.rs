@@ -136,7 +136,7 @@ fn plan_of(calls: &[CallRecord]) -> Value {
 }
 
 /// The report that `transcode.wait` returned to the policy.
-pub(super) fn report_of(calls: &[CallRecord]) -> Option<Report> {
+pub(crate) fn report_of(calls: &[CallRecord]) -> Option<Report> {
     let waited = calls.iter().rev().filter(|call| call.call == "transcode.wait");
     waited.filter_map(|call| from_value("", call.answer.get("ok")?.clone()).ok()).next()
 }

@@ -5,14 +5,15 @@ mod judge;
 mod junit;
 mod written;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use contract::json::JsonError;
-use contract::v0_1::layout::Asset;
 use fault::{Code, Fault, codes};
 pub use golden::Golden;
 pub use judge::{Finding, judge};
 pub use junit::{Verdict, junit};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::rehearsal::RehearsalSetup;
@@ -52,14 +53,15 @@ pub struct Scenario {
 
 /// What a job must do. Anything that is not named is ignored, except failure: the job must succeed unless `fails` is
 /// set.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Expectation {
     /// The renditions, each by name or by its fields.
     pub ladder: Option<Vec<Value>>,
     /// The expected refusal of `ladder.select`.
     pub refused: Value,
-    /// Assets with their `store:key`.
-    pub keys: Vec<(Asset, String)>,
+    /// The `store:key` of assets, by the assets' names.
+    pub keys: BTreeMap<String, String>,
     /// Fields of the plan. Its outputs must include these, in this order.
     pub plan: Value,
     /// Calls that must be made in this order. Other calls may come between.
@@ -75,7 +77,8 @@ pub struct Expectation {
     pub problems: Vec<String>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
 pub struct ExpectedCall {
     /// The call's name in the contract.
     pub call: String,

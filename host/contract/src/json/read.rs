@@ -5,7 +5,7 @@ use serde::forward_to_deserialize_any;
 use serde_json::{Map, Value};
 
 use super::error::JsonError;
-use super::{ATTRIBUTES, contract_name};
+use super::{ATTRIBUTES, contract_name, not_in_the_contract};
 
 pub(super) struct Reader(pub(super) Value);
 
@@ -173,15 +173,6 @@ impl<'de> de::EnumAccess<'de> for Case {
     }
 }
 
-impl Case {
-    fn value(self) -> Result<(String, Reader), JsonError> {
-        match self.value {
-            Some(value) => Ok((self.name, Reader(value))),
-            None => Err(JsonError::new(format!("`{0}` needs a value: {{\"{0}\": ...}}", self.name))),
-        }
-    }
-}
-
 impl<'de> de::VariantAccess<'de> for Case {
     type Error = JsonError;
 
@@ -193,21 +184,16 @@ impl<'de> de::VariantAccess<'de> for Case {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, JsonError> {
-        let (name, value) = self.value()?;
-        seed.deserialize(value).map_err(|error| error.below(&name))
+        let Self { name, value, .. } = self;
+        let value = value.ok_or_else(|| JsonError::new(format!("`{name}` needs a value: {{\"{name}\": ...}}")))?;
+        seed.deserialize(Reader(value)).map_err(|error| error.below(&name))
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, JsonError> {
-        let (name, value) = self.value()?;
-        de::Deserializer::deserialize_any(value, visitor).map_err(|error| error.below(&name))
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, JsonError> {
+        Err(not_in_the_contract())
     }
 
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, JsonError> {
-        let (name, value) = self.value()?;
-        de::Deserializer::deserialize_struct(value, "", fields, visitor).map_err(|error| error.below(&name))
+    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], _: V) -> Result<V::Value, JsonError> {
+        Err(not_in_the_contract())
     }
 }

@@ -1,9 +1,8 @@
 //! The built-in policy as a source.
 
-use serde_json::Map;
 use sha2::{Digest as _, Sha256};
 
-use super::{FetchError, PolicySource, PollResult, Tag};
+use super::{FetchError, Fetched, PolicySource, Tag};
 use crate::manifest::{Deployment, Manifest};
 use crate::{DEFAULT, DEFAULT_NAME};
 
@@ -12,9 +11,9 @@ pub struct BuiltIn;
 
 #[async_trait::async_trait]
 impl PolicySource for BuiltIn {
-    async fn poll(&self, known: Option<&Tag>) -> Result<PollResult, FetchError> {
+    async fn poll(&self, known: Option<&Tag>) -> Result<Option<Fetched>, FetchError> {
         if known.is_some() {
-            return Ok(PollResult::Unchanged);
+            return Ok(None);
         }
         let sha256 = hex::encode(Sha256::digest(DEFAULT));
         let manifest = Manifest {
@@ -22,12 +21,9 @@ impl PolicySource for BuiltIn {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             module: "codex.wasm".to_owned(),
             sha256: sha256.clone(),
-            signature: None,
-            settings: Map::new(),
-            wasi: false,
-            limits: Map::new(),
+            ..Manifest::default()
         };
-        Ok(PollResult::Changed { deployment: Box::new(Deployment::of(manifest)), tag: Some(Tag(sha256)) })
+        Ok(Some((Deployment::of(manifest), Some(Tag(sha256)))))
     }
 
     async fn fetch_module(&self, _: &Manifest) -> Result<Vec<u8>, FetchError> {

@@ -60,8 +60,3 @@ impl Fault for FetchError {
         }
     }
 }
-
-/// An HTTP client's error and its causes, without the URL, which may contain a token.
-pub(super) fn describe_http_error(error: reqwest::Error) -> String {
-    fault::chain(&error.without_url())
-}

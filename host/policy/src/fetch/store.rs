@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use storage::{Key, Store, StoreError};
 
-use super::{FetchError, MAX_MODULE, PolicySource, PollResult, Tag, read};
+use super::{FetchError, Fetched, MAX_MODULE, PolicySource, Tag, read};
 use crate::manifest::{self, Manifest};
 
 /// A manifest in a store, with its module beside it.
@@ -32,7 +32,7 @@ impl ManifestObject {
 
 #[async_trait::async_trait]
 impl PolicySource for ManifestObject {
-    async fn poll(&self, known: Option<&Tag>) -> Result<PollResult, FetchError> {
+    async fn poll(&self, known: Option<&Tag>) -> Result<Option<Fetched>, FetchError> {
         let what = format!("manifest {}", self.location);
         let found = self.store.head(&self.key).await;
         let found = found.map_err(|source| FetchError::Store { what: what.clone(), source })?;
@@ -40,10 +40,10 @@ impl PolicySource for ManifestObject {
         // Read before the content: if the manifest is written in between, the next poll finds another tag.
         let tag = found.tag.map(Tag);
         if tag.is_some() && tag.as_ref() == known {
-            return Ok(PollResult::Unchanged);
+            return Ok(None);
         }
         let bytes = self.object(&self.key, &what, manifest::MAX_BYTES).await?;
-        Ok(PollResult::Changed { deployment: read(&what, &bytes)?, tag })
+        Ok(Some((read(&what, &bytes)?, tag)))
     }
 
     async fn fetch_module(&self, manifest: &Manifest) -> Result<Vec<u8>, FetchError> {

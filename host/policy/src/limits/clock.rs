@@ -1,9 +1,8 @@
 //! Measures a guest's CPU time and wall-clock time.
 
-use std::pin::Pin;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Limit, LimitHit};
@@ -56,14 +55,18 @@ impl CallClock {
         Duration::from_nanos(now.saturating_sub(self.shared.started.swap(now, Ordering::Relaxed)))
     }
 
+    fn media(&self) -> MutexGuard<'_, MediaTime> {
+        self.shared.media.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Pauses the wall-clock time.
     pub(super) fn pause_for_media(&self) {
-        self.shared.media.lock().unwrap_or_else(PoisonError::into_inner).since = Some(Instant::now());
+        self.media().since = Some(Instant::now());
     }
 
     /// Resumes the wall-clock time.
     pub(super) fn resume(&self) {
-        let mut media = self.shared.media.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut media = self.media();
         if let Some(since) = media.since.take() {
             media.total += since.elapsed();
         }
@@ -71,7 +74,7 @@ impl CallClock {
 
     /// The time since the call began, without the work on media.
     pub(super) fn elapsed(&self) -> Duration {
-        let media = self.shared.media.lock().unwrap_or_else(PoisonError::into_inner);
+        let media = self.media();
         let now = media.since.map(|since| since.elapsed()).unwrap_or_default();
         self.shared.began.elapsed().saturating_sub(media.total + now)
     }
@@ -88,7 +91,11 @@ impl CallClock {
     /// Runs a guest's future, measures it, and stops it when it takes too long, even while it waits for a host
     /// function, which ticks can't interrupt.
     pub async fn run<T>(&self, guest: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
-        let measured = Measured { clock: self, guest: Box::pin(guest) };
+        let mut guest = Box::pin(guest);
+        let measured = poll_fn(|context| {
+            self.start();
+            guest.as_mut().poll(context)
+        });
         tokio::select! {
             biased;
             answer = measured => answer,
@@ -104,20 +111,6 @@ impl CallClock {
             let left = self.shared.allowed.saturating_sub(self.elapsed());
             tokio::time::sleep(left.max(MIN_WAIT)).await;
         }
-    }
-}
-
-struct Measured<'a, F> {
-    clock: &'a CallClock,
-    guest: Pin<Box<F>>,
-}
-
-impl<F: Future> Future for Measured<'_, F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        self.clock.start();
-        self.guest.as_mut().poll(context)
     }
 }
 

@@ -10,10 +10,11 @@ use authoring::rehearsal::{
 use clap::{Args, ValueEnum};
 use contract::json::{from_value, to_value};
 use contract::v0_1::convert;
+use contract::v0_1::gpu::Device;
 use contract::v0_1::media::Plan;
 use contract::v0_1::types::{Job, MediaKind, Rendition};
 use media::containment::{INPUT_NAME, guarded_input};
-use media::encoder::{Device, Processor};
+use media::encoder::Processor;
 use media::info::MediaInfo;
 use media::probe::{self, DeclaredKind};
 use media::{describe, encoder};
