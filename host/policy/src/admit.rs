@@ -153,23 +153,16 @@ impl PolicyGate {
         self.compiler.cache()
     }
 
-    /// Admits the built-in policy. It is part of the program, so only its settings are checked.
-    pub async fn built_in(&self, manifest: &Manifest) -> Result<Admitted, AdmitError> {
-        let candidate = Candidate { version: manifest.version.clone(), ..Candidate::built_in("") };
-        let policy = self.load(manifest, candidate).await?;
-        Ok(Admitted { policy, module: super::DEFAULT.into(), signed: Signed::BuiltIn })
-    }
-
     /// Fetches the module of a manifest and runs every check, cheap ones first.
     pub async fn admit(&self, source: &dyn PolicySource, manifest: &Manifest) -> Result<Admitted, AdmitError> {
-        if source.built_in() {
-            return self.built_in(manifest).await;
-        }
         let bytes = fetch_module(source, manifest).await?;
-        let signed = self.check_signature(manifest, &bytes)?;
+        let signed = if source.built_in() { Signed::BuiltIn } else { self.check_signature(manifest, &bytes)? };
         let module: Arc<[u8]> = bytes.as_slice().into();
         let policy = self.load(manifest, manifest.candidate(bytes)?).await?;
-        smoke::run(&policy).await?;
+        // The built-in policy was tested with the program.
+        if signed != Signed::BuiltIn {
+            smoke::run(&policy).await?;
+        }
         Ok(Admitted { policy, module, signed })
     }
 
@@ -191,22 +184,21 @@ impl PolicyGate {
     /// settings, it is loaded without them.
     async fn load(&self, manifest: &Manifest, candidate: Candidate) -> Result<Policy, PolicyError> {
         let Rules { settings: overrides, optional, .. } = &self.rules;
-        let mut settings = manifest.settings.clone();
-        settings.extend(overrides.clone());
-        let load_with = |settings: &Map<String, Value>| {
-            let settings = Value::Object(settings.clone()).to_string();
+        let load = |without: &[String]| {
+            let overrides = overrides.iter().filter(|(name, _)| !without.contains(name));
+            let overrides = overrides.map(|(name, value)| (name.clone(), value.clone()));
+            let settings: Map<String, Value> = manifest.settings.clone().into_iter().chain(overrides).collect();
+            let settings = Value::Object(settings).to_string();
             Policy::load(&self.compiler, Candidate { settings, ..candidate.clone() })
         };
-        match load_with(&settings).await {
+        match load(&[]).await {
             Err(PolicyError::Settings { fields, .. }) if fields.iter().all(|field| optional.contains(field)) => {
                 tracing::warn!(
                     policy = candidate.name,
                     without = fields.join(", "),
                     "policy loaded without optional settings that it rejects"
                 );
-                let mut settings = manifest.settings.clone();
-                settings.extend(overrides.clone().into_iter().filter(|(name, _)| !fields.contains(name)));
-                load_with(&settings).await
+                load(&fields).await
             }
             loaded => loaded,
         }

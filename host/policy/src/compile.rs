@@ -4,6 +4,7 @@
 //! own digest before use. A file that fails a check is compiled again. Anyone who can write to the folder can run code
 //! as this program, so only this user may have write access, and cache files are never copied between machines.
 
+use std::error::Error;
 use std::hash::{Hash as _, Hasher as _};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
@@ -54,7 +55,7 @@ impl Compiler {
         match ensure_private_folder(folder) {
             Ok(()) => self.cache = Some(folder.to_owned()),
             Err(reason) => {
-                tracing::warn!(folder = %folder.display(), reason, "compiled policies are not cached");
+                tracing::warn!(folder = %folder.display(), %reason, "compiled policies are not cached");
             }
         }
         self
@@ -118,18 +119,17 @@ impl Compiler {
 }
 
 /// Creates the folder if it is missing. It must belong to this user, and no other user may write to it.
-fn ensure_private_folder(folder: &Path) -> Result<(), String> {
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(|error| error.to_string())?;
-    let found = std::fs::symlink_metadata(folder).map_err(|error| error.to_string())?;
+fn ensure_private_folder(folder: &Path) -> Result<(), Box<dyn Error>> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let found = std::fs::symlink_metadata(folder)?;
     if !found.is_dir() {
-        return Err("it is not a folder".to_owned());
+        return Err("it is not a folder".into());
     }
     if found.uid() != rustix::process::geteuid().as_raw() {
-        return Err("it belongs to another user".to_owned());
+        return Err("it belongs to another user".into());
     }
     if found.mode() & 0o022 != 0 {
-        return Err("others may write to it".to_owned());
+        return Err("others may write to it".into());
     }
     Ok(())
 }

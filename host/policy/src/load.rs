@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use contract::v0_1::{PolicyPre, World};
 use sha2::{Digest, Sha256};
-use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{HasSelf, Linker};
 
 use super::call::Call;
@@ -147,17 +146,6 @@ impl Policy {
     /// The limits of each call.
     pub fn limits(&self) -> Limits {
         self.limits
-    }
-
-    /// The interfaces that it imports.
-    pub fn imports(&self) -> Vec<String> {
-        let pre = self.pre.instance_pre();
-        let names = pre.component().component_type();
-        names
-            .imports(pre.engine())
-            .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentInstance(_)))
-            .map(|(name, _)| name.to_owned())
-            .collect()
     }
 
     pub(super) fn pre(&self) -> &PolicyPre<State> {

@@ -116,26 +116,22 @@ impl fmt::Display for PublicKey {
 /// Signatures in minisign's old format (`-l`) are refused. Nothing writes them by default.
 pub fn verify(keys: &[PublicKey], bytes: &[u8], signature: &str) -> Result<KeyId, SignatureError> {
     let signature = Signature::parse(signature)?;
-    let mut candidates = keys.iter().filter(|key| key.id() == signature.signer).peekable();
-    if candidates.peek().is_none() {
+    let signer = signature.signer();
+    let candidates: Vec<&PublicKey> = keys.iter().filter(|key| key.id() == signer).collect();
+    if candidates.is_empty() {
         let trusted = keys.iter().map(|key| key.id().to_string()).collect::<Vec<_>>().join(", ");
         let trusted = if trusted.is_empty() { "none".to_owned() } else { trusted };
-        return Err(SignatureError::UnknownSigner { signer: signature.signer, trusted });
+        return Err(SignatureError::UnknownSigner { signer, trusted });
     }
-    let verifies =
-        |key: &PublicKey| minisign::verify(&key.0, &signature.parsed, Cursor::new(bytes), true, false, false);
-    if candidates.any(|key| verifies(key).is_ok()) {
-        Ok(signature.signer)
-    } else {
-        Err(SignatureError::Mismatch(signature.signer))
+    let verifies = |key: &PublicKey| minisign::verify(&key.0, &signature.0, Cursor::new(bytes), true, false, false);
+    match candidates.into_iter().any(|key| verifies(key).is_ok()) {
+        true => Ok(signer),
+        false => Err(SignatureError::Mismatch(signer)),
     }
 }
 
 /// A parsed, unverified signature.
-pub struct Signature {
-    signer: KeyId,
-    parsed: minisign::SignatureBox,
-}
+pub struct Signature(minisign::SignatureBox);
 
 impl Signature {
     /// Parses the text of a `.minisig` file. Lengths are checked here because the library assumes that they are right.
@@ -152,25 +148,23 @@ impl Signature {
             return Err(SignatureError::Malformed("its format is the old one or unknown; sign without -l"));
         }
         let parsed = minisign::SignatureBox::from_string(text);
-        let parsed =
-            parsed.map_err(|_| SignatureError::Malformed("its lines don't start with the expected comments"))?;
-        Ok(Self { signer: KeyId::of(parsed.keynum()), parsed })
+        parsed.map(Self).map_err(|_| SignatureError::Malformed("its lines don't start with the expected comments"))
     }
 
     /// The key that the signature claims.
     pub fn signer(&self) -> KeyId {
-        self.signer
+        KeyId::of(self.0.keynum())
     }
 
     /// The trusted comment. Trustworthy only if the signature is verified.
     pub fn comment(&self) -> String {
-        self.parsed.trusted_comment().unwrap_or_default()
+        self.0.trusted_comment().unwrap_or_default()
     }
 }
 
 impl fmt::Debug for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signature").field("signer", &self.signer).finish_non_exhaustive()
+        f.debug_struct("Signature").field("signer", &self.signer()).finish_non_exhaustive()
     }
 }
 

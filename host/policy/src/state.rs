@@ -100,7 +100,7 @@ impl State {
     }
 
     /// A call with arguments, which are created only if calls are recorded.
-    pub(crate) fn with(&self, name: &'static str, bytes: usize, arguments: impl FnOnce() -> Value) -> HostCall {
+    pub(crate) fn host_call(&self, name: &'static str, bytes: usize, arguments: impl FnOnce() -> Value) -> HostCall {
         HostCall { name, bytes, limit: None, arguments: self.recorder().map(|_| arguments()) }
     }
 

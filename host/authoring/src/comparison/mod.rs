@@ -56,19 +56,8 @@ impl Comparison {
     }
 
     pub fn to_json(&self) -> Value {
-        let mut changes: serde_json::Map<String, Value> = self
-            .decisions
-            .iter()
-            .map(|(name, differences)| ((*name).to_owned(), differences.iter().map(was_and_now).collect()))
-            .collect();
-        if !self.calls.is_empty() {
-            changes.insert("calls".to_owned(), self.calls.iter().map(CallChange::to_json).collect());
-        }
-        Value::Object(changes)
+        let decisions = self.decisions.iter().map(|(name, differences)| ((*name).to_owned(), json!(differences)));
+        let calls = (!self.calls.is_empty()).then(|| ("calls".to_owned(), json!(self.calls)));
+        Value::Object(decisions.chain(calls).collect())
     }
-}
-
-/// A difference as JSON.
-pub fn was_and_now(difference: &Difference) -> Value {
-    json!({ "path": difference.path, "was": difference.expected, "now": difference.got })
 }

@@ -8,8 +8,10 @@ pub struct Difference {
     /// For example `rungs[0].video.short-side`.
     pub path: String,
     /// The expected or earlier value.
+    #[serde(rename = "was")]
     pub expected: Value,
     /// The actual or current value.
+    #[serde(rename = "now")]
     pub got: Value,
 }
 

@@ -15,7 +15,7 @@ use super::asset_name;
 use crate::recording::{CallRecord, Cleaner};
 
 #[derive(Clone, Copy, Debug)]
-pub struct Inputs<'a> {
+pub(crate) struct Inputs<'a> {
     pub job: &'a Job,
     /// The probed source; none if it could not be opened.
     pub media_info: Option<&'a MediaInfo>,
@@ -42,7 +42,7 @@ pub struct Decisions {
 impl Decisions {
     /// Calls the pure functions, and takes the other decisions from the recorded calls. A function that traps or
     /// exceeds a limit has the result `{"fails": failure}`.
-    pub async fn of(
+    pub(crate) async fn of(
         policy: &Policy,
         inputs: Inputs<'_>,
         calls: &[CallRecord],
@@ -70,7 +70,7 @@ impl Decisions {
             (Ok(_), ..) => None,
         };
         if let Some(message) = message {
-            decisions.payload = value_or_failure(message.map(|message| message_value(&message)));
+            decisions.payload = value_or_failure(message.map(|message| with_parsed_body(&message)));
         }
         decisions
     }
@@ -111,7 +111,7 @@ fn value_or_failure(answer: Result<Value, PolicyError>) -> Value {
 }
 
 /// A message with its body parsed, so that differences inside it have a path.
-pub fn message_value(message: &Message) -> Value {
+fn with_parsed_body(message: &Message) -> Value {
     let body = serde_json::from_str(&message.body).unwrap_or_else(|_| Value::from(message.body.as_str()));
     json!({ "body": body, "signature": to_value(&message.signature) })
 }

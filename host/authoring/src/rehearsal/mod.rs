@@ -19,8 +19,8 @@ mod source;
 
 pub use answers::{Answer, SCRIPTABLE};
 pub use asset::{asset_name, parse_asset};
-pub(crate) use decisions::report_of;
-pub use decisions::{Decisions, Inputs, message_value};
+pub use decisions::Decisions;
+pub(crate) use decisions::{Inputs, report_of};
 pub use described::{described_job, described_media};
 use media::loudness::Measure;
 pub use rehearse::{RehearsalResult, RehearsalSetup, rehearse};

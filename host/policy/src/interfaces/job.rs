@@ -11,7 +11,7 @@ const MAX_STEP: usize = 64;
 
 impl Host for State {
     async fn progress(&mut self, step: String, percent: u32) -> wasmtime::Result<()> {
-        let call = self.with("job.progress", step.len(), || json!({ "step": step, "percent": percent }));
+        let call = self.host_call("job.progress", step.len(), || json!({ "step": step, "percent": percent }));
         self.call(call, async |context| context.host.calls.step(printable(&step, MAX_STEP), percent.min(100))).await
     }
 

@@ -26,7 +26,7 @@ impl Host for State {
     async fn write(&mut self, level: Level, message: String, fields: Attributes) -> wasmtime::Result<()> {
         let field_bytes: usize = fields.iter().map(|(name, value)| name.len() + value.len()).sum();
         let escaped = printable(&message, MAX_MESSAGE);
-        let call = self.with(
+        let call = self.host_call(
             "log.write",
             message.len() + field_bytes,
             || json!({ "level": to_value(&level), "message": escaped, "fields": fields }),

@@ -16,7 +16,7 @@ use crate::state::{CallContext, HostCall, State};
 impl Host for State {
     async fn open(&mut self, store: StoreName, key: Key) -> wasmtime::Result<Result<Resource<Source>, Failure>> {
         let arguments = || json!({ "store": store, "key": key });
-        let call = self.with("media.open", store.len() + key.len(), arguments);
+        let call = self.host_call("media.open", store.len() + key.len(), arguments);
         let opened = self.call(call, async |context| open(context, &store, &key).await).await?;
         self.handle_if(opened, Source)
     }
@@ -63,7 +63,7 @@ impl HostTranscode for State {
         plan: Plan,
     ) -> wasmtime::Result<Result<Resource<Transcode>, Failure>> {
         self.table.get(&source)?;
-        let call = self.with("transcode.start", convert::size(&plan), || json!({ "plan": to_value(&plan) }));
+        let call = self.host_call("transcode.start", convert::size(&plan), || json!({ "plan": to_value(&plan) }));
         let started = self.call(call, async |context| start(context, &plan).await).await?;
         self.handle_if(started, Transcode)
     }

@@ -13,7 +13,7 @@ use crate::state::State;
 impl Host for State {
     async fn head(&mut self, store: StoreName, key: Key) -> wasmtime::Result<Result<Option<ObjectInfo>, Failure>> {
         let arguments = || json!({ "store": store, "key": key });
-        let call = self.with("storage.head", store.len() + key.len(), arguments);
+        let call = self.host_call("storage.head", store.len() + key.len(), arguments);
         self.call(call, async |context| {
             let object = destination(&store, &key)?;
             context.host.may_read(&object).map_err(refused)?;
@@ -32,7 +32,7 @@ impl Host for State {
         let bytes = store.len() + key.len() + content_type.len() + content.len();
         let arguments =
             || json!({ "store": store, "key": key, "content-type": content_type, "content": fingerprint(&content) });
-        let call = self.with("storage.put", bytes, arguments).limited(Limit::Object, content.len());
+        let call = self.host_call("storage.put", bytes, arguments).limited(Limit::Object, content.len());
         self.call(call, async |context| {
             let object = destination(&store, &key)?;
             context.host.may_write().check(&object).map_err(refused)?;
@@ -45,7 +45,7 @@ impl Host for State {
 
     async fn delete(&mut self, store: StoreName, key: Key) -> wasmtime::Result<Result<(), Failure>> {
         let arguments = || json!({ "store": store, "key": key });
-        let call = self.with("storage.delete", store.len() + key.len(), arguments);
+        let call = self.host_call("storage.delete", store.len() + key.len(), arguments);
         self.call(call, async |context| {
             let object = destination(&store, &key)?;
             if !context.guest.put.contains(&object) {

@@ -12,7 +12,7 @@ impl Host for State {
     async fn deliver(&mut self, event: Event, message: Message) -> wasmtime::Result<Result<Delivery, Failure>> {
         let size = message.body.len();
         let arguments = || json!({ "event": to_value(&event), "message": to_value(&message) });
-        let call = self.with("webhook.deliver", size, arguments).limited(Limit::Message, size);
+        let call = self.host_call("webhook.deliver", size, arguments).limited(Limit::Message, size);
         self.call(call, async |context| context.host.calls.deliver(event, message).await).await
     }
 }
