@@ -36,11 +36,8 @@ impl std::fmt::Debug for Policy {
 /// The same module with other settings, limits or another version is a different policy.
 impl PartialEq for Policy {
     fn eq(&self, other: &Self) -> bool {
-        let identity = |policy: &Self| {
-            let Self { name, version, digest, settings, limits, pre: _ } = policy.clone();
-            (name, version, digest, settings, limits)
-        };
-        identity(self) == identity(other)
+        (&self.name, &self.version, &self.digest, &self.settings, self.limits)
+            == (&other.name, &other.version, &other.digest, &other.settings, other.limits)
     }
 }
 
@@ -62,11 +59,6 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// The built-in policy.
-    pub fn built_in(settings: &str) -> Self {
-        Self::new(super::DEFAULT_NAME, super::DEFAULT.to_vec(), settings)
-    }
-
     /// These bytes with the default limits and without WASI.
     pub fn new(name: &str, bytes: Vec<u8>, settings: &str) -> Self {
         Self {

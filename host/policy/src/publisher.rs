@@ -95,7 +95,8 @@ impl PolicyPublisher {
     /// that name.
     pub async fn upload_module(&self, manifest: &Manifest, module: &[u8]) -> Result<Manifest, PublishError> {
         let name = format!("{}-{}.wasm", slug(&manifest.name), manifest.sha256);
-        let key = self.beside(&name)?;
+        let invalid = |source| PublishError::Name { location: self.location.clone(), source };
+        let key = self.key.sibling(&name).map_err(invalid)?;
         self.write(&key, module.to_vec(), "application/wasm").await?;
         Ok(Manifest { module: name, ..manifest.clone() })
     }
@@ -103,10 +104,6 @@ impl PolicyPublisher {
     /// Writes the manifest. From now on workers load what it refers to.
     pub async fn publish(&self, deployment: &Deployment) -> Result<(), PublishError> {
         self.write(&self.key, deployment.to_json().into_bytes(), "application/json").await
-    }
-
-    fn beside(&self, name: &str) -> Result<Key, PublishError> {
-        self.key.sibling(name).map_err(|source| PublishError::Name { location: self.location.clone(), source })
     }
 
     async fn write(&self, key: &Key, bytes: Vec<u8>, kind: &str) -> Result<(), PublishError> {

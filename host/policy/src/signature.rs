@@ -91,7 +91,7 @@ pub struct PublicKey(minisign::PublicKey);
 impl PublicKey {
     /// Parses the text of a `.pub` file, or its key line alone.
     pub fn parse(text: &str) -> Result<Self, SignatureError> {
-        let bytes = decode(key_line(text)).filter(|bytes| bytes.len() == PUBLIC_KEY);
+        let bytes = decode(key_line(text), PUBLIC_KEY);
         let bytes = bytes.ok_or(SignatureError::PublicKey("it is not 42 bytes in base64"))?;
         if !bytes.starts_with(PLAIN) {
             return Err(SignatureError::PublicKey("its algorithm is not Ed25519"));
@@ -140,9 +140,9 @@ impl Signature {
             return Err(SignatureError::Malformed("it is too long"));
         }
         let mut lines = text.lines().skip(1).step_by(2);
-        let signature = lines.next().and_then(decode).filter(|bytes| bytes.len() == SIGNATURE);
+        let signature = lines.next().and_then(|line| decode(line, SIGNATURE));
         let signature = signature.ok_or(SignatureError::Malformed("its second line is not 74 bytes in base64"))?;
-        let comment = lines.next().and_then(decode).filter(|bytes| bytes.len() == COMMENT_SIGNATURE);
+        let comment = lines.next().and_then(|line| decode(line, COMMENT_SIGNATURE));
         comment.ok_or(SignatureError::Malformed("its fourth line is not 64 bytes in base64"))?;
         if !signature.starts_with(PREHASHED) {
             return Err(SignatureError::Malformed("its format is the old one or unknown; sign without -l"));
@@ -180,7 +180,7 @@ impl fmt::Debug for SecretKey {
 impl SecretKey {
     /// Parses the text of a secret key's file.
     pub fn parse(text: &SecretText, password: Option<&SecretText>) -> Result<Self, SignatureError> {
-        let bytes = decode(key_line(text.expose())).filter(|bytes| bytes.len() == SECRET_KEY);
+        let bytes = decode(key_line(text.expose()), SECRET_KEY);
         let bytes = bytes.ok_or(SignatureError::SecretKey("it is not a secret key file"))?;
         if bytes.get(2..4) != Some(ENCRYPTED) {
             // The library's function for keys without a password expects a checksum, which minisign doesn't write.
@@ -246,8 +246,9 @@ fn key_line(text: &str) -> &str {
     text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default()
 }
 
-fn decode(line: &str) -> Option<Vec<u8>> {
-    STANDARD.decode(line.trim()).ok()
+/// Decodes a line that must have this number of bytes.
+fn decode(line: &str, length: usize) -> Option<Vec<u8>> {
+    STANDARD.decode(line.trim()).ok().filter(|bytes| bytes.len() == length)
 }
 
 #[cfg(test)]

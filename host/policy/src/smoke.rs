@@ -43,10 +43,6 @@ pub async fn run(policy: &Policy) -> Result<(), AdmitError> {
     }
 }
 
-fn failed(policy: &Policy, problem: String) -> AdmitError {
-    AdmitError::Smoke { policy: policy.name().to_owned(), problem }
-}
-
 /// The test with one kind of media.
 struct SmokeTest<'a> {
     policy: &'a Policy,
@@ -85,7 +81,8 @@ impl SmokeTest<'_> {
     }
 
     fn problem(&self, function: &str, problem: &str) -> AdmitError {
-        failed(self.policy, format!("`{function}`, for {}: {problem}", self.name))
+        let problem = format!("`{function}`, for {}: {problem}", self.name);
+        AdmitError::Smoke { policy: self.policy.name().to_owned(), problem }
     }
 
     fn check_ladder(&self, renditions: &[Rendition]) -> Result<(), AdmitError> {
@@ -119,29 +116,23 @@ impl SmokeTest<'_> {
 
     /// The report of a job with this ladder and every kind of asset.
     async fn report(&self, ladder: &[Rendition]) -> Result<Report, AdmitError> {
-        let mut destinations = Vec::new();
         let mut rungs = Vec::new();
-        for rendition in ladder {
-            let playlist = self.key(&Asset::RungPlaylist(rendition.name.clone())).await?;
-            rungs.push(rung(rendition, playlist.key.clone()));
-            destinations.push(playlist);
-        }
-        for asset in [
-            Asset::MasterPlaylist,
-            Asset::PreviewPlaylist,
-            Asset::Still("default".to_owned()),
-            Asset::WaveformData,
-            Asset::WaveformImage,
-            Asset::Mezzanine,
-        ] {
-            destinations.push(self.key(&asset).await?);
+        let mut objects = Vec::new();
+        for asset in assets(ladder) {
+            let destination = self.key(&asset).await?;
+            if let Some(rendition) =
+                ladder.iter().find(|it| matches!(&asset, Asset::RungPlaylist(name) if *name == it.name))
+            {
+                rungs.push(rung(rendition, destination.key.clone()));
+            }
+            objects.push(PublishedObject { destination, bytes: 1000 });
         }
         Ok(Report {
             duration_ms: self.info.duration_ms,
             processor: Processor::Cpu,
             fell_back: None,
             rungs,
-            objects: destinations.into_iter().map(|destination| PublishedObject { destination, bytes: 1000 }).collect(),
+            objects,
             loudness: None,
             attributes: Vec::new(),
         })
@@ -160,6 +151,20 @@ impl SmokeTest<'_> {
         };
         Err(self.problem("layout.key-for", &problem))
     }
+}
+
+/// All assets that a platform may ask for, whether or not a job makes them.
+pub fn assets(ladder: &[Rendition]) -> Vec<Asset> {
+    let mut assets = vec![Asset::MasterPlaylist];
+    assets.extend(ladder.iter().map(|rendition| Asset::RungPlaylist(rendition.name.clone())));
+    assets.extend([
+        Asset::PreviewPlaylist,
+        Asset::Still("default".to_owned()),
+        Asset::WaveformData,
+        Asset::WaveformImage,
+        Asset::Mezzanine,
+    ]);
+    assets
 }
 
 fn job(info: &MediaInfo) -> Job {

@@ -4,7 +4,6 @@
 //! call before it and records it afterwards, so no interface can forget to.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use contract::json::to_value;
 use contract::v0_1::types::Failure;
@@ -33,7 +32,7 @@ pub struct State {
 #[derive(Debug, Default)]
 pub(crate) struct GuestState {
     /// The opened original.
-    pub opened: Option<(Destination, Arc<MediaInfo>)>,
+    pub opened: Option<(Destination, MediaInfo)>,
     /// Whether a transcode was started.
     pub transcoding: bool,
     /// The objects that the guest wrote.

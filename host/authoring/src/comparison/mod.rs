@@ -47,12 +47,13 @@ impl Comparison {
         self.decisions.iter().map(|(name, _)| *name).chain(calls).collect()
     }
 
-    pub fn example(&self, part: &str, format: impl Fn(&Difference) -> String) -> Option<String> {
+    /// The differences of a part, one line each.
+    pub fn lines(&self, part: &str) -> Vec<String> {
         if part == "calls" {
-            return self.calls.first().map(ToString::to_string);
+            return self.calls.iter().map(ToString::to_string).collect();
         }
-        let (_, differences) = self.decisions.iter().find(|(name, _)| *name == part)?;
-        differences.first().map(format)
+        let decisions = self.decisions.iter().filter(|(name, _)| *name == part);
+        decisions.flat_map(|(_, differences)| differences).map(Difference::was_and_now).collect()
     }
 
     pub fn to_json(&self) -> Value {

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use contract::json::{from_value, to_value};
-use contract::v0_1::layout::Asset;
 use contract::v0_1::media::Report;
-use contract::v0_1::types::{Job, MediaInfo, Message, Rendition, VideoEncoder};
+use contract::v0_1::types::{Job, MediaInfo, Message, VideoEncoder};
 use fault::Failure;
-use policy::{Call, Policy, PolicyError};
+use policy::{Call, Policy, PolicyError, smoke};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -57,7 +56,7 @@ impl Decisions {
             }
             decisions.ladder = value_or_failure(selected.map(|selected| to_value(&selected)));
         }
-        for asset in assets(&ladder) {
+        for asset in smoke::assets(&ladder) {
             let to = Call::pure(policy).key_for(inputs.job, &asset).await;
             let to = value_or_failure(to.map(|to| format!("{}:{}", to.store, to.key).into()));
             decisions.keys.insert(asset_name(&asset), to);
@@ -114,20 +113,6 @@ fn value_or_failure(answer: Result<Value, PolicyError>) -> Value {
 fn with_parsed_body(message: &Message) -> Value {
     let body = serde_json::from_str(&message.body).unwrap_or_else(|_| Value::from(message.body.as_str()));
     json!({ "body": body, "signature": to_value(&message.signature) })
-}
-
-/// All assets that a platform may ask for, whether or not this job makes them.
-fn assets(ladder: &[Rendition]) -> Vec<Asset> {
-    let mut assets = vec![Asset::MasterPlaylist];
-    assets.extend(ladder.iter().map(|rendition| Asset::RungPlaylist(rendition.name.clone())));
-    assets.extend([
-        Asset::PreviewPlaylist,
-        Asset::Still("default".to_owned()),
-        Asset::WaveformData,
-        Asset::WaveformImage,
-        Asset::Mezzanine,
-    ]);
-    assets
 }
 
 fn plan_of(calls: &[CallRecord]) -> Value {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use contract::json::JsonError;
 use fault::{Code, Fault, codes};
 pub use golden::Golden;
-pub use judge::{Finding, judge};
+pub use judge::judge;
 pub use junit::{Verdict, junit};
 use serde::Deserialize;
 use serde_json::{Map, Value};

@@ -1,7 +1,5 @@
 //! `media`: opening an original and transcoding it.
 
-use std::sync::Arc;
-
 use ::media::plan::PlanError;
 use contract::json::to_value;
 use contract::v0_1::convert::{self, destination, refused};
@@ -36,7 +34,7 @@ async fn open(context: CallContext<'_>, store: &str, key: &str) -> Result<(), Fa
     if let Some(recorder) = &context.host.recorder {
         recorder.media(convert::media_info(&info));
     }
-    context.guest.opened = Some((from, Arc::new(info)));
+    context.guest.opened = Some((from, info));
     Ok(())
 }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 use wasmtime::ResourceLimiter;
 
 use super::clock::CallClock;
-use super::import::import_index;
 use super::table::{COUNT, Limit, TABLE, Unit};
 use super::used::{Amount, Used};
 use super::{IMPORTS, LimitHit, Limits};
@@ -67,16 +66,15 @@ impl Meter {
         self.clock.check_time()?;
         self.check_computed()?;
         self.add(Limit::HostCalls, 1)?;
-        let Some(index) = import_index(call) else { return Ok(()) };
-        if let Some(count) = self.import_calls.get_mut(index) {
+        let mut imports = IMPORTS.iter().zip(&mut self.import_calls).zip(self.limits.import_calls);
+        if let Some(((import, count), allowed)) = imports.find(|((import, _), _)| import.name == call) {
             *count += 1;
-            let allowed = self.limits.import_calls(index);
             if *count > allowed {
                 return Err(LimitHit::ImportCalls { import: call, allowed });
             }
-        }
-        if IMPORTS.get(index).is_some_and(|import| import.on_media) {
-            self.clock.pause_for_media();
+            if import.on_media {
+                self.clock.pause_for_media();
+            }
         }
         Ok(())
     }
@@ -168,12 +166,12 @@ impl Meter {
             };
             Some(Amount { name: spec.name, unit: spec.unit, used, limit: self.limits.get(spec.limit) })
         });
-        let calls = IMPORTS.iter().zip(&self.import_calls).enumerate().filter(|(_, (_, count))| **count > 0);
-        let import_calls = calls.map(|(index, (import, count))| Amount {
+        let calls = IMPORTS.iter().zip(self.import_calls).zip(self.limits.import_calls);
+        let import_calls = calls.filter(|((_, count), _)| *count > 0).map(|((import, count), limit)| Amount {
             name: import.name,
             unit: Unit::Count,
-            used: *count as f64,
-            limit: self.limits.import_calls(index),
+            used: count as f64,
+            limit,
         });
         Used { computed: self.computed, limits: limits.collect(), import_calls: import_calls.collect() }
     }

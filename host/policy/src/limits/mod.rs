@@ -46,16 +46,12 @@ impl Limits {
         self
     }
 
-    /// How often a host function may be called, by its index in [`IMPORTS`].
-    pub fn import_calls(&self, index: usize) -> u64 {
-        self.import_calls.get(index).copied().unwrap_or_else(|| self.get(Limit::HostCalls))
-    }
-
     /// Sets the limit on the calls of one host function.
     #[must_use]
     pub fn with_import_calls(mut self, name: &str, value: u64) -> Self {
-        if let Some(slot) = import::import_index(name).and_then(|index| self.import_calls.get_mut(index)) {
-            *slot = value;
+        let mut calls = IMPORTS.iter().zip(&mut self.import_calls);
+        if let Some((_, limit)) = calls.find(|(import, _)| import.name == name) {
+            *limit = value;
         }
         self
     }

@@ -144,7 +144,7 @@ impl Summary {
         let mut rows = vec![["", "jobs", "for example"].map(str::to_owned)];
         for part in PARTS {
             let example = self.changing(part).next().and_then(|job| {
-                let example = job.comparison.example(part, display::was_and_now)?;
+                let example = job.comparison.lines(part).into_iter().next()?;
                 Some(format!("{}: {}", job.job, printable(&example, 100)))
             });
             rows.push([part.to_owned(), self.changing(part).count().to_string(), example.unwrap_or_default()]);
