@@ -9,11 +9,11 @@ use std::time::Duration;
 use contract::v0_1::layout::Asset;
 use contract::v0_1::media::{Dimensions, PublishedObject, Report, RungReport};
 use contract::v0_1::types::{
-    AudioInfo, Blame, Destination, DynamicRange, Failure, Job, MediaInfo, MediaKind, Message, Processor, Ratio,
-    Rendition, VideoCodec, VideoEncoder, VideoInfo,
+    AudioInfo, Destination, DynamicRange, Job, MediaInfo, MediaKind, Message, Processor, Ratio, Rendition, VideoCodec,
+    VideoEncoder, VideoInfo,
 };
-use fault::codes;
 use fault::text::printable;
+use fault::{Failure, codes};
 use media::outputs::ladder::{MAX_RUNGS, is_rung_name};
 use serde::de::IgnoredAny;
 use storage::Key;
@@ -66,12 +66,7 @@ impl SmokeTest<'_> {
         let report = self.report(&ladder).await?;
         let completed = Call::pure(self.policy).completed_message(&self.job, &self.info, &report).await?;
         self.check_message("payload.completed", &completed)?;
-        let failure = Failure {
-            code: codes::upload::TRUNCATED.name.to_owned(),
-            blame: Blame::Upload,
-            message: "smoke test of a policy".to_owned(),
-            retryable: false,
-        };
+        let failure = Failure::new(&codes::upload::TRUNCATED, "smoke test of a policy").into();
         let message = Call::pure(self.policy).failed_message(&self.job, &failure).await?;
         self.check_message("payload.failed", &message)?;
         if let Some(message) = Call::pure(self.policy).progress_message(&self.job, "encode", 50).await? {
@@ -116,17 +111,13 @@ impl SmokeTest<'_> {
 
     /// The report of a job with this ladder and every kind of asset.
     async fn report(&self, ladder: &[Rendition]) -> Result<Report, AdmitError> {
-        let mut rungs = Vec::new();
         let mut objects = Vec::new();
         for asset in assets(ladder) {
-            let destination = self.key(&asset).await?;
-            if let Some(rendition) =
-                ladder.iter().find(|it| matches!(&asset, Asset::RungPlaylist(name) if *name == it.name))
-            {
-                rungs.push(rung(rendition, destination.key.clone()));
-            }
-            objects.push(PublishedObject { destination, bytes: 1000 });
+            objects.push(PublishedObject { destination: self.key(&asset).await?, bytes: 1000 });
         }
+        // The playlists of the rungs follow the master playlist.
+        let playlists = objects.iter().skip(1).map(|object| object.destination.key.clone());
+        let rungs = ladder.iter().zip(playlists).map(|(rendition, playlist)| rung(rendition, playlist)).collect();
         Ok(Report {
             duration_ms: self.info.duration_ms,
             processor: Processor::Cpu,

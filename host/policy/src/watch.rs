@@ -13,7 +13,7 @@ use storage::folder_of;
 use tokio::sync::mpsc;
 
 use super::active::{ActivePolicies, ActiveSet, PolicyRefusal, Role};
-use super::admit::{AdmitError, PolicyGate};
+use super::admit::{AdmitError, Admitted, PolicyGate};
 use super::fetch::{PolicySource, Tag};
 use super::last_good::LastGood;
 use super::load::Policy;
@@ -47,11 +47,42 @@ struct ActivePolicy {
     policy: Policy,
 }
 
-/// Watches a policy location.
-pub struct Watcher {
+/// Where policies come from, and what they must pass.
+struct Origin {
     source: Arc<dyn PolicySource>,
     gate: PolicyGate,
     last_good: Option<LastGood>,
+}
+
+impl Origin {
+    async fn admit(&self, manifest: &Manifest) -> Result<Admitted, AdmitError> {
+        self.gate.admit(&*self.source, manifest).await
+    }
+
+    /// Saves a policy as the last good one.
+    async fn save(&self, manifest: &Manifest, admitted: &Admitted) {
+        if let Some(last_good) = &self.last_good {
+            last_good.save(manifest, admitted).await;
+        }
+    }
+
+    /// The previous policy, else the last good one on this disk.
+    async fn fallback(&self, previous: Option<&Manifest>) -> Option<ActivePolicy> {
+        if let Some(manifest) = previous
+            && let Ok(admitted) = self.admit(manifest).await
+        {
+            return Some(ActivePolicy { manifest: manifest.clone(), policy: admitted.policy });
+        }
+        let saved = self.last_good.as_ref()?.source();
+        let (deployment, _) = saved.fetch().await.ok()?;
+        let admitted = self.gate.admit(&saved, &deployment.current).await.ok()?;
+        Some(ActivePolicy { manifest: deployment.current, policy: admitted.policy })
+    }
+}
+
+/// Watches a policy location.
+pub struct Watcher {
+    origin: Origin,
     active: ActivePolicies,
     current: ActivePolicy,
     /// The canary, and the percentage of jobs that run under it.
@@ -76,49 +107,38 @@ impl Watcher {
         gate: PolicyGate,
         last_good: Option<LastGood>,
     ) -> Result<Self, AdmitError> {
-        let (deployment, tag) = match source.fetch().await {
+        let origin = Origin { source, gate, last_good };
+        let (deployment, tag) = match origin.source.fetch().await {
             Ok(found) => found,
             Err(error) => {
-                let fallback = Self::fallback(&*source, &gate, last_good.as_ref(), None).await;
-                let Some(current) = fallback else { return Err(error.into()) };
+                let Some(current) = origin.fallback(None).await else { return Err(error.into()) };
                 let refusal = PolicyRefusal::of_location(error.into());
                 log_refusal(&refusal, &current);
-                let mut opened = Self::with(source, gate, last_good, current);
+                let mut opened = Self::with(origin, current);
                 opened.poll_failure = Some(refusal);
                 opened.publish();
                 return Ok(opened);
             }
         };
-        let (current, refused) = match gate.admit(&*source, &deployment.current).await {
+        let (current, refused) = match origin.admit(&deployment.current).await {
             Ok(admitted) => {
-                if let Some(last_good) = &last_good {
-                    last_good.save(&deployment.current, &admitted).await;
-                }
+                origin.save(&deployment.current, &admitted).await;
                 (ActivePolicy { manifest: deployment.current.clone(), policy: admitted.policy }, None)
             }
-            Err(error) => {
-                let previous = deployment.previous.as_ref();
-                let fallback = Self::fallback(&*source, &gate, last_good.as_ref(), previous).await;
-                let Some(current) = fallback else { return Err(error) };
-                (current, Some(error))
-            }
+            Err(error) => match origin.fallback(deployment.previous.as_ref()).await {
+                Some(current) => (current, Some(error)),
+                None => return Err(error),
+            },
         };
-        let mut opened = Self::with(source, gate, last_good, current);
+        let mut opened = Self::with(origin, current);
         opened.apply(deployment, tag, refused).await;
         opened.refused.iter().for_each(|refusal| log_refusal(refusal, &opened.current));
         Ok(opened)
     }
 
-    fn with(
-        source: Arc<dyn PolicySource>,
-        gate: PolicyGate,
-        last_good: Option<LastGood>,
-        current: ActivePolicy,
-    ) -> Self {
+    fn with(origin: Origin, current: ActivePolicy) -> Self {
         Self {
-            source,
-            gate,
-            last_good,
+            origin,
             active: ActivePolicies::new(ActiveSet::of(current.policy.clone())),
             current,
             canary: None,
@@ -128,24 +148,6 @@ impl Watcher {
             refused: Vec::new(),
             poll_failure: None,
         }
-    }
-
-    /// The previous policy, else the last good one on this disk.
-    async fn fallback(
-        source: &dyn PolicySource,
-        gate: &PolicyGate,
-        last_good: Option<&LastGood>,
-        previous: Option<&Manifest>,
-    ) -> Option<ActivePolicy> {
-        if let Some(manifest) = previous
-            && let Ok(admitted) = gate.admit(source, manifest).await
-        {
-            return Some(ActivePolicy { manifest: manifest.clone(), policy: admitted.policy });
-        }
-        let saved = last_good?.source();
-        let (deployment, _) = saved.fetch().await.ok()?;
-        let admitted = gate.admit(&saved, &deployment.current).await.ok()?;
-        Some(ActivePolicy { manifest: deployment.current, policy: admitted.policy })
     }
 
     /// The active policies, shared with this watcher.
@@ -158,7 +160,7 @@ impl Watcher {
     pub async fn run(mut self, interval: Duration, on_change: impl Fn(&Change)) {
         // `sender` is kept so that the channel stays open without a file watcher.
         let (sender, mut written) = mpsc::channel(1);
-        let _file_watcher = self.source.file().and_then(|file| watch_file(file, sender.clone()));
+        let _file_watcher = self.origin.source.file().and_then(|file| watch_file(file, sender.clone()));
         loop {
             if let Some(change) = self.poll().await {
                 on_change(&change);
@@ -173,7 +175,7 @@ impl Watcher {
     /// Polls once. Returns the change, if there is one.
     pub async fn poll(&mut self) -> Option<Change> {
         let before = self.active.snapshot();
-        match self.source.poll(self.known_tag.as_ref()).await {
+        match self.origin.source.poll(self.known_tag.as_ref()).await {
             Err(error) => {
                 if error.code().blame == Blame::Policy {
                     // The location no longer has the last deployment.
@@ -219,7 +221,7 @@ impl Watcher {
         if self.current.manifest != deployment.current {
             let admitted = match refused_before {
                 Some(error) => Err(error),
-                None => self.gate.admit(&*self.source, &deployment.current).await,
+                None => self.origin.admit(&deployment.current).await,
             };
             match admitted {
                 Ok(admitted) => {
@@ -229,9 +231,7 @@ impl Watcher {
                     self.keep_canary_of(&deployment);
                     self.refused.clear();
                     self.publish();
-                    if let Some(last_good) = &self.last_good {
-                        last_good.save(&deployment.current, &admitted).await;
-                    }
+                    self.origin.save(&deployment.current, &admitted).await;
                 }
                 Err(error) => {
                     retry |= is_retryable(&error);
@@ -242,7 +242,7 @@ impl Watcher {
         // A canary of an earlier deployment is removed even if the new one is not accepted.
         self.keep_canary_of(&deployment);
         if let Some(next) = deployment.canary.as_ref().filter(|_| self.canary.is_none()) {
-            match self.gate.admit(&*self.source, &next.manifest).await {
+            match self.origin.admit(&next.manifest).await {
                 Ok(admitted) => {
                     let canary = ActivePolicy { manifest: next.manifest.clone(), policy: admitted.policy };
                     self.canary = Some((next.percent, canary));

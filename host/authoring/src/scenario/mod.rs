@@ -8,7 +8,6 @@ mod written;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use contract::json::JsonError;
 use fault::{Code, Fault, codes};
 pub use golden::Golden;
 pub use judge::judge;
@@ -91,14 +90,8 @@ pub struct ExpectedCall {
 impl Scenario {
     pub fn read(file: &Path) -> Result<Self, ScenarioError> {
         let failed = |reason: String| ScenarioError { file: file.display().to_string(), reason };
-        let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
-        let value = parse(file, &text).map_err(failed)?;
-        let beside = |name: &str| {
-            let path = file.with_file_name(name);
-            let reason = |reason: String| <JsonError as serde::de::Error>::custom(format!("{name}: {reason}"));
-            let text = std::fs::read_to_string(&path).map_err(|error| reason(error.to_string()))?;
-            parse(&path, &text).map_err(reason)
-        };
+        let value = read_value(file).map_err(failed)?;
+        let beside = |name: &str| read_value(&file.with_file_name(name));
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         written::scenario(name, file, value, beside).map_err(|error| failed(error.to_string()))
     }
@@ -138,10 +131,11 @@ fn is_scenario(file: &Path) -> bool {
     EXTENSIONS.contains(&&*ending) && !name.ends_with(GOLDEN)
 }
 
-fn parse(file: &Path, text: &str) -> Result<Value, String> {
+fn read_value(file: &Path) -> Result<Value, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
     if file.extension().is_some_and(|ending| ending == "json") {
-        serde_json::from_str(text).map_err(|error| format!("it is not JSON ({error})"))
+        serde_json::from_str(&text).map_err(|error| format!("it is not JSON ({error})"))
     } else {
-        serde_saphyr::from_str(text).map_err(|error| format!("it is not YAML ({error})"))
+        serde_saphyr::from_str(&text).map_err(|error| format!("it is not YAML ({error})"))
     }
 }

@@ -59,7 +59,7 @@ pub(super) fn scenario(
     name: String,
     file: &Path,
     mut value: Value,
-    beside: impl Fn(&str) -> Result<Value, JsonError>,
+    beside: impl Fn(&str) -> Result<Value, String>,
 ) -> Result<Scenario, JsonError> {
     if value.is_null() {
         value = json!({});
@@ -72,7 +72,7 @@ pub(super) fn scenario(
         other => return Err(error(format!("{other} is not an object of settings")).below("settings")),
     };
     let media = match written.media {
-        Value::String(name) => beside(&name).map_err(|error| error.below("media"))?,
+        Value::String(name) => beside(&name).map_err(|reason| error(format!("{name}: {reason}")).below("media"))?,
         media => media,
     };
     let media = described_media(media)?;
