@@ -77,19 +77,15 @@ fn ladder(expected: &[Value], got: &Value) -> Vec<String> {
 /// Compares the plan. Expected outputs must appear in this order; other outputs may come between. Of the other fields,
 /// those that are named must match.
 fn plan(expected: &Value, got: &Value, findings: &mut Vec<String>) {
-    let Some(fields) = expected.as_object() else { return };
+    let Value::Object(mut fields) = expected.clone() else { return };
     if got.is_null() {
         findings.push("plan: no plan was started".to_owned());
         return;
     }
-    let mut rest = expected.clone();
-    if let Some(rest) = rest.as_object_mut() {
-        rest.remove("outputs");
-    }
-    named("plan", &rest, got, findings);
-    let Some(wanted) = fields.get("outputs").and_then(Value::as_array) else { return };
-    let none = Vec::new();
-    let outputs = got.get("outputs").and_then(Value::as_array).unwrap_or(&none);
+    let wanted = fields.remove("outputs");
+    named("plan", &Value::Object(fields), got, findings);
+    let Some(Value::Array(wanted)) = wanted else { return };
+    let outputs = got.get("outputs").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let mut from = 0;
     for (at, wanted) in wanted.iter().enumerate() {
         let found = outputs.iter().skip(from).position(|output| is_of_kind(wanted, output) && covers(wanted, output));
@@ -155,9 +151,8 @@ fn not_called(at: usize, expected: &ExpectedCall, rest: &[CallRecord], after: &s
     let name = &expected.call;
     match nearest {
         Some(differences) => {
-            let mut findings = vec![format!("{path}: no `{name}` after {after} matches; the nearest differs:")];
-            findings.extend(differences);
-            findings
+            let heading = format!("{path}: no `{name}` after {after} matches; the nearest differs:");
+            std::iter::once(heading).chain(differences).collect()
         }
         None => {
             let mut names: Vec<&str> = rest.iter().map(|call| call.call.as_str()).collect();

@@ -16,15 +16,11 @@ pub struct ManifestFile(pub PathBuf);
 
 #[async_trait::async_trait]
 impl PolicySource for ManifestFile {
-    async fn poll(&self, known: Option<&Tag>) -> Result<Option<Fetched>, FetchError> {
+    async fn poll(&self, _: Option<&Tag>) -> Result<Option<Fetched>, FetchError> {
         let what = format!("manifest {}", self.0.display());
         // Read at every poll: the file is small, and two quick writes can leave the same modification time.
         let bytes = read_file(&self.0, &what, manifest::MAX_BYTES).await?;
-        let tag = Tag::of(&bytes);
-        if known == Some(&tag) {
-            return Ok(None);
-        }
-        Ok(Some((read(&what, &bytes)?, Some(tag))))
+        Ok(Some((read(&what, &bytes)?, None)))
     }
 
     async fn fetch_module(&self, manifest: &Manifest) -> Result<Vec<u8>, FetchError> {
@@ -57,14 +53,10 @@ impl Component {
 
 #[async_trait::async_trait]
 impl PolicySource for Component {
-    async fn poll(&self, known: Option<&Tag>) -> Result<Option<Fetched>, FetchError> {
+    async fn poll(&self, _: Option<&Tag>) -> Result<Option<Fetched>, FetchError> {
         let module = read_file(&self.0, &self.what(), MAX_MODULE).await?;
         let signature = self.signature().await?;
         let sha256 = hex::encode(Sha256::digest(&module));
-        let tag = Tag::of([sha256.as_str(), signature.as_deref().unwrap_or_default()].concat().as_bytes());
-        if known == Some(&tag) {
-            return Ok(None);
-        }
         let manifest = Manifest {
             name: self.0.display().to_string(),
             module: self.0.file_name().unwrap_or_default().to_string_lossy().into_owned(),
@@ -72,7 +64,7 @@ impl PolicySource for Component {
             signature,
             ..Manifest::default()
         };
-        Ok(Some((Deployment::of(manifest), Some(tag))))
+        Ok(Some((Deployment::of(manifest), None)))
     }
 
     async fn fetch_module(&self, _: &Manifest) -> Result<Vec<u8>, FetchError> {

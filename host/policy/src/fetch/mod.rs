@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 pub use error::FetchError;
 pub use file::ManifestFile;
-use sha2::{Digest as _, Sha256};
 use storage::Stores;
 pub use store::ManifestObject;
 
@@ -22,16 +21,10 @@ use super::manifest::{Deployment, Manifest};
 /// limit; this one protects the memory before that.
 const MAX_MODULE: usize = 64 << 20;
 
-/// A version of a manifest, as an `ETag` is. A different tag means that the manifest was written again.
+/// A version of a manifest, as an `ETag` is. A different tag means that the manifest was written again. Local files have
+/// none: they are read at every poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tag(String);
-
-impl Tag {
-    /// A tag made from the content, for sources that have no tags.
-    fn of(content: &[u8]) -> Self {
-        Self(hex::encode(Sha256::digest(content)))
-    }
-}
 
 /// A fetched manifest, and its tag if the source has one for it.
 pub type Fetched = (Deployment, Option<Tag>);
@@ -39,7 +32,7 @@ pub type Fetched = (Deployment, Option<Tag>);
 /// Where an environment's manifest and modules are fetched from.
 #[async_trait::async_trait]
 pub trait PolicySource: Send + Sync {
-    /// Fetches the manifest. `None` if it still has the `known` tag.
+    /// Fetches the manifest. `None` if it still has the `known` tag; a source without tags always fetches it.
     async fn poll(&self, known: Option<&Tag>) -> Result<Option<Fetched>, FetchError>;
 
     /// Fetches the manifest unconditionally.

@@ -13,6 +13,17 @@ pub enum Unit {
     Count,
 }
 
+impl Unit {
+    /// What follows a number in messages.
+    pub(super) fn suffix(self) -> &'static str {
+        match self {
+            Self::Ms => " ms",
+            Self::Bytes => " bytes",
+            Self::Count => "",
+        }
+    }
+}
+
 /// A limit's name, default and cap.
 #[derive(Clone, Copy, Debug)]
 pub struct LimitSpec {
