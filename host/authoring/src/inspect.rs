@@ -94,8 +94,7 @@ fn signed(bytes: &[u8], text: &str, keys: &[PublicKey]) -> Result<Signed, Failur
 async fn structure(compiler: &Compiler, candidate: &Candidate, found: &mut Inspection) -> Result<(), PolicyError> {
     let Candidate { name, bytes, .. } = candidate;
     policy::check_component(name, bytes, candidate.limits.size(Limit::Module))?;
-    let time = candidate.limits.time(Limit::Compile);
-    let component = compiler.component(name, &found.sha256, bytes.clone(), time).await?;
+    let component = compiler.component(name, &found.sha256, bytes.clone(), candidate.limits).await?;
     let (engine, types) = (compiler.engine(), component.component_type());
     found.imports = types.imports(engine).map(|(name, item)| interface(engine, name, &item.ty)).collect();
     found.exports = types.exports(engine).map(|(name, item)| interface(engine, name, &item.ty)).collect();

@@ -207,16 +207,16 @@ impl<'a> Call<'a> {
         // `Debug` text is all that identifies it. If an upgrade renames the type, the call fails as `BrokeContract`
         // instead, and a test of `call-bytes` fails.
         if format!("{:?}", error.root_cause()) == "HostcallFuelExhausted" {
-            return Some(self.store.data().meter.hit(Limit::CallBytes));
+            return Some(self.policy.limits().hit(Limit::CallBytes));
         }
         // WASI keeps its handles in the same table.
         if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
-            return Some(self.store.data().meter.hit(Limit::Handles));
+            return Some(self.policy.limits().hit(Limit::Handles));
         }
         // A guest's own resources use handles without calling the host. If no further handle can be made, they used
         // them all.
         let one_more = Resource::<Source>::new_own(0).try_into_resource_any(&mut self.store);
-        one_more.is_err().then(|| self.store.data().meter.hit(Limit::Handles))
+        one_more.is_err().then(|| self.policy.limits().hit(Limit::Handles))
     }
 }
 

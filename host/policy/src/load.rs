@@ -79,7 +79,7 @@ impl Policy {
         let name = name.as_str();
         check_component(name, &bytes, limits.size(Limit::Module))?;
         let digest = hex::encode(Sha256::digest(&bytes));
-        let component = compiler.component(name, &digest, bytes, limits.time(Limit::Compile)).await?;
+        let component = compiler.component(name, &digest, bytes, limits).await?;
         let engine = compiler.engine();
         for (import, _) in component.component_type().imports(engine) {
             if let Some(remedy) = import_remedy(import, wasi) {

@@ -155,7 +155,7 @@ impl State {
         }
         let handle = match self.table.push(entry) {
             Ok(handle) => handle,
-            Err(ResourceTableError::Full) => return Err(self.meter.hit(Limit::Handles).into()),
+            Err(ResourceTableError::Full) => return Err(self.meter.limits().hit(Limit::Handles).into()),
             Err(other) => return Err(other.into()),
         };
         let held = self.table.iter_mut().count();

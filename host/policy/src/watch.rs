@@ -218,6 +218,10 @@ impl Watcher {
         let is_retryable = |error: &AdmitError| error.is_transient() && (!error.is_timeout() || attempt < MAX_ATTEMPTS);
         let mut refused = Vec::new();
         let mut retry = false;
+        let mut refuse = |role: Role, manifest: &Manifest, error: AdmitError| {
+            retry |= is_retryable(&error);
+            refused.push(PolicyRefusal::of(role, manifest, error.into()));
+        };
         if self.current.manifest != deployment.current {
             let admitted = match refused_before {
                 Some(error) => Err(error),
@@ -233,10 +237,7 @@ impl Watcher {
                     self.publish();
                     self.origin.save(&deployment.current, &admitted).await;
                 }
-                Err(error) => {
-                    retry |= is_retryable(&error);
-                    refused.push(PolicyRefusal::of(Role::Current, &deployment.current, error.into()));
-                }
+                Err(error) => refuse(Role::Current, &deployment.current, error),
             }
         }
         // A canary of an earlier deployment is removed even if the new one is not accepted.
@@ -247,10 +248,7 @@ impl Watcher {
                     let canary = ActivePolicy { manifest: next.manifest.clone(), policy: admitted.policy };
                     self.canary = Some((next.percent, canary));
                 }
-                Err(error) => {
-                    retry |= is_retryable(&error);
-                    refused.push(PolicyRefusal::of(Role::Canary, &next.manifest, error.into()));
-                }
+                Err(error) => refuse(Role::Canary, &next.manifest, error),
             }
         }
         self.refused = refused;

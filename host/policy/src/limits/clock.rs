@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Limit, LimitHit};
+use super::{Limit, LimitHit, Limits};
 
 /// The shortest wait between two checks of a clock that may be paused.
 const MIN_WAIT: Duration = Duration::from_millis(20);
@@ -24,9 +24,9 @@ struct Shared {
     /// The thread's CPU time at the last start, in nanoseconds.
     started: AtomicU64,
     began: Instant,
-    /// The limit on wall-clock time.
-    limit: Limit,
+    /// The limit on wall-clock time, and the error for exceeding it.
     allowed: Duration,
+    hit: LimitHit,
     media: Mutex<MediaTime>,
 }
 
@@ -39,9 +39,10 @@ struct MediaTime {
 
 impl CallClock {
     /// Starts the clock of a call.
-    pub(super) fn new(limit: Limit, allowed: Duration) -> Self {
-        let (started, began) = (AtomicU64::new(0), Instant::now());
-        Self { shared: Arc::new(Shared { started, began, limit, allowed, media: Mutex::default() }) }
+    pub(super) fn new(limits: &Limits, time: Limit) -> Self {
+        let (started, began, media) = (AtomicU64::new(0), Instant::now(), Mutex::default());
+        let (allowed, hit) = (limits.time(time), limits.hit(time));
+        Self { shared: Arc::new(Shared { started, began, allowed, hit, media }) }
     }
 
     /// Starts to measure CPU time.
@@ -81,11 +82,7 @@ impl CallClock {
 
     /// Fails if the call took too long.
     pub(super) fn check_time(&self) -> Result<(), LimitHit> {
-        let Shared { limit, allowed, .. } = &*self.shared;
-        if self.elapsed() <= *allowed {
-            return Ok(());
-        }
-        Err(LimitHit::Of { limit: *limit, allowed: u64::try_from(allowed.as_millis()).unwrap_or(u64::MAX) })
+        if self.elapsed() > self.shared.allowed { Err(self.shared.hit) } else { Ok(()) }
     }
 
     /// Runs a guest's future, measures it, and stops it when it takes too long, even while it waits for a host

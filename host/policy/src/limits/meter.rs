@@ -42,7 +42,7 @@ impl Meter {
             time,
             used: [0; COUNT],
             import_calls: [0; IMPORTS.len()],
-            clock: CallClock::new(time, limits.time(time)),
+            clock: CallClock::new(&limits, time),
             stretch: Duration::ZERO,
             longest_stretch: Duration::ZERO,
             computed: Duration::ZERO,
@@ -110,7 +110,7 @@ impl Meter {
             return Err(limit);
         }
         if self.stretch > self.limits.time(Limit::Compute) {
-            return Err(self.hit(Limit::Compute));
+            return Err(self.limits.hit(Limit::Compute));
         }
         self.check_computed()?;
         self.clock.check_time()
@@ -135,19 +135,14 @@ impl Meter {
         if let Some(most) = self.used.get_mut(limit as usize) {
             *most = amount.max(*most);
         }
-        if amount > self.limits.get(limit) { Err(self.hit(limit)) } else { Ok(()) }
+        if amount > self.limits.get(limit) { Err(self.limits.hit(limit)) } else { Ok(()) }
     }
 
     /// Adds to the total of a limit.
     fn add(&mut self, limit: Limit, amount: usize) -> Result<(), LimitHit> {
         let Some(sum) = self.used.get_mut(limit as usize) else { return Ok(()) };
         *sum = sum.saturating_add(amount as u64);
-        if *sum > self.limits.get(limit) { Err(self.hit(limit)) } else { Ok(()) }
-    }
-
-    /// The error for exceeding this limit.
-    pub fn hit(&self, limit: Limit) -> LimitHit {
-        LimitHit::Of { limit, allowed: self.limits.get(limit) }
+        if *sum > self.limits.get(limit) { Err(self.limits.hit(limit)) } else { Ok(()) }
     }
 
     /// What was used of each limit.
@@ -186,14 +181,14 @@ impl Meter {
 
     fn check_computed(&self) -> Result<(), LimitHit> {
         let over = self.computed > self.limits.time(Limit::ComputeTotal);
-        if over { Err(self.hit(Limit::ComputeTotal)) } else { Ok(()) }
+        if over { Err(self.limits.hit(Limit::ComputeTotal)) } else { Ok(()) }
     }
 
     fn grow(&mut self, limit: Limit, current: usize, desired: usize) -> Result<(), LimitHit> {
         let before = self.used.get(limit as usize).copied().unwrap_or(0);
         let total = before.saturating_sub(current as u64).saturating_add(desired as u64);
         if total > self.limits.get(limit) {
-            return Err(self.hit(limit));
+            return Err(self.limits.hit(limit));
         }
         if let Some(sum) = self.used.get_mut(limit as usize) {
             *sum = total;

@@ -56,6 +56,11 @@ impl Limits {
         self
     }
 
+    /// The error for exceeding this limit.
+    pub fn hit(&self, limit: Limit) -> LimitHit {
+        LimitHit::Of { limit, allowed: self.get(limit) }
+    }
+
     /// The limit as a size.
     pub fn size(&self, limit: Limit) -> usize {
         usize::try_from(self.get(limit)).unwrap_or(usize::MAX)
