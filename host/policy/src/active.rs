@@ -1,10 +1,11 @@
 //! The policies that are active now, and which of them a job runs under.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use fault::Failure;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
 
 use super::load::Policy;
 use super::manifest::Manifest;
@@ -99,18 +100,14 @@ impl SelectedPolicy {
     }
 }
 
-/// The active policies. Clones share them. A job selects its policy when it starts and keeps it, whatever changes
-/// later.
+/// The active policies, as their watcher keeps them up to date. A job selects its policy when it starts and keeps it,
+/// whatever changes later.
 #[derive(Clone, Debug)]
-pub struct ActivePolicies(Arc<RwLock<ActiveSet>>);
+pub struct ActivePolicies(pub(super) watch::Receiver<ActiveSet>);
 
 impl ActivePolicies {
-    pub fn new(active: ActiveSet) -> Self {
-        Self(Arc::new(RwLock::new(active)))
-    }
-
     pub fn snapshot(&self) -> ActiveSet {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.borrow().clone()
     }
 
     /// Selects the policy for the job with this id.
@@ -122,11 +119,6 @@ impl ActivePolicies {
             }
             _ => SelectedPolicy { policy: current, role: Role::Current, refused },
         }
-    }
-
-    /// Replaces the active policies.
-    pub fn replace(&self, active: ActiveSet) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = active;
     }
 }
 

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::compile::Compiler;
 use super::error::PolicyError;
 use super::fetch::{FetchError, PolicySource};
-use super::limits::{Limit, LimitHit, Limits};
+use super::limits::Limits;
 use super::load::{Candidate, Policy};
 use super::manifest::Manifest;
 use super::signature::{self, KeyId, PublicKey, SignatureError};
@@ -127,10 +127,9 @@ impl AdmitError {
     /// Whether a wall-clock limit was exceeded. On a machine whose encoders use every core that can happen to a good
     /// policy.
     pub fn is_timeout(&self) -> bool {
-        let is_wall_clock = |limit: &LimitHit| matches!(limit, LimitHit::Of { limit: Limit::PureCall, .. });
         match self {
             Self::SmokeTimeout { .. } | Self::Policy(PolicyError::CompileTime { .. }) => true,
-            Self::Policy(PolicyError::Limit { limit, .. }) => is_wall_clock(limit),
+            Self::Policy(PolicyError::Limit { limit, .. }) => limit.code() == &codes::policy::LIMIT_TIME,
             _ => false,
         }
     }

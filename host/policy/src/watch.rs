@@ -10,7 +10,7 @@ use fault::{Blame, Fault as _};
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecursiveMode, Watcher as _};
 use storage::folder_of;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::active::{ActivePolicies, ActiveSet, PolicyRefusal, Role};
 use super::admit::{AdmitError, Admitted, PolicyGate};
@@ -83,7 +83,7 @@ impl Origin {
 /// Watches a policy location.
 pub struct Watcher {
     origin: Origin,
-    active: ActivePolicies,
+    active: watch::Sender<ActiveSet>,
     current: ActivePolicy,
     /// The canary, and the percentage of jobs that run under it.
     canary: Option<(u8, ActivePolicy)>,
@@ -139,7 +139,7 @@ impl Watcher {
     fn with(origin: Origin, current: ActivePolicy) -> Self {
         Self {
             origin,
-            active: ActivePolicies::new(ActiveSet::of(current.policy.clone())),
+            active: watch::Sender::new(ActiveSet::of(current.policy.clone())),
             current,
             canary: None,
             known_tag: None,
@@ -150,9 +150,9 @@ impl Watcher {
         }
     }
 
-    /// The active policies, shared with this watcher.
+    /// The active policies, which this watcher keeps up to date.
     pub fn active_policies(&self) -> ActivePolicies {
-        self.active.clone()
+        ActivePolicies(self.active.subscribe())
     }
 
     /// Watches until the future is dropped, and calls `on_change` for every change. Polls at this interval. Local files
@@ -174,7 +174,7 @@ impl Watcher {
 
     /// Polls once. Returns the change, if there is one.
     pub async fn poll(&mut self) -> Option<Change> {
-        let before = self.active.snapshot();
+        let before = self.active.borrow().clone();
         match self.origin.source.poll(self.known_tag.as_ref()).await {
             Err(error) => {
                 if error.code().blame == Blame::Policy {
@@ -192,7 +192,7 @@ impl Watcher {
             }
         }
         self.publish();
-        let after = self.active.snapshot();
+        let after = self.active.borrow().clone();
         let swapped = before.current != after.current || before.canary != after.canary;
         let refused: Vec<PolicyRefusal> =
             after.refused.iter().filter(|refusal| !before.refused.contains(refusal)).cloned().collect();
@@ -270,7 +270,7 @@ impl Watcher {
     }
 
     fn publish(&self) {
-        self.active.replace(ActiveSet {
+        self.active.send_replace(ActiveSet {
             current: self.current.policy.clone(),
             canary: self.canary.as_ref().map(|(percent, canary)| (*percent, canary.policy.clone())),
             refused: self.refused.iter().chain(&self.poll_failure).cloned().collect(),

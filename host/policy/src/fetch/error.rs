@@ -36,17 +36,6 @@ pub enum FetchError {
     Client(#[source] reqwest::Error),
 }
 
-impl FetchError {
-    /// Converts an error of the file system.
-    pub(super) fn io(what: &str, source: std::io::Error) -> Self {
-        let what = what.to_owned();
-        match source.kind() {
-            std::io::ErrorKind::NotFound => Self::Missing { what },
-            _ => Self::Io { what, source },
-        }
-    }
-}
-
 impl Fault for FetchError {
     fn code(&self) -> &'static Code {
         match self {

@@ -1,5 +1,6 @@
 //! Local files: a manifest with its module beside it, or a component without a manifest.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -78,7 +79,10 @@ impl PolicySource for Component {
 
 /// Reads a file of at most `limit` bytes.
 async fn read_file(path: &Path, what: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
-    let failed = |source| FetchError::io(what, source);
+    let failed = |source: std::io::Error| match source.kind() {
+        ErrorKind::NotFound => FetchError::Missing { what: what.to_owned() },
+        _ => FetchError::Io { what: what.to_owned(), source },
+    };
     let file = tokio::fs::File::open(path).await.map_err(failed)?;
     let mut bytes = Vec::new();
     file.take(limit as u64 + 1).read_to_end(&mut bytes).await.map_err(failed)?;

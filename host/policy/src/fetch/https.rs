@@ -9,6 +9,9 @@ use super::{FetchError, Fetched, MAX_MODULE, PolicySource, Tag, read, too_large}
 use crate::location::without_query;
 use crate::manifest::{self, Manifest};
 
+/// Timeout for connecting.
+const CONNECT_TIME: Duration = Duration::from_secs(4);
+
 /// Timeout of a request for a manifest, which is a page of text.
 const MANIFEST_TIME: Duration = Duration::from_secs(10);
 
@@ -26,10 +29,19 @@ pub struct ManifestUrl {
 }
 
 impl ManifestUrl {
-    /// Creates the source. Sends no request yet.
+    /// Creates the source, with a client that ignores proxy variables and follows no redirect. Sends no request yet.
     pub fn new(url: Url) -> Result<Self, FetchError> {
+        // Process-wide. `Err` means a provider is already installed, which is fine.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         // The operator chose the URL, so private addresses are allowed.
-        Ok(Self { url, client: client().map_err(FetchError::Client)? })
+        let client = Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .connect_timeout(CONNECT_TIME)
+            .user_agent(concat!("codex-transcoder/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Ok(Self { url, client: client.map_err(FetchError::Client)? })
     }
 
     /// The URL of a file beside the manifest or below it, whatever its name looks like. The query is kept: it may
@@ -70,22 +82,6 @@ impl PolicySource for ManifestUrl {
         let response = self.client.get(url).timeout(MODULE_TIME).send().await;
         body(response.map_err(|error| http_error(&what, error))?, &what, MAX_MODULE).await
     }
-}
-
-/// Timeout for connecting.
-const CONNECT_TIME: Duration = Duration::from_secs(4);
-
-/// A client that ignores proxy variables and follows no redirect.
-fn client() -> reqwest::Result<Client> {
-    // Process-wide. `Err` means a provider is already installed, which is fine.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .connect_timeout(CONNECT_TIME)
-        .user_agent(concat!("codex-transcoder/", env!("CARGO_PKG_VERSION")))
-        .build()
 }
 
 /// The tag of a response: its `ETag`, else its modification time. Times have whole seconds, so a time equal to the

@@ -62,9 +62,10 @@ pub fn source(location: &PolicyLocation, stores: &Stores) -> Result<Arc<dyn Poli
         PolicyLocation::Component(path) => Arc::new(file::Component(path.clone())),
         PolicyLocation::File(path) => Arc::new(file::ManifestFile(path.clone())),
         PolicyLocation::Object { store, key } => {
-            let found = stores.get(store);
-            let found = found.map_err(|source| FetchError::Store { what: location.to_string(), source })?;
-            Arc::new(store::ManifestObject::new(location.to_string(), found, key.clone()))
+            let location = location.to_string();
+            let failed = |source| FetchError::Store { what: location.clone(), source };
+            let store = stores.get(store).map_err(failed)?;
+            Arc::new(store::ManifestObject { location, store, key: key.clone() })
         }
         PolicyLocation::Url(url) => Arc::new(https::ManifestUrl::new(url.clone())?),
     })

@@ -8,18 +8,15 @@ use super::{FetchError, Fetched, MAX_MODULE, PolicySource, Tag, read};
 use crate::manifest::{self, Manifest};
 
 /// A manifest in a store, with its module beside it.
+#[derive(Debug)]
 pub struct ManifestObject {
     /// The location, for messages.
-    location: String,
-    store: Arc<dyn Store>,
-    key: Key,
+    pub location: String,
+    pub store: Arc<dyn Store>,
+    pub key: Key,
 }
 
 impl ManifestObject {
-    pub fn new(location: String, store: Arc<dyn Store>, key: Key) -> Self {
-        Self { location, store, key }
-    }
-
     async fn object(&self, key: &Key, what: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
         let missing = || FetchError::Missing { what: what.to_owned() };
         match self.store.read(key, limit).await {
