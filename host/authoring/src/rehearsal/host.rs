@@ -196,12 +196,12 @@ impl HostCalls for RehearsalHost {
 
 /// The processor that would encode, or why a required GPU is not available.
 pub(super) fn processor(plan: &Plan, info: &MediaInfo, available: &[Processor]) -> Result<Processor, String> {
-    let has_gpu = available.contains(&Processor::Gpu);
-    match plan.prefer {
-        _ if info.video.is_none() => Ok(Processor::Cpu),
-        Preference::Cpu => Ok(Processor::Cpu),
-        Preference::Auto if !has_gpu => Ok(Processor::Cpu),
-        Preference::Gpu if !has_gpu => Err("no gpu in this rehearsal".to_owned()),
-        Preference::Auto | Preference::Gpu => Ok(Processor::Gpu),
+    if info.video.is_none() || plan.prefer == Preference::Cpu {
+        return Ok(Processor::Cpu);
+    }
+    match (available.contains(&Processor::Gpu), plan.prefer) {
+        (true, _) => Ok(Processor::Gpu),
+        (false, Preference::Gpu) => Err("no gpu in this rehearsal".to_owned()),
+        (false, _) => Ok(Processor::Cpu),
     }
 }
