@@ -16,10 +16,13 @@ use tokio::sync::oneshot;
 /// again must not accumulate them.
 const MAX_DETACHED: usize = 2;
 
-/// Starts compilations and counts the detached ones.
+/// Starts compilations and counts the detached ones. Clones count together.
 #[derive(Clone, Debug, Default)]
-pub(super) struct DetachedCompiles {
-    /// Each compilation holds a clone. Each clone of this struct holds one of both fields.
+pub(super) struct DetachedCompiles(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    /// Each compilation holds a clone.
     running: Arc<()>,
     /// Each caller that waits for a compilation holds a clone.
     waiting: Arc<()>,
@@ -45,8 +48,8 @@ impl DetachedCompiles {
         }
         let (sender, answer) = oneshot::channel();
         let thread = Arc::new(AtomicI32::new(NO_THREAD));
-        let task = CompileTask { answer, thread: Arc::clone(&thread), _waiting: Arc::clone(&self.waiting) };
-        let running = Arc::clone(&self.running);
+        let task = CompileTask { answer, thread: Arc::clone(&thread), _waiting: Arc::clone(&self.0.waiting) };
+        let running = Arc::clone(&self.0.running);
         std::thread::Builder::new().name("policy-compiler".to_owned()).spawn(move || {
             thread.store(thread_id(), Ordering::SeqCst);
             if sender.is_closed() {
@@ -62,7 +65,7 @@ impl DetachedCompiles {
 
     /// The number of compilations that run although nobody waits for them.
     fn detached(&self) -> usize {
-        Arc::strong_count(&self.running).saturating_sub(Arc::strong_count(&self.waiting))
+        Arc::strong_count(&self.0.running).saturating_sub(Arc::strong_count(&self.0.waiting))
     }
 }
 
