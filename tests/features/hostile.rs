@@ -358,20 +358,18 @@ async fn what_is_no_policy_is_recognised_before_anything_runs() {
 #[test]
 fn a_component_that_takes_minutes_to_compile_is_refused_soon_and_delays_no_other_job() {
     let slow = guest::of_text(&slow_to_compile(1000, 200));
-    let mut bench = Bench::new();
-    bench.compiler = bench.compiler.with_timeout(Duration::from_millis(100));
+    let bench = Bench::new();
+    let limits = Limits::default().with(Limit::Compile, 100);
     let began = Instant::now();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let refused = runtime.block_on(bench.load(slow.clone(), Limits::default())).unwrap_err();
+    let refused = runtime.block_on(bench.load(slow.clone(), limits)).unwrap_err();
     assert_eq!(refused.code(), "policy.limit-compile", "{refused}");
     assert!(refused.to_string().contains("100 ms (limit `compile-ms`)"), "{refused}");
     // A runtime waits for its own blocking threads when it ends.
     drop(runtime);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    bench.compiler = bench.compiler.with_timeout(Duration::MAX);
     runtime.block_on(bench.load(guest::named("good"), Limits::default())).unwrap();
-    // The manifest's own limit, and then there are two that go on.
-    let limits = Limits::default().with(Limit::Compile, 100);
+    // Then there are two that go on.
     let refused = runtime.block_on(bench.load(slow.clone(), limits)).unwrap_err();
     assert_eq!(refused.code(), "policy.limit-compile", "{refused}");
     let refused = runtime.block_on(bench.load(slow, limits)).unwrap_err();

@@ -18,7 +18,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("contract", &["media", "storage"]),
     ("policy", &["contract", "media", "storage"]),
     ("job", &["contract", "media", "policy", "publish", "storage", "webhook"]),
-    ("authoring", &["contract", "job", "media", "policy", "publish", "storage", "webhook"]),
+    ("authoring", &["contract", "job", "media", "policy", "storage", "webhook"]),
     (
         "codex-transcoder",
         &["authoring", "contract", "job", "media", "policy", "publish", "runpod", "sandbox", "storage", "webhook"],

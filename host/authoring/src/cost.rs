@@ -3,13 +3,17 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use contract::json::from_value;
 use contract::v0_1::layout::Asset;
+use contract::v0_1::media::Report;
+use contract::v0_1::types::MediaInfo;
 use fault::{Failure, codes};
 use job::work::WorkDirectory;
 use policy::limits::{Amount, Used};
-use policy::{Call, Candidate, Compiler, Policy, PolicyError, SampleInputs};
+use policy::{Call, Candidate, Compiler, Policy, PolicyError};
+use serde_json::{Value, json};
 
-use crate::rehearsal::{RehearsalSetup, rehearse, source_info};
+use crate::rehearsal::{RehearsalSetup, described_job, described_media, rehearse, source_info};
 
 /// Number of loads, with and without cache. Compiling takes tens of milliseconds.
 const LOADS: usize = 5;
@@ -83,28 +87,28 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     async fn run(&mut self) -> Result<(), Failure> {
-        let inputs = SampleInputs::typical();
-        let SampleInputs { job, info, encoders, report, failure } = &inputs;
+        let (setup, info, report) = samples().map_err(|reason| Failure::new(&codes::host::BUG, reason))?;
+        let (job, encoders) = (&setup.job, &setup.encoders());
         let asset = Asset::RungPlaylist("720p".to_owned());
+        let failure = Failure::new(&codes::upload::TRUNCATED, "the file is cut off: upload it again from the source");
+        let failure = failure.into();
         self.measure("instantiate", async |call| call.instantiate_only().await).await?;
         self.measure("settings.validate", async |call| call.validate_settings().await.map(drop)).await?;
-        self.measure("ladder.select", async |call| call.select(info, encoders).await.map(drop)).await?;
+        self.measure("ladder.select", async |call| call.select(&info, encoders).await.map(drop)).await?;
         self.measure("layout.key-for", async |call| call.key_for(job, &asset).await.map(drop)).await?;
-        self.measure("payload.completed", async |call| call.completed_message(job, info, report).await.map(drop))
+        self.measure("payload.completed", async |call| call.completed_message(job, &info, &report).await.map(drop))
             .await?;
-        self.measure("payload.failed", async |call| call.failed_message(job, failure).await.map(drop)).await?;
+        self.measure("payload.failed", async |call| call.failed_message(job, &failure).await.map(drop)).await?;
         self.measure("payload.progress", async |call| call.progress_message(job, "encoding", 50).await.map(drop))
             .await?;
-        self.measure_workflow(&inputs).await
+        self.measure_workflow(&setup).await
     }
 
     /// Rehearses a whole job: real host calls, but without media work, stores and receivers.
-    async fn measure_workflow(&mut self, inputs: &SampleInputs) -> Result<(), Failure> {
-        let source = source_info(&inputs.info).map_err(|error| Failure::new(&codes::host::BUG, error.to_string()))?;
-        let setup = RehearsalSetup::of(inputs.job.clone(), Some(source));
+    async fn measure_workflow(&mut self, setup: &RehearsalSetup) -> Result<(), Failure> {
         let mut times = Vec::new();
         for _ in 0..self.times.min(JOBS) {
-            let result = rehearse(self.policy, &setup).await;
+            let result = rehearse(self.policy, setup).await;
             // A failed job says nothing about the cost of a complete one.
             let (Some(used), None) = (&result.used, &result.failure) else {
                 return result.failure.map_or(Ok(()), Err);
@@ -147,6 +151,37 @@ impl<'a> Bench<'a> {
             }
         }
     }
+}
+
+/// The job, source and report that are used for every policy: a minute of 1080p.
+fn samples() -> Result<(RehearsalSetup, MediaInfo, Report), String> {
+    let info = described_media(Value::Null).map_err(|error| error.to_string())?;
+    let job = described_job(Value::Null, Some(&info)).map_err(|error| error.to_string())?;
+    let source = source_info(&info).map_err(|error| error.to_string())?;
+    let rung = |name: &str, width: u32, height: u32| {
+        json!({
+            "name": name,
+            "size": { "width": width, "height": height },
+            "frame-rate": { "numerator": 30, "denominator": 1 },
+            "peak-bps": 3_000_000,
+            "average-bps": 2_500_000,
+            "codecs": "avc1.640028,mp4a.40.2",
+            "playlist": format!("creator-1/hls/media-1/{name}/index.m3u8"),
+        })
+    };
+    let object = |name: &str| {
+        let key = format!("creator-1/hls/media-1/{name}.m3u8");
+        json!({ "destination": { "store": "media", "key": key }, "bytes": 1000 })
+    };
+    let report = json!({
+        "duration-ms": info.duration_ms,
+        "processor": "cpu",
+        "rungs": [rung("1080p", 1920, 1080), rung("720p", 1280, 720), rung("360p", 640, 360)],
+        "objects": [object("1080p/index"), object("720p/index"), object("360p/index"), object("master")],
+        "loudness": { "integrated": -2300, "true-peak": -300, "range": 600 },
+    });
+    let report = from_value("report", report).map_err(|error| error.to_string())?;
+    Ok((RehearsalSetup::of(job, Some(source)), info, report))
 }
 
 impl Cost {

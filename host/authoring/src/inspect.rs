@@ -58,28 +58,28 @@ pub async fn inspect(
     signature: Option<&str>,
     keys: &[PublicKey],
 ) -> Inspection {
-    let bytes = &candidate.bytes;
-    let digest = hex::encode(Sha256::digest(bytes));
-    let mut found = Inspection { size: bytes.len(), sha256: digest, ..Inspection::default() };
-    let signed = signature.map(|text| signed(bytes, text, keys)).transpose();
-    if let Err(refused) = structure(compiler, &candidate, &mut found).await {
-        found.refused = Some(refused.into());
-        return found;
-    }
-    match signed {
-        Ok(signed) => found.signature = signed,
-        Err(refused) => {
-            found.refused = Some(refused);
-            return found;
-        }
-    }
+    let (size, sha256) = (candidate.bytes.len(), hex::encode(Sha256::digest(&candidate.bytes)));
+    let mut found = Inspection { size, sha256, ..Inspection::default() };
+    let accepted = check(compiler, candidate, signature, keys, &mut found).await;
+    Inspection { refused: accepted.err(), ..found }
+}
+
+/// Adds what is found. Fails if this host would refuse the policy.
+async fn check(
+    compiler: &Compiler,
+    candidate: Candidate,
+    signature: Option<&str>,
+    keys: &[PublicKey],
+    found: &mut Inspection,
+) -> Result<(), Failure> {
+    structure(compiler, &candidate, found).await?;
+    found.signature = signature.map(|text| signed(&candidate.bytes, text, keys)).transpose()?;
     match Policy::load(compiler, candidate).await {
-        Ok(policy) => found.refused = smoke::run(&policy).await.err().map(Failure::from),
+        Ok(policy) => Ok(smoke::run(&policy).await?),
         // Settings belong to the environment. A policy that requires some is still valid.
-        Err(PolicyError::Settings { .. }) => {}
-        Err(refused) => found.refused = Some(refused.into()),
+        Err(PolicyError::Settings { .. }) => Ok(()),
+        Err(refused) => Err(refused.into()),
     }
-    found
 }
 
 fn signed(bytes: &[u8], text: &str, keys: &[PublicKey]) -> Result<Signed, Failure> {
@@ -94,8 +94,7 @@ fn signed(bytes: &[u8], text: &str, keys: &[PublicKey]) -> Result<Signed, Failur
 async fn structure(compiler: &Compiler, candidate: &Candidate, found: &mut Inspection) -> Result<(), PolicyError> {
     let Candidate { name, bytes, .. } = candidate;
     policy::check_component(name, bytes, candidate.limits.size(Limit::Module))?;
-    let time = candidate.limits.time(Limit::Compile);
-    let component = compiler.component(name, &found.sha256, bytes.clone(), time).await?;
+    let component = compiler.component(name, &found.sha256, bytes.clone(), candidate.limits).await?;
     let (engine, types) = (compiler.engine(), component.component_type());
     found.imports = types.imports(engine).map(|(name, item)| interface(engine, name, &item.ty)).collect();
     found.exports = types.exports(engine).map(|(name, item)| interface(engine, name, &item.ty)).collect();

@@ -1,10 +1,11 @@
 //! The policies that are active now, and which of them a job runs under.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use fault::Failure;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
 
 use super::load::Policy;
 use super::manifest::Manifest;
@@ -30,7 +31,7 @@ impl Role {
 }
 
 /// A policy of the environment that this worker did not accept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PolicyRefusal {
     /// Its role; `None` if the manifest could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,8 +62,7 @@ impl PolicyRefusal {
 
     /// The manifest could not be fetched or read.
     pub fn of_location(failure: Failure) -> Self {
-        let (name, version, sha256) = Default::default();
-        Self { role: None, name, version, sha256, code: failure.code, message: failure.message }
+        Self { code: failure.code, message: failure.message, ..Self::default() }
     }
 }
 
@@ -100,18 +100,14 @@ impl SelectedPolicy {
     }
 }
 
-/// The active policies. Clones share them. A job selects its policy when it starts and keeps it, whatever changes
-/// later.
+/// The active policies, as their watcher keeps them up to date. A job selects its policy when it starts and keeps it,
+/// whatever changes later.
 #[derive(Clone, Debug)]
-pub struct ActivePolicies(Arc<RwLock<ActiveSet>>);
+pub struct ActivePolicies(pub(super) watch::Receiver<ActiveSet>);
 
 impl ActivePolicies {
-    pub fn new(active: ActiveSet) -> Self {
-        Self(Arc::new(RwLock::new(active)))
-    }
-
     pub fn snapshot(&self) -> ActiveSet {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.borrow().clone()
     }
 
     /// Selects the policy for the job with this id.
@@ -123,11 +119,6 @@ impl ActivePolicies {
             }
             _ => SelectedPolicy { policy: current, role: Role::Current, refused },
         }
-    }
-
-    /// Replaces the active policies.
-    pub fn replace(&self, active: ActiveSet) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = active;
     }
 }
 

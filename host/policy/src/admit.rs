@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::compile::Compiler;
 use super::error::PolicyError;
 use super::fetch::{FetchError, PolicySource};
-use super::limits::{Limit, LimitHit, Limits};
+use super::limits::Limits;
 use super::load::{Candidate, Policy};
 use super::manifest::Manifest;
 use super::signature::{self, KeyId, PublicKey, SignatureError};
@@ -127,17 +127,16 @@ impl AdmitError {
     /// Whether a wall-clock limit was exceeded. On a machine whose encoders use every core that can happen to a good
     /// policy.
     pub fn is_timeout(&self) -> bool {
-        let is_wall_clock = |limit: &LimitHit| matches!(limit, LimitHit::Of { limit: Limit::PureCall, .. });
         match self {
             Self::SmokeTimeout { .. } | Self::Policy(PolicyError::CompileTime { .. }) => true,
-            Self::Policy(PolicyError::Limit { limit, .. }) => is_wall_clock(limit),
+            Self::Policy(PolicyError::Limit { limit, .. }) => limit.code() == &codes::policy::LIMIT_TIME,
             _ => false,
         }
     }
 }
 
 /// Admits policies. Workers and `policy status` use the same checks, so both come to the same result.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PolicyGate {
     compiler: Compiler,
     rules: Rules,
@@ -153,23 +152,16 @@ impl PolicyGate {
         self.compiler.cache()
     }
 
-    /// Admits the built-in policy. It is part of the program, so only its settings are checked.
-    pub async fn built_in(&self, manifest: &Manifest) -> Result<Admitted, AdmitError> {
-        let candidate = Candidate { version: manifest.version.clone(), ..Candidate::built_in("") };
-        let policy = self.load(manifest, candidate).await?;
-        Ok(Admitted { policy, module: super::DEFAULT.into(), signed: Signed::BuiltIn })
-    }
-
     /// Fetches the module of a manifest and runs every check, cheap ones first.
     pub async fn admit(&self, source: &dyn PolicySource, manifest: &Manifest) -> Result<Admitted, AdmitError> {
-        if source.built_in() {
-            return self.built_in(manifest).await;
-        }
         let bytes = fetch_module(source, manifest).await?;
-        let signed = self.check_signature(manifest, &bytes)?;
+        let signed = if source.built_in() { Signed::BuiltIn } else { self.check_signature(manifest, &bytes)? };
         let module: Arc<[u8]> = bytes.as_slice().into();
         let policy = self.load(manifest, manifest.candidate(bytes)?).await?;
-        smoke::run(&policy).await?;
+        // The built-in policy was tested with the program.
+        if signed != Signed::BuiltIn {
+            smoke::run(&policy).await?;
+        }
         Ok(Admitted { policy, module, signed })
     }
 
@@ -191,22 +183,21 @@ impl PolicyGate {
     /// settings, it is loaded without them.
     async fn load(&self, manifest: &Manifest, candidate: Candidate) -> Result<Policy, PolicyError> {
         let Rules { settings: overrides, optional, .. } = &self.rules;
-        let mut settings = manifest.settings.clone();
-        settings.extend(overrides.clone());
-        let load_with = |settings: &Map<String, Value>| {
-            let settings = Value::Object(settings.clone()).to_string();
+        let load = |without: &[String]| {
+            let overrides = overrides.iter().filter(|(name, _)| !without.contains(name));
+            let overrides = overrides.map(|(name, value)| (name.clone(), value.clone()));
+            let settings: Map<String, Value> = manifest.settings.clone().into_iter().chain(overrides).collect();
+            let settings = Value::Object(settings).to_string();
             Policy::load(&self.compiler, Candidate { settings, ..candidate.clone() })
         };
-        match load_with(&settings).await {
+        match load(&[]).await {
             Err(PolicyError::Settings { fields, .. }) if fields.iter().all(|field| optional.contains(field)) => {
                 tracing::warn!(
                     policy = candidate.name,
                     without = fields.join(", "),
                     "policy loaded without optional settings that it rejects"
                 );
-                let mut settings = manifest.settings.clone();
-                settings.extend(overrides.clone().into_iter().filter(|(name, _)| !fields.contains(name)));
-                load_with(&settings).await
+                load(&fields).await
             }
             loaded => loaded,
         }
@@ -231,10 +222,8 @@ pub(super) async fn fetch_module(source: &dyn PolicySource, manifest: &Manifest)
 impl Manifest {
     /// The candidate for this module, with the manifest's settings and limits.
     pub fn candidate(&self, module: Vec<u8>) -> Result<Candidate, AdmitError> {
-        let limits = Limits::from_json(&self.limits).map_err(|problems| AdmitError::Limits {
-            policy: self.name.clone(),
-            problems: problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-        })?;
+        let limits = Limits::from_json(&self.limits)
+            .map_err(|problems| AdmitError::Limits { policy: self.name.clone(), problems: problems.join("; ") })?;
         Ok(Candidate {
             name: self.name.clone(),
             version: self.version.clone(),

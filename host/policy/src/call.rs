@@ -22,7 +22,6 @@ use crate::wasi;
 
 /// A call that has not been made yet. Each call has its own store: instantiation takes microseconds, and an instance
 /// can't be used again after a trap.
-#[derive(Debug)]
 pub struct Call<'a> {
     policy: &'a Policy,
     store: Store<State>,
@@ -65,16 +64,15 @@ impl<'a> Call<'a> {
 
     /// Instantiates the policy without calling a function.
     pub async fn instantiate_only(mut self) -> Result<(), PolicyError> {
-        self.instantiate("instantiation").await.map(drop)
+        self.make("instantiation", async |_, _, _| Ok(())).await
     }
 
     /// The problems that the policy finds in its settings.
     pub async fn validate_settings(mut self) -> Result<Vec<Problem>, PolicyError> {
-        let world = self.instantiate("settings.validate").await?;
-        let settings = self.policy.settings();
-        let validate = world.codex_transcode_settings().call_validate(&mut self.store, settings);
-        let answer = self.clock.run(validate).await;
-        Ok(self.finish("settings.validate", answer)?.err().unwrap_or_default())
+        let validated = self.make("settings.validate", async |world, store, settings| {
+            world.codex_transcode_settings().call_validate(store, settings).await
+        });
+        Ok(validated.await?.err().unwrap_or_default())
     }
 
     /// The renditions for a source, or the policy's refusal of it.
@@ -83,20 +81,18 @@ impl<'a> Call<'a> {
         info: &MediaInfo,
         encoders: &[VideoEncoder],
     ) -> Result<Result<Vec<Rendition>, Refusal>, PolicyError> {
-        let world = self.instantiate("ladder.select").await?;
-        let settings = self.policy.settings();
-        let select = world.codex_transcode_ladder().call_select(&mut self.store, info, encoders, settings);
-        let answer = self.clock.run(select).await;
-        self.finish("ladder.select", answer)
+        self.make("ladder.select", async |world, store, settings| {
+            world.codex_transcode_ladder().call_select(store, info, encoders, settings).await
+        })
+        .await
     }
 
     /// The destination of an asset.
     pub async fn key_for(mut self, job: &Job, asset: &Asset) -> Result<Destination, PolicyError> {
-        let world = self.instantiate("layout.key-for").await?;
-        let settings = self.policy.settings();
-        let key_for = world.codex_transcode_layout().call_key_for(&mut self.store, job, asset, settings);
-        let answer = self.clock.run(key_for).await;
-        self.finish("layout.key-for", answer)
+        self.make("layout.key-for", async |world, store, settings| {
+            world.codex_transcode_layout().call_key_for(store, job, asset, settings).await
+        })
+        .await
     }
 
     /// The message for a completed job.
@@ -106,12 +102,13 @@ impl<'a> Call<'a> {
         info: &MediaInfo,
         report: &Report,
     ) -> Result<Message, PolicyError> {
-        let world = self.instantiate("payload.completed").await?;
-        let settings = self.policy.settings();
-        let message = world.codex_transcode_payload().call_completed(&mut self.store, job, info, report, settings);
-        let answer = self.clock.run(message).await;
-        let answer = self.check_size(Limit::Message, answer, |message| message.body.len());
-        self.finish("payload.completed", answer)
+        self.make("payload.completed", async |world, store, settings| {
+            let payload = world.codex_transcode_payload();
+            let message = payload.call_completed(&mut *store, job, info, report, settings).await?;
+            check_size(store, Limit::Message, message.body.len())?;
+            Ok(message)
+        })
+        .await
     }
 
     /// The message for a step; `None` if the platform wants none.
@@ -121,56 +118,51 @@ impl<'a> Call<'a> {
         step: &str,
         percent: u32,
     ) -> Result<Option<Message>, PolicyError> {
-        let world = self.instantiate("payload.progress").await?;
-        let settings = self.policy.settings();
-        let message = world.codex_transcode_payload().call_progress(&mut self.store, job, step, percent, settings);
-        let answer = self.clock.run(message).await;
-        let answer = self.check_size(Limit::Message, answer, |message| message.as_ref().map_or(0, |it| it.body.len()));
-        self.finish("payload.progress", answer)
+        self.make("payload.progress", async |world, store, settings| {
+            let payload = world.codex_transcode_payload();
+            let message = payload.call_progress(&mut *store, job, step, percent, settings).await?;
+            check_size(store, Limit::Message, message.as_ref().map_or(0, |message| message.body.len()))?;
+            Ok(message)
+        })
+        .await
     }
 
     /// The message for a job that failed permanently.
     pub async fn failed_message(mut self, job: &Job, failure: &WitFailure) -> Result<Message, PolicyError> {
-        let world = self.instantiate("payload.failed").await?;
-        let settings = self.policy.settings();
-        let message = world.codex_transcode_payload().call_failed(&mut self.store, job, failure, settings);
-        let answer = self.clock.run(message).await;
-        let answer = self.check_size(Limit::Message, answer, |message| message.body.len());
-        self.finish("payload.failed", answer)
+        self.make("payload.failed", async |world, store, settings| {
+            let message = world.codex_transcode_payload().call_failed(&mut *store, job, failure, settings).await?;
+            check_size(store, Limit::Message, message.body.len())?;
+            Ok(message)
+        })
+        .await
     }
 
     /// Runs the workflow. Returns its outcome and what it used. The time that the host works on the media doesn't
     /// count.
     pub async fn run(mut self, job: &Job) -> Result<(Result<Outcome, WitFailure>, Used), PolicyError> {
-        let world = self.instantiate("workflow.run").await?;
-        let answer = self.clock.run(world.codex_transcode_workflow().call_run(&mut self.store, job)).await;
-        let output = |answer: &Result<Outcome, WitFailure>| answer.as_ref().map_or(0, |outcome| outcome.output.len());
-        let answer = self.check_size(Limit::Output, answer, output);
-        let answer = self.finish("workflow.run", answer)?;
-        Ok((answer, self.store.data().meter.used()))
+        let ran = self.make("workflow.run", async |world, store, _| {
+            let outcome = world.codex_transcode_workflow().call_run(&mut *store, job).await?;
+            check_size(store, Limit::Output, outcome.as_ref().map_or(0, |outcome| outcome.output.len()))?;
+            Ok(outcome)
+        });
+        let outcome = ran.await?;
+        Ok((outcome, self.store.data().meter.used()))
     }
 
-    async fn instantiate(&mut self, function: &'static str) -> Result<World, PolicyError> {
-        self.store.data_mut().meter.resume();
-        let world = self.clock.run(self.policy.pre().instantiate_async(&mut self.store)).await;
-        match world {
-            Ok(world) => Ok(world),
-            Err(error) => self.finish(function, Err(error)),
-        }
-    }
-
-    /// Checks an answer against the limit on its size.
-    fn check_size<T>(
+    /// Makes the call: instantiates the policy and runs `guest` under its limits, with the policy's settings.
+    async fn make<T>(
         &mut self,
-        limit: Limit,
-        answer: wasmtime::Result<T>,
-        size: impl Fn(&T) -> usize,
-    ) -> wasmtime::Result<T> {
-        let answer = answer?;
-        let meter = &mut self.store.data_mut().meter;
-        meter.pass_bytes(size(&answer))?;
-        meter.peak(limit, size(&answer))?;
-        Ok(answer)
+        function: &'static str,
+        guest: impl AsyncFnOnce(&World, &mut Store<State>, &str) -> wasmtime::Result<T>,
+    ) -> Result<T, PolicyError> {
+        let Self { policy, store, clock, .. } = self;
+        store.data_mut().meter.resume();
+        let answer = clock.run(async {
+            let world = policy.pre().instantiate_async(&mut *store).await?;
+            guest(&world, store, policy.settings()).await
+        });
+        let answer = answer.await;
+        self.finish(function, answer)
     }
 
     /// Ends a call: stores its usage and converts wasmtime's error, limits first, then traps with the guest's panic
@@ -215,15 +207,23 @@ impl<'a> Call<'a> {
         // `Debug` text is all that identifies it. If an upgrade renames the type, the call fails as `BrokeContract`
         // instead, and a test of `call-bytes` fails.
         if format!("{:?}", error.root_cause()) == "HostcallFuelExhausted" {
-            return Some(self.store.data().meter.hit(Limit::CallBytes));
+            return Some(self.policy.limits().hit(Limit::CallBytes));
         }
         // WASI keeps its handles in the same table.
         if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
-            return Some(self.store.data().meter.hit(Limit::Handles));
+            return Some(self.policy.limits().hit(Limit::Handles));
         }
         // A guest's own resources use handles without calling the host. If no further handle can be made, they used
         // them all.
         let one_more = Resource::<Source>::new_own(0).try_into_resource_any(&mut self.store);
-        one_more.is_err().then(|| self.store.data().meter.hit(Limit::Handles))
+        one_more.is_err().then(|| self.policy.limits().hit(Limit::Handles))
     }
+}
+
+/// Checks an answer against the limit on its size.
+fn check_size(store: &mut Store<State>, limit: Limit, size: usize) -> wasmtime::Result<()> {
+    let meter = &mut store.data_mut().meter;
+    meter.pass_bytes(size)?;
+    meter.peak(limit, size)?;
+    Ok(())
 }

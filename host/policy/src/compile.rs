@@ -4,6 +4,7 @@
 //! own digest before use. A file that fails a check is compiled again. Anyone who can write to the folder can run code
 //! as this program, so only this user may have write access, and cache files are never copied between machines.
 
+use std::error::Error;
 use std::hash::{Hash as _, Hasher as _};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
@@ -16,7 +17,7 @@ use wasmtime::component::Component;
 
 use super::detached::DetachedCompiles;
 use super::error::{PolicyError, describe_engine_error};
-use super::limits::{Limit, LimitHit};
+use super::limits::{Limit, Limits};
 
 /// Most cached policies. One is well below a megabyte, and an environment has two or three.
 const MAX_CACHED: usize = 32;
@@ -39,27 +40,13 @@ const EXTENSION: &str = "cwasm";
 pub struct Compiler {
     engine: Engine,
     cache: Option<PathBuf>,
-    timeout: Duration,
     detached: DetachedCompiles,
-}
-
-impl std::fmt::Debug for Compiler {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Compiler").field("cache", &self.cache).finish_non_exhaustive()
-    }
 }
 
 impl Compiler {
     /// A compiler without a cache.
     pub fn new(engine: Engine) -> Self {
-        Self { engine, cache: None, timeout: Duration::MAX, detached: DetachedCompiles::default() }
-    }
-
-    /// Limits the time of every compilation, even if a policy's own limit is longer.
-    #[must_use]
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
+        Self { engine, cache: None, detached: DetachedCompiles::default() }
     }
 
     /// Caches compiled policies in this folder. A folder that isn't private is not used, and the log says why.
@@ -68,7 +55,7 @@ impl Compiler {
         match ensure_private_folder(folder) {
             Ok(()) => self.cache = Some(folder.to_owned()),
             Err(reason) => {
-                tracing::warn!(folder = %folder.display(), reason, "compiled policies are not cached");
+                tracing::warn!(folder = %folder.display(), %reason, "compiled policies are not cached");
             }
         }
         self
@@ -83,13 +70,13 @@ impl Compiler {
         self.cache.as_deref()
     }
 
-    /// Loads the component from the cache, or compiles it within `limit`. `digest` is the sha256 of `bytes` in hex.
+    /// Loads the component from the cache, or compiles it within the limit on time. `digest` is the sha256 of `bytes` in hex.
     pub async fn component(
         &self,
         name: &str,
         digest: &str,
         bytes: Vec<u8>,
-        limit: Duration,
+        limits: Limits,
     ) -> Result<Component, PolicyError> {
         let failed = |reason: String| PolicyError::Compile { policy: name.to_owned(), reason };
         let (engine, file) = (self.engine.clone(), self.file(digest));
@@ -100,7 +87,6 @@ impl Compiler {
                 return Ok(component);
             }
         }
-        let limit = limit.min(self.timeout);
         let compiling = self.detached.run(move |wanted| {
             let component = Component::new(&engine, bytes)?;
             if let Some(file) = file.filter(|_| wanted())
@@ -112,13 +98,12 @@ impl Compiler {
         });
         let compiling = compiling
             .map_err(|refused| PolicyError::NotCompiled { policy: name.to_owned(), reason: refused.to_string() })?;
-        match tokio::time::timeout(limit, compiling).await {
+        match tokio::time::timeout(limits.time(Limit::Compile), compiling).await {
             Ok(Some(Ok(component))) => Ok(component),
             Ok(Some(Err::<_, wasmtime::Error>(error))) => Err(failed(describe_engine_error(&error))),
             Ok(None) => Err(failed("the compiler panicked".to_owned())),
             Err(_) => {
-                let allowed = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-                let limit = LimitHit::Of { limit: Limit::Compile, allowed };
+                let limit = limits.hit(Limit::Compile);
                 Err(PolicyError::CompileTime { policy: name.to_owned(), limit })
             }
         }
@@ -133,18 +118,17 @@ impl Compiler {
 }
 
 /// Creates the folder if it is missing. It must belong to this user, and no other user may write to it.
-fn ensure_private_folder(folder: &Path) -> Result<(), String> {
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(|error| error.to_string())?;
-    let found = std::fs::symlink_metadata(folder).map_err(|error| error.to_string())?;
+fn ensure_private_folder(folder: &Path) -> Result<(), Box<dyn Error>> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let found = std::fs::symlink_metadata(folder)?;
     if !found.is_dir() {
-        return Err("it is not a folder".to_owned());
+        return Err("it is not a folder".into());
     }
     if found.uid() != rustix::process::geteuid().as_raw() {
-        return Err("it belongs to another user".to_owned());
+        return Err("it belongs to another user".into());
     }
     if found.mode() & 0o022 != 0 {
-        return Err("others may write to it".to_owned());
+        return Err("others may write to it".into());
     }
     Ok(())
 }
@@ -216,8 +200,6 @@ fn remove(path: &Path) -> std::io::Result<()> {
 mod tests {
     use super::*;
 
-    const LONG: Duration = Duration::from_secs(60);
-
     /// The smallest component.
     const EMPTY: [u8; 8] = *b"\0asm\x0d\0\x01\0";
 
@@ -233,25 +215,25 @@ mod tests {
     async fn a_policy_is_compiled_once() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("policies");
-        compiler(&folder).component("p", "abc", EMPTY.into(), LONG).await.unwrap();
+        compiler(&folder).component("p", "abc", EMPTY.into(), Limits::default()).await.unwrap();
         assert_eq!(cached(&folder).len(), 1);
         // These bytes can't be compiled, so the second component must come from the cache.
-        compiler(&folder).component("p", "abc", b"nonsense".into(), LONG).await.unwrap();
-        compiler(&folder).component("p", "abd", b"nonsense".into(), LONG).await.unwrap_err();
+        compiler(&folder).component("p", "abc", b"nonsense".into(), Limits::default()).await.unwrap();
+        compiler(&folder).component("p", "abd", b"nonsense".into(), Limits::default()).await.unwrap_err();
     }
 
     #[tokio::test]
     async fn a_damaged_cache_file_is_compiled_again() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("policies");
-        compiler(&folder).component("p", "abc", EMPTY.into(), LONG).await.unwrap();
+        compiler(&folder).component("p", "abc", EMPTY.into(), Limits::default()).await.unwrap();
         let file = cached(&folder).remove(0);
         let whole = std::fs::read(&file).unwrap();
         let mut flipped = whole.clone();
         *flipped.last_mut().unwrap() ^= 1;
         for damaged in [&flipped[..], &whole[..whole.len() / 2], &whole[..10], b""] {
             std::fs::write(&file, damaged).unwrap();
-            compiler(&folder).component("p", "abc", EMPTY.into(), LONG).await.unwrap();
+            compiler(&folder).component("p", "abc", EMPTY.into(), Limits::default()).await.unwrap();
             assert_eq!(std::fs::read(&file).unwrap()[..DIGEST_LENGTH], whole[..DIGEST_LENGTH]);
         }
     }
@@ -316,7 +298,7 @@ mod tests {
                     let compiler = compiler(folder);
                     for round in 0..200 {
                         let digest = format!("{:064x}", round % 5);
-                        runtime.block_on(compiler.component("p", &digest, EMPTY.into(), LONG)).unwrap();
+                        runtime.block_on(compiler.component("p", &digest, EMPTY.into(), Limits::default())).unwrap();
                     }
                 })
             });

@@ -6,8 +6,8 @@
 //! same component gets the same answer next time. The number of detached compilations is limited.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
@@ -16,10 +16,16 @@ use tokio::sync::oneshot;
 /// again must not accumulate them.
 const MAX_DETACHED: usize = 2;
 
-/// Starts compilations and counts the detached ones.
+/// Starts compilations and counts the detached ones. Clones count together.
 #[derive(Clone, Debug, Default)]
-pub(super) struct DetachedCompiles {
-    count: Arc<AtomicUsize>,
+pub(super) struct DetachedCompiles(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    /// Each compilation holds a clone.
+    running: Arc<()>,
+    /// Each caller that waits for a compilation holds a clone.
+    waiting: Arc<()>,
 }
 
 /// Why a compilation was not started.
@@ -37,60 +43,29 @@ impl DetachedCompiles {
         &self,
         work: impl FnOnce(&dyn Fn() -> bool) -> T + Send + 'static,
     ) -> Result<CompileTask<T>, NotStarted> {
-        if self.count.load(Ordering::Relaxed) >= MAX_DETACHED {
+        if self.detached() >= MAX_DETACHED {
             return Err(NotStarted::TooMany);
         }
-        let state = Arc::new(Mutex::new(State::Queued));
         let (sender, answer) = oneshot::channel();
-        let (count, shared) = (Arc::clone(&self.count), Arc::clone(&state));
+        let thread = Arc::new(AtomicI32::new(NO_THREAD));
+        let task = CompileTask { answer, thread: Arc::clone(&thread), _waiting: Arc::clone(&self.0.waiting) };
+        let running = Arc::clone(&self.0.running);
         std::thread::Builder::new().name("policy-compiler".to_owned()).spawn(move || {
-            if start(&shared) {
-                let on_exit = OnExit { state: Arc::clone(&shared), count };
-                let done = work(&|| !matches!(*lock(&shared), State::Detached));
-                drop(on_exit);
-                let _ = sender.send(done);
+            thread.store(thread_id(), Ordering::SeqCst);
+            if sender.is_closed() {
+                return;
             }
+            let done = work(&|| !sender.is_closed());
+            thread.store(NO_THREAD, Ordering::SeqCst);
+            drop(running);
+            let _ = sender.send(done);
         })?;
-        Ok(CompileTask { answer, state, detached: self.clone() })
+        Ok(task)
     }
-}
 
-#[derive(Debug)]
-enum State {
-    /// The thread has not started to work.
-    Queued,
-    /// The thread works; its kernel thread id, if known.
-    Working(Option<i32>),
-    /// The caller no longer waits.
-    Detached,
-    Done,
-}
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Marks the work as started. Returns false if the caller stopped waiting before that.
-fn start(state: &Mutex<State>) -> bool {
-    let mut state = lock(state);
-    let wanted = matches!(*state, State::Queued);
-    if wanted {
-        *state = State::Working(thread_id());
-    }
-    wanted
-}
-
-/// Runs when the thread ends, also after a panic.
-struct OnExit {
-    state: Arc<Mutex<State>>,
-    count: Arc<AtomicUsize>,
-}
-
-impl Drop for OnExit {
-    fn drop(&mut self) {
-        if matches!(std::mem::replace(&mut *lock(&self.state), State::Done), State::Detached) {
-            self.count.fetch_sub(1, Ordering::Relaxed);
-        }
+    /// The number of compilations that run although nobody waits for them.
+    fn detached(&self) -> usize {
+        Arc::strong_count(&self.0.running).saturating_sub(Arc::strong_count(&self.0.waiting))
     }
 }
 
@@ -98,8 +73,9 @@ impl Drop for OnExit {
 #[derive(Debug)]
 pub(super) struct CompileTask<T> {
     answer: oneshot::Receiver<T>,
-    state: Arc<Mutex<State>>,
-    detached: DetachedCompiles,
+    /// The kernel's id of the thread while it works, or [`NO_THREAD`].
+    thread: Arc<AtomicI32>,
+    _waiting: Arc<()>,
 }
 
 impl<T> Future for CompileTask<T> {
@@ -113,28 +89,24 @@ impl<T> Future for CompileTask<T> {
 
 impl<T> Drop for CompileTask<T> {
     fn drop(&mut self) {
-        let mut state = lock(&self.state);
-        match *state {
-            State::Queued => *state = State::Done,
-            State::Working(thread) => {
-                *state = State::Detached;
-                self.detached.count.fetch_add(1, Ordering::Relaxed);
-                lower_priority(thread);
-            }
-            State::Detached | State::Done => {}
-        }
+        // In this order, because a thread that starts only now must find that nobody waits.
+        self.answer.close();
+        lower_priority(self.thread.load(Ordering::SeqCst));
     }
 }
 
+const NO_THREAD: i32 = 0;
+
 /// The kernel's id of this thread. On Linux the link reads `PROCESS/task/THREAD`.
-fn thread_id() -> Option<i32> {
-    std::fs::read_link("/proc/thread-self").ok()?.file_name()?.to_str()?.parse().ok()
+fn thread_id() -> i32 {
+    let id = || std::fs::read_link("/proc/thread-self").ok()?.file_name()?.to_str()?.parse().ok();
+    id().unwrap_or(NO_THREAD)
 }
 
 /// Sets the lowest priority. On Linux each thread has its own.
-fn lower_priority(thread: Option<i32>) {
+fn lower_priority(thread: i32) {
     const LOWEST: i32 = 19;
-    if let Some(thread) = thread.and_then(rustix::process::Pid::from_raw)
+    if let Some(thread) = rustix::process::Pid::from_raw(thread)
         && let Err(error) = rustix::process::setpriority_process(Some(thread), LOWEST)
     {
         tracing::info!(%error, "could not lower the priority of a detached compilation");
@@ -173,8 +145,8 @@ mod tests {
         for _ in 0..MAX_DETACHED {
             assert!(!ends.recv().unwrap());
         }
-        // Each thread decrements the count just after that.
-        while detached.count.load(Ordering::Relaxed) > 0 {
+        // Each thread ends just after that.
+        while detached.detached() > 0 {
             std::thread::yield_now();
         }
         assert!(detached.run(|_| ()).unwrap().await.is_some());

@@ -56,7 +56,7 @@ impl LastGood {
 
     /// The source to load it from.
     pub fn source(&self) -> ManifestFile {
-        ManifestFile::new(&self.manifest)
+        ManifestFile(self.manifest.clone())
     }
 }
 
@@ -78,8 +78,6 @@ fn tidy(manifest: &Path) -> std::io::Result<()> {
 mod tests {
     use std::time::SystemTime;
 
-    use serde_json::Map;
-
     use super::*;
 
     #[test]
@@ -90,16 +88,8 @@ mod tests {
             std::fs::write(&path, "x").unwrap();
             std::fs::File::options().append(true).open(&path).unwrap().set_modified(SystemTime::now() - age).unwrap();
         };
-        let current = Manifest {
-            name: "p".to_owned(),
-            version: String::new(),
-            module: "current.wasm".to_owned(),
-            sha256: "ab".repeat(32),
-            signature: None,
-            settings: Map::new(),
-            wasi: false,
-            limits: Map::new(),
-        };
+        let [name, module] = ["p", "current.wasm"].map(str::to_owned);
+        let current = Manifest { name, module, sha256: "ab".repeat(32), ..Manifest::default() };
         let manifest = folder.path().join(manifest::FILE);
         std::fs::write(&manifest, current.to_json()).unwrap();
         for name in ["current.wasm", "old.wasm", ".unfinished-old"] {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use contract::v0_1::{PolicyPre, World};
 use sha2::{Digest, Sha256};
-use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{HasSelf, Linker};
 
 use super::call::Call;
@@ -34,6 +33,14 @@ impl std::fmt::Debug for Policy {
     }
 }
 
+/// The same module with other settings, limits or another version is a different policy.
+impl PartialEq for Policy {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, &self.version, &self.digest, &self.settings, self.limits)
+            == (&other.name, &other.version, &other.digest, &other.settings, other.limits)
+    }
+}
+
 /// A policy that is not loaded yet.
 #[derive(Clone, Debug)]
 pub struct Candidate {
@@ -52,11 +59,6 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// The built-in policy.
-    pub fn built_in(settings: &str) -> Self {
-        Self::new(super::DEFAULT_NAME, super::DEFAULT.to_vec(), settings)
-    }
-
     /// These bytes with the default limits and without WASI.
     pub fn new(name: &str, bytes: Vec<u8>, settings: &str) -> Self {
         Self {
@@ -77,7 +79,7 @@ impl Policy {
         let name = name.as_str();
         check_component(name, &bytes, limits.size(Limit::Module))?;
         let digest = hex::encode(Sha256::digest(&bytes));
-        let component = compiler.component(name, &digest, bytes, limits.time(Limit::Compile)).await?;
+        let component = compiler.component(name, &digest, bytes, limits).await?;
         let engine = compiler.engine();
         for (import, _) in component.component_type().imports(engine) {
             if let Some(remedy) = import_remedy(import, wasi) {
@@ -136,17 +138,6 @@ impl Policy {
     /// The limits of each call.
     pub fn limits(&self) -> Limits {
         self.limits
-    }
-
-    /// The interfaces that it imports.
-    pub fn imports(&self) -> Vec<String> {
-        let pre = self.pre.instance_pre();
-        let names = pre.component().component_type();
-        names
-            .imports(pre.engine())
-            .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentInstance(_)))
-            .map(|(name, _)| name.to_owned())
-            .collect()
     }
 
     pub(super) fn pre(&self) -> &PolicyPre<State> {

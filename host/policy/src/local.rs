@@ -22,7 +22,10 @@ pub struct LocalPolicy {
 ///
 /// The module must match the manifest's digest. Its signature is not checked: the user chose the file.
 pub async fn read_local(path: Option<&Path>) -> Result<LocalPolicy, AdmitError> {
-    let Some(path) = path else { return Ok(LocalPolicy { candidate: Candidate::built_in("{}"), signature: None }) };
+    let Some(path) = path else {
+        let candidate = Candidate::new(super::DEFAULT_NAME, super::DEFAULT.to_vec(), "{}");
+        return Ok(LocalPolicy { candidate, signature: None });
+    };
     let source = fetch::source(&PolicyLocation::local(path), &Stores::default())?;
     let manifest = source.fetch().await?.0.current;
     let candidate = manifest.candidate(admit::fetch_module(&*source, &manifest).await?)?;

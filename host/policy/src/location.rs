@@ -57,11 +57,11 @@ impl PolicyLocation {
     /// manifest, and any other file is a component.
     pub fn local(path: &Path) -> Self {
         if path.is_dir() {
-            return Self::File(path.join(manifest::FILE));
-        }
-        match path.extension().is_some_and(|extension| extension == "json") {
-            true => Self::File(path.to_owned()),
-            false => Self::Component(path.to_owned()),
+            Self::File(path.join(manifest::FILE))
+        } else if path.extension().is_some_and(|extension| extension == "json") {
+            Self::File(path.to_owned())
+        } else {
+            Self::Component(path.to_owned())
         }
     }
 

@@ -30,7 +30,7 @@ const MAX_NAME: usize = 64;
 const SHA256_HEX: usize = 64;
 
 /// One policy: its module, its signature, its settings and its limits.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The name that operators see.
     pub name: String,
@@ -56,21 +56,25 @@ pub struct Manifest {
 }
 
 /// The policy on trial.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Canary {
+    #[serde(flatten)]
+    pub manifest: Manifest,
     /// The percentage of jobs that run under it.
     pub percent: u8,
-    pub manifest: Manifest,
 }
 
 /// An environment's policies.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Deployment {
     /// The policy that jobs run under.
+    #[serde(flatten)]
     pub current: Manifest,
     /// The policy on trial.
+    #[serde(rename = "next", skip_serializing_if = "Option::is_none")]
     pub canary: Option<Canary>,
     /// The current policy before this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub previous: Option<Manifest>,
 }
 
@@ -148,21 +152,9 @@ impl Deployment {
 
     /// The document as JSON.
     pub fn to_json(&self) -> String {
-        let object = |manifest: &Manifest| match serde_json::to_value(manifest) {
-            Ok(Value::Object(members)) => members,
-            // A struct always serializes to an object.
-            _ => Map::new(),
-        };
-        let mut members = object(&self.current);
-        if let Some(canary) = &self.canary {
-            let mut inner = object(&canary.manifest);
-            inner.insert(PERCENT.to_owned(), canary.percent.into());
-            members.insert(NEXT.to_owned(), Value::Object(inner));
-        }
-        if let Some(previous) = &self.previous {
-            members.insert(PREVIOUS.to_owned(), Value::Object(object(previous)));
-        }
-        format!("{:#}\n", Value::Object(members))
+        // A struct always serializes.
+        let document = serde_json::to_value(self).unwrap_or_default();
+        format!("{document:#}\n")
     }
 
     /// The same environment with this canary, which replaces an earlier one.
@@ -235,16 +227,8 @@ mod tests {
     use super::*;
 
     fn manifest(version: &str) -> Manifest {
-        Manifest {
-            name: "codex".to_owned(),
-            version: version.to_owned(),
-            module: "codex.wasm".to_owned(),
-            sha256: "ab".repeat(32),
-            signature: None,
-            settings: Map::new(),
-            wasi: false,
-            limits: Map::new(),
-        }
+        let [name, module] = ["codex", "codex.wasm"].map(str::to_owned);
+        Manifest { name, version: version.to_owned(), module, sha256: "ab".repeat(32), ..Manifest::default() }
     }
 
     fn problem_with(field: &str, value: Value) -> String {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fault::{Blame, Code, Fault, codes};
-use storage::{BadKey, Body, Key, LocalDirectory, ObjectMeta, Store, StoreError, Stores, folder_of};
+use storage::{BadKey, Body, Key, LocalDirectory, ObjectMeta, StoreError, Stores, folder_of};
 
 use super::fetch::{FetchError, ManifestObject, PolicySource as _};
 use super::location::PolicyLocation;
@@ -48,21 +48,18 @@ impl Fault for PublishError {
 
 /// Publishes policies to a writable location.
 #[derive(Debug)]
-pub struct PolicyPublisher {
-    location: String,
-    store: Arc<dyn Store>,
-    key: Key,
-}
+pub struct PolicyPublisher(ManifestObject);
 
 impl PolicyPublisher {
     /// The publisher for a location. Writes no file yet, but creates a missing folder.
     pub fn at(location: &PolicyLocation, stores: &Stores) -> Result<Self, PublishError> {
         let text = location.to_string();
-        let failed = |source| PublishError::Store { location: text.clone(), source };
         match location {
             PolicyLocation::File(path) => Self::in_folder(path),
             PolicyLocation::Object { store, key } => {
-                Ok(Self { store: stores.get(store).map_err(failed)?, key: key.clone(), location: text })
+                let failed = |source| PublishError::Store { location: text.clone(), source };
+                let store = stores.get(store).map_err(failed)?;
+                Ok(Self(ManifestObject { location: text, store, key: key.clone() }))
             }
             PolicyLocation::BuiltIn | PolicyLocation::Component(_) | PolicyLocation::Url(_) => {
                 Err(PublishError::NotWritable { location: text })
@@ -78,13 +75,12 @@ impl PolicyPublisher {
             .map_err(|source| PublishError::Folder { folder: folder.display().to_string(), source })?;
         let name = manifest.file_name().unwrap_or_default().to_string_lossy();
         let key = Key::parse(&name).map_err(|source| PublishError::Name { location: location.clone(), source })?;
-        Ok(Self { location, store: Arc::new(store), key })
+        Ok(Self(ManifestObject { location, store: Arc::new(store), key }))
     }
 
     /// The published deployment; `None` if there is none yet.
     pub async fn deployment(&self) -> Result<Option<Deployment>, PublishError> {
-        let source = ManifestObject::new(self.location.clone(), Arc::clone(&self.store), self.key.clone());
-        match source.fetch().await {
+        match self.0.fetch().await {
             Ok((deployment, _)) => Ok(Some(deployment)),
             Err(FetchError::Missing { .. }) => Ok(None),
             Err(error) => Err(error.into()),
@@ -95,23 +91,20 @@ impl PolicyPublisher {
     /// that name.
     pub async fn upload_module(&self, manifest: &Manifest, module: &[u8]) -> Result<Manifest, PublishError> {
         let name = format!("{}-{}.wasm", slug(&manifest.name), manifest.sha256);
-        let key = self.beside(&name)?;
+        let invalid = |source| PublishError::Name { location: self.0.location.clone(), source };
+        let key = self.0.key.sibling(&name).map_err(invalid)?;
         self.write(&key, module.to_vec(), "application/wasm").await?;
         Ok(Manifest { module: name, ..manifest.clone() })
     }
 
     /// Writes the manifest. From now on workers load what it refers to.
     pub async fn publish(&self, deployment: &Deployment) -> Result<(), PublishError> {
-        self.write(&self.key, deployment.to_json().into_bytes(), "application/json").await
-    }
-
-    fn beside(&self, name: &str) -> Result<Key, PublishError> {
-        self.key.sibling(name).map_err(|source| PublishError::Name { location: self.location.clone(), source })
+        self.write(&self.0.key, deployment.to_json().into_bytes(), "application/json").await
     }
 
     async fn write(&self, key: &Key, bytes: Vec<u8>, kind: &str) -> Result<(), PublishError> {
-        let written = self.store.put(key, Body::Bytes(bytes), &ObjectMeta::of_type(kind)).await;
-        written.map(|_| ()).map_err(|source| PublishError::Store { location: self.location.clone(), source })
+        let written = self.0.store.put(key, Body::Bytes(bytes), &ObjectMeta::of_type(kind)).await;
+        written.map(|_| ()).map_err(|source| PublishError::Store { location: self.0.location.clone(), source })
     }
 }
 
@@ -123,14 +116,11 @@ fn slug(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Map;
-
     use super::*;
 
     fn manifest(name: &str) -> Manifest {
         let (module, sha256) = (format!("{name}.wasm"), "ab".repeat(32));
-        let (version, settings, limits) = ("1".to_owned(), Map::new(), Map::new());
-        Manifest { name: name.to_owned(), version, module, sha256, signature: None, settings, wasi: false, limits }
+        Manifest { name: name.to_owned(), version: "1".to_owned(), module, sha256, ..Manifest::default() }
     }
 
     #[tokio::test]

@@ -91,7 +91,7 @@ pub struct PublicKey(minisign::PublicKey);
 impl PublicKey {
     /// Parses the text of a `.pub` file, or its key line alone.
     pub fn parse(text: &str) -> Result<Self, SignatureError> {
-        let bytes = decode(key_line(text)).filter(|bytes| bytes.len() == PUBLIC_KEY);
+        let bytes = decode(key_line(text), PUBLIC_KEY);
         let bytes = bytes.ok_or(SignatureError::PublicKey("it is not 42 bytes in base64"))?;
         if !bytes.starts_with(PLAIN) {
             return Err(SignatureError::PublicKey("its algorithm is not Ed25519"));
@@ -116,26 +116,22 @@ impl fmt::Display for PublicKey {
 /// Signatures in minisign's old format (`-l`) are refused. Nothing writes them by default.
 pub fn verify(keys: &[PublicKey], bytes: &[u8], signature: &str) -> Result<KeyId, SignatureError> {
     let signature = Signature::parse(signature)?;
-    let mut candidates = keys.iter().filter(|key| key.id() == signature.signer).peekable();
-    if candidates.peek().is_none() {
+    let signer = signature.signer();
+    let candidates: Vec<&PublicKey> = keys.iter().filter(|key| key.id() == signer).collect();
+    if candidates.is_empty() {
         let trusted = keys.iter().map(|key| key.id().to_string()).collect::<Vec<_>>().join(", ");
         let trusted = if trusted.is_empty() { "none".to_owned() } else { trusted };
-        return Err(SignatureError::UnknownSigner { signer: signature.signer, trusted });
+        return Err(SignatureError::UnknownSigner { signer, trusted });
     }
-    let verifies =
-        |key: &PublicKey| minisign::verify(&key.0, &signature.parsed, Cursor::new(bytes), true, false, false);
-    if candidates.any(|key| verifies(key).is_ok()) {
-        Ok(signature.signer)
-    } else {
-        Err(SignatureError::Mismatch(signature.signer))
+    let verifies = |key: &PublicKey| minisign::verify(&key.0, &signature.0, Cursor::new(bytes), true, false, false);
+    match candidates.into_iter().any(|key| verifies(key).is_ok()) {
+        true => Ok(signer),
+        false => Err(SignatureError::Mismatch(signer)),
     }
 }
 
 /// A parsed, unverified signature.
-pub struct Signature {
-    signer: KeyId,
-    parsed: minisign::SignatureBox,
-}
+pub struct Signature(minisign::SignatureBox);
 
 impl Signature {
     /// Parses the text of a `.minisig` file. Lengths are checked here because the library assumes that they are right.
@@ -144,33 +140,31 @@ impl Signature {
             return Err(SignatureError::Malformed("it is too long"));
         }
         let mut lines = text.lines().skip(1).step_by(2);
-        let signature = lines.next().and_then(decode).filter(|bytes| bytes.len() == SIGNATURE);
+        let signature = lines.next().and_then(|line| decode(line, SIGNATURE));
         let signature = signature.ok_or(SignatureError::Malformed("its second line is not 74 bytes in base64"))?;
-        let comment = lines.next().and_then(decode).filter(|bytes| bytes.len() == COMMENT_SIGNATURE);
+        let comment = lines.next().and_then(|line| decode(line, COMMENT_SIGNATURE));
         comment.ok_or(SignatureError::Malformed("its fourth line is not 64 bytes in base64"))?;
         if !signature.starts_with(PREHASHED) {
             return Err(SignatureError::Malformed("its format is the old one or unknown; sign without -l"));
         }
         let parsed = minisign::SignatureBox::from_string(text);
-        let parsed =
-            parsed.map_err(|_| SignatureError::Malformed("its lines don't start with the expected comments"))?;
-        Ok(Self { signer: KeyId::of(parsed.keynum()), parsed })
+        parsed.map(Self).map_err(|_| SignatureError::Malformed("its lines don't start with the expected comments"))
     }
 
     /// The key that the signature claims.
     pub fn signer(&self) -> KeyId {
-        self.signer
+        KeyId::of(self.0.keynum())
     }
 
     /// The trusted comment. Trustworthy only if the signature is verified.
     pub fn comment(&self) -> String {
-        self.parsed.trusted_comment().unwrap_or_default()
+        self.0.trusted_comment().unwrap_or_default()
     }
 }
 
 impl fmt::Debug for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signature").field("signer", &self.signer).finish_non_exhaustive()
+        f.debug_struct("Signature").field("signer", &self.signer()).finish_non_exhaustive()
     }
 }
 
@@ -186,7 +180,7 @@ impl fmt::Debug for SecretKey {
 impl SecretKey {
     /// Parses the text of a secret key's file.
     pub fn parse(text: &SecretText, password: Option<&SecretText>) -> Result<Self, SignatureError> {
-        let bytes = decode(key_line(text.expose())).filter(|bytes| bytes.len() == SECRET_KEY);
+        let bytes = decode(key_line(text.expose()), SECRET_KEY);
         let bytes = bytes.ok_or(SignatureError::SecretKey("it is not a secret key file"))?;
         if bytes.get(2..4) != Some(ENCRYPTED) {
             // The library's function for keys without a password expects a checksum, which minisign doesn't write.
@@ -252,8 +246,9 @@ fn key_line(text: &str) -> &str {
     text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default()
 }
 
-fn decode(line: &str) -> Option<Vec<u8>> {
-    STANDARD.decode(line.trim()).ok()
+/// Decodes a line that must have this number of bytes.
+fn decode(line: &str, length: usize) -> Option<Vec<u8>> {
+    STANDARD.decode(line.trim()).ok().filter(|bytes| bytes.len() == length)
 }
 
 #[cfg(test)]

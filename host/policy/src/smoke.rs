@@ -9,11 +9,11 @@ use std::time::Duration;
 use contract::v0_1::layout::Asset;
 use contract::v0_1::media::{Dimensions, PublishedObject, Report, RungReport};
 use contract::v0_1::types::{
-    AudioInfo, Blame, Destination, DynamicRange, Failure, Job, MediaInfo, MediaKind, Message, Processor, Ratio,
-    Rendition, VideoCodec, VideoEncoder, VideoInfo,
+    AudioInfo, Destination, DynamicRange, Job, MediaInfo, MediaKind, Message, Processor, Ratio, Rendition, VideoCodec,
+    VideoEncoder, VideoInfo,
 };
-use fault::codes;
 use fault::text::printable;
+use fault::{Failure, codes};
 use media::outputs::ladder::{MAX_RUNGS, is_rung_name};
 use serde::de::IgnoredAny;
 use storage::Key;
@@ -43,10 +43,6 @@ pub async fn run(policy: &Policy) -> Result<(), AdmitError> {
     }
 }
 
-fn failed(policy: &Policy, problem: String) -> AdmitError {
-    AdmitError::Smoke { policy: policy.name().to_owned(), problem }
-}
-
 /// The test with one kind of media.
 struct SmokeTest<'a> {
     policy: &'a Policy,
@@ -70,12 +66,7 @@ impl SmokeTest<'_> {
         let report = self.report(&ladder).await?;
         let completed = Call::pure(self.policy).completed_message(&self.job, &self.info, &report).await?;
         self.check_message("payload.completed", &completed)?;
-        let failure = Failure {
-            code: codes::upload::TRUNCATED.name.to_owned(),
-            blame: Blame::Upload,
-            message: "smoke test of a policy".to_owned(),
-            retryable: false,
-        };
+        let failure = Failure::new(&codes::upload::TRUNCATED, "smoke test of a policy").into();
         let message = Call::pure(self.policy).failed_message(&self.job, &failure).await?;
         self.check_message("payload.failed", &message)?;
         if let Some(message) = Call::pure(self.policy).progress_message(&self.job, "encode", 50).await? {
@@ -85,7 +76,8 @@ impl SmokeTest<'_> {
     }
 
     fn problem(&self, function: &str, problem: &str) -> AdmitError {
-        failed(self.policy, format!("`{function}`, for {}: {problem}", self.name))
+        let problem = format!("`{function}`, for {}: {problem}", self.name);
+        AdmitError::Smoke { policy: self.policy.name().to_owned(), problem }
     }
 
     fn check_ladder(&self, renditions: &[Rendition]) -> Result<(), AdmitError> {
@@ -119,29 +111,19 @@ impl SmokeTest<'_> {
 
     /// The report of a job with this ladder and every kind of asset.
     async fn report(&self, ladder: &[Rendition]) -> Result<Report, AdmitError> {
-        let mut destinations = Vec::new();
-        let mut rungs = Vec::new();
-        for rendition in ladder {
-            let playlist = self.key(&Asset::RungPlaylist(rendition.name.clone())).await?;
-            rungs.push(rung(rendition, playlist.key.clone()));
-            destinations.push(playlist);
+        let mut objects = Vec::new();
+        for asset in assets(ladder) {
+            objects.push(PublishedObject { destination: self.key(&asset).await?, bytes: 1000 });
         }
-        for asset in [
-            Asset::MasterPlaylist,
-            Asset::PreviewPlaylist,
-            Asset::Still("default".to_owned()),
-            Asset::WaveformData,
-            Asset::WaveformImage,
-            Asset::Mezzanine,
-        ] {
-            destinations.push(self.key(&asset).await?);
-        }
+        // The playlists of the rungs follow the master playlist.
+        let playlists = objects.iter().skip(1).map(|object| object.destination.key.clone());
+        let rungs = ladder.iter().zip(playlists).map(|(rendition, playlist)| rung(rendition, playlist)).collect();
         Ok(Report {
             duration_ms: self.info.duration_ms,
             processor: Processor::Cpu,
             fell_back: None,
             rungs,
-            objects: destinations.into_iter().map(|destination| PublishedObject { destination, bytes: 1000 }).collect(),
+            objects,
             loudness: None,
             attributes: Vec::new(),
         })
@@ -160,6 +142,20 @@ impl SmokeTest<'_> {
         };
         Err(self.problem("layout.key-for", &problem))
     }
+}
+
+/// All assets that a platform may ask for, whether or not a job makes them.
+pub fn assets(ladder: &[Rendition]) -> Vec<Asset> {
+    let mut assets = vec![Asset::MasterPlaylist];
+    assets.extend(ladder.iter().map(|rendition| Asset::RungPlaylist(rendition.name.clone())));
+    assets.extend([
+        Asset::PreviewPlaylist,
+        Asset::Still("default".to_owned()),
+        Asset::WaveformData,
+        Asset::WaveformImage,
+        Asset::Mezzanine,
+    ]);
+    assets
 }
 
 fn job(info: &MediaInfo) -> Job {

@@ -4,22 +4,18 @@
 //! call before it and records it afterwards, so no interface can forget to.
 
 use std::collections::BTreeSet;
-use std::pin::Pin;
-use std::sync::Arc;
 
 use contract::json::to_value;
+use contract::v0_1::types::Failure;
 use media::info::MediaInfo;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use storage::Destination;
 use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
 
 use crate::host::{CallRecorder, HostContext};
-use crate::limits::{CallKind, Limit, Limits, Meter};
+use crate::limits::{Limit, Limits, Meter};
 use crate::wasi::Wasi;
-
-/// The future of a host function, which borrows its [`CallContext`].
-pub(crate) type AnswerFuture<'a, T> = Pin<Box<dyn Future<Output = wasmtime::Result<T>> + Send + 'a>>;
 
 /// The data of a guest's store.
 pub struct State {
@@ -36,7 +32,7 @@ pub struct State {
 #[derive(Debug, Default)]
 pub(crate) struct GuestState {
     /// The opened original.
-    pub opened: Option<(Destination, Arc<MediaInfo>)>,
+    pub opened: Option<(Destination, MediaInfo)>,
     /// Whether a transcode was started.
     pub transcoding: bool,
     /// The objects that the guest wrote.
@@ -50,35 +46,41 @@ pub(crate) struct CallContext<'a> {
 }
 
 /// A host call, for metering and recording.
-pub(crate) struct HostCall<A> {
+pub(crate) struct HostCall {
     /// The function's name in the contract.
-    pub name: &'static str,
+    name: &'static str,
     /// Bytes that the guest passed.
-    pub bytes: usize,
+    bytes: usize,
     /// A further limit of this call, and the amount that counts against it.
-    pub limit: Option<(Limit, usize)>,
-    /// Creates the arguments by their names in the contract, without handles. Called only if they are recorded.
-    pub arguments: A,
+    limit: Option<(Limit, usize)>,
+    /// The arguments by their names in the contract, without handles; `None` if calls are not recorded.
+    arguments: Option<Value>,
+}
+
+impl HostCall {
+    /// A call without arguments.
+    pub fn plain(name: &'static str) -> Self {
+        Self { name, bytes: 0, limit: None, arguments: Some(json!({})) }
+    }
+
+    /// The same call with a further limit.
+    pub fn limited(self, limit: Limit, amount: usize) -> Self {
+        Self { limit: Some((limit, amount)), ..self }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
 #[error("a pure function called the host: its result may depend only on its arguments")]
 struct NotPure;
 
-impl std::fmt::Debug for State {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State").field("meter", &self.meter).finish_non_exhaustive()
-    }
-}
-
 impl State {
     /// The state for one call. Pure functions have no host.
     pub(crate) fn new(limits: Limits, host: Option<HostContext>) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.size(Limit::Handles));
-        let kind = if host.is_some() { CallKind::Workflow } else { CallKind::PureCall };
+        let time = if host.is_some() { Limit::Workflow } else { Limit::PureCall };
         Self {
-            meter: Meter::new(limits, kind),
+            meter: Meter::new(limits, time),
             panic_text: None,
             table,
             wasi: None,
@@ -92,41 +94,41 @@ impl State {
         self.host.as_ref().map_or("", |host| &host.job)
     }
 
-    /// Whether calls are recorded. Lets a caller skip the creation of expensive arguments.
-    pub(crate) fn records(&self) -> bool {
-        self.host.as_ref().is_some_and(|host| host.recorder.is_some())
+    fn recorder(&self) -> Option<&dyn CallRecorder> {
+        self.host.as_ref()?.recorder.as_deref()
+    }
+
+    /// A call with arguments, which are created only if calls are recorded.
+    pub(crate) fn host_call(&self, name: &'static str, bytes: usize, arguments: impl FnOnce() -> Value) -> HostCall {
+        HostCall { name, bytes, limit: None, arguments: self.recorder().map(|_| arguments()) }
     }
 
     /// Performs a host call: meters it, does the work, records it, and resumes the guest's time.
     pub(crate) async fn call<T: Serialize>(
         &mut self,
-        call: HostCall<impl FnOnce() -> Value>,
-        work: impl for<'a> FnOnce(CallContext<'a>) -> AnswerFuture<'a, T>,
+        call: HostCall,
+        work: impl AsyncFnOnce(CallContext<'_>) -> T,
     ) -> wasmtime::Result<T> {
         self.meter_call(&call)?;
         let host = self.host.as_mut().ok_or(NotPure)?;
-        let recorder = host.recorder.clone();
-        let arguments = recorder.as_ref().map(|_| (call.arguments)());
-        let answer = work(CallContext { host, guest: &mut self.guest }).await?;
-        self.finish_call(recorder, call.name, arguments, &answer);
+        let answer = work(CallContext { host, guest: &mut self.guest }).await;
+        self.finish_call(call, &answer);
         Ok(answer)
     }
 
     /// Performs a host call that pure functions may make too, because it has no result and no effect.
     pub(crate) fn notify(
         &mut self,
-        call: HostCall<impl FnOnce() -> Value>,
+        call: HostCall,
         work: impl FnOnce(&mut Self) -> wasmtime::Result<()>,
     ) -> wasmtime::Result<()> {
         self.meter_call(&call)?;
-        let recorder = self.host.as_ref().and_then(|host| host.recorder.clone());
-        let arguments = recorder.as_ref().map(|_| (call.arguments)());
         work(self)?;
-        self.finish_call(recorder, call.name, arguments, &());
+        self.finish_call(call, &());
         Ok(())
     }
 
-    fn meter_call<A>(&mut self, call: &HostCall<A>) -> wasmtime::Result<()> {
+    fn meter_call(&mut self, call: &HostCall) -> wasmtime::Result<()> {
         self.meter.host_call(call.name)?;
         self.meter.pass_bytes(call.bytes)?;
         if let Some((limit, amount)) = call.limit {
@@ -135,29 +137,30 @@ impl State {
         Ok(())
     }
 
-    fn finish_call<T: Serialize>(
-        &mut self,
-        recorder: Option<Arc<dyn CallRecorder>>,
-        name: &'static str,
-        arguments: Option<Value>,
-        answer: &T,
-    ) {
-        if let Some((recorder, arguments)) = recorder.zip(arguments) {
-            recorder.call(name, arguments, to_value(answer));
+    fn finish_call<T: Serialize>(&mut self, call: HostCall, answer: &T) {
+        if let Some((recorder, arguments)) = self.recorder().zip(call.arguments) {
+            recorder.call(call.name, arguments, to_value(answer));
         }
         self.meter.resume();
     }
 
-    /// Creates a handle for the guest. A full table means that the guest holds too many.
-    pub(crate) fn new_handle<T: Send + 'static>(&mut self, entry: T) -> wasmtime::Result<Resource<T>> {
+    /// Creates a handle for the guest after a call that succeeded. A full table means that the guest holds too many.
+    pub(crate) fn handle_if<T: Send + 'static>(
+        &mut self,
+        answer: Result<(), Failure>,
+        entry: T,
+    ) -> wasmtime::Result<Result<Resource<T>, Failure>> {
+        if let Err(failure) = answer {
+            return Ok(Err(failure));
+        }
         let handle = match self.table.push(entry) {
             Ok(handle) => handle,
-            Err(ResourceTableError::Full) => return Err(self.meter.hit(Limit::Handles).into()),
+            Err(ResourceTableError::Full) => return Err(self.meter.limits().hit(Limit::Handles).into()),
             Err(other) => return Err(other.into()),
         };
         let held = self.table.iter_mut().count();
         self.meter.peak(Limit::Handles, held)?;
-        Ok(handle)
+        Ok(Ok(handle))
     }
 
     /// Called when the guest drops its transcode. Not a function of the contract, so it is neither metered nor

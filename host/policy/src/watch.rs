@@ -10,13 +10,12 @@ use fault::{Blame, Fault as _};
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecursiveMode, Watcher as _};
 use storage::folder_of;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::active::{ActivePolicies, ActiveSet, PolicyRefusal, Role};
-use super::admit::{AdmitError, PolicyGate};
-use super::fetch::{PolicySource, PollResult, Tag};
+use super::admit::{AdmitError, Admitted, PolicyGate};
+use super::fetch::{PolicySource, Tag};
 use super::last_good::LastGood;
-use super::limits::Limits;
 use super::load::Policy;
 use super::manifest::{Deployment, Manifest};
 
@@ -48,16 +47,46 @@ struct ActivePolicy {
     policy: Policy,
 }
 
-/// Watches a policy location.
-pub struct Watcher {
+/// Where policies come from, and what they must pass.
+struct Origin {
     source: Arc<dyn PolicySource>,
     gate: PolicyGate,
     last_good: Option<LastGood>,
-    active: ActivePolicies,
+}
+
+impl Origin {
+    async fn admit(&self, manifest: &Manifest) -> Result<Admitted, AdmitError> {
+        self.gate.admit(&*self.source, manifest).await
+    }
+
+    /// Saves a policy as the last good one.
+    async fn save(&self, manifest: &Manifest, admitted: &Admitted) {
+        if let Some(last_good) = &self.last_good {
+            last_good.save(manifest, admitted).await;
+        }
+    }
+
+    /// The previous policy, else the last good one on this disk.
+    async fn fallback(&self, previous: Option<&Manifest>) -> Option<ActivePolicy> {
+        if let Some(manifest) = previous
+            && let Ok(admitted) = self.admit(manifest).await
+        {
+            return Some(ActivePolicy { manifest: manifest.clone(), policy: admitted.policy });
+        }
+        let saved = self.last_good.as_ref()?.source();
+        let (deployment, _) = saved.fetch().await.ok()?;
+        let admitted = self.gate.admit(&saved, &deployment.current).await.ok()?;
+        Some(ActivePolicy { manifest: deployment.current, policy: admitted.policy })
+    }
+}
+
+/// Watches a policy location.
+pub struct Watcher {
+    origin: Origin,
+    active: watch::Sender<ActiveSet>,
     current: ActivePolicy,
-    canary: Option<ActivePolicy>,
-    /// The percentage of jobs that run under the canary.
-    percent: u8,
+    /// The canary, and the percentage of jobs that run under it.
+    canary: Option<(u8, ActivePolicy)>,
     /// The tag of the last manifest, if it needs no further attempt.
     known_tag: Option<Tag>,
     /// The last deployment, if it needs no further attempt. Its tag may change without a change of its content.
@@ -78,84 +107,52 @@ impl Watcher {
         gate: PolicyGate,
         last_good: Option<LastGood>,
     ) -> Result<Self, AdmitError> {
-        let (deployment, tag) = match source.fetch().await {
+        let origin = Origin { source, gate, last_good };
+        let (deployment, tag) = match origin.source.fetch().await {
             Ok(found) => found,
             Err(error) => {
-                let fallback = Self::fallback(&*source, &gate, last_good.as_ref(), None).await;
-                let Some(current) = fallback else { return Err(error.into()) };
+                let Some(current) = origin.fallback(None).await else { return Err(error.into()) };
                 let refusal = PolicyRefusal::of_location(error.into());
                 log_refusal(&refusal, &current);
-                let mut opened = Self::with(source, gate, last_good, current);
+                let mut opened = Self::with(origin, current);
                 opened.poll_failure = Some(refusal);
                 opened.publish();
                 return Ok(opened);
             }
         };
-        let (current, refused) = match gate.admit(&*source, &deployment.current).await {
+        let (current, refused) = match origin.admit(&deployment.current).await {
             Ok(admitted) => {
-                if let Some(last_good) = &last_good {
-                    last_good.save(&deployment.current, &admitted).await;
-                }
+                origin.save(&deployment.current, &admitted).await;
                 (ActivePolicy { manifest: deployment.current.clone(), policy: admitted.policy }, None)
             }
-            Err(error) => {
-                let previous = deployment.previous.as_ref();
-                let fallback = Self::fallback(&*source, &gate, last_good.as_ref(), previous).await;
-                let Some(current) = fallback else { return Err(error) };
-                (current, Some(error))
-            }
+            Err(error) => match origin.fallback(deployment.previous.as_ref()).await {
+                Some(current) => (current, Some(error)),
+                None => return Err(error),
+            },
         };
-        let mut opened = Self::with(source, gate, last_good, current);
+        let mut opened = Self::with(origin, current);
         opened.apply(deployment, tag, refused).await;
         opened.refused.iter().for_each(|refusal| log_refusal(refusal, &opened.current));
         Ok(opened)
     }
 
-    fn with(
-        source: Arc<dyn PolicySource>,
-        gate: PolicyGate,
-        last_good: Option<LastGood>,
-        current: ActivePolicy,
-    ) -> Self {
-        let active = ActivePolicies::new(ActiveSet::of(current.policy.clone()));
-        let (canary, percent, known_tag, applied, retried, refused, poll_failure) = Default::default();
+    fn with(origin: Origin, current: ActivePolicy) -> Self {
         Self {
-            source,
-            gate,
-            last_good,
-            active,
+            origin,
+            active: watch::Sender::new(ActiveSet::of(current.policy.clone())),
             current,
-            canary,
-            percent,
-            known_tag,
-            applied,
-            retried,
-            refused,
-            poll_failure,
+            canary: None,
+            known_tag: None,
+            applied: None,
+            retried: None,
+            refused: Vec::new(),
+            poll_failure: None,
         }
     }
 
-    /// The previous policy, else the last good one on this disk.
-    async fn fallback(
-        source: &dyn PolicySource,
-        gate: &PolicyGate,
-        last_good: Option<&LastGood>,
-        previous: Option<&Manifest>,
-    ) -> Option<ActivePolicy> {
-        if let Some(manifest) = previous
-            && let Ok(admitted) = gate.admit(source, manifest).await
-        {
-            return Some(ActivePolicy { manifest: manifest.clone(), policy: admitted.policy });
-        }
-        let saved = last_good?.source();
-        let (deployment, _) = saved.fetch().await.ok()?;
-        let admitted = gate.admit(&saved, &deployment.current).await.ok()?;
-        Some(ActivePolicy { manifest: deployment.current, policy: admitted.policy })
-    }
-
-    /// The active policies, shared with this watcher.
+    /// The active policies, which this watcher keeps up to date.
     pub fn active_policies(&self) -> ActivePolicies {
-        self.active.clone()
+        ActivePolicies(self.active.subscribe())
     }
 
     /// Watches until the future is dropped, and calls `on_change` for every change. Polls at this interval. Local files
@@ -163,7 +160,7 @@ impl Watcher {
     pub async fn run(mut self, interval: Duration, on_change: impl Fn(&Change)) {
         // `sender` is kept so that the channel stays open without a file watcher.
         let (sender, mut written) = mpsc::channel(1);
-        let _file_watcher = self.source.file().and_then(|file| watch_file(file, sender.clone()));
+        let _file_watcher = self.origin.source.file().and_then(|file| watch_file(file, sender.clone()));
         loop {
             if let Some(change) = self.poll().await {
                 on_change(&change);
@@ -177,8 +174,8 @@ impl Watcher {
 
     /// Polls once. Returns the change, if there is one.
     pub async fn poll(&mut self) -> Option<Change> {
-        let before = self.active.snapshot();
-        match self.source.poll(self.known_tag.as_ref()).await {
+        let before = self.active.borrow().clone();
+        match self.origin.source.poll(self.known_tag.as_ref()).await {
             Err(error) => {
                 if error.code().blame == Blame::Policy {
                     // The location no longer has the last deployment.
@@ -189,14 +186,14 @@ impl Watcher {
             }
             Ok(result) => {
                 self.poll_failure = None;
-                if let PollResult::Changed { deployment, tag } = result {
-                    self.apply(*deployment, tag, None).await;
+                if let Some((deployment, tag)) = result {
+                    self.apply(deployment, tag, None).await;
                 }
             }
         }
         self.publish();
-        let after = self.active.snapshot();
-        let swapped = !same_policies(&before, &after);
+        let after = self.active.borrow().clone();
+        let swapped = before.current != after.current || before.canary != after.canary;
         let refused: Vec<PolicyRefusal> =
             after.refused.iter().filter(|refusal| !before.refused.contains(refusal)).cloned().collect();
         if swapped {
@@ -221,10 +218,14 @@ impl Watcher {
         let is_retryable = |error: &AdmitError| error.is_transient() && (!error.is_timeout() || attempt < MAX_ATTEMPTS);
         let mut refused = Vec::new();
         let mut retry = false;
+        let mut refuse = |role: Role, manifest: &Manifest, error: AdmitError| {
+            retry |= is_retryable(&error);
+            refused.push(PolicyRefusal::of(role, manifest, error.into()));
+        };
         if self.current.manifest != deployment.current {
             let admitted = match refused_before {
                 Some(error) => Err(error),
-                None => self.gate.admit(&*self.source, &deployment.current).await,
+                None => self.origin.admit(&deployment.current).await,
             };
             match admitted {
                 Ok(admitted) => {
@@ -234,30 +235,21 @@ impl Watcher {
                     self.keep_canary_of(&deployment);
                     self.refused.clear();
                     self.publish();
-                    if let Some(last_good) = &self.last_good {
-                        last_good.save(&deployment.current, &admitted).await;
-                    }
+                    self.origin.save(&deployment.current, &admitted).await;
                 }
-                Err(error) => {
-                    retry |= is_retryable(&error);
-                    refused.push(PolicyRefusal::of(Role::Current, &deployment.current, error.into()));
-                }
+                Err(error) => refuse(Role::Current, &deployment.current, error),
             }
         }
         // A canary of an earlier deployment is removed even if the new one is not accepted.
         self.keep_canary_of(&deployment);
-        match &deployment.canary {
-            None => {}
-            Some(_) if self.canary.is_some() => {}
-            Some(next) => match self.gate.admit(&*self.source, &next.manifest).await {
+        if let Some(next) = deployment.canary.as_ref().filter(|_| self.canary.is_none()) {
+            match self.origin.admit(&next.manifest).await {
                 Ok(admitted) => {
-                    self.canary = Some(ActivePolicy { manifest: next.manifest.clone(), policy: admitted.policy });
+                    let canary = ActivePolicy { manifest: next.manifest.clone(), policy: admitted.policy };
+                    self.canary = Some((next.percent, canary));
                 }
-                Err(error) => {
-                    retry |= is_retryable(&error);
-                    refused.push(PolicyRefusal::of(Role::Canary, &next.manifest, error.into()));
-                }
-            },
+                Err(error) => refuse(Role::Canary, &next.manifest, error),
+            }
         }
         self.refused = refused;
         // Without a known tag the next poll fetches the deployment again, for example because a module was still
@@ -272,16 +264,15 @@ impl Watcher {
 
     /// Keeps the canary only if the deployment still has it, with the deployment's percentage.
     fn keep_canary_of(&mut self, deployment: &Deployment) {
-        let canary = deployment.canary.as_ref();
-        self.percent = canary.map_or(0, |canary| canary.percent);
-        self.canary =
-            self.canary.take().filter(|active| canary.is_some_and(|canary| canary.manifest == active.manifest));
+        let kept = self.canary.take().zip(deployment.canary.as_ref());
+        let kept = kept.filter(|((_, active), wanted)| active.manifest == wanted.manifest);
+        self.canary = kept.map(|((_, active), wanted)| (wanted.percent, active));
     }
 
     fn publish(&self) {
-        self.active.replace(ActiveSet {
+        self.active.send_replace(ActiveSet {
             current: self.current.policy.clone(),
-            canary: self.canary.as_ref().map(|canary| (self.percent, canary.policy.clone())),
+            canary: self.canary.as_ref().map(|(percent, canary)| (*percent, canary.policy.clone())),
             refused: self.refused.iter().chain(&self.poll_failure).cloned().collect(),
         });
     }
@@ -293,24 +284,9 @@ async fn wait_until_quiet(written: &mut mpsc::Receiver<()>) {
     while tokio::time::timeout(QUIET, written.recv()).await.is_ok() && began.elapsed() < MAX_QUIET_WAIT {}
 }
 
-/// Whether both have the same policies, with the same percentage for the canary.
-fn same_policies(one: &ActiveSet, other: &ActiveSet) -> bool {
-    let canary = |active: &ActiveSet| active.canary.as_ref().map(|(percent, policy)| (*percent, identity(policy)));
-    identity(&one.current) == identity(&other.current) && canary(one) == canary(other)
-}
-
-/// What identifies a policy. The same module with other settings, limits or another version is a different policy.
-fn identity(policy: &Policy) -> ([String; 4], Limits) {
-    let texts = [policy.name(), policy.version(), policy.digest(), policy.settings()].map(str::to_owned);
-    (texts, policy.limits())
-}
-
 fn log_swap(active: &ActiveSet) {
     let current = &active.current;
-    let (percent, canary) = match &active.canary {
-        Some((percent, policy)) => (*percent, Some(policy)),
-        None => (0, None),
-    };
+    let (percent, canary) = active.canary.as_ref().map(|(percent, policy)| (*percent, policy)).unzip();
     tracing::info!(
         policy = current.name(),
         policy_version = current.version(),
@@ -318,7 +294,7 @@ fn log_swap(active: &ActiveSet) {
         canary = canary.map(Policy::name),
         canary_version = canary.map(Policy::version),
         canary_sha256 = canary.map(Policy::digest),
-        canary_percent = percent,
+        canary_percent = percent.unwrap_or(0),
         "policy swapped; the next job runs under it"
     );
 }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use crate::recording::CallRecord;
@@ -12,39 +13,23 @@ use crate::rehearsal::compare::{Difference, differences};
 const TIMING_CALLS: [&str; 2] = ["transcode.progress", "job.cancelled"];
 
 /// A difference between the calls of two runs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "change", rename_all = "lowercase")]
 pub enum CallChange {
     /// The call is no longer made.
-    Gone(CallRecord),
+    Gone { call: String, with: Value },
     /// The call was not made before.
-    New(CallRecord),
+    New { call: String, with: Value },
     /// The call is made with other arguments.
-    Changed {
-        /// The call's name in the contract.
-        call: String,
-        differences: Vec<Difference>,
-    },
-}
-
-impl CallChange {
-    pub(super) fn to_json(&self) -> Value {
-        match self {
-            Self::Gone(record) => json!({ "call": record.call, "change": "gone", "with": record.arguments }),
-            Self::New(record) => json!({ "call": record.call, "change": "new", "with": record.arguments }),
-            Self::Changed { call, differences } => {
-                let differences: Vec<Value> = differences.iter().map(super::was_and_now).collect();
-                json!({ "call": call, "change": "changed", "differences": differences })
-            }
-        }
-    }
+    Changed { call: String, differences: Vec<Difference> },
 }
 
 impl fmt::Display for CallChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let short = |value: &Value| fault::text::printable(&value.to_string(), 120);
         match self {
-            Self::Gone(record) => write!(f, "- {} {}", record.call, short(&record.arguments)),
-            Self::New(record) => write!(f, "+ {} {}", record.call, short(&record.arguments)),
+            Self::Gone { call, with } => write!(f, "- {call} {}", short(with)),
+            Self::New { call, with } => write!(f, "+ {call} {}", short(with)),
             Self::Changed { call, differences } => {
                 write!(f, "~ {call}")?;
                 for difference in differences.iter().take(3) {
@@ -70,8 +55,9 @@ pub fn changed_calls(was: &[CallRecord], now: &[CallRecord]) -> Vec<CallChange> 
         if matches!(op, DiffOp::Equal { .. }) {
             changes.extend(gone.iter().zip(new).filter_map(|(was, now)| changed(was, now)));
         } else {
-            changes.extend(gone.iter().cloned().map(CallChange::Gone));
-            changes.extend(new.iter().cloned().map(CallChange::New));
+            let named = |record: &CallRecord| (record.call.clone(), record.arguments.clone());
+            changes.extend(gone.iter().map(named).map(|(call, with)| CallChange::Gone { call, with }));
+            changes.extend(new.iter().map(named).map(|(call, with)| CallChange::New { call, with }));
         }
     }
     changes
@@ -109,6 +95,8 @@ fn with_parsed_body(arguments: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn call(name: &str, arguments: Value) -> CallRecord {
@@ -121,7 +109,10 @@ mod tests {
         let progress = || call("transcode.progress", json!({}));
         let was = [step("a"), progress(), progress(), step("b"), call("transcode.start", json!({ "plan": 1 }))];
         let now = [step("a"), step("c"), progress(), call("transcode.start", json!({ "plan": 2 }))];
-        assert_eq!(changed_calls(&was, &now), [CallChange::Gone(step("b")), CallChange::New(step("c"))]);
+        let change = |step: &str| ("job.progress".to_owned(), json!({ "step": step, "percent": 1 }));
+        let ((call, with), (new_call, new_with)) = (change("b"), change("c"));
+        let expected = [CallChange::Gone { call, with }, CallChange::New { call: new_call, with: new_with }];
+        assert_eq!(changed_calls(&was, &now), expected);
         assert!(changed_calls(&was, &was).is_empty());
     }
 

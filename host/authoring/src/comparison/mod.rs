@@ -47,28 +47,18 @@ impl Comparison {
         self.decisions.iter().map(|(name, _)| *name).chain(calls).collect()
     }
 
-    pub fn example(&self, part: &str, format: impl Fn(&Difference) -> String) -> Option<String> {
+    /// The differences of a part, one line each.
+    pub fn lines(&self, part: &str) -> Vec<String> {
         if part == "calls" {
-            return self.calls.first().map(ToString::to_string);
+            return self.calls.iter().map(ToString::to_string).collect();
         }
-        let (_, differences) = self.decisions.iter().find(|(name, _)| *name == part)?;
-        differences.first().map(format)
+        let decisions = self.decisions.iter().filter(|(name, _)| *name == part);
+        decisions.flat_map(|(_, differences)| differences).map(Difference::was_and_now).collect()
     }
 
     pub fn to_json(&self) -> Value {
-        let mut changes: serde_json::Map<String, Value> = self
-            .decisions
-            .iter()
-            .map(|(name, differences)| ((*name).to_owned(), differences.iter().map(was_and_now).collect()))
-            .collect();
-        if !self.calls.is_empty() {
-            changes.insert("calls".to_owned(), self.calls.iter().map(CallChange::to_json).collect());
-        }
-        Value::Object(changes)
+        let decisions = self.decisions.iter().map(|(name, differences)| ((*name).to_owned(), json!(differences)));
+        let calls = (!self.calls.is_empty()).then(|| ("calls".to_owned(), json!(self.calls)));
+        Value::Object(decisions.chain(calls).collect())
     }
-}
-
-/// A difference as JSON.
-pub fn was_and_now(difference: &Difference) -> Value {
-    json!({ "path": difference.path, "was": difference.expected, "now": difference.got })
 }

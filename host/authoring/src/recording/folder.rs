@@ -60,9 +60,7 @@ impl RecordingFolder {
             std::fs::metadata(path).map_err(failed)?;
             return Ok(vec![path.to_owned()]);
         }
-        let entries = std::fs::read_dir(path).map_err(failed)?;
-        let mut files: Vec<PathBuf> =
-            entries.flatten().map(|entry| entry.path()).filter(|path| is_recording(path)).collect();
+        let mut files = recordings(path).map_err(failed)?;
         files.sort();
         Ok(files)
     }
@@ -108,13 +106,13 @@ impl JobRecording for RecordedJob {
     }
 }
 
-fn is_recording(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(SUFFIX))
+fn recordings(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let files = std::fs::read_dir(folder)?.flatten().map(|entry| entry.path());
+    Ok(files.filter(|file| file.to_string_lossy().ends_with(SUFFIX)).collect())
 }
 
 fn delete_oldest(folder: &Path) -> std::io::Result<()> {
-    let files: Vec<PathBuf> =
-        std::fs::read_dir(folder)?.flatten().map(|entry| entry.path()).filter(|path| is_recording(path)).collect();
+    let files = recordings(folder)?;
     let Some(over) = files.len().checked_sub(MAX_KEPT).filter(|over| *over > 0) else { return Ok(()) };
     let age = |path: PathBuf| Some((std::fs::metadata(&path).ok()?.modified().ok()?, path));
     let mut kept: Vec<(SystemTime, PathBuf)> = files.into_iter().filter_map(age).collect();

@@ -158,14 +158,12 @@ impl Recording {
         }
         let text = std::fs::read_to_string(path).map_err(io)?;
         let value: Value = serde_json::from_str(&text).map_err(|error| unreadable(format!("not JSON ({error})")))?;
-        match value.get("recording").and_then(Value::as_u64) {
-            Some(version) if version == u64::from(VERSION) => {}
-            Some(version) => {
-                return Err(unreadable(format!(
-                    "its format version is {version}; this program reads version {VERSION}"
-                )));
-            }
-            None => return Err(unreadable("the field `recording`, with the format version, is missing".to_owned())),
+        let Some(version) = value.get("recording").and_then(Value::as_u64) else {
+            return Err(unreadable("the field `recording`, with the format version, is missing".to_owned()));
+        };
+        if version != u64::from(VERSION) {
+            let reason = format!("its format version is {version}; this program reads version {VERSION}");
+            return Err(unreadable(reason));
         }
         json::from_value("", value).map_err(|error| unreadable(error.to_string()))
     }

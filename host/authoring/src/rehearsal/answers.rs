@@ -7,21 +7,27 @@ use contract::v0_1::media::{ProgressReport, Report};
 use contract::v0_1::storage::ObjectInfo;
 use contract::v0_1::types::Failure;
 use contract::v0_1::webhook::Delivery;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::compare;
 
-/// The calls that a script can answer. The others have one fixed answer, or one that the host computes.
-pub const SCRIPTABLE: [&str; 8] = [
-    "media.open",
-    "transcode.progress",
-    "transcode.wait",
-    "job.cancelled",
-    "storage.head",
-    "storage.put",
-    "storage.delete",
-    "webhook.deliver",
+/// The calls that a script can answer, and the check that an answer has the type of the call's result. The other calls
+/// have one fixed answer, or one that the host computes.
+pub const SCRIPTABLE: [(&str, fn(Value) -> Result<(), JsonError>); 8] = [
+    ("media.open", check::<Result<(), Failure>>),
+    ("transcode.progress", check::<Option<ProgressReport>>),
+    ("transcode.wait", check::<Result<Report, Failure>>),
+    ("job.cancelled", check::<bool>),
+    ("storage.head", check::<Result<Option<ObjectInfo>, Failure>>),
+    ("storage.put", check::<Result<(), Failure>>),
+    ("storage.delete", check::<Result<(), Failure>>),
+    ("webhook.deliver", check::<Result<Delivery, Failure>>),
 ];
+
+fn check<T: DeserializeOwned>(answer: Value) -> Result<(), JsonError> {
+    from_value::<T>("", answer).map(drop)
+}
 
 /// A scripted answer to a call.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,19 +39,6 @@ pub struct Answer {
     pub answer: Value,
     /// How many calls it answers; none for any number.
     pub times: Option<u32>,
-}
-
-/// Checks that `answer` has the type that the contract gives the call's result.
-pub fn check_answer(call: &str, answer: &Value) -> Result<(), JsonError> {
-    let answer = answer.clone();
-    match call {
-        "media.open" | "storage.put" | "storage.delete" => from_value::<Result<(), Failure>>("", answer).map(drop),
-        "transcode.wait" => from_value::<Result<Report, Failure>>("", answer).map(drop),
-        "transcode.progress" => from_value::<Option<ProgressReport>>("", answer).map(drop),
-        "storage.head" => from_value::<Result<Option<ObjectInfo>, Failure>>("", answer).map(drop),
-        "webhook.deliver" => from_value::<Result<Delivery, Failure>>("", answer).map(drop),
-        _ => from_value::<bool>("", answer).map(drop),
-    }
 }
 
 /// The answers that are not used up.
@@ -98,9 +91,10 @@ mod tests {
 
     #[test]
     fn an_answer_of_the_wrong_type_is_an_error_with_its_path() {
-        assert!(check_answer("webhook.deliver", &json!({ "ok": { "delivered": false, "attempts": 3 } })).is_ok());
-        assert!(check_answer("job.cancelled", &json!(true)).is_ok());
-        let error = check_answer("webhook.deliver", &json!({ "ok": { "delivered": "no", "attempts": 3 } }));
+        let check = |call: &str, answer: Value| SCRIPTABLE.iter().find(|(name, _)| *name == call).unwrap().1(answer);
+        assert!(check("webhook.deliver", json!({ "ok": { "delivered": false, "attempts": 3 } })).is_ok());
+        assert!(check("job.cancelled", json!(true)).is_ok());
+        let error = check("webhook.deliver", json!({ "ok": { "delivered": "no", "attempts": 3 } }));
         assert_eq!(error.unwrap_err().path(), "ok.delivered");
     }
 }

@@ -1,6 +1,10 @@
 //! Compares two JSON values and reports the path of each difference.
 
+use fault::text::printable;
 use serde_json::Value;
+
+/// Longest value that is printed in a difference, in characters.
+const MAX_VALUE: usize = 160;
 
 /// A path at which two values differ. A missing value is null.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -8,9 +12,32 @@ pub struct Difference {
     /// For example `rungs[0].video.short-side`.
     pub path: String,
     /// The expected or earlier value.
+    #[serde(rename = "was")]
     pub expected: Value,
     /// The actual or current value.
+    #[serde(rename = "now")]
     pub got: Value,
+}
+
+impl Difference {
+    /// `path: expected …, got …`, on one line.
+    pub fn expected_and_got(&self) -> String {
+        format!("{}: expected {}, got {}", self.path, short(&self.expected), short(&self.got))
+    }
+
+    /// `path: old -> new`, on one line.
+    pub fn was_and_now(&self) -> String {
+        let path = if self.path.is_empty() { "(all)" } else { &self.path };
+        format!("{path}: {} -> {}", short(&self.expected), short(&self.got))
+    }
+}
+
+/// A value on one line.
+pub fn short(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        other => printable(&other.to_string(), MAX_VALUE),
+    }
 }
 
 /// Which fields are compared.

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use contract::json::{from_value, to_value};
-use contract::v0_1::layout::Asset;
 use contract::v0_1::media::Report;
-use contract::v0_1::types::{Job, MediaInfo, Message, Rendition, VideoEncoder};
+use contract::v0_1::types::{Job, MediaInfo, Message, VideoEncoder};
 use fault::Failure;
-use policy::{Call, Policy, PolicyError};
+use policy::{Call, Policy, PolicyError, smoke};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -15,7 +14,7 @@ use super::asset_name;
 use crate::recording::{CallRecord, Cleaner};
 
 #[derive(Clone, Copy, Debug)]
-pub struct Inputs<'a> {
+pub(crate) struct Inputs<'a> {
     pub job: &'a Job,
     /// The probed source; none if it could not be opened.
     pub media_info: Option<&'a MediaInfo>,
@@ -42,7 +41,7 @@ pub struct Decisions {
 impl Decisions {
     /// Calls the pure functions, and takes the other decisions from the recorded calls. A function that traps or
     /// exceeds a limit has the result `{"fails": failure}`.
-    pub async fn of(
+    pub(crate) async fn of(
         policy: &Policy,
         inputs: Inputs<'_>,
         calls: &[CallRecord],
@@ -57,7 +56,7 @@ impl Decisions {
             }
             decisions.ladder = value_or_failure(selected.map(|selected| to_value(&selected)));
         }
-        for asset in assets(&ladder) {
+        for asset in smoke::assets(&ladder) {
             let to = Call::pure(policy).key_for(inputs.job, &asset).await;
             let to = value_or_failure(to.map(|to| format!("{}:{}", to.store, to.key).into()));
             decisions.keys.insert(asset_name(&asset), to);
@@ -70,7 +69,7 @@ impl Decisions {
             (Ok(_), ..) => None,
         };
         if let Some(message) = message {
-            decisions.payload = value_or_failure(message.map(|message| message_value(&message)));
+            decisions.payload = value_or_failure(message.map(|message| with_parsed_body(&message)));
         }
         decisions
     }
@@ -111,23 +110,9 @@ fn value_or_failure(answer: Result<Value, PolicyError>) -> Value {
 }
 
 /// A message with its body parsed, so that differences inside it have a path.
-pub fn message_value(message: &Message) -> Value {
+fn with_parsed_body(message: &Message) -> Value {
     let body = serde_json::from_str(&message.body).unwrap_or_else(|_| Value::from(message.body.as_str()));
     json!({ "body": body, "signature": to_value(&message.signature) })
-}
-
-/// All assets that a platform may ask for, whether or not this job makes them.
-fn assets(ladder: &[Rendition]) -> Vec<Asset> {
-    let mut assets = vec![Asset::MasterPlaylist];
-    assets.extend(ladder.iter().map(|rendition| Asset::RungPlaylist(rendition.name.clone())));
-    assets.extend([
-        Asset::PreviewPlaylist,
-        Asset::Still("default".to_owned()),
-        Asset::WaveformData,
-        Asset::WaveformImage,
-        Asset::Mezzanine,
-    ]);
-    assets
 }
 
 fn plan_of(calls: &[CallRecord]) -> Value {
@@ -136,7 +121,7 @@ fn plan_of(calls: &[CallRecord]) -> Value {
 }
 
 /// The report that `transcode.wait` returned to the policy.
-pub(super) fn report_of(calls: &[CallRecord]) -> Option<Report> {
+pub(crate) fn report_of(calls: &[CallRecord]) -> Option<Report> {
     let waited = calls.iter().rev().filter(|call| call.call == "transcode.wait");
     waited.filter_map(|call| from_value("", call.answer.get("ok")?.clone()).ok()).next()
 }

@@ -3,7 +3,8 @@
 use contract::json::{JsonError, from_value};
 use contract::v0_1::types::{Job, MediaInfo};
 use media::info::Ratio;
-use serde_json::{Map, Value, json};
+use serde::de::Error as _;
+use serde_json::{Value, json};
 
 /// Reads the description of a source. An empty one means a minute of 1080p with stereo sound.
 ///
@@ -13,36 +14,20 @@ pub fn described_media(mut media: Value) -> Result<MediaInfo, JsonError> {
     if media.is_null() {
         media = json!({ "video": { "width": 1920, "height": 1080 }, "audio": true });
     }
-    if let Some(media) = media.as_object_mut() {
-        with_defaults(
-            media,
-            json!({ "container": "mov,mp4,m4a,3gp,3g2,mj2", "duration-ms": 60_000, "size-bytes": 50_000_000 }),
-        );
-        if let Some(video) = media.get_mut("video").and_then(Value::as_object_mut) {
-            with_defaults(
-                video,
-                json!({
-                    "codec": "h264",
-                    "frame-rate": 30,
-                    "bit-depth": 8,
-                    "dynamic-range": "sdr",
-                    "interlaced": false,
-                }),
-            );
-            if let Some(rate) = video.get_mut("frame-rate") {
-                *rate = frame_rate(rate).map_err(|error| error.below("media.video.frame-rate"))?;
-            }
+    if let Some(audio) = media.get_mut("audio").filter(|audio| audio.is_boolean()) {
+        *audio = if *audio == true { json!({}) } else { Value::Null };
+    }
+    let file = json!({ "container": "mov,mp4,m4a,3gp,3g2,mj2", "duration-ms": 60_000, "size-bytes": 50_000_000 });
+    let video =
+        json!({ "codec": "h264", "frame-rate": 30, "bit-depth": 8, "dynamic-range": "sdr", "interlaced": false });
+    let audio = json!({ "codec": "aac", "channels": 2, "sample-rate": 48_000 });
+    for (part, defaults) in [("", file), ("/video", video), ("/audio", audio)] {
+        if let Some(part) = media.pointer_mut(part) {
+            add_defaults(part, defaults);
         }
-        if let Some(audio) = media.get_mut("audio") {
-            match audio {
-                Value::Bool(true) => *audio = json!({}),
-                Value::Bool(false) => *audio = Value::Null,
-                _ => {}
-            }
-            if let Some(audio) = audio.as_object_mut() {
-                with_defaults(audio, json!({ "codec": "aac", "channels": 2, "sample-rate": 48_000 }));
-            }
-        }
+    }
+    if let Some(rate) = media.pointer_mut("/video/frame-rate") {
+        *rate = frame_rate(rate).map_err(|error| error.below("media.video.frame-rate"))?;
     }
     from_value("media", media)
 }
@@ -52,18 +37,17 @@ pub fn described_job(mut job: Value, media: Option<&MediaInfo>) -> Result<Job, J
     if job.is_null() {
         job = json!({});
     }
-    if let Some(job) = job.as_object_mut() {
-        let kind = if media.is_some_and(|media| media.video.is_none()) { "audio" } else { "video" };
-        with_defaults(job, json!({ "id": "job-1", "media-id": "media-1", "creator-id": "creator-1", "kind": kind }));
-        let text = |name: &str| job.get(name).and_then(Value::as_str).unwrap_or_default();
-        let key = format!("{}/originals/{}/input", text("creator-id"), text("media-id"));
-        with_defaults(job, json!({ "source": { "store": storage::ORIGINALS, "key": key } }));
-    }
+    let kind = if media.is_some_and(|media| media.video.is_none()) { "audio" } else { "video" };
+    add_defaults(&mut job, json!({ "id": "job-1", "media-id": "media-1", "creator-id": "creator-1", "kind": kind }));
+    let text = |name: &str| job.get(name).and_then(Value::as_str).unwrap_or_default();
+    let key = format!("{}/originals/{}/input", text("creator-id"), text("media-id"));
+    add_defaults(&mut job, json!({ "source": { "store": storage::ORIGINALS, "key": key } }));
     from_value("job", job)
 }
 
-fn with_defaults(fields: &mut Map<String, Value>, defaults: Value) {
-    if let Value::Object(defaults) = defaults {
+/// Adds the fields that an object lacks.
+fn add_defaults(value: &mut Value, defaults: Value) {
+    if let (Value::Object(fields), Value::Object(defaults)) = (value, defaults) {
         for (name, value) in defaults {
             fields.entry(name).or_insert(value);
         }
@@ -77,16 +61,9 @@ fn frame_rate(written: &Value) -> Result<Value, JsonError> {
         Value::Number(number) => number.as_f64().and_then(by_number),
         _ => None,
     };
-    let ratio = ratio.ok_or_else(|| {
-        json_error(format!(
-            "{written} is not a frame rate; write 30, 29.97, \"30000/1001\", or numerator and denominator"
-        ))
-    })?;
+    let expected = "write 30, 29.97, \"30000/1001\", or numerator and denominator";
+    let ratio = ratio.ok_or_else(|| JsonError::custom(format!("{written} is not a frame rate; {expected}")))?;
     Ok(json!({ "numerator": ratio.numerator, "denominator": ratio.denominator }))
-}
-
-fn json_error(reason: String) -> JsonError {
-    serde::de::Error::custom(reason)
 }
 
 fn by_number(rate: f64) -> Option<Ratio> {

@@ -1,68 +1,57 @@
 //! The host calls of a rehearsal. They have no effect outside of the process, and a script can answer them.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
-use contract::json::from_value;
-use contract::v0_1::convert::{self, refused};
+use contract::json::{from_value, to_value};
+use contract::v0_1::convert::refused;
 use contract::v0_1::gpu::Device;
 use contract::v0_1::media::{Plan as AskedPlan, ProgressReport, Report};
 use contract::v0_1::storage::ObjectInfo;
-use contract::v0_1::types::{Failure, Message, VideoEncoder};
+use contract::v0_1::types::{Failure, MediaKind, Message, VideoEncoder};
 use contract::v0_1::webhook::{Delivery, Event};
-use media::context::MediaTools;
 use media::encoder::Processor;
 use media::error::{MediaError, UploadError};
 use media::info::MediaInfo;
-use media::loudness::Measure;
-use media::plan::{Plan, Preference};
-use media::probe::DeclaredKind;
+use media::plan::{Plan, PlanError, Preference};
 use policy::HostCalls;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use storage::{Body, Destination, ObjectMeta, StoreError, Stores};
+use storage::{Destination, StoreError};
 
 use super::answers::Answers;
-use super::nominal;
-use crate::recording::Cleaner;
+use super::{RehearsalSetup, nominal};
 
 /// Replaces media programs, stores and the webhook's receiver.
 pub(super) struct RehearsalHost {
-    pub job: String,
-    /// The original's location.
-    pub from: Destination,
-    /// The probed original; `None` if it can't be opened.
-    pub source: Option<MediaInfo>,
-    pub declared: DeclaredKind,
-    pub loudness: Measure,
-    /// The report of the recorded job, if there is one.
-    pub known: Option<Report>,
-    /// The scripted answers to `transcode.wait` apply only to this plan; `None` for any plan.
-    pub plan: Option<Value>,
-    pub answers: Answers,
-    /// Removes secrets from arguments before they are compared with the script.
-    pub cleaner: Cleaner,
-    pub tools: MediaTools,
-    /// In-memory stores.
-    pub stores: Stores,
-    pub opened: Option<MediaInfo>,
-    pub transcode: Option<RehearsedTranscode>,
+    setup: RehearsalSetup,
+    answers: Answers,
+    /// The sizes of the objects in the stores.
+    objects: BTreeMap<Destination, u64>,
+    opened: Option<MediaInfo>,
+    transcode: Option<RehearsedTranscode>,
 }
 
 /// An accepted plan. It is reported as done without being executed.
-pub(super) struct RehearsedTranscode {
+struct RehearsedTranscode {
     plan: Plan,
     info: MediaInfo,
     /// Whether the scripted answers to `transcode.wait` apply to this plan.
     scripted: bool,
-    processor: Result<Processor, String>,
     halfway_reported: bool,
     waited: bool,
     cancelled: bool,
 }
 
 impl RehearsalHost {
+    pub(super) fn new(setup: RehearsalSetup) -> Self {
+        let (answers, objects) = (Answers::new(setup.answers.clone()), setup.objects.clone());
+        Self { setup, answers, objects, opened: None, transcode: None }
+    }
+
     /// The script's answer to a call, if it has one. Its type was checked when the script was read.
     fn scripted<T: DeserializeOwned>(&self, call: &str, arguments: Value) -> Option<T> {
-        let answer = self.answers.take(call, &self.cleaner.clean(arguments))?;
+        let answer = self.answers.take(call, &self.setup.cleaner.clean(arguments))?;
         from_value(call, answer).ok()
     }
 
@@ -70,17 +59,20 @@ impl RehearsalHost {
         self.scripted::<Result<(), Failure>>(call, arguments).unwrap_or(Ok(()))
     }
 
-    fn source_of(&self, from: &Destination) -> Result<MediaInfo, Failure> {
-        let Some(info) = self.source.as_ref().filter(|_| *from == self.from) else {
+    /// The original as the host would probe it.
+    fn probed(&self, from: &Destination) -> Result<MediaInfo, Failure> {
+        let RehearsalSetup { job, source, .. } = &self.setup;
+        let is_original = job.source.store == from.store && job.source.key == from.key.as_str();
+        let Some(info) = source.as_ref().filter(|_| is_original) else {
             return Err(refused(StoreError::NotFound { key: from.key.clone() }));
         };
         let mut info = info.clone();
-        match self.declared {
-            DeclaredKind::Video if info.video.is_none() => return Err(refused(MediaError::from(UploadError::NoVideo))),
-            DeclaredKind::Audio if info.audio.is_none() => return Err(refused(MediaError::from(UploadError::NoAudio))),
+        match job.kind {
+            MediaKind::Video if info.video.is_none() => return Err(refused(MediaError::from(UploadError::NoVideo))),
+            MediaKind::Audio if info.audio.is_none() => return Err(refused(MediaError::from(UploadError::NoAudio))),
             // The picture is a cover, or the video was uploaded for its sound.
-            DeclaredKind::Audio => info.video = None,
-            DeclaredKind::Video => {}
+            MediaKind::Audio => info.video = None,
+            MediaKind::Video => {}
         }
         Ok(info)
     }
@@ -93,35 +85,28 @@ fn object(object: &Destination) -> Value {
 #[async_trait]
 impl HostCalls for RehearsalHost {
     fn devices(&self) -> Vec<Device> {
-        convert::devices(&self.tools.devices)
+        self.setup.devices.clone()
     }
 
     fn encoders(&self) -> Vec<VideoEncoder> {
-        self.tools.proof.processors().into_iter().map(convert::encoder).collect()
+        self.setup.encoders()
     }
 
     async fn open(&mut self, from: Destination) -> Result<MediaInfo, Failure> {
         self.scripted_failure("media.open", object(&from))?;
-        let info = self.source_of(&from)?;
+        let info = self.probed(&from)?;
         self.opened = Some(info.clone());
         Ok(info)
     }
 
     async fn start(&mut self, plan: Plan, asked: &AskedPlan) -> Result<(), Failure> {
         let Some(info) = self.opened.clone() else {
-            return Err(refused(StoreError::NotFound { key: self.from.key.clone() }));
+            let (call, reason) = ("transcode.start", "no source is open");
+            return Err(refused(PlanError::OutOfOrder { call, reason }));
         };
-        let scripted = self.plan.as_ref().is_none_or(|plan| *plan == contract::json::to_value(asked));
-        let processor = processor(&plan, &info, &self.tools);
-        self.transcode = Some(RehearsedTranscode {
-            plan,
-            info,
-            scripted,
-            processor,
-            halfway_reported: false,
-            waited: false,
-            cancelled: false,
-        });
+        let scripted = self.setup.plan.as_ref().is_none_or(|plan| *plan == to_value(asked));
+        self.transcode =
+            Some(RehearsedTranscode { plan, info, scripted, halfway_reported: false, waited: false, cancelled: false });
         Ok(())
     }
 
@@ -149,12 +134,11 @@ impl HostCalls for RehearsalHost {
         if transcode.cancelled {
             return Some(Err(refused(MediaError::Cancelled)));
         }
-        Some(match &transcode.processor {
-            Err(reason) => Err(refused(MediaError::NoGpu { reason: reason.clone() })),
-            Ok(processor) => {
-                let known = self.known.as_ref();
-                Ok(nominal::report(&transcode.plan, &transcode.info, *processor, self.loudness, known))
-            }
+        let RehearsedTranscode { plan, info, .. } = transcode;
+        let RehearsalSetup { processors, loudness, known, .. } = &self.setup;
+        Some(match processor(plan, info, processors) {
+            Err(reason) => Err(refused(MediaError::NoGpu { reason })),
+            Ok(processor) => Ok(nominal::report(plan, info, processor, *loudness, known.as_ref())),
         })
     }
 
@@ -172,8 +156,7 @@ impl HostCalls for RehearsalHost {
         if let Some(answer) = self.scripted("storage.head", object(&to)) {
             return answer;
         }
-        let found = self.stores.get(&to.store).map_err(refused)?.head(&to.key).await.map_err(refused)?;
-        Ok(found.map(|info| ObjectInfo { size: info.size }))
+        Ok(self.objects.get(&to).map(|size| ObjectInfo { size: *size }))
     }
 
     async fn put(&mut self, to: Destination, content_type: String, content: Vec<u8>) -> Result<(), Failure> {
@@ -182,22 +165,22 @@ impl HostCalls for RehearsalHost {
             "content": policy::fingerprint(&content),
         });
         self.scripted_failure("storage.put", arguments)?;
-        let store = self.stores.get(&to.store).map_err(refused)?;
-        store.put(&to.key, Body::Bytes(content), &ObjectMeta::default()).await.map(drop).map_err(refused)
+        self.objects.insert(to, content.len() as u64);
+        Ok(())
     }
 
     async fn delete(&mut self, to: Destination) -> Result<(), Failure> {
         self.scripted_failure("storage.delete", object(&to))?;
-        self.stores.get(&to.store).map_err(refused)?.delete(&to.key).await.map_err(refused)
+        self.objects.remove(&to);
+        Ok(())
     }
 
     /// Delivery succeeds unless the script says otherwise. An invalid message is refused either way.
     async fn deliver(&mut self, event: Event, message: Message) -> Result<Delivery, Failure> {
-        let arguments =
-            json!({ "event": contract::json::to_value(&event), "message": contract::json::to_value(&message) });
+        let arguments = json!({ "event": to_value(&event), "message": to_value(&message) });
         let scripted = self.scripted("webhook.deliver", arguments);
         let (kind, scheme) = (job::kind(event), job::scheme(message.signature));
-        webhook::Message::new(&self.job, kind, message.body, scheme).map_err(refused)?;
+        webhook::Message::new(&self.setup.job.id, kind, message.body, scheme).map_err(refused)?;
         scripted.unwrap_or(Ok(match event {
             Event::Completed => Delivery { delivered: true, attempts: 1, status: Some(200) },
             Event::Progress => Delivery { delivered: false, attempts: 0, status: None },
@@ -212,12 +195,13 @@ impl HostCalls for RehearsalHost {
 }
 
 /// The processor that would encode, or why a required GPU is not available.
-pub(super) fn processor(plan: &Plan, info: &MediaInfo, tools: &MediaTools) -> Result<Processor, String> {
-    let prefer = tools.forced_preference.unwrap_or(plan.prefer);
-    match (&tools.proof.gpu_missing, prefer) {
-        _ if info.video.is_none() => Ok(Processor::Cpu),
-        (_, Preference::Cpu) | (Some(_), Preference::Auto) => Ok(Processor::Cpu),
-        (None, _) => Ok(Processor::Gpu),
-        (Some(reason), Preference::Gpu) => Err(reason.clone()),
+pub(super) fn processor(plan: &Plan, info: &MediaInfo, available: &[Processor]) -> Result<Processor, String> {
+    if info.video.is_none() || plan.prefer == Preference::Cpu {
+        return Ok(Processor::Cpu);
+    }
+    match (available.contains(&Processor::Gpu), plan.prefer) {
+        (true, _) => Ok(Processor::Gpu),
+        (false, Preference::Gpu) => Err("no gpu in this rehearsal".to_owned()),
+        (false, _) => Ok(Processor::Cpu),
     }
 }

@@ -13,14 +13,14 @@ mod decisions;
 mod described;
 mod host;
 mod level;
-mod memory_store;
 mod nominal;
 mod rehearse;
 mod source;
 
-pub use answers::{Answer, SCRIPTABLE, check_answer};
+pub use answers::{Answer, SCRIPTABLE};
 pub use asset::{asset_name, parse_asset};
-pub use decisions::{Decisions, Inputs, message_value};
+pub use decisions::Decisions;
+pub(crate) use decisions::{Inputs, report_of};
 pub use described::{described_job, described_media};
 use media::loudness::Measure;
 pub use rehearse::{RehearsalResult, RehearsalSetup, rehearse};

@@ -2,25 +2,20 @@
 
 use std::time::Duration;
 
-use contract::v0_1::types::{DynamicRange as WitRange, MediaInfo as WitMediaInfo, VideoInfo as WitVideo};
+use contract::v0_1::types as wit_types;
 use media::containment::ProbeDepth;
 use media::info::{Audio, DynamicRange, Matrix, MediaInfo, Ratio, Video};
 
 /// A description that no real source can have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {value} is not {expected}")]
-pub struct SourceError {
-    field: &'static str,
-    value: String,
-    expected: &'static str,
-}
+#[error("{0}")]
+pub struct SourceError(String);
 
 /// Fields that the contract does not have get usual values: the colour matrix that players assume for the size, and
 /// tracks as long as the file.
-pub fn source_info(info: &WitMediaInfo) -> Result<MediaInfo, SourceError> {
+pub fn source_info(info: &wit_types::MediaInfo) -> Result<MediaInfo, SourceError> {
     if info.duration_ms == 0 {
-        let value = info.duration_ms.to_string();
-        return Err(SourceError { field: "duration-ms", value, expected: "1 or more" });
+        return Err(SourceError("duration-ms: 0 is not 1 or more".to_owned()));
     }
     let duration = Duration::from_millis(info.duration_ms);
     let audio = info.audio.as_ref().map(|audio| Audio {
@@ -33,12 +28,9 @@ pub fn source_info(info: &WitMediaInfo) -> Result<MediaInfo, SourceError> {
         length: duration,
     });
     if let Some(audio) = audio.as_ref().filter(|audio| audio.channels == 0 || audio.sample_rate == 0) {
-        let value = format!("{} at {} Hz", audio.channels, audio.sample_rate);
-        return Err(SourceError {
-            field: "audio.channels",
-            value,
-            expected: "at least one channel with a sample rate",
-        });
+        let (channels, rate) = (audio.channels, audio.sample_rate);
+        let expected = "at least one channel with a sample rate";
+        return Err(SourceError(format!("audio.channels: {channels} at {rate} Hz is not {expected}")));
     }
     Ok(MediaInfo {
         depth: ProbeDepth::Usual,
@@ -51,23 +43,16 @@ pub fn source_info(info: &WitMediaInfo) -> Result<MediaInfo, SourceError> {
     })
 }
 
-fn picture(video: &WitVideo, length: Duration) -> Result<Video, SourceError> {
+fn picture(video: &wit_types::VideoInfo, length: Duration) -> Result<Video, SourceError> {
     let side = 16..=16_384;
     if !side.contains(&video.width) || !side.contains(&video.height) {
-        let value = format!("{}x{}", video.width, video.height);
-        return Err(SourceError { field: "video.width and video.height", value, expected: "16 to 16384 pixels" });
+        let (width, height) = (video.width, video.height);
+        return Err(SourceError(format!("video.width and video.height: {width}x{height} is not 16 to 16384 pixels")));
     }
-    let rate = video.frame_rate;
-    let frame_rate = Ratio::new(rate.numerator.into(), rate.denominator.into()).ok_or_else(|| SourceError {
-        field: "video.frame-rate",
-        value: format!("{}/{}", rate.numerator, rate.denominator),
-        expected: "a fraction above 0",
-    })?;
-    let range = match video.dynamic_range {
-        WitRange::Sdr => DynamicRange::Sdr,
-        WitRange::Pq => DynamicRange::Pq,
-        WitRange::Hlg => DynamicRange::Hlg,
-    };
+    let wit_types::Ratio { numerator, denominator } = video.frame_rate;
+    let frame_rate = Ratio::new(numerator.into(), denominator.into())
+        .ok_or_else(|| SourceError(format!("video.frame-rate: {numerator}/{denominator} is not a fraction above 0")))?;
+    let range = DynamicRange::from(video.dynamic_range);
     Ok(Video {
         index: 0,
         start: Duration::ZERO,

@@ -7,9 +7,8 @@ use std::path::Path;
 use contract::json::to_value;
 use serde_json::{Value, json};
 
-use super::judge::Finding;
 use crate::rehearsal::RehearsalResult;
-use crate::rehearsal::compare::differences;
+use crate::rehearsal::compare::{Difference, differences};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Golden(Value);
@@ -51,7 +50,7 @@ impl Golden {
     }
 
     /// The differences from an earlier snapshot.
-    pub fn differs_from(&self, kept: &Self) -> Vec<Finding> {
-        differences("golden", &kept.0, &self.0).into_iter().map(Finding::Difference).collect()
+    pub fn differs_from(&self, kept: &Self) -> Vec<String> {
+        differences("golden", &kept.0, &self.0).iter().map(Difference::expected_and_got).collect()
     }
 }

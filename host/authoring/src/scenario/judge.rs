@@ -6,25 +6,14 @@ use serde_json::Value;
 use super::{Expectation, ExpectedCall, Scenario};
 use crate::recording::CallRecord;
 use crate::rehearsal::compare::{Difference, covers, missing};
-use crate::rehearsal::{RehearsalResult, asset_name};
+use crate::rehearsal::{RehearsalResult, parse_asset};
 
-/// A failed expectation.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Finding {
-    /// A value differs.
-    Difference(Difference),
-    /// Anything else, as a sentence.
-    Sentence(String),
+fn difference(path: &str, expected: impl Into<Value>, got: impl Into<Value>) -> String {
+    Difference { path: path.to_owned(), expected: expected.into(), got: got.into() }.expected_and_got()
 }
 
-impl Finding {
-    fn difference(path: &str, expected: impl Into<Value>, got: impl Into<Value>) -> Self {
-        Self::Difference(Difference { path: path.to_owned(), expected: expected.into(), got: got.into() })
-    }
-}
-
-/// All failed expectations of a scenario.
-pub async fn judge(scenario: &Scenario, policy: &Policy, result: &RehearsalResult) -> Vec<Finding> {
+/// All failed expectations of a scenario, one line each.
+pub async fn judge(scenario: &Scenario, policy: &Policy, result: &RehearsalResult) -> Vec<String> {
     let expect = &scenario.expect;
     let decisions = &result.decisions;
     let mut findings = Vec::new();
@@ -32,12 +21,14 @@ pub async fn judge(scenario: &Scenario, policy: &Policy, result: &RehearsalResul
         findings.extend(ladder(expected, &decisions.ladder));
     }
     named("refused", &expect.refused, decisions.ladder.get("err").unwrap_or(&Value::Null), &mut findings);
-    for (asset, expected) in &expect.keys {
-        let path = format!("keys.{}", asset_name(asset));
-        match Call::pure(policy).key_for(&scenario.setup.job, asset).await {
+    for (name, expected) in &expect.keys {
+        let path = format!("keys.{name}");
+        // The name was checked when the scenario was read.
+        let Ok(asset) = parse_asset(name) else { continue };
+        match Call::pure(policy).key_for(&scenario.setup.job, &asset).await {
             Ok(to) if format!("{}:{}", to.store, to.key) == *expected => {}
-            Ok(to) => findings.push(Finding::difference(&path, expected.as_str(), format!("{}:{}", to.store, to.key))),
-            Err(error) => findings.push(Finding::Sentence(format!("{path}: {error}"))),
+            Ok(to) => findings.push(difference(&path, expected.as_str(), format!("{}:{}", to.store, to.key))),
+            Err(error) => findings.push(format!("{path}: {error}")),
         }
     }
     plan(&expect.plan, &decisions.plan, &mut findings);
@@ -47,30 +38,30 @@ pub async fn judge(scenario: &Scenario, policy: &Policy, result: &RehearsalResul
     let failed = decisions.outcome.get("err").unwrap_or(&Value::Null);
     if expect.fails.is_null() && !failed.is_null() {
         let (code, message) = decisions.failure().unwrap_or_default();
-        findings.push(Finding::Sentence(format!("the job should succeed, but failed: {message} [{code}]")));
+        findings.push(format!("the job should succeed, but failed: {message} [{code}]"));
     } else {
         named("fails", &expect.fails, failed, &mut findings);
     }
     findings
 }
 
-fn named(path: &str, expected: &Value, got: &Value, findings: &mut Vec<Finding>) {
+fn named(path: &str, expected: &Value, got: &Value, findings: &mut Vec<String>) {
     if !expected.is_null() {
-        findings.extend(missing(path, expected, got).into_iter().map(Finding::Difference));
+        findings.extend(missing(path, expected, got).iter().map(Difference::expected_and_got));
     }
 }
 
 /// Compares the ladder. Each rendition is expected by name or by its fields.
-fn ladder(expected: &[Value], got: &Value) -> Vec<Finding> {
+fn ladder(expected: &[Value], got: &Value) -> Vec<String> {
     let Some(renditions) = got.get("ok").and_then(Value::as_array) else {
-        return vec![Finding::difference("ladder", expected.to_vec(), got.clone())];
+        return vec![difference("ladder", expected.to_vec(), got.clone())];
     };
     let name = |rendition: &Value| rendition.get("name").cloned().unwrap_or_default();
     if expected.len() != renditions.len() {
         let names: Vec<Value> = renditions.iter().map(name).collect();
         let wanted: Vec<Value> =
             expected.iter().map(|wanted| if wanted.is_string() { wanted.clone() } else { name(wanted) }).collect();
-        return vec![Finding::difference("ladder", wanted, names)];
+        return vec![difference("ladder", wanted, names)];
     }
     let mut findings = Vec::new();
     for (at, (expected, got)) in expected.iter().zip(renditions).enumerate() {
@@ -85,20 +76,16 @@ fn ladder(expected: &[Value], got: &Value) -> Vec<Finding> {
 
 /// Compares the plan. Expected outputs must appear in this order; other outputs may come between. Of the other fields,
 /// those that are named must match.
-fn plan(expected: &Value, got: &Value, findings: &mut Vec<Finding>) {
-    let Some(fields) = expected.as_object() else { return };
+fn plan(expected: &Value, got: &Value, findings: &mut Vec<String>) {
+    let Value::Object(mut fields) = expected.clone() else { return };
     if got.is_null() {
-        findings.push(Finding::Sentence("plan: no plan was started".to_owned()));
+        findings.push("plan: no plan was started".to_owned());
         return;
     }
-    let mut rest = expected.clone();
-    if let Some(rest) = rest.as_object_mut() {
-        rest.remove("outputs");
-    }
-    named("plan", &rest, got, findings);
-    let Some(wanted) = fields.get("outputs").and_then(Value::as_array) else { return };
-    let none = Vec::new();
-    let outputs = got.get("outputs").and_then(Value::as_array).unwrap_or(&none);
+    let wanted = fields.remove("outputs");
+    named("plan", &Value::Object(fields), got, findings);
+    let Some(Value::Array(wanted)) = wanted else { return };
+    let outputs = got.get("outputs").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let mut from = 0;
     for (at, wanted) in wanted.iter().enumerate() {
         let found = outputs.iter().skip(from).position(|output| is_of_kind(wanted, output) && covers(wanted, output));
@@ -111,7 +98,7 @@ fn plan(expected: &Value, got: &Value, findings: &mut Vec<Finding>) {
             Some(nearest) => named(&path, wanted, nearest, findings),
             None => {
                 let kinds: Vec<Value> = outputs.iter().map(|output| kind(output).into()).collect();
-                findings.push(Finding::difference(&path, kind(wanted), kinds));
+                findings.push(difference(&path, kind(wanted), kinds));
             }
         }
     }
@@ -126,7 +113,7 @@ fn is_of_kind(wanted: &Value, output: &Value) -> bool {
     kind(wanted) == kind(output)
 }
 
-fn calls(expect: &Expectation, calls: &[CallRecord], findings: &mut Vec<Finding>) {
+fn calls(expect: &Expectation, calls: &[CallRecord], findings: &mut Vec<String>) {
     let mut from = 0;
     let mut after = "the beginning".to_owned();
     for (at, expected) in expect.calls.iter().enumerate() {
@@ -142,7 +129,7 @@ fn calls(expect: &Expectation, calls: &[CallRecord], findings: &mut Vec<Finding>
     for never in &expect.never {
         if let Some(call) = calls.iter().find(|call| call.call == *never) {
             let with = &call.arguments;
-            findings.push(Finding::Sentence(format!("never: `{never}` was called, with {with}")));
+            findings.push(format!("never: `{never}` was called, with {with}"));
         }
     }
 }
@@ -152,7 +139,7 @@ fn matches(expected: &ExpectedCall, call: &CallRecord) -> bool {
 }
 
 /// The differences from the most similar call; if there is none, the calls that were made instead.
-fn not_called(at: usize, expected: &ExpectedCall, rest: &[CallRecord], after: &str) -> Vec<Finding> {
+fn not_called(at: usize, expected: &ExpectedCall, rest: &[CallRecord], after: &str) -> Vec<String> {
     let path = format!("calls[{at}]");
     let differences = |call: &CallRecord| {
         let mut found = Vec::new();
@@ -164,16 +151,14 @@ fn not_called(at: usize, expected: &ExpectedCall, rest: &[CallRecord], after: &s
     let name = &expected.call;
     match nearest {
         Some(differences) => {
-            let mut findings =
-                vec![Finding::Sentence(format!("{path}: no `{name}` after {after} matches; the nearest differs:"))];
-            findings.extend(differences);
-            findings
+            let heading = format!("{path}: no `{name}` after {after} matches; the nearest differs:");
+            std::iter::once(heading).chain(differences).collect()
         }
         None => {
             let mut names: Vec<&str> = rest.iter().map(|call| call.call.as_str()).collect();
             names.dedup();
             let names = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
-            vec![Finding::Sentence(format!("{path}: `{name}` was not called after {after}; calls made: {names}"))]
+            vec![format!("{path}: `{name}` was not called after {after}; calls made: {names}")]
         }
     }
 }

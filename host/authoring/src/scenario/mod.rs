@@ -5,14 +5,14 @@ mod judge;
 mod junit;
 mod written;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use contract::json::JsonError;
-use contract::v0_1::layout::Asset;
 use fault::{Code, Fault, codes};
 pub use golden::Golden;
-pub use judge::{Finding, judge};
+pub use judge::judge;
 pub use junit::{Verdict, junit};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::rehearsal::RehearsalSetup;
@@ -52,14 +52,15 @@ pub struct Scenario {
 
 /// What a job must do. Anything that is not named is ignored, except failure: the job must succeed unless `fails` is
 /// set.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Expectation {
     /// The renditions, each by name or by its fields.
     pub ladder: Option<Vec<Value>>,
     /// The expected refusal of `ladder.select`.
     pub refused: Value,
-    /// Assets with their `store:key`.
-    pub keys: Vec<(Asset, String)>,
+    /// The `store:key` of assets, by the assets' names.
+    pub keys: BTreeMap<String, String>,
     /// Fields of the plan. Its outputs must include these, in this order.
     pub plan: Value,
     /// Calls that must be made in this order. Other calls may come between.
@@ -75,7 +76,8 @@ pub struct Expectation {
     pub problems: Vec<String>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
 pub struct ExpectedCall {
     /// The call's name in the contract.
     pub call: String,
@@ -88,14 +90,8 @@ pub struct ExpectedCall {
 impl Scenario {
     pub fn read(file: &Path) -> Result<Self, ScenarioError> {
         let failed = |reason: String| ScenarioError { file: file.display().to_string(), reason };
-        let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
-        let value = parse(file, &text).map_err(failed)?;
-        let beside = |name: &str| {
-            let path = file.with_file_name(name);
-            let reason = |reason: String| <JsonError as serde::de::Error>::custom(format!("{name}: {reason}"));
-            let text = std::fs::read_to_string(&path).map_err(|error| reason(error.to_string()))?;
-            parse(&path, &text).map_err(reason)
-        };
+        let value = read_value(file).map_err(failed)?;
+        let beside = |name: &str| read_value(&file.with_file_name(name));
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         written::scenario(name, file, value, beside).map_err(|error| failed(error.to_string()))
     }
@@ -135,10 +131,11 @@ fn is_scenario(file: &Path) -> bool {
     EXTENSIONS.contains(&&*ending) && !name.ends_with(GOLDEN)
 }
 
-fn parse(file: &Path, text: &str) -> Result<Value, String> {
+fn read_value(file: &Path) -> Result<Value, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
     if file.extension().is_some_and(|ending| ending == "json") {
-        serde_json::from_str(text).map_err(|error| format!("it is not JSON ({error})"))
+        serde_json::from_str(&text).map_err(|error| format!("it is not JSON ({error})"))
     } else {
-        serde_saphyr::from_str(text).map_err(|error| format!("it is not YAML ({error})"))
+        serde_saphyr::from_str(&text).map_err(|error| format!("it is not YAML ({error})"))
     }
 }

@@ -1,51 +1,41 @@
 //! Reads the file format of scenarios.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use contract::json::{JsonError, from_value};
-use contract::v0_1::gpu::Device as WitDevice;
+use contract::v0_1::gpu::Device;
 use contract::v0_1::media::LoudnessMeasure;
+use contract::v0_1::types::Processor;
 use fault::Blame;
-use media::encoder::{Device, Processor};
 use media::loudness::Measure;
 use policy::limits::IMPORTS;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use storage::Destination;
-use storage::Key;
+use storage::{Destination, Key};
 
-use super::{Expectation, ExpectedCall, Scenario};
-use crate::rehearsal::{
-    Answer, RehearsalSetup, SCRIPTABLE, check_answer, described_job, described_media, parse_asset, source_info,
-};
+use super::{Expectation, Scenario};
+use crate::rehearsal::{Answer, RehearsalSetup, SCRIPTABLE, described_job, described_media, parse_asset, source_info};
 
 #[derive(Default, Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
+#[serde(default)]
 struct Written {
     about: String,
     job: Value,
     media: Value,
     loudness: Option<LoudnessMeasure>,
-    encoders: Option<Vec<WrittenEncoder>>,
-    devices: Option<Vec<WitDevice>>,
+    encoders: Option<Vec<Processor>>,
+    devices: Option<Vec<Device>>,
     stores: Option<Vec<String>>,
     objects: Vec<WrittenObject>,
     settings: Value,
     answers: Vec<WrittenAnswer>,
-    expect: WrittenExpectation,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-enum WrittenEncoder {
-    Gpu,
-    Cpu,
+    expect: Expectation,
 }
 
 #[derive(Deserialize)]
 struct WrittenObject {
     store: String,
-    key: String,
+    key: Key,
     #[serde(default)]
     size: u64,
 }
@@ -60,29 +50,6 @@ struct WrittenAnswer {
     times: Option<u32>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct WrittenExpectation {
-    ladder: Option<Vec<Value>>,
-    refused: Value,
-    keys: BTreeMap<String, String>,
-    plan: Value,
-    calls: Vec<Value>,
-    never: Vec<String>,
-    payload: Value,
-    output: Value,
-    fails: Value,
-    problems: Vec<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct WrittenCall {
-    call: String,
-    with: Value,
-    answer: Value,
-}
-
 fn error(reason: impl std::fmt::Display) -> JsonError {
     serde::de::Error::custom(reason)
 }
@@ -91,17 +58,21 @@ fn error(reason: impl std::fmt::Display) -> JsonError {
 pub(super) fn scenario(
     name: String,
     file: &Path,
-    value: Value,
-    beside: impl Fn(&str) -> Result<Value, JsonError>,
+    mut value: Value,
+    beside: impl Fn(&str) -> Result<Value, String>,
 ) -> Result<Scenario, JsonError> {
-    let written: Written = from_value("", if value.is_null() { json!({}) } else { value })?;
+    if value.is_null() {
+        value = json!({});
+    }
+    expand_names(&mut value);
+    let written: Written = from_value("", value)?;
     let settings = match written.settings {
         Value::Null => Map::new(),
         Value::Object(settings) => settings,
         other => return Err(error(format!("{other} is not an object of settings")).below("settings")),
     };
     let media = match written.media {
-        Value::String(name) => beside(&name).map_err(|error| error.below("media"))?,
+        Value::String(name) => beside(&name).map_err(|reason| error(format!("{name}: {reason}")).below("media"))?,
         media => media,
     };
     let media = described_media(media)?;
@@ -113,51 +84,52 @@ pub(super) fn scenario(
         setup.loudness = Measure { integrated, true_peak, range, threshold: integrated - 10.0 };
     }
     if let Some(encoders) = written.encoders {
-        let processor = |encoder: &WrittenEncoder| match encoder {
-            WrittenEncoder::Gpu => Processor::Gpu,
-            WrittenEncoder::Cpu => Processor::Cpu,
-        };
-        setup.processors = encoders.iter().map(processor).collect();
+        setup.processors = encoders.into_iter().map(Into::into).collect();
     }
-    setup.devices = match written.devices {
-        Some(devices) => {
-            devices.into_iter().map(|device| Device { name: device.name, memory_mib: device.memory_mib }).collect()
-        }
-        None if setup.processors.contains(&Processor::Gpu) => {
-            vec![Device { name: "a GPU".to_owned(), memory_mib: 16 * 1024 }]
-        }
-        None => Vec::new(),
-    };
+    let has_gpu = setup.processors.contains(&media::encoder::Processor::Gpu);
+    let gpu = || Device { name: "a GPU".to_owned(), memory_mib: 16 * 1024 };
+    setup.devices = written.devices.unwrap_or_else(|| has_gpu.then(gpu).into_iter().collect());
     if let Some(stores) = written.stores {
         setup.stores = stores;
     }
-    setup.objects = numbered(written.objects, "objects", |object| {
-        let key = Key::parse(&object.key).map_err(|wrong| error(wrong).below("key"))?;
-        Ok((Destination { store: object.store, key }, object.size))
-    })?;
-    setup.answers = numbered(written.answers, "answers", answer)?;
-    let about = written.about;
-    let expect = expectation(written.expect).map_err(|error| error.below("expect"))?;
+    let objects = written.objects.into_iter();
+    setup.objects = objects.map(|WrittenObject { store, key, size }| (Destination { store, key }, size)).collect();
+    for (at, written) in written.answers.into_iter().enumerate() {
+        setup.answers.push(answer(written).map_err(|error| error.below(&format!("answers[{at}]")))?);
+    }
+    let (about, expect) = (written.about, written.expect);
+    check_names(&expect).map_err(|error| error.below("expect"))?;
     Ok(Scenario { name, file: file.to_owned(), about, settings, setup, expect })
 }
 
-/// Reads every item of a list. Errors name the item's position.
-fn numbered<T, U>(items: Vec<T>, list: &str, read: impl Fn(T) -> Result<U, JsonError>) -> Result<Vec<U>, JsonError> {
-    let read = |(at, item)| read(item).map_err(|error| error.below(&format!("{list}[{at}]")));
-    items.into_iter().enumerate().map(read).collect()
+/// Failures may be written as their code alone, and calls as their name alone.
+fn expand_names(scenario: &mut Value) {
+    let expand = |value: &mut Value, field: &str| {
+        if value.is_string() {
+            *value = json!({ field: value.take() });
+        }
+    };
+    for failure in ["/expect/refused", "/expect/fails"] {
+        if let Some(failure) = scenario.pointer_mut(failure) {
+            expand(failure, "code");
+        }
+    }
+    if let Some(calls) = scenario.pointer_mut("/expect/calls").and_then(Value::as_array_mut) {
+        calls.iter_mut().for_each(|call| expand(call, "call"));
+    }
 }
 
 fn answer(written: WrittenAnswer) -> Result<Answer, JsonError> {
     let WrittenAnswer { call, with, answer, fails, times } = written;
-    if !SCRIPTABLE.contains(&call.as_str()) {
-        let known = SCRIPTABLE.join(", ");
+    let Some((_, check)) = SCRIPTABLE.iter().find(|(name, _)| *name == call) else {
+        let known = SCRIPTABLE.map(|(name, _)| name).join(", ");
         return Err(error(format!("`{call}` can't be answered by a scenario; these calls can: {known}")).below("call"));
-    }
+    };
     let (answer, place) = match fails {
         Value::Null => (answer, "answer"),
         fails => (json!({ "err": failure(fails).map_err(|error| error.below("fails"))? }), "fails"),
     };
-    check_answer(&call, &answer).map_err(|error| error.below(place))?;
+    check(answer.clone()).map_err(|error| error.below(place))?;
     Ok(Answer { call, with, answer, times })
 }
 
@@ -184,38 +156,15 @@ fn failure(written: Value) -> Result<Value, JsonError> {
     Ok(failure)
 }
 
-fn expectation(written: WrittenExpectation) -> Result<Expectation, JsonError> {
-    let asset = |(asset, to): (String, String)| {
-        Ok((parse_asset(&asset).map_err(|error| error.below(&asset).below("keys"))?, to))
-    };
-    let by_code = |value: Value| match value {
-        Value::String(code) => json!({ "code": code }),
-        other => other,
-    };
-    for call in &written.never {
-        known_call(call).map_err(|error| error.below("never"))?;
+/// Checks the names of assets and calls.
+fn check_names(expect: &Expectation) -> Result<(), JsonError> {
+    for asset in expect.keys.keys() {
+        parse_asset(asset).map_err(|error| error.below(asset).below("keys"))?;
     }
-    Ok(Expectation {
-        ladder: written.ladder,
-        refused: by_code(written.refused),
-        keys: written.keys.into_iter().map(asset).collect::<Result<_, JsonError>>()?,
-        plan: written.plan,
-        calls: numbered(written.calls, "calls", expected_call)?,
-        never: written.never,
-        payload: written.payload,
-        output: written.output,
-        fails: by_code(written.fails),
-        problems: written.problems,
-    })
-}
-
-fn expected_call(written: Value) -> Result<ExpectedCall, JsonError> {
-    let WrittenCall { call, with, answer } = match written {
-        Value::String(call) => WrittenCall { call, ..WrittenCall::default() },
-        other => from_value("", other)?,
-    };
-    known_call(&call)?;
-    Ok(ExpectedCall { call, with, answer })
+    for (at, expected) in expect.calls.iter().enumerate() {
+        known_call(&expected.call).map_err(|error| error.below(&format!("calls[{at}]")))?;
+    }
+    expect.never.iter().try_for_each(|call| known_call(call).map_err(|error| error.below("never")))
 }
 
 fn known_call(call: &str) -> Result<(), JsonError> {

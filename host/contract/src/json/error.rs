@@ -21,10 +21,6 @@ impl JsonError {
         &self.path
     }
 
-    pub fn reason(&self) -> &str {
-        &self.reason
-    }
-
     /// Prefixes the path with a field, or with `[3]` for a list item.
     #[must_use]
     pub fn below(mut self, part: &str) -> Self {

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 /// A value of the contract as JSON.
 pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Value {
-    // Only a hand-written `Serialize` could fail, and the contract has none.
+    // Only a hand-written `Serialize` or a type that is not in the contract could fail.
     value.serialize(write::Writer).unwrap_or_default()
 }
 
@@ -40,6 +40,11 @@ fn contract_name(name: &str) -> String {
         contract.push(character.to_ascii_lowercase());
     }
     contract
+}
+
+/// The contract's variants have at most one value, without names for its parts.
+fn not_in_the_contract() -> JsonError {
+    JsonError::new("a value has a type that no value of the contract has")
 }
 
 /// The extension field of the contract's records. It is optional in JSON.

@@ -5,7 +5,7 @@ use serde::forward_to_deserialize_any;
 use serde_json::{Map, Value};
 
 use super::error::JsonError;
-use super::{ATTRIBUTES, contract_name};
+use super::{ATTRIBUTES, contract_name, not_in_the_contract};
 
 pub(super) struct Reader(pub(super) Value);
 
@@ -29,10 +29,6 @@ impl<'de> de::Deserializer<'de> for Reader {
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
         if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, JsonError> {
-        visitor.visit_newtype_struct(self)
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -78,7 +74,7 @@ impl<'de> de::Deserializer<'de> for Reader {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct newtype_struct seq tuple
         tuple_struct map identifier ignored_any
     }
 }
@@ -173,15 +169,6 @@ impl<'de> de::EnumAccess<'de> for Case {
     }
 }
 
-impl Case {
-    fn value(self) -> Result<(String, Reader), JsonError> {
-        match self.value {
-            Some(value) => Ok((self.name, Reader(value))),
-            None => Err(JsonError::new(format!("`{0}` needs a value: {{\"{0}\": ...}}", self.name))),
-        }
-    }
-}
-
 impl<'de> de::VariantAccess<'de> for Case {
     type Error = JsonError;
 
@@ -193,21 +180,16 @@ impl<'de> de::VariantAccess<'de> for Case {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, JsonError> {
-        let (name, value) = self.value()?;
-        seed.deserialize(value).map_err(|error| error.below(&name))
+        let Self { name, value, .. } = self;
+        let value = value.ok_or_else(|| JsonError::new(format!("`{name}` needs a value: {{\"{name}\": ...}}")))?;
+        seed.deserialize(Reader(value)).map_err(|error| error.below(&name))
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, JsonError> {
-        let (name, value) = self.value()?;
-        de::Deserializer::deserialize_any(value, visitor).map_err(|error| error.below(&name))
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, JsonError> {
+        Err(not_in_the_contract())
     }
 
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, JsonError> {
-        let (name, value) = self.value()?;
-        de::Deserializer::deserialize_struct(value, "", fields, visitor).map_err(|error| error.below(&name))
+    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], _: V) -> Result<V::Value, JsonError> {
+        Err(not_in_the_contract())
     }
 }

@@ -1,27 +1,14 @@
 //! Serialises values of the contract.
 
-use serde::ser::{self, Serialize};
+use serde::ser::{self, Impossible, Serialize};
 use serde_json::{Map, Value};
 
 use super::error::JsonError;
-use super::{ATTRIBUTES, contract_name};
+use super::{ATTRIBUTES, contract_name, not_in_the_contract};
 
 pub(super) struct Writer;
 
 type Written = Result<Value, JsonError>;
-
-/// `{"case": value}`.
-fn tagged(variant: &str, value: Value) -> Value {
-    Value::Object(Map::from_iter([(contract_name(variant), value)]))
-}
-
-/// `{"case": value}` for a variant, else the value itself.
-fn maybe_tagged(variant: Option<&str>, value: Value) -> Value {
-    match variant {
-        Some(variant) => tagged(variant, value),
-        None => value,
-    }
-}
 
 macro_rules! serialize_unchanged {
     ($($method:ident: $type:ty,)*) => {
@@ -34,11 +21,11 @@ impl ser::Serializer for Writer {
     type Error = JsonError;
     type SerializeSeq = List;
     type SerializeTuple = List;
-    type SerializeTupleStruct = List;
-    type SerializeTupleVariant = List;
+    type SerializeTupleStruct = Impossible<Value, JsonError>;
+    type SerializeTupleVariant = Impossible<Value, JsonError>;
     type SerializeMap = Entries;
     type SerializeStruct = Record;
-    type SerializeStructVariant = Record;
+    type SerializeStructVariant = Impossible<Value, JsonError>;
 
     serialize_unchanged! {
         serialize_bool: bool,
@@ -91,7 +78,7 @@ impl ser::Serializer for Writer {
         variant: &'static str,
         value: &T,
     ) -> Written {
-        Ok(tagged(variant, value.serialize(self)?))
+        Ok(Value::Object(Map::from_iter([(contract_name(variant), value.serialize(self)?)])))
     }
 
     fn serialize_seq(self, _: Option<usize>) -> Result<List, JsonError> {
@@ -102,18 +89,18 @@ impl ser::Serializer for Writer {
         Ok(List::default())
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<List, JsonError> {
-        Ok(List::default())
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeTupleStruct, JsonError> {
+        Err(not_in_the_contract())
     }
 
     fn serialize_tuple_variant(
         self,
         _: &'static str,
         _: u32,
-        variant: &'static str,
+        _: &'static str,
         _: usize,
-    ) -> Result<List, JsonError> {
-        Ok(List { variant: Some(variant), items: Vec::new() })
+    ) -> Result<Self::SerializeTupleVariant, JsonError> {
+        Err(not_in_the_contract())
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Entries, JsonError> {
@@ -128,52 +115,37 @@ impl ser::Serializer for Writer {
         self,
         _: &'static str,
         _: u32,
-        variant: &'static str,
+        _: &'static str,
         _: usize,
-    ) -> Result<Record, JsonError> {
-        Ok(Record { variant: Some(variant), fields: Map::new() })
+    ) -> Result<Self::SerializeStructVariant, JsonError> {
+        Err(not_in_the_contract())
     }
 }
 
 #[derive(Default)]
-pub(super) struct List {
-    variant: Option<&'static str>,
-    items: Vec<Value>,
-}
-
-impl List {
-    fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), JsonError> {
-        self.items.push(value.serialize(Writer)?);
-        Ok(())
-    }
-
-    fn finish(self) -> Value {
-        maybe_tagged(self.variant, Value::Array(self.items))
-    }
-}
+pub(super) struct List(Vec<Value>);
 
 macro_rules! lists {
-    ($($part:ident: $method:ident,)*) => {
+    ($($part:ident,)*) => {
         $(impl ser::$part for List {
             type Ok = Value;
             type Error = JsonError;
 
-            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), JsonError> {
-                self.push(value)
+            fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), JsonError> {
+                self.0.push(value.serialize(Writer)?);
+                Ok(())
             }
 
             fn end(self) -> Written {
-                Ok(self.finish())
+                Ok(Value::Array(self.0))
             }
         })*
     };
 }
 
 lists! {
-    SerializeSeq: serialize_element,
-    SerializeTuple: serialize_element,
-    SerializeTupleStruct: serialize_field,
-    SerializeTupleVariant: serialize_field,
+    SerializeSeq,
+    SerializeTuple,
 }
 
 /// Maps. Their keys are data and are not renamed.
@@ -206,44 +178,22 @@ impl ser::SerializeMap for Entries {
 }
 
 #[derive(Default)]
-pub(super) struct Record {
-    variant: Option<&'static str>,
-    fields: Map<String, Value>,
-}
+pub(super) struct Record(Map<String, Value>);
 
-impl Record {
-    fn set<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), JsonError> {
+impl ser::SerializeStruct for Record {
+    type Ok = Value;
+    type Error = JsonError;
+
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), JsonError> {
         let value = value.serialize(Writer)?;
         let is_empty = value.is_null() || name == ATTRIBUTES && value.as_array().is_some_and(Vec::is_empty);
         if !is_empty {
-            self.fields.insert(contract_name(name), value);
+            self.0.insert(contract_name(name), value);
         }
         Ok(())
     }
-}
 
-macro_rules! records {
-    ($($part:ident,)*) => {
-        $(impl ser::$part for Record {
-            type Ok = Value;
-            type Error = JsonError;
-
-            fn serialize_field<T: Serialize + ?Sized>(
-                &mut self,
-                name: &'static str,
-                value: &T,
-            ) -> Result<(), JsonError> {
-                self.set(name, value)
-            }
-
-            fn end(self) -> Written {
-                Ok(maybe_tagged(self.variant, Value::Object(self.fields)))
-            }
-        })*
-    };
-}
-
-records! {
-    SerializeStruct,
-    SerializeStructVariant,
+    fn end(self) -> Written {
+        Ok(Value::Object(self.0))
+    }
 }

@@ -3,45 +3,60 @@
 use fault::Failure as OurFailure;
 use media::Moment;
 use media::encoder::Processor;
-use media::encoding::{Effort, Encoding};
-use media::info::{self, DynamicRange};
+use media::encoding::Encoding;
+use media::info;
 use media::loudness::Measure;
-use media::outputs::{
-    Archive, Clip, Container, Ladder, LoudnessMeasurement, Output, Rung, Still, StillFormat, WaveformRequest,
-};
-use media::plan::{LoudnessTarget, Plan, PlanError, Preference};
+use media::outputs::{Archive, Clip, Ladder, LoudnessMeasurement, Output, Rung, Still, WaveformRequest};
+use media::plan::{LoudnessTarget, Plan, PlanError};
 use media::transcode::{RungSummary, TranscodeSummary};
-use storage::Destination;
-use storage::Key;
+use storage::{Destination, Key};
 
 use super::media as wit;
 use super::types as wit_types;
 
+/// Converts enums with the same cases into each other.
+macro_rules! same_cases {
+    ($($ours:ty = $theirs:ty { $($case:ident),+ })+) => {$(
+        impl From<$ours> for $theirs {
+            fn from(ours: $ours) -> Self {
+                match ours {
+                    $(<$ours>::$case => Self::$case,)+
+                }
+            }
+        }
+
+        impl From<$theirs> for $ours {
+            fn from(theirs: $theirs) -> Self {
+                match theirs {
+                    $(<$theirs>::$case => Self::$case,)+
+                }
+            }
+        }
+    )+};
+}
+
+same_cases! {
+    fault::Blame = wit_types::Blame { Upload, Policy, Storage, Receiver, Host }
+    info::DynamicRange = wit_types::DynamicRange { Sdr, Pq, Hlg }
+    media::encoder::Processor = wit_types::Processor { Gpu, Cpu }
+    media::encoding::Effort = wit_types::Effort { Fastest, Fast, Medium, Slow }
+    media::outputs::Container = wit::SegmentContainer { Ts, Fmp4 }
+    media::outputs::StillFormat = wit::StillFormat { Jpeg, Webp }
+    media::plan::Preference = wit::Preference { Auto, Gpu, Cpu }
+    media::probe::DeclaredKind = wit_types::MediaKind { Video, Audio }
+}
+
 impl From<OurFailure> for wit_types::Failure {
-    fn from(failure: OurFailure) -> Self {
-        let blame = match failure.blame {
-            fault::Blame::Upload => wit_types::Blame::Upload,
-            fault::Blame::Policy => wit_types::Blame::Policy,
-            fault::Blame::Storage => wit_types::Blame::Storage,
-            fault::Blame::Receiver => wit_types::Blame::Receiver,
-            fault::Blame::Host => wit_types::Blame::Host,
-        };
-        Self { code: failure.code, blame, message: failure.message, retryable: failure.retryable }
+    fn from(OurFailure { code, blame, message, retryable }: OurFailure) -> Self {
+        Self { code, blame: blame.into(), message, retryable }
     }
 }
 
 impl From<wit_types::Failure> for OurFailure {
     fn from(failure: wit_types::Failure) -> Self {
-        let blame = match failure.blame {
-            wit_types::Blame::Upload => fault::Blame::Upload,
-            wit_types::Blame::Policy => fault::Blame::Policy,
-            wit_types::Blame::Storage => fault::Blame::Storage,
-            wit_types::Blame::Receiver => fault::Blame::Receiver,
-            wit_types::Blame::Host => fault::Blame::Host,
-        };
         Self {
             code: fault::text::printable(&failure.code, 64),
-            blame,
+            blame: failure.blame.into(),
             message: fault::text::printable(&failure.message, 2000),
             retryable: failure.retryable,
         }
@@ -87,11 +102,7 @@ pub fn media_info(info: &info::MediaInfo) -> wit_types::MediaInfo {
             height: video.height,
             frame_rate: ratio(video.frame_rate),
             bit_depth: video.bit_depth,
-            dynamic_range: match video.range {
-                DynamicRange::Sdr => wit_types::DynamicRange::Sdr,
-                DynamicRange::Pq => wit_types::DynamicRange::Pq,
-                DynamicRange::Hlg => wit_types::DynamicRange::Hlg,
-            },
+            dynamic_range: video.range.into(),
             interlaced: video.interlaced,
             attributes: Vec::new(),
         }),
@@ -120,16 +131,7 @@ pub fn encoding(encoding: &wit_types::VideoEncoding) -> Result<Encoding, PlanErr
     match encoding.codec {
         wit_types::VideoCodec::H264 => {}
     }
-    Ok(Encoding {
-        quality: encoding.quality,
-        max_kbps: encoding.max_kbps,
-        effort: match encoding.effort {
-            wit_types::Effort::Fastest => Effort::Fastest,
-            wit_types::Effort::Fast => Effort::Fast,
-            wit_types::Effort::Medium => Effort::Medium,
-            wit_types::Effort::Slow => Effort::Slow,
-        },
-    })
+    Ok(Encoding { quality: encoding.quality, max_kbps: encoding.max_kbps, effort: encoding.effort.into() })
 }
 
 fn moment(moment: wit::Moment) -> Moment {
@@ -158,10 +160,7 @@ fn ladder(hls: &wit::HlsOutput) -> Result<Ladder, PlanError> {
         rungs: hls.rungs.iter().map(rung).collect::<Result<_, PlanError>>()?,
         segment_ms: hls.segment_ms,
         keyframe_ms: hls.keyframe_ms,
-        container: match hls.container {
-            wit::SegmentContainer::Ts => Container::Ts,
-            wit::SegmentContainer::Fmp4 => Container::Fmp4,
-        },
+        container: hls.container.into(),
         single_file: matches!(hls.layout, wit::SegmentLayout::SingleFile),
     })
 }
@@ -193,10 +192,7 @@ fn output(output: &wit::Output) -> Result<Output, PlanError> {
                 to: checked_record(&still.destination)?,
                 at: moment(still.at),
                 max_width: still.max_width,
-                format: match still.format {
-                    wit::StillFormat::Jpeg => StillFormat::Jpeg,
-                    wit::StillFormat::Webp => StillFormat::Webp,
-                },
+                format: still.format.into(),
                 quality: still.quality,
             })
         }
@@ -216,20 +212,7 @@ fn output(output: &wit::Output) -> Result<Output, PlanError> {
 
 /// The size of a plan, measured as JSON text, so that fields of later versions count too.
 pub fn size(plan: &wit::Plan) -> usize {
-    /// Counts bytes and discards them.
-    struct Counter(usize);
-    impl std::io::Write for Counter {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut counter = Counter(0);
-    serde_json::to_writer(&mut counter, plan).map_or(usize::MAX, |()| counter.0)
+    serde_json::to_vec(plan).map_or(usize::MAX, |text| text.len())
 }
 
 /// Converts a policy's plan. Keys are validated here; `Plan` validates the numbers.
@@ -243,11 +226,7 @@ pub fn plan(plan: &wit::Plan) -> Result<Plan, PlanError> {
             true_peak: hundredths(target.true_peak),
             range: hundredths(target.range),
         }),
-        prefer: match plan.prefer {
-            wit::Preference::Auto => Preference::Auto,
-            wit::Preference::Gpu => Preference::Gpu,
-            wit::Preference::Cpu => Preference::Cpu,
-        },
+        prefer: plan.prefer.into(),
     })
 }
 
@@ -276,10 +255,7 @@ fn loudness(measure: Measure) -> wit::LoudnessMeasure {
 pub fn report(made: &TranscodeSummary, objects: &[(Destination, u64)]) -> wit::Report {
     wit::Report {
         duration_ms: millis(made.duration),
-        processor: match made.processor {
-            Processor::Gpu => wit_types::Processor::Gpu,
-            Processor::Cpu => wit_types::Processor::Cpu,
-        },
+        processor: made.processor.into(),
         fell_back: made.fell_back.clone(),
         rungs: made.rungs.iter().map(rung_report).collect(),
         objects: objects
@@ -296,20 +272,16 @@ pub fn report(made: &TranscodeSummary, objects: &[(Destination, u64)]) -> wit::R
 
 /// The machine's GPUs.
 pub fn devices(devices: &[media::encoder::Device]) -> Vec<super::gpu::Device> {
-    let device = |device: &media::encoder::Device| super::gpu::Device {
-        name: device.name.clone(),
-        memory_mib: device.memory_mib,
+    let device = |device: &media::encoder::Device| {
+        let media::encoder::Device { name, memory_mib } = device.clone();
+        super::gpu::Device { name, memory_mib }
     };
     devices.iter().map(device).collect()
 }
 
 /// An encoder that passed the startup check.
 pub fn encoder(processor: Processor) -> wit_types::VideoEncoder {
-    let processor = match processor {
-        Processor::Gpu => wit_types::Processor::Gpu,
-        Processor::Cpu => wit_types::Processor::Cpu,
-    };
-    wit_types::VideoEncoder { codec: wit_types::VideoCodec::H264, processor }
+    wit_types::VideoEncoder { codec: wit_types::VideoCodec::H264, processor: processor.into() }
 }
 
 #[cfg(test)]

@@ -36,17 +36,6 @@ pub enum FetchError {
     Client(#[source] reqwest::Error),
 }
 
-impl FetchError {
-    /// Converts an error of the file system.
-    pub(super) fn io(what: &str, source: std::io::Error) -> Self {
-        let what = what.to_owned();
-        match source.kind() {
-            std::io::ErrorKind::NotFound => Self::Missing { what },
-            _ => Self::Io { what, source },
-        }
-    }
-}
-
 impl Fault for FetchError {
     fn code(&self) -> &'static Code {
         match self {
@@ -59,9 +48,4 @@ impl Fault for FetchError {
             Self::Client(_) => &codes::policy::CLIENT,
         }
     }
-}
-
-/// An HTTP client's error and its causes, without the URL, which may contain a token.
-pub(super) fn describe_http_error(error: reqwest::Error) -> String {
-    fault::chain(&error.without_url())
 }

@@ -1,70 +1,50 @@
 //! Local files: a manifest with its module beside it, or a component without a manifest.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use serde_json::Map;
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncReadExt as _;
 
-use super::{FetchError, MAX_MODULE, PolicySource, PollResult, Tag, read, too_large};
+use super::{FetchError, Fetched, MAX_MODULE, PolicySource, Tag, read, too_large};
 use crate::manifest::{self, Deployment, Manifest};
 
 /// The extension that minisign appends to the name of the signed file.
 const SIGNATURE: &str = "minisig";
 
 /// A manifest in a local file.
-pub struct ManifestFile {
-    path: PathBuf,
-}
-
-impl ManifestFile {
-    pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned() }
-    }
-}
+pub struct ManifestFile(pub PathBuf);
 
 #[async_trait::async_trait]
 impl PolicySource for ManifestFile {
-    async fn poll(&self, known: Option<&Tag>) -> Result<PollResult, FetchError> {
-        let what = format!("manifest {}", self.path.display());
+    async fn poll(&self, _: Option<&Tag>) -> Result<Option<Fetched>, FetchError> {
+        let what = format!("manifest {}", self.0.display());
         // Read at every poll: the file is small, and two quick writes can leave the same modification time.
-        let bytes = read_file(&self.path, &what, manifest::MAX_BYTES).await?;
-        let tag = Tag::of(&bytes);
-        if known == Some(&tag) {
-            return Ok(PollResult::Unchanged);
-        }
-        Ok(PollResult::Changed { deployment: read(&what, &bytes)?, tag: Some(tag) })
+        let bytes = read_file(&self.0, &what, manifest::MAX_BYTES).await?;
+        Ok(Some((read(&what, &bytes)?, None)))
     }
 
     async fn fetch_module(&self, manifest: &Manifest) -> Result<Vec<u8>, FetchError> {
-        let path = self.path.with_file_name(&manifest.module);
+        let path = self.0.with_file_name(&manifest.module);
         read_file(&path, &format!("module {}", path.display()), MAX_MODULE).await
     }
 
     fn file(&self) -> Option<&Path> {
-        Some(&self.path)
+        Some(&self.0)
     }
 }
 
 /// A component in a local file. Its signature, if it has one, is in the `.minisig` file beside it.
-pub struct Component {
-    path: PathBuf,
-}
+pub struct Component(pub PathBuf);
 
 impl Component {
-    pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned() }
-    }
-
     fn what(&self) -> String {
-        format!("policy {}", self.path.display())
+        format!("policy {}", self.0.display())
     }
 
     async fn signature(&self) -> Result<Option<String>, FetchError> {
-        let mut path = self.path.clone().into_os_string();
-        path.push(".");
-        path.push(SIGNATURE);
-        match read_file(Path::new(&path), &format!("signature of {}", self.what()), manifest::MAX_BYTES).await {
+        let path = self.0.with_added_extension(SIGNATURE);
+        match read_file(&path, &format!("signature of {}", self.what()), manifest::MAX_BYTES).await {
             Ok(text) => Ok(Some(String::from_utf8_lossy(&text).into_owned())),
             Err(FetchError::Missing { .. }) => Ok(None),
             Err(error) => Err(error),
@@ -74,39 +54,35 @@ impl Component {
 
 #[async_trait::async_trait]
 impl PolicySource for Component {
-    async fn poll(&self, known: Option<&Tag>) -> Result<PollResult, FetchError> {
-        let module = read_file(&self.path, &self.what(), MAX_MODULE).await?;
+    async fn poll(&self, _: Option<&Tag>) -> Result<Option<Fetched>, FetchError> {
+        let module = read_file(&self.0, &self.what(), MAX_MODULE).await?;
         let signature = self.signature().await?;
         let sha256 = hex::encode(Sha256::digest(&module));
-        let tag = Tag::of([sha256.as_str(), signature.as_deref().unwrap_or_default()].concat().as_bytes());
-        if known == Some(&tag) {
-            return Ok(PollResult::Unchanged);
-        }
         let manifest = Manifest {
-            name: self.path.display().to_string(),
-            version: String::new(),
-            module: self.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            name: self.0.display().to_string(),
+            module: self.0.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             sha256,
             signature,
-            settings: Map::new(),
-            wasi: false,
-            limits: Map::new(),
+            ..Manifest::default()
         };
-        Ok(PollResult::Changed { deployment: Box::new(Deployment::of(manifest)), tag: Some(tag) })
+        Ok(Some((Deployment::of(manifest), None)))
     }
 
     async fn fetch_module(&self, _: &Manifest) -> Result<Vec<u8>, FetchError> {
-        read_file(&self.path, &self.what(), MAX_MODULE).await
+        read_file(&self.0, &self.what(), MAX_MODULE).await
     }
 
     fn file(&self) -> Option<&Path> {
-        Some(&self.path)
+        Some(&self.0)
     }
 }
 
 /// Reads a file of at most `limit` bytes.
 async fn read_file(path: &Path, what: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
-    let failed = |source| FetchError::io(what, source);
+    let failed = |source: std::io::Error| match source.kind() {
+        ErrorKind::NotFound => FetchError::Missing { what: what.to_owned() },
+        _ => FetchError::Io { what: what.to_owned(), source },
+    };
     let file = tokio::fs::File::open(path).await.map_err(failed)?;
     let mut bytes = Vec::new();
     file.take(limit as u64 + 1).read_to_end(&mut bytes).await.map_err(failed)?;

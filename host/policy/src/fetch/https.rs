@@ -5,10 +5,12 @@ use std::time::Duration;
 use reqwest::header::{DATE, ETAG, HeaderMap, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use reqwest::{Client, StatusCode, Url};
 
-use super::error::describe_http_error;
-use super::{FetchError, MAX_MODULE, PolicySource, PollResult, Tag, read, too_large};
+use super::{FetchError, Fetched, MAX_MODULE, PolicySource, Tag, read, too_large};
 use crate::location::without_query;
 use crate::manifest::{self, Manifest};
+
+/// Timeout for connecting.
+const CONNECT_TIME: Duration = Duration::from_secs(4);
 
 /// Timeout of a request for a manifest, which is a page of text.
 const MANIFEST_TIME: Duration = Duration::from_secs(10);
@@ -27,10 +29,19 @@ pub struct ManifestUrl {
 }
 
 impl ManifestUrl {
-    /// Creates the source. Sends no request yet.
+    /// Creates the source, with a client that ignores proxy variables and follows no redirect. Sends no request yet.
     pub fn new(url: Url) -> Result<Self, FetchError> {
+        // Process-wide. `Err` means a provider is already installed, which is fine.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         // The operator chose the URL, so private addresses are allowed.
-        Ok(Self { url, client: client().map_err(FetchError::Client)? })
+        let client = Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .connect_timeout(CONNECT_TIME)
+            .user_agent(concat!("codex-transcoder/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Ok(Self { url, client: client.map_err(FetchError::Client)? })
     }
 
     /// The URL of a file beside the manifest or below it, whatever its name looks like. The query is kept: it may
@@ -46,7 +57,7 @@ impl ManifestUrl {
 
 #[async_trait::async_trait]
 impl PolicySource for ManifestUrl {
-    async fn poll(&self, known: Option<&Tag>) -> Result<PollResult, FetchError> {
+    async fn poll(&self, known: Option<&Tag>) -> Result<Option<Fetched>, FetchError> {
         let what = format!("manifest {}", without_query(&self.url));
         let request = self.client.get(self.url.clone()).timeout(MANIFEST_TIME);
         let request = match known {
@@ -56,37 +67,21 @@ impl PolicySource for ManifestUrl {
                 None => request.header(IF_NONE_MATCH, tag),
             },
         };
-        let response = request.send().await.map_err(|error| unreachable(&what, describe_http_error(error)))?;
+        let response = request.send().await.map_err(|error| http_error(&what, error))?;
         if known.is_some() && response.status() == StatusCode::NOT_MODIFIED {
-            return Ok(PollResult::Unchanged);
+            return Ok(None);
         }
         let tag = tag(response.headers());
         let bytes = body(response, &what, manifest::MAX_BYTES).await?;
-        Ok(PollResult::Changed { deployment: read(&what, &bytes)?, tag })
+        Ok(Some((read(&what, &bytes)?, tag)))
     }
 
     async fn fetch_module(&self, manifest: &Manifest) -> Result<Vec<u8>, FetchError> {
         let url = self.beside(&manifest.module);
         let what = format!("module {}", without_query(&url));
         let response = self.client.get(url).timeout(MODULE_TIME).send().await;
-        body(response.map_err(|error| unreachable(&what, describe_http_error(error)))?, &what, MAX_MODULE).await
+        body(response.map_err(|error| http_error(&what, error))?, &what, MAX_MODULE).await
     }
-}
-
-/// Timeout for connecting.
-const CONNECT_TIME: Duration = Duration::from_secs(4);
-
-/// A client that ignores proxy variables and follows no redirect.
-fn client() -> reqwest::Result<Client> {
-    // Process-wide. `Err` means a provider is already installed, which is fine.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .connect_timeout(CONNECT_TIME)
-        .user_agent(concat!("codex-transcoder/", env!("CARGO_PKG_VERSION")))
-        .build()
 }
 
 /// The tag of a response: its `ETag`, else its modification time. Times have whole seconds, so a time equal to the
@@ -110,7 +105,7 @@ async fn body(mut response: reqwest::Response, what: &str, limit: usize) -> Resu
         status => return Err(unreachable(what, format!("the server responded {status}"))),
     }
     let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(what, describe_http_error(error)))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| http_error(what, error))? {
         if bytes.len() + chunk.len() > limit {
             return Err(too_large(what, limit));
         }
@@ -121,6 +116,11 @@ async fn body(mut response: reqwest::Response, what: &str, limit: usize) -> Resu
 
 fn unreachable(what: &str, reason: String) -> FetchError {
     FetchError::Unreachable { what: what.to_owned(), reason }
+}
+
+/// An HTTP client's error and its causes, without the URL, which may contain a token.
+fn http_error(what: &str, error: reqwest::Error) -> FetchError {
+    unreachable(what, fault::chain(&error.without_url()))
 }
 
 #[cfg(test)]

@@ -11,54 +11,34 @@ use std::sync::Arc;
 
 pub use error::FetchError;
 pub use file::ManifestFile;
-use sha2::{Digest as _, Sha256};
 use storage::Stores;
 pub use store::ManifestObject;
 
 use super::location::PolicyLocation;
-use super::manifest::{self, Deployment, Manifest};
+use super::manifest::{Deployment, Manifest};
 
 /// Most bytes of a module that are fetched, at least as many as any policy may have. Loading checks the policy's own
 /// limit; this one protects the memory before that.
 const MAX_MODULE: usize = 64 << 20;
 
-/// A version of a manifest, as an `ETag` is. A different tag means that the manifest was written again.
+/// A version of a manifest, as an `ETag` is. A different tag means that the manifest was written again. Local files have
+/// none: they are read at every poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tag(String);
 
-impl Tag {
-    /// A tag made from the content, for sources that have no tags.
-    fn of(content: &[u8]) -> Self {
-        Self(hex::encode(Sha256::digest(content)))
-    }
-}
-
-/// The result of a poll.
-#[derive(Clone, Debug, PartialEq)]
-pub enum PollResult {
-    /// The manifest still has the known tag.
-    Unchanged,
-    /// A manifest with another tag, or without one.
-    Changed {
-        deployment: Box<Deployment>,
-        /// Its tag; `None` if the source has none for it.
-        tag: Option<Tag>,
-    },
-}
+/// A fetched manifest, and its tag if the source has one for it.
+pub type Fetched = (Deployment, Option<Tag>);
 
 /// Where an environment's manifest and modules are fetched from.
 #[async_trait::async_trait]
 pub trait PolicySource: Send + Sync {
-    /// Fetches the manifest unless it still has the `known` tag.
-    async fn poll(&self, known: Option<&Tag>) -> Result<PollResult, FetchError>;
+    /// Fetches the manifest. `None` if it still has the `known` tag; a source without tags always fetches it.
+    async fn poll(&self, known: Option<&Tag>) -> Result<Option<Fetched>, FetchError>;
 
     /// Fetches the manifest unconditionally.
-    async fn fetch(&self) -> Result<(Deployment, Option<Tag>), FetchError> {
-        match self.poll(None).await? {
-            PollResult::Changed { deployment, tag } => Ok((*deployment, tag)),
-            // A source must not return this without a known tag.
-            PollResult::Unchanged => Err(FetchError::Missing { what: "manifest".to_owned() }),
-        }
+    async fn fetch(&self) -> Result<Fetched, FetchError> {
+        // A source always has a manifest that differs from no tag.
+        self.poll(None).await?.ok_or_else(|| FetchError::Missing { what: "manifest".to_owned() })
     }
 
     /// Fetches the module of a manifest. Its bytes are not checked yet.
@@ -79,23 +59,21 @@ pub trait PolicySource: Send + Sync {
 pub fn source(location: &PolicyLocation, stores: &Stores) -> Result<Arc<dyn PolicySource>, FetchError> {
     Ok(match location {
         PolicyLocation::BuiltIn => Arc::new(built_in::BuiltIn),
-        PolicyLocation::Component(path) => Arc::new(file::Component::new(path)),
-        PolicyLocation::File(path) => Arc::new(file::ManifestFile::new(path)),
+        PolicyLocation::Component(path) => Arc::new(file::Component(path.clone())),
+        PolicyLocation::File(path) => Arc::new(file::ManifestFile(path.clone())),
         PolicyLocation::Object { store, key } => {
-            let found = stores.get(store);
-            let found = found.map_err(|source| FetchError::Store { what: location.to_string(), source })?;
-            Arc::new(store::ManifestObject::new(location.to_string(), found, key.clone()))
+            let location = location.to_string();
+            let failed = |source| FetchError::Store { what: location.clone(), source };
+            let store = stores.get(store).map_err(failed)?;
+            Arc::new(store::ManifestObject { location, store, key: key.clone() })
         }
         PolicyLocation::Url(url) => Arc::new(https::ManifestUrl::new(url.clone())?),
     })
 }
 
 /// Parses a fetched document.
-fn read(what: &str, bytes: &[u8]) -> Result<Box<Deployment>, FetchError> {
-    if bytes.len() > manifest::MAX_BYTES {
-        return Err(too_large(what, manifest::MAX_BYTES));
-    }
-    Deployment::parse(bytes).map(Box::new).map_err(|source| FetchError::Manifest { what: what.to_owned(), source })
+fn read(what: &str, bytes: &[u8]) -> Result<Deployment, FetchError> {
+    Deployment::parse(bytes).map_err(|source| FetchError::Manifest { what: what.to_owned(), source })
 }
 
 fn too_large(what: &str, limit: usize) -> FetchError {

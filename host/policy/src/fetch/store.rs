@@ -4,22 +4,19 @@ use std::sync::Arc;
 
 use storage::{Key, Store, StoreError};
 
-use super::{FetchError, MAX_MODULE, PolicySource, PollResult, Tag, read};
+use super::{FetchError, Fetched, MAX_MODULE, PolicySource, Tag, read};
 use crate::manifest::{self, Manifest};
 
 /// A manifest in a store, with its module beside it.
+#[derive(Debug)]
 pub struct ManifestObject {
     /// The location, for messages.
-    location: String,
-    store: Arc<dyn Store>,
-    key: Key,
+    pub location: String,
+    pub store: Arc<dyn Store>,
+    pub key: Key,
 }
 
 impl ManifestObject {
-    pub fn new(location: String, store: Arc<dyn Store>, key: Key) -> Self {
-        Self { location, store, key }
-    }
-
     async fn object(&self, key: &Key, what: &str, limit: usize) -> Result<Vec<u8>, FetchError> {
         let missing = || FetchError::Missing { what: what.to_owned() };
         match self.store.read(key, limit).await {
@@ -32,7 +29,7 @@ impl ManifestObject {
 
 #[async_trait::async_trait]
 impl PolicySource for ManifestObject {
-    async fn poll(&self, known: Option<&Tag>) -> Result<PollResult, FetchError> {
+    async fn poll(&self, known: Option<&Tag>) -> Result<Option<Fetched>, FetchError> {
         let what = format!("manifest {}", self.location);
         let found = self.store.head(&self.key).await;
         let found = found.map_err(|source| FetchError::Store { what: what.clone(), source })?;
@@ -40,10 +37,10 @@ impl PolicySource for ManifestObject {
         // Read before the content: if the manifest is written in between, the next poll finds another tag.
         let tag = found.tag.map(Tag);
         if tag.is_some() && tag.as_ref() == known {
-            return Ok(PollResult::Unchanged);
+            return Ok(None);
         }
         let bytes = self.object(&self.key, &what, manifest::MAX_BYTES).await?;
-        Ok(PollResult::Changed { deployment: read(&what, &bytes)?, tag })
+        Ok(Some((read(&what, &bytes)?, tag)))
     }
 
     async fn fetch_module(&self, manifest: &Manifest) -> Result<Vec<u8>, FetchError> {

@@ -6,7 +6,7 @@ use contract::v0_1::types::Attributes;
 use fault::text::printable;
 use serde_json::json;
 
-use crate::state::{HostCall, State};
+use crate::state::State;
 
 /// Most characters of a message. A panic with a megabyte of text must not become a megabyte of log.
 const MAX_MESSAGE: usize = 8 * 1024;
@@ -26,12 +26,11 @@ impl Host for State {
     async fn write(&mut self, level: Level, message: String, fields: Attributes) -> wasmtime::Result<()> {
         let field_bytes: usize = fields.iter().map(|(name, value)| name.len() + value.len()).sum();
         let escaped = printable(&message, MAX_MESSAGE);
-        let call = HostCall {
-            name: "log.write",
-            bytes: message.len() + field_bytes,
-            limit: None,
-            arguments: || json!({ "level": to_value(&level), "message": escaped, "fields": fields }),
-        };
+        let call = self.host_call(
+            "log.write",
+            message.len() + field_bytes,
+            || json!({ "level": to_value(&level), "message": escaped, "fields": fields }),
+        );
         self.notify(call, |state| state.log(level, &message, &escaped, &fields))
     }
 }

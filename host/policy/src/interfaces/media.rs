@@ -1,7 +1,5 @@
 //! `media`: opening an original and transcoding it.
 
-use std::sync::Arc;
-
 use ::media::plan::PlanError;
 use contract::json::to_value;
 use contract::v0_1::convert::{self, destination, refused};
@@ -11,24 +9,14 @@ use contract::v0_1::{Source, Transcode};
 use serde_json::json;
 use wasmtime::component::Resource;
 
-use super::plain;
 use crate::state::{CallContext, HostCall, State};
 
 impl Host for State {
     async fn open(&mut self, store: StoreName, key: Key) -> wasmtime::Result<Result<Resource<Source>, Failure>> {
-        let asked = (store.clone(), key.clone());
-        let call = HostCall {
-            name: "media.open",
-            bytes: store.len() + key.len(),
-            limit: None,
-            arguments: || json!({ "store": store, "key": key }),
-        };
-        let opened =
-            self.call(call, |context| Box::pin(async move { Ok(open(context, &asked.0, &asked.1).await) })).await?;
-        Ok(match opened {
-            Ok(()) => Ok(self.new_handle(Source)?),
-            Err(failure) => Err(failure),
-        })
+        let arguments = || json!({ "store": store, "key": key });
+        let call = self.host_call("media.open", store.len() + key.len(), arguments);
+        let opened = self.call(call, async |context| open(context, &store, &key).await).await?;
+        self.handle_if(opened, Source)
     }
 }
 
@@ -46,20 +34,18 @@ async fn open(context: CallContext<'_>, store: &str, key: &str) -> Result<(), Fa
     if let Some(recorder) = &context.host.recorder {
         recorder.media(convert::media_info(&info));
     }
-    context.guest.opened = Some((from, Arc::new(info)));
+    context.guest.opened = Some((from, info));
     Ok(())
 }
 
 impl HostSource for State {
     async fn info(&mut self, source: Resource<Source>) -> wasmtime::Result<MediaInfo> {
         self.table.get(&source)?;
-        self.call(plain("source.info"), |context| {
-            Box::pin(async move {
-                let opened = context.guest.opened.as_ref();
-                opened.map(|(_, info)| convert::media_info(info)).ok_or_else(|| NoSource.into())
-            })
-        })
-        .await
+        let info = self.call(HostCall::plain("source.info"), async |context| {
+            context.guest.opened.as_ref().map(|(_, info)| convert::media_info(info))
+        });
+        // Without a source the guest has no handle.
+        info.await?.ok_or_else(|| wasmtime::Error::msg("a source was used before it was opened"))
     }
 
     async fn drop(&mut self, source: Resource<Source>) -> wasmtime::Result<()> {
@@ -68,11 +54,6 @@ impl HostSource for State {
     }
 }
 
-/// A bug of the host: source handles exist only while a source is open.
-#[derive(Debug, thiserror::Error)]
-#[error("a source was used before it was opened")]
-struct NoSource;
-
 impl HostTranscode for State {
     async fn start(
         &mut self,
@@ -80,50 +61,29 @@ impl HostTranscode for State {
         plan: Plan,
     ) -> wasmtime::Result<Result<Resource<Transcode>, Failure>> {
         self.table.get(&source)?;
-        let asked = Arc::new(plan);
-        let recorded = Arc::clone(&asked);
-        let call = HostCall {
-            name: "transcode.start",
-            bytes: convert::size(&asked),
-            limit: None,
-            arguments: move || json!({ "plan": to_value(&*recorded) }),
-        };
-        let started = self.call(call, |context| Box::pin(async move { Ok(start(context, &asked).await) })).await?;
-        Ok(match started {
-            Ok(()) => Ok(self.new_handle(Transcode)?),
-            Err(failure) => Err(failure),
-        })
+        let call = self.host_call("transcode.start", convert::size(&plan), || json!({ "plan": to_value(&plan) }));
+        let started = self.call(call, async |context| start(context, &plan).await).await?;
+        self.handle_if(started, Transcode)
     }
 
     async fn progress(&mut self, transcode: Resource<Transcode>) -> wasmtime::Result<Option<ProgressReport>> {
         self.table.get(&transcode)?;
-        self.call(plain("transcode.progress"), |context| {
-            Box::pin(async move { Ok(context.host.calls.progress().await) })
-        })
-        .await
+        self.call(HostCall::plain("transcode.progress"), async |context| context.host.calls.progress().await).await
     }
 
     async fn wait(&mut self, transcode: Resource<Transcode>) -> wasmtime::Result<Result<Report, Failure>> {
         self.table.get(&transcode)?;
-        self.call(plain("transcode.wait"), |context| {
-            Box::pin(async move {
-                let again =
-                    PlanError::OutOfOrder { call: "transcode.wait", reason: "the transcode was already waited for" };
-                Ok(context.host.calls.wait().await.unwrap_or_else(|| Err(refused(again))))
-            })
+        self.call(HostCall::plain("transcode.wait"), async |context| {
+            let reason = "the transcode was already waited for";
+            let again = || refused(PlanError::OutOfOrder { call: "transcode.wait", reason });
+            context.host.calls.wait().await.unwrap_or_else(|| Err(again()))
         })
         .await
     }
 
     async fn cancel(&mut self, transcode: Resource<Transcode>) -> wasmtime::Result<()> {
         self.table.get(&transcode)?;
-        self.call(plain("transcode.cancel"), |context| {
-            Box::pin(async move {
-                context.host.calls.cancel();
-                Ok(())
-            })
-        })
-        .await
+        self.call(HostCall::plain("transcode.cancel"), async |context| context.host.calls.cancel()).await
     }
 
     async fn drop(&mut self, transcode: Resource<Transcode>) -> wasmtime::Result<()> {

@@ -9,15 +9,9 @@ mod storage;
 mod webhook;
 
 use contract::v0_1::types;
-use serde_json::{Value, json};
 
 pub use self::storage::fingerprint;
-use crate::state::{HostCall, State};
+use crate::state::State;
 
 /// The interface of shared records has no functions.
 impl types::Host for State {}
-
-/// A call without arguments.
-fn plain(name: &'static str) -> HostCall<fn() -> Value> {
-    HostCall { name, bytes: 0, limit: None, arguments: || json!({}) }
-}

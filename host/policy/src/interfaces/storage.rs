@@ -8,19 +8,16 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::limits::Limit;
-use crate::state::{HostCall, State};
+use crate::state::State;
 
 impl Host for State {
     async fn head(&mut self, store: StoreName, key: Key) -> wasmtime::Result<Result<Option<ObjectInfo>, Failure>> {
-        let to = destination(&store, &key);
-        self.call(store_call("storage.head", &store, &key), |context| {
-            Box::pin(async move {
-                let checked = to.and_then(|to| context.host.may_read(&to).map(|()| to).map_err(refused));
-                Ok(match checked {
-                    Ok(to) => context.host.calls.head(to).await,
-                    Err(failure) => Err(failure),
-                })
-            })
+        let arguments = || json!({ "store": store, "key": key });
+        let call = self.host_call("storage.head", store.len() + key.len(), arguments);
+        self.call(call, async |context| {
+            let object = destination(&store, &key)?;
+            context.host.may_read(&object).map_err(refused)?;
+            context.host.calls.head(object).await
         })
         .await
     }
@@ -32,55 +29,33 @@ impl Host for State {
         content_type: String,
         content: Vec<u8>,
     ) -> wasmtime::Result<Result<(), Failure>> {
-        let to = destination(&store, &key);
-        let arguments = self.records().then(
-            || json!({ "store": store, "key": key, "content-type": content_type, "content": fingerprint(&content) }),
-        );
-        let call = HostCall {
-            name: "storage.put",
-            bytes: store.len() + key.len() + content_type.len() + content.len(),
-            limit: Some((Limit::Object, content.len())),
-            arguments: || arguments.unwrap_or_default(),
-        };
-        self.call(call, |context| {
-            Box::pin(async move {
-                let checked = to.and_then(|to| context.host.may_write().check(&to).map(|()| to).map_err(refused));
-                Ok(match checked {
-                    Ok(to) => {
-                        let written = context.host.calls.put(to.clone(), content_type, content).await;
-                        if written.is_ok() {
-                            context.guest.put.insert(to);
-                        }
-                        written
-                    }
-                    Err(failure) => Err(failure),
-                })
-            })
+        let bytes = store.len() + key.len() + content_type.len() + content.len();
+        let arguments =
+            || json!({ "store": store, "key": key, "content-type": content_type, "content": fingerprint(&content) });
+        let call = self.host_call("storage.put", bytes, arguments).limited(Limit::Object, content.len());
+        self.call(call, async |context| {
+            let object = destination(&store, &key)?;
+            context.host.may_write().check(&object).map_err(refused)?;
+            context.host.calls.put(object.clone(), content_type, content).await?;
+            context.guest.put.insert(object);
+            Ok(())
         })
         .await
     }
 
     async fn delete(&mut self, store: StoreName, key: Key) -> wasmtime::Result<Result<(), Failure>> {
-        let to = destination(&store, &key);
-        self.call(store_call("storage.delete", &store, &key), |context| {
-            Box::pin(async move {
-                Ok(match to {
-                    Ok(to) if !context.guest.put.contains(&to) => {
-                        let message = format!("{to} was not written by this job");
-                        Err(fault::Failure::new(&codes::storage::NOT_OURS, message).into())
-                    }
-                    Ok(to) => context.host.calls.delete(to).await,
-                    Err(failure) => Err(failure),
-                })
-            })
+        let arguments = || json!({ "store": store, "key": key });
+        let call = self.host_call("storage.delete", store.len() + key.len(), arguments);
+        self.call(call, async |context| {
+            let object = destination(&store, &key)?;
+            if !context.guest.put.contains(&object) {
+                let message = format!("{object} was not written by this job");
+                return Err(fault::Failure::new(&codes::storage::NOT_OURS, message).into());
+            }
+            context.host.calls.delete(object).await
         })
         .await
     }
-}
-
-fn store_call<'a>(name: &'static str, store: &'a str, key: &'a str) -> HostCall<impl FnOnce() -> Value + use<'a>> {
-    let bytes = store.len() + key.len();
-    HostCall { name, bytes, limit: None, arguments: move || json!({ "store": store, "key": key }) }
 }
 
 /// Represents content in a recording: its length and its sha256.

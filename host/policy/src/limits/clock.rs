@@ -1,12 +1,11 @@
 //! Measures a guest's CPU time and wall-clock time.
 
-use std::pin::Pin;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Limit, LimitHit};
+use super::{Limit, LimitHit, Limits};
 
 /// The shortest wait between two checks of a clock that may be paused.
 const MIN_WAIT: Duration = Duration::from_millis(20);
@@ -25,9 +24,9 @@ struct Shared {
     /// The thread's CPU time at the last start, in nanoseconds.
     started: AtomicU64,
     began: Instant,
-    /// The limit on wall-clock time.
-    limit: Limit,
+    /// The limit on wall-clock time, and the error for exceeding it.
     allowed: Duration,
+    hit: LimitHit,
     media: Mutex<MediaTime>,
 }
 
@@ -40,9 +39,10 @@ struct MediaTime {
 
 impl CallClock {
     /// Starts the clock of a call.
-    pub(super) fn new(limit: Limit, allowed: Duration) -> Self {
-        let (started, began) = (AtomicU64::new(0), Instant::now());
-        Self { shared: Arc::new(Shared { started, began, limit, allowed, media: Mutex::default() }) }
+    pub(super) fn new(limits: &Limits, time: Limit) -> Self {
+        let (started, began, media) = (AtomicU64::new(0), Instant::now(), Mutex::default());
+        let (allowed, hit) = (limits.time(time), limits.hit(time));
+        Self { shared: Arc::new(Shared { started, began, allowed, hit, media }) }
     }
 
     /// Starts to measure CPU time.
@@ -56,14 +56,18 @@ impl CallClock {
         Duration::from_nanos(now.saturating_sub(self.shared.started.swap(now, Ordering::Relaxed)))
     }
 
+    fn media(&self) -> MutexGuard<'_, MediaTime> {
+        self.shared.media.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Pauses the wall-clock time.
     pub(super) fn pause_for_media(&self) {
-        self.shared.media.lock().unwrap_or_else(PoisonError::into_inner).since = Some(Instant::now());
+        self.media().since = Some(Instant::now());
     }
 
     /// Resumes the wall-clock time.
     pub(super) fn resume(&self) {
-        let mut media = self.shared.media.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut media = self.media();
         if let Some(since) = media.since.take() {
             media.total += since.elapsed();
         }
@@ -71,24 +75,24 @@ impl CallClock {
 
     /// The time since the call began, without the work on media.
     pub(super) fn elapsed(&self) -> Duration {
-        let media = self.shared.media.lock().unwrap_or_else(PoisonError::into_inner);
+        let media = self.media();
         let now = media.since.map(|since| since.elapsed()).unwrap_or_default();
         self.shared.began.elapsed().saturating_sub(media.total + now)
     }
 
     /// Fails if the call took too long.
     pub(super) fn check_time(&self) -> Result<(), LimitHit> {
-        let Shared { limit, allowed, .. } = &*self.shared;
-        if self.elapsed() <= *allowed {
-            return Ok(());
-        }
-        Err(LimitHit::Of { limit: *limit, allowed: u64::try_from(allowed.as_millis()).unwrap_or(u64::MAX) })
+        if self.elapsed() > self.shared.allowed { Err(self.shared.hit) } else { Ok(()) }
     }
 
     /// Runs a guest's future, measures it, and stops it when it takes too long, even while it waits for a host
     /// function, which ticks can't interrupt.
     pub async fn run<T>(&self, guest: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
-        let measured = Measured { clock: self, guest: Box::pin(guest) };
+        let mut guest = Box::pin(guest);
+        let measured = poll_fn(|context| {
+            self.start();
+            guest.as_mut().poll(context)
+        });
         tokio::select! {
             biased;
             answer = measured => answer,
@@ -104,20 +108,6 @@ impl CallClock {
             let left = self.shared.allowed.saturating_sub(self.elapsed());
             tokio::time::sleep(left.max(MIN_WAIT)).await;
         }
-    }
-}
-
-struct Measured<'a, F> {
-    clock: &'a CallClock,
-    guest: Pin<Box<F>>,
-}
-
-impl<F: Future> Future for Measured<'_, F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        self.clock.start();
-        self.guest.as_mut().poll(context)
     }
 }
 

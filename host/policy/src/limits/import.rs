@@ -53,8 +53,3 @@ pub const IMPORTS: [Import; 16] = [
     // Limited by `log-lines` and `log-bytes`.
     cheap("log.write"),
 ];
-
-/// The function's index in [`IMPORTS`].
-pub(super) fn import_index(name: &str) -> Option<usize> {
-    IMPORTS.iter().position(|import| import.name == name)
-}

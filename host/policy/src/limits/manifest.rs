@@ -1,53 +1,43 @@
 //! Parses a manifest's limits: `{"compute-ms": 500, "import-calls": {"storage.put": 20}}`.
 
+use fault::text::printable;
 use serde_json::{Map, Value};
 
-use super::{IMPORTS, Limits, TABLE, import};
+use super::{IMPORTS, Limits, TABLE};
 
 /// The field that holds an object instead of a number.
 const IMPORT_CALLS: &str = "import-calls";
 
-/// A problem of a manifest's limits. The message states what is allowed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LimitProblem {
-    #[error("`{name}` is not a limit; known are {known}")]
-    Unknown { name: String, known: String },
-    #[error("`{name}` is {found}; {wanted}")]
-    NotANumber { name: String, found: String, wanted: &'static str },
-    #[error("`{name}` is {value}; this host allows at most {cap}")]
-    OverTheCap { name: String, value: u64, cap: u64 },
-}
-
 impl Limits {
-    /// The defaults, overridden by a manifest's limits, or all problems of those.
-    pub fn from_json(fields: &Map<String, Value>) -> Result<Self, Vec<LimitProblem>> {
+    /// The defaults, overridden by a manifest's limits, or all problems of those. Each states what is allowed.
+    pub fn from_json(fields: &Map<String, Value>) -> Result<Self, Vec<String>> {
         let mut limits = Self::default();
         let mut problems = Vec::new();
         for (name, value) in fields {
-            let read = if name == IMPORT_CALLS {
-                limits.read_import_calls(value)
+            if name == IMPORT_CALLS {
+                limits.read_import_calls(value, &mut problems);
             } else if let Some(spec) = TABLE.iter().find(|spec| spec.name == name) {
-                let number = number(name, value, 1, spec.cap).map_err(|problem| vec![problem]);
-                number.map(|number| limits = limits.with(spec.limit, number))
+                match number(name, value, 1, spec.cap) {
+                    Ok(number) => limits = limits.with(spec.limit, number),
+                    Err(problem) => problems.push(problem),
+                }
             } else {
-                let known = TABLE.iter().map(|spec| spec.name).chain([IMPORT_CALLS]);
-                Err(vec![unknown(name.clone(), known)])
-            };
-            problems.extend(read.err().unwrap_or_default());
+                problems.push(unknown(name, TABLE.iter().map(|spec| spec.name).chain([IMPORT_CALLS])));
+            }
         }
         if problems.is_empty() { Ok(limits) } else { Err(problems) }
     }
 
-    fn read_import_calls(&mut self, value: &Value) -> Result<(), Vec<LimitProblem>> {
+    fn read_import_calls(&mut self, value: &Value, problems: &mut Vec<String>) {
         let Value::Object(fields) = value else {
             let wanted = "it must be an object, such as {\"storage.put\": 20}";
-            return Err(vec![LimitProblem::NotANumber { name: IMPORT_CALLS.into(), found: value.to_string(), wanted }]);
+            problems.push(format!("`{IMPORT_CALLS}` is {value}; {wanted}"));
+            return;
         };
-        let mut problems = Vec::new();
         for (name, value) in fields {
             let full = format!("{IMPORT_CALLS}.{name}");
-            let Some(import) = import::import_index(name).and_then(|index| IMPORTS.get(index)) else {
-                problems.push(unknown(full, IMPORTS.iter().map(|import| import.name)));
+            let Some(import) = IMPORTS.iter().find(|import| import.name == name) else {
+                problems.push(unknown(&full, IMPORTS.iter().map(|import| import.name)));
                 continue;
             };
             // 0 forbids the function.
@@ -56,23 +46,18 @@ impl Limits {
                 Err(problem) => problems.push(problem),
             }
         }
-        if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 }
 
-fn unknown(name: String, known: impl Iterator<Item = &'static str>) -> LimitProblem {
-    LimitProblem::Unknown { name, known: known.collect::<Vec<_>>().join(", ") }
+fn unknown(name: &str, known: impl Iterator<Item = &'static str>) -> String {
+    format!("`{name}` is not a limit; known are {}", known.collect::<Vec<_>>().join(", "))
 }
 
-fn number(name: &str, value: &Value, least: u64, cap: u64) -> Result<u64, LimitProblem> {
-    let found = value.as_u64().filter(|number| *number >= least);
-    let number = found.ok_or_else(|| LimitProblem::NotANumber {
-        name: name.to_owned(),
-        found: fault::text::printable(&value.to_string(), 40),
-        wanted: if least == 0 { "it must be a whole number" } else { "it must be a whole number, 1 or more" },
-    })?;
-    if number > cap {
-        return Err(LimitProblem::OverTheCap { name: name.to_owned(), value: number, cap });
+fn number(name: &str, value: &Value, least: u64, cap: u64) -> Result<u64, String> {
+    let wanted = if least == 0 { "it must be a whole number" } else { "it must be a whole number, 1 or more" };
+    match value.as_u64().filter(|number| *number >= least) {
+        Some(number) if number > cap => Err(format!("`{name}` is {number}; this host allows at most {cap}")),
+        Some(number) => Ok(number),
+        None => Err(format!("`{name}` is {}; {wanted}", printable(&value.to_string(), 40))),
     }
-    Ok(number)
 }

@@ -5,8 +5,7 @@ use std::time::Duration;
 use wasmtime::ResourceLimiter;
 
 use super::clock::CallClock;
-use super::import::import_index;
-use super::table::{Limit, TABLE, Unit};
+use super::table::{COUNT, Limit, TABLE, Unit};
 use super::used::{Amount, Used};
 use super::{IMPORTS, LimitHit, Limits};
 
@@ -16,31 +15,14 @@ const MAX_INSTANCES: usize = 100;
 const MAX_TABLES: usize = 200;
 const MAX_MEMORIES: usize = 16;
 
-/// The kind of a call, which determines its limit on wall-clock time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallKind {
-    /// A pure function.
-    PureCall,
-    /// The workflow of a job.
-    Workflow,
-}
-
-impl CallKind {
-    fn time_limit(self) -> Limit {
-        match self {
-            Self::PureCall => Limit::PureCall,
-            Self::Workflow => Limit::Workflow,
-        }
-    }
-}
-
 /// What a guest has used so far.
 #[derive(Debug)]
 pub struct Meter {
     limits: Limits,
-    kind: CallKind,
+    /// The limit on wall-clock time.
+    time: Limit,
     /// By limit: the total, or the most at once. Times are in the fields below.
-    used: [u64; TABLE.len()],
+    used: [u64; COUNT],
     import_calls: [u64; IMPORTS.len()],
     clock: CallClock,
     /// CPU time since the last host call.
@@ -53,14 +35,14 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Starts at zero.
-    pub fn new(limits: Limits, kind: CallKind) -> Self {
+    /// Starts at zero. `time` is the limit on wall-clock time: that of a pure function, or of a workflow.
+    pub fn new(limits: Limits, time: Limit) -> Self {
         Self {
             limits,
-            kind,
-            used: [0; TABLE.len()],
+            time,
+            used: [0; COUNT],
             import_calls: [0; IMPORTS.len()],
-            clock: CallClock::new(kind.time_limit(), limits.time(kind.time_limit())),
+            clock: CallClock::new(&limits, time),
             stretch: Duration::ZERO,
             longest_stretch: Duration::ZERO,
             computed: Duration::ZERO,
@@ -84,16 +66,15 @@ impl Meter {
         self.clock.check_time()?;
         self.check_computed()?;
         self.add(Limit::HostCalls, 1)?;
-        let Some(index) = import_index(call) else { return Ok(()) };
-        if let Some(count) = self.import_calls.get_mut(index) {
+        let mut imports = IMPORTS.iter().zip(&mut self.import_calls).zip(self.limits.import_calls);
+        if let Some(((import, count), allowed)) = imports.find(|((import, _), _)| import.name == call) {
             *count += 1;
-            let allowed = self.limits.import_calls(index);
             if *count > allowed {
                 return Err(LimitHit::ImportCalls { import: call, allowed });
             }
-        }
-        if IMPORTS.get(index).is_some_and(|import| import.on_media) {
-            self.clock.pause_for_media();
+            if import.on_media {
+                self.clock.pause_for_media();
+            }
         }
         Ok(())
     }
@@ -129,7 +110,7 @@ impl Meter {
             return Err(limit);
         }
         if self.stretch > self.limits.time(Limit::Compute) {
-            return Err(self.hit(Limit::Compute));
+            return Err(self.limits.hit(Limit::Compute));
         }
         self.check_computed()?;
         self.clock.check_time()
@@ -154,44 +135,38 @@ impl Meter {
         if let Some(most) = self.used.get_mut(limit as usize) {
             *most = amount.max(*most);
         }
-        if amount > self.limits.get(limit) { Err(self.hit(limit)) } else { Ok(()) }
+        if amount > self.limits.get(limit) { Err(self.limits.hit(limit)) } else { Ok(()) }
     }
 
     /// Adds to the total of a limit.
     fn add(&mut self, limit: Limit, amount: usize) -> Result<(), LimitHit> {
         let Some(sum) = self.used.get_mut(limit as usize) else { return Ok(()) };
         *sum = sum.saturating_add(amount as u64);
-        if *sum > self.limits.get(limit) { Err(self.hit(limit)) } else { Ok(()) }
-    }
-
-    /// The error for exceeding this limit.
-    pub fn hit(&self, limit: Limit) -> LimitHit {
-        LimitHit::Of { limit, allowed: self.limits.get(limit) }
+        if *sum > self.limits.get(limit) { Err(self.limits.hit(limit)) } else { Ok(()) }
     }
 
     /// What was used of each limit.
     pub fn used(&self) -> Used {
         let ms = |time: Duration| time.as_micros() as f64 / 1000.0;
-        let amount = |limit: Limit, used: f64| {
-            let spec = limit.spec();
-            Amount { name: spec.name, unit: spec.unit, used, limit: self.limits.get(limit) }
-        };
-        // Limits of the component, not of a call, are left out.
-        let of_calls =
-            TABLE.iter().map(|spec| spec.limit).filter(|limit| !matches!(limit, Limit::Module | Limit::Compile));
-        let other_kind = if self.kind == CallKind::PureCall { Limit::Workflow } else { Limit::PureCall };
-        let limits = of_calls.filter(|limit| *limit != other_kind).map(|limit| match limit {
-            Limit::Compute => amount(limit, ms(self.longest_stretch)),
-            Limit::ComputeTotal => amount(limit, ms(self.computed)),
-            Limit::PureCall | Limit::Workflow => amount(limit, ms(self.clock.elapsed())),
-            counted => amount(counted, self.used.get(counted as usize).copied().unwrap_or(0) as f64),
+        let limits = TABLE.iter().zip(self.used).filter_map(|(spec, counted)| {
+            let used = match spec.limit {
+                // Limits of the component, not of a call.
+                Limit::Module | Limit::Compile => return None,
+                // The limit of the other kind of call.
+                Limit::PureCall | Limit::Workflow if spec.limit != self.time => return None,
+                Limit::PureCall | Limit::Workflow => ms(self.clock.elapsed()),
+                Limit::Compute => ms(self.longest_stretch),
+                Limit::ComputeTotal => ms(self.computed),
+                _ => counted as f64,
+            };
+            Some(Amount { name: spec.name, unit: spec.unit, used, limit: self.limits.get(spec.limit) })
         });
-        let calls = IMPORTS.iter().zip(&self.import_calls).enumerate().filter(|(_, (_, count))| **count > 0);
-        let import_calls = calls.map(|(index, (import, count))| Amount {
+        let calls = IMPORTS.iter().zip(self.import_calls).zip(self.limits.import_calls);
+        let import_calls = calls.filter(|((_, count), _)| *count > 0).map(|((import, count), limit)| Amount {
             name: import.name,
             unit: Unit::Count,
-            used: *count as f64,
-            limit: self.limits.import_calls(index),
+            used: count as f64,
+            limit,
         });
         Used { computed: self.computed, limits: limits.collect(), import_calls: import_calls.collect() }
     }
@@ -206,14 +181,14 @@ impl Meter {
 
     fn check_computed(&self) -> Result<(), LimitHit> {
         let over = self.computed > self.limits.time(Limit::ComputeTotal);
-        if over { Err(self.hit(Limit::ComputeTotal)) } else { Ok(()) }
+        if over { Err(self.limits.hit(Limit::ComputeTotal)) } else { Ok(()) }
     }
 
     fn grow(&mut self, limit: Limit, current: usize, desired: usize) -> Result<(), LimitHit> {
         let before = self.used.get(limit as usize).copied().unwrap_or(0);
         let total = before.saturating_sub(current as u64).saturating_add(desired as u64);
         if total > self.limits.get(limit) {
-            return Err(self.hit(limit));
+            return Err(self.limits.hit(limit));
         }
         if let Some(sum) = self.used.get_mut(limit as usize) {
             *sum = total;

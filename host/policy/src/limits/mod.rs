@@ -13,16 +13,15 @@ use std::time::Duration;
 pub use clock::CallClock;
 pub use hit::LimitHit;
 pub use import::{IMPORTS, Import};
-pub use manifest::LimitProblem;
-pub use meter::{CallKind, Meter};
-pub use table::{Limit, LimitSpec, TABLE, Unit, reference_markdown};
+pub use meter::Meter;
+pub use table::{COUNT, Limit, LimitSpec, TABLE, Unit, reference_markdown};
 pub use used::{Amount, Used};
 
 /// The limits of a policy and its calls. The defaults are far above what a policy needs, so a policy that exceeds one
 /// is broken. A manifest can set other limits, up to the host's caps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    values: [u64; TABLE.len()],
+    values: [u64; COUNT],
     import_calls: [u64; IMPORTS.len()],
 }
 
@@ -47,18 +46,19 @@ impl Limits {
         self
     }
 
-    /// How often a host function may be called, by its index in [`IMPORTS`].
-    pub fn import_calls(&self, index: usize) -> u64 {
-        self.import_calls.get(index).copied().unwrap_or_else(|| self.get(Limit::HostCalls))
-    }
-
     /// Sets the limit on the calls of one host function.
     #[must_use]
     pub fn with_import_calls(mut self, name: &str, value: u64) -> Self {
-        if let Some(slot) = import::import_index(name).and_then(|index| self.import_calls.get_mut(index)) {
-            *slot = value;
+        let mut calls = IMPORTS.iter().zip(&mut self.import_calls);
+        if let Some((_, limit)) = calls.find(|(import, _)| import.name == name) {
+            *limit = value;
         }
         self
+    }
+
+    /// The error for exceeding this limit.
+    pub fn hit(&self, limit: Limit) -> LimitHit {
+        LimitHit::Of { limit, allowed: self.get(limit) }
     }
 
     /// The limit as a size.

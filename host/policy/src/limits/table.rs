@@ -4,45 +4,6 @@ use std::fmt::Write as _;
 
 use fault::{Code, codes};
 
-/// A limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Limit {
-    /// CPU time between two host calls.
-    Compute,
-    /// CPU time of a call.
-    ComputeTotal,
-    /// Wall-clock time of a pure function.
-    PureCall,
-    /// Wall-clock time of the workflow, without the work on media.
-    Workflow,
-    /// Bytes of all memories.
-    Memory,
-    /// Elements of all tables.
-    TableElements,
-    /// Handles held at once.
-    Handles,
-    /// Host calls.
-    HostCalls,
-    /// Bytes passed to the host in one call or result.
-    CallBytes,
-    /// Bytes passed to the host in total.
-    TotalBytes,
-    /// Logged lines.
-    LogLines,
-    /// Logged bytes.
-    LogBytes,
-    /// Bytes of the workflow's output.
-    Output,
-    /// Bytes of a message to the platform.
-    Message,
-    /// Bytes of an object that the policy writes itself.
-    Object,
-    /// Bytes of the component.
-    Module,
-    /// Wall-clock time of the compilation.
-    Compile,
-}
-
 /// The unit of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -50,6 +11,17 @@ pub enum Unit {
     Ms,
     Bytes,
     Count,
+}
+
+impl Unit {
+    /// What follows a number in messages.
+    pub(super) fn suffix(self) -> &'static str {
+        match self {
+            Self::Ms => " ms",
+            Self::Bytes => " bytes",
+            Self::Count => "",
+        }
+    }
 }
 
 /// A limit's name, default and cap.
@@ -63,191 +35,116 @@ pub struct LimitSpec {
     pub default: u64,
     /// The highest value that a manifest may set.
     pub cap: u64,
+    /// The error code for exceeding it; each limit has its own.
+    pub code: &'static Code,
     /// What it limits, for the reference.
     pub about: &'static str,
+    /// What a policy did that exceeded it. The message goes on with the limit.
+    pub exceeded: &'static str,
 }
 
-/// Every limit, in the order of [`Limit`].
-pub const TABLE: [LimitSpec; 17] = [
-    LimitSpec {
-        limit: Limit::Compute,
-        name: "compute-ms",
-        unit: Unit::Ms,
-        default: 2_000,
-        cap: 60_000,
-        about: "CPU time between two host calls; a pure function takes microseconds",
-    },
-    LimitSpec {
-        limit: Limit::ComputeTotal,
-        name: "compute-total-ms",
-        unit: Unit::Ms,
-        default: 10_000,
-        cap: 300_000,
-        about: "CPU time of a whole call, including its instantiation",
-    },
+/// Defines [`Limit`] and [`TABLE`]. An entry reads
+///
+/// ```text
+/// Limit "name-in-a-manifest" (Unit, default, at most cap) codes::policy::CODE:
+///     "what it limits" => "what a policy did that exceeded it";
+/// ```
+macro_rules! limits {
+    ($(
+        $limit:ident $name:literal ($unit:ident, $default:expr, at most $cap:expr) $code:path:
+            $about:literal => $exceeded:literal;
+    )+) => {
+        /// A limit.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Limit {
+            $(#[doc = $about] $limit,)+
+        }
+
+        /// The number of limits.
+        pub const COUNT: usize = [$(Limit::$limit),+].len();
+
+        /// Every limit, in the order of [`Limit`].
+        pub static TABLE: [LimitSpec; COUNT] = [$(
+            LimitSpec {
+                limit: Limit::$limit,
+                name: $name,
+                unit: Unit::$unit,
+                default: $default,
+                cap: $cap,
+                code: &$code,
+                about: $about,
+                exceeded: $exceeded,
+            },
+        )+];
+    };
+}
+
+limits! {
+    Compute "compute-ms" (Ms, 2_000, at most 60_000) codes::policy::LIMIT_COMPUTE:
+        "CPU time between two host calls; a pure function takes microseconds"
+        => "used more CPU time between two host calls than";
+    ComputeTotal "compute-total-ms" (Ms, 10_000, at most 300_000) codes::policy::LIMIT_COMPUTE_TOTAL:
+        "CPU time of a whole call, including its instantiation"
+        => "used more CPU time than";
     // Ten times the limit on CPU time: while encoders use all cores, a guest may get only a tenth of one.
-    LimitSpec {
-        limit: Limit::PureCall,
-        name: "pure-call-ms",
-        unit: Unit::Ms,
-        default: 20_000,
-        cap: 120_000,
-        about: "wall-clock time of a pure function",
-    },
+    PureCall "pure-call-ms" (Ms, 20_000, at most 120_000) codes::policy::LIMIT_TIME:
+        "wall-clock time of a pure function"
+        => "did not return within";
     // A message is retried for 100 s if the receiver is down, and a store's request for about as long.
-    LimitSpec {
-        limit: Limit::Workflow,
-        name: "workflow-ms",
-        unit: Unit::Ms,
-        default: 600_000,
-        cap: 3_600_000,
-        about: "wall-clock time of `workflow.run`, without the host's work on the media",
-    },
+    Workflow "workflow-ms" (Ms, 600_000, at most 3_600_000) codes::policy::LIMIT_WORKFLOW:
+        "wall-clock time of `workflow.run`, without the host's work on the media"
+        => "took, apart from the work on the media, more than";
     // The default policy uses 1.1 MB; one made from Python or JavaScript some tens of MB.
-    LimitSpec {
-        limit: Limit::Memory,
-        name: "memory-bytes",
-        unit: Unit::Bytes,
-        default: 64 << 20,
-        cap: 1 << 30,
-        about: "size of all memories together",
-    },
-    LimitSpec {
-        limit: Limit::TableElements,
-        name: "table-elements",
-        unit: Unit::Count,
-        default: 100_000,
-        cap: 1_000_000,
-        about: "elements of all tables together",
-    },
+    Memory "memory-bytes" (Bytes, 64 << 20, at most 1 << 30) codes::policy::LIMIT_MEMORY:
+        "size of all memories together"
+        => "requested more memory than";
+    TableElements "table-elements" (Count, 100_000, at most 1_000_000) codes::policy::LIMIT_TABLE:
+        "elements of all tables together"
+        => "requested more table elements than";
     // A job needs two.
-    LimitSpec {
-        limit: Limit::Handles,
-        name: "handles",
-        unit: Unit::Count,
-        default: 32,
-        cap: 1_000,
-        about: "handles held at once, including the policy's own resources",
-    },
-    LimitSpec {
-        limit: Limit::HostCalls,
-        name: "host-calls",
-        unit: Unit::Count,
-        default: 20_000,
-        cap: 1_000_000,
-        about: "all host calls together",
-    },
+    Handles "handles" (Count, 32, at most 1_000) codes::policy::LIMIT_HANDLES:
+        "handles held at once, including the policy's own resources"
+        => "held more handles than";
+    HostCalls "host-calls" (Count, 20_000, at most 1_000_000) codes::policy::LIMIT_HOST_CALLS:
+        "all host calls together"
+        => "made more host calls than";
     // The largest use is an object of 1 MiB.
-    LimitSpec {
-        limit: Limit::CallBytes,
-        name: "call-bytes",
-        unit: Unit::Bytes,
-        default: 2 << 20,
-        cap: 16 << 20,
-        about: "what is passed to the host in one call or result",
-    },
-    LimitSpec {
-        limit: Limit::TotalBytes,
-        name: "total-bytes",
-        unit: Unit::Bytes,
-        default: 64 << 20,
-        cap: 1 << 30,
-        about: "what is passed to the host in all calls together",
-    },
-    LimitSpec {
-        limit: Limit::LogLines,
-        name: "log-lines",
-        unit: Unit::Count,
-        default: 1_000,
-        cap: 20_000,
-        about: "lines in the log",
-    },
-    LimitSpec {
-        limit: Limit::LogBytes,
-        name: "log-bytes",
-        unit: Unit::Bytes,
-        default: 256 << 10,
-        cap: 16 << 20,
-        about: "the text of those lines, after each was truncated",
-    },
-    LimitSpec {
-        limit: Limit::Output,
-        name: "output-bytes",
-        unit: Unit::Bytes,
-        default: 1 << 20,
-        cap: 4 << 20,
-        about: "the output of `workflow.run`",
-    },
+    CallBytes "call-bytes" (Bytes, 2 << 20, at most 16 << 20) codes::policy::LIMIT_CALL_BYTES:
+        "what is passed to the host in one call or result"
+        => "passed more data in one call or result than";
+    TotalBytes "total-bytes" (Bytes, 64 << 20, at most 1 << 30) codes::policy::LIMIT_TOTAL_BYTES:
+        "what is passed to the host in all calls together"
+        => "passed more data in total than";
+    LogLines "log-lines" (Count, 1_000, at most 20_000) codes::policy::LIMIT_LOG_LINES:
+        "lines in the log"
+        => "logged more lines than";
+    LogBytes "log-bytes" (Bytes, 256 << 10, at most 16 << 20) codes::policy::LIMIT_LOG_BYTES:
+        "the text of those lines, after each was truncated"
+        => "logged more text than";
+    Output "output-bytes" (Bytes, 1 << 20, at most 4 << 20) codes::policy::LIMIT_OUTPUT:
+        "the output of `workflow.run`"
+        => "returned an output larger than";
     // The contract limits messages and objects to 1 MiB.
-    LimitSpec {
-        limit: Limit::Message,
-        name: "message-bytes",
-        unit: Unit::Bytes,
-        default: 1 << 20,
-        cap: 1 << 20,
-        about: "the body of a message, passed to `webhook.deliver` or returned by a `payload` function",
-    },
-    LimitSpec {
-        limit: Limit::Object,
-        name: "object-bytes",
-        unit: Unit::Bytes,
-        default: 1 << 20,
-        cap: 1 << 20,
-        about: "the content of one `storage.put`",
-    },
+    Message "message-bytes" (Bytes, 1 << 20, at most 1 << 20) codes::policy::LIMIT_MESSAGE:
+        "the body of a message, passed to `webhook.deliver` or returned by a `payload` function"
+        => "returned or sent a message larger than";
+    Object "object-bytes" (Bytes, 1 << 20, at most 1 << 20) codes::policy::LIMIT_OBJECT:
+        "the content of one `storage.put`"
+        => "wrote an object larger than";
     // The policies of this repository are under 150 KB; one made from Python has 20 to 40 MB.
-    LimitSpec {
-        limit: Limit::Module,
-        name: "module-bytes",
-        unit: Unit::Bytes,
-        default: 8 << 20,
-        cap: 64 << 20,
-        about: "the component's file",
-    },
+    Module "module-bytes" (Bytes, 8 << 20, at most 64 << 20) codes::policy::TOO_LARGE:
+        "the component's file"
+        => "is larger than";
     // The default policy takes 50 ms.
-    LimitSpec {
-        limit: Limit::Compile,
-        name: "compile-ms",
-        unit: Unit::Ms,
-        default: 30_000,
-        cap: 300_000,
-        about: "wall-clock time of the compilation",
-    },
-];
+    Compile "compile-ms" (Ms, 30_000, at most 300_000) codes::policy::LIMIT_COMPILE:
+        "wall-clock time of the compilation"
+        => "took longer to compile than";
+}
 
 impl Limit {
     pub fn spec(self) -> &'static LimitSpec {
-        static ALL: [LimitSpec; TABLE.len()] = TABLE;
-        let [first, ..] = &ALL;
-        ALL.get(self as usize).unwrap_or(first)
-    }
-
-    /// Its name in a manifest.
-    pub fn name(self) -> &'static str {
-        self.spec().name
-    }
-
-    /// The error code for exceeding it; each limit has its own.
-    pub fn code(self) -> &'static Code {
-        match self {
-            Self::Compute => &codes::policy::LIMIT_COMPUTE,
-            Self::ComputeTotal => &codes::policy::LIMIT_COMPUTE_TOTAL,
-            Self::PureCall => &codes::policy::LIMIT_TIME,
-            Self::Workflow => &codes::policy::LIMIT_WORKFLOW,
-            Self::Memory => &codes::policy::LIMIT_MEMORY,
-            Self::TableElements => &codes::policy::LIMIT_TABLE,
-            Self::Handles => &codes::policy::LIMIT_HANDLES,
-            Self::HostCalls => &codes::policy::LIMIT_HOST_CALLS,
-            Self::CallBytes => &codes::policy::LIMIT_CALL_BYTES,
-            Self::TotalBytes => &codes::policy::LIMIT_TOTAL_BYTES,
-            Self::LogLines => &codes::policy::LIMIT_LOG_LINES,
-            Self::LogBytes => &codes::policy::LIMIT_LOG_BYTES,
-            Self::Output => &codes::policy::LIMIT_OUTPUT,
-            Self::Message => &codes::policy::LIMIT_MESSAGE,
-            Self::Object => &codes::policy::LIMIT_OBJECT,
-            Self::Module => &codes::policy::TOO_LARGE,
-            Self::Compile => &codes::policy::LIMIT_COMPILE,
-        }
+        let [first, ..] = &TABLE;
+        TABLE.get(self as usize).unwrap_or(first)
     }
 }
 
@@ -263,10 +160,9 @@ fn format_value(value: u64, unit: Unit) -> String {
 /// The tables of docs/limits.md.
 pub fn reference_markdown() -> String {
     let mut text = String::from("| name | what it limits | default | at most | code |\n|---|---|---|---|---|\n");
-    for spec in &TABLE {
-        let (default, cap) = (format_value(spec.default, spec.unit), format_value(spec.cap, spec.unit));
-        let code = spec.limit.code();
-        let _ = writeln!(text, "| `{}` | {} | {default} | {cap} | `{code}` |", spec.name, spec.about);
+    for LimitSpec { name, unit, default, cap, code, about, .. } in &TABLE {
+        let (default, cap) = (format_value(*default, *unit), format_value(*cap, *unit));
+        let _ = writeln!(text, "| `{name}` | {about} | {default} | {cap} | `{code}` |");
     }
     text.push_str("\n| call | default | at most |\n|---|---|---|\n");
     for import in &super::IMPORTS {

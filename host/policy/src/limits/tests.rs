@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn of(value: Value) -> Result<Limits, Vec<LimitProblem>> {
+fn of(value: Value) -> Result<Limits, Vec<String>> {
     let Value::Object(fields) = value else { panic!("no object") };
     Limits::from_json(&fields)
 }
@@ -10,7 +10,7 @@ fn of(value: Value) -> Result<Limits, Vec<LimitProblem>> {
 fn problem(value: Value) -> String {
     let problems = of(value).unwrap_err();
     assert_eq!(problems.len(), 1, "{problems:?}");
-    problems[0].to_string()
+    problems[0].clone()
 }
 
 fn hit(limit: Limit, allowed: u64) -> LimitHit {
@@ -63,7 +63,7 @@ fn a_limit_must_be_a_whole_number() {
 #[test]
 fn memories_and_tables_are_counted_together() {
     let limits = Limits::default().with(Limit::Memory, 100).with(Limit::TableElements, 10);
-    let mut meter = Meter::new(limits, CallKind::PureCall);
+    let mut meter = Meter::new(limits, Limit::PureCall);
     use wasmtime::ResourceLimiter as _;
     assert!(meter.memory_growing(0, 60, None).unwrap() && meter.memory_growing(0, 40, None).unwrap());
     let refused = meter.memory_growing(40, 41, None).unwrap_err();
@@ -76,7 +76,7 @@ fn memories_and_tables_are_counted_together() {
 #[test]
 fn host_calls_are_counted_together_and_for_each_function() {
     let limits = Limits::default().with(Limit::HostCalls, 3).with_import_calls("storage.put", 1);
-    let mut meter = Meter::new(limits, CallKind::Workflow);
+    let mut meter = Meter::new(limits, Limit::Workflow);
     assert_eq!(meter.host_call("log.write"), Ok(()));
     assert_eq!(meter.host_call("storage.put"), Ok(()));
     assert_eq!(meter.host_call("storage.put"), Err(LimitHit::ImportCalls { import: "storage.put", allowed: 1 }));
@@ -86,7 +86,7 @@ fn host_calls_are_counted_together_and_for_each_function() {
 #[test]
 fn bytes_and_lines_are_added_up() {
     let limits = Limits::default().with(Limit::TotalBytes, 10).with(Limit::LogLines, 2).with(Limit::LogBytes, 8);
-    let mut meter = Meter::new(limits, CallKind::Workflow);
+    let mut meter = Meter::new(limits, Limit::Workflow);
     assert_eq!(meter.pass_bytes(10), Ok(()));
     assert_eq!(meter.pass_bytes(1), Err(hit(Limit::TotalBytes, 10)));
     assert_eq!(meter.log_line(5), Ok(()));
@@ -97,7 +97,7 @@ fn bytes_and_lines_are_added_up() {
 #[test]
 fn work_on_media_does_not_count_as_the_policys_time() {
     let limits = Limits::default().with(Limit::Workflow, 40);
-    let mut meter = Meter::new(limits, CallKind::Workflow);
+    let mut meter = Meter::new(limits, Limit::Workflow);
     let wait = || {
         let from = std::time::Instant::now();
         while from.elapsed() < Duration::from_millis(60) {
@@ -115,7 +115,7 @@ fn work_on_media_does_not_count_as_the_policys_time() {
 
 #[test]
 fn computing_is_measured_in_cpu_time_of_the_guest_alone() {
-    let mut meter = Meter::new(Limits::default().with(Limit::ComputeTotal, 5), CallKind::Workflow);
+    let mut meter = Meter::new(Limits::default().with(Limit::ComputeTotal, 5), Limit::Workflow);
     let compute = |ms| {
         let from = thread_time();
         while thread_time() - from < Duration::from_millis(ms) {}
@@ -140,7 +140,7 @@ fn thread_time() -> Duration {
 
 #[test]
 fn usage_is_reported_beside_its_limit() {
-    let mut meter = Meter::new(Limits::default(), CallKind::Workflow);
+    let mut meter = Meter::new(Limits::default(), Limit::Workflow);
     meter.host_call("storage.put").unwrap();
     meter.pass_bytes(700).unwrap();
     meter.peak(Limit::Object, 600).unwrap();

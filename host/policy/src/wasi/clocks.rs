@@ -31,15 +31,7 @@ impl HostMonotonicClock for FixedClock {
 }
 
 /// `wasi:clocks/monotonic-clock`. Sleeping returns immediately: a guest must not delay a job without using CPU time.
-pub struct Timers<'a> {
-    table: &'a mut ResourceTable,
-}
-
-impl<'a> Timers<'a> {
-    pub fn new(table: &'a mut ResourceTable) -> Self {
-        Self { table }
-    }
-}
+pub struct Timers<'a>(pub &'a mut ResourceTable);
 
 impl HasData for Timers<'static> {
     type Data<'a> = Timers<'a>;
@@ -55,8 +47,8 @@ impl monotonic_clock::Host for Timers<'_> {
     }
 
     fn subscribe_instant(&mut self, _when: Instant) -> wasmtime::Result<Resource<DynPollable>> {
-        let timer = self.table.push(ReadyTimer)?;
-        subscribe(self.table, timer)
+        let timer = self.0.push(ReadyTimer)?;
+        subscribe(self.0, timer)
     }
 
     fn subscribe_duration(&mut self, _duration: Instant) -> wasmtime::Result<Resource<DynPollable>> {

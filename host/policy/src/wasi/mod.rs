@@ -45,7 +45,7 @@ pub fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     // wasmtime's own timers wait in real time, whatever the clock shows.
     linker.allow_shadowing(true);
-    monotonic_clock::add_to_linker::<State, Timers<'static>>(linker, |state| Timers::new(state.ctx().table))?;
+    monotonic_clock::add_to_linker::<State, Timers<'static>>(linker, |state| Timers(state.ctx().table))?;
     linker.allow_shadowing(false);
     Ok(())
 }

@@ -138,7 +138,7 @@ impl Summary {
     fn as_text(&self, old: &str, new: &str) -> String {
         let parts = PARTS.map(|part| {
             let example = self.changing(part).next().and_then(|job| {
-                let example = job.comparison.example(part, display::was_and_now)?;
+                let example = job.comparison.lines(part).into_iter().next()?;
                 Some(format!("{}: {}", job.job, printable(&example, 100)))
             });
             [part.to_owned(), self.changing(part).count().to_string(), example.unwrap_or_default()]

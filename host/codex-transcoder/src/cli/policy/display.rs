@@ -1,6 +1,6 @@
 //! Formats values of the contract for the terminal.
 
-use authoring::rehearsal::compare::Difference;
+pub(super) use authoring::rehearsal::compare::short;
 use contract::v0_1::types::Rendition;
 use contract::v0_1::{convert, media as wit};
 use fault::text::printable;
@@ -10,8 +10,8 @@ use policy::PolicyError;
 use serde_json::Value;
 use storage::Destination;
 
-/// Longest value that is printed in a difference, in characters.
-const MAX_VALUE: usize = 160;
+/// Longest error that is printed in place of a plan, in characters.
+const MAX_ERROR: usize = 160;
 
 /// Most lines that are printed about one thing.
 const MAX_LINES: usize = 20;
@@ -26,25 +26,6 @@ pub(super) fn first_lines(lines: &[String], indent: usize) -> String {
         text.push_str(&format!("{:indent$}and {} more\n", "", lines.len() - MAX_LINES));
     }
     text
-}
-
-/// A value on one line.
-pub(super) fn short(value: &Value) -> String {
-    match value {
-        Value::Null => "nothing".to_owned(),
-        other => printable(&other.to_string(), MAX_VALUE),
-    }
-}
-
-/// `path: expected …, got …`, on one line.
-pub(super) fn expected_and_got(difference: &Difference) -> String {
-    format!("{}: expected {}, got {}", difference.path, short(&difference.expected), short(&difference.got))
-}
-
-/// `path: old -> new`, on one line.
-pub(super) fn was_and_now(difference: &Difference) -> String {
-    let path = if difference.path.is_empty() { "(all)" } else { &difference.path };
-    format!("{path}: {} -> {}", short(&difference.expected), short(&difference.got))
 }
 
 /// Video and audio encoding of a rendition.
@@ -65,7 +46,7 @@ pub(super) fn outputs(plan: &wit::Plan) -> Vec<[String; 3]> {
     };
     match convert::plan(plan) {
         Ok(plan) => plan.outputs.iter().map(describe).collect(),
-        Err(error) => vec![["refused".to_owned(), printable(&error.to_string(), MAX_VALUE), String::new()]],
+        Err(error) => vec![["refused".to_owned(), printable(&error.to_string(), MAX_ERROR), String::new()]],
     }
 }
 

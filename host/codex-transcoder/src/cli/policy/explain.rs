@@ -10,11 +10,12 @@ use authoring::rehearsal::{
 use clap::Args;
 use contract::json::{from_value, to_value};
 use contract::v0_1::convert;
+use contract::v0_1::gpu::Device;
 use contract::v0_1::media::Plan;
 use contract::v0_1::types::{Job, MediaKind, Rendition};
 use media::containment::{INPUT_NAME, ProbeDepth, guarded_input};
 use media::describe;
-use media::encoder::{Device, Processor};
+use media::encoder::Processor;
 use media::info::MediaInfo;
 use media::plan::Preference;
 use media::probe::{self, DeclaredKind};

@@ -74,12 +74,7 @@ fn as_text(recording: &Recording, now: &PolicyIdentity, comparison: &Comparison)
     text.push_str(&format!("recorded  {}\n", identity(&recording.policy)));
     text.push_str(&format!("now       {}\n\n", identity(now)));
     for part in PARTS {
-        let lines: Vec<String> = if part == "calls" {
-            comparison.calls.iter().map(ToString::to_string).collect()
-        } else {
-            let found = comparison.decisions.iter().find(|(name, _)| *name == part);
-            found.map(|(_, differences)| differences.iter().map(display::was_and_now).collect()).unwrap_or_default()
-        };
+        let lines = comparison.lines(part);
         let count = if lines.is_empty() { "unchanged".to_owned() } else { format!("{} changed", lines.len()) };
         text.push_str(&format!("{part:<8}  {count}\n"));
         text.push_str(&display::first_lines(&lines, 10));

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use authoring::rehearsal::rehearse;
-use authoring::scenario::{Finding, Golden, Scenario, Verdict, judge, junit};
+use authoring::scenario::{Golden, Scenario, Verdict, judge, junit};
 use clap::Args;
 use fault::{Failure, codes};
 use policy::PolicyError;
@@ -100,7 +100,7 @@ impl Test {
         } else if let Some(kept) = Golden::read(&file)? {
             findings.extend(golden.differs_from(&kept));
         }
-        Ok(findings.iter().map(line).collect())
+        Ok(findings)
     }
 
     fn write_junit(&self, file: &Path, verdicts: &[Verdict]) -> Result<(), Ended> {
@@ -108,13 +108,6 @@ impl Test {
         let suite = self.scenarios.display().to_string();
         let xml = junit(&suite, verdicts).ok_or_else(|| failed("the results can't be written as XML".to_owned()))?;
         std::fs::write(file, xml).map_err(|error| failed(error.to_string()))
-    }
-}
-
-fn line(finding: &Finding) -> String {
-    match finding {
-        Finding::Difference(difference) => display::expected_and_got(difference),
-        Finding::Sentence(sentence) => sentence.clone(),
     }
 }
 
