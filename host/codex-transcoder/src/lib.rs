@@ -2,6 +2,10 @@
 //! WebAssembly component, decide what a media upload turns into.
 
 pub mod cli;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+#[path = "tests/fuzzing.rs"]
+pub mod fuzzing;
 pub mod observe;
 pub mod serve;
 pub mod settings;

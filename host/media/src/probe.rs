@@ -345,6 +345,10 @@ fn describe_video(stream: &Stream, packets: Packets, length: f64) -> Result<Vide
     })
 }
 
+#[cfg(any(test, fuzzing))]
+#[path = "tests/probe_fuzzing.rs"]
+pub mod fuzzing;
+
 #[cfg(test)]
 #[path = "probe_tests.rs"]
 mod tests;

@@ -8,6 +8,10 @@ mod counted;
 mod error;
 #[cfg(any(test, feature = "failing-store"))]
 mod failing;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+#[path = "tests/fuzzing.rs"]
+pub mod fuzzing;
 mod key;
 mod local;
 mod records;
