@@ -275,8 +275,9 @@ fn choose<'a>(tracks: &[(&'a Stream, Packets)]) -> Option<(&'a Stream, Packets)>
     let is_usable = |stream: &Stream| stream.is_known() && (stream.kind == Kind::Video || stream.channels > 0);
     let usable = tracks.iter().copied().filter(|(stream, packets)| is_usable(stream) && packets.count > 0);
     // Sound has no pixels.
-    usable
-        .max_by_key(|(stream, packets)| (stream.is_default(), stream.pixels() * packets.count, u32::MAX - stream.index))
+    usable.max_by_key(|(stream, packets)| {
+        (stream.is_default(), stream.pixels().saturating_mul(packets.count), u32::MAX - stream.index)
+    })
 }
 
 /// Why none of these tracks can be used.
@@ -303,7 +304,7 @@ fn not_decoded(stream: &Stream) -> UploadError {
 fn check_whole(header: &Header, stream: &Stream, packets: Packets, length: f64) -> Result<(), UploadError> {
     let announced = stream.announced_frames();
     let missing = header.duration().unwrap_or(0.0) - length;
-    if announced > 0 && packets.count * 1000 < announced * WHOLE_PERMILLE && missing > MISSING_TOLERATED {
+    if announced > 0 && packets.count * 1000 < announced.saturating_mul(WHOLE_PERMILLE) && missing > MISSING_TOLERATED {
         let detail = format!(
             "{} of {announced} {} packets are in it, {missing:.1} s are missing",
             packets.count,

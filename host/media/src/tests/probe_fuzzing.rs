@@ -18,7 +18,6 @@ pub fn probe_output(bytes: &[u8]) {
         take_packet(&mut packets, line);
     }
     let Ok(header) = serde_json::from_str::<Header>(header) else { return };
-    let _ = check_covers(&header);
     for declared in [DeclaredKind::Video, DeclaredKind::Audio] {
         if let Ok(info) = describe(&header, &packets, 1, declared) {
             check(&info, declared);
