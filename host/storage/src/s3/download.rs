@@ -1,6 +1,7 @@
 //! Downloads in concurrent ranges. A range that breaks off resumes where it stopped.
 
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::request_error::{RequestError, changed_while_reading};
 use super::{Bucket, describe};
-use crate::{Key, ObjectInfo, Operation, StoreError};
+use crate::{Key, ObjectInfo, Operation, StoreError, blocking};
 
 /// Bytes buffered before a write.
 const BUFFER: usize = 1024 * 1024;
@@ -31,8 +32,7 @@ pub(super) async fn to_file(bucket: &Arc<Bucket>, key: &Key, to: &Path) -> Resul
     }
     let info = describe(&found);
     let (path, size) = (to.to_owned(), info.size);
-    let file = blocking(key, move || create(&path, size)).await?;
-    let file = Arc::new(file);
+    let file = Arc::new(blocking(move || create(&path, size)).await.map_err(file_error(key))?);
 
     let mut starts = (0..info.size).step_by(usize::try_from(bucket.settings.part_size).unwrap_or(usize::MAX));
     let mut ranges = JoinSet::new();
@@ -47,13 +47,13 @@ pub(super) async fn to_file(bucket: &Arc<Bucket>, key: &Key, to: &Path) -> Resul
         match ranges.join_next().await {
             None => return Ok(info),
             Some(Ok(fetched)) => fetched?,
-            Some(Err(panicked)) => return Err(StoreError::io(Operation::Read, key)(std::io::Error::other(panicked))),
+            Some(Err(panicked)) => return Err(StoreError::io(Operation::Read, key)(io::Error::other(panicked))),
         }
     }
 }
 
 /// Creates a file and reserves its space where the file system can, so that a full disk fails the download early.
-fn create(path: &Path, size: u64) -> std::io::Result<File> {
+fn create(path: &Path, size: u64) -> io::Result<File> {
     let file = File::create_new(path)?;
     if size > 0
         && let Err(full @ rustix::io::Errno::NOSPC) = rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, size)
@@ -63,16 +63,12 @@ fn create(path: &Path, size: u64) -> std::io::Result<File> {
     Ok(file)
 }
 
-/// Runs file I/O on the blocking pool. Unlike [`StoreError::io`], a missing local file is no missing object.
-async fn blocking<T: Send + 'static>(
-    key: &Key,
-    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
-) -> Result<T, StoreError> {
-    let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|panicked| Err(std::io::Error::other(panicked)));
-    done.map_err(|source| match source.kind() {
-        std::io::ErrorKind::StorageFull => StoreError::DiskFull { key: key.clone() },
+/// What a failure of the local file means. Unlike in [`StoreError::io`], a missing file is no missing object.
+fn file_error(key: &Key) -> impl Fn(io::Error) -> StoreError {
+    |source| match source.kind() {
+        io::ErrorKind::StorageFull => StoreError::DiskFull { key: key.clone() },
         _ => StoreError::Io { operation: Operation::Read, key: key.clone(), source },
-    })
+    }
 }
 
 /// The rest of a range.
@@ -105,8 +101,7 @@ impl Range {
         let (first, last) = (self.at, self.end - 1);
         let request = bucket.client.get_object().bucket(bucket.name()).key(self.key.as_str());
         let request = request.range(format!("bytes={first}-{last}")).set_if_match(self.tag.clone());
-        let response = request.send().await.map_err(RequestError::from);
-        let response = response.map_err(bucket.store_error(Operation::Read, &self.key))?;
+        let response = request.send().await.map_err(bucket.store_error(Operation::Read, &self.key))?;
         if self.tag.is_some() && response.e_tag != self.tag {
             return Err(changed_while_reading(&self.key));
         }
@@ -128,23 +123,18 @@ impl Range {
     ) -> Result<Result<(), RequestError>, StoreError> {
         let mut buffer = Vec::new();
         let ended = loop {
-            let received = next(&mut body, idle).await;
-            if let Ok(Some(bytes)) = &received {
-                buffer.extend_from_slice(bytes.as_ref());
-            }
-            let is_over = !matches!(received, Ok(Some(_)));
-            if buffer.len() >= BUFFER || is_over && !buffer.is_empty() {
-                buffer = self.write(buffer, file).await?;
-            }
-            match received {
-                Ok(Some(_)) => {}
-                // Without a Content-Length nothing below us notices a body that ends early.
-                Ok(None) if self.at < self.end => break Err(RequestError::stalled()),
+            match next(&mut body, idle).await {
+                Ok(Some(bytes)) => buffer.extend_from_slice(bytes.as_ref()),
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
             }
+            if buffer.len() >= BUFFER {
+                buffer = self.write(buffer, file).await?;
+            }
         };
-        Ok(ended)
+        self.write(buffer, file).await?;
+        // Without a Content-Length nothing below us notices a body that ends early.
+        if self.at < self.end { Ok(ended.and(Err(RequestError::stalled()))) } else { Ok(ended) }
     }
 
     /// Writes the buffer at its offset and returns it empty.
@@ -155,14 +145,14 @@ impl Range {
             return Err(StoreError::Damaged { operation: Operation::Read, key: self.key.clone(), detail });
         }
         let file = Arc::clone(file);
-        let bytes = blocking(&self.key, move || {
+        let written = blocking(move || {
             file.write_all_at(&bytes, at)?;
             bytes.clear();
             Ok(bytes)
-        })
-        .await?;
+        });
+        let empty = written.await.map_err(file_error(&self.key))?;
         self.at = after;
-        Ok(bytes)
+        Ok(empty)
     }
 }
 

@@ -11,6 +11,7 @@ mod upload;
 #[cfg(test)]
 mod download_tests;
 #[cfg(test)]
+#[path = "tests/fixture.rs"]
 mod fixture;
 #[cfg(test)]
 mod personality_tests;
@@ -78,8 +79,8 @@ impl Bucket {
         }
     }
 
-    fn store_error(&self, operation: Operation, key: &Key) -> impl Fn(RequestError) -> StoreError {
-        move |error| error.into_store_error(operation, key, self.name())
+    fn store_error<E: Into<RequestError>>(&self, operation: Operation, key: &Key) -> impl Fn(E) -> StoreError {
+        move |error| error.into().into_store_error(operation, key, self.name())
     }
 
     /// Stands for a prefix in an error.
@@ -91,7 +92,7 @@ impl Bucket {
         match self.client.head_bucket().bucket(self.name()).send().await.map_err(RequestError::from) {
             Ok(_) => Ok(()),
             Err(error) if error.is_not_found() => Err(StoreError::NoBucket { bucket: self.name().to_owned() }),
-            Err(error) => Err(error.into_store_error(Operation::Head, &self.bucket_as_key, self.name())),
+            Err(error) => Err(self.store_error(Operation::Head, &self.bucket_as_key)(error)),
         }
     }
 }
@@ -122,7 +123,7 @@ impl Store for S3Store {
         let mut after = None;
         loop {
             let page = bucket.client.list_objects_v2().bucket(bucket.name()).prefix(prefix);
-            let page = page.set_continuation_token(after).send().await.map_err(RequestError::from);
+            let page = page.set_continuation_token(after).send().await;
             let page = page.map_err(bucket.store_error(Operation::List, &bucket.prefix_as_key(prefix)))?;
             // Names that are no valid key were not written by us and can't be requested.
             found.extend(page.contents().iter().filter_map(|object| Key::parse(object.key()?).ok()));

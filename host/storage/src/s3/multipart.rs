@@ -25,11 +25,11 @@ impl Upload {
         let upload = Arc::new(self);
         if upload.length() == 0 {
             // Stores disagree about empty parts.
-            return Ok(Box::new(EmptyUpload { upload }));
+            return Ok(Box::new(PreparedUpload { upload, sent: None }));
         }
         let open = open(&upload).await?;
         match open.send(&upload).await {
-            Ok(parts) => Ok(Box::new(SentUpload { upload, open, parts })),
+            Ok(parts) => Ok(Box::new(PreparedUpload { upload, sent: Some((open, parts)) })),
             Err(error) => {
                 open.abort().await;
                 Err(error)
@@ -46,7 +46,7 @@ async fn open(upload: &Arc<Upload>) -> Result<OpenUpload, StoreError> {
         let (bucket, key) = (&owned.bucket, &owned.key);
         let create = bucket.client.create_multipart_upload().bucket(bucket.name()).key(key.as_str());
         let create = create.set_metadata(Some(owned.notes())).set_content_type(owned.content_type());
-        let created = create.set_cache_control(owned.cache_control()).send().await.map_err(RequestError::from);
+        let created = create.set_cache_control(owned.cache_control()).send().await;
         let id = created.map_err(|error| owned.store_error(error))?.upload_id.unwrap_or_default();
         if id.is_empty() {
             let detail = "the store opened an upload without an id".to_owned();
@@ -135,7 +135,7 @@ async fn abort(bucket: &Bucket, key: &Key, id: &str, why: &str) -> bool {
         }
         Err(error) if error.is_not_found() => false,
         Err(error) => {
-            let error = error.into_store_error(Operation::Delete, key, bucket.name());
+            let error = bucket.store_error(Operation::Delete, key)(error);
             tracing::warn!(%key, why, %error, "an unfinished upload could not be aborted and stays in the store");
             false
         }
@@ -165,29 +165,29 @@ impl Part {
         let part = part.content_length(i64::try_from(self.length).unwrap_or(i64::MAX));
         let part = part.body(body.map_err(StoreError::io(Operation::Write, key))?);
         let timeout = timeout_for_body(bucket.settings.timeouts, self.length);
-        let sent = part.customize().config_override(timeout).send().await.map_err(RequestError::from);
+        let sent = part.customize().config_override(timeout).send().await;
         let sent = sent.map_err(|error| self.upload.store_error(error))?;
         Ok(CompletedPart::builder().part_number(self.number).set_e_tag(sent.e_tag).build())
     }
 }
 
-/// An open upload with all its parts sent.
-struct SentUpload {
+/// An upload that only has to be completed.
+struct PreparedUpload {
     upload: Arc<Upload>,
-    open: OpenUpload,
-    parts: Vec<CompletedPart>,
+    /// The open upload and its parts. `None` for an empty object, which is written when it is committed.
+    sent: Option<(OpenUpload, Vec<CompletedPart>)>,
 }
 
 #[async_trait::async_trait]
-impl Prepared for SentUpload {
+impl Prepared for PreparedUpload {
     fn length(&self) -> u64 {
         self.upload.length()
     }
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
-        let Self { upload, mut open, parts } = *self;
+        let Some((mut open, parts)) = self.sent else { return self.upload.send_whole().await };
         let completed = open.complete(parts).await;
-        match upload.verify(completed).await {
+        match self.upload.verify(completed).await {
             Ok(()) => {
                 open.id = None;
                 Ok(())
@@ -200,26 +200,10 @@ impl Prepared for SentUpload {
     }
 
     async fn discard(self: Box<Self>) {
-        self.open.abort().await;
+        if let Some((open, _)) = self.sent {
+            open.abort().await;
+        }
     }
-}
-
-/// An empty object. It is written when it is committed.
-struct EmptyUpload {
-    upload: Arc<Upload>,
-}
-
-#[async_trait::async_trait]
-impl Prepared for EmptyUpload {
-    fn length(&self) -> u64 {
-        0
-    }
-
-    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
-        self.upload.send_whole().await
-    }
-
-    async fn discard(self: Box<Self>) {}
 }
 
 /// Aborts all unfinished uploads to a key. Returns how many there were.
