@@ -25,11 +25,12 @@ test-vendor: toolchain ## Compares the worker's requests with those of RunPod's 
 FUZZ_SECONDS ?= 30
 
 # No sanitizer: they look for what safe Rust can't do, and need a nightly compiler.
-fuzz: toolchain ## Fuzzes each reader of foreign bytes for FUZZ_SECONDS (30), with cargo-fuzz
+fuzz: toolchain ffmpeg ## Fuzzes each reader of foreign bytes for FUZZ_SECONDS (30), with cargo-fuzz
 	@if ! command -v cargo-fuzz >/dev/null; then \
 		echo "cargo-fuzz is needed and not found: cargo install --locked cargo-fuzz" >&2; \
 		exit 1; \
 	fi
+	@FUZZ_CORPUS=$(CURDIR)/host/fuzz/corpus $(CARGO) test --quiet --locked -p media --lib _of_any_bytes
 	@$(CARGO) fuzz build --fuzz-dir host/fuzz --sanitizer none
 	@cd host/fuzz; for target in $$($(CARGO) fuzz list --fuzz-dir .); do \
 		echo "fuzzing $$target"; \

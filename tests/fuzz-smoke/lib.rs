@@ -1,11 +1,12 @@
 //! Runs the body of a fuzz target on stable: on its seeds, and for a second on mutations of them.
 //!
 //! The n-th input depends only on the seeds and on n. A body that panics on an input fails the test, which prints both.
+#![allow(clippy::expect_used, reason = "it runs in tests only, and a test may fail")]
 
-use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant};
+use std::{env, fs, io};
 
 /// Long enough for some thousand inputs of an unoptimised body.
 const BUDGET: Duration = Duration::from_secs(1);
@@ -22,8 +23,12 @@ pub fn run(target: &str, body: impl Fn(&[u8])) {
     run_with(target, Vec::new(), body);
 }
 
-/// The same with more seeds.
+/// The same with more seeds, which a test makes. With the variable `FUZZ_CORPUS` they are also written to the folder of the
+/// target in that one, for libFuzzer.
 pub fn run_with(target: &str, mut seeds: Vec<Vec<u8>>, body: impl Fn(&[u8])) {
+    if let Some(corpus) = env::var_os("FUZZ_CORPUS") {
+        write_seeds(&Path::new(&corpus).join(target), &seeds).expect("FUZZ_CORPUS");
+    }
     seeds.extend(seeds_of(target));
     assert!(!seeds.is_empty(), "{target} has no seeds");
     for (index, seed) in seeds.iter().enumerate() {
@@ -43,6 +48,12 @@ fn seeds_of(target: &str) -> Vec<Vec<u8>> {
     let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
     files.sort();
     files.iter().flat_map(fs::read).collect()
+}
+
+fn write_seeds(folder: &Path, seeds: &[Vec<u8>]) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let files = seeds.iter().enumerate().map(|(index, seed)| (folder.join(format!("seed-{index}")), seed));
+    files.map(|(path, seed)| fs::write(path, seed)).collect()
 }
 
 fn check(name: &str, input: &[u8], body: impl Fn(&[u8])) {
