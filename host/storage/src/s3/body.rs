@@ -53,7 +53,8 @@ impl UploadBody {
 
 /// Length and digest of a file. Stops after the current block if the caller is cancelled.
 async fn hash_file(path: PathBuf) -> io::Result<(u64, String)> {
-    let (caller, _waiting) = oneshot::channel::<()>();
+    // Closed as soon as this future is dropped.
+    let (caller, _alive) = oneshot::channel::<()>();
     blocking(move || {
         let (mut file, mut digest) = (File::open(path)?, Sha256::new());
         let (mut block, mut length) = (vec![0; BLOCK], 0);

@@ -10,7 +10,6 @@ use std::time::Duration;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use rustix::fs::FallocateFlags;
-use tokio::task::JoinSet;
 
 use super::request_error::{RequestError, changed_while_reading};
 use super::{Bucket, describe};
@@ -34,22 +33,14 @@ pub(super) async fn to_file(bucket: &Arc<Bucket>, key: &Key, to: &Path) -> Resul
     let (path, size) = (to.to_owned(), info.size);
     let file = Arc::new(blocking(move || create(&path, size)).await.map_err(file_error(key))?);
 
-    let mut starts = (0..info.size).step_by(usize::try_from(bucket.settings.part_size).unwrap_or(usize::MAX));
-    let mut ranges = JoinSet::new();
-    loop {
-        while ranges.len() < bucket.settings.at_once
-            && let Some(start) = starts.next()
-        {
-            let end = info.size.min(start.saturating_add(bucket.settings.part_size));
-            let range = Range { tag: info.tag.clone(), key: key.clone(), size, at: start, end };
-            ranges.spawn(range.fetch(Arc::clone(bucket), Arc::clone(&file)));
-        }
-        match ranges.join_next().await {
-            None => return Ok(info),
-            Some(Ok(fetched)) => fetched?,
-            Some(Err(panicked)) => return Err(StoreError::io(Operation::Read, key)(io::Error::other(panicked))),
-        }
-    }
+    let part_size = bucket.settings.part_size;
+    let ranges = (0..size).step_by(usize::try_from(part_size).unwrap_or(usize::MAX)).map(|at| {
+        let end = size.min(at.saturating_add(part_size));
+        let range = Range { tag: info.tag.clone(), key: key.clone(), size, at, end };
+        range.fetch(Arc::clone(bucket), Arc::clone(&file))
+    });
+    bucket.all(ranges, Operation::Read, key).await?;
+    Ok(info)
 }
 
 /// Creates a file and reserves its space where the file system can, so that a full disk fails the download early.

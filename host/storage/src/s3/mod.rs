@@ -20,9 +20,9 @@ mod store_tests;
 #[cfg(test)]
 mod upload_tests;
 
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
@@ -30,6 +30,7 @@ use request_error::RequestError;
 pub use settings::{
     Dialect, S3Settings, S3SettingsError, SMALLEST_PART, Timeouts, host_of, is_bucket_name, is_key_text, parse_endpoint,
 };
+use tokio::task::JoinSet;
 use upload::Upload;
 
 use super::{Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError};
@@ -81,6 +82,29 @@ impl Bucket {
 
     fn store_error<E: Into<RequestError>>(&self, operation: Operation, key: &Key) -> impl Fn(E) -> StoreError {
         move |error| error.into().into_store_error(operation, key, self.name())
+    }
+
+    /// Runs the transfers of one object, `at_once` of them concurrently. The first failure stops the others. The results come
+    /// in the order in which the transfers end.
+    async fn all<T: Send + 'static>(
+        &self,
+        mut transfers: impl Iterator<Item = impl Future<Output = Result<T, StoreError>> + Send + 'static>,
+        operation: Operation,
+        key: &Key,
+    ) -> Result<Vec<T>, StoreError> {
+        let (mut running, mut done) = (JoinSet::new(), Vec::new());
+        loop {
+            while running.len() < self.settings.at_once
+                && let Some(transfer) = transfers.next()
+            {
+                running.spawn(transfer);
+            }
+            match running.join_next().await {
+                None => return Ok(done),
+                Some(Ok(result)) => done.push(result?),
+                Some(Err(panicked)) => return Err(StoreError::io(operation, key)(io::Error::other(panicked))),
+            }
+        }
     }
 
     /// Stands for a prefix in an error.

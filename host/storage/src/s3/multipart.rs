@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use tokio::runtime::Handle;
-use tokio::task::JoinSet;
 
 use super::Bucket;
 use super::client::{response_timeout, timeout_for_body};
@@ -74,25 +73,12 @@ impl OpenUpload {
     /// Sends all parts, `at_once` concurrently.
     async fn send(&self, upload: &Arc<Upload>) -> Result<Vec<CompletedPart>, StoreError> {
         let size = part_size(upload.length(), self.bucket.settings.part_size);
-        let mut next = (1..).zip((0..upload.length()).step_by(usize::try_from(size).unwrap_or(usize::MAX)));
-        let mut sent = Vec::new();
-        let mut parts = JoinSet::new();
-        loop {
-            while parts.len() < self.bucket.settings.at_once
-                && let Some((number, at)) = next.next()
-            {
-                let length = size.min(upload.length() - at);
-                let part = Part { upload: Arc::clone(upload), id: self.id().to_owned(), number, at, length };
-                parts.spawn(part.send());
-            }
-            match parts.join_next().await {
-                None => break,
-                Some(Ok(part)) => sent.push(part?),
-                Some(Err(panicked)) => {
-                    return Err(StoreError::io(Operation::Write, &self.key)(std::io::Error::other(panicked)));
-                }
-            }
-        }
+        let starts = (0..upload.length()).step_by(usize::try_from(size).unwrap_or(usize::MAX));
+        let parts = (1..).zip(starts).map(|(number, at)| {
+            let length = size.min(upload.length() - at);
+            Part { upload: Arc::clone(upload), id: self.id().to_owned(), number, at, length }.send()
+        });
+        let mut sent = self.bucket.all(parts, Operation::Write, &self.key).await?;
         sent.sort_by_key(|part| part.part_number);
         Ok(sent)
     }
@@ -186,17 +172,13 @@ impl Prepared for PreparedUpload {
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
         let Some((mut open, parts)) = self.sent else { return self.upload.send_whole().await };
-        let completed = open.complete(parts).await;
-        match self.upload.verify(completed).await {
-            Ok(()) => {
-                open.id = None;
-                Ok(())
-            }
-            Err(error) => {
-                open.abort().await;
-                Err(error)
-            }
+        let verified = self.upload.verify(open.complete(parts).await).await;
+        if verified.is_ok() {
+            open.id = None;
+        } else {
+            open.abort().await;
         }
+        verified
     }
 
     async fn discard(self: Box<Self>) {
