@@ -36,8 +36,8 @@ pub(super) async fn to_file(bucket: &Arc<Bucket>, key: &Key, to: &Path) -> Resul
     let part_size = bucket.settings.part_size;
     let ranges = (0..size).step_by(usize::try_from(part_size).unwrap_or(usize::MAX)).map(|at| {
         let end = size.min(at.saturating_add(part_size));
-        let range = Range { tag: info.tag.clone(), key: key.clone(), size, at, end };
-        range.fetch(Arc::clone(bucket), Arc::clone(&file))
+        let (bucket, file) = (Arc::clone(bucket), Arc::clone(&file));
+        Range { bucket, file, tag: info.tag.clone(), key: key.clone(), size, at, end }.fetch()
     });
     bucket.all(ranges, Operation::Read, key).await?;
     Ok(info)
@@ -64,6 +64,8 @@ fn file_error(key: &Key) -> impl Fn(io::Error) -> StoreError {
 
 /// The rest of a range.
 struct Range {
+    bucket: Arc<Bucket>,
+    file: Arc<File>,
     key: Key,
     tag: Option<String>,
     size: u64,
@@ -73,23 +75,22 @@ struct Range {
 }
 
 impl Range {
-    async fn fetch(mut self, bucket: Arc<Bucket>, file: Arc<File>) -> Result<(), StoreError> {
+    async fn fetch(mut self) -> Result<(), StoreError> {
         let mut fruitless = 0;
         while self.at < self.end {
             let before = self.at;
-            let response = self.request(&bucket).await?;
-            let received = self.receive(response.body, bucket.settings.timeouts.idle, &file).await?;
-            let Err(error) = received else { continue };
+            let response = self.request().await?;
+            let Err(error) = self.receive(response.body).await? else { continue };
             tracing::debug!(key = %self.key, at = self.at, end = self.end, "a download was interrupted");
             fruitless = if self.at > before { 0 } else { fruitless + 1 };
-            back_off(&bucket, &self.key, fruitless, error).await?;
+            back_off(&self.bucket, &self.key, fruitless, error).await?;
         }
         Ok(())
     }
 
     /// Requests the rest, and checks that the response is that range of the same version.
-    async fn request(&self, bucket: &Bucket) -> Result<GetObjectOutput, StoreError> {
-        let (first, last) = (self.at, self.end - 1);
+    async fn request(&self) -> Result<GetObjectOutput, StoreError> {
+        let (bucket, first, last) = (&self.bucket, self.at, self.end - 1);
         let request = bucket.client.get_object().bucket(bucket.name()).key(self.key.as_str());
         let request = request.range(format!("bytes={first}-{last}")).set_if_match(self.tag.clone());
         let response = request.send().await.map_err(bucket.store_error(Operation::Read, &self.key))?;
@@ -106,12 +107,8 @@ impl Range {
     }
 
     /// Writes the body to the file. The inner error is an interruption, after which the range can be resumed.
-    async fn receive(
-        &mut self,
-        mut body: ByteStream,
-        idle: Duration,
-        file: &Arc<File>,
-    ) -> Result<Result<(), RequestError>, StoreError> {
+    async fn receive(&mut self, mut body: ByteStream) -> Result<Result<(), RequestError>, StoreError> {
+        let idle = self.bucket.settings.timeouts.idle;
         let mut buffer = Vec::new();
         let ended = loop {
             match next(&mut body, idle).await {
@@ -120,22 +117,22 @@ impl Range {
                 Err(error) => break Err(error),
             }
             if buffer.len() >= BUFFER {
-                buffer = self.write(buffer, file).await?;
+                buffer = self.write(buffer).await?;
             }
         };
-        self.write(buffer, file).await?;
+        self.write(buffer).await?;
         // Without a Content-Length nothing below us notices a body that ends early.
         if self.at < self.end { Ok(ended.and(Err(RequestError::stalled()))) } else { Ok(ended) }
     }
 
     /// Writes the buffer at its offset and returns it empty.
-    async fn write(&mut self, mut bytes: Vec<u8>, file: &Arc<File>) -> Result<Vec<u8>, StoreError> {
+    async fn write(&mut self, mut bytes: Vec<u8>) -> Result<Vec<u8>, StoreError> {
         let (at, after) = (self.at, self.at.saturating_add(bytes.len() as u64));
         if after > self.end {
             let detail = "the store sent more than it was asked for".to_owned();
             return Err(StoreError::Damaged { operation: Operation::Read, key: self.key.clone(), detail });
         }
-        let file = Arc::clone(file);
+        let file = Arc::clone(&self.file);
         let written = blocking(move || {
             file.write_all_at(&bytes, at)?;
             bytes.clear();

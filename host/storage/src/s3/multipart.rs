@@ -76,7 +76,7 @@ impl OpenUpload {
         let starts = (0..upload.length()).step_by(usize::try_from(size).unwrap_or(usize::MAX));
         let parts = (1..).zip(starts).map(|(number, at)| {
             let length = size.min(upload.length() - at);
-            Part { upload: Arc::clone(upload), id: self.id().to_owned(), number, at, length }.send()
+            send_part(Arc::clone(upload), self.id().to_owned(), number, at, length)
         });
         let mut sent = self.bucket.all(parts, Operation::Write, &self.key).await?;
         sent.sort_by_key(|part| part.part_number);
@@ -134,27 +134,22 @@ fn part_size(length: u64, wanted: u64) -> u64 {
     wanted.max(length.div_ceil(MAX_PARTS).next_multiple_of(MIB))
 }
 
-struct Part {
+/// Sends the `length` bytes from `at` on.
+async fn send_part(
     upload: Arc<Upload>,
     id: String,
     number: i32,
     at: u64,
     length: u64,
-}
-
-impl Part {
-    async fn send(self) -> Result<CompletedPart, StoreError> {
-        let (bucket, key) = (&self.upload.bucket, &self.upload.key);
-        let body = self.upload.body.range(self.at, self.length).await;
-        let part = bucket.client.upload_part().bucket(bucket.name()).key(key.as_str());
-        let part = part.upload_id(&self.id).part_number(self.number);
-        let part = part.content_length(i64::try_from(self.length).unwrap_or(i64::MAX));
-        let part = part.body(body.map_err(StoreError::io(Operation::Write, key))?);
-        let timeout = timeout_for_body(bucket.settings.timeouts, self.length);
-        let sent = part.customize().config_override(timeout).send().await;
-        let sent = sent.map_err(|error| self.upload.store_error(error))?;
-        Ok(CompletedPart::builder().part_number(self.number).set_e_tag(sent.e_tag).build())
-    }
+) -> Result<CompletedPart, StoreError> {
+    let (bucket, key) = (&upload.bucket, &upload.key);
+    let body = upload.body.range(at, length).await.map_err(StoreError::io(Operation::Write, key))?;
+    let part = bucket.client.upload_part().bucket(bucket.name()).key(key.as_str()).upload_id(id).part_number(number);
+    let part = part.content_length(i64::try_from(length).unwrap_or(i64::MAX)).body(body);
+    let timeout = timeout_for_body(bucket.settings.timeouts, length);
+    let sent = part.customize().config_override(timeout).send().await;
+    let sent = sent.map_err(|error| upload.store_error(error))?;
+    Ok(CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag).build())
 }
 
 /// An upload that only has to be completed.
