@@ -1,7 +1,7 @@
 # Every target with a `##` comment is listed by `make help`.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vendor lint deny bench guests guest-js docs ci ffmpeg toolchain
+.PHONY: help demo test test-vendor fuzz lint deny bench guests guest-js docs ci ffmpeg toolchain
 
 CARGO ?= cargo
 # rustup's programs are found also by a shell that was open while rustup was installed.
@@ -21,6 +21,23 @@ test: toolchain ffmpeg ## Runs every test, those of the whole program among them
 
 test-vendor: toolchain ## Compares the worker's requests with those of RunPod's own client
 	@CARGO="$(CARGO)" tests/vendor/run.sh
+
+FUZZ_SECONDS ?= 30
+
+# No sanitizer: they look for what safe Rust can't do, and need a nightly compiler.
+fuzz: toolchain ffmpeg ## Fuzzes each reader of foreign bytes for FUZZ_SECONDS (30), with cargo-fuzz
+	@if ! command -v cargo-fuzz >/dev/null; then \
+		echo "cargo-fuzz is needed and not found: cargo install --locked cargo-fuzz" >&2; \
+		exit 1; \
+	fi
+	@FUZZ_CORPUS=$(CURDIR)/host/fuzz/corpus $(CARGO) test --quiet --locked -p media --lib _of_any_bytes
+	@$(CARGO) fuzz build --fuzz-dir host/fuzz --sanitizer none
+	@cd host/fuzz; for target in $$($(CARGO) fuzz list --fuzz-dir .); do \
+		echo "fuzzing $$target"; \
+		mkdir -p corpus/$$target seeds/$$target; \
+		$(CARGO) fuzz run --fuzz-dir . --sanitizer none $$target corpus/$$target seeds/$$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1 || exit 1; \
+	done
 
 lint: toolchain ## Checks the formatting, and the lints of host and guests
 	@echo "checking the formatting"

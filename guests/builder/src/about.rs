@@ -31,15 +31,15 @@ pub fn about(component: &[u8]) -> Result<About> {
             }
             KnownCustom::ComponentName(names) => {
                 for name in names {
-                    if let (ComponentName::Component { name, .. }, None) = (name?, &about.name) {
-                        about.name = Some(name.to_owned());
+                    if let ComponentName::Component { name, .. } = name? {
+                        about.name.get_or_insert_with(|| name.to_owned());
                     }
                 }
             }
             KnownCustom::Name(names) => {
                 for name in names {
-                    if let (Name::Module { name, .. }, None) = (name?, &modules_name) {
-                        modules_name = Some(name.to_owned());
+                    if let Name::Module { name, .. } = name? {
+                        modules_name.get_or_insert_with(|| name.to_owned());
                     }
                 }
             }

@@ -43,9 +43,7 @@ const ORDER: [(Step, u32); 6] =
 /// The steps that make an output of this plan.
 pub fn of(plan: &Plan) -> Vec<(Step, u32)> {
     let makes = |step: Step| plan.outputs.iter().any(|output| step_of(output) == step);
-    let mut steps = ORDER.to_vec();
-    steps.retain(|(step, _)| makes(*step));
-    steps
+    ORDER.into_iter().filter(|(step, _)| makes(*step)).collect()
 }
 
 fn step_of(output: &Output) -> Step {

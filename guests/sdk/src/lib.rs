@@ -35,6 +35,7 @@
 mod api;
 pub mod bindings;
 #[cfg(not(target_family = "wasm"))]
+#[path = "tests/fake/mod.rs"]
 pub mod fake;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]

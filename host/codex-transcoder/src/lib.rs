@@ -3,6 +3,10 @@
 
 mod choice;
 pub mod cli;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+#[path = "tests/fuzzing.rs"]
+pub mod fuzzing;
 mod json;
 mod listen;
 mod observe;

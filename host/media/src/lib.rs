@@ -30,6 +30,12 @@ pub mod sound;
 pub mod transcode;
 mod waveform;
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::hls::fuzzing::*;
+    pub use crate::probe::fuzzing::*;
+}
 #[cfg(test)]
 mod tests;
 

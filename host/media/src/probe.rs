@@ -369,9 +369,9 @@ impl Packets {
         if self.count > 1 && self.start == self.last { 0.0 } else { (self.end - origin).max(0.0) }
     }
 
-    /// The longest time without a packet, from and to, within a timeline that lasts until `end`.
-    fn longest_gap(&self, end: f64) -> (f64, f64) {
-        let gaps = [(0.0, self.start.unwrap_or(end)), self.gap, (self.end, end)];
+    /// The longest time without a packet, from and to, within a timeline.
+    fn longest_gap(&self, (begin, end): (f64, f64)) -> (f64, f64) {
+        let gaps = [(begin, self.start.unwrap_or(end)), self.gap, (self.end, end)];
         gaps.into_iter().max_by(|one, other| (one.1 - one.0).total_cmp(&(other.1 - other.0))).unwrap_or_default()
     }
 }
@@ -524,7 +524,7 @@ fn describe(
     if duration > MAX_TIMELINE {
         return Err(UploadError::Damaged { detail: format!("its timestamps span {duration:.0} s") }.into());
     }
-    check_timeline(&chosen, origin + duration, size)?;
+    check_timeline(&chosen, (origin, origin + duration), size)?;
     for (stream, packets) in &chosen {
         check_whole(header, stream, *packets, packets.length(origin))?;
     }
@@ -554,18 +554,20 @@ fn describe(
     Ok(MediaInfo { depth: ProbeDepth::Usual, container, duration: duration_of(duration), size, video, audio, notes })
 }
 
-/// Checks that there is media for the time that the tracks span, until `end`. Each moment of it will be encoded.
-fn check_timeline(tracks: &[(&Stream, Packets)], end: f64, size: u64) -> Result<(), UploadError> {
-    let gaps = tracks.iter().map(|(_, packets)| packets.longest_gap(end));
+/// Checks that there is media for the time that the tracks span. Each moment of it will be encoded.
+fn check_timeline(tracks: &[(&Stream, Packets)], span: (f64, f64), size: u64) -> Result<(), UploadError> {
+    let gaps = tracks.iter().map(|(_, packets)| packets.longest_gap(span));
+    let length = span.1 - span.0;
     let (from, to) = gaps.reduce(|one, other| (one.0.max(other.0), one.1.min(other.1))).unwrap_or_default();
     if to - from > MAX_JUMP {
         let detail = format!("its timestamps jump from {from:.1} s to {to:.1} s");
         return Err(UploadError::Damaged { detail });
     }
     let packets: u64 = tracks.iter().map(|(_, packets)| packets.count).sum();
-    let too_few = (packets as f64) < end / MOST_SECONDS_PER_PACKET || (size as f64) < end * LEAST_BYTES_PER_SECOND;
-    if end > LONG && too_few {
-        let detail = format!("its timestamps span {end:.0} s, with {packets} packets in {size} bytes");
+    let too_few =
+        (packets as f64) < length / MOST_SECONDS_PER_PACKET || (size as f64) < length * LEAST_BYTES_PER_SECOND;
+    if length > LONG && too_few {
+        let detail = format!("its timestamps span {length:.0} s, with {packets} packets in {size} bytes");
         return Err(UploadError::Damaged { detail });
     }
     Ok(())
@@ -577,8 +579,9 @@ fn choose<'a>(tracks: &[(&'a Stream, Packets)]) -> Option<(&'a Stream, Packets)>
     let is_usable = |stream: &Stream| stream.is_known() && (stream.kind == Kind::Video || stream.channels > 0);
     let usable = tracks.iter().copied().filter(|(stream, packets)| is_usable(stream) && packets.count > 0);
     // Sound has no pixels.
-    usable
-        .max_by_key(|(stream, packets)| (stream.is_default(), stream.pixels() * packets.count, u32::MAX - stream.index))
+    usable.max_by_key(|(stream, packets)| {
+        (stream.is_default(), stream.pixels().saturating_mul(packets.count), u32::MAX - stream.index)
+    })
 }
 
 /// Why none of these tracks can be used.
@@ -609,7 +612,7 @@ fn check_whole(header: &Header, stream: &Stream, packets: Packets, length: f64) 
     }
     let announced = stream.announced_frames();
     let missing = stream.duration().or(header.duration()).unwrap_or(0.0) - length;
-    if announced > 0 && packets.count * 1000 < announced * WHOLE_PERMILLE && missing > MISSING_TOLERATED {
+    if announced > 0 && packets.count * 1000 < announced.saturating_mul(WHOLE_PERMILLE) && missing > MISSING_TOLERATED {
         let detail = format!(
             "{} of {announced} {} packets are in it, {missing:.1} s are missing",
             packets.count,
@@ -660,6 +663,10 @@ fn describe_video(stream: &Stream, packets: Packets, origin: f64) -> Result<Vide
         length: duration_of(length),
     })
 }
+
+#[cfg(any(test, fuzzing))]
+#[path = "tests/probe_fuzzing.rs"]
+pub mod fuzzing;
 
 #[cfg(test)]
 #[path = "probe_tests.rs"]

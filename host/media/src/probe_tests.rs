@@ -181,6 +181,14 @@ fn a_file_without_the_packets_of_its_index_is_truncated() {
 }
 
 #[test]
+fn a_file_that_announces_more_packets_than_can_be_counted_is_truncated() {
+    for announced in [u64::MAX, u64::MAX / WHOLE_PERMILLE + 1] {
+        let endless = VIDEO.replace("250", &announced.to_string());
+        assert_eq!(code(&[&endless], &[(0, 17, 0.6)], DeclaredKind::Video), "upload.truncated", "{announced}");
+    }
+}
+
+#[test]
 fn a_file_whose_packets_have_one_timestamp_has_no_duration() {
     let mut at_one_moment = packets(&[(0, 5, 0.04)]);
     at_one_moment.get_mut(&0).unwrap().last = Some(0.0);

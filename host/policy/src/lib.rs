@@ -8,6 +8,10 @@ mod detached;
 pub mod engine;
 mod error;
 pub mod fetch;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+#[path = "tests/fuzzing.rs"]
+pub mod fuzzing;
 mod host;
 mod interfaces;
 mod last_good;

@@ -7,7 +7,12 @@
 mod counted;
 mod error;
 #[cfg(any(test, feature = "failing-store"))]
+#[path = "tests/failing.rs"]
 mod failing;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+#[path = "tests/fuzzing.rs"]
+pub mod fuzzing;
 mod key;
 mod local;
 mod proof;
@@ -19,6 +24,7 @@ mod single_file;
 mod stores;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
 pub use counted::{Counted, Traffic};
@@ -138,6 +144,11 @@ pub trait Prepared: Send + Sync {
     /// Removes the upload. A failure to remove it is only logged: leftovers are invisible, and [`Store::sweep`] finds
     /// them later.
     async fn discard(self: Box<Self>);
+}
+
+/// Runs file I/O on the blocking pool.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panicked| Err(io::Error::other(panicked)))
 }
 
 /// A name from outside, escaped and shortened for an error message.

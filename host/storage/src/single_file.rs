@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError, UploadsTo};
+use super::{Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError, UploadsTo, blocking};
 
 /// Serves one local file under every key. `run` on the command line reads its input through it.
 #[derive(Debug)]
@@ -26,11 +26,10 @@ impl Store for SingleFile {
     /// Copies the file; where the file system can share its blocks, that takes no time. Never a link: programs that read
     /// the copy must not be able to reach the user's own file.
     async fn fetch(&self, key: &Key, to: &Path) -> Result<ObjectInfo, StoreError> {
-        let failed = StoreError::io(Operation::Read, key);
         let (from, to) = (self.path.clone(), to.to_owned());
         let copy = move || std::io::copy(&mut std::fs::File::open(from)?, &mut std::fs::File::create_new(to)?);
-        let copied = tokio::task::spawn_blocking(copy).await.unwrap_or_else(|lost| Err(std::io::Error::other(lost)));
-        Ok(ObjectInfo { size: copied.map_err(&failed)?, tag: None })
+        let size = blocking(copy).await.map_err(StoreError::io(Operation::Read, key))?;
+        Ok(ObjectInfo { size, tag: None })
     }
 
     async fn read(&self, key: &Key, _: usize) -> Result<Option<Vec<u8>>, StoreError> {

@@ -1,7 +1,6 @@
 //! Sends a message to its receiver, with retries.
 
 use std::error::Error as _;
-use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -21,7 +20,7 @@ const MAX_COMPLAINT: usize = 300;
 
 /// The time and sleeping, replaced in tests.
 #[async_trait]
-pub trait Clock: Send + Sync {
+pub trait Clock: Send + Sync + std::fmt::Debug {
     /// Seconds since 1970.
     fn unix_seconds(&self) -> u64;
     async fn sleep(&self, duration: Duration);
@@ -54,22 +53,13 @@ pub struct Delivery {
 }
 
 /// Signs messages and sends them to receivers.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Deliverer {
     client: reqwest::Client,
     secret: Secret,
     outcome: Schedule,
     progress: Schedule,
     clock: Arc<dyn Clock>,
-}
-
-impl fmt::Debug for Deliverer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Deliverer")
-            .field("secret", &self.secret)
-            .field("outcome", &self.outcome)
-            .finish_non_exhaustive()
-    }
 }
 
 impl Deliverer {
@@ -102,7 +92,7 @@ impl Deliverer {
     /// Every attempt is signed anew, because receivers refuse old timestamps; the id stays the same. Dropping the
     /// future stops between or within attempts. Whether the last attempt arrived is then unknown.
     pub async fn deliver(&self, to: &WebhookUrl, message: &Message) -> Delivery {
-        let schedule = match message.kind() {
+        let schedule = match message.kind {
             EventKind::Completed | EventKind::Failed => &self.outcome,
             EventKind::Progress => &self.progress,
         };
@@ -113,7 +103,7 @@ impl Deliverer {
             let attempt = self.attempt(to, message, schedule.timeout).await;
             let pause = match attempt.result {
                 AttemptResult::Delivered | AttemptResult::Refused => None,
-                AttemptResult::Retry { after } => schedule.wait(message.id(), attempts, started.elapsed(), after),
+                AttemptResult::Retry { after } => schedule.wait(&message.id, attempts, started.elapsed(), after),
             };
             attempt.log(to, message, attempts, pause);
             match pause {
@@ -130,8 +120,8 @@ impl Deliverer {
             .post(to.as_url().clone())
             .timeout(timeout)
             .header(CONTENT_TYPE, "application/json")
-            .body(message.body().to_owned());
-        for (name, value) in sign::headers(&self.secret, message.scheme(), message.id(), now, message.body()) {
+            .body(message.body.clone());
+        for (name, value) in sign::headers(&self.secret, message.scheme, &message.id, now, &message.body) {
             request = request.header(name, value);
         }
         match request.send().await {
@@ -183,7 +173,7 @@ struct Attempt {
 
 impl Attempt {
     fn log(&self, to: &WebhookUrl, message: &Message, attempt: u32, pause: Option<Duration>) {
-        let (event, id, host) = (message.kind().as_str(), message.id(), to.host());
+        let (event, id, host) = (message.kind.as_str(), &message.id, to.host());
         let status = self.status.map(|status| status.as_u16());
         let complaint = self.complaint.as_deref();
         match (self.result, pause) {

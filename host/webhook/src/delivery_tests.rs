@@ -26,6 +26,7 @@ fn message(kind: EventKind, scheme: Scheme) -> Message {
 }
 
 /// A clock that stands still, and jumps on `sleep`.
+#[derive(Debug)]
 struct JumpingClock {
     now: AtomicU64,
     slept: Mutex<Vec<Duration>>,
@@ -115,9 +116,9 @@ async fn both_schemes_are_verified_by_the_receiver() {
         assert!(event.verified, "{:?}", event.reason);
         assert_eq!(event.body, BODY);
         assert_eq!(event.header("content-type"), Some("application/json"));
-        assert_eq!(event.header("webhook-id"), Some(message.id()));
+        assert_eq!(event.header("webhook-id"), Some(message.id.as_str()));
         let time: u64 = event.header("webhook-timestamp").unwrap().parse().unwrap();
-        let expected = standard_signature(&secret(), message.id(), time, BODY);
+        let expected = standard_signature(&secret(), message.id.as_str(), time, BODY);
         assert_eq!(event.header("webhook-signature"), Some(expected.as_str()));
         assert_eq!(event.header("x-runpod-timestamp").is_some(), scheme == Scheme::TimestampedBody);
     }
@@ -139,7 +140,7 @@ async fn an_unavailable_receiver_is_tried_again_with_the_same_id_and_a_fresh_tim
     let message = message(EventKind::Completed, Scheme::TimestampedBody);
     let delivery = deliverer(JumpingClock::new()).deliver(&url, &message).await;
     assert_eq!(delivery, Delivery { delivered: true, attempts: 3, status: Some(200), note: None });
-    assert_eq!(receiver.sent("webhook-id"), [message.id(); 3]);
+    assert_eq!(receiver.sent("webhook-id"), [message.id.as_str(); 3]);
     let times = receiver.sent("x-runpod-timestamp");
     assert!(times.is_sorted_by(|a, b| a < b), "{times:?}");
     assert_eq!(times, receiver.sent("webhook-timestamp"));

@@ -81,7 +81,7 @@ async fn store(outbox: &Outbox, pending: &PendingMessage) -> Option<String> {
         }
         Err(error) => {
             let failure = Failure::from(error);
-            tracing::error!(job = pending.job, id = pending.id, %failure, body = pending.body(), "webhook lost: the outbox can't be used");
+            tracing::error!(job = pending.job, id = pending.id, %failure, body = pending.body, "webhook lost: the outbox can't be used");
             None
         }
     }

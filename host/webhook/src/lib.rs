@@ -5,6 +5,10 @@
 
 mod client;
 mod deliver;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+#[path = "tests/fuzzing.rs"]
+pub mod fuzzing;
 mod job_webhooks;
 mod listen;
 mod message;

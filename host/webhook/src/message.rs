@@ -61,10 +61,11 @@ impl Fault for MessageError {
 /// A message that has been checked and can be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    id: String,
-    kind: EventKind,
-    body: String,
-    scheme: Scheme,
+    /// The [`event_id`].
+    pub(crate) id: String,
+    pub(crate) kind: EventKind,
+    pub(crate) body: String,
+    pub(crate) scheme: Scheme,
 }
 
 impl Message {
@@ -78,23 +79,6 @@ impl Message {
         }
         serde_json::from_str::<IgnoredAny>(&body).map_err(|source| MessageError::NotJson { kind, source })?;
         Ok(Self { id: event_id(job_id, kind, &body), kind, body, scheme })
-    }
-
-    /// The [`event_id`].
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    pub fn kind(&self) -> EventKind {
-        self.kind
-    }
-
-    pub fn body(&self) -> &str {
-        &self.body
-    }
-
-    pub fn scheme(&self) -> Scheme {
-        self.scheme
     }
 }
 
@@ -121,8 +105,7 @@ mod tests {
 
     #[test]
     fn the_same_outcome_has_the_same_id_and_any_other_has_not() {
-        let id =
-            |job, kind, body: &str| Message::new(job, kind, body.to_owned(), Scheme::Body).unwrap().id().to_owned();
+        let id = |job, kind, body: &str| Message::new(job, kind, body.to_owned(), Scheme::Body).unwrap().id;
         let first = id("job-1", EventKind::Completed, "{}");
         assert_eq!(first, id("job-1", EventKind::Completed, "{}"));
         for other in [

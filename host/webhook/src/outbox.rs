@@ -28,7 +28,7 @@ pub struct PendingMessage {
     /// The receiver's address. May contain a token.
     url: String,
     scheme: Scheme,
-    body: String,
+    pub(crate) body: String,
     /// Seconds since 1970.
     pub kept_at: u64,
     /// Why it was not delivered.
@@ -46,19 +46,15 @@ impl PendingMessage {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Self {
             version: VERSION,
-            id: message.id().to_owned(),
+            id: message.id.clone(),
             job: job.to_owned(),
-            kind: message.kind(),
+            kind: message.kind,
             url: to.as_url().as_str().to_owned(),
-            scheme: message.scheme(),
-            body: message.body().to_owned(),
+            scheme: message.scheme,
+            body: message.body.clone(),
             kept_at: now.as_secs(),
             reason: delivery.note.clone(),
         }
-    }
-
-    pub fn body(&self) -> &str {
-        &self.body
     }
 
     /// The receiver and the message, checked again: an address that was allowed when the message was stored may be
@@ -179,8 +175,8 @@ mod tests {
         let key = outbox.store(&pending).await.unwrap();
         assert_eq!(outbox.keys().await.unwrap(), std::slice::from_ref(&key));
         let (to, message) = outbox.read(&key).await.unwrap().unwrap().check(&UrlRules::local()).unwrap();
-        assert_eq!((to.as_url().query(), message.body()), (Some("token=t"), r#"{"a":1}"#));
-        assert_eq!(message.id(), pending.id, "a receiver would treat it as another message");
+        assert_eq!((to.as_url().query(), message.body.as_str()), (Some("token=t"), r#"{"a":1}"#));
+        assert_eq!(message.id, pending.id, "a receiver would treat it as another message");
         outbox.remove(&key).await.unwrap();
         assert!(outbox.keys().await.unwrap().is_empty());
     }

@@ -80,7 +80,7 @@ async fn deliver(
         match queued.recv().await {
             Ok(message) => {
                 let delivery = deliverer.deliver(&to, &message).await;
-                observer.delivered(message.kind(), &delivery, None);
+                observer.delivered(message.kind, &delivery, None);
             }
             Err(RecvError::Lagged(dropped)) => tracing::info!(dropped, "the receiver is too slow for progress"),
             Err(RecvError::Closed) => return,

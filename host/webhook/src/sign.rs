@@ -1,7 +1,5 @@
 //! Signs webhooks and verifies signatures. Pure functions of secret, time and bytes.
 
-use std::fmt;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::Mac as _;
@@ -69,29 +67,20 @@ pub struct SignatureHeaders<'a> {
 }
 
 /// Why a message is not trusted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
+    #[error("no signature")]
     Unsigned,
+    #[error("the timestamp is not a number of seconds")]
     BadTimestamp,
+    #[error("the timestamp is more than {MAX_AGE} s old")]
     TooOld,
+    #[error("the timestamp is more than {MAX_AHEAD} s ahead")]
     TooEarly,
     /// The signature was made with another secret or of another body.
+    #[error("the signature does not match")]
     Mismatch,
 }
-
-impl fmt::Display for VerifyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Unsigned => "no signature",
-            Self::BadTimestamp => "the timestamp is not a number of seconds",
-            Self::TooOld => "the timestamp is more than 300 s old",
-            Self::TooEarly => "the timestamp is more than 60 s ahead",
-            Self::Mismatch => "the signature does not match",
-        })
-    }
-}
-
-impl std::error::Error for VerifyError {}
 
 /// Checks the platform's signature as a receiver does at time `now` (Unix seconds). If the message has a timestamp, the
 /// signature must cover it, and it must be recent. The comparison takes constant time.

@@ -11,7 +11,7 @@ mod api;
 mod guard;
 mod job;
 mod jobs;
-mod request;
+pub(crate) mod request;
 mod run;
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 
 mod file;
 mod keys;
-mod problem;
+pub(crate) mod problem;
 mod raw;
 mod resolve;
 mod stores;

@@ -2,7 +2,7 @@
 
 mod assemble;
 mod handler;
-mod input;
+pub(crate) mod input;
 mod observer;
 
 pub use assemble::{Assembled, FailedStartupCheck, assemble, deliverer, gate, outbox, stores, url_rules};

@@ -15,6 +15,9 @@ mod parse;
 mod playlist;
 mod ts;
 
+#[cfg(any(test, fuzzing))]
+#[path = "tests/fuzzing.rs"]
+pub mod fuzzing;
 #[cfg(test)]
 mod tests;
 

@@ -22,7 +22,7 @@ pub use used::{Amount, Used};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     values: [u64; COUNT],
-    import_calls: [u64; IMPORTS.len()],
+    pub(crate) import_calls: [u64; IMPORTS.len()],
 }
 
 impl Default for Limits {

@@ -9,6 +9,10 @@
 //! checked against the creator and the writable stores before anything is deleted, written or aborted.
 
 mod clock;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+#[path = "tests/fuzzing.rs"]
+pub mod fuzzing;
 mod record;
 mod recover;
 

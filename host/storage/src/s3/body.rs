@@ -1,14 +1,15 @@
 //! A body to upload: its length, its digest, and any range of it, as often as retries need it.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::fd::AsRawFd as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use aws_sdk_s3::primitives::{ByteStream, Length};
 use sha2::{Digest, Sha256};
+use tokio::sync::oneshot;
 
-use crate::{Body, open_regular};
+use crate::{Body, blocking, open_regular};
 
 /// Bytes hashed at a time.
 const BLOCK: usize = 1024 * 1024;
@@ -30,29 +31,22 @@ enum Source {
 }
 
 impl UploadBody {
-    /// Reads the body once to hash it. Stops after the current block if the caller is cancelled.
-    pub(super) async fn hash(body: Body) -> std::io::Result<Self> {
-        let path = match body {
+    /// Reads the body once to hash it.
+    pub(super) async fn hash(body: Body) -> io::Result<Self> {
+        match body {
             Body::Bytes(bytes) => {
                 let (length, sha256) = (bytes.len() as u64, hex::encode(Sha256::digest(&bytes)));
-                return Ok(Self { source: Source::Bytes(bytes), length, sha256 });
+                Ok(Self { source: Source::Bytes(bytes), length, sha256 })
             }
-            Body::File(path) => path,
-        };
-        let opened = path.clone();
-        let mut file = blocking(move || HashedFile::open(&opened)).await?;
-        loop {
-            let (next, is_last) = blocking(move || file.hash_block()).await?;
-            file = next;
-            if is_last {
-                let HashedFile { file, digest, length, .. } = file;
-                return Ok(Self { source: Source::File(file, path), length, sha256: hex::encode(digest.finalize()) });
+            Body::File(path) => {
+                let (file, length, sha256) = hash_file(path.clone()).await?;
+                Ok(Self { source: Source::File(file, path), length, sha256 })
             }
         }
     }
 
     /// A range of it, as a request body that can be resent.
-    pub(super) async fn range(&self, at: u64, length: u64) -> std::io::Result<ByteStream> {
+    pub(super) async fn range(&self, at: u64, length: u64) -> io::Result<ByteStream> {
         match &self.source {
             Source::Bytes(bytes) => {
                 let skipped = usize::try_from(at).unwrap_or(usize::MAX);
@@ -66,34 +60,28 @@ impl UploadBody {
                 let open = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
                 let path = if cfg!(target_os = "linux") { &open } else { path };
                 let range = ByteStream::read_from().path(path).offset(at).length(Length::Exact(length));
-                range.buffer_size(BUFFER).build().await.map_err(std::io::Error::other)
+                range.buffer_size(BUFFER).build().await.map_err(io::Error::other)
             }
         }
     }
 }
 
-/// A file that is being hashed.
-struct HashedFile {
-    file: File,
-    digest: Sha256,
-    length: u64,
-    block: Vec<u8>,
-}
-
-impl HashedFile {
-    fn open(path: &Path) -> std::io::Result<Self> {
-        Ok(Self { file: open_regular(path)?, digest: Sha256::new(), length: 0, block: vec![0; BLOCK] })
-    }
-
-    /// Hashes one block. Also says whether the end was reached.
-    fn hash_block(mut self) -> std::io::Result<(Self, bool)> {
-        let read = self.file.read(&mut self.block)?;
-        self.digest.update(self.block.get(..read).unwrap_or_default());
-        self.length = self.length.saturating_add(read as u64);
-        Ok((self, read == 0))
-    }
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> std::io::Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|lost| Err(std::io::Error::other(lost)))
+/// A file with its length and digest. Stops after the current block if the caller is cancelled.
+async fn hash_file(path: PathBuf) -> io::Result<(File, u64, String)> {
+    // Closed as soon as this future is dropped.
+    let (caller, _alive) = oneshot::channel::<()>();
+    blocking(move || {
+        let (mut file, mut digest) = (open_regular(&path)?, Sha256::new());
+        let (mut block, mut length) = (vec![0; BLOCK], 0);
+        while !caller.is_closed() {
+            let read = file.read(&mut block)?;
+            if read == 0 {
+                break;
+            }
+            digest.update(block.get(..read).unwrap_or_default());
+            length += read as u64;
+        }
+        Ok((file, length, hex::encode(digest.finalize())))
+    })
+    .await
 }

@@ -1,6 +1,7 @@
 //! Downloads in concurrent ranges. A range that breaks off resumes where it stopped.
 
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,11 +10,10 @@ use std::time::Duration;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use rustix::fs::FallocateFlags;
-use tokio::task::JoinSet;
 
 use super::request_error::{RequestError, changed_while_reading};
 use super::{Bucket, describe};
-use crate::{Key, ObjectInfo, Operation, StoreError};
+use crate::{Key, ObjectInfo, Operation, StoreError, blocking};
 
 /// Bytes buffered before a write.
 const BUFFER: usize = 1024 * 1024;
@@ -31,29 +31,20 @@ pub(super) async fn to_file(bucket: &Arc<Bucket>, key: &Key, to: &Path) -> Resul
     }
     let info = describe(&found);
     let (path, size) = (to.to_owned(), info.size);
-    let file = blocking(key, move || create(&path, size)).await?;
-    let file = Arc::new(file);
+    let file = Arc::new(blocking(move || create(&path, size)).await.map_err(file_error(key))?);
 
-    let mut starts = (0..info.size).step_by(usize::try_from(bucket.settings.part_size).unwrap_or(usize::MAX));
-    let mut ranges = JoinSet::new();
-    loop {
-        while ranges.len() < bucket.settings.at_once
-            && let Some(start) = starts.next()
-        {
-            let end = info.size.min(start.saturating_add(bucket.settings.part_size));
-            let range = Range { tag: info.tag.clone(), key: key.clone(), size, at: start, end };
-            ranges.spawn(range.fetch(Arc::clone(bucket), Arc::clone(&file)));
-        }
-        match ranges.join_next().await {
-            None => return Ok(info),
-            Some(Ok(fetched)) => fetched?,
-            Some(Err(panicked)) => return Err(StoreError::io(Operation::Read, key)(std::io::Error::other(panicked))),
-        }
-    }
+    let part_size = bucket.settings.part_size;
+    let ranges = (0..size).step_by(usize::try_from(part_size).unwrap_or(usize::MAX)).map(|at| {
+        let end = size.min(at.saturating_add(part_size));
+        let (bucket, file) = (Arc::clone(bucket), Arc::clone(&file));
+        Range { bucket, file, tag: info.tag.clone(), key: key.clone(), size, at, end }.fetch()
+    });
+    bucket.all(ranges, Operation::Read, key).await?;
+    Ok(info)
 }
 
 /// Creates a file and reserves its space where the file system can, so that a full disk fails the download early.
-fn create(path: &Path, size: u64) -> std::io::Result<File> {
+fn create(path: &Path, size: u64) -> io::Result<File> {
     let file = File::create_new(path)?;
     if size > 0
         && let Err(full @ rustix::io::Errno::NOSPC) = rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, size)
@@ -63,20 +54,18 @@ fn create(path: &Path, size: u64) -> std::io::Result<File> {
     Ok(file)
 }
 
-/// Runs file I/O on the blocking pool. Unlike [`StoreError::io`], a missing local file is no missing object.
-async fn blocking<T: Send + 'static>(
-    key: &Key,
-    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
-) -> Result<T, StoreError> {
-    let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|panicked| Err(std::io::Error::other(panicked)));
-    done.map_err(|source| match source.kind() {
-        std::io::ErrorKind::StorageFull => StoreError::DiskFull { key: key.clone() },
+/// What a failure of the local file means. Unlike in [`StoreError::io`], a missing file is no missing object.
+fn file_error(key: &Key) -> impl Fn(io::Error) -> StoreError {
+    |source| match source.kind() {
+        io::ErrorKind::StorageFull => StoreError::DiskFull { key: key.clone() },
         _ => StoreError::Io { operation: Operation::Read, key: key.clone(), source },
-    })
+    }
 }
 
 /// The rest of a range.
 struct Range {
+    bucket: Arc<Bucket>,
+    file: Arc<File>,
     key: Key,
     tag: Option<String>,
     size: u64,
@@ -86,27 +75,25 @@ struct Range {
 }
 
 impl Range {
-    async fn fetch(mut self, bucket: Arc<Bucket>, file: Arc<File>) -> Result<(), StoreError> {
+    async fn fetch(mut self) -> Result<(), StoreError> {
         let mut fruitless = 0;
         while self.at < self.end {
             let before = self.at;
-            let response = self.request(&bucket).await?;
-            let received = self.receive(response.body, bucket.settings.timeouts.idle, &file).await?;
-            let Err(error) = received else { continue };
+            let response = self.request().await?;
+            let Err(error) = self.receive(response.body).await? else { continue };
             tracing::debug!(key = %self.key, at = self.at, end = self.end, "a download was interrupted");
             fruitless = if self.at > before { 0 } else { fruitless + 1 };
-            back_off(&bucket, &self.key, fruitless, error).await?;
+            back_off(&self.bucket, &self.key, fruitless, error).await?;
         }
         Ok(())
     }
 
     /// Requests the rest, and checks that the response is that range of the same version.
-    async fn request(&self, bucket: &Bucket) -> Result<GetObjectOutput, StoreError> {
-        let (first, last) = (self.at, self.end - 1);
+    async fn request(&self) -> Result<GetObjectOutput, StoreError> {
+        let (bucket, first, last) = (&self.bucket, self.at, self.end - 1);
         let request = bucket.client.get_object().bucket(bucket.name()).key(self.key.as_str());
         let request = request.range(format!("bytes={first}-{last}")).set_if_match(self.tag.clone());
-        let response = request.send().await.map_err(RequestError::from);
-        let response = response.map_err(bucket.store_error(Operation::Read, &self.key))?;
+        let response = request.send().await.map_err(bucket.store_error(Operation::Read, &self.key))?;
         if self.tag.is_some() && response.e_tag != self.tag {
             return Err(changed_while_reading(&self.key));
         }
@@ -120,49 +107,40 @@ impl Range {
     }
 
     /// Writes the body to the file. The inner error is an interruption, after which the range can be resumed.
-    async fn receive(
-        &mut self,
-        mut body: ByteStream,
-        idle: Duration,
-        file: &Arc<File>,
-    ) -> Result<Result<(), RequestError>, StoreError> {
+    async fn receive(&mut self, mut body: ByteStream) -> Result<Result<(), RequestError>, StoreError> {
+        let idle = self.bucket.settings.timeouts.idle;
         let mut buffer = Vec::new();
         let ended = loop {
-            let received = next(&mut body, idle).await;
-            if let Ok(Some(bytes)) = &received {
-                buffer.extend_from_slice(bytes.as_ref());
-            }
-            let is_over = !matches!(received, Ok(Some(_)));
-            if buffer.len() >= BUFFER || is_over && !buffer.is_empty() {
-                buffer = self.write(buffer, file).await?;
-            }
-            match received {
-                Ok(Some(_)) => {}
-                // Without a Content-Length nothing below us notices a body that ends early.
-                Ok(None) if self.at < self.end => break Err(RequestError::stalled()),
+            match next(&mut body, idle).await {
+                Ok(Some(bytes)) => buffer.extend_from_slice(bytes.as_ref()),
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
             }
+            if buffer.len() >= BUFFER {
+                buffer = self.write(buffer).await?;
+            }
         };
-        Ok(ended)
+        self.write(buffer).await?;
+        // Without a Content-Length nothing below us notices a body that ends early.
+        if self.at < self.end { Ok(ended.and(Err(RequestError::stalled()))) } else { Ok(ended) }
     }
 
     /// Writes the buffer at its offset and returns it empty.
-    async fn write(&mut self, mut bytes: Vec<u8>, file: &Arc<File>) -> Result<Vec<u8>, StoreError> {
+    async fn write(&mut self, mut bytes: Vec<u8>) -> Result<Vec<u8>, StoreError> {
         let (at, after) = (self.at, self.at.saturating_add(bytes.len() as u64));
         if after > self.end {
             let detail = "the store sent more than it was asked for".to_owned();
             return Err(StoreError::Damaged { operation: Operation::Read, key: self.key.clone(), detail });
         }
-        let file = Arc::clone(file);
-        let bytes = blocking(&self.key, move || {
+        let file = Arc::clone(&self.file);
+        let written = blocking(move || {
             file.write_all_at(&bytes, at)?;
             bytes.clear();
             Ok(bytes)
-        })
-        .await?;
+        });
+        let empty = written.await.map_err(file_error(&self.key))?;
         self.at = after;
-        Ok(bytes)
+        Ok(empty)
     }
 }
 

@@ -11,6 +11,7 @@ mod upload;
 #[cfg(test)]
 mod download_tests;
 #[cfg(test)]
+#[path = "tests/fixture.rs"]
 pub(crate) mod fixture;
 #[cfg(test)]
 mod personality_tests;
@@ -19,9 +20,9 @@ mod store_tests;
 #[cfg(test)]
 mod upload_tests;
 
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
@@ -29,6 +30,7 @@ use request_error::RequestError;
 pub use settings::{
     Dialect, S3Settings, S3SettingsError, SMALLEST_PART, Timeouts, host_of, is_bucket_name, is_key_text, parse_endpoint,
 };
+use tokio::task::JoinSet;
 use upload::Upload;
 
 use super::{Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError, UploadsTo};
@@ -78,8 +80,31 @@ impl Bucket {
         }
     }
 
-    fn store_error(&self, operation: Operation, key: &Key) -> impl Fn(RequestError) -> StoreError {
-        move |error| error.into_store_error(operation, key, self.name())
+    fn store_error<E: Into<RequestError>>(&self, operation: Operation, key: &Key) -> impl Fn(E) -> StoreError {
+        move |error| error.into().into_store_error(operation, key, self.name())
+    }
+
+    /// Runs the transfers of one object, `at_once` of them concurrently. The first failure stops the others. The results come
+    /// in the order in which the transfers end.
+    async fn all<T: Send + 'static>(
+        &self,
+        mut transfers: impl Iterator<Item = impl Future<Output = Result<T, StoreError>> + Send + 'static>,
+        operation: Operation,
+        key: &Key,
+    ) -> Result<Vec<T>, StoreError> {
+        let (mut running, mut done) = (JoinSet::new(), Vec::new());
+        loop {
+            while running.len() < self.settings.at_once
+                && let Some(transfer) = transfers.next()
+            {
+                running.spawn(transfer);
+            }
+            match running.join_next().await {
+                None => return Ok(done),
+                Some(Ok(result)) => done.push(result?),
+                Some(Err(panicked)) => return Err(StoreError::io(operation, key)(io::Error::other(panicked))),
+            }
+        }
     }
 
     /// Stands for a prefix in an error.
@@ -91,7 +116,7 @@ impl Bucket {
         match self.client.head_bucket().bucket(self.name()).send().await.map_err(RequestError::from) {
             Ok(_) => Ok(()),
             Err(error) if error.is_not_found() => Err(StoreError::NoBucket { bucket: self.name().to_owned() }),
-            Err(error) => Err(error.into_store_error(Operation::Head, &self.bucket_as_key, self.name())),
+            Err(error) => Err(self.store_error(Operation::Head, &self.bucket_as_key)(error)),
         }
     }
 }
@@ -122,7 +147,7 @@ impl Store for S3Store {
         let mut after = None;
         loop {
             let page = bucket.client.list_objects_v2().bucket(bucket.name()).prefix(prefix);
-            let page = page.set_continuation_token(after).send().await.map_err(RequestError::from);
+            let page = page.set_continuation_token(after).send().await;
             let page = page.map_err(bucket.store_error(Operation::List, &bucket.prefix_as_key(prefix)))?;
             // Names that are no valid key were not written by us and can't be requested.
             found.extend(page.contents().iter().filter_map(|object| Key::parse(object.key()?).ok()));

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use tokio::runtime::Handle;
-use tokio::task::JoinSet;
 
 use super::Bucket;
 use super::client::{response_timeout, timeout_for_body};
@@ -25,11 +24,11 @@ impl Upload {
         let upload = Arc::new(self);
         if upload.length() == 0 {
             // Stores disagree about empty parts.
-            return Ok(Box::new(EmptyUpload { upload }));
+            return Ok(Box::new(PreparedUpload { upload, sent: None }));
         }
         let open = open(&upload).await?;
         match open.send(&upload).await {
-            Ok(parts) => Ok(Box::new(SentUpload { upload, open, parts })),
+            Ok(parts) => Ok(Box::new(PreparedUpload { upload, sent: Some((open, parts)) })),
             Err(error) => {
                 open.abort().await;
                 Err(error)
@@ -46,7 +45,7 @@ async fn open(upload: &Arc<Upload>) -> Result<OpenUpload, StoreError> {
         let (bucket, key) = (&owned.bucket, &owned.key);
         let create = bucket.client.create_multipart_upload().bucket(bucket.name()).key(key.as_str());
         let create = create.set_metadata(Some(owned.notes())).set_content_type(owned.content_type());
-        let created = create.set_cache_control(owned.cache_control()).send().await.map_err(RequestError::from);
+        let created = create.set_cache_control(owned.cache_control()).send().await;
         let id = created.map_err(|error| owned.store_error(error))?.upload_id.unwrap_or_default();
         if id.is_empty() {
             let detail = "the store opened an upload without an id".to_owned();
@@ -74,25 +73,12 @@ impl OpenUpload {
     /// Sends all parts, `at_once` concurrently.
     async fn send(&self, upload: &Arc<Upload>) -> Result<Vec<CompletedPart>, StoreError> {
         let size = part_size(upload.length(), self.bucket.settings.part_size);
-        let mut next = (1..).zip((0..upload.length()).step_by(usize::try_from(size).unwrap_or(usize::MAX)));
-        let mut sent = Vec::new();
-        let mut parts = JoinSet::new();
-        loop {
-            while parts.len() < self.bucket.settings.at_once
-                && let Some((number, at)) = next.next()
-            {
-                let length = size.min(upload.length() - at);
-                let part = Part { upload: Arc::clone(upload), id: self.id().to_owned(), number, at, length };
-                parts.spawn(part.send());
-            }
-            match parts.join_next().await {
-                None => break,
-                Some(Ok(part)) => sent.push(part?),
-                Some(Err(panicked)) => {
-                    return Err(StoreError::io(Operation::Write, &self.key)(std::io::Error::other(panicked)));
-                }
-            }
-        }
+        let starts = (0..upload.length()).step_by(usize::try_from(size).unwrap_or(usize::MAX));
+        let parts = (1..).zip(starts).map(|(number, at)| {
+            let length = size.min(upload.length() - at);
+            send_part(Arc::clone(upload), self.id().to_owned(), number, at, length)
+        });
+        let mut sent = self.bucket.all(parts, Operation::Write, &self.key).await?;
         sent.sort_by_key(|part| part.part_number);
         Ok(sent)
     }
@@ -135,7 +121,7 @@ async fn abort(bucket: &Bucket, key: &Key, id: &str, why: &str) -> bool {
         }
         Err(error) if error.is_not_found() => false,
         Err(error) => {
-            let error = error.into_store_error(Operation::Delete, key, bucket.name());
+            let error = bucket.store_error(Operation::Delete, key)(error);
             tracing::warn!(%key, why, %error, "an unfinished upload could not be aborted and stays in the store");
             false
         }
@@ -148,78 +134,53 @@ fn part_size(length: u64, wanted: u64) -> u64 {
     wanted.max(length.div_ceil(MAX_PARTS).next_multiple_of(MIB))
 }
 
-struct Part {
+/// Sends the `length` bytes from `at` on.
+async fn send_part(
     upload: Arc<Upload>,
     id: String,
     number: i32,
     at: u64,
     length: u64,
+) -> Result<CompletedPart, StoreError> {
+    let (bucket, key) = (&upload.bucket, &upload.key);
+    let body = upload.body.range(at, length).await.map_err(StoreError::io(Operation::Write, key))?;
+    let part = bucket.client.upload_part().bucket(bucket.name()).key(key.as_str()).upload_id(id).part_number(number);
+    let part = part.content_length(i64::try_from(length).unwrap_or(i64::MAX)).body(body);
+    let timeout = timeout_for_body(bucket.settings.timeouts, length);
+    let sent = part.customize().config_override(timeout).send().await;
+    let sent = sent.map_err(|error| upload.store_error(error))?;
+    Ok(CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag).build())
 }
 
-impl Part {
-    async fn send(self) -> Result<CompletedPart, StoreError> {
-        let (bucket, key) = (&self.upload.bucket, &self.upload.key);
-        let body = self.upload.body.range(self.at, self.length).await;
-        let part = bucket.client.upload_part().bucket(bucket.name()).key(key.as_str());
-        let part = part.upload_id(&self.id).part_number(self.number);
-        let part = part.content_length(i64::try_from(self.length).unwrap_or(i64::MAX));
-        let part = part.body(body.map_err(StoreError::io(Operation::Write, key))?);
-        let timeout = timeout_for_body(bucket.settings.timeouts, self.length);
-        let sent = part.customize().config_override(timeout).send().await.map_err(RequestError::from);
-        let sent = sent.map_err(|error| self.upload.store_error(error))?;
-        Ok(CompletedPart::builder().part_number(self.number).set_e_tag(sent.e_tag).build())
-    }
-}
-
-/// An open upload with all its parts sent.
-struct SentUpload {
+/// An upload that only has to be completed.
+struct PreparedUpload {
     upload: Arc<Upload>,
-    open: OpenUpload,
-    parts: Vec<CompletedPart>,
+    /// The open upload and its parts. `None` for an empty object, which is written when it is committed.
+    sent: Option<(OpenUpload, Vec<CompletedPart>)>,
 }
 
 #[async_trait::async_trait]
-impl Prepared for SentUpload {
+impl Prepared for PreparedUpload {
     fn length(&self) -> u64 {
         self.upload.length()
     }
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
-        let Self { upload, mut open, parts } = *self;
-        let completed = open.complete(parts).await;
-        match upload.verify(completed).await {
-            Ok(()) => {
-                open.id = None;
-                Ok(())
-            }
-            Err(error) => {
-                open.abort().await;
-                Err(error)
-            }
+        let Some((mut open, parts)) = self.sent else { return self.upload.send_whole().await };
+        let verified = self.upload.verify(open.complete(parts).await).await;
+        if verified.is_ok() {
+            open.id = None;
+        } else {
+            open.abort().await;
         }
+        verified
     }
 
     async fn discard(self: Box<Self>) {
-        self.open.abort().await;
+        if let Some((open, _)) = self.sent {
+            open.abort().await;
+        }
     }
-}
-
-/// An empty object. It is written when it is committed.
-struct EmptyUpload {
-    upload: Arc<Upload>,
-}
-
-#[async_trait::async_trait]
-impl Prepared for EmptyUpload {
-    fn length(&self) -> u64 {
-        0
-    }
-
-    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
-        self.upload.send_whole().await
-    }
-
-    async fn discard(self: Box<Self>) {}
 }
 
 /// Aborts unfinished uploads. Returns how many there were.

@@ -193,7 +193,11 @@ impl S3Settings {
     }
 
     pub(super) fn check(&self) -> Result<(), S3SettingsError> {
-        self.check_endpoint()?;
+        parse_endpoint(&self.endpoint).map_err(|reason| {
+            // The endpoint appears in error messages; a user name and password must not.
+            let endpoint = if self.endpoint.contains('@') { "..@..".into() } else { escaped(&self.endpoint, 80) };
+            S3SettingsError::Endpoint { endpoint, reason }
+        })?;
         if !is_bucket_name(&self.bucket) {
             return Err(S3SettingsError::Bucket { bucket: escaped(&self.bucket, 80) });
         }
@@ -219,25 +223,11 @@ impl S3Settings {
         self.signing_region().map(|_| ())
     }
 
-    fn check_endpoint(&self) -> Result<(), S3SettingsError> {
-        let wrong = |reason| {
-            // The endpoint appears in error messages; a user name and password must not.
-            let endpoint = if self.endpoint.contains('@') { "..@..".into() } else { escaped(&self.endpoint, 80) };
-            S3SettingsError::Endpoint { endpoint, reason }
-        };
-        parse_endpoint(&self.endpoint).map(|_| ()).map_err(wrong)
-    }
-
     /// The region to sign for: the one that is set, or the default of the dialect.
     pub fn signing_region(&self) -> Result<String, S3SettingsError> {
-        match &self.region {
-            Some(region) => Ok(region.clone()),
-            None => {
-                let host = host_of(&self.endpoint);
-                let region = self.dialect.default_region(&host);
-                region.map(str::to_owned).ok_or(S3SettingsError::Region)
-            }
-        }
+        let host = host_of(&self.endpoint);
+        let region = self.region.as_deref().or_else(|| self.dialect.default_region(&host));
+        region.map(str::to_owned).ok_or(S3SettingsError::Region)
     }
 }
 

@@ -57,8 +57,8 @@ impl Upload {
         self.meta.cache_control.clone()
     }
 
-    pub(super) fn store_error(&self, error: RequestError) -> StoreError {
-        error.into_store_error(Operation::Write, &self.key, self.bucket.name())
+    pub(super) fn store_error(&self, error: impl Into<RequestError>) -> StoreError {
+        self.bucket.store_error(Operation::Write, &self.key)(error)
     }
 
     /// Sends the whole body in one request.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use testkit::s3::{ACCESS_KEY_ID, BUCKET, Personality, S3Server, SECRET_ACCESS_KEY};
 
-use super::{Dialect, S3Settings, S3Store, SMALLEST_PART, Timeouts};
+use crate::s3::{Dialect, S3Settings, S3Store, SMALLEST_PART, Timeouts};
 use crate::{Key, ObjectMeta};
 
 pub(super) const ALL: [Personality; 3] = [Personality::R2, Personality::B2, Personality::Plain];
