@@ -52,8 +52,8 @@ fn seeds_of(target: &str) -> Vec<Vec<u8>> {
 
 fn write_seeds(folder: &Path, seeds: &[Vec<u8>]) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    let files = seeds.iter().enumerate().map(|(index, seed)| (folder.join(format!("seed-{index}")), seed));
-    files.map(|(path, seed)| fs::write(path, seed)).collect()
+    let mut files = seeds.iter().enumerate().map(|(index, seed)| (folder.join(format!("seed-{index}")), seed));
+    files.try_for_each(|(path, seed)| fs::write(path, seed))
 }
 
 fn check(name: &str, input: &[u8], body: impl Fn(&[u8])) {

@@ -35,7 +35,6 @@
 mod api;
 pub mod bindings;
 #[cfg(not(target_family = "wasm"))]
-#[path = "tests/fake/mod.rs"]
 pub mod fake;
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]

@@ -83,7 +83,7 @@ fn xing_end(file: &mut File) -> io::Result<Option<u64>> {
     let mut head = Vec::new();
     file.seek(SeekFrom::Start(from))?;
     (&mut *file).take(MP3_HEAD).read_to_end(&mut head)?;
-    let Some(frame) = head.windows(2).position(|pair| pair[0] == 0xff && pair[1] & 0xe0 == 0xe0) else {
+    let Some(frame) = head.array_windows().position(|&[first, second]| first == 0xff && second & 0xe0 == 0xe0) else {
         return Ok(None);
     };
     let Some(tag) = head.windows(4).take(frame + 200).position(|word| word == b"Xing" || word == b"Info") else {

@@ -105,7 +105,7 @@ impl Store for LocalDirectory {
     async fn put(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<u64, StoreError> {
         if matches!(body, Body::Bytes(_)) {
             self.with_dir(Operation::Write, key, |dir, key| {
-                remove_unfinished(dir, key, |name, of| name == of, |file| is_abandoned(file))
+                remove_unfinished(dir, key, |name, of| name == of, is_abandoned)
             })
             .await?;
         }

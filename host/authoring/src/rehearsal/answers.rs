@@ -12,9 +12,12 @@ use serde_json::Value;
 
 use super::compare;
 
+/// Says what is wrong with an answer.
+type Check = fn(Value) -> Result<(), JsonError>;
+
 /// The calls that a script can answer, and the check that an answer has the type of the call's result. The other calls
 /// have one fixed answer, or one that the host computes.
-pub const SCRIPTABLE: [(&str, fn(Value) -> Result<(), JsonError>); 8] = [
+pub const SCRIPTABLE: [(&str, Check); 8] = [
     ("media.open", check::<Result<(), Failure>>),
     ("transcode.progress", check::<Option<ProgressReport>>),
     ("transcode.wait", check::<Result<Report, Failure>>),

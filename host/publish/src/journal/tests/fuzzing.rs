@@ -15,7 +15,7 @@ pub fn journal_record(bytes: &[u8]) {
     for record in earlier.iter().chain(&current) {
         let stored = serde_json::to_value(record).unwrap_or_default();
         for name in ["published", "begun"] {
-            check(&stored[name], &stores);
+            check(stored.get(name).unwrap_or(&Value::Null), &stores);
         }
     }
     if let Ok(record) = current {
