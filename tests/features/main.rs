@@ -27,6 +27,7 @@ mod sound;
 mod still_and_preview;
 mod structure;
 mod tutorial;
+mod uploads;
 mod waveform;
 mod webhook;
 mod worker;

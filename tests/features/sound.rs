@@ -192,7 +192,7 @@ fn sound_that_goes_on_after_the_picture_is_heard_to_its_end_under_the_last_pictu
 }
 
 /// Half a second of white and of a beep, both two seconds into the film, whichever track begins late.
-fn flash_and_beep(name: &str, picture_late: f64, sound_late: f64) -> PathBuf {
+pub(crate) fn flash_and_beep(name: &str, picture_late: f64, sound_late: f64) -> PathBuf {
     let picture = format!(
         "color=black:size=320x180:rate=25:duration={length},\
 geq=lum='if(between(T,{at}-0.001,{at}+0.5),235,16)':cb=128:cr=128",
@@ -211,7 +211,7 @@ geq=lum='if(between(T,{at}-0.001,{at}+0.5),235,16)':cb=128:cr=128",
 }
 
 #[track_caller]
-fn assert_in_sync(upload: &Path) -> Outcome {
+pub(crate) fn assert_in_sync(upload: &Path) -> Outcome {
     let outcome = transcode(upload).run().done();
     for path in [outcome.rung("source"), outcome.mezzanine()] {
         let flash = colour::brightness_over_time(&path).into_iter().find(|(_, brightness)| *brightness > 128.0);

@@ -70,3 +70,22 @@ pub fn guarded_input(depth: ProbeDepth) -> Arguments {
 pub fn quiet_ffmpeg() -> Arguments {
     Arguments::new().flag("-hide_banner").flag("-nostdin").flag("-nostats").flag("-y")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// ffprobe opens a decoder for every track, and refuses the whole file if one isn't allowed.
+    #[test]
+    fn every_decoder_of_subtitles_is_a_companion() {
+        let listed = std::process::Command::new("ffmpeg").args(["-hide_banner", "-decoders"]).output().unwrap();
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        // Flags, name, description; the legend in front has an equals sign for a name.
+        let decoders = listed.lines().filter_map(|line| line.trim().strip_prefix('S')?.split_whitespace().nth(1));
+        let decoders: Vec<&str> = decoders.filter(|name| *name != "=").collect();
+        assert!(decoders.len() > 10, "{listed}");
+        for name in decoders {
+            assert!(COMPANIONS.split(',').any(|known| known == name), "{name}");
+        }
+    }
+}

@@ -185,6 +185,11 @@ fn trunk(source: &Video, held: Option<Duration>) -> String {
         // The header doesn't say so, but frames may.
         filters.push("bwdif=mode=send_frame:deint=interlaced".to_owned());
     }
+    if source.limited_grey {
+        let unit = 1_u32 << source.bit_depth.saturating_sub(8).min(8);
+        let most = 256 * unit - 1;
+        filters.push(format!("lut=c0='clip((val-{})*{most}/{},0,{most})'", 16 * unit, 219 * unit));
+    }
     // A start isn't forced where there is nothing to fill: filters start again where the size changes on the way.
     let start = if source.start > LATE { ":start_time=0" } else { "" };
     filters.push(format!("fps=fps={}{start}", source.frame_rate));

@@ -211,6 +211,11 @@ impl Stream {
         self.color_range == "pc" || self.pix_fmt.starts_with("yuvj")
     }
 
+    /// Grey from 16 to 235. ffmpeg takes every grey for one from 0 to 255.
+    pub(super) fn is_limited_grey(&self) -> bool {
+        self.pix_fmt.starts_with("gray") && self.color_range == "tv"
+    }
+
     pub(super) fn matrix(&self) -> Matrix {
         let is_rgb = ["rgb", "bgr", "gbr", "0rgb", "0bgr", "argb", "abgr", "pal8", "x2rgb", "x2bgr"];
         if is_rgb.iter().any(|format| self.pix_fmt.starts_with(format)) {

@@ -88,6 +88,9 @@ pub struct Video {
     pub matrix: Matrix,
     /// Whether black is 0 and not 16.
     pub full_range: bool,
+    /// Whether it is grey with black at 16.
+    #[serde(default)]
+    pub limited_grey: bool,
     /// Whether two fields make a frame.
     pub interlaced: bool,
     /// From the container's zero to the first frame.
@@ -192,6 +195,7 @@ mod tests {
             range: DynamicRange::Sdr,
             matrix: Matrix::Bt709,
             full_range: false,
+            limited_grey: false,
             interlaced: false,
             start: Duration::ZERO,
             length: Duration::from_secs(10),

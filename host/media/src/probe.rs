@@ -126,6 +126,9 @@ pub async fn probe(
     Ok(info)
 }
 
+/// The same where the container knows exactly: some encoders count their padding.
+const EXACT_TOLERATED: f64 = 0.2;
+
 /// Containers whose header counts all samples.
 const COUNT_SAMPLES: [&str; 4] = ["flac", "ape", "tta", "wv"];
 
@@ -133,9 +136,9 @@ const COUNT_SAMPLES: [&str; 4] = ["flac", "ape", "tta", "wv"];
 async fn check_cut_off(header: &Header, info: &MediaInfo, ends_early: bool, work: &Path) -> Result<(), MediaError> {
     let is = info.duration.as_secs_f64();
     let announced = header.duration().unwrap_or(0.0);
-    let is_short = announced - is > MISSING_TOLERATED;
     let container = header.format.format_name.clone();
-    if is_short && (ends_early || COUNT_SAMPLES.contains(&container.as_str())) {
+    let knows_exactly = ends_early || COUNT_SAMPLES.contains(&container.as_str());
+    if knows_exactly && announced - is > EXACT_TOLERATED {
         let detail = format!("it announces {announced:.1} s and has {is:.1} s");
         return Err(UploadError::Truncated { detail }.into());
     }
@@ -147,7 +150,11 @@ async fn check_cut_off(header: &Header, info: &MediaInfo, ends_early: bool, work
     let found = blocking(move || announced::cut_off(std::fs::File::open(path)?, &container)).await?;
     match found.map_err(MediaError::work("looking at the original"))? {
         Some(CutOff { announced: bytes, is: there }) => {
-            let lengths = if is_short { format!(", {announced:.1} s and has {is:.1} s") } else { String::new() };
+            let lengths = if announced - is > MISSING_TOLERATED {
+                format!(", {announced:.1} s and has {is:.1} s")
+            } else {
+                String::new()
+            };
             let detail = format!("it announces at least {bytes} bytes and has {there}{lengths}");
             Err(UploadError::Truncated { detail }.into())
         }
@@ -658,6 +665,7 @@ fn describe_video(stream: &Stream, packets: Packets, origin: f64) -> Result<Vide
         range: stream.dynamic_range(),
         matrix: stream.matrix(),
         full_range: stream.is_full_range(),
+        limited_grey: stream.is_limited_grey(),
         interlaced: stream.is_interlaced(),
         start: duration_of(start),
         length: duration_of(length),

@@ -68,6 +68,7 @@ fn picture(video: &wit_types::VideoInfo, length: Duration) -> Result<Video, Sour
             DynamicRange::Pq | DynamicRange::Hlg => Matrix::Bt2020,
         },
         full_range: false,
+        limited_grey: false,
         interlaced: video.interlaced,
         length,
     })

@@ -37,6 +37,7 @@ pub(crate) fn info() -> MediaInfo {
             range: DynamicRange::Sdr,
             matrix: Matrix::Bt709,
             full_range: false,
+            limited_grey: false,
             interlaced: false,
             start: Duration::ZERO,
             length,

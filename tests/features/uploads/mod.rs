@@ -1,0 +1,4 @@
+//! What people really send: clocks that start over, tracks that pause, files that broke off, and codecs of every age.
+
+mod refused;
+mod timeline;
