@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 use fault::text::printable;
 use tokio_util::sync::CancellationToken;
@@ -10,12 +9,13 @@ use tokio_util::sync::CancellationToken;
 use crate::announced::{self, CutOff};
 use crate::budget::Budget;
 use crate::command::Arguments;
-use crate::containment::{INPUT_NAME, MAX_PIXELS, ProbeDepth, guarded_input, is_decoded};
+use crate::containment::{INPUT_NAME, ProbeDepth, guarded_input};
 use crate::context::blocking;
+use crate::description::{LEAST_BYTES_PER_SECOND, LONG, MISSING_TOLERATED, describe};
 use crate::error::{MediaError, UploadError};
-use crate::frame_rate;
 use crate::header::{Header, Kind, Stream};
-use crate::info::{Audio, MediaInfo, Video};
+use crate::info::MediaInfo;
+use crate::packets::{Clock, Packets, take_packet};
 use crate::process::{ProcessError, Tool, last_lines};
 
 /// What the uploader declared it to be.
@@ -33,15 +33,6 @@ const MAX_HEADER: usize = 1 << 20;
 /// Longest line about a packet. The usual ones are under 100 bytes.
 const MAX_LINE: usize = 1024;
 
-/// Smallest side that every encoder and scaler takes.
-const MIN_SIDE: u32 = 16;
-
-/// The share of the packets in the index that must exist for a file to be whole. Edit lists drop a few.
-const WHOLE_PERMILLE: u64 = 980;
-
-/// How much of the announced length may be missing: a second for sloppy muxers.
-const MISSING_TOLERATED: f64 = 1.0;
-
 /// Memory of ffprobe. A frame of 8K in 10 bit has 106 MB, and it decodes a few.
 const PROBE_MEMORY: u64 = 900 << 20;
 
@@ -55,18 +46,6 @@ const HEADER_BYTES_PER_SECOND: u64 = 64 << 20;
 const PACKETS_SECONDS: u64 = 10;
 const PACKETS_BYTES_PER_SECOND: u64 = 200_000 * 26 / 4;
 
-/// Most channels that have places: 7.1. ffmpeg doesn't know where the others belong.
-const MAX_CHANNELS: u32 = 8;
-
-/// With pauses, the rate in motion is more than this many times the mean.
-const PAUSES: f64 = 1.4;
-
-/// Shortest sound in seconds: less than a frame of AAC plays nothing.
-const LEAST_SOUND: f64 = 0.02;
-
-/// Fewest samples in a second of sound; telephones have 8,000.
-const MIN_SAMPLE_RATE: u32 = 1_000;
-
 /// Most cover pictures: ID3 has 21 kinds of them. Whatever opens the file decodes every one.
 const MAX_COVERS: usize = 24;
 
@@ -75,15 +54,6 @@ const MAX_TRACKS: usize = 128;
 
 /// Most chapters. A long audio book has hundreds.
 const MAX_CHAPTERS: usize = 5_000;
-
-/// Longest time in seconds without any packet of the tracks that are used. Screen recordings pause; damaged timestamps jump.
-const MAX_JUMP: f64 = 3600.0;
-
-/// From this length on, in seconds, a file must hold something for its time: so many bytes, and a packet in so many
-/// seconds. Slides without sound hold more.
-const LONG: f64 = 600.0;
-const LEAST_BYTES_PER_SECOND: f64 = 1.0;
-const MOST_SECONDS_PER_PACKET: f64 = 300.0;
 
 /// Probes the original in a work directory.
 pub async fn probe(
@@ -291,98 +261,6 @@ fn refused(stderr: &str) -> UploadError {
     UploadError::NotMedia { detail: if last.is_empty() { "no stream in it".to_owned() } else { printable(&last, 200) } }
 }
 
-/// How many packets followed the one before after which time, on a scale of 8 steps an octave from a millisecond on.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Steps {
-    counts: [u32; 96],
-    last: Option<f64>,
-}
-
-impl Default for Steps {
-    fn default() -> Self {
-        Self { counts: [0; 96], last: None }
-    }
-}
-
-impl Steps {
-    fn take(&mut self, at: f64) {
-        if let Some(last) = self.last.replace(at) {
-            let place = ((at - last) * 1000.0).log2() * 8.0;
-            if let Some(count) = self.counts.get_mut(place.round().max(0.0) as usize) {
-                *count = count.saturating_add(1);
-            }
-        }
-    }
-
-    /// The packets in a second while there is motion: by the median of the times, which pauses don't change.
-    fn rate(&self) -> Option<f64> {
-        let half = self.counts.iter().map(|&count| u64::from(count)).sum::<u64>().div_ceil(2);
-        let mut sum = 0;
-        let place = self.counts.iter().position(|&count| {
-            sum += u64::from(count);
-            sum >= half && sum > 0
-        })?;
-        Some(1000.0 / (place as f64 / 8.0).exp2())
-    }
-}
-
-/// The packets of a stream, summed up.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Packets {
-    pub(super) count: u64,
-    /// Of the count: packets that are decoded and not shown, because an edit list cuts them off. They have no part in the
-    /// times.
-    pub(super) hidden: u64,
-    /// Whether any is encrypted.
-    pub(super) encrypted: bool,
-    /// Seconds from the container's own zero to the end of the last packet.
-    pub(super) end: f64,
-    /// The first timestamp.
-    pub(super) start: Option<f64>,
-    /// The last timestamp.
-    pub(super) last: Option<f64>,
-    /// The times between two packets.
-    pub(super) steps: Steps,
-    /// All durations in seconds.
-    pub(super) total: f64,
-    /// The longest time between the end of a packet and the next one, from and to.
-    pub(super) gap: (f64, f64),
-}
-
-impl Packets {
-    fn take(&mut self, at: Option<f64>, duration: f64) {
-        self.count += 1;
-        self.total += duration;
-        if let Some(at) = at {
-            if self.start.is_some() && at - self.end > self.gap.1 - self.gap.0 {
-                self.gap = (self.end, at);
-            }
-            self.start = Some(self.start.map_or(at, |start| start.min(at)));
-            self.last = Some(self.last.map_or(at, |last| last.max(at)));
-            self.end = self.end.max(at + duration);
-        }
-    }
-
-    /// The same packets where their times say nothing, so that their durations count: demuxers work out times as if rate
-    /// and block size never changed.
-    fn untimed(self) -> Self {
-        let start = self.start.unwrap_or(0.0);
-        let length = if self.total > 0.0 { self.total } else { self.end - start };
-        Self { end: start + length, last: Some(start + length), gap: (start, start), ..self }
-    }
-
-    /// Seconds from the container's zero to the end; 0 if all packets have the same time.
-    fn length(&self, origin: f64) -> f64 {
-        if self.count > 1 && self.start == self.last { 0.0 } else { (self.end - origin).max(0.0) }
-    }
-
-    /// The longest time without a packet, from and to, within a timeline.
-    fn longest_gap(&self, (begin, end): (f64, f64)) -> (f64, f64) {
-        let gaps = [(begin, self.start.unwrap_or(end)), self.gap, (self.end, end)];
-        gaps.into_iter().max_by(|one, other| (one.1 - one.0).total_cmp(&(other.1 - other.0))).unwrap_or_default()
-    }
-}
-
 /// Sums up all packets. The flag is set if the file ends before its demuxer expects it to.
 async fn count_packets(
     ffprobe: &Tool,
@@ -420,256 +298,6 @@ async fn count_packets(
         Err(ProcessError::Failed { .. }) => Ok((packets, false)),
         Err(error) => Err(failed("reading the original's packets", error)),
     }
-}
-
-/// The clock of a container whose times may start over, as ffmpeg keeps it: where the next packet of a track is not where
-/// it should be, everything from there on is shifted.
-#[derive(Debug)]
-struct Clock {
-    is_continuous: bool,
-    shift: f64,
-    /// When the next packet of each track is due.
-    due: BTreeMap<u32, f64>,
-    /// When the last packet of any track was decoded.
-    last: Option<f64>,
-}
-
-/// In seconds. ffmpeg's `dts_delta_threshold`, and how far a packet may come too early.
-const JUMP: f64 = 10.0;
-const BACKWARDS: f64 = 0.1;
-
-impl Clock {
-    fn of(container: &str) -> Self {
-        let is_continuous = !crate::info::may_start_over(container);
-        Self { is_continuous, shift: 0.0, due: BTreeMap::new(), last: None }
-    }
-
-    /// How much a packet that is decoded at `at` seconds comes later than its container says.
-    fn shift(&mut self, track: u32, at: f64, duration: f64) -> f64 {
-        if self.is_continuous {
-            return 0.0;
-        }
-        let late = |due: f64| at + self.shift - due;
-        self.shift -= match self.due.get(&track) {
-            Some(&due) if late(due).abs() > JUMP || late(due) < -BACKWARDS => late(due),
-            Some(_) => 0.0,
-            None => self.last.map(late).filter(|late| late.abs() > JUMP).unwrap_or(0.0),
-        };
-        self.due.insert(track, at + self.shift + duration);
-        self.last = Some(at + self.shift);
-        self.shift
-    }
-}
-
-/// ffprobe's name of what goes with an encrypted packet.
-const ENCRYPTED: &str = "side_data_type=Encryption info";
-
-fn take_packet(packets: &mut BTreeMap<u32, Packets>, clock: &mut Clock, line: &str) {
-    let field = |name: &str| line.split('|').find_map(|part| part.strip_prefix(name)?.strip_prefix('=')).map(str::trim);
-    let seconds = |name: &str| field(name).and_then(|text| text.parse::<f64>().ok()).filter(|s| s.is_finite());
-    if let Some(index) = field("stream_index").and_then(|text| text.parse().ok()) {
-        let packets: &mut Packets = packets.entry(index).or_default();
-        packets.encrypted |= line.contains(ENCRYPTED);
-        if field("flags").is_some_and(|flags| flags.contains('D')) {
-            packets.count += 1;
-            packets.hidden += 1;
-        } else {
-            let duration = seconds("duration_time").unwrap_or(0.0).max(0.0);
-            let decoded_at = seconds("dts_time").or_else(|| seconds("pts_time"));
-            let shift = decoded_at.map_or(0.0, |at| clock.shift(index, at, duration));
-            packets.take(seconds("pts_time").or(decoded_at).map(|at| at + shift), duration);
-            decoded_at.into_iter().for_each(|at| packets.steps.take(at + shift));
-        }
-    }
-}
-
-/// Combines header and packets. It has no side effects, so that tests can describe any odd file.
-fn describe(
-    header: &Header,
-    packets: &BTreeMap<u32, Packets>,
-    size: u64,
-    declared: DeclaredKind,
-) -> Result<MediaInfo, MediaError> {
-    let packets_of = |stream: &Stream| {
-        let found = packets.get(&stream.index).copied().unwrap_or_default();
-        if header.is_untimed() { found.untimed() } else { found }
-    };
-    let tracks = |kind| -> Vec<(&Stream, Packets)> {
-        let streams = header.streams.iter().filter(|stream| stream.kind == kind && !stream.is_cover());
-        streams.map(|stream| (stream, packets_of(stream))).collect()
-    };
-    let pictures = if declared == DeclaredKind::Video { tracks(Kind::Video) } else { Vec::new() };
-    let sounds = tracks(Kind::Audio);
-
-    if let Some((large, _)) = pictures.iter().find(|(stream, _)| stream.pixels() > MAX_PIXELS) {
-        return Err(UploadError::TooLarge { width: large.width.into(), height: large.height.into() }.into());
-    }
-    let picture = choose(&pictures);
-    let sound = choose(&sounds);
-    if declared == DeclaredKind::Video && picture.is_none() {
-        return Err(unusable(&pictures, UploadError::NoVideo).into());
-    }
-    if declared == DeclaredKind::Audio && sound.is_none() {
-        return Err(unusable(&sounds, UploadError::NoAudio).into());
-    }
-    let mut notes = Vec::new();
-    if sound.is_none() && !sounds.is_empty() {
-        notes.push("no audio track could be used: made without sound".to_owned());
-    }
-    if pictures.len() > 1 {
-        let taken = picture.map_or(0, |(stream, _)| stream.index);
-        notes.push(format!("{} video tracks: took stream {taken}", pictures.len()));
-    }
-
-    let chosen: Vec<(&Stream, Packets)> = picture.into_iter().chain(sound).collect();
-    if chosen.iter().any(|(_, packets)| packets.encrypted) {
-        return Err(UploadError::Protected.into());
-    }
-    let first = || chosen.iter().filter_map(|(_, packets)| packets.start).reduce(f64::min);
-    let origin = header.start_time().or_else(first).unwrap_or(0.0);
-    let duration = chosen.iter().map(|(_, packets)| packets.length(origin)).fold(0.0, f64::max);
-    if duration > MAX_TIMELINE {
-        return Err(UploadError::Damaged { detail: format!("its timestamps span {duration:.0} s") }.into());
-    }
-    check_timeline(&chosen, (origin, origin + duration), size)?;
-    for (stream, packets) in &chosen {
-        check_whole(header, stream, *packets, packets.length(origin))?;
-    }
-    let least = if picture.is_some() { 0.001 } else { LEAST_SOUND };
-    if duration < least {
-        return Err(UploadError::ZeroDuration.into());
-    }
-
-    let video = picture.map(|(stream, packets)| describe_video(stream, packets, origin)).transpose()?;
-    if let Some((stream, _)) = sound.filter(|(stream, _)| stream.channels > MAX_CHANNELS) {
-        return Err(UploadError::TooManyChannels { channels: stream.channels }.into());
-    }
-    if let Some((stream, _)) = sound.filter(|(stream, _)| stream.sample_rate() < MIN_SAMPLE_RATE) {
-        let detail = format!("its sound has {} samples in a second", stream.sample_rate());
-        return Err(UploadError::Damaged { detail }.into());
-    }
-    let audio = sound.map(|(stream, packets)| Audio {
-        index: stream.index,
-        codec: stream.codec_or_tag(),
-        channels: stream.channels,
-        sample_rate: stream.sample_rate(),
-        start: duration_of(packets.start.unwrap_or(origin) - origin),
-        untimed: header.is_untimed(),
-        length: duration_of(packets.length(origin)),
-    });
-    let container = header.format.format_name.clone();
-    Ok(MediaInfo { depth: ProbeDepth::Usual, container, duration: duration_of(duration), size, video, audio, notes })
-}
-
-/// Checks that there is media for the time that the tracks span. Each moment of it will be encoded.
-fn check_timeline(tracks: &[(&Stream, Packets)], span: (f64, f64), size: u64) -> Result<(), UploadError> {
-    let gaps = tracks.iter().map(|(_, packets)| packets.longest_gap(span));
-    let length = span.1 - span.0;
-    let (from, to) = gaps.reduce(|one, other| (one.0.max(other.0), one.1.min(other.1))).unwrap_or_default();
-    if to - from > MAX_JUMP {
-        let detail = format!("its timestamps jump from {from:.1} s to {to:.1} s");
-        return Err(UploadError::Damaged { detail });
-    }
-    let packets: u64 = tracks.iter().map(|(_, packets)| packets.count).sum();
-    let too_few =
-        (packets as f64) < length / MOST_SECONDS_PER_PACKET || (size as f64) < length * LEAST_BYTES_PER_SECOND;
-    if length > LONG && too_few {
-        let detail = format!("its timestamps span {length:.0} s, with {packets} packets in {size} bytes");
-        return Err(UploadError::Damaged { detail });
-    }
-    Ok(())
-}
-
-/// The default track. If several or none are marked as default, of pictures the one with the most pixels over all frames
-/// (some phones add a second track of a few large stills), and of sounds the first.
-fn choose<'a>(tracks: &[(&'a Stream, Packets)]) -> Option<(&'a Stream, Packets)> {
-    let is_usable = |stream: &Stream| stream.is_known() && (stream.kind == Kind::Video || stream.channels > 0);
-    let usable = tracks.iter().copied().filter(|(stream, packets)| is_usable(stream) && packets.count > 0);
-    // Sound has no pixels.
-    usable.max_by_key(|(stream, packets)| {
-        (stream.is_default(), stream.pixels().saturating_mul(packets.count), u32::MAX - stream.index)
-    })
-}
-
-/// Why none of these tracks can be used.
-fn unusable(tracks: &[(&Stream, Packets)], without_tracks: UploadError) -> UploadError {
-    if let Some((unknown, _)) = tracks.iter().find(|(stream, _)| !stream.is_known()) {
-        return not_decoded(unknown);
-    }
-    if tracks.iter().any(|(stream, _)| stream.kind == Kind::Video && stream.announced_frames() > 0) {
-        return UploadError::Truncated { detail: "its index names frames that are not in it".into() };
-    }
-    without_tracks
-}
-
-/// Why ffprobe could not describe a track. With a codec that is decoded, the track must be damaged.
-fn not_decoded(stream: &Stream) -> UploadError {
-    let (kind, codec) = (stream.kind.name(), stream.codec_or_tag());
-    if is_decoded(&codec) {
-        return UploadError::Damaged { detail: format!("nothing of its {kind} could be decoded") };
-    }
-    UploadError::UnsupportedCodec { kind, codec }
-}
-
-/// Checks that the packets in the index exist.
-fn check_whole(header: &Header, stream: &Stream, packets: Packets, length: f64) -> Result<(), UploadError> {
-    // AVI counts blocks of sound or even bytes.
-    if header.format.format_name == "avi" {
-        return Ok(());
-    }
-    let announced = stream.announced_frames();
-    let missing = stream.duration().or(header.duration()).unwrap_or(0.0) - length;
-    if announced > 0 && packets.count * 1000 < announced.saturating_mul(WHOLE_PERMILLE) && missing > MISSING_TOLERATED {
-        let detail = format!(
-            "{} of {announced} {} packets are in it, {missing:.1} s are missing",
-            packets.count,
-            stream.kind.name()
-        );
-        return Err(UploadError::Truncated { detail });
-    }
-    Ok(())
-}
-
-/// Longest timeline in seconds, about 31 years: far beyond any recording, and far within what a `Duration` holds. Packets
-/// may carry any 64-bit timestamp on any time base.
-const MAX_TIMELINE: f64 = 1e9;
-
-/// A length in seconds that may come out negative or not as a number.
-fn duration_of(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()
-}
-
-fn describe_video(stream: &Stream, packets: Packets, origin: f64) -> Result<Video, UploadError> {
-    let (start, length) = (packets.start.unwrap_or(origin) - origin, packets.length(origin));
-    let (width, height) = stream.shown_size();
-    if width.min(height) < MIN_SIDE {
-        return Err(UploadError::TooSmall { width, height });
-    }
-    // Between the first and the last frame: that needs no duration, which packets may not have.
-    let span = packets.last.unwrap_or(0.0) - packets.start.unwrap_or(0.0);
-    let shown = packets.count - packets.hidden;
-    let measured = (span > 0.0 && shown > 1).then(|| (shown - 1) as f64 / span);
-    // A header's average knows of fields and pauses, unless it has nothing to do with the packets.
-    let is_plausible = |rate: &f64| measured.is_none_or(|measured| (measured / 3.0..measured * 3.0).contains(rate));
-    let average = stream.average_rate().filter(is_plausible).or(measured).unwrap_or(0.0);
-    // A mean over pauses says nothing of the motion.
-    let motion = packets.steps.rate().filter(|&motion| average > 0.0 && motion > average * PAUSES);
-    let average = motion.unwrap_or(average);
-    Ok(Video {
-        index: stream.index,
-        codec: stream.codec_or_tag(),
-        width,
-        height,
-        frame_rate: frame_rate::choose(stream.nominal_rate(), average),
-        bit_depth: stream.bit_depth(),
-        range: stream.dynamic_range(),
-        matrix: stream.matrix(),
-        full_range: stream.is_full_range(),
-        limited_grey: stream.is_limited_grey(),
-        interlaced: stream.is_interlaced(),
-        start: duration_of(start),
-        length: duration_of(length),
-    })
 }
 
 #[cfg(any(test, fuzzing))]

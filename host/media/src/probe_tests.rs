@@ -1,6 +1,9 @@
+use std::time::Duration;
+
 use fault::Fault;
 
 use super::*;
+use crate::description::WHOLE_PERMILLE;
 use crate::info::{DynamicRange, Matrix};
 
 const VIDEO: &str = r#"{"index":0,"codec_type":"video","codec_name":"h264","width":1920,"height":1080,"pix_fmt":"yuv420p",

@@ -1,6 +1,9 @@
 //! The fuzz target of what ffprobe and ffmpeg print of an upload.
 
+use std::time::Duration;
+
 use super::*;
+use crate::description::{MAX_TIMELINE, MIN_SIDE};
 use crate::loudness::parse_summary;
 use crate::progress::Progress;
 
