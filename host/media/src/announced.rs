@@ -8,6 +8,9 @@ use crate::hls::mp4;
 /// Most boxes of an MP4 that are looked at. A day of fragments of two seconds has twice 43,200.
 const MAX_BOXES: usize = 200_000;
 
+/// Bytes that a size may count too many: padding that was not written. An MP3 may lack a hundredth: editors cut off tags.
+const PADDING: u64 = 64;
+
 /// How much of a file is searched for the first frame of MP3, behind tags and pictures.
 const MP3_HEAD: u64 = 1 << 20;
 
@@ -22,15 +25,15 @@ pub(crate) struct CutOff {
 /// Finds a container that goes on beyond its file's end. `None` for one that doesn't, and for one that doesn't say.
 pub(crate) fn cut_off(mut file: File, container: &str) -> io::Result<Option<CutOff>> {
     let is = file.metadata()?.len();
-    let announced = match container {
-        "avi" | "wav" => riff_end(&mut file)?,
-        "aiff" => aiff_end(&mut file)?,
-        "mov,mp4,m4a,3gp,3g2,mj2" => last_box_end(&mut file, is)?,
-        "mp3" => xing_end(&mut file)?,
-        "flv" => (!ends_with_a_tag(&mut file, is)?).then_some(is + 1),
-        _ => None,
+    let (announced, slack) = match container {
+        "avi" | "wav" => (riff_end(&mut file)?, PADDING),
+        "aiff" => (aiff_end(&mut file)?, PADDING),
+        "mov,mp4,m4a,3gp,3g2,mj2" => (last_box_end(&mut file, is)?, 0),
+        "mp3" => (xing_end(&mut file)?, is / 100),
+        "flv" => ((!ends_with_a_tag(&mut file, is)?).then_some(is + 1), 0),
+        _ => (None, 0),
     };
-    Ok(announced.filter(|&announced| announced > is).map(|announced| CutOff { announced, is }))
+    Ok(announced.filter(|&announced| announced > is + slack).map(|announced| CutOff { announced, is }))
 }
 
 fn read<const N: usize>(file: &mut File, at: u64) -> io::Result<Option<[u8; N]>> {
@@ -118,19 +121,20 @@ mod tests {
         cut_off(file, container).unwrap()
     }
 
-    /// Whole, and without its last byte.
+    /// Whole, and without its last fifth.
     fn assert_cut_is_found(container: &str, whole: &[u8]) {
         assert_eq!(of(container, whole), None, "{container}");
-        let cut = of(container, &whole[..whole.len() - 1]).unwrap_or_else(|| panic!("{container}: not found"));
-        assert_eq!(cut.is, whole.len() as u64 - 1, "{container}");
+        let part = &whole[..whole.len() * 4 / 5];
+        let cut = of(container, part).unwrap_or_else(|| panic!("{container}: not found"));
+        assert_eq!(cut.is, part.len() as u64, "{container}");
         assert!(cut.announced > cut.is, "{container}");
-        assert_eq!(of("matroska,webm", &whole[..whole.len() - 1]), None, "another container");
+        assert_eq!(of("matroska,webm", part), None, "another container");
     }
 
     #[test]
     fn each_containers_own_length_is_held_against_the_file() {
-        assert_cut_is_found("wav", &[&b"RIFF"[..], &100_u32.to_le_bytes(), &[0; 100]].concat());
-        assert_cut_is_found("aiff", &[&b"FORM"[..], &100_u32.to_be_bytes(), &[0; 100]].concat());
+        assert_cut_is_found("wav", &[&b"RIFF"[..], &1000_u32.to_le_bytes(), &[0; 1000]].concat());
+        assert_cut_is_found("aiff", &[&b"FORM"[..], &1000_u32.to_be_bytes(), &[0; 1000]].concat());
         let mp4_box =
             |kind: &[u8; 4], body: usize| [&(body as u32 + 8).to_be_bytes()[..], kind, &vec![0; body]].concat();
         assert_cut_is_found(
@@ -143,6 +147,11 @@ mod tests {
             [&[0xff, 0xfb, 0x90, 0][..], &[0; 32], b"Xing", &3_u32.to_be_bytes(), &9_u32.to_be_bytes()].concat();
         let bytes = (frame.len() + 4 + 500) as u32;
         assert_cut_is_found("mp3", &[tag, frame, bytes.to_be_bytes().to_vec(), vec![0; 500]].concat());
+    }
+
+    #[test]
+    fn padding_that_was_not_written_is_no_cut() {
+        assert_eq!(of("wav", &[&b"RIFF"[..], &1001_u32.to_le_bytes(), &[0; 1000]].concat()), None);
     }
 
     #[test]

@@ -192,7 +192,9 @@ fn trunk(source: &Video, held: Option<Duration>) -> String {
     }
     // A start isn't forced where there is nothing to fill: filters start again where the size changes on the way.
     let start = if source.start > LATE { ":start_time=0" } else { "" };
-    filters.push(format!("fps=fps={}{start}", source.frame_rate));
+    // Less than a frame would be rounded to none.
+    let end = if source.length.as_secs_f64() * source.frame_rate.value() < 1.0 { ":eof_action=pass" } else { "" };
+    filters.push(format!("fps=fps={}{start}{end}", source.frame_rate));
     if let Some(held) = held {
         filters.push(format!("tpad=stop_mode=clone:stop_duration={:.3}", held.as_secs_f64()));
     }
