@@ -11,6 +11,9 @@ const MAX_BOXES: usize = 200_000;
 /// Bytes that a size may count too many: padding that was not written. An MP3 may lack a hundredth: editors cut off tags.
 const PADDING: u64 = 64;
 
+/// How much of an ASF file is searched for its properties, which may stand behind a picture.
+const ASF_HEAD: u64 = 1 << 20;
+
 /// How much of a file is searched for the first frame of MP3, behind tags and pictures.
 const MP3_HEAD: u64 = 1 << 20;
 
@@ -29,6 +32,7 @@ pub(crate) fn cut_off(mut file: File, container: &str) -> io::Result<Option<CutO
         "avi" | "wav" => (riff_end(&mut file)?, PADDING),
         "aiff" => (aiff_end(&mut file)?, PADDING),
         "mov,mp4,m4a,3gp,3g2,mj2" => (last_box_end(&mut file, is)?, 0),
+        "asf" => (asf_end(&mut file)?, PADDING),
         "mp3" => (xing_end(&mut file)?, is / 100),
         "flv" => ((!ends_with_a_tag(&mut file, is)?).then_some(is + 1), 0),
         _ => (None, 0),
@@ -56,6 +60,20 @@ fn riff_end(file: &mut File) -> io::Result<Option<u64>> {
 fn aiff_end(file: &mut File) -> io::Result<Option<u64>> {
     let Some([b'F', b'O', b'R', b'M', size @ ..]) = read::<8>(file, 0)? else { return Ok(None) };
     Ok(Some(u64::from(u32::from_be_bytes(size)) + 8))
+}
+
+/// The size in the file properties object (section 3.2 of the ASF specification), unless the file was streamed.
+fn asf_end(file: &mut File) -> io::Result<Option<u64>> {
+    const FILE_PROPERTIES: &[u8] = b"\xa1\xdc\xab\x8c\x47\xa9\xcf\x11\x8e\xe4\x00\xc0\x0c\x20\x53\x65";
+    let mut head = Vec::new();
+    file.rewind()?;
+    (&mut *file).take(ASF_HEAD).read_to_end(&mut head)?;
+    let place = head.windows(FILE_PROPERTIES.len()).position(|bytes| bytes == FILE_PROPERTIES);
+    let size_and_flags = place.and_then(|at| {
+        let size = head.get(at + 40..)?.first_chunk::<8>()?;
+        Some((u64::from_le_bytes(*size), head.get(at + 88)?))
+    });
+    Ok(size_and_flags.filter(|(_, flags)| *flags & 1 == 0).map(|(size, _)| size))
 }
 
 /// The end of the last box that begins within the file.

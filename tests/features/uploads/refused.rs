@@ -26,6 +26,8 @@ fn an_upload_that_broke_off_is_cut_off_whatever_its_container() {
         (of_sound("whole.mp3", &["-q:a", "4"]), "audio"),
         (of_sound("whole.flac", &[]), "audio"),
         (of_sound("whole.wav", &[]), "audio"),
+        (of_sound("whole.wma", &[]), "audio"),
+        (of_sound("whole.wv", &[]), "audio"),
         (of_both("fragments.mp4", &fragments), "video"),
         (of_both("whole.mkv", &[]), "video"),
         (of_both("whole.flv", &[]), "video"),
