@@ -28,8 +28,12 @@ const fn on_media(name: &'static str, default: u64, cap: u64) -> Import {
     Import { name, default, cap, on_media: true }
 }
 
+/// How many there are. A number of its own: with optimisation, the compiler (1.95) needs all types of the package to work
+/// out a length from the value of [`IMPORTS`], and that length to work out the types.
+pub const IMPORT_COUNT: usize = 16;
+
 /// Every host function.
-pub const IMPORTS: [Import; 16] = [
+pub const IMPORTS: [Import; IMPORT_COUNT] = [
     cheap("gpu.devices"),
     cheap("gpu.encoders"),
     // The first call downloads the original; later ones only create a handle.

@@ -7,7 +7,7 @@ use wasmtime::ResourceLimiter;
 use super::clock::CallClock;
 use super::table::{COUNT, Limit, TABLE, Unit};
 use super::used::{Amount, Used};
-use super::{IMPORTS, LimitHit, Limits};
+use super::{IMPORT_COUNT, IMPORTS, LimitHit, Limits};
 
 /// Most instances, tables and memories of one component. Each uses host memory that the guest's memory limit doesn't
 /// count. Policies made from Rust have 4, 2 and 1; one made from Python has about forty instances.
@@ -23,7 +23,7 @@ pub struct Meter {
     time: Limit,
     /// By limit: the total, or the most at once. Times are in the fields below.
     used: [u64; COUNT],
-    import_calls: [u64; IMPORTS.len()],
+    import_calls: [u64; IMPORT_COUNT],
     clock: CallClock,
     /// CPU time since the last host call.
     stretch: Duration,
@@ -41,7 +41,7 @@ impl Meter {
             limits,
             time,
             used: [0; COUNT],
-            import_calls: [0; IMPORTS.len()],
+            import_calls: [0; IMPORT_COUNT],
             clock: CallClock::new(&limits, time),
             stretch: Duration::ZERO,
             longest_stretch: Duration::ZERO,

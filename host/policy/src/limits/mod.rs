@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub use clock::CallClock;
 pub use hit::LimitHit;
-pub use import::{IMPORTS, Import};
+pub use import::{IMPORT_COUNT, IMPORTS, Import};
 pub use meter::Meter;
 pub use table::{COUNT, Limit, LimitSpec, TABLE, Unit, reference_markdown};
 pub use used::{Amount, Used};
@@ -22,7 +22,7 @@ pub use used::{Amount, Used};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     values: [u64; COUNT],
-    pub(crate) import_calls: [u64; IMPORTS.len()],
+    pub(crate) import_calls: [u64; IMPORT_COUNT],
 }
 
 impl Default for Limits {
