@@ -110,6 +110,12 @@ pub fn memory_limit() -> u64 {
     (machine / 100).saturating_mul(MEMORY_PERCENT).min(MEMORY_BYTES)
 }
 
+/// Bytes that this user may still write to the disk of a folder.
+pub fn free_bytes(folder: &Path) -> std::io::Result<u64> {
+    let disk = rustix::fs::statvfs(folder)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
 /// Refuses a plan that this machine can't carry out.
 pub fn check_fits(
     plan: &Plan,
@@ -121,7 +127,7 @@ pub fn check_fits(
     let outputs = plan.outputs.iter().flat_map(|output| output.kind().estimate(plan, info));
     // The likely size is right to a factor of two for most films, and far too large for a still picture with sound.
     let needed: u64 = outputs.map(|(_, bytes)| bytes / 4).sum();
-    let free = rustix::fs::statvfs(work).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+    let free = free_bytes(work).unwrap_or(u64::MAX);
     if needed > free {
         return Err(MediaError::NoRoom { needed, free });
     }

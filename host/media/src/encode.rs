@@ -155,7 +155,7 @@ fn holds_no_numbers(stderr: &str) -> bool {
 
 /// Whether the disk is full. ffmpeg's HLS muxer doesn't report it: it exits with 0 and leaves empty segments.
 fn is_full(work: &Path) -> bool {
-    rustix::fs::statvfs(work).is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < FULL_BYTES)
+    budget::free_bytes(work).is_ok_and(|free| free < FULL_BYTES)
 }
 
 /// Whether the encoder may be the cause, so that another one may succeed.

@@ -29,7 +29,7 @@ pub enum UploadError {
         codec: String,
     },
     #[error(
-        "the file is copy-protected (encrypted): nobody but its player can decode it; upload a version without protection"
+        "the file is copy-protected (encrypted): only its own player can decode it; upload a version without protection"
     )]
     Protected,
     #[error("the sound has {channels} channels, and at most 8 are supported: export it as stereo, 5.1 or 7.1")]

@@ -1,4 +1,5 @@
-//! One ffmpeg command for everything that a plan makes: one decode, one filter graph, every encoder an output of it.
+//! One ffmpeg command for everything that a plan makes: picture and sound are each decoded once, in a graph
+//! of their own, and every encoder is an output.
 //!
 //! Outputs add their branches to it. File names are the host's own and relative to the work directory.
 
@@ -59,18 +60,18 @@ impl Graph<'_> {
         let sound = self.info.audio.as_ref().map(|source| self.sound(source, &branches));
         // Each has a graph and a demuxer of its own. In a graph of both, pictures pile up in memory until the first sound
         // arrives; with one demuxer, everything between them does. Each demuxer drops what it isn't asked for.
+        let inputs = u8::from(picture.is_some()) + u8::from(sound.is_some());
         let mut arguments = quiet_ffmpeg()
             .pair_opt("-hwaccel", (self.processor == Processor::Gpu).then_some("cuda"))
             .pair("-threads", self.threads)
             .all(guarded_input(self.info.depth));
-        if picture.is_some() && sound.is_some() {
+        if inputs == 2 {
             arguments = arguments.all(guarded_input(self.info.depth));
         }
         arguments = arguments.pair("-filter_complex_threads", self.threads);
         for chains in [picture, sound].into_iter().flatten().filter(|chains| !chains.is_empty()) {
             arguments = arguments.pair("-filter_complex", chains.join(";"));
         }
-        let inputs = if self.info.video.is_some() && self.info.audio.is_some() { 2 } else { 1 };
         let arguments = branches.outputs.into_iter().fold(arguments, Arguments::all);
         Some((0..inputs).fold(arguments, |arguments, input| arguments.all(all_tracks_seen(self.info, input))))
     }

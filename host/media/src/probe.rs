@@ -67,24 +67,22 @@ pub async fn probe(
     if size == 0 {
         return Err(UploadError::Empty.into());
     }
+    let within = |cpu_seconds| ffprobe.within(Budget::of_cpu(cpu_seconds).with_memory(PROBE_MEMORY));
+    let of_header = within(HEADER_SECONDS + size / HEADER_BYTES_PER_SECOND);
+    let of_packets = within(PACKETS_SECONDS + size / PACKETS_BYTES_PER_SECOND);
     let mut depth = ProbeDepth::Usual;
-    let (header, packets, cut_off) = loop {
-        let budget = |cpu_seconds| Budget::of_cpu(cpu_seconds).with_memory(PROBE_MEMORY);
-        let of_header = ffprobe.within(budget(HEADER_SECONDS + size / HEADER_BYTES_PER_SECOND));
+    let (mut header, mut packets, ends_early) = loop {
         let header = read_header(&of_header, work, depth, cancel).await?;
         check_counts(&header)?;
-        let of_packets = ffprobe.within(budget(PACKETS_SECONDS + size / PACKETS_BYTES_PER_SECOND));
         let clock = Clock::of(&header.format.format_name);
-        let (packets, cut_off) = count_packets(&of_packets, work, depth, clock, cancel).await?;
+        let (packets, ends_early) = count_packets(&of_packets, work, depth, clock, cancel).await?;
         if depth == ProbeDepth::Deep || !hides_tracks(&header, &packets) {
-            break (header, packets, cut_off);
+            break (header, packets, ends_early);
         }
         depth = ProbeDepth::Deep;
     };
-    let (mut header, mut packets) = (header, packets);
     if let Some((track, rate)) = unbelievable_sound(&header, &packets, size) {
-        let budget = Budget::of_cpu(PACKETS_SECONDS + size / PACKETS_BYTES_PER_SECOND).with_memory(PROBE_MEMORY);
-        let samples = count_samples(&ffprobe.within(budget), work, depth, track, cancel).await?;
+        let samples = count_samples(&of_packets, work, depth, track, cancel).await?;
         let end = samples as f64 / f64::from(rate);
         packets.entry(track).and_modify(|packets| {
             *packets = Packets { start: Some(0.0), end, last: Some(end), total: end, gap: (0.0, 0.0), ..*packets };
@@ -92,11 +90,11 @@ pub async fn probe(
         header.counted = true;
     }
     let info = MediaInfo { depth, ..describe(&header, &packets, size, declared)? };
-    check_cut_off(&header, &info, cut_off, work).await?;
+    check_cut_off(&header, &info, ends_early, work).await?;
     Ok(info)
 }
 
-/// The same where the container knows exactly: some encoders count their padding.
+/// How much of the announced length may be missing where the container knows it exactly: some encoders count their padding.
 const EXACT_TOLERATED: f64 = 0.2;
 
 /// Containers whose header counts all samples.

@@ -301,7 +301,7 @@ fn packets_that_an_edit_list_hides_have_no_part_in_the_times() {
 }
 
 #[test]
-fn an_encrypted_track_is_told_as_such() {
+fn an_encrypted_track_is_reported_as_such() {
     let mut packets = packets(&[(0, 250, 10.0)]);
     let line = "stream_index=0|pts_time=9|dts_time=9|duration_time=1|flags=K_|side_data|side_data_type=Encryption info";
     take_packet(&mut packets, &mut Clock::of("mov"), line);

@@ -63,7 +63,7 @@ impl DetachedCompiles {
         Ok(task)
     }
 
-    /// The number of compilations that run although nobody waits for them.
+    /// The number of compilations that run that no caller waits for any more.
     fn detached(&self) -> usize {
         Arc::strong_count(&self.0.running).saturating_sub(Arc::strong_count(&self.0.waiting))
     }
@@ -89,7 +89,7 @@ impl<T> Future for CompileTask<T> {
 
 impl<T> Drop for CompileTask<T> {
     fn drop(&mut self) {
-        // In this order, because a thread that starts only now must find that nobody waits.
+        // In this order, because a thread that starts only now must find that no caller waits.
         self.answer.close();
         lower_priority(self.thread.load(Ordering::SeqCst));
     }

@@ -102,21 +102,11 @@ impl Store for LocalDirectory {
 
     /// Small objects, such as records and reports, have the same name in every run of a job, so each write also removes
     /// what a killed process left of the same object.
-    async fn put(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<u64, StoreError> {
-        if matches!(body, Body::Bytes(_)) {
-            self.with_dir(Operation::Write, key, |dir, key| {
-                remove_unfinished(dir, key, |name, of| name == of, is_abandoned)
-            })
-            .await?;
-        }
-        let prepared = self.prepare(key, body, meta).await?;
-        let length = prepared.length();
-        prepared.commit().await?;
-        Ok(length)
-    }
-
     async fn prepare(&self, key: &Key, body: Body, _: &ObjectMeta) -> Result<Box<dyn Prepared>, StoreError> {
         let written = self.with_dir(Operation::Write, key, move |dir, key| {
+            if matches!(body, Body::Bytes(_)) {
+                remove_unfinished(dir, key, |name, of| name == of, is_abandoned)?;
+            }
             let (folder, name) = split(key);
             let folder = open_or_create(dir, folder)?;
             let unfinished = format!("{UNFINISHED}{}-{name}", uuid::Uuid::new_v4().simple());

@@ -16,7 +16,7 @@ pub async fn prove_writable(store: &dyn Store) -> Result<(), StoreError> {
     };
     let keys = [key("whole")?, key("upload")?];
     let written = write(store, &keys).await;
-    // Also what a failed proof has left. Its failure is told first: the cause of the others.
+    // Also what a failed proof has left. The first failure is reported: it causes the others.
     let mut deleted = Ok(());
     for key in &keys {
         deleted = deleted.and(store.delete(key).await);

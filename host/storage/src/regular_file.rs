@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 /// Opens a regular file for reading. Links are not followed, not even on the way to it, and a file with a second name is
-/// refused: it could be somebody else's. A pipe doesn't block.
+/// refused: it could belong to another user. A pipe doesn't block.
 ///
 /// The path must be free of links where it is ours.
 pub fn open_regular(path: &Path) -> io::Result<File> {

@@ -50,7 +50,7 @@ fn sound_that_is_not_numbers_is_the_uploads_fault() {
 }
 
 #[test]
-fn more_channels_than_have_places_are_told_with_their_number() {
+fn more_channels_than_have_places_are_refused_with_their_number() {
     let samples = fixtures::bytes("ten.raw", &[1; 10 * 2 * 48_000]);
     let raw = ["-f", "s16le", "-ar", "48000", "-ac", "10", "-i", samples.to_str().unwrap()];
     let upload = fixtures::ffmpeg("ten.mov", &[&raw[..], &["-c:a", "pcm_s16le"]].concat());
@@ -60,7 +60,7 @@ fn more_channels_than_have_places_are_told_with_their_number() {
 }
 
 #[test]
-fn copy_protection_is_told_as_such() {
+fn copy_protection_has_an_error_of_its_own() {
     let clip = fixtures::clip(320, 180, "25", 2.0);
     let key = "00112233445566778899aabbccddeeff";
     let upload = fixtures::ffmpeg(

@@ -30,7 +30,7 @@ fn of_media(platform: &Platform, input: &Value, media: &str) -> Value {
 /// A queue delivers at least once. The worker that began first gives the job up without a result when it finds that the
 /// other one has taken over.
 #[test]
-fn two_workers_with_one_job_publish_it_whole_and_tell_it_as_one_event() {
+fn two_workers_with_one_job_publish_it_whole_and_send_one_event() {
     let platform = Platform::default();
     let input = platform.upload(&fixtures::clip(640, 360, "25", 14.0), "video");
     let other_queue = RunpodServer::start();
@@ -72,7 +72,7 @@ fn sixteen_jobs_at_once_are_each_published_whole() {
     assert!(std::fs::read_dir(platform.work()).unwrap().next().is_none(), "a work directory is left");
 }
 
-/// Jobs that end at once, because their originals are gone: each is answered once, and its receiver is told once.
+/// Jobs that end at once, because their originals are gone: each is answered once, and its receiver gets one message.
 #[test]
 fn a_thousand_queued_jobs_are_each_answered_once() {
     let platform = Platform::default();
@@ -86,7 +86,7 @@ fn a_thousand_queued_jobs_are_each_answered_once() {
     }
     worker.stop();
     assert!(names.iter().all(|name| platform.queue.results_of(name).len() == 1));
-    let told: BTreeSet<String> =
+    let ids: BTreeSet<String> =
         platform.receiver.received().iter().map(|message| message.header("webhook-id").to_owned()).collect();
-    assert_eq!((told.len(), platform.receiver.received().len()), (1000, 1000));
+    assert_eq!((ids.len(), platform.receiver.received().len()), (1000, 1000));
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use fault::Failure;
+use media::budget::free_bytes;
 use media::command::Arguments;
 use media::encoder::{self, Device};
 use media::process::Tool;
@@ -147,8 +148,7 @@ fn confinement(ffmpeg: &Tool) -> Good {
 }
 
 fn disk(folder: &Path) -> Finding {
-    let found = rustix::fs::statvfs(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let free = found.f_bavail.saturating_mul(found.f_frsize);
+    let free = free_bytes(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let text = format!("{} free in {}", indicatif::HumanBytes(free), folder.display());
     Ok(if free < ENOUGH_BYTES {
         Good::Note(format!("{text}: a job needs about three times the size of its upload"))
