@@ -160,7 +160,10 @@ fn is_full(work: &Path) -> bool {
 
 /// Whether the encoder may be the cause, so that another one may succeed.
 fn may_be_the_encoder(error: &MediaError) -> bool {
-    matches!(error, MediaError::Process { .. } | MediaError::Output(_) | MediaError::BadFile { .. })
+    matches!(
+        error,
+        MediaError::Process { .. } | MediaError::Output(_) | MediaError::BadFile { .. } | MediaError::Differs { .. }
+    )
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ async fn archived_with(flag: &str) -> Result<Encoded, MediaError> {
     let source = "testsrc2=size=320x180:rate=25:duration=2";
     ffmpeg(work.path(), &["-f", "lavfi", "-i", source, "-c:v", "libx264", "-f", "mp4", "input"]);
     let replaced = format!(
-        r#"for one; do shift; [ "$one" != +faststart ] || one={flag}; set -- "$@" "$one"; done; exec ffmpeg "$@""#
+        r#"for one; do shift; set -- "$@" "$(echo "$one" | sed s/+faststart/{flag}/)"; done; exec ffmpeg "$@""#
     );
     let mut tools =
         tools(script(programs.path(), "ffmpeg", &replaced), Tool::new("ffprobe".into(), Duration::from_secs(60)));

@@ -126,6 +126,9 @@ the size of the upload", free >> 20, needed >> 20
     /// A file that is not whole.
     #[error("ffmpeg produced an incomplete output: {detail}")]
     BadFile { detail: String },
+    /// A rendition that is whole and isn't the source's.
+    #[error("{what} is not what the source shows and sounds like: {detail}")]
+    Differs { what: String, detail: String },
     #[error("the work directory could not be used while {doing}")]
     WorkDirectory { doing: &'static str, source: std::io::Error },
     #[error("the answer of ffprobe can't be read: {detail}")]
@@ -181,6 +184,7 @@ impl Fault for MediaError {
             Self::Process { source: ProcessError::Start { .. }, .. } => &codes::host::FFMPEG_MISSING,
             Self::Process { .. } => &codes::host::FFMPEG_FAILED,
             Self::NoGpu { .. } => &codes::host::NO_GPU,
+            Self::Differs { .. } => &codes::output::DIFFERS,
             Self::BadFile { .. } => &codes::output::NOT_WHOLE,
             Self::WorkDirectory { .. } => &codes::host::WORK_DIRECTORY,
             Self::Probe { .. } => &codes::host::PROBE,

@@ -9,10 +9,11 @@ use crate::command::Arguments;
 use crate::containment::{guarded_input, quiet_ffmpeg};
 use crate::encoder::{Processor, video_options};
 use crate::encoding::Encoding;
-use crate::info::{Audio, DynamicRange, Matrix, MediaInfo, Video, may_start_over};
+use crate::info::{Audio, DynamicRange, LATE, Matrix, MediaInfo, Video, may_start_over};
+use crate::muxer::Muxer;
 use crate::outputs::Container;
 use crate::plan::Plan;
-use crate::sound::{LATE, as_it_is, common_form};
+use crate::sound::{as_it_is, common_form};
 
 /// The folder below the work directory that everything is made in.
 pub const MADE: &str = "made";
@@ -42,7 +43,10 @@ impl Graph<'_> {
             info: self.info,
             processor: self.processor,
             threads: self.threads,
+            is_levelled: self.loudness_filter.is_some(),
+            decoded_picture: Vec::new(),
             picture: Vec::new(),
+            sound_before_levelling: Vec::new(),
             original_sound: Vec::new(),
             levelled_sound: Vec::new(),
             outputs: Vec::new(),
@@ -53,10 +57,7 @@ impl Graph<'_> {
         if branches.outputs.is_empty() {
             return None;
         }
-        let picture = self.info.video.as_ref().map(|source| {
-            let trunk = format!("[0:{}]{}", source.index, trunk(source, self.info.held_picture()));
-            split(&trunk, "split", &branches.picture)
-        });
+        let picture = self.info.video.as_ref().map(|source| self.picture(source, &branches));
         let sound = self.info.audio.as_ref().map(|source| self.sound(source, &branches));
         // Each has a graph and a demuxer of its own. In a graph of both, pictures pile up in memory until the first sound
         // arrives; with one demuxer, everything between them does. Each demuxer drops what it isn't asked for.
@@ -76,10 +77,16 @@ impl Graph<'_> {
         Some((0..inputs).fold(arguments, |arguments, input| arguments.all(all_tracks_seen(self.info, input))))
     }
 
+    /// The picture's part of the graph. Some branches leave before the trunk, most behind it.
+    fn picture(&self, source: &Video, branches: &Branches<'_>) -> Vec<String> {
+        let (decoded, trunk) = (format!("[0:{}]", source.index), trunk(source, self.info.held_picture()));
+        split_twice(PICTURE, (&decoded, ""), &branches.decoded_picture, ("shown", &trunk), &branches.picture)
+    }
+
     /// The sound's part of the graph. The archive takes it as it is; the ladder takes it levelled, once for all rungs.
     fn sound(&self, audio: &Audio, branches: &Branches<'_>) -> Vec<String> {
         let (original, levelled) = (&branches.original_sound, &branches.levelled_sound);
-        let form = common_form(audio) + &self.loudness_filter.map_or(String::new(), |filter| format!(",{filter}"));
+        let form = common_form(audio);
         let source = format!("[{}:{}]", u8::from(self.info.video.is_some()), audio.index);
         let mut chains = Vec::new();
         let (mut as_is, mut to_level) = (source.as_str(), source.as_str());
@@ -87,14 +94,18 @@ impl Graph<'_> {
             (as_is, to_level) = ("[as_is]", "[to_level]");
             chains.push(format!("{source}asplit=2{as_is}{to_level}"));
         }
-        chains.extend(split(&format!("{as_is}anull"), "asplit", original));
-        chains.extend(split(&format!("{to_level}{form}"), "asplit", levelled));
+        chains.extend(split(SOUND, (as_is, ""), original));
+        let before = &branches.sound_before_levelling;
+        chains.extend(match self.loudness_filter {
+            Some(filter) => split_twice(SOUND, (to_level, &form), before, ("formed", filter), levelled),
+            None => split(SOUND, (to_level, &form), levelled),
+        });
         chains
     }
 }
 
 /// A part of the graph that ends in a pad.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Branch {
     pad: String,
     filters: String,
@@ -106,8 +117,12 @@ pub struct Branches<'a> {
     pub(crate) info: &'a MediaInfo,
     pub(crate) processor: Processor,
     threads: usize,
+    /// Whether the sound is levelled by a filter.
+    is_levelled: bool,
+    decoded_picture: Vec<Branch>,
     picture: Vec<Branch>,
     original_sound: Vec<Branch>,
+    sound_before_levelling: Vec<Branch>,
     levelled_sound: Vec<Branch>,
     outputs: Vec<Arguments>,
 }
@@ -121,7 +136,13 @@ impl Branches<'_> {
     /// A branch of the picture with these filters. Returns the options that map it.
     pub(crate) fn raw_picture(&mut self, pad: &str, filters: String) -> Arguments {
         self.picture.push(Branch { pad: pad.to_owned(), filters });
-        Arguments::new().pair("-map", format_args!("[{pad}]")).pair("-fps_mode", "passthrough")
+        map(pad).pair("-fps_mode", "passthrough")
+    }
+
+    /// A branch of the picture as it comes from the decoder. Returns the option that maps it.
+    pub(crate) fn decoded_picture(&mut self, pad: &str, filters: String) -> Arguments {
+        self.decoded_picture.push(Branch { pad: pad.to_owned(), filters });
+        map(pad)
     }
 
     /// A branch of the picture at this size. Returns the options that map and encode it.
@@ -138,6 +159,20 @@ impl Branches<'_> {
         audio_options(pad, kbps)
     }
 
+    /// A branch of the sound at its target loudness. Returns the option that maps it.
+    pub(crate) fn raw_levelled_sound(&mut self, pad: &str, filters: String) -> Arguments {
+        self.levelled_sound.push(Branch { pad: pad.to_owned(), filters });
+        map(pad)
+    }
+
+    /// A branch of the same sound before a filter levels it; `None` if none does.
+    pub(crate) fn sound_before_levelling(&mut self, pad: &str, filters: String) -> Option<Arguments> {
+        self.is_levelled.then(|| {
+            self.sound_before_levelling.push(Branch { pad: pad.to_owned(), filters });
+            map(pad)
+        })
+    }
+
     /// The sound as it is in the source, as AAC. Returns the options that map and encode it: none without
     /// sound or a rate.
     pub(crate) fn original_sound(&mut self, pad: &str, kbps: Option<u32>) -> Arguments {
@@ -150,16 +185,17 @@ impl Branches<'_> {
 
     /// The filters to a size, to square pixels, and to the colours that players expect.
     pub(crate) fn scale(&self, (width, height): (u32, u32)) -> String {
-        let colour = match &self.info.video {
+        let (scaled, converted) = match &self.info.video {
             // Tone mapping has converted it to BT.709.
-            Some(video) if video.range != DynamicRange::Sdr => "",
-            Some(Video { matrix: Matrix::Bt709, full_range: false, .. }) | None => "",
-            Some(Video { matrix: Matrix::Bt709, .. }) => ":out_range=tv",
-            Some(Video { matrix: Matrix::Rgb, .. }) => ":out_color_matrix=bt709:out_range=tv",
-            Some(Video { matrix: Matrix::Bt601, .. }) => ":in_color_matrix=bt601:out_color_matrix=bt709:out_range=tv",
-            Some(Video { matrix: Matrix::Bt2020, .. }) => ":in_color_matrix=bt2020:out_color_matrix=bt709:out_range=tv",
+            Some(video) if video.range != DynamicRange::Sdr => ("", ""),
+            Some(Video { matrix: Matrix::Bt709, full_range: false, .. }) | None => ("", ""),
+            Some(Video { matrix: Matrix::Bt709, .. }) => (":out_range=tv", ""),
+            Some(Video { matrix: Matrix::Rgb, .. }) => (":out_color_matrix=bt709:out_range=tv", ""),
+            // The scaler could do this too: it takes four times as long, and makes everything darker by 2 of 255.
+            Some(Video { matrix: Matrix::Bt601, .. }) => (":out_range=tv", ",colormatrix=bt601:bt709"),
+            Some(Video { matrix: Matrix::Bt2020, .. }) => (":out_range=tv", ",colormatrix=bt2020:bt709"),
         };
-        format!("scale={width}:{height}{colour},setsar=1,format=yuv420p")
+        format!("scale={width}:{height}{scaled},setsar=1,format=yuv420p{converted}")
     }
 }
 
@@ -176,6 +212,14 @@ pub(crate) fn all_tracks_seen(info: &MediaInfo, input: u8) -> Arguments {
 /// Codecs of cameras and broadcasts that mark interlaced frames as such. H.264 says so in the header too.
 const MAY_BE_INTERLACED: [&str; 7] = ["mpeg2video", "dvvideo", "mpeg4", "vc1", "prores", "dnxhd", "ffv1"];
 
+/// The filter that stretches grey with black at 16, which ffmpeg takes for black at 0.
+pub(crate) fn limited_grey(source: &Video) -> Option<String> {
+    let unit = 1_u32 << source.bit_depth.saturating_sub(8).min(8);
+    let most = 256 * unit - 1;
+    let filter = || format!("lut=c0='clip((val-{})*{most}/{},0,{most})'", 16 * unit, 219 * unit);
+    source.limited_grey.then(filter)
+}
+
 /// What happens to the picture before it is split: fields to frames, a constant rate from the source's zero, the
 /// last frame held for sound that goes on, and high dynamic range to standard.
 fn trunk(source: &Video, held: Option<Duration>) -> String {
@@ -186,11 +230,7 @@ fn trunk(source: &Video, held: Option<Duration>) -> String {
         // The header doesn't say so, but frames may.
         filters.push("bwdif=mode=send_frame:deint=interlaced".to_owned());
     }
-    if source.limited_grey {
-        let unit = 1_u32 << source.bit_depth.saturating_sub(8).min(8);
-        let most = 256 * unit - 1;
-        filters.push(format!("lut=c0='clip((val-{})*{most}/{},0,{most})'", 16 * unit, 219 * unit));
-    }
+    filters.extend(limited_grey(source));
     // A start isn't forced where there is nothing to fill: filters start again where the size changes on the way.
     let start = if source.start > LATE { ":start_time=0" } else { "" };
     // Less than a frame would be rounded to none.
@@ -215,26 +255,58 @@ tonemap=tonemap=mobius:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p"
     filters.join(",")
 }
 
-/// One chain that ends in as many pads as there are branches, and each branch's own filters.
-fn split(trunk: &str, filter: &str, branches: &[Branch]) -> Vec<String> {
+/// A kind of stream: the filter that splits it, and the one that does nothing.
+type Kind = (&'static str, &'static str);
+const PICTURE: Kind = ("split", "null");
+const SOUND: Kind = ("asplit", "anull");
+
+/// A pad and filters behind it, then one pad for each branch, and each branch's own filters.
+fn split((splitter, nothing): Kind, (from, trunk): (&str, &str), branches: &[Branch]) -> Vec<String> {
+    let chain = |from: &str, filters: &[&str], to: &str| {
+        let filters: Vec<&str> = filters.iter().copied().filter(|filter| !filter.is_empty()).collect();
+        let filters = if filters.is_empty() { nothing.to_owned() } else { filters.join(",") };
+        format!("{from}{filters}{to}")
+    };
     match branches {
         [] => Vec::new(),
-        [only] if only.filters.is_empty() => vec![format!("{trunk}[{}]", only.pad)],
-        [only] => vec![format!("{trunk},{}[{}]", only.filters, only.pad)],
+        [only] => vec![chain(from, &[trunk, &only.filters], &format!("[{}]", only.pad))],
         several => {
             let pads: String = several.iter().map(|branch| format!("[{}_in]", branch.pad)).collect();
-            let mut chains = vec![format!("{trunk},{filter}={}{pads}", several.len())];
-            chains.extend(several.iter().map(|branch| {
-                let filters = if branch.filters.is_empty() { "anull" } else { &branch.filters };
-                format!("[{pad}_in]{filters}[{pad}]", pad = branch.pad)
-            }));
-            chains
+            let first = chain(from, &[trunk, &format!("{splitter}={}", several.len())], &pads);
+            let others = several.iter().map(|branch| {
+                let pad = &branch.pad;
+                chain(&format!("[{pad}_in]"), &[&branch.filters], &format!("[{pad}]"))
+            });
+            std::iter::once(first).chain(others).collect()
         }
     }
 }
 
+/// A trunk with branches in its middle, at a pad of this name, and at its end.
+fn split_twice(
+    kind: Kind,
+    trunk: (&str, &str),
+    early: &[Branch],
+    (middle, rest): (&str, &str),
+    late: &[Branch],
+) -> Vec<String> {
+    if early.is_empty() {
+        let filters = [trunk.1, rest].iter().filter(|filters| !filters.is_empty()).copied().collect::<Vec<_>>();
+        return split(kind, (trunk.0, &filters.join(",")), late);
+    }
+    let rest = (!late.is_empty()).then(|| Branch { pad: middle.to_owned(), filters: rest.to_owned() });
+    let first: Vec<Branch> = early.iter().cloned().chain(rest).collect();
+    let mut chains = split(kind, trunk, &first);
+    chains.extend(split(kind, (&format!("[{middle}]"), ""), late));
+    chains
+}
+
+fn map(pad: &str) -> Arguments {
+    Arguments::new().pair("-map", format_args!("[{pad}]"))
+}
+
 fn audio_options(pad: &str, kbps: u32) -> Arguments {
-    Arguments::new().pair("-map", format_args!("[{pad}]")).pair("-c:a", "aac").pair("-b:a", format_args!("{kbps}k"))
+    map(pad).pair("-c:a", "aac").pair("-b:a", format_args!("{kbps}k"))
 }
 
 /// Keeps out everything of the original that was not asked for: titles, chapters, subtitles and data.
@@ -250,22 +322,25 @@ pub(crate) fn nothing_else() -> Arguments {
         .pair("-max_interleave_delta", 0)
 }
 
-/// The HLS muxer's options, for ladders and previews.
-pub(crate) fn hls_options(segment_ms: u32, container: Container, single_file: bool, folder: &str) -> Arguments {
+/// The HLS muxer, for ladders and previews.
+pub(crate) fn hls_muxer(segment_ms: u32, container: Container, single_file: bool, folder: &str) -> Muxer {
     let (kind, ending) = match container {
         Container::Ts => ("mpegts", "ts"),
         Container::Fmp4 => ("fmp4", "m4s"),
     };
     let (flags, name) = if single_file { ("+single_file", STREAM) } else { ("+temp_file", "%05d") };
-    Arguments::new()
-        .pair("-f", "hls")
-        .pair("-hls_time", f64::from(segment_ms) / 1000.0)
-        .pair("-hls_list_size", 0)
-        .pair("-hls_playlist_type", "vod")
-        .pair("-hls_segment_type", kind)
-        .pair_opt("-hls_fmp4_init_filename", (container == Container::Fmp4 && !single_file).then_some("init.mp4"))
-        .pair("-hls_flags", flags)
-        .pair("-hls_segment_filename", format_args!("{folder}/{name}.{ending}"))
+    let muxer = Muxer::new("hls", format!("{folder}/{PLAYLIST}"))
+        .option("hls_time", f64::from(segment_ms) / 1000.0)
+        .option("hls_list_size", 0)
+        .option("hls_playlist_type", "vod")
+        .option("hls_segment_type", kind)
+        .option("hls_flags", flags)
+        .option("hls_segment_filename", format_args!("{folder}/{name}.{ending}"));
+    if container == Container::Fmp4 && !single_file {
+        muxer.option("hls_fmp4_init_filename", "init.mp4")
+    } else {
+        muxer
+    }
 }
 
 #[cfg(test)]

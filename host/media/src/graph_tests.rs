@@ -16,7 +16,10 @@ fn each_track_is_decoded_once_for_everything() {
     let command = command(&info(), &plan, Some("volume=3dB"));
     assert_eq!((command.matches("[0:0]").count(), command.matches("[1:1]").count()), (1, 1), "{command}");
     assert_eq!(command.matches("-i file:input").count(), 2, "{command}");
-    assert!(command.contains("[0:0]fps=fps=30000/1001,split=4[rung0_in][rung1_in][archive1_in][still2_in]"));
+    let before = "[0:0]split=3[compared_in][first_in][shown_in];[compared_in]fps=";
+    assert!(command.contains(before), "what is compared is taken before all filters: {command}");
+    let behind = "[shown_in]fps=fps=30000/1001[shown];[shown]split=4[rung0_in][rung1_in][archive1_in][still2_in]";
+    assert!(command.contains(behind), "{command}");
     assert!(command.contains("[rung1_in]scale=640:360,setsar=1,format=yuv420p[rung1]"), "{command}");
     assert!(command.contains("[archive1_in]scale=1920:1080,"), "{command}");
 }
@@ -28,7 +31,7 @@ fn sound_alone_needs_one_demuxer_and_silence_is_put_only_before_sound_that_begin
     archive.video = None;
     let plan = plan_of([Output::Archive(archive)]);
     let prompt = command(&info, &plan, None);
-    assert!(prompt.contains("[0:1]anull,aresample=async=1,") && !prompt.contains("first_pts"), "{prompt}");
+    assert!(prompt.contains("[0:1]aresample=async=1,") && !prompt.contains("first_pts"), "{prompt}");
     assert_eq!(prompt.matches("-i file:input").count(), 1, "{prompt}");
     info.audio.as_mut().unwrap().start = Duration::from_secs(12);
     assert!(command(&info, &plan, None).contains("aresample=async=1:first_pts=0,"));
@@ -38,8 +41,8 @@ fn sound_alone_needs_one_demuxer_and_silence_is_put_only_before_sound_that_begin
 fn the_sound_is_levelled_once_for_all_rungs_and_not_for_the_archive() {
     let command = command(&info(), &plan(), Some("volume=3dB"));
     assert_eq!(command.matches("volume=3dB").count(), 1, "{command}");
-    assert!(command.contains("[1:1]asplit=2[as_is][to_level];[as_is]anull,aresample=async=1,"), "{command}");
-    assert!(command.contains("volume=3dB,asplit=2[sound0_in][sound1_in]"), "{command}");
+    assert!(command.contains("[1:1]asplit=2[as_is][to_level];[as_is]aresample=async=1,"), "{command}");
+    assert!(command.contains("[formed_in]volume=3dB[formed];[formed]asplit=3[sound0_in][sound1_in]"), "{command}");
 }
 
 #[test]
@@ -86,11 +89,11 @@ fn interlacing_high_dynamic_range_and_long_sound_are_handled_before_the_split() 
     video.range = DynamicRange::Pq;
     video.length = Duration::from_secs(50);
     let command = command(&info, &plan(), None);
-    let (trunk, _) = command.split_once(",split=").unwrap();
-    assert!(trunk.contains("[0:0]bwdif=mode=send_frame,fps="), "{trunk}");
+    let (trunk, _) = command.split_once("[shown];").unwrap();
+    assert!(trunk.contains("[shown_in]bwdif=mode=send_frame,fps="), "{trunk}");
     assert!(trunk.contains("tpad=stop_mode=clone:stop_duration=10.000"), "{trunk}");
     assert!(trunk.contains("tin=smpte2084") && trunk.contains("tonemap=tonemap=mobius"), "{trunk}");
-    assert!(!command.contains("in_color_matrix"), "tone mapping has converted it to BT.709");
+    assert!(!command.contains("colormatrix"), "tone mapping has converted it to BT.709");
 }
 
 #[test]
@@ -98,7 +101,10 @@ fn standard_definition_colours_are_converted_to_bt709() {
     let mut info = info();
     info.video.as_mut().unwrap().matrix = Matrix::Bt601;
     let command = command(&info, &plan(), None);
-    assert!(command.contains("scale=640:360:in_color_matrix=bt601:out_color_matrix=bt709:out_range=tv"), "{command}");
+    assert!(
+        command.contains("scale=640:360:out_range=tv,setsar=1,format=yuv420p,colormatrix=bt601:bt709["),
+        "{command}"
+    );
 }
 
 #[test]

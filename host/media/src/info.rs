@@ -141,6 +141,16 @@ pub struct Audio {
     pub length: Duration,
 }
 
+impl Audio {
+    /// Where its outputs begin: if it starts late, with silence.
+    pub(crate) fn begin(&self) -> Duration {
+        if self.untimed || self.start > LATE { Duration::ZERO } else { self.start }
+    }
+}
+
+/// A track that starts later than this is filled from the source's zero.
+pub(crate) const LATE: Duration = Duration::from_millis(100);
+
 /// Whether times may start over in a container of this name: ffmpeg's demuxers that have `AVFMT_TS_DISCONT`.
 pub fn may_start_over(container: &str) -> bool {
     matches!(container, "mpegts" | "mpeg" | "ogg")

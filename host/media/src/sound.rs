@@ -1,14 +1,12 @@
 //! The analysis of the sound: its loudness and its waveforms, in a pass over the sound alone before the encode.
 
-use std::time::Duration;
-
 use crate::budget::Budget;
 use crate::command::Arguments;
 use crate::containment::{guarded_input, quiet_ffmpeg};
 use crate::context::TranscodeContext;
 use crate::error::{MediaError, UploadError};
 use crate::graph::all_tracks_seen;
-use crate::info::{Audio, MediaInfo};
+use crate::info::{Audio, LATE, MediaInfo};
 use crate::loudness::{self, METER, Measure};
 use crate::plan::Plan;
 use crate::process::ProcessError;
@@ -23,9 +21,6 @@ pub struct SoundAnalysis {
     /// The waveforms, each with its output's place in the plan.
     pub waveforms: Vec<(usize, Waveform)>,
 }
-
-/// A track that begins later than this begins with a held picture or with silence.
-pub(crate) const LATE: Duration = Duration::from_millis(100);
 
 /// The filter that fills the sound's gaps, and the time before it if it begins late. Otherwise its start isn't forced:
 /// where rate or channels change on the way, filters start again, and would fill in all the time that is over.

@@ -34,6 +34,14 @@ ffmpeg reported success, but its files did not pass the check. Nothing was publi
     LONG "output.long" (Host, retryable)
         "The output is longer than the source." => MACHINE;
 
+    SEGMENT_TIMES "output.segment-times" (Host, retryable)
+        "A segment does not hold the picture and the sound of its own time, or frames are missing or doubled." => MACHINE;
+
+    DIFFERS "output.differs" (Host, retryable)
+        "A rung does not show or sound like the source: other pictures, other colours, another loudness, or out of step."
+            => "The encoder or its driver is at fault more often than the source. If it repeats on one machine only, take \
+                that machine out; if it repeats on all of them, keep the source and report it.";
+
     NO_KEYFRAME "output.no-keyframe" (Host, retryable)
         "A segment does not begin with a keyframe." => MACHINE;
 

@@ -12,7 +12,10 @@ use storage::open_regular;
 use super::measure::{Rates, measure};
 use super::mp4::{self, Header};
 use super::playlist::{ByteRange, Map, MediaPlaylist, rounded_seconds};
+use super::timeline::Timeline;
+use super::timing::{self, Clock, Spans};
 use super::{Codecs, HlsError, codecs_of, parse, starts_with_keyframe, ts};
+use crate::info::Ratio;
 
 /// How much of the first segment is read for the codecs at first, and at most. The first sound comes behind the first
 /// picture; that takes some 100 KB as a rule, and as much as the encoder's buffer may hold at worst.
@@ -31,6 +34,9 @@ const SEGMENT_SLACK: Duration = Duration::from_millis(500);
 /// Most boxes in a fragment; ffmpeg writes five.
 const MAX_BOXES: usize = 1000;
 
+/// Most bytes of a fragment's table. 20 s at 120 frames, and their sound, take 60 KB.
+const MAX_TABLE: u64 = 16 << 20;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expectation {
     pub duration: Duration,
@@ -38,8 +44,10 @@ pub struct Expectation {
     pub segment: Duration,
     /// How much `duration` may be missed by; see [`usual_tolerance`].
     pub tolerance: Duration,
-    pub has_video: bool,
-    pub has_audio: bool,
+    /// Of its picture, if it has one.
+    pub frame_rate: Option<Ratio>,
+    /// How long its sound lasts, if it has any.
+    pub sound: Option<Duration>,
 }
 
 /// A second, or half a segment where that is less.
@@ -61,9 +69,9 @@ pub struct CheckedRung {
     pub codecs: Codecs,
 }
 
-/// Checks a rendition in `dir`: the playlist, every file that it names, and the front of every segment.
+/// Checks a rendition in `dir`: the playlist, every file that it names, and the packets of every segment.
 ///
-/// Blocks: it reads some 64 KB of each segment.
+/// Blocks: it reads all transport streams, and the tables of fragmented MP4.
 pub fn check_rung(dir: &Path, playlist_file: &str, expected: &Expectation) -> Result<CheckedRung, HlsError> {
     let mut playlist = read_playlist(dir, playlist_file)?;
     check_durations(&playlist, playlist_file, expected)?;
@@ -72,20 +80,30 @@ pub fn check_rung(dir: &Path, playlist_file: &str, expected: &Expectation) -> Re
 
     let mut codecs = None;
     let mut measured = Vec::with_capacity(playlist.segments.len());
+    let clocks = init.map(|init| timing::clocks(init).unwrap_or_default());
+    let mut spans = Vec::with_capacity(playlist.segments.len());
     for segment in &playlist.segments {
         let mut part = FilePart::open(dir, &segment.uri, segment.byte_range)?;
         let head = part.head(KEYFRAME_HEAD)?;
-        match init {
-            None => part.check_transport_stream(&head)?,
-            Some(_) => part.check_fragment()?,
+        let tables = if init.is_some() { part.check_fragment()? } else { Vec::new() };
+        if init.is_none() {
+            part.check_transport_stream(&head)?;
         }
         if codecs.is_none() {
             codecs = Some(check_codecs(&mut part, init, expected)?);
         }
-        if expected.has_video && !starts_with_keyframe(&head, init) {
+        if expected.frame_rate.is_some() && !starts_with_keyframe(&head, init) {
             return Err(HlsError::NoKeyframe { file: part.file });
         }
+        spans.push(match &clocks {
+            None => part.transport_stream_spans()?,
+            Some(clocks) => part.fragment_spans(&tables, clocks)?,
+        });
         measured.push((segment.duration, part.length));
+    }
+    let mut timeline = Timeline::new(expected, init.is_none());
+    for (segment, spans) in playlist.segments.iter().zip(&spans) {
+        timeline.add(segment, spans)?;
     }
 
     playlist.target_duration = rounded_seconds(expected.segment).max(playlist.least_target_duration());
@@ -146,7 +164,8 @@ fn check_codecs(first: &mut FilePart, init: Option<&[u8]>, expected: &Expectatio
             Err(source) => return Err(HlsError::Codecs { file: first.file.clone(), source }),
         }
     };
-    let (is, wanted) = ((codecs.video.is_some(), codecs.audio.is_some()), (expected.has_video, expected.has_audio));
+    let (is, wanted) =
+        ((codecs.video.is_some(), codecs.audio.is_some()), (expected.frame_rate.is_some(), expected.sound.is_some()));
     if is == wanted {
         return Ok(codecs);
     }
@@ -214,22 +233,40 @@ impl FilePart {
         Ok(())
     }
 
+    fn transport_stream_spans(&mut self) -> Result<Spans, HlsError> {
+        let read = self.handle.seek(SeekFrom::Start(self.offset));
+        let spans = read.and_then(|_| timing::of_transport_stream((&self.handle).take(self.length)));
+        spans.map_err(|source| unreadable(&self.file, source))?.map_err(|problem| self.damaged(problem))
+    }
+
+    fn fragment_spans(&mut self, tables: &[ByteRange], clocks: &[Clock]) -> Result<Spans, HlsError> {
+        let mut spans = Spans::default();
+        for table in tables {
+            let table = self.read(table.offset, table.length.min(MAX_TABLE))?;
+            timing::add_fragment(&table, clocks, &mut spans).map_err(|problem| self.damaged(problem))?;
+        }
+        Ok(spans)
+    }
+
     /// Every box must be there to its last byte, a table of samples and the samples among them.
-    fn check_fragment(&mut self) -> Result<(), HlsError> {
-        let (mut at, mut has_table, mut has_media) = (0, false, false);
+    /// Returns where the contents of the tables are.
+    fn check_fragment(&mut self) -> Result<Vec<ByteRange>, HlsError> {
+        let (mut at, mut tables, mut has_media) = (0_u64, Vec::new(), false);
         for _ in 0..MAX_BOXES {
             if at == self.length {
                 break;
             }
-            let Some(Header { kind, size: Some(size), .. }) = mp4::header(&self.read(at, 16)?) else { break };
-            has_table |= kind == *b"moof";
+            let Some(Header { kind, header, size: Some(size) }) = mp4::header(&self.read(at, 16)?) else { break };
+            if kind == *b"moof" {
+                tables.push(ByteRange { length: size - header, offset: at.saturating_add(header) });
+            }
             has_media |= kind == *b"mdat";
             at = at.saturating_add(size);
         }
-        if at != self.length || !has_table || !has_media {
+        if at != self.length || tables.is_empty() || !has_media {
             return Err(self.damaged("its boxes are not whole"));
         }
-        Ok(())
+        Ok(tables)
     }
 }
 

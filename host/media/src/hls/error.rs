@@ -36,6 +36,14 @@ pub enum HlsError {
     Short { file: String, is: Duration, wanted: Duration },
     #[error("{file} plays {is:?} instead of {wanted:?}")]
     Long { file: String, is: Duration, wanted: Duration },
+    /// It doesn't hold the picture or the sound of its own time.
+    #[error(
+        "the {track} of {file} plays from {from:.3} to {to:.3} s, and not from {wanted_from:.3} to {wanted_to:.3} s"
+    )]
+    Misplaced { file: String, track: &'static str, from: f64, to: f64, wanted_from: f64, wanted_to: f64 },
+    /// Frames are missing or doubled.
+    #[error("{file} has {is} frames instead of {wanted}")]
+    Frames { file: String, is: u64, wanted: u64 },
     /// A player that switches to this rendition here would show nothing or garbage.
     #[error("{file} does not start with a keyframe")]
     NoKeyframe { file: String },
@@ -62,6 +70,7 @@ impl Fault for HlsError {
             Self::LongSegment { .. } => &codes::output::LONG_SEGMENT,
             Self::Short { .. } => &codes::output::SHORT,
             Self::Long { .. } => &codes::output::LONG,
+            Self::Misplaced { .. } | Self::Frames { .. } => &codes::output::SEGMENT_TIMES,
             Self::NoKeyframe { .. } => &codes::output::NO_KEYFRAME,
             Self::Codecs { .. } | Self::Tracks { .. } => &codes::output::CODECS,
             Self::Unreadable { .. } => &codes::output::UNREADABLE,

@@ -73,14 +73,14 @@ fn first_sample(fragment: &[u8], track: &VideoTrack) -> Option<Sample> {
 }
 
 /// The flags of a box, and the 32-bit fields behind them.
-fn fields(body: &[u8]) -> Option<(u32, impl Iterator<Item = u32>)> {
+pub(super) fn fields(body: &[u8]) -> Option<(u32, impl Iterator<Item = u32>)> {
     let (words, _) = body.as_chunks();
     let mut words = words.iter().map(|word| u32::from_be_bytes(*word));
     Some((words.next()? & 0x00ff_ffff, words))
 }
 
 /// The next fields, each of which is there only if its flag is set. `None` if the box is cut off.
-fn optional<const N: usize>(
+pub(super) fn optional<const N: usize>(
     fields: &mut impl Iterator<Item = u32>,
     flags: u32,
     announced_by: [u32; N],

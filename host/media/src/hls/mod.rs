@@ -6,6 +6,7 @@
 mod check;
 mod codecs;
 mod error;
+mod join;
 mod keyframe;
 mod master;
 mod measure;
@@ -13,6 +14,8 @@ pub(crate) mod mp4;
 mod nal;
 mod parse;
 mod playlist;
+mod timeline;
+mod timing;
 mod ts;
 
 #[cfg(any(test, fuzzing))]
@@ -24,7 +27,8 @@ mod tests;
 pub use check::{CheckedRung, Expectation, check_rung, usual_tolerance};
 pub use codecs::{Codecs, CodecsError, codecs_of};
 pub use error::HlsError;
+pub use join::join;
 pub use keyframe::starts_with_keyframe;
 pub use master::{RungSummary, render_master};
 pub use parse::PlaylistError;
-pub use playlist::{ByteRange, MediaPlaylist};
+pub use playlist::MediaPlaylist;

@@ -25,15 +25,17 @@ pub(super) struct Program {
     pub audio: Option<u16>,
 }
 
-struct Packet<'a> {
-    pid: u16,
+pub(super) struct Packet<'a> {
+    pub pid: u16,
     /// Whether a table or an elementary unit begins in it.
-    begins: bool,
-    payload: &'a [u8],
+    pub begins: bool,
+    /// Counts the packets of one stream, modulo 16.
+    pub continuity: u8,
+    pub payload: &'a [u8],
 }
 
 /// The packets, up to the first that is cut off or out of step.
-fn packets(stream: &[u8]) -> impl Iterator<Item = Packet<'_>> {
+pub(super) fn packets(stream: &[u8]) -> impl Iterator<Item = Packet<'_>> {
     stream.chunks_exact(PACKET).map_while(|packet| {
         let (&[sync, high, low, control], rest) = packet.split_first_chunk::<4>()?;
         if sync != SYNC {
@@ -45,7 +47,7 @@ fn packets(stream: &[u8]) -> impl Iterator<Item = Packet<'_>> {
             3 => rest.get(1 + usize::from(*rest.first()?)..).unwrap_or_default(),
             _ => &[],
         };
-        Some(Packet { pid: pid(high, low), begins: high & 0x40 != 0, payload })
+        Some(Packet { pid: pid(high, low), begins: high & 0x40 != 0, continuity: control & 15, payload })
     })
 }
 
@@ -113,9 +115,34 @@ pub(super) fn first_unit(stream: &[u8], pid: u16) -> Vec<u8> {
 }
 
 /// Behind the header of a unit: start code, stream, length, flags, and the length of what is optional.
-fn elementary(unit: &[u8]) -> Option<&[u8]> {
+pub(super) fn elementary(unit: &[u8]) -> Option<&[u8]> {
     let (&[0, 0, 1, _, _, _, _, _, optional], rest) = unit.split_first_chunk::<9>()? else { return None };
     rest.get(usize::from(optional)..)
+}
+
+/// Ticks in a second.
+pub(super) const CLOCK: f64 = 90_000.0;
+
+/// After so many seconds the clock starts again: its times have 33 bits.
+pub(super) const CLOCK_PERIOD: f64 = (1_u64 << 33) as f64 / CLOCK;
+
+/// The ticks from one time to another, which may lie half a period before or behind it.
+pub(super) fn ticks_since(zero: u64, time: u64) -> i64 {
+    (time.wrapping_sub(zero) << 31).cast_signed() >> 31
+}
+
+/// When a unit is shown, and when it is decoded, in ticks.
+pub(super) fn times(unit: &[u8]) -> Option<(u64, u64)> {
+    let &[0, 0, 1, _, _, _, _, flags, _] = unit.first_chunk::<9>()? else { return None };
+    let shown = (flags & 0x80 != 0).then(|| time(unit.get(9..)?))??;
+    let decoded = if flags & 0x40 != 0 { time(unit.get(14..)?)? } else { shown };
+    Some((shown, decoded))
+}
+
+/// 3, 15 and 15 bits, each with a marker bit behind it.
+fn time(bytes: &[u8]) -> Option<u64> {
+    let [a, b, c, d, e] = bytes.first_chunk::<5>()?.map(u64::from);
+    Some((((a >> 1) & 7) << 30) | (b << 22) | ((c >> 1) << 15) | (d << 7) | (e >> 1))
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::graph::{Branches, MADE, nothing_else};
 use crate::hls::CheckedRung;
 use crate::hls::mp4::{self, Header};
 use crate::info::MediaInfo;
+use crate::muxer::{Muxer, Packets};
 use crate::plan::{Plan, PlanError, impossible};
 use crate::process::ProcessError;
 
@@ -37,6 +38,11 @@ pub struct Archive {
 
 fn archive_file(index: usize) -> String {
     format!("{MADE}/archive{index}.mp4")
+}
+
+/// The sums of the file's packets.
+fn sums_of_archive(index: usize) -> String {
+    format!("{MADE}/archive{index}.sums")
 }
 
 impl Archive {
@@ -82,15 +88,17 @@ impl OutputKind for Archive {
             let size = source.scaled_to(source.short_side());
             arguments = graph.encoded_picture(&format!("archive{index}"), size, encoding);
         }
+        let (has_video, _) = self.tracks(graph.info);
+        let sums = sums_of_archive(index);
         let sound = graph.original_sound(&format!("original{index}"), self.audio_kbps);
         graph.output(
             arguments
                 .all(sound)
                 .all(nothing_else())
                 // The index in front, so that a player can start before it has the end.
-                .pair("-movflags", "+faststart")
-                .pair("-f", "mp4")
-                .flag(format!("file:{}", archive_file(index))),
+                .all(
+                    Muxer::new("mp4", archive_file(index)).option("movflags", "+faststart").with_sums(&sums, has_video),
+                ),
         );
     }
 
@@ -129,6 +137,8 @@ impl OutputKind for Archive {
         if has_audio && lacks("audio") {
             return Err(bad("has no sound"));
         }
+        let packets = Packets { has_video, is_transport_stream: false, sums: &sums_of_archive(index) };
+        packets.check(context, Arguments::new().pair("-i", format!("file:{file}")), "the archive file").await?;
         context.decodes(None, &format!("file:{file}"), "the archive file").await?;
         Ok(Vec::new())
     }

@@ -4,14 +4,12 @@
 //! second encode would cost as much as the rung's own. A ladder of sound alone has no keyframes and can be cut anywhere.
 //! A plan with a clip and without a ladder is refused.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Serialize;
-use storage::{Destination, Key, open_regular};
+use storage::{Destination, Key};
 
 use super::ladder::{Container, Ladder, rung_folder};
 use super::{Description, OutputKind, Process, SegmentedPlaylist};
@@ -21,8 +19,8 @@ use crate::containment::quiet_ffmpeg;
 use crate::context::{TranscodeContext, blocking};
 use crate::error::MediaError;
 use crate::estimate::{PLAYLIST_BYTES, bytes};
-use crate::graph::{MADE, PLAYLIST, hls_options};
-use crate::hls::{ByteRange, MediaPlaylist};
+use crate::graph::{MADE, hls_muxer};
+use crate::hls::{self, MediaPlaylist};
 use crate::info::{MediaInfo, Ratio};
 use crate::moment::{Moment, millis};
 use crate::plan::{Plan, PlanError, impossible, in_range};
@@ -210,8 +208,7 @@ impl Clip {
             .pair_opt("-frames:v", rate.map(|rate| frames(rate, start_ms, start_ms + length_ms)))
             .pair("-map", 0)
             .pair("-c", "copy")
-            .all(hls_options(ladder.segment_ms, ladder.container, ladder.single_file, &folder))
-            .flag(format!("{folder}/{PLAYLIST}"));
+            .all(hls_muxer(ladder.segment_ms, ladder.container, ladder.single_file, &folder).arguments());
         [remux, cut]
     }
 }
@@ -222,33 +219,20 @@ fn frames(rate: Ratio, start_ms: u64, end_ms: u64) -> u64 {
     first_at(end_ms).saturating_sub(first_at(start_ms)).max(1)
 }
 
-/// Joins the initialisation map, if there is one, and the segments that a span touches. Returns the start of the first of
-/// these segments in milliseconds.
+/// Joins the segments that a span touches. Returns the start of the first of them in milliseconds.
 fn join(folder: &Path, playlist: &MediaPlaylist, (start_ms, length_ms): (u64, u64), to: &Path) -> std::io::Result<u64> {
-    let mut joined = File::create_new(to)?;
-    if let Some(map) = &playlist.map {
-        append(&folder.join(&map.uri), map.byte_range, &mut joined)?;
-    }
-    let mut at_ms = 0;
-    let mut first = None;
-    for segment in &playlist.segments {
+    let (mut at_ms, mut touched, mut first) = (0, Vec::new(), None);
+    for (number, segment) in playlist.segments.iter().enumerate() {
         let end_ms = at_ms + millis(segment.duration);
         // Some slack: durations in a playlist are rounded.
         if end_ms > start_ms + 20 && at_ms < start_ms + length_ms {
             first.get_or_insert(at_ms);
-            append(&folder.join(&segment.uri), segment.byte_range, &mut joined)?;
+            touched.push(number);
         }
         at_ms = end_ms;
     }
+    hls::join(folder, playlist, touched, to)?;
     Ok(first.unwrap_or(0))
-}
-
-fn append(from: &Path, range: Option<ByteRange>, to: &mut File) -> std::io::Result<()> {
-    let mut from = open_regular(from)?;
-    let ByteRange { length, offset } = range.unwrap_or(ByteRange { length: u64::MAX, offset: 0 });
-    from.seek(SeekFrom::Start(offset))?;
-    std::io::copy(&mut from.take(length), to)?;
-    Ok(())
 }
 
 #[cfg(test)]

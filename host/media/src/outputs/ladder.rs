@@ -10,14 +10,16 @@ use storage::{Body, Destination, Key};
 use super::{Description, OutputKind, PictureEncode, SegmentedPlaylist};
 use crate::collector::Collector;
 use crate::command::Arguments;
+use crate::comparison;
 use crate::context::TranscodeContext;
 use crate::encoder::keyframe_options;
 use crate::encoding::{Encoding, check_audio};
 use crate::error::MediaError;
 use crate::estimate::{PLAYLIST_BYTES, audio_rate, bytes, video_rate};
-use crate::graph::{Branches, MADE, PLAYLIST, STREAM, hls_options, nothing_else};
+use crate::graph::{Branches, MADE, PLAYLIST, STREAM, hls_muxer, nothing_else};
 use crate::hls::{self, CheckedRung, Expectation, RungSummary};
 use crate::info::MediaInfo;
+use crate::muxer::Packets;
 use crate::output_file::Role;
 use crate::plan::{Plan, PlanError, impossible, in_range};
 
@@ -98,8 +100,25 @@ impl Rung {
 }
 
 /// The folder of a rung, below the work directory. A plan has one ladder at most.
-pub(super) fn rung_folder(number: usize) -> String {
+pub(crate) fn rung_folder(number: usize) -> String {
     format!("{MADE}/rung{number}")
+}
+
+/// The sums of a rung's packets.
+pub(crate) fn sums_of_rung(number: usize) -> String {
+    format!("{MADE}/rung{number}.sums")
+}
+
+/// A whole rendition as ffmpeg's input.
+fn all_of(rendition: &CheckedRung, folder: &str, container: Container) -> Arguments {
+    match rendition.playlist.files().as_slice() {
+        // ffmpeg can't tell by itself what a segment of a few packets is.
+        [only] if container == Container::Ts => {
+            Arguments::new().pair("-f", "mpegts").pair("-i", format_args!("file:{folder}/{only}"))
+        }
+        // By default it refuses segments whose names don't end as it expects.
+        _ => Arguments::new().pair("-allowed_extensions", "ALL").pair("-i", format_args!("{folder}/{PLAYLIST}")),
+    }
 }
 
 impl Ladder {
@@ -126,8 +145,9 @@ impl Ladder {
         duration: Duration,
         tolerance: Duration,
     ) -> Expectation {
-        let (has_video, has_audio) = (rung.video.is_some() && info.video.is_some(), rung.has_audio(info));
-        Expectation { duration, segment: self.segment(), tolerance, has_video, has_audio }
+        let frame_rate = rung.video.and(info.video.as_ref()).map(|video| video.frame_rate);
+        let sound = info.audio.as_ref().filter(|_| rung.audio_kbps.is_some()).map(|audio| audio.length.min(duration));
+        Expectation { duration, segment: self.segment(), tolerance, frame_rate, sound }
     }
 
     fn add_rung(&self, rung: &Rung, number: usize, graph: &mut Branches<'_>) {
@@ -139,14 +159,9 @@ impl Ladder {
                 .all(keyframe_options(graph.processor, seconds, rate));
         }
         let sound = graph.levelled_sound(&format!("sound{number}"), rung.audio_kbps);
-        let folder = rung_folder(number);
-        graph.output(
-            arguments
-                .all(sound)
-                .all(nothing_else())
-                .all(hls_options(self.segment_ms, self.container, self.single_file, &folder))
-                .flag(format!("{folder}/{PLAYLIST}")),
-        );
+        let has_video = rung.video.is_some();
+        let muxer = hls_muxer(self.segment_ms, self.container, self.single_file, &rung_folder(number));
+        graph.output(arguments.all(sound).all(nothing_else()).all(muxer.with_sums(&sums_of_rung(number), has_video)));
     }
 }
 
@@ -217,23 +232,29 @@ impl OutputKind for Ladder {
     }
 
     fn folders(&self, _index: usize) -> Vec<String> {
-        (0..self.rungs.len()).map(rung_folder).collect()
+        (0..self.rungs.len()).map(rung_folder).chain(comparison::folders(self)).collect()
     }
 
     fn add_to_graph(&self, _index: usize, _plan: &Plan, graph: &mut Branches<'_>) {
         for (number, rung) in self.rungs.iter().enumerate() {
             self.add_rung(rung, number, graph);
         }
+        comparison::add_to_graph(self, graph);
     }
 
     async fn verify(&self, _index: usize, context: &TranscodeContext<'_>) -> Result<Vec<CheckedRung>, MediaError> {
+        comparison::check_levelling(context).await?;
         let mut checked = Vec::new();
         for (number, rung) in self.rungs.iter().enumerate() {
             let (length, tolerance) = (context.info.ladder_length(), hls::usual_tolerance(self.segment()));
             let expectation = self.expectation(rung, context.info, length, tolerance);
             let folder = rung_folder(number);
             let rendition = context.check_rendition(&folder, expectation).await?;
-            context.rendition_decodes(&folder, &rendition, self.container, "a rung").await?;
+            let input = all_of(&rendition, &folder, self.container);
+            let (has_video, is_transport_stream) = (rung.video.is_some(), self.container == Container::Ts);
+            let packets = Packets { has_video, is_transport_stream, sums: &sums_of_rung(number) };
+            packets.check(context, input, &format!("rung `{}`", rung.name)).await?;
+            comparison::check_rung(context, self, number, &rendition).await?;
             checked.push(rendition);
         }
         Ok(checked)

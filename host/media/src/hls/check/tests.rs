@@ -9,8 +9,8 @@ const USUAL: Expectation = Expectation {
     duration: Duration::from_secs(14),
     segment: Duration::from_secs(6),
     tolerance: Duration::from_secs(1),
-    has_video: true,
-    has_audio: true,
+    frame_rate: Some(Ratio { numerator: 25, denominator: 1 }),
+    sound: Some(Duration::from_secs(14)),
 };
 
 fn check(sample: &Sample, expected: &Expectation) -> Result<CheckedRung, HlsError> {
@@ -79,14 +79,14 @@ fn a_checked_playlist_is_written_and_read_back_unchanged_and_plays() {
 #[test]
 fn a_rendition_of_sound_alone_passes_without_keyframes() {
     let sample = samples::make(Kind::Sound);
-    let rung = check(&sample, &Expectation { has_video: false, ..USUAL }).unwrap();
+    let rung = check(&sample, &Expectation { frame_rate: None, ..USUAL }).unwrap();
     assert_eq!((rung.codecs.to_string().as_str(), rung.playlist.target_duration), ("mp4a.40.2", 6));
 }
 
 #[test]
 fn a_rendition_without_sound_passes_where_none_is_expected() {
     let sample = samples::make(Kind::Silent);
-    assert!(check(&sample, &Expectation { has_audio: false, ..USUAL }).is_ok());
+    assert!(check(&sample, &Expectation { sound: None, ..USUAL }).is_ok());
     let error = check(&sample, &USUAL).unwrap_err();
     assert_eq!(error.code(), "output.codecs");
     assert_eq!(error.to_string(), "seg0.ts should have H.264 and AAC and has H.264 alone");
@@ -144,7 +144,10 @@ fn sound_behind_a_very_large_picture_is_found() {
     let sample = samples::make(Kind::Heavy);
     let head = &sample.read("seg0.ts")[..1 << 20];
     assert!(codecs_of(head, None).is_err(), "the picture is too small for this test");
-    let rung = check(&sample, &Expectation { duration: Duration::from_secs(1), ..USUAL }).unwrap();
+    let second = Duration::from_secs(1);
+    let frame_rate = Some(Ratio { numerator: 2, denominator: 1 });
+    let heavy = Expectation { duration: second, sound: Some(second), frame_rate, ..USUAL };
+    let rung = check(&sample, &heavy).unwrap();
     assert_eq!(rung.codecs.to_string(), "avc1.4D4028,mp4a.40.2");
 }
 
@@ -172,10 +175,9 @@ fn a_missing_last_segment_is_refused() {
 #[test]
 fn a_segment_may_be_half_a_second_too_long_and_no_more() {
     let sample = samples::make(Kind::Ts);
-    edit(&sample, "EXTINF:6.000000", "EXTINF:6.500000");
-    assert_eq!(check(&sample, &USUAL).unwrap().playlist.target_duration, 7);
-    edit(&sample, "EXTINF:6.500000", "EXTINF:6.500001");
-    assert_eq!(check(&sample, &USUAL).unwrap_err().code(), "output.long-segment");
+    let wanted = |ms| Expectation { segment: Duration::from_millis(ms), ..USUAL };
+    assert_eq!(check(&sample, &wanted(5_500)).unwrap().playlist.target_duration, 6);
+    assert_eq!(check(&sample, &wanted(5_499)).unwrap_err().code(), "output.long-segment");
 }
 
 #[test]
@@ -184,6 +186,60 @@ fn a_segment_that_starts_between_keyframes_is_refused_by_name() {
     assert_eq!((code, message.as_str()), ("output.no-keyframe", "seg1.ts does not start with a keyframe"));
     let (code, message) = broken(Kind::Fmp4WithoutKeyframes, |_| {});
     assert_eq!((code, message.as_str()), ("output.no-keyframe", "seg1.m4s does not start with a keyframe"));
+}
+
+#[test]
+fn segments_that_do_not_hold_what_their_playlist_says_are_refused() {
+    let swap = |sample: &Sample, one: &str, other: &str| {
+        let (first, second) = (sample.read(one), sample.read(other));
+        sample.write(one, second);
+        sample.write(other, first);
+    };
+    for (kind, one, other) in [(Kind::Ts, "seg0.ts", "seg1.ts"), (Kind::Fmp4, "seg0.m4s", "seg1.m4s")] {
+        let (code, message) = broken(kind, |sample| swap(sample, one, other));
+        assert_eq!((code, message.contains("the picture of")), ("output.segment-times", true), "{message}");
+        let (code, message) = broken(kind, |sample| sample.write(other, sample.read(one)));
+        assert_eq!((code, message.contains(other)), ("output.segment-times", true), "{message}");
+    }
+    let (code, message) = broken(Kind::Ts, |sample| edit(sample, "EXTINF:6.000000", "EXTINF:6.200000"));
+    assert_eq!(
+        (code, message.contains("seg0.ts plays from 0.000 to 6.000 s")),
+        ("output.segment-times", true),
+        "{message}"
+    );
+}
+
+#[test]
+fn lost_packets_of_a_transport_stream_are_found() {
+    let without = |pid: fn(ts::Program) -> Option<u16>, number: usize| {
+        move |sample: &Sample| {
+            let bytes = sample.read("seg1.ts");
+            let wanted = pid(ts::program(&bytes).unwrap());
+            let packets = bytes.chunks_exact(ts::PACKET);
+            let of_track = |packet: &[u8]| ts::packets(packet).next().map(|packet| packet.pid) == wanted;
+            let at = packets.clone().enumerate().filter(|(_, packet)| of_track(packet)).nth(number).unwrap().0;
+            let left = packets.enumerate().filter(|(index, _)| *index != at).map(|(_, packet)| packet);
+            sample.write("seg1.ts", left.collect::<Vec<_>>().concat());
+        }
+    };
+    for number in [1, 17, 40] {
+        assert_eq!(broken(Kind::Ts, without(|program| program.video, number)).0, "output.damaged-segment");
+        assert_eq!(broken(Kind::Ts, without(|program| program.audio, number)).0, "output.damaged-segment");
+    }
+}
+
+#[test]
+fn a_segment_without_its_sound_is_refused() {
+    let silence = |sample: &Sample| {
+        let bytes = sample.read("seg1.ts");
+        let audio = ts::program(&bytes).unwrap().audio;
+        let packets = bytes.chunks_exact(ts::PACKET);
+        let of_sound = |packet: &[u8]| ts::packets(packet).next().map(|packet| packet.pid) == audio;
+        let left = packets.filter(|packet| !of_sound(packet));
+        sample.write("seg1.ts", left.collect::<Vec<_>>().concat());
+    };
+    let (code, message) = broken(Kind::Ts, silence);
+    assert_eq!((code, message.contains("the sound of seg1.ts")), ("output.segment-times", true), "{message}");
 }
 
 #[test]

@@ -1,0 +1,140 @@
+//! Tells whether colours were converted with the wrong matrix or range.
+//!
+//! An encode blurs colours but doesn't shift them, so the means of small areas stay. A wrong conversion shifts them in one of
+//! few known ways. Whether one of these explains the difference shows small shifts too, in a film that is nearly grey.
+
+/// The mean red, green and blue of a small area, 0 to 255.
+pub(super) type Mean = [f64; 3];
+
+/// The most that colours may differ in the mean.
+const MOST_DIFFERENCE: f64 = 12.0;
+
+/// Less than this is the encoder's rounding.
+const LEAST_DIFFERENCE: f64 = 1.0;
+
+/// A wrong conversion is told if it leaves less than this of the difference.
+const EXPLAINED: f64 = 0.5;
+
+/// The weights of red and blue in brightness.
+const BT601: (f64, f64) = (0.299, 0.114);
+const BT709: (f64, f64) = (0.2126, 0.0722);
+const BT2020: (f64, f64) = (0.2627, 0.0593);
+
+/// What can be done to colours by mistake.
+enum Mistake {
+    /// Coded with the weights of one matrix, shown with another's.
+    Matrix((f64, f64), (f64, f64)),
+    /// 16 to 235 shown as 0 to 255.
+    Stretched,
+    /// 0 to 255 shown as 16 to 235.
+    Squeezed,
+}
+
+impl Mistake {
+    const ALL: [Self; 6] = [
+        Self::Matrix(BT601, BT709),
+        Self::Matrix(BT709, BT601),
+        Self::Matrix(BT2020, BT709),
+        Self::Matrix(BT709, BT2020),
+        Self::Stretched,
+        Self::Squeezed,
+    ];
+
+    fn apply(&self, colour: Mean) -> Mean {
+        let changed = match self {
+            Self::Matrix(coded, shown) => reinterpreted(colour, *coded, *shown),
+            Self::Stretched => colour.map(|value| (value - 16.0) * 255.0 / 219.0),
+            Self::Squeezed => colour.map(|value| value * 219.0 / 255.0 + 16.0),
+        };
+        changed.map(|value| value.clamp(0.0, 255.0))
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Matrix(..) => "matrix",
+            Self::Stretched | Self::Squeezed => "range",
+        }
+    }
+}
+
+/// To brightness and colour differences with one pair of weights, and back with another.
+fn reinterpreted([red, green, blue]: Mean, coded: (f64, f64), shown: (f64, f64)) -> Mean {
+    let weighted = |(of_red, of_blue): (f64, f64)| of_red * red + (1.0 - of_red - of_blue) * green + of_blue * blue;
+    let brightness = weighted(coded);
+    let (of_red, of_blue) = shown;
+    // The differences are coded in units of their own largest values.
+    let red = brightness + (red - brightness) * (1.0 - of_red) / (1.0 - coded.0);
+    let blue = brightness + (blue - brightness) * (1.0 - of_blue) / (1.0 - coded.1);
+    let green = (brightness - of_red * red - of_blue * blue) / (1.0 - of_red - of_blue);
+    [red, green, blue]
+}
+
+/// How much pairs of colours differ in the mean, once those of the source are changed.
+fn difference(pairs: &[(Mean, Mean)], change: impl Fn(Mean) -> Mean) -> f64 {
+    let one = |(source, made): &(Mean, Mean)| {
+        change(*source).iter().zip(made).map(|(one, other)| (one - other).abs()).sum::<f64>() / 3.0
+    };
+    pairs.iter().map(one).sum::<f64>() / pairs.len().max(1) as f64
+}
+
+/// Compares pairs of a source's and a rung's colours, of one picture. The error says what is wrong.
+pub(super) fn compare_picture(pairs: &[(Mean, Mean)]) -> Result<(), String> {
+    match difference(pairs, |colour| colour) {
+        much if much > MOST_DIFFERENCE => {
+            Err(format!("its colours differ from the source's by {much:.0} of 255 in the mean"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Compares those of all pictures.
+pub(super) fn compare(pairs: &[(Mean, Mean)]) -> Result<(), String> {
+    let plain = difference(pairs, |colour| colour);
+    if plain < LEAST_DIFFERENCE {
+        return Ok(());
+    }
+    let explains = |mistake: &&Mistake| difference(pairs, |colour| mistake.apply(colour)) < EXPLAINED * plain;
+    match Mistake::ALL.iter().find(explains) {
+        Some(mistake) => Err(format!("its colours are as if converted with the wrong {}", mistake.name())),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Colours that are not very saturated.
+    fn colours() -> impl Iterator<Item = Mean> {
+        let steps = || (0..5).map(|step| 70.0 + f64::from(step) * 30.0);
+        steps().flat_map(move |red| steps().flat_map(move |green| steps().map(move |blue| [red, green, blue])))
+    }
+
+    fn compared(change: impl Fn(Mean) -> Mean) -> Result<(), String> {
+        let pairs: Vec<_> = colours().map(|colour| (colour, change(colour))).collect();
+        compare(&pairs).and_then(|()| compare_picture(&pairs))
+    }
+
+    #[test]
+    fn the_encoders_noise_passes() {
+        compared(|colour| colour).unwrap();
+        compared(|[red, green, blue]| [red + 4.0, green - 3.0, blue + 5.0 - green / 20.0]).unwrap();
+    }
+
+    #[test]
+    fn every_mistake_is_told() {
+        for mistake in &Mistake::ALL {
+            let told = compared(|colour| mistake.apply(colour)).unwrap_err();
+            assert!(told.contains(mistake.name()), "{told}");
+        }
+        assert!(compared(|[red, green, blue]| [blue, green, red]).unwrap_err().contains("differ"));
+        assert!(compared(|_| [0.0, 120.0, 0.0]).unwrap_err().contains("differ"));
+    }
+
+    #[test]
+    fn grey_has_no_matrix() {
+        let greys: Vec<(Mean, Mean)> = colours().map(|[grey, ..]| ([grey; 3], [grey; 3])).collect();
+        compare(&greys).unwrap();
+        compare(&[]).unwrap();
+    }
+}

@@ -1,0 +1,348 @@
+//! Compares the rungs of a ladder with their source, so that the work of a broken encoder, a wrong matrix or a lost second
+//! is never published.
+//!
+//! The encode takes small pictures of the source straight from its decoder, before any filter, and the loudness of every
+//! 20 ms of its sound. Then each rung is decoded, and the same is taken from it. Of a long film only some segments are
+//! decoded, so that the cost has an end.
+
+mod colour;
+mod picture;
+mod sound;
+
+use std::io::Read;
+use std::path::Path;
+use std::time::Duration;
+
+use storage::open_regular;
+
+use crate::budget::Budget;
+use crate::command::Arguments;
+use crate::containment::quiet_ffmpeg;
+use crate::context::{TranscodeContext, blocking};
+use crate::error::MediaError;
+use crate::graph::{Branches, MADE, limited_grey};
+use crate::hls::{self, CheckedRung};
+use crate::info::{DynamicRange, LATE, Matrix, MediaInfo, Ratio, Video};
+use crate::moment::millis;
+use crate::outputs::ladder::{Container, Ladder, rung_folder};
+use crate::process::{ProcessError, last_lines};
+
+/// Most segments of a rung that are decoded.
+const MAX_SEGMENTS: u64 = 8;
+
+/// Pictures of a film that has fewer segments, about.
+const PICTURES: u64 = 32;
+
+/// Pictures of a segment of a longer one.
+const PICTURES_OF_SEGMENT: u64 = 4;
+
+/// The shortest distance of pictures: two frames at 25 a second.
+const MIN_INTERVAL_MS: u64 = 80;
+
+/// Most bytes of a list that are read: its head and the first line.
+const MAX_LIST: u64 = 4096;
+
+/// Where in the film is compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Sampling {
+    /// Between pictures.
+    interval_ms: u64,
+    segment_ms: u64,
+    length_ms: u64,
+    /// Of all segments or some, by their number.
+    segments: Vec<u64>,
+    is_whole: bool,
+}
+
+impl Sampling {
+    fn of(ladder: &Ladder, info: &MediaInfo) -> Self {
+        let (length_ms, segment_ms) = (millis(info.ladder_length()).max(1), u64::from(ladder.segment_ms).max(1));
+        let count = length_ms.div_ceil(segment_ms);
+        let is_whole = count <= MAX_SEGMENTS;
+        let interval_ms = if is_whole { length_ms / PICTURES } else { segment_ms / PICTURES_OF_SEGMENT };
+        let most = segment_ms / PICTURES_OF_SEGMENT;
+        let segments = if is_whole {
+            (0..count).collect()
+        } else {
+            // The first, the last, and as far apart as can be.
+            (0..MAX_SEGMENTS).map(|number| number * (count - 1) / (MAX_SEGMENTS - 1)).collect()
+        };
+        Self {
+            interval_ms: interval_ms.clamp(MIN_INTERVAL_MS.min(most), most),
+            segment_ms,
+            length_ms,
+            segments,
+            is_whole,
+        }
+    }
+
+    /// A filter that lets through what lies in the segments; empty for all of them.
+    fn selection(&self, filter: &str) -> String {
+        if self.is_whole {
+            return String::new();
+        }
+        let mut spans: Vec<(u64, u64)> = Vec::new();
+        for &number in &self.segments {
+            match spans.last_mut() {
+                Some((_, end)) if *end == number => *end += 1,
+                _ => spans.push((number, number + 1)),
+            }
+        }
+        let seconds = |number: u64| (number * self.segment_ms) as f64 / 1000.0;
+        let within = |(from, until): &(u64, u64)| format!("gte(t,{})*lt(t,{})", seconds(*from), seconds(*until));
+        let terms: Vec<String> = spans.iter().map(within).collect();
+        format!(",{filter}='{}'", terms.join("+"))
+    }
+
+    /// A filter that lets through what is shown at each instant. Each frame's timestamp is the number of its instant.
+    fn instants(&self, from_zero: bool) -> String {
+        let start = if from_zero { ":start_time=0" } else { "" };
+        format!("fps=fps=1000/{}:round=up:eof_action=pass{start}{}", self.interval_ms, self.selection("select"))
+    }
+
+    /// Filters that write the loudness of each 20 ms to a file. Where rate or channels change on the way, filters start again
+    /// and the file with them: then it has the last part only.
+    fn envelope(&self, file: &str) -> String {
+        let (rate, samples) = (sound::SAMPLE_RATE, sound::POINT_SAMPLES);
+        format!(
+            "aresample={rate},asetnsamples=n={samples}:p=0{},\
+astats=metadata=1:reset=1:measure_perchannel=none:measure_overall=RMS_level,\
+ametadata=mode=print:key={}:file={file},asetpts=N/SR/TB",
+            self.selection("aselect"),
+            sound::KEY
+        )
+    }
+}
+
+/// What is taken from the source. Folders lie side by side: a confined ffmpeg may write into no deeper one.
+fn source_folder() -> String {
+    format!("{MADE}/compared_source")
+}
+
+/// What is taken from a rung.
+fn made_folder(number: usize) -> String {
+    format!("{MADE}/compared{number}")
+}
+
+/// In either folder, the envelope of the sound that is published.
+fn sound_in(folder: &str) -> String {
+    format!("{folder}/sound.txt")
+}
+
+/// The time of the source's first picture.
+fn first_picture() -> String {
+    format!("{}/first.txt", source_folder())
+}
+
+/// The envelope of the source's sound before it was levelled.
+fn sound_before_levelling() -> String {
+    format!("{}/before.txt", source_folder())
+}
+
+/// The folders that ffmpeg writes into.
+pub(crate) fn folders(ladder: &Ladder) -> Vec<String> {
+    (0..ladder.rungs.len()).map(made_folder).chain([source_folder()]).collect()
+}
+
+/// Pictures of a size, in colours that can be compared.
+fn small(width: usize, colours: &str) -> String {
+    format!("scale={width}:{}:flags=area{colours},format=rgb24", picture::HEIGHT)
+}
+
+/// Each as a file of raw pixels, named by the number of its instant.
+fn raw_pictures(folder: &str) -> Arguments {
+    Arguments::new()
+        .pair("-fps_mode", "passthrough")
+        .pair("-c:v", "rawvideo")
+        .pair("-f", "image2")
+        .pair("-frame_pts", 1)
+        .flag(format!("{folder}/%d.rgb"))
+}
+
+/// The envelope's file is written by a filter; its samples go nowhere.
+fn no_file() -> Arguments {
+    Arguments::new().pair("-c:a", "pcm_s16le").pair("-f", "null").flag("-")
+}
+
+/// Adds what is needed of the source to the encode.
+pub(crate) fn add_to_graph(ladder: &Ladder, graph: &mut Branches<'_>) {
+    let sampling = Sampling::of(ladder, graph.info);
+    if let Some(video) = graph.info.video.as_ref().filter(|_| ladder.rungs.iter().any(|rung| rung.video.is_some())) {
+        let colours = small(picture::WIDTH, &source_colours(video));
+        let filters = limited_grey(video).into_iter().chain([sampling.instants(video.start > LATE), colours]);
+        let pictures = graph.decoded_picture("compared", filters.collect::<Vec<_>>().join(","));
+        graph.output(pictures.all(raw_pictures(&source_folder())));
+        // Only decoding tells when the first picture is: some containers time packets in the order of decoding.
+        let first = graph.decoded_picture("first", "select='eq(n,0)',scale=16:16".to_owned());
+        let list = first.pair("-fps_mode", "passthrough").pair("-c:v", "rawvideo").pair("-f", "framecrc");
+        graph.output(list.flag(format!("file:{}", first_picture())));
+    }
+    if graph.info.audio.is_some() && ladder.rungs.iter().any(|rung| rung.audio_kbps.is_some()) {
+        let before = graph.sound_before_levelling("heard", sampling.envelope(&sound_before_levelling()));
+        let after = graph.raw_levelled_sound("levelled", sampling.envelope(&sound_in(&source_folder())));
+        for sound in before.into_iter().chain([after]) {
+            graph.output(sound.all(no_file()));
+        }
+    }
+}
+
+/// How the source's planes become red, green and blue. Of high dynamic range only shapes are compared.
+fn source_colours(video: &Video) -> String {
+    let matrix = match video.matrix {
+        Matrix::Bt709 => ":in_color_matrix=bt709",
+        Matrix::Bt601 => ":in_color_matrix=bt601",
+        Matrix::Bt2020 => ":in_color_matrix=bt2020",
+        Matrix::Rgb => return String::new(),
+    };
+    format!("{matrix}:in_range={}", if video.full_range { "pc" } else { "tv" })
+}
+
+/// Compares a checked rung with the source. It is decoded for that, which has to leave no complaint.
+pub(crate) async fn check_rung(
+    context: &TranscodeContext<'_>,
+    ladder: &Ladder,
+    number: usize,
+    checked: &CheckedRung,
+) -> Result<(), MediaError> {
+    let Some(rung) = ladder.rungs.get(number) else { return Ok(()) };
+    let sampling = Sampling::of(ladder, context.info);
+    let video = context.info.video.as_ref().filter(|_| rung.video.is_some());
+    let has_sound = context.info.audio.is_some() && rung.audio_kbps.is_some();
+    decode(context, ladder, number, checked, &sampling).await?;
+
+    let differs = |detail| MediaError::Differs { what: format!("rung `{}`", rung.name), detail };
+    if let Some(video) = video {
+        let (source, made) = (context.work.join(source_folder()), context.work.join(made_folder(number)));
+        let kind = if video.range == DynamicRange::Sdr { picture::Kind::Colours } else { picture::Kind::Shapes };
+        let frame_ms = (1000.0 / video.frame_rate.value()).ceil() as u64;
+        // What the last frames show may be rounded away.
+        let needed = sampling.length_ms.saturating_sub(2 * frame_ms) / sampling.interval_ms;
+        let compared = blocking(move || picture::compare(&source, &made, needed, kind)).await?;
+        compared.map_err(MediaError::work("comparing pictures"))?.map_err(differs)?;
+    }
+    if has_sound {
+        let (source, made) =
+            (context.work.join(sound_in(&source_folder())), context.work.join(sound_in(&made_folder(number))));
+        let begin = context.info.audio.as_ref().map_or(Duration::ZERO, |audio| audio.begin());
+        let compared = blocking(move || sound::compare(&source, &made, Some(begin), sound::Tolerance::ENCODED)).await?;
+        compared.map_err(MediaError::work("comparing sound"))?.map_err(differs)?;
+    }
+    Ok(())
+}
+
+/// Checks that levelling has kept the time of the sound.
+pub(crate) async fn check_levelling(context: &TranscodeContext<'_>) -> Result<(), MediaError> {
+    let (source, made) = (context.work.join(sound_before_levelling()), context.work.join(sound_in(&source_folder())));
+    if !source.exists() {
+        return Ok(());
+    }
+    let compared = blocking(move || sound::compare(&source, &made, None, sound::Tolerance::LEVELLED)).await?;
+    let differs = |detail| MediaError::Differs { what: "the levelled sound".to_owned(), detail };
+    compared.map_err(MediaError::work("comparing sound"))?.map_err(differs)
+}
+
+/// Decodes the segments that are compared.
+async fn decode(
+    context: &TranscodeContext<'_>,
+    ladder: &Ladder,
+    number: usize,
+    checked: &CheckedRung,
+    sampling: &Sampling,
+) -> Result<(), MediaError> {
+    let joined = format!("{}/joined", made_folder(number));
+    let (from, to) = (context.work.join(rung_folder(number)), context.work.join(&joined));
+    let (playlist, segments) = (checked.playlist.clone(), sampling.segments.clone());
+    let written = blocking(move || join(&from, &playlist, &segments, &to)).await?;
+    written.map_err(MediaError::work("joining segments"))?;
+
+    let list = context.work.join(first_picture());
+    let first = blocking(move || first_time(&list)).await?;
+    let arguments = command(context, ladder, number, sampling, &joined, first);
+    let undecodable = |stderr: &str| MediaError::BadFile {
+        detail: format!("rung {number} does not decode: {}", last_lines(stderr, 2)),
+    };
+    let ffmpeg = context.tools.ffmpeg.within(Budget::of_encode(context.plan, context.info));
+    let decoded = ffmpeg.watch(arguments, context.work, context.cancel, |_| ()).await;
+    let removed = tokio::fs::remove_file(context.work.join(&joined)).await;
+    match decoded {
+        Ok(finished) if finished.stderr.trim().is_empty() => removed.map_err(MediaError::work("joining segments")),
+        Ok(finished) => Err(undecodable(&finished.stderr)),
+        Err(ProcessError::Failed { stderr, .. }) => Err(undecodable(&stderr)),
+        Err(error) => Err(MediaError::process("comparing a rung with its source", error)),
+    }
+}
+
+/// The time of the first frame in a list of ffmpeg's `framecrc`, in seconds; 0 if it can't be read.
+fn first_time(list: &Path) -> f64 {
+    let mut text = String::new();
+    let read = open_regular(list).and_then(|file| file.take(MAX_LIST).read_to_string(&mut text));
+    if read.is_err() {
+        return 0.0;
+    }
+    let base = text.lines().find_map(|line| Ratio::parse(line.strip_prefix("#tb 0:")?.trim()));
+    let frame = text.lines().find(|line| !line.starts_with('#'));
+    let time = frame.and_then(|frame| frame.split(',').nth(2)?.trim().parse::<f64>().ok());
+    base.zip(time).map_or(0.0, |(base, time)| base.value() * time)
+}
+
+fn join(from: &Path, playlist: &hls::MediaPlaylist, segments: &[u64], to: &Path) -> std::io::Result<()> {
+    let wanted = |number: &usize| segments.contains(&(*number as u64));
+    hls::join(from, playlist, (0..playlist.segments.len()).filter(wanted), to)
+}
+
+fn command(
+    context: &TranscodeContext<'_>,
+    ladder: &Ladder,
+    number: usize,
+    sampling: &Sampling,
+    joined: &str,
+    first: f64,
+) -> Arguments {
+    let rung = ladder.rungs.get(number);
+    let format = match ladder.container {
+        Container::Ts => "mpegts",
+        Container::Fmp4 => "mp4",
+    };
+    let mut arguments = quiet_ffmpeg()
+        .pair("-v", "error")
+        .pair("-threads", context.tools.threads)
+        // A quarter of the work, and nothing that small pictures show.
+        .pair("-skip_loop_filter", "all")
+        // The pauses between segments are to stay.
+        .flag("-copyts")
+        .pair("-f", format)
+        .pair("-i", format_args!("file:{joined}"));
+    if let Some(video) = context.info.video.as_ref().filter(|_| rung.is_some_and(|rung| rung.video.is_some())) {
+        arguments = arguments
+            .pair("-filter_complex", picture_graph(video, sampling, first))
+            .pair("-map", "[pictures]")
+            .all(raw_pictures(&made_folder(number)));
+    }
+    if context.info.audio.is_some() && rung.is_some_and(|rung| rung.audio_kbps.is_some()) {
+        let envelope = Sampling { is_whole: true, ..sampling.clone() }.envelope(&sound_in(&made_folder(number)));
+        arguments = arguments
+            .pair("-filter_complex", format_args!("[0:a]asetpts=PTS-STARTPTS,{envelope}[sound]"))
+            .pair("-map", "[sound]")
+            .all(no_file());
+    }
+    arguments
+}
+
+/// What a rung shows at each instant, and a frame before and behind it, side by side: the encode's constant rate may
+/// have moved a frame of the source by half a frame.
+fn picture_graph(video: &Video, sampling: &Sampling, first: f64) -> String {
+    let rate = video.frame_rate;
+    // A picture that starts late is held from the source's zero.
+    let first = if video.start > LATE { 0.0 } else { (first * rate.value()).round() / rate.value() };
+    let frame = format!("{}/{}", rate.denominator, rate.numerator);
+    let instants = sampling.instants(true);
+    format!(
+        "[0:v]setpts=PTS-STARTPTS+{first}/TB,split=3[early][exact][late];\
+[early]setpts=PTS+{frame}/TB,{instants}[a];[exact]{instants}[b];[late]setpts='max(PTS-{frame}/TB,0)',{instants}[c];\
+[a][b][c]hstack=inputs=3,{}[pictures]",
+        small(picture::WIDTH * picture::CANDIDATES, ":in_color_matrix=bt709:in_range=tv")
+    )
+}
+
+#[cfg(test)]
+mod tests;

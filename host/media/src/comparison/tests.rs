@@ -1,0 +1,334 @@
+//! A ladder that ffmpeg has really made passes; a hundred ways to spoil it are found.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::command::Arguments;
+use crate::context::{MediaTools, TranscodeContext};
+use crate::encode::Encode;
+use crate::encoder::Proof;
+use crate::error::MediaError;
+use crate::graph::{MADE, PLAYLIST};
+use crate::info::{MediaInfo, Ratio};
+use crate::muxer::Packets;
+use crate::outputs::ladder::sums_of_rung;
+use crate::outputs::{Container, Ladder, Output, OutputKind as _};
+use crate::plan::Plan;
+use crate::process::Tool;
+use crate::tests::testkit::{info, ladder, plan_of, rung};
+
+const SECONDS: u64 = 6;
+
+/// What the source's sound is brought to its target with.
+const LEVELLING: &str = "volume=3dB:precision=float";
+
+/// The encode of one rung, and the state that it left.
+struct Made {
+    work: tempfile::TempDir,
+    info: MediaInfo,
+    plan: Plan,
+    ladder: Ladder,
+    kept: tempfile::TempDir,
+    kept_sums: Vec<u8>,
+}
+
+fn tool(name: &str) -> Tool {
+    Tool::new(name.into(), Duration::from_secs(60))
+}
+
+fn tools() -> MediaTools {
+    MediaTools {
+        ffmpeg: tool("ffmpeg"),
+        version: String::new(),
+        ffprobe: tool("ffprobe"),
+        proof: Proof { gpu_missing: Some("none here".into()), cpu_missing: None },
+        devices: Vec::new(),
+        threads: 1,
+        forced_preference: None,
+    }
+}
+
+/// Runs the real ffmpeg in a folder.
+fn ffmpeg(folder: &Path, arguments: &[&str]) {
+    let mut command = Command::new("ffmpeg");
+    let ran = command.current_dir(folder).args(["-v", "error", "-nostdin", "-y"]).args(arguments).output().unwrap();
+    assert!(ran.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+impl Made {
+    /// Motion and colours, and tones that come and go.
+    async fn new(container: Container) -> Self {
+        let work = tempfile::tempdir().unwrap();
+        let picture = format!("testsrc2=size=640x360:rate=25:duration={SECONDS}");
+        let sound = format!(
+            "aevalsrc='0.3*sin(2*PI*(300+100*floor(t))*t)*gt(mod(t\\,0.7)\\,0.25+0.02*floor(t))':s=48000:d={SECONDS}"
+        );
+        let encoders = "-c:v libx264 -preset veryfast -crf 12 -colorspace bt709 -c:a pcm_s16le -f matroska input";
+        let inputs = [
+            "-f",
+            "lavfi",
+            "-i",
+            &picture,
+            "-f",
+            "lavfi",
+            "-i",
+            &sound,
+            "-vf",
+            "scale=out_color_matrix=bt709,eq=contrast=0.7:saturation=0.7",
+        ];
+        let arguments: Vec<&str> = inputs.into_iter().chain(encoders.split(' ')).collect();
+        ffmpeg(work.path(), &arguments);
+
+        let length = Duration::from_secs(SECONDS);
+        let mut info = MediaInfo { duration: length, ..info() };
+        let video = info.video.as_mut().unwrap();
+        (video.width, video.height, video.length) = (640, 360, length);
+        video.frame_rate = Ratio { numerator: 25, denominator: 1 };
+        info.audio.as_mut().unwrap().length = length;
+        let mut only = rung("360p", 360);
+        only.audio_kbps = Some(64);
+        let ladder = Ladder { rungs: vec![only], segment_ms: 1000, keyframe_ms: 1000, container, ..ladder() };
+        let plan = plan_of([Output::Ladder(ladder.clone())]);
+
+        let (tools, cancel) = (tools(), CancellationToken::new());
+        let context = TranscodeContext { tools: &tools, work: work.path(), info: &info, plan: &plan, cancel: &cancel };
+        Encode { context, loudness_filter: Some(LEVELLING) }.run(|_| ()).await.unwrap();
+        let kept = tempfile::tempdir().unwrap();
+        copy(&work.path().join(MADE).join("rung0"), kept.path());
+        let kept_sums = std::fs::read(work.path().join(sums_of_rung(0))).unwrap();
+        Self { work, info, plan, ladder, kept, kept_sums }
+    }
+
+    fn rung(&self) -> PathBuf {
+        self.work.path().join(MADE).join("rung0")
+    }
+
+    /// Puts the rung back as the encode left it.
+    fn restore(&self) {
+        for folder in ["rung0", "compared0"] {
+            let folder = self.work.path().join(MADE).join(folder);
+            std::fs::remove_dir_all(&folder).unwrap();
+            std::fs::create_dir(&folder).unwrap();
+        }
+        copy(self.kept.path(), &self.rung());
+        std::fs::write(self.sums(), &self.kept_sums).unwrap();
+    }
+
+    async fn verify(&self) -> Result<(), MediaError> {
+        let (tools, cancel) = (tools(), CancellationToken::new());
+        let work = self.work.path();
+        let context = TranscodeContext { tools: &tools, work, info: &self.info, plan: &self.plan, cancel: &cancel };
+        self.ladder.verify(0, &context).await.map(|_| ())
+    }
+
+    /// Asserts that this damage is found. Returns the code.
+    async fn finds(&self, what: &str, damage: impl FnOnce(&Path)) -> String {
+        self.restore();
+        damage(&self.rung());
+        let error = self.verify().await.expect_err(what);
+        let failure = fault::Failure::from(error);
+        assert!(failure.code.starts_with("output."), "{what}: {failure:?}");
+        failure.code
+    }
+
+    /// The rung made again by ffmpeg with other filters, in the same segments.
+    fn remake(&self, video: &str, audio: &str) {
+        let again = tempfile::tempdir().unwrap();
+        let input = self.kept.path().join(PLAYLIST);
+        let (kind, ending) = match self.ladder.container {
+            Container::Ts => ("mpegts", "ts"),
+            Container::Fmp4 => ("fmp4", "m4s"),
+        };
+        let segments = format!("%05d.{ending}");
+        let head = ["-i", input.to_str().unwrap(), "-vf", video, "-af", audio];
+        let encoders = "-c:v libx264 -preset veryfast -crf 20 -pix_fmt yuv420p -c:a aac -b:a 64k -sc_threshold 0 -g 25";
+        let muxer = "-force_key_frames expr:gte(t,n_forced*1) -max_interleave_delta 0 -f hls -hls_time 1 -hls_list_size 0 \
+-hls_playlist_type vod -hls_segment_type";
+        let arguments = head.into_iter().chain(encoders.split(' ')).chain(muxer.split(' '));
+        let arguments = arguments.chain([kind, "-hls_segment_filename", &segments, PLAYLIST]);
+        ffmpeg(again.path(), &arguments.collect::<Vec<_>>());
+        let packets =
+            Packets { has_video: true, is_transport_stream: self.ladder.container == Container::Ts, sums: "" };
+        let arguments = packets.summing(Arguments::new().pair("-i", PLAYLIST));
+        let summed = Command::new("ffmpeg").current_dir(again.path()).args(arguments.as_slice()).output().unwrap();
+        std::fs::write(self.sums(), summed.stdout).unwrap();
+        copy(again.path(), &self.rung());
+    }
+
+    fn sums(&self) -> PathBuf {
+        self.work.path().join(sums_of_rung(0))
+    }
+}
+
+/// Numbers that look random and are the same in every run (Knuth's MMIX constants).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % end
+    }
+}
+
+fn segment(made: &Made, number: usize) -> String {
+    let ending = if made.ladder.container == Container::Ts { "ts" } else { "m4s" };
+    format!("{number:05}.{ending}")
+}
+
+const SEGMENTS: usize = SECONDS as usize;
+
+fn write(folder: &Path, file: &str, bytes: impl AsRef<[u8]>) {
+    std::fs::write(folder.join(file), bytes).unwrap();
+}
+
+/// Times and sums of all pictures and sounds of a rung.
+fn decoded(rung: &Path) -> Vec<u8> {
+    let arguments = ["-v", "quiet", "-nostdin", "-i", PLAYLIST, "-f", "framemd5", "-"];
+    Command::new("ffmpeg").current_dir(rung).args(arguments).output().unwrap().stdout
+}
+
+/// Segments with a flipped bit, lost, doubled and in another order.
+async fn finds_damaged_files(made: &Made) {
+    let mut random = Random(7);
+    made.restore();
+    let shown = decoded(&made.rung());
+    for number in 0..24 {
+        let file = segment(made, number % SEGMENTS);
+        let whole = std::fs::read(made.kept.path().join(&file)).unwrap();
+        // What changes nothing that is seen or heard, in stuffing for example, doesn't count.
+        let flipped = loop {
+            let mut flipped = whole.clone();
+            flipped[random.below(whole.len())] ^= 1 << random.below(8);
+            write(&made.rung(), &file, &flipped);
+            if decoded(&made.rung()) != shown {
+                break flipped;
+            }
+        };
+        made.finds(&format!("bit {number} in {file}"), |folder| write(folder, &file, &flipped)).await;
+        made.restore();
+    }
+    for number in 0..SEGMENTS - 1 {
+        let (one, other) = (segment(made, number), segment(made, number + 1));
+        let doubled = |folder: &Path| write(folder, &other, std::fs::read(folder.join(&one)).unwrap());
+        made.finds(&format!("{one} twice"), doubled).await;
+        let swapped = |folder: &Path| {
+            let (first, second) =
+                (std::fs::read(folder.join(&one)).unwrap(), std::fs::read(folder.join(&other)).unwrap());
+            write(folder, &one, second);
+            write(folder, &other, first);
+        };
+        made.finds(&format!("{one} and {other} swapped"), swapped).await;
+        let dropped = |folder: &Path| {
+            let playlist = std::fs::read_to_string(folder.join(PLAYLIST)).unwrap();
+            let lines: Vec<&str> = playlist.lines().collect();
+            let at = lines.iter().position(|line| *line == one).unwrap();
+            let left = lines.iter().enumerate().filter(|(index, _)| *index != at && *index + 1 != at);
+            write(folder, PLAYLIST, left.map(|(_, line)| format!("{line}\n")).collect::<String>());
+        };
+        made.finds(&format!("{one} not listed"), dropped).await;
+    }
+}
+
+/// A filter that works in one segment only.
+fn in_segment(number: usize, filter: &str) -> String {
+    format!("{filter}:enable='between(t,{number},{})'", number + 1)
+}
+
+/// Another picture, in files that are whole.
+async fn finds_wrong_pictures(made: &Made) {
+    let pictures = [
+        "colormatrix=bt601:bt709".to_owned(),
+        "colormatrix=bt709:bt601".to_owned(),
+        "colormatrix=bt2020:bt709".to_owned(),
+        "lutyuv=y='clip((val-16)*255/219,0,255)':u='(val-128)*255/224+128':v='(val-128)*255/224+128'".to_owned(),
+        "lutyuv=y='val*219/255+16':u='(val-128)*224/255+128':v='(val-128)*224/255+128'".to_owned(),
+        "shuffleplanes=0:2:1".to_owned(),
+        "hue=s=0".to_owned(),
+        "hue=h=40".to_owned(),
+        "hflip".to_owned(),
+        "vflip".to_owned(),
+        "negate".to_owned(),
+        "lutyuv=y=16:u=128:v=128".to_owned(),
+        "lutyuv=y=0:u=0:v=0".to_owned(),
+        // A second is lost, one is inserted, everything is late.
+        "select='not(between(t,3,4))',setpts=N/25/TB,tpad=stop_mode=clone:stop=25".to_owned(),
+        "loop=loop=25:size=1:start=50,setpts=N/25/TB,trim=end_frame=150".to_owned(),
+        "tpad=start=10:start_mode=clone,trim=end_frame=150".to_owned(),
+        "loop=loop=150:size=1:start=30,setpts=N/25/TB,trim=end_frame=150".to_owned(),
+        in_segment(0, "lutyuv=y=16:u=128:v=128"),
+        in_segment(3, "lutyuv=y=0:u=0:v=0"),
+        in_segment(5, "hue=s=0"),
+        in_segment(2, "drawbox=x=0:y=0:w=iw:h=ih/2:c=green:t=fill"),
+        in_segment(4, "negate=negate_alpha=0"),
+    ];
+    for (number, filter) in pictures.iter().enumerate() {
+        let code = made.finds(filter, |_| made.remake(filter, "anull")).await;
+        assert_eq!(code, "output.differs", "{number}: {filter}");
+    }
+}
+
+/// Another sound.
+async fn finds_wrong_sounds(made: &Made) {
+    let sounds = [
+        "volume=0.5".to_owned(),
+        "volume=0.7".to_owned(),
+        "volume=2".to_owned(),
+        "volume=0".to_owned(),
+        "adelay=100:all=1".to_owned(),
+        "adelay=250:all=1".to_owned(),
+        "adelay=2000:all=1".to_owned(),
+        "atrim=start=0.1,asetpts=PTS-STARTPTS,apad=pad_dur=0.1".to_owned(),
+        "atrim=start=1,asetpts=PTS-STARTPTS,apad=pad_dur=1".to_owned(),
+        "aselect='not(between(t,3,4))',asetpts=N/SR/TB,apad=pad_dur=1".to_owned(),
+        "pan=stereo|c0=c0|c1=0*c0".to_owned(),
+        "areverse".to_owned(),
+        in_segment(1, "volume=0.4"),
+        in_segment(4, "volume=0"),
+    ];
+    for filter in &sounds {
+        let code = made.finds(filter, |_| made.remake("null", filter)).await;
+        assert_eq!(code, "output.differs", "{filter}");
+    }
+}
+
+/// A ladder that passes as the encode left it, and made again.
+async fn passing(container: Container) -> Made {
+    let made = Made::new(container).await;
+    made.verify().await.unwrap();
+    made.restore();
+    made.remake("null", "anull");
+    made.verify().await.expect("made again, it is still the same");
+    made
+}
+
+// 114 kinds of damage in all.
+
+#[tokio::test]
+async fn damage_to_the_files_of_a_transport_stream_is_found() {
+    finds_damaged_files(&passing(Container::Ts).await).await;
+}
+
+#[tokio::test]
+async fn damage_to_the_files_of_fragmented_mp4_is_found() {
+    finds_damaged_files(&passing(Container::Fmp4).await).await;
+}
+
+#[tokio::test]
+async fn pictures_that_are_not_the_sources_are_found() {
+    finds_wrong_pictures(&passing(Container::Ts).await).await;
+}
+
+#[tokio::test]
+async fn sounds_that_are_not_the_sources_are_found() {
+    finds_wrong_sounds(&passing(Container::Ts).await).await;
+}
