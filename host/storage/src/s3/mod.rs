@@ -144,19 +144,18 @@ impl Store for S3Store {
     async fn list(&self, prefix: &str) -> Result<Vec<Key>, StoreError> {
         let bucket = &*self.bucket;
         let mut found = Vec::new();
-        let mut after = None;
-        loop {
-            let page = bucket.client.list_objects_v2().bucket(bucket.name()).prefix(prefix);
-            let page = page.set_continuation_token(after).send().await;
+        let list = bucket.client.list_objects_v2().bucket(bucket.name()).prefix(prefix);
+        let mut pages = list.into_paginator().send();
+        while let Some(page) = pages.next().await {
             let page = page.map_err(bucket.store_error(Operation::List, &bucket.prefix_as_key(prefix)))?;
             // Names that are no valid key were not written by us and can't be requested.
             found.extend(page.contents().iter().filter_map(|object| Key::parse(object.key()?).ok()));
-            after = page.next_continuation_token;
-            if after.is_none() || page.is_truncated != Some(true) {
-                found.sort();
-                return Ok(found);
+            if page.is_truncated != Some(true) {
+                break;
             }
         }
+        found.sort();
+        Ok(found)
     }
 
     async fn prepare(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<Box<dyn Prepared>, StoreError> {
