@@ -78,12 +78,9 @@ impl SegmentUploader {
     pub async fn finish(self, cancel: &CancellationToken) -> UploadedSegments {
         self.stop.cancel();
         let Self { stores, uploads, abort, mut task, .. } = self;
-        tokio::select! {
-            _ = &mut task => {}
-            () = cancel.cancelled() => {
-                abort.cancel();
-                let _ = task.await;
-            }
+        if cancel.run_until_cancelled(&mut task).await.is_none() {
+            abort.cancel();
+            let _ = task.await;
         }
         UploadedSegments::new(stores, &uploads)
     }
@@ -124,7 +121,7 @@ impl UploadedSegments {
 
     /// Deletes all of them, after the job has failed.
     pub async fn discard(self) {
-        delete_unreferenced(&self.stores, self.uploads.into_keys()).await;
+        delete_unreferenced(&self.stores, self.uploads.into_keys().collect()).await;
     }
 }
 
@@ -156,10 +153,7 @@ impl UploadTask {
                 self.upload(&mut running, to, path);
             }
         }
-        tokio::select! {
-            () = async { while running.join_next().await.is_some() {} } => return,
-            () = abort.cancelled() => {}
-        }
+        abort.run_until_cancelled(async { while running.join_next().await.is_some() {} }).await;
         running.shutdown().await;
     }
 

@@ -55,24 +55,12 @@ pub async fn stage(
     let mut staged = Vec::new();
     loop {
         while outcome.is_ok() && running.len() < CONCURRENT_UPLOADS {
-            let Some(WaitingPiece { piece, uploaded }) = waiting.pop() else { break };
-            let store = match stores.get(&piece.to.store) {
-                Ok(store) => store,
-                Err(source) => {
-                    outcome = Err(PublishError::Store { store: piece.to.store, source });
-                    break;
-                }
-            };
-            if piece.kind == PieceKind::Segment {
-                segments.insert(piece.to.clone());
-                if let Some(length) = uploaded {
-                    let object = Box::new(StoredSegment { store, key: piece.to.key.clone(), length });
-                    staged.push(StagedPiece { to: piece.to, kind: piece.kind, object });
-                    continue;
-                }
+            let Some(next) = waiting.pop() else { break };
+            let Piece { to, kind, .. } = &next.piece;
+            if *kind == PieceKind::Segment {
+                segments.insert(to.clone());
             }
-            let meta = labels.of(&piece.to.key, piece.kind);
-            running.spawn(upload(store, piece, meta));
+            running.spawn(upload(stores.get(&to.store), labels.of(&to.key, *kind), next));
         }
         tokio::select! {
             joined = running.join_next() => match joined {
@@ -101,7 +89,7 @@ pub async fn stage(
             for piece in staged.into_iter().filter(|piece| piece.kind != PieceKind::Segment) {
                 piece.object.discard().await;
             }
-            delete_unreferenced(stores, segments).await;
+            delete_unreferenced(stores, segments.into_iter().collect()).await;
             Err(error)
         }
     }
@@ -131,16 +119,25 @@ fn length(body: &Body) -> u64 {
     }
 }
 
-async fn upload(store: Arc<dyn Store>, piece: Piece, meta: ObjectMeta) -> Result<StagedPiece, PublishError> {
-    let object = if piece.kind == PieceKind::Segment {
-        let put = store.put(&piece.to.key, piece.body, &meta).await;
-        put.map(|length| Box::new(StoredSegment { store, key: piece.to.key.clone(), length }) as Box<dyn Prepared>)
-    } else {
-        store.prepare(&piece.to.key, piece.body, &meta).await
+async fn upload(
+    store: Result<Arc<dyn Store>, StoreError>,
+    meta: ObjectMeta,
+    WaitingPiece { piece: Piece { to, body, kind }, uploaded }: WaitingPiece,
+) -> Result<StagedPiece, PublishError> {
+    let object = async {
+        let store = store?;
+        if kind != PieceKind::Segment {
+            return store.prepare(&to.key, body, &meta).await;
+        }
+        let length = match uploaded {
+            Some(length) => length,
+            None => store.put(&to.key, body, &meta).await?,
+        };
+        Ok(Box::new(StoredSegment { store, key: to.key.clone(), length }) as Box<dyn Prepared>)
     };
-    match object {
-        Ok(object) => Ok(StagedPiece { to: piece.to, kind: piece.kind, object }),
-        Err(source) => Err(PublishError::Store { store: piece.to.store, source }),
+    match object.await {
+        Ok(object) => Ok(StagedPiece { to, kind, object }),
+        Err(source) => Err(PublishError::Store { store: to.store, source }),
     }
 }
 
@@ -195,7 +192,7 @@ impl Staged {
         for piece in others {
             piece.object.discard().await;
         }
-        delete_unreferenced(&self.stores, segments.into_iter().map(|piece| piece.to)).await;
+        delete_unreferenced(&self.stores, segments.into_iter().map(|piece| piece.to).collect()).await;
     }
 }
 

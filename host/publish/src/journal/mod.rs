@@ -20,12 +20,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fault::{Code, Fault, codes};
+use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
 pub use record::{Attempt, Objects, Published, RungRecord, SourceVersion};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use storage::{Destination, Key, RESERVED, Record, Records, Scope, StoreError, Stores};
 use tokio::sync::Mutex;
-use tokio::task::JoinSet;
 
 use self::clock::{SystemClock, WallClock};
 use self::record::JournalRecord;
@@ -206,24 +206,11 @@ fn key_of(name: &str) -> Result<Key, StoreError> {
 
 /// Whether every object exists with its recorded length.
 async fn all_exist(stores: &Stores, objects: &Objects) -> Result<bool, StoreError> {
-    let mut heads: JoinSet<Result<bool, StoreError>> = JoinSet::new();
-    let mut objects = objects.iter();
-    loop {
-        while heads.len() < CONCURRENT_HEADS {
-            let Some((to, length)) = objects.next().cloned() else { break };
-            let store = stores.get(&to.store)?;
-            heads.spawn(async move { Ok(store.head(&to.key).await?.is_some_and(|found| found.size == length)) });
-        }
-        match heads.join_next().await {
-            None => return Ok(true),
-            Some(Ok(found)) => {
-                if !found? {
-                    return Ok(false);
-                }
-            }
-            Some(Err(_)) => return Ok(false),
-        }
-    }
+    let exists = |(to, length): (Destination, u64)| async move {
+        let found = stores.get(&to.store)?.head(&to.key).await?;
+        Ok(found.is_some_and(|found| found.size == length))
+    };
+    stream::iter(objects.clone()).map(exists).buffer_unordered(CONCURRENT_HEADS).try_all(future::ready).await
 }
 
 #[cfg(test)]
