@@ -67,6 +67,10 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    pub fn damaged(operation: Operation, key: &Key, detail: impl Into<String>) -> Self {
+        Self::Damaged { operation, key: key.clone(), detail: detail.into() }
+    }
+
     /// Converts an I/O error of the local system.
     pub fn io(operation: Operation, key: &Key) -> impl Fn(io::Error) -> Self {
         let key = key.clone();

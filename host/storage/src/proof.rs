@@ -33,8 +33,7 @@ async fn write(store: &dyn Store, [whole, upload]: &[Key; 2]) -> Result<(), Stor
         let size = store.head(key).await?.map(|found| found.size);
         let content = store.read(key, CONTENT.len()).await?;
         if size != Some(CONTENT.len() as u64) || content.as_deref() != Some(CONTENT) {
-            let detail = "it was written, and what is there is not the same".to_owned();
-            return Err(StoreError::Damaged { operation: Operation::Read, key: key.clone(), detail });
+            return Err(StoreError::damaged(Operation::Read, key, "it was written, and what is there is not the same"));
         }
     }
     Ok(())

@@ -22,7 +22,7 @@ pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Value {
 
 /// Reads a value of the contract, or a type of ours that contains some. Paths in errors begin with `root`.
 pub fn from_value<T: DeserializeOwned>(root: &str, value: Value) -> Result<T, JsonError> {
-    T::deserialize(read::Reader(value)).map_err(|error| error.below(root))
+    T::deserialize(read::Reader { part: root.to_owned(), value })
 }
 
 /// Converts a Rust name to the contract's: `duration_ms` and `AtPermille` become `duration-ms` and `at-permille`.

@@ -9,7 +9,7 @@ use media::error::{MediaError, UploadError};
 use media::info::MediaInfo;
 use media::probe::{self, DeclaredKind};
 use publish::journal::SourceVersion;
-use storage::{Destination, StoreError};
+use storage::{Destination, Operation, StoreError};
 use tokio::sync::OnceCell;
 
 use super::{JobContext, UploadLimits};
@@ -70,10 +70,8 @@ async fn fetch(context: &JobContext, version: &SourceVersion) -> Result<(), Fail
     let to = context.work.join(INPUT_NAME);
     let fetched = context.unless_cancelled(store.fetch(&version.from.key, &to)).await??;
     if (fetched.size, &fetched.tag) != (version.size, &version.tag) {
-        let detail = "the original was replaced while the job was starting; the job is retried".to_owned();
-        return Err(
-            StoreError::Damaged { operation: storage::Operation::Read, key: version.from.key.clone(), detail }.into()
-        );
+        let detail = "the original was replaced while the job was starting; the job is retried";
+        return Err(StoreError::damaged(Operation::Read, &version.from.key, detail).into());
     }
     context.observer.on(&Event::done("download", began.elapsed()));
     Ok(())

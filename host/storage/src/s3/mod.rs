@@ -73,11 +73,7 @@ impl Bucket {
 
     /// `None` if there is no such object.
     async fn head(&self, key: &Key) -> Result<Option<HeadObjectOutput>, RequestError> {
-        match self.client.head_object().bucket(self.name()).key(key.as_str()).send().await.map_err(RequestError::from) {
-            Ok(found) => Ok(Some(found)),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
+        if_found(self.client.head_object().bucket(self.name()).key(key.as_str()).send().await)
     }
 
     fn store_error<E: Into<RequestError>>(&self, operation: Operation, key: &Key) -> impl Fn(E) -> StoreError {
@@ -113,11 +109,17 @@ impl Bucket {
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        match self.client.head_bucket().bucket(self.name()).send().await.map_err(RequestError::from) {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_not_found() => Err(StoreError::NoBucket { bucket: self.name().to_owned() }),
-            Err(error) => Err(self.store_error(Operation::Head, &self.bucket_as_key)(error)),
-        }
+        let found = if_found(self.client.head_bucket().bucket(self.name()).send().await);
+        let found = found.map_err(self.store_error(Operation::Head, &self.bucket_as_key))?;
+        found.map(drop).ok_or_else(|| StoreError::NoBucket { bucket: self.name().to_owned() })
+    }
+}
+
+/// `None` if there is no such object, or no such bucket.
+fn if_found<T, E: Into<RequestError>>(sent: Result<T, E>) -> Result<Option<T>, RequestError> {
+    match sent.map_err(Into::into) {
+        Err(error) if error.is_not_found() => Ok(None),
+        sent => sent.map(Some),
     }
 }
 
@@ -176,10 +178,7 @@ impl Store for S3Store {
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
         let bucket = &*self.bucket;
         let deleted = bucket.client.delete_object().bucket(bucket.name()).key(key.as_str()).send().await;
-        match deleted.map_err(RequestError::from) {
-            Err(error) if !error.is_not_found() => Err(bucket.store_error(Operation::Delete, key)(error)),
-            _ => Ok(()),
-        }
+        if_found(deleted).map(drop).map_err(bucket.store_error(Operation::Delete, key))
     }
 
     async fn sweep(&self, uploads: UploadsTo<'_>) -> Result<usize, StoreError> {

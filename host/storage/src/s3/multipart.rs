@@ -48,8 +48,7 @@ async fn open(upload: &Arc<Upload>) -> Result<OpenUpload, StoreError> {
         let created = create.set_cache_control(owned.cache_control()).send().await;
         let id = created.map_err(|error| owned.store_error(error))?.upload_id.unwrap_or_default();
         if id.is_empty() {
-            let detail = "the store opened an upload without an id".to_owned();
-            return Err(StoreError::Damaged { operation: Operation::Write, key: key.clone(), detail });
+            return Err(StoreError::damaged(Operation::Write, key, "the store opened an upload without an id"));
         }
         Ok(OpenUpload { bucket: Arc::clone(bucket), key: key.clone(), id: Some(id), runtime: Handle::current() })
     });

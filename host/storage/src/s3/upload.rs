@@ -95,7 +95,7 @@ impl Upload {
             Some(found) if describe(&found).size == self.length() => return Ok(()),
             Some(found) => format!("{} bytes were sent, and {} are there", self.length(), describe(&found).size),
         };
-        Err(StoreError::Damaged { operation: Operation::Write, key: self.key.clone(), detail })
+        Err(StoreError::damaged(Operation::Write, &self.key, detail))
     }
 
     fn is_mine(&self, notes: Option<&HashMap<String, String>>) -> bool {
