@@ -5,7 +5,7 @@ use std::io;
 
 use fault::{Code, Fault, codes};
 
-use super::Key;
+use super::{BadKey, Key};
 
 /// What a store was doing when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ impl fmt::Display for Operation {
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    #[error(transparent)]
+    BadKey(#[from] BadKey),
     #[error("there is no object `{key}` in the store")]
     NotFound { key: Key },
     /// `store` is escaped.
@@ -86,6 +88,7 @@ impl StoreError {
 impl Fault for StoreError {
     fn code(&self) -> &'static Code {
         match self {
+            Self::BadKey(_) => &codes::plan::BAD_KEY,
             Self::NotFound { .. } => &codes::storage::NOT_FOUND,
             Self::UnknownStore { .. } => &codes::storage::UNKNOWN_STORE,
             Self::DiskFull { .. } => &codes::host::DISK_FULL,

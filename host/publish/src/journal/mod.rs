@@ -71,7 +71,7 @@ impl Journal {
     /// Reads a job's journal. A record that isn't authentic, or that names an object outside the scope, is logged and
     /// ignored.
     pub async fn open(records: Records, scope: Scope<'_>, job: &str) -> Result<Self, StoreError> {
-        let key = key_of(&format!("{RESERVED}/jobs/{}/{job}.json", scope.creator))?;
+        let key = Key::parse(&format!("{RESERVED}/jobs/{}/{job}.json", scope.creator))?;
         let record = match records.read(&key, MAX_RECORD).await? {
             Record::Missing => Self::of_earlier_version(&records, scope, job).await?,
             Record::Authentic(text) => JournalRecord::read(&text, scope, job).unwrap_or_else(|problem| {
@@ -94,7 +94,7 @@ impl Journal {
     /// finished or skipped because of such a journal.
     async fn of_earlier_version(records: &Records, scope: Scope<'_>, job: &str) -> Result<JournalRecord, StoreError> {
         let mut record = JournalRecord::new(scope.creator, job);
-        let key = key_of(&format!("{}/.codex/jobs/{job}.json", scope.creator))?;
+        let key = Key::parse(&format!("{}/.codex/jobs/{job}.json", scope.creator))?;
         if let Some(text) = records.store().read(&key, MAX_RECORD).await? {
             match JournalRecord::read_unauthenticated(&text, scope, job) {
                 Ok(earlier) => record.published = earlier.published,
@@ -197,11 +197,6 @@ impl Journal {
         let text = serde_json::to_vec(record).unwrap_or_default();
         self.records.write(&self.key, &text).await
     }
-}
-
-/// Ids have only plain characters, so this doesn't fail.
-fn key_of(name: &str) -> Result<Key, StoreError> {
-    Key::parse(name).map_err(|_| StoreError::UnknownStore { store: name.to_owned(), known: String::new() })
 }
 
 /// Whether every object exists with its recorded length.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
+use bytes::Bytes;
 use rustix::fs::FallocateFlags;
 
 use super::request_error::{RequestError, changed_while_reading};
@@ -111,7 +112,7 @@ impl Range {
         let mut buffer = Vec::new();
         let ended = loop {
             match next(&mut body, idle).await {
-                Ok(Some(bytes)) => buffer.extend_from_slice(bytes.as_ref()),
+                Ok(Some(bytes)) => buffer.extend_from_slice(&bytes),
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
             }
@@ -142,12 +143,10 @@ impl Range {
     }
 }
 
-async fn next(body: &mut ByteStream, idle: Duration) -> Result<Option<impl AsRef<[u8]> + use<>>, RequestError> {
-    match tokio::time::timeout(idle, body.next()).await {
+async fn next(body: &mut ByteStream, idle: Duration) -> Result<Option<Bytes>, RequestError> {
+    match tokio::time::timeout(idle, body.try_next()).await {
         Err(_) => Err(RequestError::stalled()),
-        Ok(None) => Ok(None),
-        Ok(Some(Err(error))) => Err(RequestError::disconnected(&error)),
-        Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
+        Ok(read) => read.map_err(|error| RequestError::disconnected(&error)),
     }
 }
 
@@ -192,7 +191,7 @@ async fn collect(response: GetObjectOutput, idle: Duration, limit: usize) -> Res
     let mut body = response.body;
     let mut all = Vec::new();
     while let Some(bytes) = next(&mut body, idle).await? {
-        all.extend_from_slice(bytes.as_ref());
+        all.extend_from_slice(&bytes);
         if all.len() > limit {
             return Ok(None);
         }

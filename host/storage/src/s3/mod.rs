@@ -166,7 +166,7 @@ impl Store for S3Store {
 
     async fn put(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<u64, StoreError> {
         let upload = Upload::new(Arc::clone(&self.bucket), key, body, meta).await?;
-        let length = upload.length();
+        let length = upload.body.length;
         if length <= self.bucket.settings.multipart_above {
             upload.send_whole().await?;
         } else {
