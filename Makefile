@@ -70,7 +70,7 @@ guest-js: ## Builds the policy in JavaScript, with a manifest: target/policies/c
 
 docs: toolchain ## Writes docs/contract.md from the comments in wit/, and docs/errors.md from the table of codes
 	@WRITE_PAGE=1 $(CARGO) test --quiet --locked -p policy-builder --test contract_page
-	@$(CARGO) run --quiet --locked -p fault --example errors-page
+	@WRITE_PAGE=1 $(CARGO) test --quiet --locked -p fault --test errors_page
 
 ci: lint test ## Runs what has to pass before a change lands
 

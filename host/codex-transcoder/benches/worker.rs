@@ -15,6 +15,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use fault::secret::SecretText;
 use sha2::Digest;
 use storage::s3::{Dialect, S3Settings, S3Store, Timeouts};
 use storage::{Body, Key, ObjectMeta, Store};
@@ -246,7 +247,7 @@ fn upload_large(endpoint: &str) {
         region: Some("us-test-1".to_owned()),
         bucket: s3::BUCKET.to_owned(),
         access_key_id: s3::ACCESS_KEY_ID.to_owned(),
-        secret_access_key: s3::SECRET_ACCESS_KEY.into(),
+        secret_access_key: SecretText::new(s3::SECRET_ACCESS_KEY),
         dialect: Dialect::B2,
         part_size: 16 << 20,
         multipart_above: 64 << 20,

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// Whose fault a failure is. It decides the exit code and who is notified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Blame {
     /// The uploaded file is not media, is damaged, or exceeds the limits. Also a job with unusable input.
@@ -31,26 +33,11 @@ impl Blame {
             Self::Storage | Self::Host => 5,
         }
     }
-
-    /// Who can fix it, for docs/errors.md.
-    pub(crate) const fn who(self) -> &'static str {
-        match self {
-            Self::Upload => "whoever uploaded the file or sent the job",
-            Self::Policy => "the author of the policy",
-            Self::Storage | Self::Host => "the operator",
-            Self::Receiver => "whoever set the address of the webhook",
-        }
-    }
 }
 
 impl fmt::Display for Blame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Upload => "upload",
-            Self::Policy => "policy",
-            Self::Storage => "storage",
-            Self::Receiver => "receiver",
-            Self::Host => "host",
-        })
+        // Writes the name of the variant as in JSON.
+        self.serialize(f)
     }
 }

@@ -1,13 +1,12 @@
 //! Every failure of the program: its code, whose fault it is, and whether a retry can help.
 //!
 //! [`codes`] is the table of all codes. An error type implements [`Fault`] by naming its code, and is reported as a
-//! [`Failure`]. `make docs` writes [`page`] to docs/errors.md.
+//! [`Failure`]. `make docs` writes docs/errors.md from the table.
 
 mod blame;
 mod code;
 pub mod codes;
 mod failure;
-mod page;
 pub mod redact;
 pub mod secret;
 pub mod text;
@@ -15,4 +14,3 @@ pub mod text;
 pub use blame::Blame;
 pub use code::Code;
 pub use failure::{Failure, Fault, chain};
-pub use page::page;

@@ -1,11 +1,12 @@
 //! Events of a job, for its observers: progress in a terminal, lines of JSON for programs, and metrics.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fault::Failure;
 use webhook::{Delivery, DeliveryObserver, EventKind};
 
+use crate::report::{TimedPart, WebhookReport};
 use crate::transcode_report::TranscodeReport;
 
 /// Serialised as a line of JSON by `run --json`. Names of events and fields are public.
@@ -35,32 +36,14 @@ pub enum Event {
         seconds_left: Option<u64>,
     },
     /// A part of the job is finished.
-    Done {
-        /// One of `download`, `probe`, `listen` (the audio pass), `encode`, `finish`, `upload`, `show` (the
-        /// publication's commit) and `verify`.
-        part: &'static str,
-        ms: u64,
-    },
+    Done(TimedPart),
     /// An earlier run of this job had already published everything; nothing was encoded again.
     Reused {
         /// The publication's name, which is part of the names of its segments.
         publication: String,
     },
     /// A webhook was delivered, or delivery was given up.
-    Webhook {
-        /// `completed`, `failed` or `progress`.
-        kind: &'static str,
-        /// Whether the receiver accepted it.
-        delivered: bool,
-        /// Number of delivery attempts.
-        attempts: u32,
-        /// The last HTTP status.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        status: Option<u16>,
-        /// Key in the outbox of a message that was not delivered.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        kept: Option<String>,
-    },
+    Webhook(WebhookReport),
     /// An attempt failed, and the job is retried.
     Again {
         failure: Failure,
@@ -88,37 +71,23 @@ pub trait Observer: Send + Sync {
 }
 
 impl Event {
-    /// A part that began at `since` and ends now.
-    pub fn done(part: &'static str, since: Instant) -> Self {
-        Self::Done { part, ms: u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX) }
-    }
-
-    /// The delivery of a webhook; `kept` is its key in the outbox if it was not delivered.
-    pub fn webhook(kind: EventKind, delivery: &Delivery, kept: Option<String>) -> Self {
-        let Delivery { delivered, attempts, status, .. } = *delivery;
-        Self::Webhook { kind: kind.as_str(), delivered, attempts, status, kept }
-    }
-}
-
-impl<T: Observer + ?Sized> Observer for &T {
-    fn on(&self, event: &Event) {
-        (**self).on(event);
-    }
-}
-
-impl<T: Observer + ?Sized> Observer for Arc<T> {
-    fn on(&self, event: &Event) {
-        (**self).on(event);
+    pub fn done(part: &'static str, took: Duration) -> Self {
+        Self::Done(TimedPart { part, ms: milliseconds(took) })
     }
 }
 
 /// Forwards webhook deliveries to an observer as events.
-pub struct DeliveryEvents<O>(pub O);
+pub struct DeliveryEvents(pub Arc<dyn Observer>);
 
-impl<O: Observer> DeliveryObserver for DeliveryEvents<O> {
+impl DeliveryObserver for DeliveryEvents {
     fn delivered(&self, kind: EventKind, delivery: &Delivery, kept: Option<String>) {
-        self.0.on(&Event::webhook(kind, delivery, kept));
+        let Delivery { delivered, attempts, status, .. } = *delivery;
+        self.0.on(&Event::Webhook(WebhookReport { kind: kind.as_str(), delivered, attempts, status, kept }));
     }
+}
+
+pub(crate) fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Estimated seconds until `left` of media is encoded; none while the speed is unknown.

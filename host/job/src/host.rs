@@ -62,7 +62,7 @@ impl HostCalls for JobHost {
     }
 
     async fn open(&mut self, from: Destination) -> Result<MediaInfo, Failure> {
-        let original = Original::open(&self.context, &from, self.declared).await.map_err(refused)?;
+        let original = Original::open(&self.context, &from, self.declared).await?;
         let info = original.info.clone();
         self.original = Some(Arc::new(original));
         Ok(info)
@@ -98,7 +98,7 @@ impl HostCalls for JobHost {
                 *self.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
                 Ok(convert::report(&summary, &objects))
             }
-            Err(error) => Err(refused(error)),
+            Err(failure) => Err(failure.into()),
         })
     }
 
@@ -132,20 +132,18 @@ impl HostCalls for JobHost {
     }
 
     async fn deliver(&mut self, event: MessageEvent, message: Message) -> Result<Delivery, Failure> {
-        let (job, observer) = (self.context.job_id.as_str(), &self.context.observer);
+        let job = self.context.job_id.as_str();
+        let observer = DeliveryEvents(Arc::clone(&self.context.observer));
         let (body, scheme) = (message.body, scheme(message.signature));
         let sent = match (&self.webhooks, event) {
             (Some(webhooks), MessageEvent::Progress) => {
-                let observer: Arc<dyn DeliveryObserver> = Arc::new(DeliveryEvents(Arc::clone(observer)));
+                let observer: Arc<dyn DeliveryObserver> = Arc::new(observer);
                 webhooks.send_progress(job, body, scheme, &observer).map(|()| webhook::Delivery::default())
             }
             // Retries can take minutes, so cancellation ends them.
             (Some(webhooks), MessageEvent::Completed) => {
-                let observed = DeliveryEvents(observer);
-                tokio::select! {
-                    sent = webhooks.send_outcome(job, EventKind::Completed, body, scheme, &observed) => sent,
-                    () = self.context.cancel.cancelled() => Ok(webhook::Delivery::default()),
-                }
+                let sent = webhooks.send_outcome(job, EventKind::Completed, body, scheme, &observer);
+                self.context.cancel.run_until_cancelled(sent).await.unwrap_or(Ok(webhook::Delivery::default()))
             }
             // The job has no webhook. The message is checked all the same: a bad one fails as it would with a webhook.
             (None, event) => {

@@ -11,16 +11,17 @@ use crate::transcode_report::TranscodeReport;
 /// How long a part of the job took.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TimedPart {
-    /// As in [`Event::Done`].
+    /// One of `download`, `probe`, `listen` (the audio pass), `encode`, `finish`, `upload`, `show` (the publication's
+    /// commit) and `verify`.
     pub part: &'static str,
-    /// Milliseconds, summed over all attempts.
+    /// In the report: summed over all attempts.
     pub ms: u64,
 }
 
-/// The final webhook and its delivery.
+/// A webhook and its delivery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WebhookReport {
-    /// `completed` or `failed`.
+    /// `completed`, `failed` or, in an event only, `progress`.
     pub kind: &'static str,
     /// Whether the receiver accepted it.
     pub delivered: bool,
@@ -66,7 +67,7 @@ pub struct JobReport {
     pub bytes_written: u64,
     /// Whether an earlier run of this job had already published everything, so that nothing was encoded again.
     pub reused: bool,
-    /// None if the job has no webhook.
+    /// The final one; none if the job has no webhook.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook: Option<WebhookReport>,
     /// None for a job that failed.
@@ -89,16 +90,12 @@ impl JobReport {
 
     fn apply(&mut self, event: &Event) {
         match event {
-            Event::Done { part, ms } => match self.parts.iter_mut().find(|known| known.part == *part) {
-                Some(known) => known.ms += ms,
-                None => self.parts.push(TimedPart { part, ms: *ms }),
+            Event::Done(done) => match self.parts.iter_mut().find(|known| known.part == done.part) {
+                Some(known) => known.ms += done.ms,
+                None => self.parts.push(done.clone()),
             },
             Event::Reused { .. } => self.reused = true,
-            Event::Webhook { kind, delivered, attempts, status, kept } if *kind != "progress" => {
-                let (attempts, status) = (*attempts, *status);
-                self.webhook =
-                    Some(WebhookReport { kind, delivered: *delivered, attempts, status, kept: kept.clone() });
-            }
+            Event::Webhook(webhook) if webhook.kind != "progress" => self.webhook = Some(webhook.clone()),
             _ => {}
         }
     }
@@ -140,7 +137,7 @@ mod tests {
     fn times_of_the_same_part_are_summed_over_attempts() {
         let observer = ReportObserver::new(JobReport::default(), Arc::new(Ignore));
         for (part, ms) in [("download", 5), ("encode", 7), ("download", 10)] {
-            observer.on(&Event::Done { part, ms });
+            observer.on(&Event::Done(TimedPart { part, ms }));
         }
         let parts = observer.report().parts;
         assert_eq!(parts, [TimedPart { part: "download", ms: 15 }, TimedPart { part: "encode", ms: 7 }]);
@@ -150,7 +147,7 @@ mod tests {
     fn progress_webhooks_do_not_replace_the_final_one_in_the_report() {
         let observer = ReportObserver::new(JobReport::default(), Arc::new(Ignore));
         for (kind, delivered) in [("completed", true), ("progress", false)] {
-            observer.on(&Event::Webhook { kind, delivered, attempts: 1, status: None, kept: None });
+            observer.on(&Event::Webhook(WebhookReport { kind, delivered, attempts: 1, status: None, kept: None }));
         }
         assert!(observer.report().webhook.is_some_and(|webhook| webhook.kind == "completed" && webhook.delivered));
     }

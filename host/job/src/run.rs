@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use webhook::{EventKind, JobWebhooks};
 
-use crate::event::{DeliveryEvents, Event, Observer};
+use crate::event::{DeliveryEvents, Event, Observer, milliseconds};
 use crate::host::{JobHost, scheme};
 use crate::production::{JobContext, UploadLimits};
 use crate::recording::{JobRecorder, JobRecording, RecordingContext};
@@ -128,10 +128,7 @@ impl Request {
             id: self.id.clone(),
             media_id: self.media_id.clone(),
             creator_id: self.creator_id.clone(),
-            kind: match self.declared {
-                DeclaredKind::Video => types::MediaKind::Video,
-                DeclaredKind::Audio => types::MediaKind::Audio,
-            },
+            kind: self.declared.into(),
             source: types::Destination { store: self.source.store.clone(), key: self.source.key.to_string() },
             attributes: Vec::new(),
         }
@@ -160,22 +157,20 @@ impl Job<'_> {
         let began = Instant::now();
         let traffic = Arc::new(Traffic::default());
         let report_observer = Arc::new(ReportObserver::new(self.initial_report(), Arc::clone(&self.observer)));
+        let observer: Arc<dyn Observer> = Arc::<ReportObserver>::clone(&report_observer);
         let recorder = self.recorder();
-        let (ended, attempts) = self.attempts(&report_observer, &traffic, recorder.as_ref()).await;
+        let (ended, attempts) = self.attempts(&observer, &traffic, recorder.as_ref()).await;
         if let Err(failure) = &ended
             && !self.cancel.is_cancelled()
             && !failure.is(&codes::job::TAKEN_OVER)
             && let Some(webhooks) = &self.webhooks
         {
             let job = self.request.to_contract();
-            tokio::select! {
-                () = send_failed(self.policy(), &job, failure, webhooks, &*report_observer) => {}
-                () = self.cancel.cancelled() => {}
-            }
+            self.cancel.run_until_cancelled(send_failed(self.policy(), &job, failure, webhooks, observer)).await;
         }
         let mut report = report_observer.report();
         report.attempts = attempts;
-        report.total_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        report.total_ms = milliseconds(began.elapsed());
         (report.bytes_read, report.bytes_written) = (traffic.read(), traffic.written());
         report.transcode = ended.as_ref().ok().and_then(|outcome| outcome.report.clone());
         if self.environment.write_report {
@@ -214,13 +209,13 @@ impl Job<'_> {
     /// Runs attempts until one succeeds, fails for good, or was the last. Also returns the number of attempts.
     async fn attempts(
         &self,
-        report_observer: &Arc<ReportObserver>,
+        observer: &Arc<dyn Observer>,
         traffic: &Arc<Traffic>,
         recorder: Option<&Arc<dyn JobRecording>>,
     ) -> (Result<Outcome, Failure>, u32) {
         let mut attempt = 1;
         loop {
-            let ended = self.attempt(report_observer, traffic, recorder).await;
+            let ended = self.attempt(observer, traffic, recorder).await;
             let failure = match ended {
                 // A policy may turn the cancellation into a failure of its own; the job still counts as cancelled.
                 Err(failure) if self.cancel.is_cancelled() => {
@@ -231,19 +226,15 @@ impl Job<'_> {
                 other => return (other, attempt),
             };
             let pause = self.environment.pause.saturating_mul(1 << (attempt - 1).min(8));
-            let wait_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-            report_observer.on(&Event::Again { failure, attempt, wait_ms });
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = self.cancel.cancelled() => {}
-            }
+            observer.on(&Event::Again { failure, attempt, wait_ms: milliseconds(pause) });
+            self.cancel.run_until_cancelled(tokio::time::sleep(pause)).await;
             attempt += 1;
         }
     }
 
     async fn attempt(
         &self,
-        report_observer: &Arc<ReportObserver>,
+        observer: &Arc<dyn Observer>,
         traffic: &Arc<Traffic>,
         recorder: Option<&Arc<dyn JobRecording>>,
     ) -> Result<Outcome, Failure> {
@@ -252,15 +243,12 @@ impl Job<'_> {
         if let Some(recorder) = recorder {
             recorder.begin_attempt();
         }
-        let observer: Arc<dyn Observer> = Arc::<ReportObserver>::clone(report_observer);
         // Dropping it removes the directory.
         let work = WorkDirectory::create(&environment.work_root)?;
         let stores = environment.stores.counted(traffic);
         let labels = Labels { cache: environment.cache.clone(), notes: self.notes() };
-        let journal = tokio::select! {
-            journal = self.journal(traffic, &stores, &labels) => journal?,
-            () = self.cancel.cancelled() => return Err(MediaError::Cancelled.into()),
-        };
+        let journal = self.cancel.run_until_cancelled(self.journal(traffic, &stores, &labels)).await;
+        let journal = journal.ok_or(MediaError::Cancelled)??;
         let (alive, mut ended) = mpsc::channel(1);
         let report = Arc::new(Mutex::new(None));
         let context = JobContext {
@@ -270,7 +258,7 @@ impl Job<'_> {
             tools: Arc::clone(&environment.tools),
             work: work.path().to_owned(),
             journal,
-            observer,
+            observer: Arc::clone(observer),
             cancel: self.cancel.clone(),
             alive,
             limits: environment.limits,
@@ -390,7 +378,7 @@ pub async fn send_refusal(
     media_id: &str,
     failure: &Failure,
     webhooks: &JobWebhooks,
-    observer: &dyn Observer,
+    observer: Arc<dyn Observer>,
 ) {
     let job = types::Job {
         id: id.to_owned(),
@@ -409,7 +397,7 @@ async fn send_failed(
     job: &types::Job,
     failure: &Failure,
     webhooks: &JobWebhooks,
-    observer: &dyn Observer,
+    observer: Arc<dyn Observer>,
 ) {
     let message = Call::pure(policy).failed_message(job, &failure.clone().into()).await;
     match message {

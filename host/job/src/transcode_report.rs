@@ -4,6 +4,8 @@ use media::transcode::{RungSummary, TranscodeSummary};
 use serde::Serialize;
 use storage::Destination;
 
+use crate::event::milliseconds;
+
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RungReport {
     pub name: String,
@@ -65,7 +67,7 @@ impl TranscodeReport {
             bytes: *bytes,
         };
         Self {
-            duration_ms: u64::try_from(made.duration.as_millis()).unwrap_or(u64::MAX),
+            duration_ms: milliseconds(made.duration),
             processor: made.processor.name(),
             fell_back: made.fell_back.clone(),
             rungs: made.rungs.iter().map(rung).collect(),

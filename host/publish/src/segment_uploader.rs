@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use storage::{Body, Destination, Stores};
-use tokio::task::{JoinHandle, JoinSet};
+use storage::{Body, Destination, StoreError, Stores};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -49,6 +48,9 @@ impl FileVersion {
 /// The version of the file that was uploaded; `None` while the upload runs or after it failed.
 type Uploads = BTreeMap<Destination, Option<FileVersion>>;
 
+/// How an upload ended: with the version that was uploaded, or `None` if the file was gone before it began.
+type Ended = (Destination, Result<Option<FileVersion>, StoreError>);
+
 /// A background task that uploads segments as soon as they are complete.
 ///
 /// A segment is complete when ffmpeg has begun the next one. A failed upload doesn't fail the job: the segment is
@@ -56,43 +58,35 @@ type Uploads = BTreeMap<Destination, Option<FileVersion>>;
 #[derive(Debug)]
 pub struct SegmentUploader {
     stores: Stores,
-    uploads: Arc<Mutex<Uploads>>,
     /// Starts no more uploads.
     stop: CancellationToken,
     /// Aborts the uploads in flight.
     abort: CancellationToken,
-    task: JoinHandle<()>,
+    task: JoinHandle<Uploads>,
 }
 
 impl SegmentUploader {
     pub fn start(stores: &Stores, rungs: Vec<RungUpload>, labels: &Labels) -> Self {
-        let uploads = Arc::new(Mutex::new(Uploads::new()));
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
-        let task = UploadTask { stores: stores.clone(), rungs, labels: labels.clone(), uploads: Arc::clone(&uploads) };
+        let task = UploadTask { stores: stores.clone(), rungs, labels: labels.clone(), uploads: Uploads::new() };
         let task = tokio::spawn(task.run(stop.clone(), abort.clone()).in_current_span());
-        Self { stores: stores.clone(), uploads, stop, abort, task }
+        Self { stores: stores.clone(), stop, abort, task }
     }
 
     /// Starts no more uploads and waits for those in flight: on a slow link it pays to finish them. Once `cancel` is
     /// cancelled, they are aborted.
-    pub async fn finish(self, cancel: &CancellationToken) -> UploadedSegments {
+    pub async fn finish(mut self, cancel: &CancellationToken) -> UploadedSegments {
         self.stop.cancel();
-        let Self { stores, uploads, abort, mut task, .. } = self;
-        tokio::select! {
-            _ = &mut task => {}
-            () = cancel.cancelled() => {
-                abort.cancel();
-                let _ = task.await;
-            }
+        match cancel.run_until_cancelled(&mut self.task).await {
+            Some(uploads) => UploadedSegments { stores: self.stores, uploads: uploads.unwrap_or_default() },
+            None => self.abandon().await,
         }
-        UploadedSegments::new(stores, &uploads)
     }
 
     /// Aborts the uploads in flight.
     pub async fn abandon(self) -> UploadedSegments {
         self.abort.cancel();
-        let _ = self.task.await;
-        UploadedSegments::new(self.stores, &self.uploads)
+        UploadedSegments { stores: self.stores, uploads: self.task.await.unwrap_or_default() }
     }
 }
 
@@ -104,10 +98,6 @@ pub struct UploadedSegments {
 }
 
 impl UploadedSegments {
-    fn new(stores: Stores, uploads: &Mutex<Uploads>) -> Self {
-        Self { stores, uploads: std::mem::take(&mut *lock(uploads)) }
-    }
-
     /// Everything that may be in a store, including uploads that failed or were aborted.
     pub(crate) fn destinations(&self) -> BTreeSet<Destination> {
         self.uploads.keys().cloned().collect()
@@ -124,7 +114,7 @@ impl UploadedSegments {
 
     /// Deletes all of them, after the job has failed.
     pub async fn discard(self) {
-        delete_unreferenced(&self.stores, self.uploads.into_keys()).await;
+        delete_unreferenced(&self.stores, self.uploads.into_keys().collect()).await;
     }
 }
 
@@ -132,13 +122,13 @@ struct UploadTask {
     stores: Stores,
     rungs: Vec<RungUpload>,
     labels: Labels,
-    uploads: Arc<Mutex<Uploads>>,
+    uploads: Uploads,
 }
 
 impl UploadTask {
-    async fn run(self, stop: CancellationToken, abort: CancellationToken) {
+    async fn run(mut self, stop: CancellationToken, abort: CancellationToken) -> Uploads {
         let mut failures = 0;
-        let mut running: JoinSet<bool> = JoinSet::new();
+        let mut running = JoinSet::new();
         let mut waiting: Vec<(Destination, PathBuf)> = Vec::new();
         let mut scan = tokio::time::interval(SCAN_INTERVAL);
         while failures < MAX_FAILURES {
@@ -146,9 +136,7 @@ impl UploadTask {
                 () = abort.cancelled() => break,
                 () = stop.cancelled() => break,
                 _ = scan.tick() => waiting = self.scan().await,
-                Some(ended) = running.join_next(), if !running.is_empty() => {
-                    failures += usize::from(!ended.unwrap_or(false));
-                }
+                Some(ended) = running.join_next() => failures += usize::from(!self.settle(ended)),
             }
             while running.len() < CONCURRENT_UPLOADS
                 && let Some((to, path)) = waiting.pop()
@@ -156,36 +144,45 @@ impl UploadTask {
                 self.upload(&mut running, to, path);
             }
         }
-        tokio::select! {
-            () = async { while running.join_next().await.is_some() {} } => return,
-            () = abort.cancelled() => {}
-        }
+        let rest = async {
+            while let Some(ended) = running.join_next().await {
+                self.settle(ended);
+            }
+        };
+        abort.run_until_cancelled(rest).await;
         running.shutdown().await;
+        self.uploads
     }
 
-    /// The task's result says whether the upload succeeded.
-    fn upload(&self, running: &mut JoinSet<bool>, to: Destination, path: PathBuf) {
+    fn upload(&mut self, running: &mut JoinSet<Ended>, to: Destination, path: PathBuf) {
         let Ok(store) = self.stores.get(&to.store) else { return };
-        lock(&self.uploads).insert(to.clone(), None);
-        let (meta, uploads) = (self.labels.of(&to.key, PieceKind::Segment), Arc::clone(&self.uploads));
+        self.uploads.insert(to.clone(), None);
+        let meta = self.labels.of(&to.key, PieceKind::Segment);
         running.spawn(async move {
             // Taken before the upload: if the file is rewritten meanwhile, the versions differ at the end.
             let found = tokio::fs::metadata(&path).await;
-            let Some(version) = found.ok().as_ref().and_then(FileVersion::of) else {
-                lock(&uploads).remove(&to);
-                return true;
-            };
-            match store.put(&to.key, Body::File(path), &meta).await {
-                Ok(_) => {
-                    lock(&uploads).insert(to, Some(version));
-                    true
-                }
-                Err(error) => {
-                    tracing::info!(segment = %to, %error, "an early upload failed; the segment is uploaded at the end");
-                    false
-                }
-            }
+            let Some(version) = found.ok().as_ref().and_then(FileVersion::of) else { return (to, Ok(None)) };
+            let put = store.put(&to.key, Body::File(path), &meta).await;
+            (to, put.map(|_| Some(version)))
         });
+    }
+
+    /// Notes how an upload ended. Returns whether it is no failure.
+    fn settle(&mut self, ended: Result<Ended, JoinError>) -> bool {
+        let Ok((to, ended)) = ended else { return false };
+        match ended {
+            Ok(Some(version)) => {
+                self.uploads.insert(to, Some(version));
+            }
+            Ok(None) => {
+                self.uploads.remove(&to);
+            }
+            Err(error) => {
+                tracing::info!(segment = %to, %error, "an early upload failed; the segment is uploaded at the end");
+                return false;
+            }
+        }
+        true
     }
 
     /// Complete segments that no upload was started for, the latest first.
@@ -194,13 +191,8 @@ impl UploadTask {
         let segments =
             tokio::task::spawn_blocking(move || rungs.iter().flat_map(complete_segments).collect::<Vec<_>>());
         let segments = segments.await.unwrap_or_default();
-        let uploads = lock(&self.uploads);
-        segments.into_iter().filter(|(to, _)| !uploads.contains_key(to)).rev().collect()
+        segments.into_iter().filter(|(to, _)| !self.uploads.contains_key(to)).rev().collect()
     }
-}
-
-fn lock(uploads: &Mutex<Uploads>) -> MutexGuard<'_, Uploads> {
-    uploads.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn complete_segments(rung: &RungUpload) -> Vec<(Destination, PathBuf)> {

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use storage::{FailingStore, FailurePlan, Key, LocalDirectory};
 
 use super::*;

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use storage::{Body, Destination, Key, ObjectMeta, Prepared, Store, StoreError, Stores};
+use storage::{Body, Destination, ObjectMeta, Prepared, Store, StoreError, Stores};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +24,10 @@ pub struct Staged {
 struct StagedPiece {
     to: Destination,
     kind: PieceKind,
-    object: Box<dyn Prepared>,
+    /// Bytes.
+    length: u64,
+    /// `None` for a segment, which is in its store under its final name.
+    object: Option<Box<dyn Prepared>>,
 }
 
 struct WaitingPiece {
@@ -55,24 +58,12 @@ pub async fn stage(
     let mut staged = Vec::new();
     loop {
         while outcome.is_ok() && running.len() < CONCURRENT_UPLOADS {
-            let Some(WaitingPiece { piece, uploaded }) = waiting.pop() else { break };
-            let store = match stores.get(&piece.to.store) {
-                Ok(store) => store,
-                Err(source) => {
-                    outcome = Err(PublishError::Store { store: piece.to.store, source });
-                    break;
-                }
-            };
-            if piece.kind == PieceKind::Segment {
-                segments.insert(piece.to.clone());
-                if let Some(length) = uploaded {
-                    let object = Box::new(StoredSegment { store, key: piece.to.key.clone(), length });
-                    staged.push(StagedPiece { to: piece.to, kind: piece.kind, object });
-                    continue;
-                }
+            let Some(next) = waiting.pop() else { break };
+            let Piece { to, kind, .. } = &next.piece;
+            if *kind == PieceKind::Segment {
+                segments.insert(to.clone());
             }
-            let meta = labels.of(&piece.to.key, piece.kind);
-            running.spawn(upload(store, piece, meta));
+            running.spawn(upload(stores.get(&to.store), labels.of(&to.key, *kind), next));
         }
         tokio::select! {
             joined = running.join_next() => match joined {
@@ -98,10 +89,10 @@ pub async fn stage(
             Ok(Staged { stores: stores.clone(), pieces: staged })
         }
         Err(error) => {
-            for piece in staged.into_iter().filter(|piece| piece.kind != PieceKind::Segment) {
-                piece.object.discard().await;
+            for object in staged.into_iter().filter_map(|piece| piece.object) {
+                object.discard().await;
             }
-            delete_unreferenced(stores, segments).await;
+            delete_unreferenced(stores, segments.into_iter().collect()).await;
             Err(error)
         }
     }
@@ -131,23 +122,32 @@ fn length(body: &Body) -> u64 {
     }
 }
 
-async fn upload(store: Arc<dyn Store>, piece: Piece, meta: ObjectMeta) -> Result<StagedPiece, PublishError> {
-    let object = if piece.kind == PieceKind::Segment {
-        let put = store.put(&piece.to.key, piece.body, &meta).await;
-        put.map(|length| Box::new(StoredSegment { store, key: piece.to.key.clone(), length }) as Box<dyn Prepared>)
-    } else {
-        store.prepare(&piece.to.key, piece.body, &meta).await
+async fn upload(
+    store: Result<Arc<dyn Store>, StoreError>,
+    meta: ObjectMeta,
+    WaitingPiece { piece: Piece { to, body, kind }, uploaded }: WaitingPiece,
+) -> Result<StagedPiece, PublishError> {
+    let stored = async {
+        let store = store?;
+        if kind != PieceKind::Segment {
+            let object = store.prepare(&to.key, body, &meta).await?;
+            return Ok((object.length(), Some(object)));
+        }
+        match uploaded {
+            Some(length) => Ok((length, None)),
+            None => Ok((store.put(&to.key, body, &meta).await?, None)),
+        }
     };
-    match object {
-        Ok(object) => Ok(StagedPiece { to: piece.to, kind: piece.kind, object }),
-        Err(source) => Err(PublishError::Store { store: piece.to.store, source }),
+    match stored.await {
+        Ok((length, object)) => Ok(StagedPiece { to, kind, length, object }),
+        Err(source) => Err(PublishError::Store { store: to.store, source }),
     }
 }
 
 impl Staged {
     /// Every object with its length in bytes, in the order of the commits.
     pub fn objects(&self) -> Vec<(Destination, u64)> {
-        self.pieces.iter().map(|piece| (piece.to.clone(), piece.object.length())).collect()
+        self.pieces.iter().map(|piece| (piece.to.clone(), piece.length)).collect()
     }
 
     /// Makes every piece visible, in the order of [`PieceKind`]. That needs no space and little time, and can't be
@@ -161,20 +161,22 @@ impl Staged {
         let mut committed = PieceKind::Segment;
         let mut failed = None;
         for piece in self.pieces {
+            let Some(object) = piece.object else {
+                segments.push(piece.to);
+                continue;
+            };
             if failed.is_some() {
-                piece.object.discard().await;
+                object.discard().await;
                 continue;
             }
             if piece.kind > PieceKind::Object && committed < PieceKind::MediaPlaylist && Instant::now() > deadline {
-                piece.object.discard().await;
+                object.discard().await;
                 failed = Some((PieceKind::Object, PublishError::TooLate));
                 continue;
             }
             committed = committed.max(piece.kind);
-            match piece.object.commit().await {
-                Ok(()) if piece.kind == PieceKind::Segment => segments.push(piece.to),
-                Ok(()) => {}
-                Err(source) => failed = Some((piece.kind, PublishError::Store { store: piece.to.store, source })),
+            if let Err(source) = object.commit().await {
+                failed = Some((piece.kind, PublishError::Store { store: piece.to.store, source }));
             }
         }
         match failed {
@@ -190,36 +192,14 @@ impl Staged {
 
     /// Deletes every piece.
     pub async fn discard(self) {
-        let (segments, others): (Vec<_>, Vec<_>) =
-            self.pieces.into_iter().partition(|piece| piece.kind == PieceKind::Segment);
-        for piece in others {
-            piece.object.discard().await;
+        let mut segments = Vec::new();
+        for piece in self.pieces {
+            match piece.object {
+                Some(object) => object.discard().await,
+                None => segments.push(piece.to),
+            }
         }
-        delete_unreferenced(&self.stores, segments.into_iter().map(|piece| piece.to)).await;
-    }
-}
-
-/// A segment that is in its store under its final name.
-struct StoredSegment {
-    store: Arc<dyn Store>,
-    key: Key,
-    length: u64,
-}
-
-#[async_trait::async_trait]
-impl Prepared for StoredSegment {
-    fn length(&self) -> u64 {
-        self.length
-    }
-
-    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn discard(self: Box<Self>) {
-        if let Err(error) = self.store.delete(&self.key).await {
-            tracing::warn!(key = %self.key, %error, "an unreferenced segment could not be deleted");
-        }
+        delete_unreferenced(&self.stores, segments).await;
     }
 }
 

@@ -1,5 +1,5 @@
 use fault::Fault;
-use storage::{FailingStore, FailurePlan, LocalDirectory};
+use storage::{FailingStore, FailurePlan, Key, LocalDirectory};
 
 use super::*;
 use crate::PublishError;

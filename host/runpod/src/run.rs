@@ -59,7 +59,7 @@ impl Runner {
             let later = Arc::clone(&self.slots).acquire_owned();
             let slot = match slot {
                 Some(slot) => Some(slot),
-                None => entry.stop().run_until_cancelled(later).await.and_then(Result::ok),
+                None => entry.stop.run_until_cancelled(later).await.and_then(Result::ok),
             };
             match slot {
                 Some(_slot) => self.run_in_slot(job, entry).await,
@@ -69,25 +69,25 @@ impl Runner {
     }
 
     async fn run_in_slot(self, job: Job, entry: RunningJob) -> Completion {
-        info!(job = entry.id(), "started");
+        info!(job = entry.id, "started");
         let (progress, mut sender) = ResultSender::new(self.client.clone(), job.id.clone());
-        let result = run_in_task(Arc::clone(&self.handler), job, progress, entry.stop().clone());
+        let result = run_in_task(Arc::clone(&self.handler), job, progress, entry.stop.clone());
         let result = sender.progress_until(result).await;
-        if entry.stop().is_cancelled() {
+        if entry.stop.is_cancelled() {
             return self.unreported(&entry);
         }
         let (body, completion) = match result {
             JobResult::Done(output) => (ResultBody::done(output), Completion::Done),
             JobResult::Failed { error, fresh_worker } => {
                 if fresh_worker {
-                    warn!(job = entry.id(), "asking for a fresh worker");
+                    warn!(job = entry.id, "asking for a fresh worker");
                     // Before the result: the platform may hand out the next job as soon as it has the result.
                     self.drain.cancel();
                 }
                 (ResultBody::failed(error, &self.client, fresh_worker), Completion::Failed)
             }
             JobResult::Stopped => {
-                warn!(job = entry.id(), "the job stopped without being cancelled; nothing is reported");
+                warn!(job = entry.id, "the job stopped without being cancelled; nothing is reported");
                 return Completion::Abandoned;
             }
         };
@@ -96,8 +96,8 @@ impl Runner {
 
     /// Reports an invalid job as failed.
     pub async fn refuse(self, problem: &'static str, entry: RunningJob) -> Completion {
-        error!(job = entry.id(), problem, "RunPod handed out an invalid job");
-        let (_, sender) = ResultSender::new(self.client.clone(), entry.id().to_owned());
+        error!(job = entry.id, problem, "RunPod handed out an invalid job");
+        let (_, sender) = ResultSender::new(self.client.clone(), entry.id.clone());
         let body = ResultBody::failed(failure("job.bad-request", problem), &self.client, false);
         self.report(sender, body, Completion::Failed, &entry).await
     }
@@ -109,7 +109,7 @@ impl Runner {
         completion: Completion,
         entry: &RunningJob,
     ) -> Completion {
-        match entry.stop().run_until_cancelled(sender.finish(body)).await {
+        match entry.stop.run_until_cancelled(sender.finish(body)).await {
             Some(true) => completion,
             Some(false) => Completion::Lost,
             None => self.unreported(entry),
@@ -118,10 +118,10 @@ impl Runner {
 
     fn unreported(&self, entry: &RunningJob) -> Completion {
         if self.silent.is_cancelled() {
-            warn!(job = entry.id(), "abandoned; nothing is reported");
+            warn!(job = entry.id, "abandoned; nothing is reported");
             Completion::Abandoned
         } else {
-            info!(job = entry.id(), "cancelled; nothing is reported");
+            info!(job = entry.id, "cancelled; nothing is reported");
             Completion::Stopped
         }
     }

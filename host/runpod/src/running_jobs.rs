@@ -49,19 +49,9 @@ impl RunningJobs {
 #[derive(Debug)]
 pub struct RunningJob {
     jobs: RunningJobs,
-    id: String,
-    stop: CancellationToken,
-}
-
-impl RunningJob {
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
+    pub id: String,
     /// Cancelled when the job is to stop.
-    pub fn stop(&self) -> &CancellationToken {
-        &self.stop
-    }
+    pub stop: CancellationToken,
 }
 
 impl Drop for RunningJob {
@@ -90,8 +80,8 @@ mod tests {
         let running = RunningJobs::default();
         let (a, b) = (running.register("a").unwrap(), running.register("b").unwrap());
         assert!(running.stop("a") && !running.stop("c"));
-        assert!(a.stop().is_cancelled() && !b.stop().is_cancelled());
+        assert!(a.stop.is_cancelled() && !b.stop.is_cancelled());
         running.stop_all();
-        assert!(b.stop().is_cancelled());
+        assert!(b.stop.is_cancelled());
     }
 }

@@ -32,8 +32,9 @@ pub struct Counted {
 }
 
 impl Counted {
-    pub fn new(inner: Arc<dyn Store>, traffic: Arc<Traffic>) -> Self {
-        Self { inner, traffic }
+    /// The same store, with every byte that passes through it added to `traffic`.
+    pub fn over(inner: &Arc<dyn Store>, traffic: &Arc<Traffic>) -> Arc<dyn Store> {
+        Arc::new(Self { inner: Arc::clone(inner), traffic: Arc::clone(traffic) })
     }
 
     fn wrote(&self, bytes: u64) {
@@ -97,7 +98,8 @@ mod tests {
     async fn uploaded_and_downloaded_bytes_are_counted_apart() {
         let folder = tempfile::tempdir().unwrap();
         let traffic = Arc::new(Traffic::default());
-        let store = Counted::new(Arc::new(LocalDirectory::open(folder.path()).unwrap()), Arc::clone(&traffic));
+        let directory: Arc<dyn Store> = Arc::new(LocalDirectory::open(folder.path()).unwrap());
+        let store = Counted::over(&directory, &traffic);
         let key = Key::parse("a").unwrap();
         store.put(&key, Body::Bytes(b"12345".to_vec()), &ObjectMeta::default()).await.unwrap();
         store.fetch(&key, &folder.path().join("copy")).await.unwrap();

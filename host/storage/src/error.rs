@@ -5,7 +5,7 @@ use std::io;
 
 use fault::{Code, Fault, codes};
 
-use super::Key;
+use super::{BadKey, Key};
 
 /// What a store was doing when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ impl fmt::Display for Operation {
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    #[error(transparent)]
+    BadKey(#[from] BadKey),
     #[error("there is no object `{key}` in the store")]
     NotFound { key: Key },
     /// `store` is escaped.
@@ -67,6 +69,10 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    pub fn damaged(operation: Operation, key: &Key, detail: impl Into<String>) -> Self {
+        Self::Damaged { operation, key: key.clone(), detail: detail.into() }
+    }
+
     /// Converts an I/O error of the local system.
     pub fn io(operation: Operation, key: &Key) -> impl Fn(io::Error) -> Self {
         let key = key.clone();
@@ -82,6 +88,7 @@ impl StoreError {
 impl Fault for StoreError {
     fn code(&self) -> &'static Code {
         match self {
+            Self::BadKey(_) => &codes::plan::BAD_KEY,
             Self::NotFound { .. } => &codes::storage::NOT_FOUND,
             Self::UnknownStore { .. } => &codes::storage::UNKNOWN_STORE,
             Self::DiskFull { .. } => &codes::host::DISK_FULL,

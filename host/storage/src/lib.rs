@@ -27,7 +27,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use counted::{Counted, Traffic};
+use counted::Counted;
+pub use counted::Traffic;
 pub use error::{Operation, StoreError};
 #[cfg(any(test, feature = "failing-store"))]
 pub use failing::{FailingStore, FailurePlan};

@@ -8,7 +8,9 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, Metadata, OpenOptions};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 
-use super::{Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError, UploadsTo, open_regular};
+use super::{
+    Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError, UploadsTo, blocking, open_regular,
+};
 
 /// Access goes through a capability (`Dir`): no key and no symlink reaches anything outside the directory.
 #[derive(Debug)]
@@ -33,18 +35,8 @@ impl LocalDirectory {
         work: impl FnOnce(&Dir, &Key) -> io::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (dir, owned) = (Arc::clone(&self.dir), key.clone());
-        blocking(operation, key, move || work(&dir, &owned)).await
+        blocking(move || work(&dir, &owned)).await.map_err(StoreError::io(operation, key))
     }
-}
-
-/// Runs file I/O on the blocking pool.
-async fn blocking<T: Send + 'static>(
-    operation: Operation,
-    key: &Key,
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, StoreError> {
-    let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|panicked| Err(io::Error::other(panicked)));
-    done.map_err(StoreError::io(operation, key))
 }
 
 #[async_trait::async_trait]
@@ -111,13 +103,7 @@ impl Store for LocalDirectory {
             let folder = open_or_create(dir, folder)?;
             let unfinished = format!("{UNFINISHED}{}-{name}", uuid::Uuid::new_v4().simple());
             let file = TemporaryFile::create(folder, unfinished, name)?;
-            match file.write(body) {
-                Ok(length) => Ok(UnfinishedFile { key: key.clone(), length, file: Some(file) }),
-                Err(error) => {
-                    file.remove();
-                    Err(error)
-                }
-            }
+            Ok(UnfinishedFile { key: key.clone(), length: file.write(body)?, file })
         });
         Ok(Box::new(written.await?))
     }
@@ -241,13 +227,15 @@ fn collect_keys(folder: &Dir, path: &str, found: &mut Vec<Key>) -> io::Result<()
     Ok(())
 }
 
-/// A file under its temporary name, beside its final one.
+/// A file under its temporary name, beside its final one. Dropping it removes it.
 struct TemporaryFile {
     folder: Dir,
     unfinished: String,
     name: String,
     /// Locked for as long as this process lives.
     file: cap_std::fs::File,
+    /// Whether it has its final name.
+    renamed: bool,
 }
 
 impl TemporaryFile {
@@ -255,7 +243,7 @@ impl TemporaryFile {
         let file = folder.open_with(&unfinished, OpenOptions::new().write(true).create_new(true))?;
         // Some network file systems have no locks.
         let _ = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
-        Ok(Self { folder, unfinished, name: name.to_owned(), file })
+        Ok(Self { folder, unfinished, name: name.to_owned(), file, renamed: false })
     }
 
     /// Writes and syncs the content, so that it is on disk before the file gets its final name.
@@ -272,25 +260,27 @@ impl TemporaryFile {
         Ok(length)
     }
 
-    fn rename(self) -> io::Result<()> {
-        if let Err(error) = self.folder.rename(&self.unfinished, &self.folder, &self.name) {
-            self.remove();
-            return Err(error);
-        }
+    fn rename(mut self) -> io::Result<()> {
+        self.folder.rename(&self.unfinished, &self.folder, &self.name)?;
+        self.renamed = true;
         sync_folder(&self.folder)
     }
+}
 
-    /// A file that can't be removed stays for `sweep`.
-    fn remove(&self) {
-        let _ = self.folder.remove_file(&self.unfinished);
+impl Drop for TemporaryFile {
+    /// Here and now, also for callers that were cancelled: a runtime that is about to end runs no new task. A file that
+    /// can't be removed stays for `sweep`.
+    fn drop(&mut self) {
+        if !self.renamed {
+            let _ = self.folder.remove_file(&self.unfinished);
+        }
     }
 }
 
 struct UnfinishedFile {
     key: Key,
     length: u64,
-    /// `None` once it is committed or discarded.
-    file: Option<TemporaryFile>,
+    file: TemporaryFile,
 }
 
 #[async_trait::async_trait]
@@ -299,26 +289,13 @@ impl Prepared for UnfinishedFile {
         self.length
     }
 
-    async fn commit(mut self: Box<Self>) -> Result<(), StoreError> {
-        match self.file.take() {
-            Some(file) => blocking(Operation::Write, &self.key, move || file.rename()).await,
-            None => Ok(()),
-        }
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        let Self { key, file, .. } = *self;
+        blocking(move || file.rename()).await.map_err(StoreError::io(Operation::Write, &key))
     }
 
-    async fn discard(mut self: Box<Self>) {
-        if let Some(file) = self.file.take() {
-            let _ = tokio::task::spawn_blocking(move || file.remove()).await;
-        }
-    }
-}
-
-impl Drop for UnfinishedFile {
-    /// Covers callers that were cancelled. It is removed here and now: a runtime that is about to end runs no new task.
-    fn drop(&mut self) {
-        if let Some(file) = self.file.take() {
-            file.remove();
-        }
+    async fn discard(self: Box<Self>) {
+        let _ = tokio::task::spawn_blocking(move || drop(self.file)).await;
     }
 }
 

@@ -10,10 +10,7 @@ const CONTENT: &[u8] = b"Written by codex-transcoder to see whether it may write
 pub async fn prove_writable(store: &dyn Store) -> Result<(), StoreError> {
     store.check().await?;
     let name = uuid::Uuid::new_v4().simple();
-    let key = |how: &str| {
-        let text = format!("{RESERVED}/checks/{name}-{how}");
-        Key::parse(&text).map_err(|_| StoreError::UnknownStore { store: text, known: String::new() })
-    };
+    let key = |how: &str| Key::parse(&format!("{RESERVED}/checks/{name}-{how}"));
     let keys = [key("whole")?, key("upload")?];
     let written = write(store, &keys).await;
     // Also what a failed proof has left. The first failure is reported: it causes the others.
@@ -33,8 +30,7 @@ async fn write(store: &dyn Store, [whole, upload]: &[Key; 2]) -> Result<(), Stor
         let size = store.head(key).await?.map(|found| found.size);
         let content = store.read(key, CONTENT.len()).await?;
         if size != Some(CONTENT.len() as u64) || content.as_deref() != Some(CONTENT) {
-            let detail = "it was written, and what is there is not the same".to_owned();
-            return Err(StoreError::Damaged { operation: Operation::Read, key: key.clone(), detail });
+            return Err(StoreError::damaged(Operation::Read, key, "it was written, and what is there is not the same"));
         }
     }
     Ok(())

@@ -50,8 +50,7 @@ impl Records {
     /// The same records, with transferred bytes added to `traffic`.
     #[must_use]
     pub fn counted(&self, traffic: &Arc<Traffic>) -> Self {
-        let store = Arc::new(Counted::new(Arc::clone(&self.store), Arc::clone(traffic)));
-        Self { store, mac: self.mac.clone() }
+        Self { store: Counted::over(&self.store, traffic), mac: self.mac.clone() }
     }
 
     pub fn store(&self) -> &Arc<dyn Store> {

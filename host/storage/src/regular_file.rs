@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use rustix::fs::{Mode, OFlags};
+
 /// Opens a regular file for reading. Links are not followed, not even on the way to it, and a file with a second name is
 /// refused: it could belong to another user. A pipe doesn't block.
 ///
@@ -21,24 +23,16 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-#[cfg(target_os = "linux")]
 fn open_without_links(path: &Path) -> io::Result<File> {
-    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, open, openat2};
-
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let opened = match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
-        // Before Linux 5.6, and where a filter hides the call: the last part of the path at least.
-        Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => open(path, flags, Mode::empty()),
-        opened => opened,
-    };
-    Ok(opened?.into())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn open_without_links(path: &Path) -> io::Result<File> {
-    use rustix::fs::{Mode, OFlags, open};
-
-    Ok(open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?.into())
+    #[cfg(target_os = "linux")]
+    match rustix::fs::openat2(rustix::fs::CWD, path, flags, Mode::empty(), rustix::fs::ResolveFlags::NO_SYMLINKS) {
+        // Before Linux 5.6, and where a filter hides the call.
+        Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => {}
+        opened => return Ok(opened?.into()),
+    }
+    // The last part of the path at least.
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
 }
 
 #[cfg(test)]

@@ -34,10 +34,7 @@ impl Stores {
     /// The same stores, with every byte that passes through them added to `traffic`.
     #[must_use]
     pub fn counted(&self, traffic: &Arc<Traffic>) -> Self {
-        let counted = |inner: &Arc<dyn Store>| -> Arc<dyn Store> {
-            Arc::new(Counted::new(Arc::clone(inner), Arc::clone(traffic)))
-        };
-        Self(self.0.iter().map(|(name, store)| (name.clone(), counted(store))).collect())
+        Self(self.0.iter().map(|(name, store)| (name.clone(), Counted::over(store, traffic))).collect())
     }
 
     pub fn names(&self) -> Vec<String> {

@@ -57,9 +57,10 @@ pub struct Delivery {
 pub struct Deliverer {
     client: reqwest::Client,
     secret: Secret,
-    outcome: Schedule,
+    /// For `completed` and `failed`.
+    pub(super) outcome: Schedule,
     progress: Schedule,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Deliverer {
@@ -72,19 +73,6 @@ impl Deliverer {
             progress: Schedule::progress(),
             clock: Arc::new(SystemClock),
         }
-    }
-
-    /// Sets the schedule for `completed` and `failed`.
-    #[must_use]
-    pub fn with_schedule(mut self, schedule: Schedule) -> Self {
-        self.outcome = schedule;
-        self
-    }
-
-    #[must_use]
-    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
     }
 
     /// Sends a message until it is delivered, permanently refused, or out of attempts.
@@ -211,13 +199,12 @@ async fn complaint(mut response: reqwest::Response) -> Option<String> {
     }
     let mut body = Vec::new();
     // If the body breaks off, the status still counts.
-    while let Ok(Some(chunk)) = response.chunk().await {
-        let room = MAX_RESPONSE.saturating_sub(body.len());
-        body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
-        if body.len() >= MAX_RESPONSE {
-            break;
-        }
+    while body.len() < MAX_RESPONSE
+        && let Ok(Some(chunk)) = response.chunk().await
+    {
+        body.extend_from_slice(&chunk);
     }
+    body.truncate(MAX_RESPONSE);
     let text = match serde_json::from_slice::<ErrorBody>(&body).ok()?.error? {
         serde_json::Value::Null | serde_json::Value::Bool(false) => return None,
         serde_json::Value::String(text) => text,

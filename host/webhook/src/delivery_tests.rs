@@ -95,7 +95,9 @@ impl Scripted {
 }
 
 fn deliverer(clock: Arc<JumpingClock>) -> Deliverer {
-    Deliverer::new(http_client(AllowedAddresses::All).unwrap(), secret()).with_clock(clock)
+    let mut deliverer = Deliverer::new(http_client(AllowedAddresses::All).unwrap(), secret());
+    deliverer.clock = clock;
+    deliverer
 }
 
 async fn delivered(responses: impl IntoIterator<Item = Response>) -> (Delivery, usize) {
@@ -255,7 +257,8 @@ async fn a_receiver_that_never_answers_is_given_up_after_the_timeout() {
     let deaf = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = UrlRules::local().check(&format!("http://{}/", deaf.local_addr().unwrap())).unwrap();
     let schedule = Schedule { gaps: vec![Duration::ZERO], timeout: Duration::from_millis(50), ..Schedule::outcome() };
-    let deliverer = deliverer(JumpingClock::new()).with_schedule(schedule);
+    let mut deliverer = deliverer(JumpingClock::new());
+    deliverer.outcome = schedule;
     let delivery = deliverer.deliver(&url, &message(EventKind::Completed, Scheme::Body)).await;
     assert_eq!((delivery.delivered, delivery.attempts, delivery.status), (false, 2, None));
     assert!(delivery.note.unwrap().starts_with("no answer in time"));
@@ -275,7 +278,7 @@ impl Gated {
         let url = UrlRules::local().check(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
         let router = Router::new().fallback(Self::receive).with_state(this.clone());
         tokio::spawn(axum::serve(listener, router).into_future());
-        (this, JobWebhooks::new(deliverer(JumpingClock::new()), url))
+        (this, JobWebhooks::new(deliverer(JumpingClock::new()), url, None))
     }
 
     async fn receive(State(this): State<Self>, body: String) -> Response {
@@ -364,7 +367,7 @@ async fn a_receiver_that_hangs_delays_the_outcome_briefly_and_gets_no_progress_a
 #[test]
 fn progress_that_is_not_json_is_blamed_on_the_policy() {
     let url = UrlRules::local().check("http://127.0.0.1:1/").unwrap();
-    let webhooks = JobWebhooks::new(deliverer(JumpingClock::new()), url);
+    let webhooks = JobWebhooks::new(deliverer(JumpingClock::new()), url, None);
     let observer: Arc<dyn DeliveryObserver> = Arc::new(NoObserver);
     let error = webhooks.send_progress("job-1", "{".to_owned(), Scheme::Body, &observer).unwrap_err();
     assert_eq!(fault::Fault::code(&error), "webhook.body-not-json");

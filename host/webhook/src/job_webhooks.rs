@@ -18,20 +18,14 @@ pub trait DeliveryObserver: Send + Sync {
 pub struct JobWebhooks {
     deliverer: Deliverer,
     url: WebhookUrl,
+    /// Where an outcome that is not delivered is stored.
     outbox: Option<Outbox>,
     progress: ProgressSender,
 }
 
 impl JobWebhooks {
-    pub fn new(deliverer: Deliverer, url: WebhookUrl) -> Self {
-        Self { deliverer, url, outbox: None, progress: ProgressSender::default() }
-    }
-
-    /// Stores an outcome that is not delivered in this outbox.
-    #[must_use]
-    pub fn with_outbox(mut self, outbox: Outbox) -> Self {
-        self.outbox = Some(outbox);
-        self
+    pub fn new(deliverer: Deliverer, url: WebhookUrl, outbox: Option<Outbox>) -> Self {
+        Self { deliverer, url, outbox, progress: ProgressSender::default() }
     }
 
     /// Queues a progress message and returns at once. Messages are sent in order and tried once. A message is dropped

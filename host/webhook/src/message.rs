@@ -1,7 +1,5 @@
 //! A webhook's content, and the id by which receivers recognise it.
 
-use std::fmt;
-
 use fault::{Code, Fault, codes};
 use serde::de::IgnoredAny;
 use sha2::{Digest as _, Sha256};
@@ -34,18 +32,12 @@ impl EventKind {
     }
 }
 
-impl fmt::Display for EventKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// Why a message can't be sent.
 #[derive(Debug, thiserror::Error)]
 pub enum MessageError {
-    #[error("the body of the {kind} webhook has {bytes} bytes; {} are allowed", Message::MAX_BYTES)]
+    #[error("the body of the {} webhook has {bytes} bytes; {} are allowed", .kind.as_str(), Message::MAX_BYTES)]
     TooLarge { kind: EventKind, bytes: usize },
-    #[error("the body of the {kind} webhook is not JSON")]
+    #[error("the body of the {} webhook is not JSON", .kind.as_str())]
     NotJson { kind: EventKind, source: serde_json::Error },
 }
 
@@ -87,7 +79,7 @@ impl Message {
 pub fn event_id(job_id: &str, kind: EventKind, body: &str) -> String {
     let digest = hex::encode(Sha256::digest(body));
     // The job's id comes last, because it may contain anything.
-    let name = format!("{kind}:{digest}:{job_id}");
+    let name = format!("{}:{digest}:{job_id}", kind.as_str());
     Uuid::new_v5(&NAMESPACE, name.as_bytes()).to_string()
 }
 

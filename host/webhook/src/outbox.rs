@@ -121,17 +121,9 @@ impl Outbox {
         Ok(self.records.store().list(&format!("{}/", self.prefix)).await?)
     }
 
-    /// `None` if another process has removed the message meanwhile.
-    pub async fn read(&self, key: &Key) -> Result<Option<PendingMessage>, OutboxError> {
-        self.read_record(key, false).await
-    }
-
-    /// Also reads a message that is not authentic, for an operator who has looked at it.
-    pub async fn read_unauthenticated(&self, key: &Key) -> Result<Option<PendingMessage>, OutboxError> {
-        self.read_record(key, true).await
-    }
-
-    async fn read_record(&self, key: &Key, unauthenticated: bool) -> Result<Option<PendingMessage>, OutboxError> {
+    /// `None` if another process has removed the message meanwhile. A message that is not authentic is read only if
+    /// `unauthenticated` says that an operator has looked at it.
+    pub async fn read(&self, key: &Key, unauthenticated: bool) -> Result<Option<PendingMessage>, OutboxError> {
         let text = match self.records.read(key, MAX_OBJECT).await? {
             Record::Missing => return Ok(None),
             Record::Authentic(text) => text,
@@ -174,7 +166,7 @@ mod tests {
         let pending = pending("http://127.0.0.1:9/hook?token=t");
         let key = outbox.store(&pending).await.unwrap();
         assert_eq!(outbox.keys().await.unwrap(), std::slice::from_ref(&key));
-        let (to, message) = outbox.read(&key).await.unwrap().unwrap().check(&UrlRules::local()).unwrap();
+        let (to, message) = outbox.read(&key, false).await.unwrap().unwrap().check(&UrlRules::local()).unwrap();
         assert_eq!((to.as_url().query(), message.body.as_str()), (Some("token=t"), r#"{"a":1}"#));
         assert_eq!(message.id, pending.id, "a receiver would treat it as another message");
         outbox.remove(&key).await.unwrap();
@@ -204,8 +196,8 @@ mod tests {
         std::fs::create_dir_all(folder.path().join(".codex/outbox")).unwrap();
         std::fs::write(folder.path().join(".codex/outbox/x.json"), "hello").unwrap();
         let key = outbox.keys().await.unwrap().remove(0);
-        assert!(outbox.read(&key).await.unwrap_err().to_string().contains("x.json"));
-        let error = outbox.read_unauthenticated(&key).await.unwrap_err();
+        assert!(outbox.read(&key, false).await.unwrap_err().to_string().contains("x.json"));
+        let error = outbox.read(&key, true).await.unwrap_err();
         assert!(error.to_string().contains("not a message"), "{error}");
     }
 
@@ -217,9 +209,9 @@ mod tests {
         std::fs::create_dir_all(folder.path().join(".codex/outbox")).unwrap();
         std::fs::write(folder.path().join(".codex/outbox/x.json"), forged).unwrap();
         let key = outbox.keys().await.unwrap().remove(0);
-        let error = outbox.read(&key).await.unwrap_err();
+        let error = outbox.read(&key, false).await.unwrap_err();
         assert!(matches!(error, OutboxError::NotAuthentic { .. }), "{error}");
-        assert_eq!(outbox.read_unauthenticated(&key).await.unwrap().unwrap().job, "job-1");
+        assert_eq!(outbox.read(&key, true).await.unwrap().unwrap().job, "job-1");
     }
 
     /// Bytes that often are a stored message with a few changes.
@@ -248,8 +240,8 @@ mod tests {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let key = outbox.keys().await.unwrap().remove(0);
-                prop_assert!(outbox.read(&key).await.is_err());
-                if let Ok(Some(pending)) = outbox.read_unauthenticated(&key).await {
+                prop_assert!(outbox.read(&key, false).await.is_err());
+                if let Ok(Some(pending)) = outbox.read(&key, true).await {
                     let _ = pending.check(&UrlRules::production());
                     let _ = pending.check(&UrlRules::local());
                 }

@@ -61,19 +61,13 @@ impl Secret {
 
     /// HMAC-SHA256 over the concatenated parts, keyed with the bytes of the secret as they are.
     pub(super) fn mac(&self, parts: &[&str]) -> Hmac<Sha256> {
-        mac_of(&self.keyed, parts)
+        parts.iter().fold(self.keyed.clone(), |mac, part| mac.chain_update(part))
     }
 
     /// HMAC-SHA256 over the concatenated parts, keyed by the Standard Webhooks specification.
     pub(super) fn standard_mac(&self, parts: &[&str]) -> Hmac<Sha256> {
-        mac_of(&self.standard, parts)
+        parts.iter().fold(self.standard.clone(), |mac, part| mac.chain_update(part))
     }
-}
-
-fn mac_of(keyed: &Hmac<Sha256>, parts: &[&str]) -> Hmac<Sha256> {
-    let mut mac = keyed.clone();
-    parts.iter().for_each(|part| mac.update(part.as_bytes()));
-    mac
 }
 
 impl fmt::Debug for Secret {

@@ -43,9 +43,7 @@ impl Outbox {
         let deliverer = worker::deliverer(&settings, &rules)?;
         let mut undelivered = 0;
         for key in messages.keys().await? {
-            let pending =
-                if unauthenticated { messages.read_unauthenticated(&key).await } else { messages.read(&key).await };
-            let pending = match pending {
+            let pending = match messages.read(&key, unauthenticated).await {
                 Ok(Some(pending)) => pending,
                 Ok(None) => continue,
                 Err(error) => {
@@ -67,7 +65,7 @@ impl Outbox {
             } else {
                 printable(pending.reason.as_deref().unwrap_or_default(), 200)
             };
-            println!("{}  {}  {}  {}  {outcome}", pending.id, pending.job, pending.kind, pending.kept_at);
+            println!("{}  {}  {}  {}  {outcome}", pending.id, pending.job, pending.kind.as_str(), pending.kept_at);
         }
         match undelivered {
             0 => Ok(()),

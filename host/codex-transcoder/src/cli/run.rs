@@ -141,7 +141,7 @@ impl Run {
         let rules = UrlRules::local();
         let url = rules.check(url)?;
         let client = http_client(rules.allowed_addresses())?;
-        Ok(Some(Arc::new(JobWebhooks::new(Deliverer::new(client, secret), url))))
+        Ok(Some(Arc::new(JobWebhooks::new(Deliverer::new(client, secret), url, None))))
     }
 }
 

@@ -8,6 +8,7 @@ use fault::Failure;
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 use job::Outcome;
 use job::event::{Event, Observer};
+use job::report::WebhookReport;
 use job::transcode_report::TranscodeReport;
 use tracing_subscriber::EnvFilter;
 
@@ -145,8 +146,8 @@ impl Observer for Bars {
                 self.advance(*percent, if *speed > 0.0 { format!("{speed:.2}x{left}") } else { String::new() });
             }
             // The bar shows the same.
-            Event::Webhook { kind: "progress", .. } => {}
-            Event::Webhook { kind, delivered, attempts, status, kept } => {
+            Event::Webhook(WebhookReport { kind: "progress", .. }) => {}
+            Event::Webhook(WebhookReport { kind, delivered, attempts, status, kept }) => {
                 let status = status.map_or("no response".to_owned(), |status| format!("HTTP {status}"));
                 let word = if *delivered { "delivered" } else { "NOT delivered" };
                 print_above("webhook", &format!("{kind} {word} ({status}, {attempts} attempt(s))"));
@@ -160,7 +161,7 @@ impl Observer for Bars {
             Event::Again { failure, wait_ms, .. } => {
                 print_above("again", &format!("in {:.1} s: {failure}", *wait_ms as f64 / 1000.0));
             }
-            Event::Done { .. } | Event::Completed { .. } | Event::Failed { .. } => {}
+            Event::Done(_) | Event::Completed { .. } | Event::Failed { .. } => {}
         }
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use fault::codes;
 use fault::text::printable;
 use job::event::Event;
+use job::report::{TimedPart, WebhookReport};
 use job::transcode_report::TranscodeReport;
 use policy::{ActiveSet, Change, PolicyRefusal, Role};
 use prometheus_client::encoding::text;
@@ -230,7 +231,7 @@ impl JobMetrics {
                     inner.step_took(&before, since.elapsed());
                 }
             }
-            Event::Done { part, ms } => {
+            Event::Done(TimedPart { part, ms }) => {
                 if *part == "encode" {
                     timing.encoding_ms += ms;
                 }
@@ -239,7 +240,7 @@ impl JobMetrics {
             Event::Reused { .. } => {
                 inner.jobs_reused.inc();
             }
-            Event::Webhook { kind, delivered, attempts, kept, .. } => {
+            Event::Webhook(WebhookReport { kind, delivered, attempts, kept, .. }) => {
                 let outcome = match (delivered, kept) {
                     (true, _) => "delivered",
                     (false, Some(_)) => "kept",

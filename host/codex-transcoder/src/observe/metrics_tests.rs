@@ -2,6 +2,7 @@
 
 use fault::{Blame, Failure, codes};
 use job::event::Event;
+use job::report::{TimedPart, WebhookReport};
 use job::transcode_report::{ObjectReport, TranscodeReport};
 
 use super::metrics::ROWS;
@@ -34,18 +35,15 @@ fn expect(metrics: &Metrics, lines: &[&str]) {
 #[test]
 fn events_are_counted() {
     let metrics = Metrics::new();
-    let webhook = |delivered, kept: Option<&str>| Event::Webhook {
-        kind: "completed",
-        delivered,
-        attempts: 2,
-        status: Some(500),
-        kept: kept.map(str::to_owned),
+    let webhook = |delivered, kept: Option<&str>| {
+        let kept = kept.map(str::to_owned);
+        Event::Webhook(WebhookReport { kind: "completed", delivered, attempts: 2, status: Some(500), kept })
     };
     for event in [
         completed(),
         Event::Failed { failure: failure("media.damaged") },
         Event::Again { failure: failure("storage.unreachable"), attempt: 1, wait_ms: 10 },
-        Event::Done { part: "probe", ms: 250 },
+        Event::Done(TimedPart { part: "probe", ms: 250 }),
         Event::Reused { publication: "p".to_owned() },
         webhook(true, None),
         webhook(false, Some("outbox/x")),
@@ -78,9 +76,12 @@ fn a_job_is_running_until_its_end_and_its_steps_are_timed() {
     let job = metrics.job_started();
     expect(&metrics, &["codex_jobs_running 1", "codex_job_seconds_count 0"]);
     let step = |step: &str, percent| Event::Step { step: step.to_owned(), percent };
-    for event in
-        [step("encode", 10), step("encode", 50), Event::Done { part: "encode", ms: 30_000 }, step("finalize", 99)]
-    {
+    for event in [
+        step("encode", 10),
+        step("encode", 50),
+        Event::Done(TimedPart { part: "encode", ms: 30_000 }),
+        step("finalize", 99),
+    ] {
         job.on(&event);
     }
     job.on(&completed());

@@ -98,7 +98,7 @@ receiver too; for local work, `webhook.allow_short_secret` allows it",
         raw.problem(&codes::settings::CONTRADICTION, "webhook.allow_http", message);
     }
     WebhookSettings {
-        secret: secret.into(),
+        secret: SecretText::new(secret),
         allow_short_secret,
         allowed_hosts: raw.list("webhook.allowed_hosts"),
         allow_http,

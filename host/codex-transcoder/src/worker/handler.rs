@@ -58,7 +58,7 @@ impl Service {
         let input = Input::read(&job.id, &job.input);
         let role = chosen.role.name();
         tracing::info!(media = input.media_id, policy = chosen.policy.name(), role, "job taken");
-        let (request, webhooks) = match self.checked(chosen, &job, input, &*observer).await {
+        let (request, webhooks) = match self.checked(chosen, &job, input, &observer).await {
             Ok(checked) => checked,
             Err(failure) => {
                 observer.on(&Event::Failed { failure: failure.clone() });
@@ -87,12 +87,12 @@ impl Service {
         chosen: &SelectedPolicy,
         job: &runpod::Job,
         input: Input,
-        observer: &dyn Observer,
+        observer: &Arc<dyn Observer>,
     ) -> Result<(Request, Option<Arc<JobWebhooks>>), Failure> {
         let webhooks = self.webhooks(&input)?;
         let request = self.request(&input, &job.input);
         if let (Err(failure), Some(media_id), Some(webhooks)) = (&request, &input.media_id, &webhooks) {
-            job::send_refusal(&chosen.policy, &job.id, media_id, failure, webhooks, observer).await;
+            job::send_refusal(&chosen.policy, &job.id, media_id, failure, webhooks, Arc::clone(observer)).await;
         }
         Ok((request?, webhooks))
     }
@@ -100,7 +100,7 @@ impl Service {
     fn webhooks(&self, input: &Input) -> Result<Option<Arc<JobWebhooks>>, Failure> {
         let Some(url) = &input.webhook else { return Ok(None) };
         let url = self.rules.check(url)?;
-        let webhooks = JobWebhooks::new(self.deliverer.clone(), url).with_outbox(self.outbox.clone());
+        let webhooks = JobWebhooks::new(self.deliverer.clone(), url, Some(self.outbox.clone()));
         Ok(Some(Arc::new(webhooks)))
     }
 

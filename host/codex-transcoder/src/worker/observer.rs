@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use fault::codes;
 use job::event::{Event, Observer};
+use job::report::TimedPart;
 use runpod::Progress;
 use serde_json::json;
 
@@ -35,12 +36,12 @@ impl QueueObserver {
             Event::Probed { summary, duration_seconds } => tracing::info!(duration_seconds, "probed: {summary}"),
             Event::Step { step, percent } => tracing::info!(step, percent, "step"),
             Event::Encoding { percent, speed, .. } => tracing::debug!(percent, speed, "encoding"),
-            Event::Done { part, ms } => tracing::info!(part, ms, "done: {part}"),
+            Event::Done(TimedPart { part, ms }) => tracing::info!(part, ms, "done: {part}"),
             Event::Reused { publication } => {
                 tracing::info!(publication, "already published by an earlier attempt");
             }
             // The webhooks and the deliverer log each attempt.
-            Event::Webhook { .. } => {}
+            Event::Webhook(_) => {}
             Event::Again { failure, attempt, wait_ms } => {
                 let (code, blame) = (failure.code.as_str(), failure.blame.to_string());
                 tracing::warn!(attempt, wait_ms, code, blame, "attempt failed, trying again: {}", failure.message);

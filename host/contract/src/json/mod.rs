@@ -10,6 +10,7 @@ mod read;
 mod write;
 
 pub use error::JsonError;
+use heck::ToKebabCase as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -22,24 +23,14 @@ pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Value {
 
 /// Reads a value of the contract, or a type of ours that contains some. Paths in errors begin with `root`.
 pub fn from_value<T: DeserializeOwned>(root: &str, value: Value) -> Result<T, JsonError> {
-    T::deserialize(read::Reader(value)).map_err(|error| error.below(root))
+    T::deserialize(read::Reader { part: root.to_owned(), value })
 }
 
 /// Converts a Rust name to the contract's: `duration_ms` and `AtPermille` become `duration-ms` and `at-permille`.
 fn contract_name(name: &str) -> String {
-    let mut contract = String::with_capacity(name.len() + 2);
-    // wasmtime appends an underscore to names that are Rust keywords.
-    for character in name.trim_end_matches('_').chars() {
-        if character == '_' {
-            contract.push('-');
-            continue;
-        }
-        if character.is_ascii_uppercase() && !contract.is_empty() {
-            contract.push('-');
-        }
-        contract.push(character.to_ascii_lowercase());
-    }
-    contract
+    // Without the underscore that wasmtime appends to names that are Rust keywords. wasmtime makes its names with the
+    // same library.
+    name.to_kebab_case()
 }
 
 /// The contract's variants have at most one value, without names for its parts.

@@ -1,19 +1,32 @@
 //! Deserialises values of the contract.
 
+use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::error::JsonError;
 use super::{ATTRIBUTES, contract_name, not_in_the_contract};
 
-pub(super) struct Reader(pub(super) Value);
+pub(super) struct Reader {
+    /// The last part of its path: its name, or its place in a list.
+    pub part: String,
+    pub value: Value,
+}
+
+impl<'de> IntoDeserializer<'de, JsonError> for Reader {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
 
 impl<'de> de::Deserializer<'de> for Reader {
     type Error = JsonError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
-        match self.0 {
+        let read = match self.value {
             Value::Null => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(value),
             Value::Number(number) => match (number.as_u64(), number.as_i64()) {
@@ -22,13 +35,20 @@ impl<'de> de::Deserializer<'de> for Reader {
                 (None, None) => visitor.visit_f64(number.as_f64().unwrap_or_default()),
             },
             Value::String(text) => visitor.visit_string(text),
-            Value::Array(items) => visitor.visit_seq(Items { items: items.into_iter(), at: 0 }),
-            Value::Object(entries) => visitor.visit_map(Fields::new(entries, None)),
-        }
+            Value::Array(items) => {
+                let item = |(at, value)| Self { part: format!("[{at}]"), value };
+                visitor.visit_seq(SeqDeserializer::new(items.into_iter().enumerate().map(item)))
+            }
+            Value::Object(entries) => {
+                let entry = |(name, value): (String, Value)| (name.clone(), Self { part: name, value });
+                visitor.visit_map(MapDeserializer::new(entries.into_iter().map(entry)))
+            }
+        };
+        read.map_err(|error| error.below(&self.part))
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
-        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+        if self.value.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -37,13 +57,9 @@ impl<'de> de::Deserializer<'de> for Reader {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, JsonError> {
-        let Value::Object(mut entries) = self.0 else {
-            return Err(JsonError::new(format!("{} is not an object of {}", kind(&self.0), known(fields))));
-        };
-        if fields.contains(&ATTRIBUTES) && !entries.contains_key(ATTRIBUTES) {
-            entries.insert(ATTRIBUTES.to_owned(), Value::Array(Vec::new()));
-        }
-        visitor.visit_map(Fields::new(entries, Some(fields)))
+        let read =
+            named(self.value, fields).and_then(|named| visitor.visit_map(MapDeserializer::new(named.into_iter())));
+        read.map_err(|error| error.below(&self.part))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -52,31 +68,47 @@ impl<'de> de::Deserializer<'de> for Reader {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, JsonError> {
-        let (name, value) = match self.0 {
-            Value::String(name) => (name, None),
-            Value::Object(entries) if entries.len() == 1 => match entries.into_iter().next() {
-                Some((name, value)) => (name, Some(value)),
-                None => return Err(JsonError::new("the object is empty")),
-            },
-            other => {
-                let reason = format!(
-                    "{} is neither a name nor {{\"name\": value}}; expected one of {}",
-                    kind(&other),
-                    known(variants)
-                );
-                return Err(JsonError::new(reason));
-            }
-        };
-        let Some(variant) = variants.iter().find(|variant| contract_name(variant) == name) else {
-            return Err(JsonError::new(format!("`{name}` is unknown; expected one of {}", known(variants))));
-        };
-        visitor.visit_enum(Case { variant, name, value })
+        let read = case(self.value, variants).and_then(|case| visitor.visit_enum(case));
+        read.map_err(|error| error.below(&self.part))
     }
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct newtype_struct seq tuple
         tuple_struct map identifier ignored_any
     }
+}
+
+/// The fields of a record by their Rust names. Attributes that are missing are none.
+fn named(value: Value, fields: &[&'static str]) -> Result<Vec<(&'static str, Reader)>, JsonError> {
+    let Value::Object(mut entries) = value else {
+        return Err(JsonError::new(format!("{} is not an object of {}", kind(&value), known(fields))));
+    };
+    if fields.contains(&ATTRIBUTES) && !entries.contains_key(ATTRIBUTES) {
+        entries.insert(ATTRIBUTES.to_owned(), Value::Array(Vec::new()));
+    }
+    let named = |(part, value): (String, Value)| match fields.iter().find(|field| contract_name(field) == part) {
+        Some(field) => Ok((*field, Reader { part, value })),
+        None => Err(JsonError::new(format!("unknown field; expected one of {}", known(fields))).below(&part)),
+    };
+    entries.into_iter().map(named).collect()
+}
+
+fn case(value: Value, variants: &[&'static str]) -> Result<Case, JsonError> {
+    let expected = || format!("expected one of {}", known(variants));
+    let (name, value) = match value {
+        Value::String(name) => (name, None),
+        Value::Object(entries) if entries.len() == 1 => {
+            entries.into_iter().map(|(name, value)| (name, Some(value))).next().unwrap_or_default()
+        }
+        other => {
+            let kind = kind(&other);
+            let reason = format!("{kind} is neither a name nor {{\"name\": value}}; {}", expected());
+            return Err(JsonError::new(reason));
+        }
+    };
+    let variant = variants.iter().find(|variant| contract_name(variant) == name);
+    let variant = variant.ok_or_else(|| JsonError::new(format!("`{name}` is unknown; {}", expected())))?;
+    Ok(Case { variant, name, value })
 }
 
 fn known(names: &[&str]) -> String {
@@ -91,64 +123,6 @@ fn kind(value: &Value) -> &'static str {
         Value::String(_) => "a string",
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
-    }
-}
-
-struct Items {
-    items: std::vec::IntoIter<Value>,
-    at: usize,
-}
-
-impl<'de> de::SeqAccess<'de> for Items {
-    type Error = JsonError;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, JsonError> {
-        let Some(item) = self.items.next() else { return Ok(None) };
-        let at = self.at;
-        self.at += 1;
-        seed.deserialize(Reader(item)).map(Some).map_err(|error| error.below(&format!("[{at}]")))
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.items.len())
-    }
-}
-
-/// The fields of a record, or the entries of a map if `known` is none.
-struct Fields {
-    entries: serde_json::map::IntoIter,
-    known: Option<&'static [&'static str]>,
-    current: Option<(String, Value)>,
-}
-
-impl Fields {
-    fn new(entries: Map<String, Value>, known: Option<&'static [&'static str]>) -> Self {
-        Self { entries: entries.into_iter(), known, current: None }
-    }
-}
-
-impl<'de> de::MapAccess<'de> for Fields {
-    type Error = JsonError;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, JsonError> {
-        let Some((name, value)) = self.entries.next() else { return Ok(None) };
-        let key = match self.known {
-            None => name.clone(),
-            Some(fields) => match fields.iter().find(|field| contract_name(field) == name) {
-                Some(field) => (*field).to_owned(),
-                None => {
-                    let reason = format!("unknown field; expected one of {}", known(fields));
-                    return Err(JsonError::new(reason).below(&name));
-                }
-            },
-        };
-        self.current = Some((name, value));
-        seed.deserialize(key.into_deserializer()).map(Some)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, JsonError> {
-        let (name, value) = self.current.take().unwrap_or_default();
-        seed.deserialize(Reader(value)).map_err(|error| error.below(&name))
     }
 }
 
@@ -182,7 +156,7 @@ impl<'de> de::VariantAccess<'de> for Case {
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, JsonError> {
         let Self { name, value, .. } = self;
         let value = value.ok_or_else(|| JsonError::new(format!("`{name}` needs a value: {{\"{name}\": ...}}")))?;
-        seed.deserialize(Reader(value)).map_err(|error| error.below(&name))
+        seed.deserialize(Reader { part: name, value })
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, JsonError> {

@@ -31,7 +31,7 @@ macro_rules! codes {
         /// All codes of the area, in the order of docs/errors.md.
         pub static ALL: &[&$crate::Code] = &[$(&$id),+];
 
-        pub(super) static AREA: super::Area = super::Area {
+        pub static AREA: super::Area = super::Area {
             name: $area,
             title: concat!("" $(, $title)?),
             about: concat!("" $(, $about)?),
@@ -57,7 +57,7 @@ pub mod waveform;
 pub mod webhook;
 
 /// Codes that share the part of their name before the dot: a section of docs/errors.md.
-pub(crate) struct Area {
+pub struct Area {
     pub name: &'static str,
     /// Follows the name in the heading. May be empty.
     pub title: &'static str,
@@ -67,7 +67,7 @@ pub(crate) struct Area {
 }
 
 /// In the order of docs/errors.md.
-pub(crate) static AREAS: [&Area; 15] = [
+pub static AREAS: [&Area; 15] = [
     &upload::AREA,
     &policy::AREA,
     &plan::AREA,

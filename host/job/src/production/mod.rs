@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fault::{Code, Fault};
+use fault::Failure;
 use media::context::MediaTools;
 use media::error::MediaError;
 use media::outputs::SegmentedPlaylist;
@@ -17,9 +17,9 @@ use media::transcode::{self, EncodeProgress, TranscodeResult, TranscodeSummary};
 use media::{Role, segment_prefix};
 pub use original::Original;
 use publish::journal::{self, Attempt, Journal, JournalError, Objects, Published, RungRecord};
-use publish::{Labels, Piece, PieceKind, PublishError, RungUpload, SegmentUploader, UploadedSegments, fresh_name};
+use publish::{Labels, Piece, PieceKind, RungUpload, SegmentUploader, UploadedSegments, fresh_name};
 use serde::Deserialize as _;
-use storage::{Body, Destination, StoreError, Stores};
+use storage::{Body, Destination, Stores};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -61,34 +61,8 @@ pub struct JobContext {
 
 impl JobContext {
     /// Runs `work` until it ends or the job is cancelled.
-    async fn unless_cancelled<T>(&self, work: impl Future<Output = T>) -> Result<T, ProductionError> {
-        tokio::select! {
-            done = work => Ok(done),
-            () = self.cancel.cancelled() => Err(MediaError::Cancelled.into()),
-        }
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum ProductionError {
-    #[error(transparent)]
-    Media(#[from] MediaError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Publish(#[from] PublishError),
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-}
-
-impl Fault for ProductionError {
-    fn code(&self) -> &'static Code {
-        match self {
-            Self::Media(error) => error.code(),
-            Self::Store(error) => error.code(),
-            Self::Publish(error) => error.code(),
-            Self::Journal(error) => error.code(),
-        }
+    async fn unless_cancelled<T>(&self, work: impl Future<Output = T>) -> Result<T, MediaError> {
+        self.cancel.run_until_cancelled(work).await.ok_or(MediaError::Cancelled)
     }
 }
 
@@ -105,7 +79,7 @@ pub struct Production {
     context: JobContext,
     original: Arc<Original>,
     plan: Plan,
-    task: Option<JoinHandle<Result<Product, ProductionError>>>,
+    task: Option<JoinHandle<Result<Product, Failure>>>,
     /// ffmpeg's progress.
     pub advance: watch::Receiver<EncodeProgress>,
     /// Cancels this production only.
@@ -148,7 +122,7 @@ impl Production {
     }
 
     /// Waits for the encodes and publishes the result. Returns none on every call after the first.
-    pub async fn publish(&mut self) -> Option<Result<(TranscodeSummary, Objects), ProductionError>> {
+    pub async fn publish(&mut self) -> Option<Result<(TranscodeSummary, Objects), Failure>> {
         let task = self.task.as_mut()?;
         let product = task.await;
         self.task = None;
@@ -165,7 +139,7 @@ impl Production {
         made: TranscodeResult,
         uploaded: UploadedSegments,
         publication: String,
-    ) -> Result<(TranscodeSummary, Objects), ProductionError> {
+    ) -> Result<(TranscodeSummary, Objects), Failure> {
         let context = &self.context;
         let owners: BTreeMap<Destination, Destination> =
             made.files.iter().map(|file| (file.to.clone(), file.counted_with.clone())).collect();
@@ -190,7 +164,7 @@ impl Production {
                 return Err(error.into());
             }
         };
-        context.observer.on(&Event::done("upload", began));
+        context.observer.on(&Event::done("upload", began.elapsed()));
         let objects = self.object_sizes(&staged.objects(), &owners);
 
         let began = Instant::now();
@@ -210,7 +184,7 @@ impl Production {
         }
         // Other workers leave the commit alone for `COMMIT_LEASE`. A shorter deadline keeps a slow last request inside it.
         staged.commit(began + journal::COMMIT_LEASE * 3 / 4).await?;
-        context.observer.on(&Event::done("show", began));
+        context.observer.on(&Event::done("show", began.elapsed()));
         if let Some(journal) = &context.journal
             && let Err(error) = journal.finish(&context.stores, &context.labels, &publication).await
         {
@@ -247,14 +221,14 @@ async fn make(
     original: &Original,
     plan: &Plan,
     sender: &watch::Sender<EncodeProgress>,
-) -> Result<Product, ProductionError> {
+) -> Result<Product, Failure> {
     if let Some(journal) = &context.journal {
         let began = Instant::now();
         let digest = plan.digest();
         if let Some(published) = journal.published(&context.stores, &original.version, &digest).await?
             && let Ok(summary) = TranscodeSummary::deserialize(&published.summary)
         {
-            context.observer.on(&Event::done("verify", began));
+            context.observer.on(&Event::done("verify", began.elapsed()));
             context.observer.on(&Event::Reused { publication: published.publication });
             return Ok(Product::Published { summary, objects: published.objects });
         }
@@ -282,8 +256,7 @@ async fn make(
         Ok(made) => {
             let uploaded = uploader.finish(&context.cancel).await;
             for (part, took) in &made.parts {
-                let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-                context.observer.on(&Event::Done { part, ms });
+                context.observer.on(&Event::done(part, *took));
             }
             Ok(Product::Encoded { made, uploaded, publication })
         }

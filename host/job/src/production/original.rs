@@ -2,16 +2,17 @@
 
 use std::time::Instant;
 
+use fault::Failure;
 use media::containment::INPUT_NAME;
 use media::describe;
 use media::error::{MediaError, UploadError};
 use media::info::MediaInfo;
 use media::probe::{self, DeclaredKind};
 use publish::journal::SourceVersion;
-use storage::{Destination, StoreError};
+use storage::{Destination, Operation, StoreError};
 use tokio::sync::OnceCell;
 
-use super::{JobContext, ProductionError, UploadLimits};
+use super::{JobContext, UploadLimits};
 use crate::event::Event;
 
 /// An original that has been probed.
@@ -26,11 +27,7 @@ pub struct Original {
 
 impl Original {
     /// Looks up the original. Downloads and probes it, unless an earlier attempt probed the same version.
-    pub async fn open(
-        context: &JobContext,
-        from: &Destination,
-        declared: DeclaredKind,
-    ) -> Result<Self, ProductionError> {
+    pub async fn open(context: &JobContext, from: &Destination, declared: DeclaredKind) -> Result<Self, Failure> {
         let store = context.stores.get(&from.store)?;
         let found = context.unless_cancelled(store.head(&from.key)).await??;
         let found = found.ok_or_else(|| StoreError::NotFound { key: from.key.clone() })?;
@@ -47,7 +44,7 @@ impl Original {
         fetch(context, &version).await?;
         let began = Instant::now();
         let info = probe::probe(&context.tools.ffprobe, &context.work, declared, &context.cancel).await?;
-        context.observer.on(&Event::done("probe", began));
+        context.observer.on(&Event::done("probe", began.elapsed()));
         for note in &info.notes {
             tracing::warn!(job = context.job_id, "{note}");
         }
@@ -62,22 +59,20 @@ impl Original {
     }
 
     /// Downloads the original to the work directory, unless that was done before.
-    pub async fn download(&self, context: &JobContext) -> Result<(), ProductionError> {
+    pub async fn download(&self, context: &JobContext) -> Result<(), Failure> {
         self.downloaded.get_or_try_init(|| fetch(context, &self.version)).await.copied()
     }
 }
 
-async fn fetch(context: &JobContext, version: &SourceVersion) -> Result<(), ProductionError> {
+async fn fetch(context: &JobContext, version: &SourceVersion) -> Result<(), Failure> {
     let began = Instant::now();
     let store = context.stores.get(&version.from.store)?;
     let to = context.work.join(INPUT_NAME);
     let fetched = context.unless_cancelled(store.fetch(&version.from.key, &to)).await??;
     if (fetched.size, &fetched.tag) != (version.size, &version.tag) {
-        let detail = "the original was replaced while the job was starting; the job is retried".to_owned();
-        return Err(
-            StoreError::Damaged { operation: storage::Operation::Read, key: version.from.key.clone(), detail }.into()
-        );
+        let detail = "the original was replaced while the job was starting; the job is retried";
+        return Err(StoreError::damaged(Operation::Read, &version.from.key, detail).into());
     }
-    context.observer.on(&Event::done("download", began));
+    context.observer.on(&Event::done("download", began.elapsed()));
     Ok(())
 }

@@ -20,12 +20,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fault::{Code, Fault, codes};
+use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
 pub use record::{Attempt, Objects, Published, RungRecord, SourceVersion};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use storage::{Destination, Key, RESERVED, Record, Records, Scope, StoreError, Stores};
 use tokio::sync::Mutex;
-use tokio::task::JoinSet;
 
 use self::clock::{SystemClock, WallClock};
 use self::record::JournalRecord;
@@ -71,7 +71,7 @@ impl Journal {
     /// Reads a job's journal. A record that isn't authentic, or that names an object outside the scope, is logged and
     /// ignored.
     pub async fn open(records: Records, scope: Scope<'_>, job: &str) -> Result<Self, StoreError> {
-        let key = key_of(&format!("{RESERVED}/jobs/{}/{job}.json", scope.creator))?;
+        let key = Key::parse(&format!("{RESERVED}/jobs/{}/{job}.json", scope.creator))?;
         let record = match records.read(&key, MAX_RECORD).await? {
             Record::Missing => Self::of_earlier_version(&records, scope, job).await?,
             Record::Authentic(text) => JournalRecord::read(&text, scope, job).unwrap_or_else(|problem| {
@@ -94,7 +94,7 @@ impl Journal {
     /// finished or skipped because of such a journal.
     async fn of_earlier_version(records: &Records, scope: Scope<'_>, job: &str) -> Result<JournalRecord, StoreError> {
         let mut record = JournalRecord::new(scope.creator, job);
-        let key = key_of(&format!("{}/.codex/jobs/{job}.json", scope.creator))?;
+        let key = Key::parse(&format!("{}/.codex/jobs/{job}.json", scope.creator))?;
         if let Some(text) = records.store().read(&key, MAX_RECORD).await? {
             match JournalRecord::read_unauthenticated(&text, scope, job) {
                 Ok(earlier) => record.published = earlier.published,
@@ -199,31 +199,13 @@ impl Journal {
     }
 }
 
-/// Ids have only plain characters, so this doesn't fail.
-fn key_of(name: &str) -> Result<Key, StoreError> {
-    Key::parse(name).map_err(|_| StoreError::UnknownStore { store: name.to_owned(), known: String::new() })
-}
-
 /// Whether every object exists with its recorded length.
 async fn all_exist(stores: &Stores, objects: &Objects) -> Result<bool, StoreError> {
-    let mut heads: JoinSet<Result<bool, StoreError>> = JoinSet::new();
-    let mut objects = objects.iter();
-    loop {
-        while heads.len() < CONCURRENT_HEADS {
-            let Some((to, length)) = objects.next().cloned() else { break };
-            let store = stores.get(&to.store)?;
-            heads.spawn(async move { Ok(store.head(&to.key).await?.is_some_and(|found| found.size == length)) });
-        }
-        match heads.join_next().await {
-            None => return Ok(true),
-            Some(Ok(found)) => {
-                if !found? {
-                    return Ok(false);
-                }
-            }
-            Some(Err(_)) => return Ok(false),
-        }
-    }
+    let exists = |(to, length): (Destination, u64)| async move {
+        let found = stores.get(&to.store)?.head(&to.key).await?;
+        Ok(found.is_some_and(|found| found.size == length))
+    };
+    stream::iter(objects.clone()).map(exists).buffer_unordered(CONCURRENT_HEADS).try_all(future::ready).await
 }
 
 #[cfg(test)]

@@ -112,36 +112,26 @@ impl JournalRecord {
 
     /// Reads the record of this creator's job and checks every name in it.
     pub(super) fn read(text: &[u8], scope: Scope<'_>, job: &str) -> Result<Self, BadRecord> {
-        let record: Self = serde_json::from_slice(text)?;
-        if record.version != VERSION {
-            return Err(BadRecord::Version(record.version));
-        }
-        if record.creator != scope.creator {
-            return Err(BadRecord::OtherJob);
-        }
-        record.checked(scope, job)
+        let record = Self::checked(text, VERSION, scope, job)?;
+        if record.creator == scope.creator { Ok(record) } else { Err(BadRecord::OtherJob) }
     }
 
     /// The same for a record of the format until 0.1.
     pub(super) fn read_unauthenticated(text: &[u8], scope: Scope<'_>, job: &str) -> Result<Self, BadRecord> {
-        let record: Self = serde_json::from_slice(text)?;
-        if record.version != UNAUTHENTICATED_VERSION {
-            return Err(BadRecord::Version(record.version));
-        }
-        record.checked(scope, job)
+        Self::checked(text, UNAUTHENTICATED_VERSION, scope, job)
     }
 
-    fn checked(self, scope: Scope<'_>, job: &str) -> Result<Self, BadRecord> {
-        if self.job != job {
+    fn checked(text: &[u8], version: u32, scope: Scope<'_>, job: &str) -> Result<Self, BadRecord> {
+        let record: Self = serde_json::from_slice(text)?;
+        if record.version != version {
+            return Err(BadRecord::Version(record.version));
+        }
+        if record.job != job {
             return Err(BadRecord::OtherJob);
         }
-        for attempt in &self.attempts {
-            attempt.check(scope)?;
-        }
-        if let Some(published) = &self.published {
-            published.check(scope)?;
-        }
-        Ok(self)
+        record.attempts.iter().try_for_each(|attempt| attempt.check(scope))?;
+        record.published.iter().try_for_each(|published| published.check(scope))?;
+        Ok(record)
     }
 }
 
@@ -169,7 +159,7 @@ impl Attempt {
         for to in self.objects.iter().chain(self.masters.iter().map(|(to, _)| to)) {
             scope.check(to)?;
         }
-        self.staged.as_ref().map_or(Ok(()), |staged| staged.check(scope))
+        self.staged.iter().try_for_each(|staged| staged.check(scope))
     }
 }
 

@@ -1,10 +1,11 @@
 //! Cleaning up after killed workers.
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use storage::{Body, Destination, StoreError, Stores, UploadsTo};
 
 use super::all_exist;
 use super::record::{Attempt, JournalRecord};
-use crate::concurrent::{delete, try_for_each};
+use crate::concurrent::delete;
 use crate::{Labels, PieceKind};
 
 /// In bytes: ten hours of two-second segments.
@@ -48,7 +49,7 @@ async fn delete_unpublished_rungs(attempt: &Attempt, stores: &Stores) -> Result<
         let Some(prefix) = rung.segments() else { continue };
         let segments = store.list(prefix.key.as_str()).await?;
         let in_store = |key| Destination { store: rung.playlist.store.clone(), key };
-        delete(stores, segments.into_iter().map(in_store)).await?;
+        delete(stores, segments.into_iter().map(in_store).collect()).await?;
     }
     Ok(published)
 }
@@ -58,14 +59,11 @@ async fn sweep(attempt: &Attempt, stores: &Stores) -> Result<(), StoreError> {
     let objects = attempt.objects.iter().map(|to| (to.clone(), false));
     let segments = attempt.rungs.iter().filter_map(|rung| Some((rung.segments()?, true)));
     let uploads: Vec<_> = objects.chain(segments).collect();
-    let sweep = |(to, is_prefix): (Destination, bool)| {
-        let store = stores.get(&to.store);
-        async move {
-            let uploads = if is_prefix { UploadsTo::Prefix(&to.key) } else { UploadsTo::Object(&to.key) };
-            store?.sweep(uploads).await.map(drop)
-        }
+    let sweep = |(to, is_prefix): (Destination, bool)| async move {
+        let uploads = if is_prefix { UploadsTo::Prefix(&to.key) } else { UploadsTo::Object(&to.key) };
+        stores.get(&to.store)?.sweep(uploads).await.map(drop)
     };
-    try_for_each(uploads, CONCURRENT_SWEEPS, sweep).await
+    stream::iter(uploads).map(Ok).try_for_each_concurrent(CONCURRENT_SWEEPS, sweep).await
 }
 
 /// Writes the master playlists if every other piece exists. Returns whether the publication is complete now.

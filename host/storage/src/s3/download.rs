@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
+use bytes::Bytes;
 use rustix::fs::FallocateFlags;
 
 use super::request_error::{RequestError, changed_while_reading};
-use super::{Bucket, describe};
+use super::{Bucket, describe, if_found};
 use crate::{Key, ObjectInfo, Operation, StoreError, blocking};
 
 /// Bytes buffered before a write.
@@ -26,8 +27,7 @@ pub(super) async fn to_file(bucket: &Arc<Bucket>, key: &Key, to: &Path) -> Resul
         return Err(StoreError::NotFound { key: key.clone() });
     };
     if found.content_length().is_none() {
-        let detail = "the store doesn't say how long it is".to_owned();
-        return Err(StoreError::Damaged { operation: Operation::Read, key: key.clone(), detail });
+        return Err(StoreError::damaged(Operation::Read, key, "the store doesn't say how long it is"));
     }
     let info = describe(&found);
     let (path, size) = (to.to_owned(), info.size);
@@ -101,7 +101,7 @@ impl Range {
         let range = response.content_range().unwrap_or("the whole object");
         if range != expected {
             let detail = format!("the store was asked for {expected} and sent {range}");
-            return Err(StoreError::Damaged { operation: Operation::Read, key: self.key.clone(), detail });
+            return Err(StoreError::damaged(Operation::Read, &self.key, detail));
         }
         Ok(response)
     }
@@ -112,7 +112,7 @@ impl Range {
         let mut buffer = Vec::new();
         let ended = loop {
             match next(&mut body, idle).await {
-                Ok(Some(bytes)) => buffer.extend_from_slice(bytes.as_ref()),
+                Ok(Some(bytes)) => buffer.extend_from_slice(&bytes),
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
             }
@@ -129,8 +129,7 @@ impl Range {
     async fn write(&mut self, mut bytes: Vec<u8>) -> Result<Vec<u8>, StoreError> {
         let (at, after) = (self.at, self.at.saturating_add(bytes.len() as u64));
         if after > self.end {
-            let detail = "the store sent more than it was asked for".to_owned();
-            return Err(StoreError::Damaged { operation: Operation::Read, key: self.key.clone(), detail });
+            return Err(StoreError::damaged(Operation::Read, &self.key, "the store sent more than it was asked for"));
         }
         let file = Arc::clone(&self.file);
         let written = blocking(move || {
@@ -144,12 +143,10 @@ impl Range {
     }
 }
 
-async fn next(body: &mut ByteStream, idle: Duration) -> Result<Option<impl AsRef<[u8]> + use<>>, RequestError> {
-    match tokio::time::timeout(idle, body.next()).await {
+async fn next(body: &mut ByteStream, idle: Duration) -> Result<Option<Bytes>, RequestError> {
+    match tokio::time::timeout(idle, body.try_next()).await {
         Err(_) => Err(RequestError::stalled()),
-        Ok(None) => Ok(None),
-        Ok(Some(Err(error))) => Err(RequestError::disconnected(&error)),
-        Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
+        Ok(read) => read.map_err(|error| RequestError::disconnected(&error)),
     }
 }
 
@@ -172,11 +169,8 @@ pub(super) async fn to_memory(bucket: &Bucket, key: &Key, limit: usize) -> Resul
     let mut interrupted = 0;
     loop {
         let request = bucket.client.get_object().bucket(bucket.name()).key(key.as_str());
-        let response = match request.send().await.map_err(RequestError::from) {
-            Ok(response) => response,
-            Err(error) if error.is_not_found() => return Ok(None),
-            Err(error) => return Err(bucket.store_error(Operation::Read, key)(error)),
-        };
+        let found = if_found(request.send().await).map_err(bucket.store_error(Operation::Read, key))?;
+        let Some(response) = found else { return Ok(None) };
         match collect(response, bucket.settings.timeouts.idle, limit).await {
             Ok(Some(bytes)) => return Ok(Some(bytes)),
             Ok(None) => {
@@ -197,7 +191,7 @@ async fn collect(response: GetObjectOutput, idle: Duration, limit: usize) -> Res
     let mut body = response.body;
     let mut all = Vec::new();
     while let Some(bytes) = next(&mut body, idle).await? {
-        all.extend_from_slice(bytes.as_ref());
+        all.extend_from_slice(&bytes);
         if all.len() > limit {
             return Ok(None);
         }

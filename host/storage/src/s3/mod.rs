@@ -73,11 +73,7 @@ impl Bucket {
 
     /// `None` if there is no such object.
     async fn head(&self, key: &Key) -> Result<Option<HeadObjectOutput>, RequestError> {
-        match self.client.head_object().bucket(self.name()).key(key.as_str()).send().await.map_err(RequestError::from) {
-            Ok(found) => Ok(Some(found)),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
+        if_found(self.client.head_object().bucket(self.name()).key(key.as_str()).send().await)
     }
 
     fn store_error<E: Into<RequestError>>(&self, operation: Operation, key: &Key) -> impl Fn(E) -> StoreError {
@@ -113,11 +109,17 @@ impl Bucket {
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        match self.client.head_bucket().bucket(self.name()).send().await.map_err(RequestError::from) {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_not_found() => Err(StoreError::NoBucket { bucket: self.name().to_owned() }),
-            Err(error) => Err(self.store_error(Operation::Head, &self.bucket_as_key)(error)),
-        }
+        let found = if_found(self.client.head_bucket().bucket(self.name()).send().await);
+        let found = found.map_err(self.store_error(Operation::Head, &self.bucket_as_key))?;
+        found.map(drop).ok_or_else(|| StoreError::NoBucket { bucket: self.name().to_owned() })
+    }
+}
+
+/// `None` if there is no such object, or no such bucket.
+fn if_found<T, E: Into<RequestError>>(sent: Result<T, E>) -> Result<Option<T>, RequestError> {
+    match sent.map_err(Into::into) {
+        Err(error) if error.is_not_found() => Ok(None),
+        sent => sent.map(Some),
     }
 }
 
@@ -144,19 +146,18 @@ impl Store for S3Store {
     async fn list(&self, prefix: &str) -> Result<Vec<Key>, StoreError> {
         let bucket = &*self.bucket;
         let mut found = Vec::new();
-        let mut after = None;
-        loop {
-            let page = bucket.client.list_objects_v2().bucket(bucket.name()).prefix(prefix);
-            let page = page.set_continuation_token(after).send().await;
+        let list = bucket.client.list_objects_v2().bucket(bucket.name()).prefix(prefix);
+        let mut pages = list.into_paginator().send();
+        while let Some(page) = pages.next().await {
             let page = page.map_err(bucket.store_error(Operation::List, &bucket.prefix_as_key(prefix)))?;
             // Names that are no valid key were not written by us and can't be requested.
             found.extend(page.contents().iter().filter_map(|object| Key::parse(object.key()?).ok()));
-            after = page.next_continuation_token;
-            if after.is_none() || page.is_truncated != Some(true) {
-                found.sort();
-                return Ok(found);
+            if page.is_truncated != Some(true) {
+                break;
             }
         }
+        found.sort();
+        Ok(found)
     }
 
     async fn prepare(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<Box<dyn Prepared>, StoreError> {
@@ -165,7 +166,7 @@ impl Store for S3Store {
 
     async fn put(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<u64, StoreError> {
         let upload = Upload::new(Arc::clone(&self.bucket), key, body, meta).await?;
-        let length = upload.length();
+        let length = upload.body.length;
         if length <= self.bucket.settings.multipart_above {
             upload.send_whole().await?;
         } else {
@@ -177,10 +178,7 @@ impl Store for S3Store {
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
         let bucket = &*self.bucket;
         let deleted = bucket.client.delete_object().bucket(bucket.name()).key(key.as_str()).send().await;
-        match deleted.map_err(RequestError::from) {
-            Err(error) if !error.is_not_found() => Err(bucket.store_error(Operation::Delete, key)(error)),
-            _ => Ok(()),
-        }
+        if_found(deleted).map(drop).map_err(bucket.store_error(Operation::Delete, key))
     }
 
     async fn sweep(&self, uploads: UploadsTo<'_>) -> Result<usize, StoreError> {

@@ -22,7 +22,7 @@ impl Upload {
     /// Sends all parts and leaves the upload open.
     pub(super) async fn prepare(self) -> Result<Box<dyn Prepared>, StoreError> {
         let upload = Arc::new(self);
-        if upload.length() == 0 {
+        if upload.body.length == 0 {
             // Stores disagree about empty parts.
             return Ok(Box::new(PreparedUpload { upload, sent: None }));
         }
@@ -45,11 +45,10 @@ async fn open(upload: &Arc<Upload>) -> Result<OpenUpload, StoreError> {
         let (bucket, key) = (&owned.bucket, &owned.key);
         let create = bucket.client.create_multipart_upload().bucket(bucket.name()).key(key.as_str());
         let create = create.set_metadata(Some(owned.notes())).set_content_type(owned.content_type());
-        let created = create.set_cache_control(owned.cache_control()).send().await;
+        let created = create.set_cache_control(owned.meta.cache_control.clone()).send().await;
         let id = created.map_err(|error| owned.store_error(error))?.upload_id.unwrap_or_default();
         if id.is_empty() {
-            let detail = "the store opened an upload without an id".to_owned();
-            return Err(StoreError::Damaged { operation: Operation::Write, key: key.clone(), detail });
+            return Err(StoreError::damaged(Operation::Write, key, "the store opened an upload without an id"));
         }
         Ok(OpenUpload { bucket: Arc::clone(bucket), key: key.clone(), id: Some(id), runtime: Handle::current() })
     });
@@ -72,10 +71,10 @@ impl OpenUpload {
 
     /// Sends all parts, `at_once` concurrently.
     async fn send(&self, upload: &Arc<Upload>) -> Result<Vec<CompletedPart>, StoreError> {
-        let size = part_size(upload.length(), self.bucket.settings.part_size);
-        let starts = (0..upload.length()).step_by(usize::try_from(size).unwrap_or(usize::MAX));
+        let size = part_size(upload.body.length, self.bucket.settings.part_size);
+        let starts = (0..upload.body.length).step_by(usize::try_from(size).unwrap_or(usize::MAX));
         let parts = (1..).zip(starts).map(|(number, at)| {
-            let length = size.min(upload.length() - at);
+            let length = size.min(upload.body.length - at);
             send_part(Arc::clone(upload), self.id().to_owned(), number, at, length)
         });
         let mut sent = self.bucket.all(parts, Operation::Write, &self.key).await?;
@@ -162,7 +161,7 @@ struct PreparedUpload {
 #[async_trait::async_trait]
 impl Prepared for PreparedUpload {
     fn length(&self) -> u64 {
-        self.upload.length()
+        self.upload.body.length
     }
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {

@@ -75,8 +75,7 @@ impl RequestError {
             return StoreError::NoBucket { bucket: bucket.to_owned() };
         }
         if self.has_code("NoSuchUpload") {
-            let detail = "another process removed the unfinished upload".to_owned();
-            return StoreError::Damaged { operation, key, detail };
+            return StoreError::damaged(operation, &key, "another process removed the unfinished upload");
         }
         match self.status {
             Some(404) if operation == Operation::Read => StoreError::NotFound { key },
@@ -92,8 +91,7 @@ impl RequestError {
 }
 
 pub(super) fn changed_while_reading(key: &Key) -> StoreError {
-    let detail = "it was overwritten while it was being read".to_owned();
-    StoreError::Damaged { operation: Operation::Read, key: key.clone(), detail }
+    StoreError::damaged(Operation::Read, key, "it was overwritten while it was being read")
 }
 
 /// The last cause in the chain; the ones before it only name layers.

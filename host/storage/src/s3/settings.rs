@@ -175,7 +175,7 @@ impl S3Settings {
         endpoint: impl Into<String>,
         bucket: impl Into<String>,
         access_key_id: impl Into<String>,
-        secret_access_key: impl Into<SecretText>,
+        secret_access_key: impl Into<String>,
     ) -> Self {
         let endpoint = endpoint.into();
         Self {
@@ -184,7 +184,7 @@ impl S3Settings {
             region: None,
             bucket: bucket.into(),
             access_key_id: access_key_id.into(),
-            secret_access_key: secret_access_key.into(),
+            secret_access_key: SecretText::new(secret_access_key),
             part_size: 16 * MIB,
             multipart_above: 64 * MIB,
             at_once: 4,
@@ -282,7 +282,7 @@ mod tests {
         }
         let bad = S3Settings { part_size: 1024, ..good.clone() };
         assert!(bad.check().unwrap_err().to_string().contains("at least 5 MiB"));
-        let bad = S3Settings { secret_access_key: "line\n".into(), ..good };
+        let bad = S3Settings { secret_access_key: SecretText::new("line\n"), ..good };
         let text = bad.check().unwrap_err().to_string();
         assert!(text.contains("secret access key") && !text.contains("line"), "{text}");
     }

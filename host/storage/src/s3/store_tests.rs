@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use fault::secret::SecretText;
 use testkit::s3::{ACCESS_KEY_ID, BUCKET, Fault, Personality, S3Server, SECRET_ACCESS_KEY};
 
 use super::fixture::{ALL, PART, key, meta, noise, pair, settings};
@@ -106,7 +107,7 @@ async fn every_operation_names_a_missing_bucket() {
 async fn a_wrong_key_is_denied_and_not_printed() {
     let server = S3Server::start(Personality::Plain);
     let wrong = "another-secret-than-the-right-one";
-    let store = S3Store::new(S3Settings { secret_access_key: wrong.into(), ..settings(&server) }).unwrap();
+    let store = S3Store::new(S3Settings { secret_access_key: SecretText::new(wrong), ..settings(&server) }).unwrap();
     let error = store.put(&key("o"), Body::Bytes(noise(10)), &meta()).await.unwrap_err();
     let StoreError::Denied { reason, .. } = &error else { panic!("{error}") };
     assert!(reason.contains("SignatureDoesNotMatch"), "{reason}");

@@ -18,7 +18,7 @@ pub(super) struct Upload {
     pub bucket: Arc<Bucket>,
     pub key: Key,
     pub body: UploadBody,
-    meta: ObjectMeta,
+    pub meta: ObjectMeta,
     token: String,
 }
 
@@ -36,11 +36,6 @@ impl Upload {
         Ok(Self { bucket, key: key.clone(), body, meta: meta.clone(), token })
     }
 
-    /// Bytes.
-    pub(super) fn length(&self) -> u64 {
-        self.body.length
-    }
-
     /// User metadata to store with the object.
     pub(super) fn notes(&self) -> HashMap<String, String> {
         let mut notes: HashMap<_, _> = self.meta.notes.clone().into_iter().collect();
@@ -53,21 +48,17 @@ impl Upload {
         Some(self.meta.content_type.clone()).filter(|text| !text.is_empty())
     }
 
-    pub(super) fn cache_control(&self) -> Option<String> {
-        self.meta.cache_control.clone()
-    }
-
     pub(super) fn store_error(&self, error: impl Into<RequestError>) -> StoreError {
         self.bucket.store_error(Operation::Write, &self.key)(error)
     }
 
     /// Sends the whole body in one request.
     pub(super) async fn send_whole(&self) -> Result<(), StoreError> {
-        let length = self.length();
+        let length = self.body.length;
         let body = self.body.range(0, length).await.map_err(StoreError::io(Operation::Write, &self.key))?;
         let put = self.bucket.client.put_object().bucket(self.bucket.name()).key(self.key.as_str()).body(body);
         let put = put.content_length(i64::try_from(length).unwrap_or(i64::MAX)).set_metadata(Some(self.notes()));
-        let put = put.set_content_type(self.content_type()).set_cache_control(self.cache_control());
+        let put = put.set_content_type(self.content_type()).set_cache_control(self.meta.cache_control.clone());
         let timeout = timeout_for_body(self.bucket.settings.timeouts, length);
         let sent = put.customize().config_override(timeout).send().await;
         self.verify(sent.map(|_| ()).map_err(RequestError::from)).await
@@ -92,10 +83,10 @@ impl Upload {
             None => "the store accepted it, but it isn't there".to_owned(),
             // The upload succeeded, and another writer has replaced the object since.
             Some(found) if !self.is_mine(found.metadata()) => return Ok(()),
-            Some(found) if describe(&found).size == self.length() => return Ok(()),
-            Some(found) => format!("{} bytes were sent, and {} are there", self.length(), describe(&found).size),
+            Some(found) if describe(&found).size == self.body.length => return Ok(()),
+            Some(found) => format!("{} bytes were sent, and {} are there", self.body.length, describe(&found).size),
         };
-        Err(StoreError::Damaged { operation: Operation::Write, key: self.key.clone(), detail })
+        Err(StoreError::damaged(Operation::Write, &self.key, detail))
     }
 
     fn is_mine(&self, notes: Option<&HashMap<String, String>>) -> bool {

@@ -58,11 +58,11 @@ fn the_variables_of_existing_deployments_are_enough() {
     assert_eq!(media.endpoint, "https://acc0.r2.cloudflarestorage.com");
     assert_eq!((media.dialect, media.region.as_deref()), (Dialect::R2, Some("auto")));
     assert_eq!((media.bucket.as_str(), media.access_key_id.as_str()), ("codex-media-production", "r2-id"));
-    assert_eq!(media.secret_access_key, SecretText::from("r2-geheimnis"));
+    assert_eq!(media.secret_access_key, SecretText::new("r2-geheimnis"));
     let archive = bucket(&settings, "archive");
     assert_eq!((archive.dialect, archive.region.as_deref()), (Dialect::B2, Some("us-west-004")));
     assert_eq!((archive.bucket.as_str(), archive.access_key_id.as_str()), ("codex-mezzanine-production", "b2-id"));
-    assert_eq!(archive.secret_access_key, SecretText::from("b2-geheimnis"));
+    assert_eq!(archive.secret_access_key, SecretText::new("b2-geheimnis"));
     assert_eq!(policy_json(&settings), "{}");
 }
 

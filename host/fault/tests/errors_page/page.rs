@@ -1,7 +1,7 @@
 //! Builds docs/errors.md.
 
-use crate::codes::{AREAS, Area};
-use crate::{Blame, Code};
+use fault::codes::{self, AREAS, Area};
+use fault::{Blame, Code};
 
 const BEGINNING: &str = "\
 <!-- Made of the table in host/fault/src/codes by `make docs`: change it there. -->
@@ -38,8 +38,7 @@ Some problems are found before there is a job. They have no code, only a message
 ";
 
 /// The whole text of docs/errors.md.
-#[must_use]
-pub fn page() -> String {
+pub fn markdown() -> String {
     let mut page = BEGINNING.to_owned();
     table(&mut page, &["blame", "exit code", "who can fix it"], Blame::ALL.map(of_blame));
     page.push_str("\nSome codes have an exit code of their own:\n");
@@ -52,12 +51,22 @@ pub fn page() -> String {
 }
 
 fn of_blame(blame: Blame) -> Vec<String> {
-    vec![format!("`{blame}`"), blame.exit_code().to_string(), blame.who().to_owned()]
+    vec![format!("`{blame}`"), blame.exit_code().to_string(), who(blame).to_owned()]
+}
+
+/// Who can fix it.
+const fn who(blame: Blame) -> &'static str {
+    match blame {
+        Blame::Upload => "whoever uploaded the file or sent the job",
+        Blame::Policy => "the author of the policy",
+        Blame::Storage | Blame::Host => "the operator",
+        Blame::Receiver => "whoever set the address of the webhook",
+    }
 }
 
 /// One row per exit code. If all codes of an area have it, the row names the area.
 fn own_exit_codes() -> Vec<Vec<String>> {
-    let mut exits: Vec<u8> = crate::codes::all().filter_map(|code| code.exit).collect();
+    let mut exits: Vec<u8> = codes::all().filter_map(|code| code.exit).collect();
     exits.sort_unstable();
     exits.dedup();
     let row = |exit: u8| {
