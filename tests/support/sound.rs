@@ -29,6 +29,20 @@ pub fn strength_of_both(path: &Path) -> [f64; 2] {
     })
 }
 
+/// How strong a tone of each of two channels is: its amplitude, 0 to 1.
+pub fn tone_of_both(path: &Path, hertz: f64) -> [f64; 2] {
+    let samples = samples(path);
+    [0, 1].map(|channel| {
+        let own: Vec<f64> =
+            samples.iter().skip(channel).step_by(2).map(|&sample| f64::from(sample) / 32768.0).collect();
+        let step = std::f64::consts::TAU * hertz / 48_000.0;
+        let along = |wave: fn(f64) -> f64| -> f64 {
+            own.iter().enumerate().map(|(moment, sample)| sample * wave(step * moment as f64)).sum()
+        };
+        2.0 * along(f64::cos).hypot(along(f64::sin)) / own.len().max(1) as f64
+    })
+}
+
 /// When it becomes louder than a tenth of full scale, on the clock that sound and picture share.
 pub fn first_beep(path: &Path) -> Option<f64> {
     let filter = "asetnsamples=240,astats=metadata=1:reset=1,\

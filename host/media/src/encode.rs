@@ -10,6 +10,7 @@ use crate::encoder::Processor;
 use crate::error::{MediaError, UploadError};
 use crate::graph::{Graph, MADE};
 use crate::hls::CheckedRung;
+use crate::info::Audio;
 use crate::plan::Preference;
 use crate::process::{ProcessError, last_lines};
 use crate::progress::Progress;
@@ -114,7 +115,7 @@ impl Encode<'_> {
         if info.audio.is_some() {
             arguments = arguments.pair("-af", NUMBERS);
         }
-        for index in info.video.iter().map(|v| v.index).chain(info.audio.iter().map(|a| a.index)) {
+        for index in info.video.iter().map(|v| v.index).chain(info.audio.iter().flat_map(Audio::streams)) {
             arguments = arguments.pair("-map", format_args!("0:{index}"));
         }
         let arguments = arguments.pair("-f", "null").flag("-");

@@ -78,6 +78,15 @@ struct Disposition {
     attached_pic: u8,
     #[serde(rename = "default")]
     chosen: u8,
+    dub: u8,
+    original: u8,
+    comment: u8,
+    lyrics: u8,
+    karaoke: u8,
+    hearing_impaired: u8,
+    visual_impaired: u8,
+    clean_effects: u8,
+    descriptions: u8,
 }
 
 #[derive(Debug, Deserialize)]
@@ -85,11 +94,14 @@ struct SideData {
     rotation: Option<f64>,
 }
 
-/// Tags that old muxers use instead of side data.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Tags {
+    /// Old muxers use it instead of side data.
     rotate: String,
+    language: String,
+    title: String,
+    handler_name: String,
 }
 
 /// A number of seconds; `None` for `N/A`.
@@ -125,6 +137,29 @@ impl Stream {
 
     pub(super) fn is_default(&self) -> bool {
         self.disposition.chosen == 1
+    }
+
+    /// As its container has it, such as `eng`; none if it doesn't say.
+    pub(super) fn language(&self) -> Option<&str> {
+        Some(self.tags.language.as_str()).filter(|language| !matches!(*language, "" | "und"))
+    }
+
+    /// Whether it is marked as something beside or instead of the programme's sound: a commentary, a dub, a description.
+    pub(super) fn has_a_purpose(&self) -> bool {
+        let marks = &self.disposition;
+        let all = [
+            marks.dub,
+            marks.original,
+            marks.comment,
+            marks.lyrics,
+            marks.karaoke,
+            marks.hearing_impaired,
+            marks.visual_impaired,
+            marks.clean_effects,
+            marks.descriptions,
+        ];
+        let names = [&self.tags.title, &self.tags.handler_name].map(|name| name.to_lowercase());
+        all.contains(&1) || names.iter().any(|name| name.contains("comment") || name.contains("descri"))
     }
 
     /// Whether a decoder exists and could describe the stream.

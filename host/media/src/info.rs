@@ -128,6 +128,9 @@ impl Video {
 pub struct Audio {
     /// The stream's index in the container.
     pub index: u32,
+    /// The index of the stream that holds the right channel, where left and right are tracks of their own.
+    #[serde(default)]
+    pub right: Option<u32>,
     pub codec: String,
     pub channels: u32,
     pub sample_rate: u32,
@@ -139,6 +142,13 @@ pub struct Audio {
     pub untimed: bool,
     /// From the container's zero to the end of the last packet.
     pub length: Duration,
+}
+
+impl Audio {
+    /// The indexes of all streams that it is made from.
+    pub fn streams(&self) -> impl Iterator<Item = u32> {
+        std::iter::once(self.index).chain(self.right)
+    }
 }
 
 /// Whether times may start over in a container of this name: ffmpeg's demuxers that have `AVFMT_TS_DISCONT`.

@@ -24,6 +24,7 @@ mod names;
 mod output_file;
 pub mod outputs;
 mod packets;
+mod pair;
 pub mod plan;
 pub mod probe;
 pub mod process;

@@ -317,6 +317,46 @@ fn more_channels_than_have_places_are_refused_with_their_number() {
     assert!(refused.to_string().contains("has 10 channels"));
 }
 
+/// The right channel's index, of tracks of mono sound with these changes.
+fn right(changes: &[(&str, &str)], ends: &[f64]) -> Option<u32> {
+    let mono = AUDIO.replace(r#""channels":2"#, r#""channels":1"#);
+    let streams: Vec<String> = changes
+        .iter()
+        .zip(1..)
+        .map(|((from, to), index)| mono.replace(r#""index":1"#, &format!(r#""index":{index}"#)).replace(from, to))
+        .collect();
+    let packets: Vec<_> = ends.iter().zip(1..).map(|(end, index)| (index, 469, *end)).collect();
+    let streams: Vec<&str> = streams.iter().map(String::as_str).collect();
+    let audio = described(&streams, &packets, DeclaredKind::Audio).unwrap().audio.unwrap();
+    assert_eq!((audio.index, audio.channels), (1, if audio.right.is_some() { 2 } else { 1 }));
+    audio.right
+}
+
+#[test]
+fn two_mono_tracks_are_left_and_right_unless_something_tells_them_apart() {
+    let same = ("", "");
+    assert_eq!(right(&[same, same], &[9.5, 9.5]), Some(2));
+    assert_eq!(right(&[same; 4], &[9.5; 4]), Some(2), "the first two of four");
+    assert_eq!(right(&[same; 3], &[9.5; 3]), None, "nobody knows which of three belong together");
+    assert_eq!(right(&[same, same], &[9.5, 9.7]), None, "another length");
+    let tagged = |tags: &'static str| (r#""nb_frames""#, tags);
+    let english = tagged(r#""tags":{"language":"eng"},"nb_frames""#);
+    let undefined = tagged(r#""tags":{"language":"und"},"nb_frames""#);
+    let named = tagged(r#""tags":{"title":"Director's Commentary"},"nb_frames""#);
+    assert_eq!(right(&[english, english], &[9.5, 9.5]), Some(2));
+    assert_eq!(right(&[undefined, same], &[9.5, 9.5]), Some(2));
+    for other in [
+        english,
+        named,
+        ("48000", "44100"),
+        (r#""aac""#, r#""mp3""#),
+        (r#""default":1"#, r#""default":0,"comment":1"#),
+        (r#""channels":1"#, r#""channels":2"#),
+    ] {
+        assert_eq!(right(&[same, other], &[9.5, 9.5]), None, "{other:?}");
+    }
+}
+
 #[test]
 fn rgb_is_known_by_its_pixels() {
     let matrix = |format: &str, space: &str| {

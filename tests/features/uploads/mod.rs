@@ -2,3 +2,4 @@
 
 mod refused;
 mod timeline;
+mod tracks;

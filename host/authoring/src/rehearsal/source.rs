@@ -22,6 +22,7 @@ pub fn source_info(info: &wit_types::MediaInfo) -> Result<MediaInfo, SourceError
         start: Duration::ZERO,
         untimed: false,
         index: u32::from(info.video.is_some()),
+        right: None,
         codec: audio.codec.clone(),
         channels: audio.channels,
         sample_rate: audio.sample_rate,

@@ -44,6 +44,7 @@ pub(crate) fn info() -> MediaInfo {
         }),
         audio: Some(Audio {
             index: 1,
+            right: None,
             codec: "aac".into(),
             channels: 2,
             sample_rate: 44_100,

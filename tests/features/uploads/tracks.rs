@@ -1,0 +1,53 @@
+//! Which tracks of an upload are used, and what is said of the others.
+
+use std::path::PathBuf;
+
+use testkit::{fixtures, probe, sound};
+
+use crate::transcode;
+
+/// A film whose tracks of sound are a tone of 440 Hz and a quieter one of 880 Hz.
+fn two_tones(name: &str, options: &[&str]) -> PathBuf {
+    let picture = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=8"];
+    let left = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=8"];
+    let right = ["-f", "lavfi", "-i", "sine=frequency=880:sample_rate=48000:duration=8,volume=-6dB"];
+    let tracks = ["-map", "0", "-map", "1", "-map", "2"];
+    fixtures::ffmpeg(name, &[&picture[..], &left, &right, &tracks, options].concat())
+}
+
+#[test]
+fn two_mono_tracks_are_heard_left_and_right() {
+    let mpeg2 = ["-c:v", "mpeg2video", "-b:v", "4M", "-c:a", "pcm_s16le"];
+    for (name, options) in [
+        ("camera.mxf", &mpeg2[..]),
+        ("camera.mov", &[fixtures::X264, &["-c:a", "pcm_s16le"]].concat()),
+        ("camera.avi", &["-c:v", "mpeg4", "-b:v", "4M", "-c:a", "pcm_s16le"]),
+        ("phone.mp4", &[fixtures::X264, &["-c:a", "aac"]].concat()),
+    ] {
+        let outcome = transcode(&two_tones(name, options)).setting("waveform", "always").run().done();
+        for made in [outcome.rung("source"), outcome.mezzanine()] {
+            assert_eq!(probe::audio(&made).unwrap().channels, 2, "{name}");
+            let ([low, none], [nothing, high]) = (sound::tone_of_both(&made, 440.0), sound::tone_of_both(&made, 880.0));
+            assert!(low > 0.05 && (low / high - 2.0).abs() < 0.1, "{name}: {low} {high}");
+            assert!(none < low / 100.0 && nothing < high / 100.0, "{name}: {none} {nothing}");
+        }
+        // A tone of an eighth of full scale on one side, and half of it on the other: one alone has a decibel less.
+        let reported = outcome.report()["loudness_lufs"].as_f64().unwrap();
+        let both = sound::loudness(&outcome.mezzanine());
+        assert!((reported - both).abs() < 0.3 && (reported - -20.7).abs() < 0.3, "{name}: {reported} {both}");
+        assert!((sound::loudness(&outcome.rung("source")) - -16.0).abs() < 1.0, "{name}");
+        let waveform = std::fs::read_to_string(outcome.waveform()).unwrap();
+        assert!(waveform.contains(r#""length":80"#) || waveform.contains(r#""length":81"#), "{name}: {waveform}");
+    }
+}
+
+#[test]
+fn mono_tracks_of_two_languages_are_not_joined() {
+    let languages = ["-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=deu"];
+    let upload = two_tones("dubbed.mp4", &[fixtures::X264, &["-c:a", "aac"], &languages].concat());
+    let outcome = transcode(&upload).run().done();
+    let [left, right] = sound::tone_of_both(&outcome.rung("source"), 440.0);
+    assert!(left > 0.05 && (left / right - 1.0).abs() < 0.01, "{left} {right}");
+    assert!(sound::tone_of_both(&outcome.rung("source"), 880.0)[1] < 0.001);
+    assert_eq!(probe::audio(&outcome.mezzanine()).unwrap().channels, 1);
+}
