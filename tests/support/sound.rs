@@ -6,10 +6,25 @@ use crate::tool;
 
 /// Integrated loudness in LUFS, by ffmpeg's meter; -70 for silence.
 pub fn loudness(path: &Path) -> f64 {
-    let said = tool::ffmpeg_says(&["-i", path.to_str().unwrap(), "-map", "0:a:0", "-af", "ebur128", "-f", "null", "-"]);
+    measured(path, "I:")
+}
+
+/// Loudness range in LU, by ffmpeg's meter.
+pub fn loudness_range(path: &Path) -> f64 {
+    measured(path, "LRA:")
+}
+
+/// The true peak in dBTP, by ffmpeg's meter.
+pub fn true_peak(path: &Path) -> f64 {
+    measured(path, "Peak:")
+}
+
+fn measured(path: &Path, name: &str) -> f64 {
+    let meter = ["-map", "0:a:0", "-af", "ebur128=peak=true", "-f", "null", "-"];
+    let said = tool::ffmpeg_says(&[&["-i", path.to_str().unwrap()], &meter[..]].concat());
     let (_, summary) = said.rsplit_once("Summary:").unwrap();
-    let line = summary.lines().find_map(|line| line.trim().strip_prefix("I:")).unwrap();
-    line.trim().trim_end_matches(" LUFS").trim().parse().unwrap()
+    let line = summary.lines().find_map(|line| line.trim().strip_prefix(name)).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
 }
 
 /// Samples of all channels, one after the other, at 48 kHz.

@@ -16,8 +16,11 @@ use crate::waveform::{Waveform, WaveformBuilder};
 
 #[derive(Debug, Default)]
 pub struct SoundAnalysis {
-    /// `None` for silence, without sound, and if the plan doesn't need it.
+    /// Of the stereo that is published, before it is levelled. `None` for silence, without sound, and if the plan doesn't
+    /// need it.
     pub loudness: Option<Measure>,
+    /// Of the source.
+    pub source_loudness: Option<Measure>,
     /// Whether rate or channels change on the way.
     pub changes: bool,
     /// The waveforms, each with its output's place in the plan.
@@ -104,9 +107,14 @@ pub async fn analyse(context: &TranscodeContext<'_>) -> Result<SoundAnalysis, Me
         ffmpeg.stream(&arguments, work, cancel, push).await
     };
     let finished = finished.map_err(failed)?;
+    let changes = !loudness::is_steady(&finished.stderr);
+    let loudness = if needs_loudness(plan) { loudness::parse_summary(&finished.stderr) } else { None };
+    // Where channels change on the way, only some of it is mono.
+    let is_mono = audio.channels == 1 && !changes;
     Ok(SoundAnalysis {
-        changes: !loudness::is_steady(&finished.stderr),
-        loudness: if needs_loudness(plan) { loudness::parse_summary(&finished.stderr) } else { None },
+        changes,
+        loudness,
+        source_loudness: if is_mono { loudness.map(Measure::as_mono) } else { loudness },
         waveforms: builders.into_iter().map(|(index, builder)| (index, builder.finish())).collect(),
     })
 }

@@ -91,7 +91,7 @@ pub async fn make(
         processor: encoded.processor,
         fell_back: encoded.fell_back,
         rungs,
-        loudness: sound.loudness,
+        loudness: sound.source_loudness,
     };
     done("finish");
     Ok(TranscodeResult { summary, files, parts })
