@@ -220,6 +220,9 @@ fn describe_video(stream: &Stream, packets: Packets, origin: f64) -> Result<Vide
     if width.min(height) < MIN_SIDE {
         return Err(UploadError::TooSmall { width, height });
     }
+    if let Some(profile) = stream.incompatible_dolby_vision() {
+        return Err(UploadError::DolbyVision { profile });
+    }
     // Between the first and the last frame: that needs no duration, which packets may not have.
     let span = packets.last.unwrap_or(0.0) - packets.start.unwrap_or(0.0);
     let shown = packets.count - packets.hidden;

@@ -92,7 +92,16 @@ struct Disposition {
 #[derive(Debug, Deserialize)]
 struct SideData {
     rotation: Option<f64>,
+    dv_profile: Option<u8>,
+    /// What the base layer is by itself: 1 HDR10, 2 SDR, 4 HLG, 6 that of a Blu-ray; 0 nothing that others can show.
+    dv_bl_signal_compatibility_id: Option<u8>,
 }
+
+/// The profile of Dolby Vision whose base layer is never compatible.
+const INCOMPATIBLE: u8 = 5;
+
+/// Later profiles, AV1 and stereoscopic HEVC, leave it to their compatibility id. Earlier ones write 0 for lack of one.
+const BY_ITS_ID: [u8; 2] = [10, 20];
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -239,6 +248,14 @@ impl Stream {
             "arib-std-b67" => DynamicRange::Hlg,
             _ => DynamicRange::Sdr,
         }
+    }
+
+    /// The profile of Dolby Vision, if nothing but Dolby Vision can show its colours.
+    pub(super) fn incompatible_dolby_vision(&self) -> Option<u8> {
+        let record = self.side_data_list.iter().find_map(|data| Some((data.dv_profile?, data)));
+        let (profile, record) = record?;
+        let has_no_base = BY_ITS_ID.contains(&profile) && record.dv_bl_signal_compatibility_id == Some(0);
+        (profile == INCOMPATIBLE || has_no_base).then_some(profile)
     }
 
     /// Whether black is 0 and not 16.

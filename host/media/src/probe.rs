@@ -188,7 +188,7 @@ async fn read_header(
             "-show_entries",
             "format=format_name,duration,start_time:stream=index,codec_name,codec_tag_string,codec_type,width,height,\
 pix_fmt,r_frame_rate,avg_frame_rate,sample_aspect_ratio,color_transfer,color_space,color_range,field_order,sample_rate,channels,\
-nb_frames,duration,bits_per_raw_sample:stream_disposition:stream_side_data=rotation:stream_tags=rotate,language,title,handler_name:chapter=id",
+nb_frames,duration,bits_per_raw_sample:stream_disposition:stream_side_data=rotation,dv_profile,dv_bl_signal_compatibility_id:stream_tags=rotate,language,title,handler_name:chapter=id",
         )
         .pair("-of", "json")
         .all(guarded_input(depth));

@@ -139,6 +139,25 @@ fn high_dynamic_range_full_range_and_interlacing_are_detected() {
 }
 
 #[test]
+fn dolby_vision_is_refused_where_nothing_else_can_show_its_colours() {
+    let described = |profile: u8, id: u8| {
+        let record = format!(
+            r#""color_transfer":"smpte2084","side_data_list":[{{"rotation":0}},{{"dv_profile":{profile},
+"dv_bl_signal_compatibility_id":{id}}}],"width""#
+        );
+        described(&[&VIDEO.replace(r#""width""#, &record)], &[(0, 250, 10.0)], DeclaredKind::Video)
+    };
+    for (profile, id) in [(5, 0), (10, 0), (20, 0)] {
+        let refused = described(profile, id).unwrap_err();
+        assert_eq!(refused.code().name, "upload.dolby-vision", "{profile}.{id}");
+        assert!(refused.to_string().contains(&format!("profile {profile},")), "{refused}");
+    }
+    for (profile, id) in [(7, 6), (8, 1), (8, 4), (8, 0), (10, 1), (20, 4)] {
+        assert_eq!(described(profile, id).unwrap().video.unwrap().range, DynamicRange::Pq, "{profile}.{id}");
+    }
+}
+
+#[test]
 fn a_cover_picture_is_no_video() {
     let cover = VIDEO.replace(r#""attached_pic":0"#, r#""attached_pic":1"#);
     assert_eq!(code(&[&cover, AUDIO], &[(0, 1, 10.0), (1, 469, 10.0)], DeclaredKind::Video), "upload.no-video");

@@ -23,6 +23,11 @@ codes! {
         "A track is encrypted: the file comes from a shop or a streaming service with copy protection."
             => "Upload a version without protection.";
 
+    DOLBY_VISION "upload.dolby-vision" (Upload)
+        "The picture is Dolby Vision without a base that other players can show (profile 5, or one of its kind): its \
+         colours would come out green and purple. Profiles 7 and 8 are accepted."
+            => "Export the film as HDR10, as Dolby Vision profile 8, or in standard dynamic range.";
+
     TOO_MANY_CHANNELS "upload.too-many-channels" (Upload)
         "The sound has more than 8 channels, whose places are not known." => "Export it as stereo, 5.1 or 7.1.";
 
