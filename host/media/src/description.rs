@@ -11,6 +11,7 @@ use crate::info::{Audio, MediaInfo, Video};
 use crate::packets::Packets;
 use crate::pair::right_of;
 use crate::probe::DeclaredKind;
+use crate::unused;
 
 /// Smallest side that every encoder and scaler takes.
 pub(crate) const MIN_SIDE: u32 = 16;
@@ -79,16 +80,14 @@ pub(crate) fn describe(
     if sound.is_none() && !sounds.is_empty() {
         notes.push("no audio track could be used: made without sound".to_owned());
     }
-    if pictures.len() > 1 {
-        let taken = picture.map_or(0, |(stream, _)| stream.index);
-        notes.push(format!("{} video tracks: took stream {taken}", pictures.len()));
-    }
-
     if let (Some((left, _)), Some((right, _))) = (sound, right) {
-        notes.push(format!("audio tracks {} and {} are joined as left and right", left.index, right.index));
+        let [left, right] = [left, right].map(|track| unused::name(header, track));
+        notes.push(format!("{left} and {right} are published as left and right"));
     }
 
     let chosen: Vec<Track<'_>> = picture.into_iter().chain(sound).chain(right).collect();
+    let tracks: Vec<Track<'_>> = pictures.iter().chain(&sounds).copied().collect();
+    notes.extend(unused::notes(header, &tracks, &chosen, declared));
     if chosen.iter().any(|(_, packets)| packets.encrypted) {
         return Err(UploadError::Protected.into());
     }

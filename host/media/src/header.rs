@@ -28,6 +28,7 @@ pub(super) struct Format {
 pub(super) enum Kind {
     Video,
     Audio,
+    Subtitle,
     #[default]
     #[serde(other)]
     Other,
@@ -38,6 +39,7 @@ impl Kind {
         match self {
             Self::Video => "video",
             Self::Audio => "audio",
+            Self::Subtitle => "subtitle",
             Self::Other => "other",
         }
     }
@@ -144,6 +146,11 @@ impl Stream {
         self.disposition.attached_pic == 1
     }
 
+    /// Whether it is picture or sound, and no cover picture.
+    pub(super) fn is_media(&self) -> bool {
+        matches!(self.kind, Kind::Video | Kind::Audio) && !self.is_cover()
+    }
+
     pub(super) fn is_default(&self) -> bool {
         self.disposition.chosen == 1
     }
@@ -177,7 +184,7 @@ impl Stream {
         match self.kind {
             Kind::Video => named && self.width > 0 && self.height > 0 && !self.pix_fmt.is_empty(),
             Kind::Audio => named && self.sample_rate() > 0,
-            Kind::Other => false,
+            Kind::Subtitle | Kind::Other => false,
         }
     }
 

@@ -171,6 +171,7 @@ pub struct MediaInfo {
     pub size: u64,
     pub video: Option<Video>,
     pub audio: Option<Audio>,
+    /// What support people and uploaders should know, such as tracks that aren't used.
     pub notes: Vec<String>,
 }
 

@@ -31,6 +31,7 @@ pub mod process;
 mod progress;
 pub mod sound;
 pub mod transcode;
+mod unused;
 mod waveform;
 
 #[cfg(any(test, fuzzing))]

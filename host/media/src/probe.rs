@@ -132,7 +132,7 @@ async fn check_cut_off(header: &Header, info: &MediaInfo, ends_early: bool, work
 
 /// The only track of a file, if it is sound whose packets have no durations or absurd ones, and its rate.
 fn unbelievable_sound(header: &Header, packets: &BTreeMap<u32, Packets>, size: u64) -> Option<(u32, u32)> {
-    let mut streams = header.streams.iter().filter(|stream| stream.kind != Kind::Other && !stream.is_cover());
+    let mut streams = header.streams.iter().filter(|stream| stream.is_media());
     let (Some(stream), None) = (streams.next(), streams.next()) else { return None };
     let found = packets.get(&stream.index)?;
     let is_absurd = found.total <= 0.0 || found.end > LONG && (size as f64) < found.end * LEAST_BYTES_PER_SECOND;
@@ -171,7 +171,7 @@ async fn count_samples(
 
 /// Whether a track has packets, and its description was not found.
 fn hides_tracks(header: &Header, packets: &BTreeMap<u32, Packets>) -> bool {
-    let is_hidden = |stream: &Stream| stream.kind != Kind::Other && !stream.is_cover() && !stream.is_known();
+    let is_hidden = |stream: &Stream| stream.is_media() && !stream.is_known();
     let has_packets = |stream: &Stream| packets.get(&stream.index).is_some_and(|packets| packets.count > 0);
     header.streams.iter().any(|stream| is_hidden(stream) && has_packets(stream))
 }

@@ -377,6 +377,52 @@ fn two_mono_tracks_are_left_and_right_unless_something_tells_them_apart() {
 }
 
 #[test]
+fn every_track_that_is_not_used_is_named_with_its_codec_its_language_and_the_reason() {
+    let track = |index: u32, of: &str, tags: &str| {
+        let of = of.replace(r#""nb_frames""#, &format!(r#""tags":{tags},"nb_frames""#));
+        let index = format!(r#""index":{index}"#);
+        of.replace(r#""index":0"#, &index).replace(r#""index":1"#, &index)
+    };
+    let other = VIDEO.replace("h264", "mjpeg").replace(r#""default":1"#, r#""default":0"#);
+    let unknown = AUDIO.replace(r#""codec_name":"aac""#, r#""codec_name":"unknown","codec_tag_string":"zzzz""#);
+    let subtitle = r#"{"index":5,"codec_type":"subtitle","codec_name":"hdmv_pgs_subtitle","tags":{"language":"fra"}}"#;
+    let streams = [
+        VIDEO.to_owned(),
+        AUDIO.to_owned(),
+        track(2, &other, "{}"),
+        track(3, AUDIO, r#"{"language":"deu"}"#),
+        track(4, &unknown, r#"{"language":"a language with a long name"}"#),
+        subtitle.to_owned(),
+        track(6, AUDIO, "{}"),
+        r#"{"index":7,"codec_type":"data"}"#.to_owned(),
+    ];
+    let streams: Vec<&str> = streams.iter().map(String::as_str).collect();
+    let of = [(0, 250, 10.0), (1, 469, 10.0), (2, 250, 10.0), (3, 469, 10.0), (4, 469, 10.0), (5, 3, 10.0)];
+    let notes = described(&streams, &of, DeclaredKind::Video).unwrap().notes;
+    assert_eq!(
+        notes,
+        [
+            "video track 2 (mjpeg) isn't used: one video track is published, and it is video track 1",
+            "audio track 2 (aac, deu) isn't used: one audio track is published, and it is audio track 1",
+            "audio track 3 (zzzz, a language with …) isn't used: its codec is not supported",
+            "subtitle track 1 (hdmv_pgs_subtitle, fra) isn't used: subtitles aren't published",
+            "audio track 4 (aac) isn't used: there is nothing in it",
+        ]
+    );
+    let notes = described(&streams, &of, DeclaredKind::Audio).unwrap().notes;
+    assert_eq!(notes[0], "video track 1 (h264) isn't used: the file was uploaded as audio");
+}
+
+#[test]
+fn the_notes_about_tracks_have_a_bound() {
+    let subtitle = |index: u32| format!(r#"{{"index":{index},"codec_type":"subtitle","codec_name":"subrip"}}"#);
+    let subtitles: Vec<String> = (2..14).map(subtitle).collect();
+    let streams: Vec<&str> = [VIDEO, AUDIO].into_iter().chain(subtitles.iter().map(String::as_str)).collect();
+    let notes = described(&streams, &[(0, 250, 10.0), (1, 469, 10.0)], DeclaredKind::Video).unwrap().notes;
+    assert_eq!((notes.len(), notes[8].as_str()), (9, "4 more tracks aren't used"));
+}
+
+#[test]
 fn rgb_is_known_by_its_pixels() {
     let matrix = |format: &str, space: &str| {
         let stream = VIDEO

@@ -30,6 +30,9 @@ pub struct TranscodeSummary {
     pub rungs: Vec<RungSummary>,
     /// Of the source.
     pub loudness: Option<Measure>,
+    /// What support people and uploaders should know of the source.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -92,6 +95,7 @@ pub async fn make(
         fell_back: encoded.fell_back,
         rungs,
         loudness: sound.source_loudness,
+        notes: info.notes.clone(),
     };
     done("finish");
     Ok(TranscodeResult { summary, files, parts })

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use testkit::outcome::Outcome;
 use testkit::{fixtures, probe, sound};
 
 use crate::transcode;
@@ -50,4 +51,49 @@ fn mono_tracks_of_two_languages_are_not_joined() {
     assert!(left > 0.05 && (left / right - 1.0).abs() < 0.01, "{left} {right}");
     assert!(sound::tone_of_both(&outcome.rung("source"), 880.0)[1] < 0.001);
     assert_eq!(probe::audio(&outcome.mezzanine()).unwrap().channels, 1);
+}
+
+/// What the report says of the source.
+fn notes(outcome: &Outcome) -> Vec<String> {
+    let notes = outcome.report()["notes"].as_array().cloned().unwrap_or_default();
+    notes.iter().map(|note| note.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_report_names_every_track_that_is_left_out() {
+    let clip = fixtures::clip(320, 180, "25", 2.0);
+    let words = fixtures::bytes("words.srt", b"1\n00:00:00,000 --> 00:00:01,000\nwords\n");
+    let inputs = ["-i", clip.to_str().unwrap(), "-i", words.to_str().unwrap()];
+    let tracks = ["-map", "0:v", "-map", "0:a", "-map", "0:v", "-map", "0:a", "-map", "1", "-c", "copy"];
+    let languages = ["-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=deu"];
+    let upload = fixtures::ffmpeg("many.mkv", &[&inputs[..], &tracks, &languages].concat());
+    let outcome = transcode(&upload).run().done();
+    assert_eq!(
+        notes(&outcome),
+        [
+            "video track 2 (h264) isn't used: one video track is published, and it is video track 1",
+            "audio track 2 (aac, deu) isn't used: one audio track is published, and it is audio track 1",
+            "subtitle track 1 (subrip) isn't used: subtitles aren't published",
+        ]
+    );
+    assert_eq!(notes(&transcode(&clip).run().done()), Vec::<String>::new());
+}
+
+#[test]
+fn the_report_names_sound_of_an_unknown_codec() {
+    let clip = fixtures::clip(320, 180, "25", 2.0);
+    let known = ["-i", clip.to_str().unwrap(), "-c:v", "copy", "-c:a", "pcm_s16le"];
+    let upload = fixtures::changed("unknown.mov", &fixtures::ffmpeg("known.mov", &known), |bytes| {
+        let at = bytes.windows(4).rposition(|four| four == b"sowt").unwrap();
+        bytes[at..at + 4].copy_from_slice(b"zzzz");
+    });
+    let outcome = transcode(&upload).run().done();
+    assert!(probe::audio(&outcome.rung("source")).is_none());
+    assert_eq!(
+        notes(&outcome),
+        [
+            "no audio track could be used: made without sound",
+            "audio track 1 (zzzz) isn't used: its codec is not supported",
+        ]
+    );
 }

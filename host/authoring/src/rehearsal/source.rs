@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contract::v0_1::types as wit_types;
+use contract::v0_1::{convert, types as wit_types};
 use media::containment::ProbeDepth;
 use media::info::{Audio, DynamicRange, Matrix, MediaInfo, Ratio, Video};
 
@@ -40,7 +40,7 @@ pub fn source_info(info: &wit_types::MediaInfo) -> Result<MediaInfo, SourceError
         size: info.size_bytes,
         video: info.video.as_ref().map(|video| picture(video, duration)).transpose()?,
         audio,
-        notes: Vec::new(),
+        notes: convert::notes(&info.attributes),
     })
 }
 
