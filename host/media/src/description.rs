@@ -120,6 +120,7 @@ pub(crate) fn describe(
         codec: stream.codec_or_tag(),
         channels: if right.is_some() { 2 } else { stream.channels },
         sample_rate: stream.sample_rate(),
+        packets: packets.count,
         start: duration_of(packets.start.unwrap_or(origin) - origin),
         untimed: header.is_untimed(),
         // Joined tracks end with the shorter one.
@@ -244,6 +245,7 @@ fn describe_video(stream: &Stream, packets: Packets, origin: f64) -> Result<Vide
         full_range: stream.is_full_range(),
         limited_grey: stream.is_limited_grey(),
         interlaced: stream.is_interlaced(),
+        packets: packets.count,
         start: duration_of(start),
         length: duration_of(length),
     })

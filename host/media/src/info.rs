@@ -93,6 +93,9 @@ pub struct Video {
     pub limited_grey: bool,
     /// Whether two fields make a frame.
     pub interlaced: bool,
+    /// How many packets it has.
+    #[serde(default)]
+    pub packets: u64,
     /// From the container's zero to the first frame.
     #[serde(default)]
     pub start: Duration,
@@ -134,6 +137,9 @@ pub struct Audio {
     pub codec: String,
     pub channels: u32,
     pub sample_rate: u32,
+    /// How many packets it has; of two tracks, the first.
+    #[serde(default)]
+    pub packets: u64,
     /// From the container's zero to the first packet.
     #[serde(default)]
     pub start: Duration,
@@ -208,6 +214,7 @@ mod tests {
             full_range: false,
             limited_grey: false,
             interlaced: false,
+            packets: 0,
             start: Duration::ZERO,
             length: Duration::from_secs(10),
         }

@@ -6,6 +6,7 @@ mod collector;
 pub mod command;
 pub mod containment;
 pub mod context;
+mod damage;
 mod description;
 mod encode;
 pub mod encoder;

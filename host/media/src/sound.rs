@@ -6,6 +6,7 @@ use crate::budget::Budget;
 use crate::command::Arguments;
 use crate::containment::{guarded_input, quiet_ffmpeg};
 use crate::context::TranscodeContext;
+use crate::damage;
 use crate::error::{MediaError, UploadError};
 use crate::graph::all_tracks_seen;
 use crate::info::{Audio, MediaInfo};
@@ -107,6 +108,8 @@ pub async fn analyse(context: &TranscodeContext<'_>) -> Result<SoundAnalysis, Me
         ffmpeg.stream(&arguments, work, cancel, push).await
     };
     let finished = finished.map_err(failed)?;
+    // What is said of it comes from the encode, which decodes it once more.
+    damage::judge(info, &finished.complaints)?;
     let changes = !loudness::is_steady(&finished.stderr);
     let loudness = if needs_loudness(plan) { loudness::parse_summary(&finished.stderr) } else { None };
     // Where channels change on the way, only some of it is mono.

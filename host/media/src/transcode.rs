@@ -95,7 +95,7 @@ pub async fn make(
         fell_back: encoded.fell_back,
         rungs,
         loudness: sound.source_loudness,
-        notes: info.notes.clone(),
+        notes: info.notes.iter().cloned().chain(encoded.notes).collect(),
     };
     done("finish");
     Ok(TranscodeResult { summary, files, parts })

@@ -19,6 +19,7 @@ pub fn source_info(info: &wit_types::MediaInfo) -> Result<MediaInfo, SourceError
     }
     let duration = Duration::from_millis(info.duration_ms);
     let audio = info.audio.as_ref().map(|audio| Audio {
+        packets: 0,
         start: Duration::ZERO,
         untimed: false,
         index: u32::from(info.video.is_some()),
@@ -56,6 +57,7 @@ fn picture(video: &wit_types::VideoInfo, length: Duration) -> Result<Video, Sour
     let range = DynamicRange::from(video.dynamic_range);
     Ok(Video {
         index: 0,
+        packets: 0,
         start: Duration::ZERO,
         codec: video.codec.clone(),
         width: video.width,

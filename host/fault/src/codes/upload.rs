@@ -61,7 +61,7 @@ codes! {
             => "Upload it as audio, or upload a file with a picture.";
 
     DAMAGED "upload.damaged" (Upload)
-        "The file is complete but can't be decoded." => "Export it again.";
+        "The file is complete, but it or more than half of its picture or sound can't be decoded." => "Export it again.";
 
     NO_MEDIA "upload.no-media" (Upload)
         "Reported by the policies: the file has neither a picture nor sound." => "Upload another file.";
