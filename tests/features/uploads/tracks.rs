@@ -67,7 +67,8 @@ fn the_report_names_every_track_that_is_left_out() {
     let tracks = ["-map", "0:v", "-map", "0:a", "-map", "0:v", "-map", "0:a", "-map", "1", "-c", "copy"];
     let languages = ["-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=deu"];
     let upload = fixtures::ffmpeg("many.mkv", &[&inputs[..], &tracks, &languages].concat());
-    let outcome = transcode(&upload).run().done();
+    let outcome = transcode(&upload).setting("notes", "true").run().done();
+    assert_eq!(outcome.last("completed").unwrap()["output"]["notes"], outcome.report()["notes"]);
     assert_eq!(
         notes(&outcome),
         [
