@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use testkit::outcome::Outcome;
-use testkit::{colour, fixtures, playlist, probe, sound};
+use testkit::{colour, fixtures, playlist, probe, sound, workspace};
 
 use crate::ladder::full_hd;
 use crate::transcode;
@@ -59,6 +59,40 @@ fn sound_that_changes_between_loud_and_quiet_is_brought_to_the_platforms_loudnes
     let noise = "anoisesrc=color=pink:amplitude=0.4:seed=7:duration=30:sample_rate=48000,\
 volume='if(lt(mod(t,6),3),1,0.05)':eval=frame";
     assert_loudness(&fixtures::sound("dynamic.wav", noise, &[]));
+}
+
+/// A minute of talk, a minute of whispers: a gain and a limiter would keep the distance.
+#[test]
+fn a_range_that_is_too_wide_is_compressed() {
+    let noise = "anoisesrc=color=pink:amplitude=0.4:seed=7:duration=60:sample_rate=48000,\
+volume='if(lt(mod(t,30),15),1,0.1)':eval=frame";
+    let upload = fixtures::sound("wide.wav", noise, &[]);
+    let outcome = assert_loudness(&upload);
+    let (before, after) = (sound::loudness_range(&upload), sound::loudness_range(&outcome.rung("128k")));
+    assert!(before > 15.0 && after < before - 2.0, "{before} LU became {after}");
+}
+
+/// Stereo of mono has half of the power on each side: it is as loud, and its peak is 3 dB lower.
+#[test]
+fn the_peak_of_mono_sound_is_reported_as_it_is_and_levelled_as_it_is_published() {
+    let tone = "sine=frequency=1000:sample_rate=48000:duration=12,asetnsamples=480,\
+volume='if(lt(mod(t,2),0.02),4.77,1)':eval=frame:precision=float";
+    let upload = fixtures::sound("bursts.wav", &format!("{tone},aformat=channel_layouts=mono"), &[]);
+    let outcome = transcode(&upload).policy(workspace::lean_policy()).run().done();
+    let output = &outcome.last("completed").unwrap()["output"]["output"];
+    let reported = |name: &str| output[name].as_f64().unwrap() / 100.0;
+    let (loudness, peak) = (sound::loudness(&upload), sound::true_peak(&upload));
+    assert!((reported("loudnessIntegrated") - loudness).abs() < 0.15, "{output} {loudness}");
+    assert!((reported("loudnessPeak") - peak).abs() < 0.15, "{output} {peak}");
+    // Of the mono sound, the peak would be above the target of -1.5 dBTP; of the stereo there is room for one gain.
+    let gain = TARGET - loudness;
+    assert!((-1.3..1.0).contains(&(peak + gain)), "{peak} {gain}");
+    for variant in outcome.variants() {
+        assert!((sound::loudness(&variant.path) - TARGET).abs() < 0.5, "{}", variant.name());
+    }
+    // 3 dB lower and raised by the gain; AAC adds some of its own, and at 64 kbit/s more.
+    let published = sound::true_peak(&outcome.rung("128k"));
+    assert!((peak - 3.5 + gain..-1.5).contains(&published), "{peak} became {published}");
 }
 
 /// A filter that looks seconds ahead does nothing for what is over by then.

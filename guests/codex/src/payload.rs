@@ -14,16 +14,24 @@ const ERROR_LIMIT: usize = 2000;
 /// The message for a job that is done. A key is `null` if its object was not published.
 pub fn completed(job: &Job, info: &MediaInfo, report: &Report, settings: &Settings) -> Message {
     let ladder = ladder::select(info, settings).unwrap_or_default();
-    message(job, "completed", Some(report), &report.published_rungs(&ladder), None)
+    let notes = settings.notes.then(|| report.notes());
+    message(job, "completed", Some(report), &report.published_rungs(&ladder), None, notes.as_deref())
 }
 
 /// The message for a job that has failed for good.
 pub fn failed(job: &Job, failure: &Failure) -> Message {
-    message(job, "failed", None, &[], Some(&failure_text(failure, ERROR_LIMIT)))
+    message(job, "failed", None, &[], Some(&failure_text(failure, ERROR_LIMIT)), None)
 }
 
-/// A value that does not exist is `null`; its key is never left out.
-fn message(job: &Job, status: &str, report: Option<&Report>, variants: &[&str], error: Option<&str>) -> Message {
+/// A value that does not exist is `null`; its key is never left out, but for the notes, which a setting asks for.
+fn message(
+    job: &Job,
+    status: &str,
+    report: Option<&Report>,
+    variants: &[&str],
+    error: Option<&str>,
+    notes: Option<&[&str]>,
+) -> Message {
     let keys = [
         ("hlsMasterPlaylistKey", Asset::MasterPlaylist),
         ("hlsPreviewKey", Asset::PreviewPlaylist),
@@ -40,9 +48,12 @@ fn message(job: &Job, status: &str, report: Option<&Report>, variants: &[&str], 
     let body = body
         .number("durationSeconds", report.map(Report::seconds))
         .json("readyVariants", &json::list(variants))
-        .text("error", error)
-        .finish();
-    Message { body, signature: SignatureScheme::Body }
+        .text("error", error);
+    let body = match notes {
+        Some(notes) => body.json("notes", &json::list(notes)),
+        None => body,
+    };
+    Message { body: body.finish(), signature: SignatureScheme::Body }
 }
 
 #[cfg(test)]

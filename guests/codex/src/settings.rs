@@ -28,6 +28,9 @@ policy_sdk::settings! {
         pub rungs: Vec<Rung> = RUNGS.to_vec(), "rungs" => rungs;
         /// Which processor to encode on.
         pub processor: Preference = Preference::Auto, "processor" => processor;
+        /// Whether the message has the report's notes about the source. It is off because a receiver may refuse a key
+        /// that it doesn't know.
+        pub notes: bool = false, "notes" => flag;
     }
 }
 
@@ -66,7 +69,8 @@ fn rungs(value: &Value<'_>) -> Result<Vec<Rung>, String> {
 mod tests {
     use super::*;
 
-    const KNOWN: &str = "mezzanine, preview, thumbnail, waveform, waveformImage, loudness, effort, rungs, processor";
+    const KNOWN: &str =
+        "mezzanine, preview, thumbnail, waveform, waveformImage, loudness, effort, rungs, processor, notes";
 
     fn problems(json: &str) -> Vec<(String, String)> {
         Settings::parse(json).unwrap_err().into_iter().map(|problem| (problem.field, problem.message)).collect()
@@ -81,7 +85,7 @@ mod tests {
     fn every_setting_can_be_set() {
         let json = r#"{"mezzanine": false, "preview": false, "thumbnail": false, "waveform": "always",
             "waveformImage": false, "loudness": false, "effort": "fastest", "rungs": ["360p", "720p"],
-            "processor": "cpu"}"#;
+            "processor": "cpu", "notes": true}"#;
         let expected = Settings {
             mezzanine: false,
             preview: false,
@@ -92,6 +96,7 @@ mod tests {
             effort: Some(Effort::Fastest),
             rungs: vec![RUNGS[1], RUNGS[3]],
             processor: Preference::Cpu,
+            notes: true,
         };
         assert_eq!(Settings::parse(json), Ok(expected));
     }

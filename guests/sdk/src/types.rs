@@ -52,6 +52,11 @@ impl Report {
         names.filter(|name| self.rungs.iter().any(|rung| rung.name == *name)).collect()
     }
 
+    /// What support people and uploaders should know of the source, such as tracks that aren't used.
+    pub fn notes(&self) -> Vec<&str> {
+        self.attributes.iter().filter(|(name, _)| name == "note").map(|(_, note)| note.as_str()).collect()
+    }
+
     /// The duration to the nearest second, and 1 at least: media that plays is never reported as having no length.
     pub fn seconds(&self) -> i64 {
         let seconds = self.duration_ms.saturating_add(500) / 1000;

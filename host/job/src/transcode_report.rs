@@ -48,6 +48,9 @@ pub struct TranscodeReport {
     /// Integrated loudness of the source; none for silence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loudness_lufs: Option<f64>,
+    /// What support people and uploaders should know of the source, such as tracks that aren't used.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 impl TranscodeReport {
@@ -73,6 +76,7 @@ impl TranscodeReport {
             rungs: made.rungs.iter().map(rung).collect(),
             objects: objects.iter().map(object).collect(),
             loudness_lufs: made.loudness.map(|measure| measure.integrated),
+            notes: made.notes.clone(),
         }
     }
 }

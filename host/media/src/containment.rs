@@ -66,9 +66,10 @@ pub fn guarded_input(depth: ProbeDepth) -> Arguments {
         .pair("-i", format_args!("file:{INPUT_NAME}"))
 }
 
-/// The first options of every ffmpeg process.
+/// The first options of every ffmpeg process. How much may fail to decode is decided here, not by ffmpeg, which from two
+/// thirds on would end as failed.
 pub fn quiet_ffmpeg() -> Arguments {
-    Arguments::new().flag("-hide_banner").flag("-nostdin").flag("-nostats").flag("-y")
+    Arguments::new().flag("-hide_banner").flag("-nostdin").flag("-nostats").flag("-y").pair("-max_error_rate", 1)
 }
 
 #[cfg(test)]

@@ -9,7 +9,9 @@ use crate::frame_rate;
 use crate::header::{Header, Kind, Stream};
 use crate::info::{Audio, MediaInfo, Video};
 use crate::packets::Packets;
+use crate::pair::right_of;
 use crate::probe::DeclaredKind;
+use crate::unused;
 
 /// Smallest side that every encoder and scaler takes.
 pub(crate) const MIN_SIDE: u32 = 16;
@@ -41,6 +43,9 @@ pub(crate) const LONG: f64 = 600.0;
 pub(crate) const LEAST_BYTES_PER_SECOND: f64 = 1.0;
 const MOST_SECONDS_PER_PACKET: f64 = 300.0;
 
+/// A stream and its packets.
+pub(crate) type Track<'a> = (&'a Stream, Packets);
+
 /// Combines header and packets. It has no side effects, so that tests can describe any odd file.
 pub(crate) fn describe(
     header: &Header,
@@ -52,7 +57,7 @@ pub(crate) fn describe(
         let found = packets.get(&stream.index).copied().unwrap_or_default();
         if header.is_untimed() { found.untimed() } else { found }
     };
-    let tracks = |kind| -> Vec<(&Stream, Packets)> {
+    let tracks = |kind| -> Vec<Track<'_>> {
         let streams = header.streams.iter().filter(|stream| stream.kind == kind && !stream.is_cover());
         streams.map(|stream| (stream, packets_of(stream))).collect()
     };
@@ -64,6 +69,7 @@ pub(crate) fn describe(
     }
     let picture = choose(&pictures);
     let sound = choose(&sounds);
+    let right = sound.and_then(|left| right_of(left, &sounds));
     if declared == DeclaredKind::Video && picture.is_none() {
         return Err(unusable(&pictures, UploadError::NoVideo).into());
     }
@@ -74,12 +80,14 @@ pub(crate) fn describe(
     if sound.is_none() && !sounds.is_empty() {
         notes.push("no audio track could be used: made without sound".to_owned());
     }
-    if pictures.len() > 1 {
-        let taken = picture.map_or(0, |(stream, _)| stream.index);
-        notes.push(format!("{} video tracks: took stream {taken}", pictures.len()));
+    if let (Some((left, _)), Some((right, _))) = (sound, right) {
+        let [left, right] = [left, right].map(|track| unused::name(header, track));
+        notes.push(format!("{left} and {right} are published as left and right"));
     }
 
-    let chosen: Vec<(&Stream, Packets)> = picture.into_iter().chain(sound).collect();
+    let chosen: Vec<Track<'_>> = picture.into_iter().chain(sound).chain(right).collect();
+    let tracks: Vec<Track<'_>> = pictures.iter().chain(&sounds).copied().collect();
+    notes.extend(unused::notes(header, &tracks, &chosen, declared));
     if chosen.iter().any(|(_, packets)| packets.encrypted) {
         return Err(UploadError::Protected.into());
     }
@@ -108,19 +116,24 @@ pub(crate) fn describe(
     }
     let audio = sound.map(|(stream, packets)| Audio {
         index: stream.index,
+        right: right.map(|(right, _)| right.index),
         codec: stream.codec_or_tag(),
-        channels: stream.channels,
+        channels: if right.is_some() { 2 } else { stream.channels },
         sample_rate: stream.sample_rate(),
+        packets: packets.count,
         start: duration_of(packets.start.unwrap_or(origin) - origin),
         untimed: header.is_untimed(),
-        length: duration_of(packets.length(origin)),
+        // Joined tracks end with the shorter one.
+        length: duration_of(
+            right.map_or(packets.length(origin), |(_, right)| right.length(origin).min(packets.length(origin))),
+        ),
     });
     let container = header.format.format_name.clone();
     Ok(MediaInfo { depth: ProbeDepth::Usual, container, duration: duration_of(duration), size, video, audio, notes })
 }
 
 /// Checks that there is media for the time that the tracks span. Each moment of it will be encoded.
-fn check_timeline(tracks: &[(&Stream, Packets)], span: (f64, f64), size: u64) -> Result<(), UploadError> {
+fn check_timeline(tracks: &[Track<'_>], span: (f64, f64), size: u64) -> Result<(), UploadError> {
     let gaps = tracks.iter().map(|(_, packets)| packets.longest_gap(span));
     let length = span.1 - span.0;
     let (from, to) = gaps.reduce(|one, other| (one.0.max(other.0), one.1.min(other.1))).unwrap_or_default();
@@ -140,17 +153,21 @@ fn check_timeline(tracks: &[(&Stream, Packets)], span: (f64, f64), size: u64) ->
 
 /// The default track. If several or none are marked as default, of pictures the one with the most pixels over all frames
 /// (some phones add a second track of a few large stills), and of sounds the first.
-fn choose<'a>(tracks: &[(&'a Stream, Packets)]) -> Option<(&'a Stream, Packets)> {
-    let is_usable = |stream: &Stream| stream.is_known() && (stream.kind == Kind::Video || stream.channels > 0);
-    let usable = tracks.iter().copied().filter(|(stream, packets)| is_usable(stream) && packets.count > 0);
+fn choose<'a>(tracks: &[Track<'a>]) -> Option<Track<'a>> {
+    let usable = tracks.iter().copied().filter(is_usable);
     // Sound has no pixels.
     usable.max_by_key(|(stream, packets)| {
         (stream.is_default(), stream.pixels().saturating_mul(packets.count), u32::MAX - stream.index)
     })
 }
 
+/// Whether it can be decoded, and has something to decode.
+pub(crate) fn is_usable((stream, packets): &Track<'_>) -> bool {
+    stream.is_known() && (stream.kind == Kind::Video || stream.channels > 0) && packets.count > 0
+}
+
 /// Why none of these tracks can be used.
-fn unusable(tracks: &[(&Stream, Packets)], without_tracks: UploadError) -> UploadError {
+fn unusable(tracks: &[Track<'_>], without_tracks: UploadError) -> UploadError {
     if let Some((unknown, _)) = tracks.iter().find(|(stream, _)| !stream.is_known()) {
         return not_decoded(unknown);
     }
@@ -203,6 +220,9 @@ fn describe_video(stream: &Stream, packets: Packets, origin: f64) -> Result<Vide
     if width.min(height) < MIN_SIDE {
         return Err(UploadError::TooSmall { width, height });
     }
+    if let Some(profile) = stream.incompatible_dolby_vision() {
+        return Err(UploadError::DolbyVision { profile });
+    }
     // Between the first and the last frame: that needs no duration, which packets may not have.
     let span = packets.last.unwrap_or(0.0) - packets.start.unwrap_or(0.0);
     let shown = packets.count - packets.hidden;
@@ -225,6 +245,7 @@ fn describe_video(stream: &Stream, packets: Packets, origin: f64) -> Result<Vide
         full_range: stream.is_full_range(),
         limited_grey: stream.is_limited_grey(),
         interlaced: stream.is_interlaced(),
+        packets: packets.count,
         start: duration_of(start),
         length: duration_of(length),
     })

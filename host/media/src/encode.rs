@@ -6,10 +6,12 @@ use std::time::Duration;
 use crate::budget::{self, Budget};
 use crate::containment::{guarded_input, quiet_ffmpeg};
 use crate::context::TranscodeContext;
+use crate::damage;
 use crate::encoder::Processor;
 use crate::error::{MediaError, UploadError};
 use crate::graph::{Graph, MADE};
 use crate::hls::CheckedRung;
+use crate::info::Audio;
 use crate::plan::Preference;
 use crate::process::{ProcessError, last_lines};
 use crate::progress::Progress;
@@ -28,6 +30,8 @@ pub struct Encoded {
     pub processor: Processor,
     /// Why the GPU attempt failed, if the CPU took over.
     pub fell_back: Option<String>,
+    /// What to say of damage in the source.
+    pub notes: Vec<String>,
 }
 
 /// One encode of everything that the plan makes.
@@ -49,7 +53,7 @@ impl Encode<'_> {
         let mut fell_back = None;
         if prefer != Preference::Cpu && missing.is_none() && info.video.is_some() {
             match self.attempt(Processor::Gpu, &mut watch).await {
-                Ok(rungs) => return Ok(Encoded { rungs, processor: Processor::Gpu, fell_back }),
+                Ok((rungs, notes)) => return Ok(Encoded { rungs, processor: Processor::Gpu, fell_back, notes }),
                 Err(error) if prefer == Preference::Auto && may_be_the_encoder(&error) => {
                     tracing::warn!(%error, reason = error.last_words(), "the GPU run failed; running again on the CPU");
                     fell_back = Some(error.last_words());
@@ -58,7 +62,7 @@ impl Encode<'_> {
             }
         }
         match self.attempt(Processor::Cpu, &mut watch).await {
-            Ok(rungs) => Ok(Encoded { rungs, processor: Processor::Cpu, fell_back }),
+            Ok((rungs, notes)) => Ok(Encoded { rungs, processor: Processor::Cpu, fell_back, notes }),
             Err(error) => Err(self.find_cause(error).await),
         }
     }
@@ -67,21 +71,22 @@ impl Encode<'_> {
         &self,
         processor: Processor,
         watch: &mut impl FnMut(Progress),
-    ) -> Result<Vec<CheckedRung>, MediaError> {
+    ) -> Result<(Vec<CheckedRung>, Vec<String>), MediaError> {
         let TranscodeContext { tools, plan, info, work, cancel } = self.context;
         budget::check_fits(plan, info, work, processor, tools.threads)?;
         let graph = Graph { info, plan, processor, loudness_filter: self.loudness_filter, threads: tools.threads };
         self.clear().await.map_err(MediaError::work("making room for the outputs"))?;
-        let Some(arguments) = graph.arguments() else { return Ok(Vec::new()) };
+        let Some(arguments) = graph.arguments() else { return Ok((Vec::new(), Vec::new())) };
         let ffmpeg = tools.ffmpeg.on(processor).within(Budget::of_encode(plan, info));
         let ran = ffmpeg.watch(arguments, work, cancel, watch).await;
-        ran.map_err(|error| MediaError::process("encoding", error))?;
+        let finished = ran.map_err(|error| MediaError::process("encoding", error))?;
+        let notes = damage::judge(info, &finished.complaints)?;
 
         let mut checked = Vec::new();
         for (index, output) in plan.outputs.iter().enumerate() {
             checked.extend(output.kind().verify(index, &self.context).await?);
         }
-        Ok(checked)
+        Ok((checked, notes))
     }
 
     /// Removes what an earlier attempt left and makes an empty folder for each output that needs one.
@@ -114,7 +119,7 @@ impl Encode<'_> {
         if info.audio.is_some() {
             arguments = arguments.pair("-af", NUMBERS);
         }
-        for index in info.video.iter().map(|v| v.index).chain(info.audio.iter().map(|a| a.index)) {
+        for index in info.video.iter().map(|v| v.index).chain(info.audio.iter().flat_map(Audio::streams)) {
             arguments = arguments.pair("-map", format_args!("0:{index}"));
         }
         let arguments = arguments.pair("-f", "null").flag("-");
@@ -124,7 +129,10 @@ impl Encode<'_> {
                     let detail = "its sound holds values that are not numbers".to_owned();
                     return UploadError::Damaged { detail }.into();
                 }
-                Ok(finished) => finished.progress,
+                Ok(finished) => match damage::judge(info, &finished.complaints) {
+                    Ok(_) => finished.progress,
+                    Err(damaged) => return damaged.into(),
+                },
                 Err(ProcessError::Failed { stderr, .. }) => {
                     let detail = format!("it can't be decoded ({})", last_lines(&stderr, 1));
                     return UploadError::Damaged { detail }.into();

@@ -123,8 +123,10 @@ async fn an_empty_or_missing_file_is_not_published() {
     let (cancel, plan, info) = (CancellationToken::new(), plan_of([]), info());
     let tools = tools(Tool::new("none".into(), Duration::ZERO), Tool::new("none".into(), Duration::ZERO));
     let context = TranscodeContext { tools: &tools, work: work.path(), info: &info, plan: &plan, cancel: &cancel };
-    let (sound, encoded) =
-        (SoundAnalysis::default(), Encoded { rungs: Vec::new(), processor: Processor::Cpu, fell_back: None });
+    let (sound, encoded) = (
+        SoundAnalysis::default(),
+        Encoded { rungs: Vec::new(), processor: Processor::Cpu, fell_back: None, notes: Vec::new() },
+    );
     let mut collector =
         Collector { context, publication: "p", sound: &sound, encoded: &encoded, files: Vec::new(), rungs: Vec::new() };
     std::fs::write(work.path().join("empty"), "").unwrap();

@@ -32,6 +32,12 @@ pub enum UploadError {
         "the file is copy-protected (encrypted): only its own player can decode it; upload a version without protection"
     )]
     Protected,
+    /// Colours that only its own decoders can show.
+    #[error(
+        "the picture is Dolby Vision profile {profile}, which only Dolby Vision players can show in its colours: export it as \
+HDR10, as Dolby Vision profile 8, or in standard dynamic range"
+    )]
+    DolbyVision { profile: u8 },
     #[error("the sound has {channels} channels, and at most 8 are supported: export it as stereo, 5.1 or 7.1")]
     TooManyChannels { channels: u32 },
     /// Larger than a camera makes.
@@ -83,6 +89,7 @@ impl Fault for UploadError {
             Self::Truncated { .. } => &codes::upload::TRUNCATED,
             Self::UnsupportedCodec { .. } => &codes::upload::UNSUPPORTED_CODEC,
             Self::Protected => &codes::upload::PROTECTED,
+            Self::DolbyVision { .. } => &codes::upload::DOLBY_VISION,
             Self::TooManyChannels { .. } => &codes::upload::TOO_MANY_CHANNELS,
             Self::TooLarge { .. } => &codes::upload::TOO_LARGE,
             Self::TooManyBytes { .. } => &codes::upload::TOO_MANY_BYTES,

@@ -13,7 +13,7 @@ use crate::info::{Audio, DynamicRange, LATE, Matrix, MediaInfo, Video, may_start
 use crate::muxer::Muxer;
 use crate::outputs::Container;
 use crate::plan::Plan;
-use crate::sound::{as_it_is, common_form};
+use crate::sound::{self, as_it_is, common_form};
 
 /// The folder below the work directory that everything is made in.
 pub const MADE: &str = "made";
@@ -86,9 +86,11 @@ impl Graph<'_> {
     /// The sound's part of the graph. The archive takes it as it is; the ladder takes it levelled, once for all rungs.
     fn sound(&self, audio: &Audio, branches: &Branches<'_>) -> Vec<String> {
         let (original, levelled) = (&branches.original_sound, &branches.levelled_sound);
+        if original.is_empty() && levelled.is_empty() {
+            return Vec::new();
+        }
         let form = common_form(audio);
-        let source = format!("[{}:{}]", u8::from(self.info.video.is_some()), audio.index);
-        let mut chains = Vec::new();
+        let (mut chains, source) = sound::source(audio, u8::from(self.info.video.is_some()));
         let (mut as_is, mut to_level) = (source.as_str(), source.as_str());
         if !original.is_empty() && !levelled.is_empty() {
             (as_is, to_level) = ("[as_is]", "[to_level]");

@@ -46,6 +46,17 @@ fn the_sound_is_levelled_once_for_all_rungs_and_not_for_the_archive() {
 }
 
 #[test]
+fn left_and_right_of_two_tracks_are_joined_once_for_everything() {
+    let mut info = info();
+    info.audio.as_mut().unwrap().right = Some(2);
+    let joined = command(&info, &plan(), Some("volume=3dB"));
+    assert_eq!((joined.matches("[1:1]").count(), joined.matches("[1:2]").count()), (1, 1), "{joined}");
+    assert!(joined.contains("[both];[both]asplit=2[as_is][to_level];"), "{joined}");
+    let silent = command(&info, &plan_of([still(640)]), None);
+    assert!(!silent.contains("join"), "a graph of sound that nobody takes would fail: {silent}");
+}
+
+#[test]
 fn nothing_that_a_policy_named_is_in_the_command() {
     let mut ladder = ladder();
     ladder.rungs[0].name = "a-name-of-the-policy".into();

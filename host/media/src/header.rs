@@ -28,6 +28,7 @@ pub(super) struct Format {
 pub(super) enum Kind {
     Video,
     Audio,
+    Subtitle,
     #[default]
     #[serde(other)]
     Other,
@@ -38,6 +39,7 @@ impl Kind {
         match self {
             Self::Video => "video",
             Self::Audio => "audio",
+            Self::Subtitle => "subtitle",
             Self::Other => "other",
         }
     }
@@ -78,18 +80,39 @@ struct Disposition {
     attached_pic: u8,
     #[serde(rename = "default")]
     chosen: u8,
+    dub: u8,
+    original: u8,
+    comment: u8,
+    lyrics: u8,
+    karaoke: u8,
+    hearing_impaired: u8,
+    visual_impaired: u8,
+    clean_effects: u8,
+    descriptions: u8,
 }
 
 #[derive(Debug, Deserialize)]
 struct SideData {
     rotation: Option<f64>,
+    dv_profile: Option<u8>,
+    /// What the base layer is by itself: 1 HDR10, 2 SDR, 4 HLG, 6 that of a Blu-ray; 0 nothing that others can show.
+    dv_bl_signal_compatibility_id: Option<u8>,
 }
 
-/// Tags that old muxers use instead of side data.
+/// The profile of Dolby Vision whose base layer is never compatible.
+const INCOMPATIBLE: u8 = 5;
+
+/// Later profiles, AV1 and stereoscopic HEVC, leave it to their compatibility id. Earlier ones write 0 for lack of one.
+const BY_ITS_ID: [u8; 2] = [10, 20];
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Tags {
+    /// Old muxers use it instead of side data.
     rotate: String,
+    language: String,
+    title: String,
+    handler_name: String,
 }
 
 /// A number of seconds; `None` for `N/A`.
@@ -123,8 +146,36 @@ impl Stream {
         self.disposition.attached_pic == 1
     }
 
+    /// Whether it is picture or sound, and no cover picture.
+    pub(super) fn is_media(&self) -> bool {
+        matches!(self.kind, Kind::Video | Kind::Audio) && !self.is_cover()
+    }
+
     pub(super) fn is_default(&self) -> bool {
         self.disposition.chosen == 1
+    }
+
+    /// As its container has it, such as `eng`; none if it doesn't say.
+    pub(super) fn language(&self) -> Option<&str> {
+        Some(self.tags.language.as_str()).filter(|language| !matches!(*language, "" | "und"))
+    }
+
+    /// Whether it is marked as something beside or instead of the programme's sound: a commentary, a dub, a description.
+    pub(super) fn has_a_purpose(&self) -> bool {
+        let marks = &self.disposition;
+        let all = [
+            marks.dub,
+            marks.original,
+            marks.comment,
+            marks.lyrics,
+            marks.karaoke,
+            marks.hearing_impaired,
+            marks.visual_impaired,
+            marks.clean_effects,
+            marks.descriptions,
+        ];
+        let names = [&self.tags.title, &self.tags.handler_name].map(|name| name.to_lowercase());
+        all.contains(&1) || names.iter().any(|name| name.contains("comment") || name.contains("descri"))
     }
 
     /// Whether a decoder exists and could describe the stream.
@@ -133,7 +184,7 @@ impl Stream {
         match self.kind {
             Kind::Video => named && self.width > 0 && self.height > 0 && !self.pix_fmt.is_empty(),
             Kind::Audio => named && self.sample_rate() > 0,
-            Kind::Other => false,
+            Kind::Subtitle | Kind::Other => false,
         }
     }
 
@@ -204,6 +255,14 @@ impl Stream {
             "arib-std-b67" => DynamicRange::Hlg,
             _ => DynamicRange::Sdr,
         }
+    }
+
+    /// The profile of Dolby Vision, if nothing but Dolby Vision can show its colours.
+    pub(super) fn incompatible_dolby_vision(&self) -> Option<u8> {
+        let record = self.side_data_list.iter().find_map(|data| Some((data.dv_profile?, data)));
+        let (profile, record) = record?;
+        let has_no_base = BY_ITS_ID.contains(&profile) && record.dv_bl_signal_compatibility_id == Some(0);
+        (profile == INCOMPATIBLE || has_no_base).then_some(profile)
     }
 
     /// Whether black is 0 and not 16.

@@ -93,6 +93,9 @@ pub struct Video {
     pub limited_grey: bool,
     /// Whether two fields make a frame.
     pub interlaced: bool,
+    /// How many packets it has.
+    #[serde(default)]
+    pub packets: u64,
     /// From the container's zero to the first frame.
     #[serde(default)]
     pub start: Duration,
@@ -128,9 +131,15 @@ impl Video {
 pub struct Audio {
     /// The stream's index in the container.
     pub index: u32,
+    /// The index of the stream that holds the right channel, where left and right are tracks of their own.
+    #[serde(default)]
+    pub right: Option<u32>,
     pub codec: String,
     pub channels: u32,
     pub sample_rate: u32,
+    /// How many packets it has; of two tracks, the first.
+    #[serde(default)]
+    pub packets: u64,
     /// From the container's zero to the first packet.
     #[serde(default)]
     pub start: Duration,
@@ -142,9 +151,14 @@ pub struct Audio {
 }
 
 impl Audio {
+    /// The indexes of all streams that it is made from.
+    pub fn streams(&self) -> impl Iterator<Item = u32> {
+        std::iter::once(self.index).chain(self.right)
+    }
+
     /// Where its outputs begin: if it starts late, with silence.
     pub(crate) fn begin(&self) -> Duration {
-        if self.untimed || self.start > LATE { Duration::ZERO } else { self.start }
+        if self.untimed || self.right.is_some() || self.start > LATE { Duration::ZERO } else { self.start }
     }
 }
 
@@ -171,6 +185,7 @@ pub struct MediaInfo {
     pub size: u64,
     pub video: Option<Video>,
     pub audio: Option<Audio>,
+    /// What support people and uploaders should know, such as tracks that aren't used.
     pub notes: Vec<String>,
 }
 
@@ -207,6 +222,7 @@ mod tests {
             full_range: false,
             limited_grey: false,
             interlaced: false,
+            packets: 0,
             start: Duration::ZERO,
             length: Duration::from_secs(10),
         }

@@ -7,6 +7,7 @@ pub mod command;
 mod comparison;
 pub mod containment;
 pub mod context;
+mod damage;
 mod description;
 mod encode;
 pub mod encoder;
@@ -26,12 +27,14 @@ mod names;
 mod output_file;
 pub mod outputs;
 mod packets;
+mod pair;
 pub mod plan;
 pub mod probe;
 pub mod process;
 mod progress;
 pub mod sound;
 pub mod transcode;
+mod unused;
 mod waveform;
 
 #[cfg(any(test, fuzzing))]

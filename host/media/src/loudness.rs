@@ -24,6 +24,21 @@ pub struct Measure {
     pub threshold: f64,
 }
 
+/// How many decibels lower the peak of each side of stereo is than that of the mono sound that it was made of: ffmpeg gives
+/// each side half of the power.
+const MONO_TO_STEREO: f64 = 3.01;
+
+impl Measure {
+    /// Of mono sound, by the measure of the stereo that is made of it and published.
+    ///
+    /// Loudness adds up the power of the channels (BS.1770), so two sides of half the power are as loud as the one channel:
+    /// only the peak differs.
+    #[must_use]
+    pub fn as_mono(self) -> Self {
+        Self { true_peak: self.true_peak + MONO_TO_STEREO, ..self }
+    }
+}
+
 /// The meter.
 pub const METER: &str = "ebur128=peak=true:framelog=verbose";
 
@@ -32,7 +47,7 @@ pub const METER: &str = "ebur128=peak=true:framelog=verbose";
 /// There are several where rate or channels changed on the way: the meter starts again. Together they are as loud as the
 /// mean of their power.
 pub fn parse_summary(stderr: &str) -> Option<Measure> {
-    let measures: Vec<Measure> = stderr.split("Summary:").skip(1).filter_map(parse_one).collect();
+    let measures: Vec<Measure> = summaries(stderr).filter_map(parse_one).collect();
     let mean = |value: fn(&Measure) -> f64| {
         let power: f64 = measures.iter().map(|measure| 10f64.powf(value(measure) / 10.0)).sum();
         10.0 * (power / measures.len() as f64).log10()
@@ -52,7 +67,14 @@ pub fn parse_summary(stderr: &str) -> Option<Measure> {
 
 /// Whether the meter ran from start to end without starting again.
 pub fn is_steady(stderr: &str) -> bool {
-    stderr.matches("Summary:").count() < 2
+    summaries(stderr).count() < 2
+}
+
+/// The summaries of the meters that ran. ffmpeg 5 and 6 make the graph once before, to see what it needs, and that meter
+/// leaves a summary too.
+fn summaries(stderr: &str) -> impl Iterator<Item = &str> {
+    let ran = stderr.split_once("Stream mapping:").map_or(stderr, |(_, ran)| ran);
+    ran.split("Summary:").skip(1)
 }
 
 fn parse_one(summary: &str) -> Option<Measure> {
@@ -150,6 +172,14 @@ LRA high:  -31.9 LUFS\n\n  True peak:\n    Peak:      -25.6 dBFS\n";
         assert!(!is_steady(&both) && is_steady(SUMMARY) && is_steady(""));
         let filter = filter_to(TARGET, Some(measure), MINUTE, false).unwrap();
         assert!(!filter.contains("loudnorm") && filter.contains("alimiter"), "{filter}");
+    }
+
+    #[test]
+    fn the_meter_of_a_graph_that_never_ran_does_not_count() {
+        let tried = SUMMARY.replace("-33.8", "-70.0").replace("-25.6", "-inf");
+        let stderr = format!("{tried}Stream mapping:\n  Stream #0:0 (flac) -> aresample:default\n{SUMMARY}");
+        assert!(is_steady(&stderr) && parse_summary(&stderr) == parse_summary(SUMMARY));
+        assert!(!is_steady(&format!("{stderr}{SUMMARY}")));
     }
 
     #[test]

@@ -132,7 +132,7 @@ async fn check_cut_off(header: &Header, info: &MediaInfo, ends_early: bool, work
 
 /// The only track of a file, if it is sound whose packets have no durations or absurd ones, and its rate.
 fn unbelievable_sound(header: &Header, packets: &BTreeMap<u32, Packets>, size: u64) -> Option<(u32, u32)> {
-    let mut streams = header.streams.iter().filter(|stream| stream.kind != Kind::Other && !stream.is_cover());
+    let mut streams = header.streams.iter().filter(|stream| stream.is_media());
     let (Some(stream), None) = (streams.next(), streams.next()) else { return None };
     let found = packets.get(&stream.index)?;
     let is_absurd = found.total <= 0.0 || found.end > LONG && (size as f64) < found.end * LEAST_BYTES_PER_SECOND;
@@ -171,7 +171,7 @@ async fn count_samples(
 
 /// Whether a track has packets, and its description was not found.
 fn hides_tracks(header: &Header, packets: &BTreeMap<u32, Packets>) -> bool {
-    let is_hidden = |stream: &Stream| stream.kind != Kind::Other && !stream.is_cover() && !stream.is_known();
+    let is_hidden = |stream: &Stream| stream.is_media() && !stream.is_known();
     let has_packets = |stream: &Stream| packets.get(&stream.index).is_some_and(|packets| packets.count > 0);
     header.streams.iter().any(|stream| is_hidden(stream) && has_packets(stream))
 }
@@ -188,7 +188,7 @@ async fn read_header(
             "-show_entries",
             "format=format_name,duration,start_time:stream=index,codec_name,codec_tag_string,codec_type,width,height,\
 pix_fmt,r_frame_rate,avg_frame_rate,sample_aspect_ratio,color_transfer,color_space,color_range,field_order,sample_rate,channels,\
-nb_frames,duration,bits_per_raw_sample:stream_disposition=attached_pic,default:stream_side_data=rotation:stream_tags=rotate:chapter=id",
+nb_frames,duration,bits_per_raw_sample:stream_disposition:stream_side_data=rotation,dv_profile,dv_bl_signal_compatibility_id:stream_tags=rotate,language,title,handler_name:chapter=id",
         )
         .pair("-of", "json")
         .all(guarded_input(depth));

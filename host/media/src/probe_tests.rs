@@ -139,6 +139,25 @@ fn high_dynamic_range_full_range_and_interlacing_are_detected() {
 }
 
 #[test]
+fn dolby_vision_is_refused_where_nothing_else_can_show_its_colours() {
+    let described = |profile: u8, id: u8| {
+        let record = format!(
+            r#""color_transfer":"smpte2084","side_data_list":[{{"rotation":0}},{{"dv_profile":{profile},
+"dv_bl_signal_compatibility_id":{id}}}],"width""#
+        );
+        described(&[&VIDEO.replace(r#""width""#, &record)], &[(0, 250, 10.0)], DeclaredKind::Video)
+    };
+    for (profile, id) in [(5, 0), (10, 0), (20, 0)] {
+        let refused = described(profile, id).unwrap_err();
+        assert_eq!(refused.code().name, "upload.dolby-vision", "{profile}.{id}");
+        assert!(refused.to_string().contains(&format!("profile {profile},")), "{refused}");
+    }
+    for (profile, id) in [(7, 6), (8, 1), (8, 4), (8, 0), (10, 1), (20, 4)] {
+        assert_eq!(described(profile, id).unwrap().video.unwrap().range, DynamicRange::Pq, "{profile}.{id}");
+    }
+}
+
+#[test]
 fn a_cover_picture_is_no_video() {
     let cover = VIDEO.replace(r#""attached_pic":0"#, r#""attached_pic":1"#);
     assert_eq!(code(&[&cover, AUDIO], &[(0, 1, 10.0), (1, 469, 10.0)], DeclaredKind::Video), "upload.no-video");
@@ -315,6 +334,92 @@ fn more_channels_than_have_places_are_refused_with_their_number() {
     let refused = described(&[&many], &[(1, 469, 9.5)], DeclaredKind::Audio).unwrap_err();
     assert_eq!(refused.code().name, "upload.too-many-channels");
     assert!(refused.to_string().contains("has 10 channels"));
+}
+
+/// The right channel's index, of tracks of mono sound with these changes.
+fn right(changes: &[(&str, &str)], ends: &[f64]) -> Option<u32> {
+    let mono = AUDIO.replace(r#""channels":2"#, r#""channels":1"#);
+    let streams: Vec<String> = changes
+        .iter()
+        .zip(1..)
+        .map(|((from, to), index)| mono.replace(r#""index":1"#, &format!(r#""index":{index}"#)).replace(from, to))
+        .collect();
+    let packets: Vec<_> = ends.iter().zip(1..).map(|(end, index)| (index, 469, *end)).collect();
+    let streams: Vec<&str> = streams.iter().map(String::as_str).collect();
+    let audio = described(&streams, &packets, DeclaredKind::Audio).unwrap().audio.unwrap();
+    assert_eq!((audio.index, audio.channels), (1, if audio.right.is_some() { 2 } else { 1 }));
+    audio.right
+}
+
+#[test]
+fn two_mono_tracks_are_left_and_right_unless_something_tells_them_apart() {
+    let same = ("", "");
+    assert_eq!(right(&[same, same], &[9.5, 9.5]), Some(2));
+    assert_eq!(right(&[same; 4], &[9.5; 4]), Some(2), "the first two of four");
+    assert_eq!(right(&[same; 3], &[9.5; 3]), None, "nobody knows which of three belong together");
+    assert_eq!(right(&[same, same], &[9.5, 9.7]), None, "another length");
+    let tagged = |tags: &'static str| (r#""nb_frames""#, tags);
+    let english = tagged(r#""tags":{"language":"eng"},"nb_frames""#);
+    let undefined = tagged(r#""tags":{"language":"und"},"nb_frames""#);
+    let named = tagged(r#""tags":{"title":"Director's Commentary"},"nb_frames""#);
+    assert_eq!(right(&[english, english], &[9.5, 9.5]), Some(2));
+    assert_eq!(right(&[undefined, same], &[9.5, 9.5]), Some(2));
+    for other in [
+        english,
+        named,
+        ("48000", "44100"),
+        (r#""aac""#, r#""mp3""#),
+        (r#""default":1"#, r#""default":0,"comment":1"#),
+        (r#""channels":1"#, r#""channels":2"#),
+    ] {
+        assert_eq!(right(&[same, other], &[9.5, 9.5]), None, "{other:?}");
+    }
+}
+
+#[test]
+fn every_track_that_is_not_used_is_named_with_its_codec_its_language_and_the_reason() {
+    let track = |index: u32, of: &str, tags: &str| {
+        let of = of.replace(r#""nb_frames""#, &format!(r#""tags":{tags},"nb_frames""#));
+        let index = format!(r#""index":{index}"#);
+        of.replace(r#""index":0"#, &index).replace(r#""index":1"#, &index)
+    };
+    let other = VIDEO.replace("h264", "mjpeg").replace(r#""default":1"#, r#""default":0"#);
+    let unknown = AUDIO.replace(r#""codec_name":"aac""#, r#""codec_name":"unknown","codec_tag_string":"zzzz""#);
+    let subtitle = r#"{"index":5,"codec_type":"subtitle","codec_name":"hdmv_pgs_subtitle","tags":{"language":"fra"}}"#;
+    let streams = [
+        VIDEO.to_owned(),
+        AUDIO.to_owned(),
+        track(2, &other, "{}"),
+        track(3, AUDIO, r#"{"language":"deu"}"#),
+        track(4, &unknown, r#"{"language":"a language with a long name"}"#),
+        subtitle.to_owned(),
+        track(6, AUDIO, "{}"),
+        r#"{"index":7,"codec_type":"data"}"#.to_owned(),
+    ];
+    let streams: Vec<&str> = streams.iter().map(String::as_str).collect();
+    let of = [(0, 250, 10.0), (1, 469, 10.0), (2, 250, 10.0), (3, 469, 10.0), (4, 469, 10.0), (5, 3, 10.0)];
+    let notes = described(&streams, &of, DeclaredKind::Video).unwrap().notes;
+    assert_eq!(
+        notes,
+        [
+            "video track 2 (mjpeg) isn't used: one video track is published, and it is video track 1",
+            "audio track 2 (aac, deu) isn't used: one audio track is published, and it is audio track 1",
+            "audio track 3 (zzzz, a language with …) isn't used: its codec is not supported",
+            "subtitle track 1 (hdmv_pgs_subtitle, fra) isn't used: subtitles aren't published",
+            "audio track 4 (aac) isn't used: there is nothing in it",
+        ]
+    );
+    let notes = described(&streams, &of, DeclaredKind::Audio).unwrap().notes;
+    assert_eq!(notes[0], "video track 1 (h264) isn't used: the file was uploaded as audio");
+}
+
+#[test]
+fn the_notes_about_tracks_have_a_bound() {
+    let subtitle = |index: u32| format!(r#"{{"index":{index},"codec_type":"subtitle","codec_name":"subrip"}}"#);
+    let subtitles: Vec<String> = (2..14).map(subtitle).collect();
+    let streams: Vec<&str> = [VIDEO, AUDIO].into_iter().chain(subtitles.iter().map(String::as_str)).collect();
+    let notes = described(&streams, &[(0, 250, 10.0), (1, 469, 10.0)], DeclaredKind::Video).unwrap().notes;
+    assert_eq!((notes.len(), notes[8].as_str()), (9, "4 more tracks aren't used"));
 }
 
 #[test]

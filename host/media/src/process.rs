@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::budget::{Budget, memory_limit};
 use crate::command::Arguments;
 use crate::containment::INPUT_NAME;
+use crate::damage::Complaints;
 use crate::encoder::Processor;
 use crate::graph::MADE;
 use crate::progress::Progress;
@@ -96,6 +97,7 @@ pub struct Finished {
     pub stderr: String,
     /// How far it came; only known after [`Tool::watch`].
     pub progress: Progress,
+    pub(crate) complaints: Complaints,
 }
 
 impl Tool {
@@ -236,8 +238,8 @@ impl Tool {
                 }
             }
         };
-        let (stderr, ()) = running.drive(self, cancel, tail(stderr), read).await?;
-        running.finish(self, stderr, Progress::default()).await
+        let (log, ()) = running.drive(self, cancel, read_log(stderr), read).await?;
+        running.finish(self, log, Progress::default()).await
     }
 
     /// Runs it and keeps its standard output, up to `limit` bytes; the rest is read and dropped.
@@ -292,8 +294,8 @@ impl Tool {
                 }
             }
         };
-        let (stderr, progress) = running.drive(self, cancel, tail(stderr), read).await?;
-        running.finish(self, stderr, progress).await
+        let (log, progress) = running.drive(self, cancel, read_log(stderr), read).await?;
+        running.finish(self, log, progress).await
     }
 }
 
@@ -324,9 +326,9 @@ impl Running {
         &mut self,
         tool: &Tool,
         cancel: &CancellationToken,
-        stderr: impl Future<Output = String>,
+        stderr: impl Future<Output = Log>,
         stdout: impl Future<Output = Result<T, ProcessError>>,
-    ) -> Result<(String, T), ProcessError> {
+    ) -> Result<(Log, T), ProcessError> {
         // A stall ends the wait at once: stderr stays open for as long as the process lives.
         let both = async { tokio::try_join!(async { Ok(stderr.await) }, stdout) };
         let error = tokio::select! {
@@ -342,11 +344,12 @@ impl Running {
         Err(error)
     }
 
-    async fn finish(mut self, tool: &Tool, stderr: String, progress: Progress) -> Result<Finished, ProcessError> {
+    async fn finish(mut self, tool: &Tool, log: Log, progress: Progress) -> Result<Finished, ProcessError> {
+        let Log { end: stderr, complaints } = log;
         let waited = self.child.wait().await;
         let status = waited.map_err(|source| ProcessError::Output { program: tool.name(), source })?;
         self.group = None;
-        if status.success() { Ok(Finished { stderr, progress }) } else { Err(tool.failure(status, stderr)) }
+        if status.success() { Ok(Finished { stderr, progress, complaints }) } else { Err(tool.failure(status, stderr)) }
     }
 
     fn end(&mut self) {
@@ -380,18 +383,28 @@ impl Drop for Running {
     }
 }
 
-/// Reads a pipe to its end and keeps the last part.
-async fn tail(pipe: Option<impl AsyncRead + Unpin>) -> String {
-    let Some(mut pipe) = pipe else { return String::new() };
+/// What a process wrote to its stderr.
+#[derive(Default)]
+struct Log {
+    /// The last part.
+    end: String,
+    complaints: Complaints,
+}
+
+/// Reads a pipe to its end.
+async fn read_log(pipe: Option<impl AsyncRead + Unpin>) -> Log {
+    let Some(mut pipe) = pipe else { return Log::default() };
     let mut kept: Vec<u8> = Vec::new();
+    let mut complaints = Complaints::default();
     let mut buffer = vec![0u8; 8 * 1024];
     while let Ok(read) = pipe.read(&mut buffer).await {
         let Some(piece) = buffer.get(..read).filter(|piece| !piece.is_empty()) else { break };
+        complaints.take(piece);
         kept.extend_from_slice(piece);
         let excess = kept.len().saturating_sub(STDERR_KEPT);
         kept.drain(..excess);
     }
-    String::from_utf8_lossy(&kept).into_owned()
+    Log { end: String::from_utf8_lossy(&kept).into_owned(), complaints }
 }
 
 /// The few variables that ffmpeg and the GPU's libraries need; no secret is among them.

@@ -4,6 +4,7 @@ use crate::budget::Budget;
 use crate::command::Arguments;
 use crate::containment::{guarded_input, quiet_ffmpeg};
 use crate::context::TranscodeContext;
+use crate::damage;
 use crate::error::{MediaError, UploadError};
 use crate::graph::all_tracks_seen;
 use crate::info::{Audio, LATE, MediaInfo};
@@ -14,8 +15,11 @@ use crate::waveform::{Waveform, WaveformBuilder};
 
 #[derive(Debug, Default)]
 pub struct SoundAnalysis {
-    /// `None` for silence, without sound, and if the plan doesn't need it.
+    /// Of the stereo that is published, before it is levelled. `None` for silence, without sound, and if the plan doesn't
+    /// need it.
     pub loudness: Option<Measure>,
+    /// Of the source.
+    pub source_loudness: Option<Measure>,
     /// Whether rate or channels change on the way.
     pub changes: bool,
     /// The waveforms, each with its output's place in the plan.
@@ -35,6 +39,15 @@ pub(crate) fn as_it_is(audio: &Audio) -> &'static str {
     }
 }
 
+/// Where the sound comes from in a graph: the chains that make it of its tracks, and the pad that has it.
+pub(crate) fn source(audio: &Audio, input: u8) -> (Vec<String>, String) {
+    let Some(right) = audio.right else { return (Vec::new(), format!("[{input}:{}]", audio.index)) };
+    // `join` counts samples and takes no notice of times, so each channel begins at zero and has its gaps filled.
+    let channel = |index, pad| format!("[{input}:{index}]aresample=async=1:first_pts=0{pad}");
+    let joined = "[left][right]join=inputs=2:channel_layout=stereo:map=0.0-FL|1.0-FR[both]".to_owned();
+    (vec![channel(audio.index, "[left]"), channel(right, "[right]"), joined], "[both]".to_owned())
+}
+
 /// The form in which the sound is measured and levelled: 48 kHz stereo from the source's zero, gaps filled.
 pub(crate) fn common_form(audio: &Audio) -> String {
     format!("{},aresample=48000,aformat=sample_fmts=fltp:channel_layouts=stereo", as_it_is(audio))
@@ -52,18 +65,18 @@ pub fn reports_loudness(plan: &Plan, info: &MediaInfo) -> bool {
 /// The command of the analysis; `None` if there is nothing to find out.
 pub fn command(info: &MediaInfo, plan: &Plan) -> Option<Arguments> {
     let audio = info.audio.as_ref()?;
-    let stream = audio.index;
+    let (mut chains, source) = source(audio, 0);
     let needs_loudness = needs_loudness(plan);
     let needs_samples = plan.outputs.iter().any(|output| output.kind().waveform_resolution().is_some());
     let meter = format!("{},{METER}[loudness]", common_form(audio));
     let samples = format!("{}[samples]", as_it_is(audio));
-    let graph = match (needs_loudness, needs_samples) {
+    chains.push(match (needs_loudness, needs_samples) {
         (false, false) => return None,
-        (true, false) => format!("[0:{stream}]{meter}"),
-        (true, true) => format!("[0:{stream}]asplit=2[to_wave][to_meter];[to_wave]{samples};[to_meter]{meter}"),
-        (false, true) => format!("[0:{stream}]{samples}"),
-    };
-    let mut arguments = quiet_ffmpeg().all(guarded_input(info.depth)).pair("-filter_complex", graph);
+        (true, false) => format!("{source}{meter}"),
+        (true, true) => format!("{source}asplit=2[to_wave][to_meter];[to_wave]{samples};[to_meter]{meter}"),
+        (false, true) => format!("{source}{samples}"),
+    });
+    let mut arguments = quiet_ffmpeg().all(guarded_input(info.depth)).pair("-filter_complex", chains.join(";"));
     if needs_loudness {
         arguments = arguments.pair("-map", "[loudness]").pair("-f", "null").flag("-");
     }
@@ -90,9 +103,16 @@ pub async fn analyse(context: &TranscodeContext<'_>) -> Result<SoundAnalysis, Me
         ffmpeg.stream(&arguments, work, cancel, push).await
     };
     let finished = finished.map_err(failed)?;
+    // What is said of it comes from the encode, which decodes it once more.
+    damage::judge(info, &finished.complaints)?;
+    let changes = !loudness::is_steady(&finished.stderr);
+    let loudness = if needs_loudness(plan) { loudness::parse_summary(&finished.stderr) } else { None };
+    // Where channels change on the way, only some of it is mono.
+    let is_mono = audio.channels == 1 && !changes;
     Ok(SoundAnalysis {
-        changes: !loudness::is_steady(&finished.stderr),
-        loudness: if needs_loudness(plan) { loudness::parse_summary(&finished.stderr) } else { None },
+        changes,
+        loudness,
+        source_loudness: if is_mono { loudness.map(Measure::as_mono) } else { loudness },
         waveforms: builders.into_iter().map(|(index, builder)| (index, builder.finish())).collect(),
     })
 }

@@ -30,6 +30,9 @@ pub struct TranscodeSummary {
     pub rungs: Vec<RungSummary>,
     /// Of the source.
     pub loudness: Option<Measure>,
+    /// What support people and uploaders should know of the source.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -91,7 +94,8 @@ pub async fn make(
         processor: encoded.processor,
         fell_back: encoded.fell_back,
         rungs,
-        loudness: sound.loudness,
+        loudness: sound.source_loudness,
+        notes: info.notes.iter().cloned().chain(encoded.notes).collect(),
     };
     done("finish");
     Ok(TranscodeResult { summary, files, parts })

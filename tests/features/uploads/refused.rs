@@ -81,6 +81,30 @@ fn copy_protection_has_an_error_of_its_own() {
     transcode(&upload).run().failed(3, "upload.protected");
 }
 
+/// A film in HDR10 that says it is Dolby Vision of this profile, whose base layer is of this kind.
+fn dolby_vision(profile: u8, base: u8) -> PathBuf {
+    let picture = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=1", "-c:v", "libx265"];
+    let pq = "log-level=none:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc";
+    let options = ["-preset", "ultrafast", "-pix_fmt", "yuv420p10le", "-tag:v", "hvc1", "-x265-params", pq];
+    let film = fixtures::ffmpeg("pq.mp4", &[&picture[..], &options].concat());
+    fixtures::changed(&format!("profile-{profile}.mp4"), &film, |bytes| {
+        // The box of the bit rates becomes Dolby Vision's: version, profile, level 6 with both layers, kind of base.
+        let at = bytes.windows(4).position(|four| four == b"btrt").unwrap();
+        let record = [1, 0, profile << 1, 6 << 3 | 0b101, base << 4];
+        bytes[at..at + 4].copy_from_slice(b"dvcC");
+        bytes[at + 4..at + 9].copy_from_slice(&record);
+        bytes[at + 9..at + 16].fill(0);
+    })
+}
+
+#[test]
+fn dolby_vision_without_a_base_that_others_can_show_is_refused_with_what_to_do() {
+    let outcome = transcode(&dolby_vision(5, 0)).run();
+    outcome.failed(3, "upload.dolby-vision");
+    assert!(outcome.message().contains("profile 5") && outcome.message().contains("HDR10"), "{}", outcome.message());
+    transcode(&dolby_vision(8, 1)).run().done().is_whole();
+}
+
 /// A track of subtitles is never used, and must not keep a film out.
 #[test]
 fn no_kind_of_subtitles_keeps_a_film_out() {

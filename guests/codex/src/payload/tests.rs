@@ -43,6 +43,18 @@ fn the_message_of_a_video_has_every_key_of_contract_1() {
 }
 
 #[test]
+fn the_notes_about_the_source_are_there_if_a_setting_asks_for_them() {
+    let mut report = report(&["360p"], &[]);
+    report.attributes = vec![("other".into(), "x".into()), ("note".into(), "10 % of the video is damaged".into())];
+    let body = |notes| {
+        let settings = Settings { notes, ..Settings::default() };
+        completed(&job(MediaKind::Video), &video(), &report, &settings).body
+    };
+    assert!(body(true).ends_with(r#","error":null,"notes":["10 % of the video is damaged"]}"#), "{}", body(true));
+    assert!(body(false).ends_with(r#","error":null}"#), "{}", body(false));
+}
+
+#[test]
 fn what_was_not_published_is_null_and_not_left_out() {
     let report = report(&["128k", "64k"], &[("media", "creator-1/hls/media-1/master.m3u8")]);
     let info = media_info(None, Some(audio_info()));

@@ -27,6 +27,7 @@ pub(super) fn report(
         fell_back: None,
         rungs: rungs.unwrap_or_default(),
         loudness: reports_loudness(plan, info).then_some(loudness),
+        notes: info.notes.clone(),
     };
     let objects: Vec<(Destination, u64)> =
         plan.outputs.iter().flat_map(|output| output.kind().estimate(plan, info)).collect();
@@ -42,6 +43,7 @@ fn apply_measured(report: &mut Report, known: &Report) {
     report.duration_ms = known.duration_ms;
     report.processor = known.processor;
     report.fell_back.clone_from(&known.fell_back);
+    report.attributes.clone_from(&known.attributes);
     if report.loudness.is_some() && known.loudness.is_some() {
         report.loudness = known.loudness;
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contract::v0_1::types as wit_types;
+use contract::v0_1::{convert, types as wit_types};
 use media::containment::ProbeDepth;
 use media::info::{Audio, DynamicRange, Matrix, MediaInfo, Ratio, Video};
 
@@ -19,9 +19,11 @@ pub fn source_info(info: &wit_types::MediaInfo) -> Result<MediaInfo, SourceError
     }
     let duration = Duration::from_millis(info.duration_ms);
     let audio = info.audio.as_ref().map(|audio| Audio {
+        packets: 0,
         start: Duration::ZERO,
         untimed: false,
         index: u32::from(info.video.is_some()),
+        right: None,
         codec: audio.codec.clone(),
         channels: audio.channels,
         sample_rate: audio.sample_rate,
@@ -39,7 +41,7 @@ pub fn source_info(info: &wit_types::MediaInfo) -> Result<MediaInfo, SourceError
         size: info.size_bytes,
         video: info.video.as_ref().map(|video| picture(video, duration)).transpose()?,
         audio,
-        notes: Vec::new(),
+        notes: convert::notes(&info.attributes),
     })
 }
 
@@ -55,6 +57,7 @@ fn picture(video: &wit_types::VideoInfo, length: Duration) -> Result<Video, Sour
     let range = DynamicRange::from(video.dynamic_range);
     Ok(Video {
         index: 0,
+        packets: 0,
         start: Duration::ZERO,
         codec: video.codec.clone(),
         width: video.width,

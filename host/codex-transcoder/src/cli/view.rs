@@ -191,5 +191,6 @@ fn page(report: &TranscodeReport, out: &Path) -> String {
     let loudness = report.loudness_lufs.map_or(String::new(), |lufs| format!(", source at {lufs:.1} LUFS"));
     let seconds = report.duration_ms as f64 / 1000.0;
     let (processor, out) = (report.processor, out.display());
-    format!("\n{table}\n{seconds:.1} s, encoded on the {processor}{fell_back}{loudness}; in {out}\n")
+    let notes: String = report.notes.iter().map(|note| format!("note: {note}\n")).collect();
+    format!("\n{table}\n{seconds:.1} s, encoded on the {processor}{fell_back}{loudness}; in {out}\n{notes}")
 }

@@ -21,6 +21,7 @@ fn completed() -> Event {
         rungs: Vec::new(),
         objects: vec![object("media", 100), object("archive", 7), object("media", 20)],
         loudness_lufs: None,
+        notes: Vec::new(),
     };
     Event::Completed { report: Some(Box::new(report)), output: serde_json::Value::Null, policy_us: 10 }
 }

@@ -112,8 +112,20 @@ pub fn media_info(info: &info::MediaInfo) -> wit_types::MediaInfo {
             sample_rate: audio.sample_rate,
             attributes: Vec::new(),
         }),
-        attributes: Vec::new(),
+        attributes: note_attributes(&info.notes),
     }
+}
+
+/// The name of an attribute that tells a note.
+const NOTE: &str = "note";
+
+fn note_attributes(notes: &[String]) -> wit_types::Attributes {
+    notes.iter().map(|note| (NOTE.to_owned(), note.clone())).collect()
+}
+
+/// The notes among attributes.
+pub fn notes(attributes: &wit_types::Attributes) -> Vec<String> {
+    attributes.iter().filter(|(name, _)| name == NOTE).map(|(_, note)| note.clone()).collect()
 }
 
 /// Refuses all attributes in a request: this version knows none, and ignoring one would execute only part of the
@@ -266,7 +278,7 @@ pub fn report(made: &TranscodeSummary, objects: &[(Destination, u64)]) -> wit::R
             })
             .collect(),
         loudness: made.loudness.map(loudness),
-        attributes: Vec::new(),
+        attributes: note_attributes(&made.notes),
     }
 }
 
@@ -341,6 +353,21 @@ mod tests {
             }
             _ => {}
         }
+    }
+
+    #[test]
+    fn notes_are_attributes_of_the_report() {
+        let made = TranscodeSummary {
+            duration: std::time::Duration::from_secs(1),
+            processor: Processor::Cpu,
+            fell_back: None,
+            rungs: Vec::new(),
+            loudness: None,
+            notes: vec!["one".to_owned(), "another".to_owned()],
+        };
+        let attributes = report(&made, &[]).attributes;
+        assert_eq!(attributes, [("note".to_owned(), "one".to_owned()), ("note".to_owned(), "another".to_owned())]);
+        assert_eq!(notes(&attributes), made.notes);
     }
 
     #[test]

@@ -23,6 +23,11 @@ codes! {
         "A track is encrypted: the file comes from a shop or a streaming service with copy protection."
             => "Upload a version without protection.";
 
+    DOLBY_VISION "upload.dolby-vision" (Upload)
+        "The picture is Dolby Vision without a base that other players can show (profile 5, or one of its kind): its \
+         colours would come out green and purple. Profiles 7 and 8 are accepted."
+            => "Export the film as HDR10, as Dolby Vision profile 8, or in standard dynamic range.";
+
     TOO_MANY_CHANNELS "upload.too-many-channels" (Upload)
         "The sound has more than 8 channels, whose places are not known." => "Export it as stereo, 5.1 or 7.1.";
 
@@ -56,7 +61,7 @@ codes! {
             => "Upload it as audio, or upload a file with a picture.";
 
     DAMAGED "upload.damaged" (Upload)
-        "The file is complete but can't be decoded." => "Export it again.";
+        "The file is complete, but it or more than half of its picture or sound can't be decoded." => "Export it again.";
 
     NO_MEDIA "upload.no-media" (Upload)
         "Reported by the policies: the file has neither a picture nor sound." => "Upload another file.";

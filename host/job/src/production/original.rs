@@ -46,7 +46,7 @@ impl Original {
         let info = probe::probe(&context.tools.ffprobe, &context.work, declared, &context.cancel).await?;
         context.observer.on(&Event::done("probe", began.elapsed()));
         for note in &info.notes {
-            tracing::warn!(job = context.job_id, "{note}");
+            tracing::info!(job = context.job_id, "{note}");
         }
         if info.duration > length {
             return Err(MediaError::from(UploadError::TooLong { length: info.duration, limit: length }).into());
