@@ -16,7 +16,7 @@ use webhook::{Deliverer, JobWebhooks, Secret, UrlRules, http_client};
 use super::authoring::recordings;
 use super::environment::EnvironmentArgs;
 use super::exit::Ended;
-use super::policy::load;
+use super::policy::load::load;
 use super::view::View;
 use crate::choice::Choice as _;
 use crate::observe::Redactor;

@@ -9,7 +9,7 @@ use policy::limits::Unit;
 
 use super::display;
 use crate::cli::exit::Ended;
-use crate::cli::policy::candidate;
+use crate::cli::policy::load::candidate;
 use crate::cli::table::table;
 
 /// Use of a limit from this share on is printed in red. The defaults are far above what a policy needs, so none should

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use super::display;
 use crate::choice::Choice as _;
 use crate::cli::exit::{Ended, OrUsage as _};
-use crate::cli::policy::load;
+use crate::cli::policy::load::load;
 use crate::cli::settings_argument::read_json;
 use crate::cli::table::table;
 use crate::tools::{ToolOptions, threads};

@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 
 use crate::cli::exit::Ended;
-use crate::cli::policy::{candidate, versioned};
+use crate::cli::policy::load::candidate;
+use crate::cli::policy::versioned;
 
 /// A policy from a component or a manifest, with the settings of the command line.
 pub struct LoadedPolicy {

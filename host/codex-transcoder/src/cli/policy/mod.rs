@@ -3,14 +3,13 @@
 mod activate;
 mod build;
 mod keygen;
-mod load;
+pub(super) mod load;
 mod new;
 mod place;
 mod rollback;
 mod status;
 
 use clap::Subcommand;
-pub(super) use load::{candidate, load};
 use tokio_util::sync::CancellationToken;
 
 use super::authoring::Authoring;
