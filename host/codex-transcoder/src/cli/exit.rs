@@ -49,8 +49,9 @@ impl Ended {
         Self { code: 2, message: Some(message.into()) }
     }
 
-    pub fn already_shown(failure: &Failure) -> Self {
-        Self { code: failure.exit_code(), message: None }
+    /// Ends with this code and no message.
+    pub fn already_shown(code: u8) -> Self {
+        Self { code, message: None }
     }
 
     /// Code 1 makes RunPod replace the worker.
@@ -63,16 +64,12 @@ impl Ended {
         let text = |name: &str| error.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
         let blame = Blame::ALL.into_iter().find(|blame| blame.to_string() == text("blame")).unwrap_or(Blame::Host);
         let code = text("error_type").to_owned();
-        Self::already_shown(&Failure { code, blame, message: String::new(), retryable: false })
-    }
-
-    /// A comparison found differences, which were already shown.
-    pub fn changed() -> Self {
-        Self { code: 1, message: None }
+        let failure = Failure { code, blame, message: String::new(), retryable: false };
+        Self::already_shown(failure.exit_code())
     }
 
     pub fn cancelled() -> Self {
-        Self { code: 130, message: None }
+        Self::already_shown(130)
     }
 
     /// A problem of this machine.

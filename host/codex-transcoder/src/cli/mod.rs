@@ -1,5 +1,10 @@
 //! The command line.
 
+#[cfg(feature = "authoring")]
+mod authoring;
+#[cfg(not(feature = "authoring"))]
+#[path = "without_authoring.rs"]
+mod authoring;
 mod demo;
 mod doctor;
 mod environment;

@@ -13,10 +13,10 @@ use storage::{Destination, Key, LocalDirectory, ORIGINALS, SingleFile, Stores};
 use tokio_util::sync::CancellationToken;
 use webhook::{Deliverer, JobWebhooks, Secret, UrlRules, http_client};
 
+use super::authoring::recordings;
 use super::environment::EnvironmentArgs;
 use super::exit::Ended;
-use super::policy::LoadedPolicy;
-use super::service;
+use super::policy::load::load;
 use super::view::View;
 use crate::choice::Choice as _;
 use crate::observe::Redactor;
@@ -82,11 +82,11 @@ impl Run {
     ) -> Result<Result<Outcome, Failure>, Ended> {
         let request = self.request()?;
         let webhooks = self.webhooks(secret)?;
-        let policy = LoadedPolicy::read(self.policy.as_deref(), &self.settings).await?.policy().await?;
+        let policy = load(self.policy.as_deref(), &self.settings).await?;
         let tools = Arc::new(self.environment.tools().prove().await?);
         let redactor = Redactor::default();
         redactor.register(secret);
-        let recordings = service::recordings(self.record.as_deref(), redactor)?;
+        let recordings = recordings(self.record.as_deref(), redactor)?;
         let host = JobEnvironment {
             recordings,
             ..JobEnvironment::standalone(tools, self.stores()?, self.environment.work_root())

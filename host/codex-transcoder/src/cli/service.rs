@@ -1,9 +1,8 @@
 //! What the commands of a deployed worker share: settings, log, startup checks, metrics.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use authoring::recording::RecordingFolder;
 use clap::Args;
 use job::JobRecorder;
 use policy::ActiveSet;
@@ -39,12 +38,6 @@ pub fn redactor(settings: &Settings) -> Redactor {
         redactor.register(&std::env::var(variable).unwrap_or_default());
     }
     redactor
-}
-
-/// Opens the folder for recordings, if there is one. They contain no secret that the redactor knows.
-pub fn recordings(folder: Option<&Path>, redactor: Redactor) -> Result<Option<Arc<dyn JobRecorder>>, Ended> {
-    let Some(folder) = folder else { return Ok(None) };
-    Ok(Some(Arc::new(RecordingFolder::open(folder, redactor)?)))
 }
 
 /// Logs to stderr as lines of JSON, without secrets.

@@ -74,7 +74,7 @@ impl View {
     /// Shows what the job has made. The lines of JSON already have it, and the failure too.
     pub fn finish(self, ended: Result<Outcome, Failure>, out: &Path) -> Result<(), Ended> {
         let Self::Terminal(bars) = self else {
-            return ended.map(drop).map_err(|failure| Ended::already_shown(&failure));
+            return ended.map(drop).map_err(|failure| Ended::already_shown(failure.exit_code()));
         };
         if let Some(bar) = bars.current().take() {
             bar.finish();

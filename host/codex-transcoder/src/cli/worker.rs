@@ -9,6 +9,7 @@ use runpod::{JobResult, Worker as RunpodWorker, WorkerSummary};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::authoring::recordings;
 use super::exit::{Ended, OrUsage as _};
 use super::service::{self, SettingsArgs};
 use super::settings_argument;
@@ -45,7 +46,7 @@ impl Worker {
             let implied = Path::new(TEST_INPUT);
             (implied.is_file() && endpoint.is_none()).then(|| implied.to_owned())
         });
-        let recordings = service::recordings(self.record.as_deref(), service::redactor(&settings))?;
+        let recordings = recordings(self.record.as_deref(), service::redactor(&settings))?;
         if let Some(file) = test_input {
             return run_test_input(&settings, &file, recordings, drain).await;
         }

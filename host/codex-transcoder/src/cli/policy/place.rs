@@ -4,7 +4,7 @@ use clap::Args;
 use policy::{Admitted, Deployment, Manifest, PolicyGate, PolicyLocation, fetch};
 use storage::Stores;
 
-use super::display;
+use super::versioned;
 use crate::cli::exit::Ended;
 use crate::cli::service::SettingsArgs;
 use crate::settings::Settings;
@@ -76,5 +76,5 @@ pub fn place(text: &str, argument: &str) -> Result<PolicyLocation, Ended> {
 /// Name, version and short digest of a policy.
 pub fn described(manifest: &Manifest) -> String {
     let digest = manifest.sha256.get(..SHORT).unwrap_or_default();
-    format!("{} (sha256 {digest}…)", display::versioned(&manifest.name, &manifest.version))
+    format!("{} (sha256 {digest}…)", versioned(&manifest.name, &manifest.version))
 }

@@ -51,7 +51,10 @@ impl Status {
         }
         match checked.iter().find_map(|checked| checked.verdict.as_ref().err().filter(|_| checked.role == "current")) {
             None => Ok(()),
-            Some(failure) => Err(Ended::already_shown(&Failure { blame: Blame::Policy, ..failure.clone() })),
+            Some(failure) => {
+                let failure = Failure { blame: Blame::Policy, ..failure.clone() };
+                Err(Ended::already_shown(failure.exit_code()))
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::display;
 use super::loaded_policy::LoadedPolicy;
 use crate::cli::exit::Ended;
+use crate::cli::policy::versioned;
 
 #[derive(Clone, Debug, Args)]
 pub struct Replay {
@@ -43,7 +44,11 @@ impl Replay {
         let comparison = Comparison::of((&recording.decisions, &recording.calls), (&result.decisions, &result.calls));
         let now = PolicyIdentity::of(&policy);
         display::print(self.json, || as_json(&recording, &now, &comparison), || as_text(&recording, &now, &comparison));
-        if self.exit_code && !comparison.changed().is_empty() { Err(Ended::changed()) } else { Ok(()) }
+        if self.exit_code && !comparison.changed().is_empty() {
+            Err(Ended::already_shown(display::CHANGED))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -54,7 +59,7 @@ pub(super) fn unusable(error: authoring::recording::RecordingError) -> Ended {
 /// A policy on one line.
 fn identity(policy: &PolicyIdentity) -> String {
     let digest = policy.digest.get(..12).unwrap_or(&policy.digest);
-    format!("{}, sha256 {digest}", display::versioned(&policy.name, &policy.version))
+    format!("{}, sha256 {digest}", versioned(&policy.name, &policy.version))
 }
 
 fn as_json(recording: &Recording, now: &PolicyIdentity, comparison: &Comparison) -> Value {

@@ -10,6 +10,9 @@ use policy::PolicyError;
 use serde_json::Value;
 use storage::Destination;
 
+/// The exit code of a comparison that found differences, which were already shown.
+pub(super) const CHANGED: u8 = 1;
+
 /// Longest error that is printed in place of a plan, in characters.
 const MAX_ERROR: usize = 160;
 
@@ -53,11 +56,6 @@ pub(super) fn outputs(plan: &wit::Plan) -> Vec<[String; 3]> {
 /// Prints a result as JSON or as text.
 pub(super) fn print(json: bool, as_json: impl FnOnce() -> Value, as_text: impl FnOnce() -> String) {
     if json { println!("{:#}", as_json()) } else { print!("{}", as_text()) }
-}
-
-/// A policy's name and, if there is one, version.
-pub(super) fn versioned(name: &str, version: &str) -> String {
-    if version.is_empty() { name.to_owned() } else { format!("{name} {version}") }
 }
 
 /// Why a policy can't be loaded.

@@ -8,8 +8,8 @@ use clap::Args;
 use policy::limits::Unit;
 
 use super::display;
-use super::loaded_policy::LoadedPolicy;
 use crate::cli::exit::Ended;
+use crate::cli::policy::load::candidate;
 use crate::cli::table::table;
 
 /// Use of a limit from this share on is printed in red. The defaults are far above what a policy needs, so none should
@@ -37,7 +37,7 @@ pub struct Bench {
 
 impl Bench {
     pub async fn run(self) -> Result<(), Ended> {
-        let candidate = LoadedPolicy::read(Some(&self.policy), &self.settings).await?.into_candidate();
+        let candidate = candidate(Some(&self.policy), &self.settings).await?;
         let costs = cost::of(&candidate, self.calls).await?;
         let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
         display::print(self.json, || serde_json::to_value(&costs).unwrap_or_default(), || page(&costs, colour));

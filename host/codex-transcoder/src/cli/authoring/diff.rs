@@ -74,7 +74,7 @@ impl Diff {
             return Err(Ended::usage(format!("{skipped} of {} recordings could not be compared", files.len())));
         }
         let changed = summary.compared.iter().any(|job| !job.comparison.changed().is_empty());
-        if self.exit_code && changed { Err(Ended::changed()) } else { Ok(()) }
+        if self.exit_code && changed { Err(Ended::already_shown(display::CHANGED)) } else { Ok(()) }
     }
 }
 

@@ -23,9 +23,9 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::display;
-use super::loaded_policy::LoadedPolicy;
 use crate::choice::Choice as _;
 use crate::cli::exit::{Ended, OrUsage as _};
+use crate::cli::policy::load::load;
 use crate::cli::settings_argument::read_json;
 use crate::cli::table::table;
 use crate::tools::{ToolOptions, threads};
@@ -68,7 +68,7 @@ impl Explain {
             std::fs::write(file, text).or_usage(format_args!("--save-probe {}", file.display()))?;
         }
         let job = described_job(asked, Some(&info)).map_err(|error| Ended::usage(error.to_string()))?;
-        let policy = LoadedPolicy::read(self.policy.as_deref(), &self.settings).await?.policy().await?;
+        let policy = load(self.policy.as_deref(), &self.settings).await?;
         let setup = self.setup(job.clone(), source.clone());
         let result = rehearse(&policy, &setup).await;
         let processes = match &result.accepted {
