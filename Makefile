@@ -1,7 +1,7 @@
 # Every target with a `##` comment is listed by `make help`.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vendor fuzz lint deny bench guests guest-js docs ci ffmpeg toolchain
+.PHONY: help demo test test-vendor fuzz lint deny bench corpus guests guest-js docs ci ffmpeg toolchain
 
 CARGO ?= cargo
 # rustup's programs are found also by a shell that was open while rustup was installed.
@@ -57,6 +57,12 @@ deny: toolchain ## Checks licences, banned crates and sources against deny.toml,
 
 bench: toolchain ffmpeg ## Measures a job against its encodes, its link and its memory, and the worker's start
 	@$(CARGO) bench --locked -p codex-transcoder --bench job --bench worker
+
+CORPUS ?= ../shared/inputs/uploads ../shared/media
+
+corpus: toolchain ffmpeg ## Prints what becomes of each upload in the folders CORPUS
+	@$(CARGO) build --release --locked --target-dir target
+	@tests/corpus.sh target/release/codex-transcoder $(CORPUS)
 
 guests: toolchain ## Makes the policies as components: codex-policy.wasm and codex-lean-policy.wasm in target/policies/
 	@$(CARGO) run --quiet --locked -p policy-builder --bin build-policy -- codex-policy codex-lean-policy

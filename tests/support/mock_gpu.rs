@@ -32,8 +32,10 @@ const TRANSLATE: &str = r#"
 arguments=() nvenc=no ladder=no playlists=()
 for argument in "$@"; do
   [ "$argument" = h264_nvenc ] && nvenc=yes
-  [ "$argument" = -hls_time ] && ladder=yes
-  [[ "$argument" == *.m3u8 ]] && playlists+=("$argument")
+  # The list of a tee: muxers, each with its options in brackets before its file.
+  [[ "$argument" == *:hls_time=*]*.m3u8\|* ]] || continue
+  ladder=yes playlist=${argument#*]}
+  playlists+=("${playlist%%|*}")
 done
 [ $nvenc = no ] && { echo "cpu $ladder" >> "$log"; exec ffmpeg "$@"; }
 echo "gpu $ladder" >> "$log"

@@ -11,6 +11,7 @@
     reason = "a benchmark may stop at the first surprise"
 )]
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -18,8 +19,10 @@ use std::time::{Duration, Instant};
 /// Seconds of the clip.
 const SECONDS: u32 = 10;
 
-/// What we hold ourselves to: CPU of the job over the CPU of its encodes alone, the policy, the host.
+/// What we hold ourselves to: CPU of the job over the CPU of its encodes alone, what the checks of its
+/// files take of the job, the policy, the host.
 const MOST_OVERHEAD: f64 = 1.10;
+const MOST_CHECKS: f64 = 0.03;
 const MOST_POLICY_US: u64 = 1000;
 const MOST_MEMORY_KIB: u64 = 100 * 1024;
 
@@ -50,6 +53,7 @@ fn main() {
     println!("\nencodes alone   {:>8.1} CPU s", floor.as_secs_f64());
     println!("whole job       {:>8.1} CPU s", job.as_secs_f64());
     verdict("job over floor", ratio, MOST_OVERHEAD, "times");
+    verdict("checks", checks(folder.path()) / job.as_secs_f64(), MOST_CHECKS, "of the job");
     let policy_us = event["policy_us"].as_u64().unwrap();
     verdict("policy", policy_us as f64, MOST_POLICY_US as f64, "us in this job");
     verdict("host memory", memory_kib as f64 / 1024.0, MOST_MEMORY_KIB as f64 / 1024.0, "MiB at its peak");
@@ -168,13 +172,37 @@ fn floor(folder: &Path, threads: &str) -> Duration {
     sum
 }
 
+/// An ffmpeg that writes down what its runs take: a word for what they do, and seconds of CPU.
+const METER: &str = r#"#!/usr/bin/env bash
+case "$*" in
+  *made/compared*/joined* | *'-f streamhash -hash murmur3 -') kind=check ;;
+  *) kind=other ;;
+esac
+exec 3>&2
+TIMEFORMAT="$kind %U %S"
+{ time ffmpeg "$@" 2>&3; } 2>> "${0%/*}/times"
+"#;
+
+/// CPU of the runs that check the files of the ladder and the archive, in seconds. What the encode does for them, small
+/// pictures of the source, is in the ratio of job and floor.
+fn checks(folder: &Path) -> f64 {
+    let times = std::fs::read_to_string(folder.join("times")).unwrap();
+    let checks: Vec<_> = times.lines().filter_map(|line| line.strip_prefix("check ")).collect();
+    assert!(!checks.is_empty(), "{times}");
+    checks.iter().flat_map(|line| line.split(' ')).map(|seconds| seconds.parse::<f64>().unwrap()).sum()
+}
+
 /// The whole job: its CPU, its last event, and the peak of the host's own memory in KiB.
 fn job(folder: &Path) -> (Duration, serde_json::Value, u64) {
+    let meter = folder.join("ffmpeg");
+    std::fs::write(&meter, METER).unwrap();
+    std::fs::set_permissions(&meter, std::fs::Permissions::from_mode(0o755)).unwrap();
     let mut memory_kib = 0;
     let mut last = String::new();
     let spent = cpu_of(|| {
         let mut host = Command::new(env!("CARGO_BIN_EXE_codex-transcoder"))
-            .args(["run", "clip.mp4", "--out", "out", "--json", "--encoder", "cpu"])
+            .args(["run", "clip.mp4", "--out", "out", "--json", "--encoder", "cpu", "--ffmpeg"])
+            .arg(&meter)
             .current_dir(folder)
             .stdout(Stdio::piped())
             .spawn()

@@ -329,7 +329,7 @@ fn command(
 }
 
 /// What a rung shows at each instant, and a frame before and behind it, side by side: the encode's constant rate may
-/// have moved a frame of the source by half a frame.
+/// have moved a frame of the source by half a frame. The last frame is doubled: alone, it would be shown for no time.
 fn picture_graph(video: &Video, sampling: &Sampling, first: f64) -> String {
     let rate = video.frame_rate;
     // A picture that starts late is held from the source's zero.
@@ -337,7 +337,7 @@ fn picture_graph(video: &Video, sampling: &Sampling, first: f64) -> String {
     let frame = format!("{}/{}", rate.denominator, rate.numerator);
     let instants = sampling.instants(true);
     format!(
-        "[0:v]setpts=PTS-STARTPTS+{first}/TB,split=3[early][exact][late];\
+        "[0:v]setpts=PTS-STARTPTS+{first}/TB,tpad=stop=1:stop_mode=clone,split=3[early][exact][late];\
 [early]setpts=PTS+{frame}/TB,{instants}[a];[exact]{instants}[b];[late]setpts='max(PTS-{frame}/TB,0)',{instants}[c];\
 [a][b][c]hstack=inputs=3,{}[pictures]",
         small(picture::WIDTH * picture::CANDIDATES, ":in_color_matrix=bt709:in_range=tv")
