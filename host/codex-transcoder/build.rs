@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// What a new policy's folder is made of, relative to the workspace.
 const NEW_POLICY: [&str; 5] = ["guests/template", "guests/sdk", "wit", "Cargo.lock", "rust-toolchain.toml"];
@@ -18,7 +19,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     let manifest = fs::read_to_string(workspace.join("Cargo.toml"))?;
     let bindgen = manifest.lines().find(|line| line.starts_with("wit-bindgen = ")).ok_or("no wit-bindgen")?;
     println!("cargo::rustc-env=WIT_BINDGEN={bindgen}");
+    if has_packed_relocations() {
+        println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
+    }
     Ok(())
+}
+
+/// Whether the C library can read packed relocations: glibc since 2.36, whose distributions have linkers that write them.
+///
+/// The program starts itself for each confined process, and its many relocations are most of what that takes.
+fn has_packed_relocations() -> bool {
+    let is_native = std::env::var("HOST") == std::env::var("TARGET");
+    let version = Command::new("getconf").arg("GNU_LIBC_VERSION").output().ok();
+    let version = version.and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default();
+    let minor = version.trim().strip_prefix("glibc 2.").and_then(|minor| minor.parse::<u32>().ok());
+    is_native && minor.is_some_and(|minor| minor >= 36)
 }
 
 /// A Rust expression: every file with its name and its text.

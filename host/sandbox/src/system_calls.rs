@@ -271,13 +271,75 @@ const TCGETS2: u64 = 0x802c_542a;
 
 /// The filter of a profile for this process, or for what it becomes by `exec`: an `execve` leaves the process id as it is.
 pub(crate) fn filter(profile: Profile, exec: Option<OnlyExec>) -> Built<BpfProgram> {
+    let (rules, on_match, otherwise) = rules(profile, exec)?;
+    let single = |rules: Rules| -> Built<BpfProgram> {
+        SeccompFilter::new(rules, otherwise.clone(), on_match.clone(), architecture()?)?.try_into()
+    };
+    // Without rules, a filter consists of a check of the architecture and the answer to every call.
+    let mut check_of_architecture = single(Rules::new())?;
+    let default = check_of_architecture.split_off(check_of_architecture.len().saturating_sub(1));
+
+    let mut ranges = vec![Range { first: 0, decision: default.clone() }];
+    for (call, conditions) in rules {
+        let decision = match conditions.is_empty() {
+            true => vec![step(RETURN, 0, 0, on_match.clone().into())],
+            false => single([(call, conditions)].into())?,
+        };
+        let number = call as u32;
+        // The default begins after each call. The next call takes its place, and makes no range of its own where it is
+        // decided like the one before.
+        ranges.pop_if(|last| last.first == number);
+        if ranges.last().is_none_or(|last| last.decision != decision) {
+            ranges.push(Range { first: number, decision });
+        }
+        ranges.push(Range { first: number + 1, decision: default.clone() });
+    }
+    let mut program = not_implemented();
+    program.extend(check_of_architecture);
+    program.push(step(LOAD_NUMBER, 0, 0, 0));
+    program.extend(search(&ranges));
+    Ok(program)
+}
+
+/// System calls with neighbouring numbers that are decided alike.
+struct Range {
+    first: u32,
+    decision: BpfProgram,
+}
+
+/// Finds the range of a call by halving. A filter that compares with one number after the other takes the kernel 0.3 ms to
+/// install, because it tries the filter with every number there is.
+fn search(ranges: &[Range]) -> BpfProgram {
+    let (lower, upper) = ranges.split_at(ranges.len() / 2);
+    match (lower, upper) {
+        ([], [only]) => only.decision.clone(),
+        (_, [middle, ..]) => {
+            let below = search(lower);
+            let mut program = skip_if_at_least(middle.first, below.len());
+            program.extend(below);
+            program.extend(search(upper));
+            program
+        }
+        (_, []) => Vec::new(),
+    }
+}
+
+/// Skips the next `count` instructions if the call's number is at least `number`.
+fn skip_if_at_least(number: u32, count: usize) -> BpfProgram {
+    match u8::try_from(count) {
+        Ok(count) => vec![step(JUMP_IF_AT_LEAST, count, 0, number)],
+        // A conditional jump goes no further than 255 instructions.
+        Err(_) => vec![step(JUMP_IF_AT_LEAST, 0, 1, number), step(JUMP, 0, 0, count as u32)],
+    }
+}
+
+/// The rules of a profile, what happens to a call that matches one, and what to all others.
+fn rules(profile: Profile, exec: Option<OnlyExec>) -> Built<(Rules, SeccompAction, SeccompAction)> {
     let own = u64::from(std::process::id());
-    let (rules, on_match, otherwise) = match profile {
+    Ok(match profile {
         Profile::Strict => (strict(own, exec)?, SeccompAction::Allow, errno(libc::ENOSYS)),
         Profile::Gpu => (gpu(own, exec)?, errno(libc::EPERM), SeccompAction::Allow),
-    };
-    let filter: BpfProgram = SeccompFilter::new(rules, otherwise, on_match, architecture()?)?.try_into()?;
-    Ok(not_implemented().into_iter().chain(filter).collect())
+    })
 }
 
 fn strict(own: u64, exec: Option<OnlyExec>) -> Built<Rules> {
@@ -337,21 +399,28 @@ fn architecture() -> Built<TargetArch> {
     std::env::consts::ARCH.try_into()
 }
 
+// Classic BPF, <linux/bpf_common.h> and <linux/filter.h>.
+const LOAD_NUMBER: u16 = 0x20;
+const JUMP: u16 = 0x05;
+const JUMP_IF_EQUAL: u16 = 0x15;
+const JUMP_IF_AT_LEAST: u16 = 0x35;
+const RETURN: u16 = 0x06;
+
+fn step(code: u16, jt: u8, jf: u8, k: u32) -> sock_filter {
+    sock_filter { code, jt, jf, k }
+}
+
 /// Comes first in every filter: answers with `ENOSYS` where a rule can't look. `clone3` takes its flags through a pointer,
 /// and C libraries then fall back to `clone`. Calls above the bit of the x32 interface would pass a list of denied numbers.
-fn not_implemented() -> Vec<sock_filter> {
+fn not_implemented() -> BpfProgram {
     const X32_BIT: u32 = 0x4000_0000;
-    // Classic BPF, <linux/bpf_common.h> and <linux/filter.h>.
-    const LOAD_NUMBER: u16 = 0x20;
-    const JUMP_IF_EQUAL: u16 = 0x15;
-    const JUMP_IF_AT_LEAST: u16 = 0x35;
-    const RETURN: u16 = 0x06;
-    const ERRNO: u32 = 0x0005_0000;
-    let step = |code, jt, jf, k| sock_filter { code, jt, jf, k };
     vec![
         step(LOAD_NUMBER, 0, 0, 0),
         step(JUMP_IF_EQUAL, 1, 0, libc::SYS_clone3 as u32),
         step(JUMP_IF_AT_LEAST, 0, 1, X32_BIT),
-        step(RETURN, 0, 0, ERRNO | libc::ENOSYS.unsigned_abs()),
+        step(RETURN, 0, 0, errno(libc::ENOSYS).into()),
     ]
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,7 @@ use crate::context::{TranscodeContext, blocking};
 use crate::error::MediaError;
 use crate::graph::{Branches, MADE, limited_grey};
 use crate::hls::{self, CheckedRung};
-use crate::info::{DynamicRange, LATE, Matrix, MediaInfo, Ratio, Video};
+use crate::info::{DynamicRange, LATE, Matrix, MediaInfo, Video};
 use crate::moment::millis;
 use crate::outputs::ladder::{Container, Ladder, rung_folder};
 use crate::process::{ProcessError, last_lines};
@@ -35,6 +35,9 @@ const PICTURES: u64 = 32;
 
 /// Pictures of a segment of a longer one.
 const PICTURES_OF_SEGMENT: u64 = 4;
+
+/// Most pictures that are taken of a source, about.
+const MOST_PICTURES: u64 = 2000;
 
 /// The shortest distance of pictures: two frames at 25 a second.
 const MIN_INTERVAL_MS: u64 = 80;
@@ -59,28 +62,26 @@ impl Sampling {
         let (length_ms, segment_ms) = (millis(info.ladder_length()).max(1), u64::from(ladder.segment_ms).max(1));
         let count = length_ms.div_ceil(segment_ms);
         let is_whole = count <= MAX_SEGMENTS;
-        let interval_ms = if is_whole { length_ms / PICTURES } else { segment_ms / PICTURES_OF_SEGMENT };
-        let most = segment_ms / PICTURES_OF_SEGMENT;
-        let segments = if is_whole {
-            (0..count).collect()
-        } else {
-            // The first, the last, and as far apart as can be.
-            (0..MAX_SEGMENTS).map(|number| number * (count - 1) / (MAX_SEGMENTS - 1)).collect()
-        };
-        Self {
-            interval_ms: interval_ms.clamp(MIN_INTERVAL_MS.min(most), most),
-            segment_ms,
-            length_ms,
-            segments,
-            is_whole,
+        let in_segment = segment_ms / PICTURES_OF_SEGMENT;
+        if is_whole {
+            let interval_ms = (length_ms / PICTURES).clamp(MIN_INTERVAL_MS.min(in_segment), in_segment);
+            return Self { interval_ms, segment_ms, length_ms, segments: (0..count).collect(), is_whole };
         }
+        let interval_ms = in_segment.max(length_ms / MOST_PICTURES);
+        let last_instant = (length_ms - 1) / interval_ms;
+        // Those of the first instant, of the last, and of others as far apart as can be.
+        let instants = (0..MAX_SEGMENTS).map(|number| number * last_instant / (MAX_SEGMENTS - 1));
+        let segments = instants.map(|instant| instant * interval_ms / segment_ms).collect();
+        Self { interval_ms, segment_ms, length_ms, segments, is_whole }
     }
 
-    /// A filter that lets through what lies in the segments; empty for all of them.
-    fn selection(&self, filter: &str) -> String {
-        if self.is_whole {
-            return String::new();
-        }
+    /// Whether an instant lies in a segment that is compared.
+    fn has(&self, instant: u64) -> bool {
+        self.segments.contains(&(instant * self.interval_ms / self.segment_ms))
+    }
+
+    /// An expression for the time within the segments that are compared.
+    fn selection(&self) -> String {
         let mut spans: Vec<(u64, u64)> = Vec::new();
         for &number in &self.segments {
             match spans.last_mut() {
@@ -91,27 +92,33 @@ impl Sampling {
         let seconds = |number: u64| (number * self.segment_ms) as f64 / 1000.0;
         let within = |(from, until): &(u64, u64)| format!("gte(t,{})*lt(t,{})", seconds(*from), seconds(*until));
         let terms: Vec<String> = spans.iter().map(within).collect();
-        format!(",{filter}='{}'", terms.join("+"))
+        terms.join("+")
     }
 
     /// A filter that lets through what is shown at each instant. Each frame's timestamp is the number of its instant.
     fn instants(&self, from_zero: bool) -> String {
         let start = if from_zero { ":start_time=0" } else { "" };
-        format!("fps=fps=1000/{}:round=up:eof_action=pass{start}{}", self.interval_ms, self.selection("select"))
+        format!("fps=fps=1000/{}:round=up:eof_action=pass{start}", self.interval_ms)
     }
 
-    /// Filters that write the loudness of each 20 ms to a file. Where rate or channels change on the way, filters start again
-    /// and the file with them: then it has the last part only.
+    /// Filters that write the loudness of each 20 ms to a file, and let all sound through. Where rate or channels change on
+    /// the way, filters start again and the file with them: then it has the last part only.
     fn envelope(&self, file: &str) -> String {
         let (rate, samples) = (sound::SAMPLE_RATE, sound::POINT_SAMPLES);
+        let selected = if self.is_whole { String::new() } else { format!(":enable='{}'", self.selection()) };
         format!(
-            "aresample={rate},asetnsamples=n={samples}:p=0{},\
+            "aresample={rate},asetnsamples=n={samples}:p=0,\
 astats=metadata=1:reset=1:measure_perchannel=none:measure_overall=RMS_level,\
-ametadata=mode=print:key={}:file={file},asetpts=N/SR/TB",
-            self.selection("aselect"),
+ametadata=mode=print:key={}:file={file}{selected},asetpts=N/SR/TB",
             sound::KEY
         )
     }
+}
+
+/// Filters that write the time of the first picture to a file. Only decoding tells it: some containers time packets in the
+/// order of decoding. Frames are printed that have a word of their own.
+fn time_of_first(file: &str) -> String {
+    format!("metadata=mode=add:key=first:value=1:enable='eq(n,0)',metadata=mode=print:key=first:file={file}")
 }
 
 /// What is taken from the source. Folders lie side by side: a confined ffmpeg may write into no deeper one.
@@ -164,18 +171,16 @@ fn no_file() -> Arguments {
     Arguments::new().pair("-c:a", "pcm_s16le").pair("-f", "null").flag("-")
 }
 
-/// Adds what is needed of the source to the encode.
+/// Adds what is needed of the source to the encode. From each branch something comes all the time: ffmpeg reads on for one
+/// that has nothing, and what the others have made piles up.
 pub(crate) fn add_to_graph(ladder: &Ladder, graph: &mut Branches<'_>) {
     let sampling = Sampling::of(ladder, graph.info);
     if let Some(video) = graph.info.video.as_ref().filter(|_| ladder.rungs.iter().any(|rung| rung.video.is_some())) {
         let colours = small(picture::WIDTH, &source_colours(video));
-        let filters = limited_grey(video).into_iter().chain([sampling.instants(video.start > LATE), colours]);
+        let first = time_of_first(&first_picture());
+        let filters = limited_grey(video).into_iter().chain([first, sampling.instants(video.start > LATE), colours]);
         let pictures = graph.decoded_picture("compared", filters.collect::<Vec<_>>().join(","));
         graph.output(pictures.all(raw_pictures(&source_folder())));
-        // Only decoding tells when the first picture is: some containers time packets in the order of decoding.
-        let first = graph.decoded_picture("first", "select='eq(n,0)',scale=16:16".to_owned());
-        let list = first.pair("-fps_mode", "passthrough").pair("-c:v", "rawvideo").pair("-f", "framecrc");
-        graph.output(list.flag(format!("file:{}", first_picture())));
     }
     if graph.info.audio.is_some() && ladder.rungs.iter().any(|rung| rung.audio_kbps.is_some()) {
         let before = graph.sound_before_levelling("heard", sampling.envelope(&sound_before_levelling()));
@@ -217,7 +222,8 @@ pub(crate) async fn check_rung(
         let frame_ms = (1000.0 / video.frame_rate.value()).ceil() as u64;
         // What the last frames show may be rounded away.
         let needed = sampling.length_ms.saturating_sub(2 * frame_ms) / sampling.interval_ms;
-        let compared = blocking(move || picture::compare(&source, &made, needed, kind)).await?;
+        let compared =
+            blocking(move || picture::compare(&source, &made, &|instant| sampling.has(instant), needed, kind)).await?;
         compared.map_err(MediaError::work("comparing pictures"))?.map_err(differs)?;
     }
     if has_sound {
@@ -272,17 +278,12 @@ async fn decode(
     }
 }
 
-/// The time of the first frame in a list of ffmpeg's `framecrc`, in seconds; 0 if it can't be read.
+/// The time that [`time_of_first`] has written, in seconds; 0 if it can't be read.
 fn first_time(list: &Path) -> f64 {
     let mut text = String::new();
     let read = open_regular(list).and_then(|file| file.take(MAX_LIST).read_to_string(&mut text));
-    if read.is_err() {
-        return 0.0;
-    }
-    let base = text.lines().find_map(|line| Ratio::parse(line.strip_prefix("#tb 0:")?.trim()));
-    let frame = text.lines().find(|line| !line.starts_with('#'));
-    let time = frame.and_then(|frame| frame.split(',').nth(2)?.trim().parse::<f64>().ok());
-    base.zip(time).map_or(0.0, |(base, time)| base.value() * time)
+    let time = text.lines().find_map(|line| line.split_once("pts_time:")?.1.trim().parse().ok());
+    read.ok().and(time).unwrap_or(0.0)
 }
 
 fn join(from: &Path, playlist: &hls::MediaPlaylist, segments: &[u64], to: &Path) -> std::io::Result<()> {
@@ -335,7 +336,10 @@ fn picture_graph(video: &Video, sampling: &Sampling, first: f64) -> String {
     // A picture that starts late is held from the source's zero.
     let first = if video.start > LATE { 0.0 } else { (first * rate.value()).round() / rate.value() };
     let frame = format!("{}/{}", rate.denominator, rate.numerator);
-    let instants = sampling.instants(true);
+    let mut instants = sampling.instants(true);
+    if !sampling.is_whole {
+        instants += &format!(",select='{}'", sampling.selection());
+    }
     format!(
         "[0:v]setpts=PTS-STARTPTS+{first}/TB,tpad=stop=1:stop_mode=clone,split=3[early][exact][late];\
 [early]setpts=PTS+{frame}/TB,{instants}[a];[exact]{instants}[b];[late]setpts='max(PTS-{frame}/TB,0)',{instants}[c];\

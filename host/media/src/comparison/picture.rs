@@ -71,13 +71,22 @@ impl Picture {
 }
 
 /// Compares every picture in one folder with the candidates in another; the names are the numbers of the instants. All
-/// up to `needed` must be there. The inner error says what differs.
-pub(super) fn compare(source: &Path, rung: &Path, needed: u64, kind: Kind) -> std::io::Result<Result<(), String>> {
+/// that are selected, up to `needed`, must be there. The inner error says what differs.
+pub(super) fn compare(
+    source: &Path,
+    rung: &Path,
+    is_selected: &dyn Fn(u64) -> bool,
+    needed: u64,
+    kind: Kind,
+) -> std::io::Result<Result<(), String>> {
     let (mut originals, mut made) = (BTreeMap::new(), BTreeMap::new());
     for entry in std::fs::read_dir(source)? {
         let name = entry?.file_name();
         let name = name.to_string_lossy();
         let Some(instant) = name.strip_suffix(".rgb").and_then(|number| number.parse::<u64>().ok()) else { continue };
+        if !is_selected(instant) {
+            continue;
+        }
         originals.extend(read(&source.join(&*name), 1)?.pop().map(|picture| (instant, picture)));
         made.insert(instant, read(&rung.join(&*name), CANDIDATES)?);
     }
