@@ -6,8 +6,8 @@
 /// The mean red, green and blue of a small area, 0 to 255.
 pub(super) type Mean = [f64; 3];
 
-/// The most that colours may differ in the mean: those of all pictures, and those of one. Hard edges in saturated colours
-/// that are scaled up differ by 13.
+/// The most that colours may differ in the mean: those of all pictures, and those of one, where a frame of quick motion
+/// may be another one.
 const MOST_DIFFERENCE: f64 = 12.0;
 const MOST_DIFFERENCE_OF_ONE: f64 = 20.0;
 

@@ -42,6 +42,9 @@ const MOST_PICTURES: u64 = 2000;
 /// The shortest distance of pictures: two frames at 25 a second.
 const MIN_INTERVAL_MS: u64 = 80;
 
+/// Frames by which the first packet's time and the first picture's may differ.
+const MOST_REORDERED: f64 = 5.0;
+
 /// Most bytes of a list that are read: its head and the first line.
 const MAX_LIST: u64 = 4096;
 
@@ -278,12 +281,12 @@ async fn decode(
     }
 }
 
-/// The time that [`time_of_first`] has written, in seconds; 0 if it can't be read.
-fn first_time(list: &Path) -> f64 {
+/// The time that [`time_of_first`] has written, in seconds, if it can be read.
+fn first_time(list: &Path) -> Option<f64> {
     let mut text = String::new();
     let read = open_regular(list).and_then(|file| file.take(MAX_LIST).read_to_string(&mut text));
     let time = text.lines().find_map(|line| line.split_once("pts_time:")?.1.trim().parse().ok());
-    read.ok().and(time).unwrap_or(0.0)
+    read.ok().and(time)
 }
 
 fn join(from: &Path, playlist: &hls::MediaPlaylist, segments: &[u64], to: &Path) -> std::io::Result<()> {
@@ -297,7 +300,7 @@ fn command(
     number: usize,
     sampling: &Sampling,
     joined: &str,
-    first: f64,
+    first: Option<f64>,
 ) -> Arguments {
     let rung = ladder.rungs.get(number);
     let format = match ladder.container {
@@ -331,8 +334,12 @@ fn command(
 
 /// What a rung shows at each instant, and a frame before and behind it, side by side: the encode's constant rate may
 /// have moved a frame of the source by half a frame. The last frame is doubled: alone, it would be shown for no time.
-fn picture_graph(video: &Video, sampling: &Sampling, first: f64) -> String {
+fn picture_graph(video: &Video, sampling: &Sampling, first: Option<f64>) -> String {
     let rate = video.frame_rate;
+    // Where the size changes on the way, filters start again, and the file has the time of that frame instead. Decoding
+    // moves a first frame by no more than encoders reorder.
+    let start = video.start.as_secs_f64();
+    let first = first.filter(|first| (first - start).abs() <= MOST_REORDERED / rate.value()).unwrap_or(start);
     // A picture that starts late is held from the source's zero.
     let first = if video.start > LATE { 0.0 } else { (first * rate.value()).round() / rate.value() };
     let frame = format!("{}/{}", rate.denominator, rate.numerator);
