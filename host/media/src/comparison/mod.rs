@@ -24,7 +24,7 @@ use crate::graph::{Branches, MADE, limited_grey};
 use crate::hls::{self, CheckedRung};
 use crate::info::{DynamicRange, LATE, Matrix, MediaInfo, Video};
 use crate::moment::millis;
-use crate::outputs::ladder::{Container, Ladder, rung_folder};
+use crate::outputs::ladder::{Ladder, rung_folder};
 use crate::process::{ProcessError, last_lines};
 
 /// Most segments of a rung that are decoded.
@@ -45,7 +45,7 @@ const MIN_INTERVAL_MS: u64 = 80;
 /// Frames by which the first packet's time and the first picture's may differ.
 const MOST_REORDERED: f64 = 5.0;
 
-/// Most bytes of a list that are read: its head and the first line.
+/// Most bytes that are read of the file with the first picture's time, which is in its first line.
 const MAX_LIST: u64 = 4096;
 
 /// Where in the film is compared.
@@ -303,10 +303,6 @@ fn command(
     first: Option<f64>,
 ) -> Arguments {
     let rung = ladder.rungs.get(number);
-    let format = match ladder.container {
-        Container::Ts => "mpegts",
-        Container::Fmp4 => "mp4",
-    };
     let mut arguments = quiet_ffmpeg()
         .pair("-v", "error")
         .pair("-threads", context.tools.threads)
@@ -314,7 +310,7 @@ fn command(
         .pair("-skip_loop_filter", "all")
         // The pauses between segments are to stay.
         .flag("-copyts")
-        .pair("-f", format)
+        .pair("-f", ladder.container.demuxer())
         .pair("-i", format_args!("file:{joined}"));
     if let Some(video) = context.info.video.as_ref().filter(|_| rung.is_some_and(|rung| rung.video.is_some())) {
         arguments = arguments

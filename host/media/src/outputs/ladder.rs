@@ -36,6 +36,16 @@ pub enum Container {
     Fmp4,
 }
 
+impl Container {
+    /// ffmpeg's name of the demuxer that reads joined segments.
+    pub(crate) fn demuxer(self) -> &'static str {
+        match self {
+            Self::Ts => "mpegts",
+            Self::Fmp4 => "mp4",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Ladder {
