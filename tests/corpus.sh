@@ -33,7 +33,7 @@ describe() {
 while IFS= read -r file; do
   case $file in
     *.json | *.md | *.txt) continue ;;
-    *.mp3 | *.wav | *.flac | *.ogg | *.opus | *.wma | *.spx | *.m4a | *.aac | *.aiff | *_channels.mov) kind=audio ;;
+    *.mp3 | *.wav | *.flac | *.ogg | *.opus | *.wma | *.spx | *.m4a | *.aac | *.aiff | *.amr | *_channels.mov) kind=audio ;;
     *) kind=video ;;
   esac
   rm -rf "$out/job"
