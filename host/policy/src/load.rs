@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use contract::v0_1::{PolicyPre, World};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use wasmtime::component::{HasSelf, Linker};
 
@@ -19,9 +20,7 @@ const OFFERED: &str = "codex:transcode/";
 /// A loaded policy. Cheap to clone; a running job keeps the policy that it started with.
 #[derive(Clone)]
 pub struct Policy {
-    name: Arc<str>,
-    version: Arc<str>,
-    digest: Arc<str>,
+    identity: Arc<PolicyIdentity>,
     settings: Arc<str>,
     pre: PolicyPre<State>,
     limits: Limits,
@@ -29,16 +28,26 @@ pub struct Policy {
 
 impl std::fmt::Debug for Policy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Policy").field("name", &self.name).field("digest", &self.digest).finish_non_exhaustive()
+        f.debug_struct("Policy").field("identity", &self.identity).finish_non_exhaustive()
     }
 }
 
 /// The same module with other settings, limits or another version is a different policy.
 impl PartialEq for Policy {
     fn eq(&self, other: &Self) -> bool {
-        (&self.name, &self.version, &self.digest, &self.settings, self.limits)
-            == (&other.name, &other.version, &other.digest, &other.settings, other.limits)
+        (&self.identity, &self.settings, self.limits) == (&other.identity, &other.settings, other.limits)
     }
+}
+
+/// What tells policies apart in logs and records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyIdentity {
+    pub name: String,
+    /// Empty if the policy has no version.
+    #[serde(default)]
+    pub version: String,
+    /// SHA-256 of the policy's bytes, in hex.
+    pub digest: String,
 }
 
 /// A policy that is not loaded yet.
@@ -96,14 +105,8 @@ impl Policy {
             guest_wasi::link(&mut linker).map_err(PolicyError::Engine)?;
         }
         let pre = linker.instantiate_pre(&component).and_then(PolicyPre::new).map_err(contract)?;
-        let policy = Self {
-            name: name.into(),
-            version: version.into(),
-            digest: digest.into(),
-            settings: settings.into(),
-            pre,
-            limits,
-        };
+        let identity = Arc::new(PolicyIdentity { name: name.to_owned(), version, digest });
+        let policy = Self { identity, settings: settings.into(), pre, limits };
         policy.accept_settings().await?;
         tracing::info!(policy = name, digest = policy.digest(), "policy loaded");
         Ok(policy)
@@ -116,18 +119,22 @@ impl Policy {
         Ok(policy)
     }
 
+    pub fn identity(&self) -> &PolicyIdentity {
+        &self.identity
+    }
+
     pub fn name(&self) -> &str {
-        &self.name
+        &self.identity.name
     }
 
     /// The author's version; empty if not set.
     pub fn version(&self) -> &str {
-        &self.version
+        &self.identity.version
     }
 
     /// The sha256 of its bytes, in hex.
     pub fn digest(&self) -> &str {
-        &self.digest
+        &self.identity.digest
     }
 
     /// Its settings: a JSON object that the policy has accepted.
