@@ -130,7 +130,7 @@ impl<'a> Bench<'a> {
         let mut times = Vec::with_capacity(self.times);
         for _ in 0..self.times {
             let began = Instant::now();
-            let mut call = Call::pure(self.policy);
+            let call = Call::pure(self.policy);
             let bill: Arc<OnceLock<Used>> = call.usage();
             make_call(call).await?;
             times.push(began.elapsed());

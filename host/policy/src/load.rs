@@ -51,7 +51,7 @@ pub struct PolicyIdentity {
 }
 
 /// A policy that is not loaded yet.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Candidate {
     /// The name that operators see.
     pub name: String,
@@ -70,14 +70,7 @@ pub struct Candidate {
 impl Candidate {
     /// These bytes with the default limits and without WASI.
     pub fn new(name: &str, bytes: Vec<u8>, settings: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            version: String::new(),
-            bytes,
-            settings: settings.to_owned(),
-            limits: Limits::default(),
-            wasi: false,
-        }
+        Self { name: name.to_owned(), bytes, settings: settings.to_owned(), ..Self::default() }
     }
 }
 
@@ -172,13 +165,10 @@ fn import_remedy(import: &str, wasi: bool) -> Option<&'static str> {
     if import.starts_with(OFFERED) || (linked && wasi) {
         return None;
     }
-    Some(match linked {
-        true => {
-            "only codex:transcode@0.1 is available, unless WASI is enabled for the policy: `\"wasi\": true` in its manifest"
-        }
-        false => {
-            "only codex:transcode@0.1 is available, and of WASI at most cli, clocks, filesystem, io, random, sockets"
-        }
+    Some(if linked {
+        "only codex:transcode@0.1 is available, unless WASI is enabled for the policy: `\"wasi\": true` in its manifest"
+    } else {
+        "only codex:transcode@0.1 is available, and of WASI at most cli, clocks, filesystem, io, random, sockets"
     })
 }
 
