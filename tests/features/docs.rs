@@ -1,9 +1,11 @@
 //! What the documents promise, held against the program: limits, error codes, and links that lead somewhere.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use policy::limits::{IMPORTS, LimitSpec, TABLE, Unit};
 use testkit::workspace;
 
 fn read(path: impl AsRef<Path>) -> String {
@@ -90,8 +92,31 @@ fn the_reference_of_limits_is_the_one_that_policies_are_held_to() {
     let text = read("docs/limits.md");
     let (_, from) = text.split_once("<!-- limits: begin -->\n").expect("where the limits begin");
     let (block, _) = from.split_once("<!-- limits: end -->").expect("where the limits end");
-    let expected = policy::limits::reference_markdown();
+    let expected = limits_markdown();
     assert_eq!(block, expected, "docs/limits.md is behind; this belongs there:\n{expected}");
+}
+
+/// The number, and for bytes also a readable size.
+fn format_value(value: u64, unit: Unit) -> String {
+    match unit {
+        Unit::Bytes if value.is_multiple_of(1 << 20) => format!("{value} ({} MiB)", value >> 20),
+        Unit::Bytes if value.is_multiple_of(1 << 10) => format!("{value} ({} KiB)", value >> 10),
+        _ => value.to_string(),
+    }
+}
+
+/// The tables of docs/limits.md.
+fn limits_markdown() -> String {
+    let mut text = String::from("| name | what it limits | default | at most | code |\n|---|---|---|---|---|\n");
+    for LimitSpec { name, unit, default, cap, code, about, .. } in &TABLE {
+        let (default, cap) = (format_value(*default, *unit), format_value(*cap, *unit));
+        let _ = writeln!(text, "| `{name}` | {about} | {default} | {cap} | `{code}` |");
+    }
+    text.push_str("\n| call | default | at most |\n|---|---|---|\n");
+    for import in &IMPORTS {
+        let _ = writeln!(text, "| `{}` | {} | {} |", import.name, import.default, import.cap);
+    }
+    text
 }
 
 #[test]
@@ -102,7 +127,7 @@ fn every_host_function_has_a_limit_for_its_calls() {
         after.filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next()).map(str::to_owned).collect()
     };
     let entered = &literals("plain(") | &literals("host_call(");
-    let limited = policy::limits::IMPORTS.map(|import| import.name.to_owned());
+    let limited = IMPORTS.map(|import| import.name.to_owned());
     assert_eq!(entered, BTreeSet::from(limited), "IMPORTS in host/policy/src/limits/import.rs has other functions");
 }
 

@@ -300,7 +300,7 @@ async fn what_a_job_used_is_reported_beside_its_limits() {
     let policy = bench.load(guest::named("loop-in-validate"), tight()).await;
     assert_eq!(policy.unwrap_err().code(), "policy.limit-compute");
     let policy = bench.load(guest::named("good"), Limits::default()).await.unwrap();
-    let mut call = Call::pure(&policy);
+    let call = Call::pure(&policy);
     let bill = call.usage();
     assert!(bill.get().is_none());
     call.validate_settings().await.unwrap();

@@ -3,15 +3,14 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use contract::json::from_value;
 use contract::v0_1::layout::Asset;
-use contract::v0_1::media::Report;
 use contract::v0_1::types::MediaInfo;
 use fault::{Failure, codes};
 use job::work::WorkDirectory;
 use policy::limits::{Amount, Used};
+use policy::smoke::SmokeTest;
 use policy::{Call, Candidate, Compiler, Policy, PolicyError};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::rehearsal::{RehearsalSetup, described_job, described_media, rehearse, source_info};
 
@@ -87,8 +86,11 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     async fn run(&mut self) -> Result<(), Failure> {
-        let (setup, info, report) = samples().map_err(|reason| Failure::new(&codes::host::BUG, reason))?;
+        let (setup, info) = sample().map_err(|reason| Failure::new(&codes::host::BUG, reason))?;
         let (job, encoders) = (&setup.job, &setup.encoders());
+        let sample = SmokeTest { policy: self.policy, name: "a minute of 1080p", job: job.clone(), info: info.clone() };
+        let ladder = Call::pure(self.policy).select(&info, encoders).await?.unwrap_or_default();
+        let report = sample.report(&ladder).await?;
         let asset = Asset::RungPlaylist("720p".to_owned());
         let failure = Failure::new(&codes::upload::TRUNCATED, "the file is cut off: upload it again from the source");
         let failure = failure.into();
@@ -128,7 +130,7 @@ impl<'a> Bench<'a> {
         let mut times = Vec::with_capacity(self.times);
         for _ in 0..self.times {
             let began = Instant::now();
-            let mut call = Call::pure(self.policy);
+            let call = Call::pure(self.policy);
             let bill: Arc<OnceLock<Used>> = call.usage();
             make_call(call).await?;
             times.push(began.elapsed());
@@ -153,35 +155,12 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// The job, source and report that are used for every policy: a minute of 1080p.
-fn samples() -> Result<(RehearsalSetup, MediaInfo, Report), String> {
+/// The job and the source that are used for every policy: a minute of 1080p.
+fn sample() -> Result<(RehearsalSetup, MediaInfo), String> {
     let info = described_media(Value::Null).map_err(|error| error.to_string())?;
     let job = described_job(Value::Null, Some(&info)).map_err(|error| error.to_string())?;
-    let source = source_info(&info).map_err(|error| error.to_string())?;
-    let rung = |name: &str, width: u32, height: u32| {
-        json!({
-            "name": name,
-            "size": { "width": width, "height": height },
-            "frame-rate": { "numerator": 30, "denominator": 1 },
-            "peak-bps": 3_000_000,
-            "average-bps": 2_500_000,
-            "codecs": "avc1.640028,mp4a.40.2",
-            "playlist": format!("creator-1/hls/media-1/{name}/index.m3u8"),
-        })
-    };
-    let object = |name: &str| {
-        let key = format!("creator-1/hls/media-1/{name}.m3u8");
-        json!({ "destination": { "store": "media", "key": key }, "bytes": 1000 })
-    };
-    let report = json!({
-        "duration-ms": info.duration_ms,
-        "processor": "cpu",
-        "rungs": [rung("1080p", 1920, 1080), rung("720p", 1280, 720), rung("360p", 640, 360)],
-        "objects": [object("1080p/index"), object("720p/index"), object("360p/index"), object("master")],
-        "loudness": { "integrated": -2300, "true-peak": -300, "range": 600 },
-    });
-    let report = from_value("report", report).map_err(|error| error.to_string())?;
-    Ok((RehearsalSetup::of(job, Some(source)), info, report))
+    let source = source_info(&info)?;
+    Ok((RehearsalSetup::of(job, Some(source)), info))
 }
 
 impl Cost {

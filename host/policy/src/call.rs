@@ -26,7 +26,7 @@ pub struct Call<'a> {
     policy: &'a Policy,
     store: Store<State>,
     clock: CallClock,
-    usage: Option<Arc<OnceLock<Used>>>,
+    usage: Arc<OnceLock<Used>>,
 }
 
 impl<'a> Call<'a> {
@@ -54,12 +54,12 @@ impl<'a> Call<'a> {
             context.data_mut().meter.tick()?;
             Ok(UpdateDeadline::Yield(1))
         });
-        Self { policy, store, clock, usage: None }
+        Self { policy, store, clock, usage: Arc::default() }
     }
 
     /// A cell that is filled with what the call used once it ends, even if it fails.
-    pub fn usage(&mut self) -> Arc<OnceLock<Used>> {
-        Arc::clone(self.usage.get_or_insert_default())
+    pub fn usage(&self) -> Arc<OnceLock<Used>> {
+        Arc::clone(&self.usage)
     }
 
     /// Instantiates the policy without calling a function.
@@ -170,9 +170,7 @@ impl<'a> Call<'a> {
     fn finish<T>(&mut self, function: &'static str, answer: wasmtime::Result<T>) -> Result<T, PolicyError> {
         let meter = &mut self.store.data_mut().meter;
         meter.pause();
-        if let Some(usage) = &self.usage {
-            let _ = usage.set(meter.used());
-        }
+        let _ = self.usage.set(meter.used());
         let policy = self.policy.name().to_owned();
         let error = match answer {
             Ok(value) => return Ok(value),

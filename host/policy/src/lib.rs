@@ -36,7 +36,7 @@ pub use host::{CallRecorder, HostCalls, HostContext};
 pub use interfaces::fingerprint;
 pub use last_good::LastGood;
 pub use limits::{Limits, Used};
-pub use load::{Candidate, Policy, check_component};
+pub use load::{Candidate, Policy, PolicyIdentity, check_component};
 pub use local::{LocalPolicy, read_local};
 pub use location::{InvalidLocation, PolicyLocation};
 pub use manifest::{Canary, Deployment, Manifest, ManifestError};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use contract::v0_1::{PolicyPre, World};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use wasmtime::component::{HasSelf, Linker};
 
@@ -19,9 +20,7 @@ const OFFERED: &str = "codex:transcode/";
 /// A loaded policy. Cheap to clone; a running job keeps the policy that it started with.
 #[derive(Clone)]
 pub struct Policy {
-    name: Arc<str>,
-    version: Arc<str>,
-    digest: Arc<str>,
+    identity: Arc<PolicyIdentity>,
     settings: Arc<str>,
     pre: PolicyPre<State>,
     limits: Limits,
@@ -29,20 +28,30 @@ pub struct Policy {
 
 impl std::fmt::Debug for Policy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Policy").field("name", &self.name).field("digest", &self.digest).finish_non_exhaustive()
+        f.debug_struct("Policy").field("identity", &self.identity).finish_non_exhaustive()
     }
 }
 
 /// The same module with other settings, limits or another version is a different policy.
 impl PartialEq for Policy {
     fn eq(&self, other: &Self) -> bool {
-        (&self.name, &self.version, &self.digest, &self.settings, self.limits)
-            == (&other.name, &other.version, &other.digest, &other.settings, other.limits)
+        (&self.identity, &self.settings, self.limits) == (&other.identity, &other.settings, other.limits)
     }
 }
 
+/// What tells policies apart in logs and records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyIdentity {
+    pub name: String,
+    /// Empty if the policy has no version.
+    #[serde(default)]
+    pub version: String,
+    /// SHA-256 of the policy's bytes, in hex.
+    pub digest: String,
+}
+
 /// A policy that is not loaded yet.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Candidate {
     /// The name that operators see.
     pub name: String,
@@ -61,14 +70,7 @@ pub struct Candidate {
 impl Candidate {
     /// These bytes with the default limits and without WASI.
     pub fn new(name: &str, bytes: Vec<u8>, settings: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            version: String::new(),
-            bytes,
-            settings: settings.to_owned(),
-            limits: Limits::default(),
-            wasi: false,
-        }
+        Self { name: name.to_owned(), bytes, settings: settings.to_owned(), ..Self::default() }
     }
 }
 
@@ -96,14 +98,8 @@ impl Policy {
             guest_wasi::link(&mut linker).map_err(PolicyError::Engine)?;
         }
         let pre = linker.instantiate_pre(&component).and_then(PolicyPre::new).map_err(contract)?;
-        let policy = Self {
-            name: name.into(),
-            version: version.into(),
-            digest: digest.into(),
-            settings: settings.into(),
-            pre,
-            limits,
-        };
+        let identity = Arc::new(PolicyIdentity { name: name.to_owned(), version, digest });
+        let policy = Self { identity, settings: settings.into(), pre, limits };
         policy.accept_settings().await?;
         tracing::info!(policy = name, digest = policy.digest(), "policy loaded");
         Ok(policy)
@@ -116,18 +112,22 @@ impl Policy {
         Ok(policy)
     }
 
+    pub fn identity(&self) -> &PolicyIdentity {
+        &self.identity
+    }
+
     pub fn name(&self) -> &str {
-        &self.name
+        &self.identity.name
     }
 
     /// The author's version; empty if not set.
     pub fn version(&self) -> &str {
-        &self.version
+        &self.identity.version
     }
 
     /// The sha256 of its bytes, in hex.
     pub fn digest(&self) -> &str {
-        &self.digest
+        &self.identity.digest
     }
 
     /// Its settings: a JSON object that the policy has accepted.
@@ -165,13 +165,10 @@ fn import_remedy(import: &str, wasi: bool) -> Option<&'static str> {
     if import.starts_with(OFFERED) || (linked && wasi) {
         return None;
     }
-    Some(match linked {
-        true => {
-            "only codex:transcode@0.1 is available, unless WASI is enabled for the policy: `\"wasi\": true` in its manifest"
-        }
-        false => {
-            "only codex:transcode@0.1 is available, and of WASI at most cli, clocks, filesystem, io, random, sockets"
-        }
+    Some(if linked {
+        "only codex:transcode@0.1 is available, unless WASI is enabled for the policy: `\"wasi\": true` in its manifest"
+    } else {
+        "only codex:transcode@0.1 is available, and of WASI at most cli, clocks, filesystem, io, random, sockets"
     })
 }
 

@@ -162,12 +162,6 @@ impl Signature {
     }
 }
 
-impl fmt::Debug for Signature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signature").field("signer", &self.signer()).finish_non_exhaustive()
-    }
-}
-
 /// A key that signs. Its `Debug` output hides it.
 pub struct SecretKey(minisign::SecretKey);
 

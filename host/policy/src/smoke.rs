@@ -44,11 +44,12 @@ pub async fn run(policy: &Policy) -> Result<(), AdmitError> {
 }
 
 /// The test with one kind of media.
-struct SmokeTest<'a> {
-    policy: &'a Policy,
-    name: &'static str,
-    job: Job,
-    info: MediaInfo,
+pub struct SmokeTest<'a> {
+    pub policy: &'a Policy,
+    /// What the media are, for error messages.
+    pub name: &'static str,
+    pub job: Job,
+    pub info: MediaInfo,
 }
 
 impl SmokeTest<'_> {
@@ -110,7 +111,7 @@ impl SmokeTest<'_> {
     }
 
     /// The report of a job with this ladder and every kind of asset.
-    async fn report(&self, ladder: &[Rendition]) -> Result<Report, AdmitError> {
+    pub async fn report(&self, ladder: &[Rendition]) -> Result<Report, AdmitError> {
         let mut objects = Vec::new();
         for asset in assets(ladder) {
             objects.push(PublishedObject { destination: self.key(&asset).await?, bytes: 1000 });
@@ -134,7 +135,7 @@ impl SmokeTest<'_> {
         let escaped = printable(&destination.key, 80);
         let problem = match Key::parse(&destination.key) {
             Err(error) => error.to_string(),
-            Ok(key) if !key.as_str().starts_with(&format!("{CREATOR}/")) => {
+            Ok(key) if !key.as_str().starts_with(&format!("{}/", self.job.creator_id)) => {
                 format!("the key `{escaped}` does not start with the job's creator")
             }
             Ok(_) if destination.store.is_empty() => format!("the store for the key `{escaped}` is empty"),

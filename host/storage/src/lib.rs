@@ -74,24 +74,15 @@ pub struct ObjectInfo {
 
 /// Which uploads [`Store::sweep`] removes.
 #[derive(Clone, Copy, Debug)]
-pub enum UploadsTo<'a> {
-    Object(&'a Key),
-    /// Every object whose key begins with this one.
-    Prefix(&'a Key),
+pub struct UploadsTo<'a> {
+    pub key: &'a Key,
+    /// Whether to every object whose key begins with this one.
+    pub is_prefix: bool,
 }
 
 impl UploadsTo<'_> {
-    fn key(&self) -> &Key {
-        match self {
-            Self::Object(key) | Self::Prefix(key) => key,
-        }
-    }
-
     fn include(&self, key: &str) -> bool {
-        match self {
-            Self::Object(object) => object.as_str() == key,
-            Self::Prefix(prefix) => key.starts_with(prefix.as_str()),
-        }
+        if self.is_prefix { key.starts_with(self.key.as_str()) } else { key == self.key.as_str() }
     }
 }
 
@@ -129,8 +120,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// many there were.
     async fn sweep(&self, uploads: UploadsTo<'_>) -> Result<usize, StoreError>;
 
-    /// Checks that the store is reachable and accepts the credentials.
-    async fn check(&self) -> Result<(), StoreError>;
+    /// Checks that the store is reachable and accepts the credentials. A local one always is.
+    async fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// An object that is completely uploaded but not visible yet.

@@ -102,8 +102,9 @@ impl Store for LocalDirectory {
             let (folder, name) = split(key);
             let folder = open_or_create(dir, folder)?;
             let unfinished = format!("{UNFINISHED}{}-{name}", uuid::Uuid::new_v4().simple());
-            let file = TemporaryFile::create(folder, unfinished, name)?;
-            Ok(UnfinishedFile { key: key.clone(), length: file.write(body)?, file })
+            let mut file = UnfinishedFile::create(key.clone(), folder, unfinished)?;
+            file.write(body)?;
+            Ok(file)
         });
         Ok(Box::new(written.await?))
     }
@@ -113,16 +114,12 @@ impl Store for LocalDirectory {
     }
 
     async fn sweep(&self, uploads: UploadsTo<'_>) -> Result<usize, StoreError> {
-        let is_prefix = matches!(uploads, UploadsTo::Prefix(_));
-        self.with_dir(Operation::Delete, uploads.key(), move |dir, key| {
+        let UploadsTo { key, is_prefix } = uploads;
+        self.with_dir(Operation::Delete, key, move |dir, key| {
             let includes = |name: &str, of: &str| of == name || is_prefix && of.starts_with(name);
             remove_unfinished(dir, key, includes, |_| true)
         })
         .await
-    }
-
-    async fn check(&self) -> Result<(), StoreError> {
-        Ok(())
     }
 }
 
@@ -228,46 +225,47 @@ fn collect_keys(folder: &Dir, path: &str, found: &mut Vec<Key>) -> io::Result<()
 }
 
 /// A file under its temporary name, beside its final one. Dropping it removes it.
-struct TemporaryFile {
+struct UnfinishedFile {
+    key: Key,
     folder: Dir,
     unfinished: String,
-    name: String,
     /// Locked for as long as this process lives.
     file: cap_std::fs::File,
+    length: u64,
     /// Whether it has its final name.
     renamed: bool,
 }
 
-impl TemporaryFile {
-    fn create(folder: Dir, unfinished: String, name: &str) -> io::Result<Self> {
+impl UnfinishedFile {
+    fn create(key: Key, folder: Dir, unfinished: String) -> io::Result<Self> {
         let file = folder.open_with(&unfinished, OpenOptions::new().write(true).create_new(true))?;
         // Some network file systems have no locks.
         let _ = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
-        Ok(Self { folder, unfinished, name: name.to_owned(), file, renamed: false })
+        Ok(Self { key, folder, unfinished, file, length: 0, renamed: false })
     }
 
     /// Writes and syncs the content, so that it is on disk before the file gets its final name.
-    fn write(&self, body: Body) -> io::Result<u64> {
+    fn write(&mut self, body: Body) -> io::Result<()> {
         let mut to = &self.file;
-        let length = match body {
+        self.length = match body {
             Body::Bytes(bytes) => {
                 to.write_all(&bytes)?;
                 bytes.len() as u64
             }
             Body::File(path) => io::copy(&mut open_regular(&path)?, &mut to)?,
         };
-        to.sync_all()?;
-        Ok(length)
+        to.sync_all()
     }
 
     fn rename(mut self) -> io::Result<()> {
-        self.folder.rename(&self.unfinished, &self.folder, &self.name)?;
+        let (_, name) = split(&self.key);
+        self.folder.rename(&self.unfinished, &self.folder, name)?;
         self.renamed = true;
         sync_folder(&self.folder)
     }
 }
 
-impl Drop for TemporaryFile {
+impl Drop for UnfinishedFile {
     /// Here and now, also for callers that were cancelled: a runtime that is about to end runs no new task. A file that
     /// can't be removed stays for `sweep`.
     fn drop(&mut self) {
@@ -277,12 +275,6 @@ impl Drop for TemporaryFile {
     }
 }
 
-struct UnfinishedFile {
-    key: Key,
-    length: u64,
-    file: TemporaryFile,
-}
-
 #[async_trait::async_trait]
 impl Prepared for UnfinishedFile {
     fn length(&self) -> u64 {
@@ -290,12 +282,12 @@ impl Prepared for UnfinishedFile {
     }
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
-        let Self { key, file, .. } = *self;
-        blocking(move || file.rename()).await.map_err(StoreError::io(Operation::Write, &key))
+        let key = self.key.clone();
+        blocking(move || self.rename()).await.map_err(StoreError::io(Operation::Write, &key))
     }
 
     async fn discard(self: Box<Self>) {
-        let _ = tokio::task::spawn_blocking(move || drop(self.file)).await;
+        let _ = tokio::task::spawn_blocking(move || drop(self)).await;
     }
 }
 
@@ -386,8 +378,8 @@ mod tests {
             // Like a killed process: no destructor runs.
             std::mem::forget(store.prepare(&key(name), Body::Bytes("x".into()), &meta()).await.unwrap());
         }
-        let object = async |name| store.sweep(UploadsTo::Object(&key(name))).await.unwrap();
-        let prefix = async |name| store.sweep(UploadsTo::Prefix(&key(name))).await.unwrap();
+        let object = async |name| store.sweep(UploadsTo { key: &key(name), is_prefix: false }).await.unwrap();
+        let prefix = async |name| store.sweep(UploadsTo { key: &key(name), is_prefix: true }).await.unwrap();
         assert_eq!((object("a/1080p").await, object("a/720p-0.ts").await), (0, 1));
         assert_eq!((prefix("missing/1080p-").await, prefix("a/1080p-").await), (0, 2));
         assert_eq!(std::fs::read_dir(folder.path().join("b")).unwrap().count(), 1);

@@ -20,16 +20,10 @@ const SEAL_LENGTH: usize = 64 + 1;
 /// Reads and writes records that only a host with the same secret can produce.
 ///
 /// The HMAC covers key and content, so a record copied to another key is not authentic.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Records {
     store: Arc<dyn Store>,
     mac: Hmac<Sha256>,
-}
-
-impl std::fmt::Debug for Records {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Records").field("store", &self.store).finish_non_exhaustive()
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,27 +6,19 @@ use super::{Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, Store
 
 /// Serves one local file under every key. `run` on the command line reads its input through it.
 #[derive(Debug)]
-pub struct SingleFile {
-    path: PathBuf,
-}
-
-impl SingleFile {
-    pub fn new(path: PathBuf) -> Self {
-        Self { path }
-    }
-}
+pub struct SingleFile(pub PathBuf);
 
 #[async_trait::async_trait]
 impl Store for SingleFile {
     async fn head(&self, key: &Key) -> Result<Option<ObjectInfo>, StoreError> {
-        let found = tokio::fs::metadata(&self.path).await.map_err(StoreError::io(Operation::Head, key))?;
+        let found = tokio::fs::metadata(&self.0).await.map_err(StoreError::io(Operation::Head, key))?;
         Ok(Some(ObjectInfo { size: found.len(), tag: None }))
     }
 
     /// Copies the file; where the file system can share its blocks, that takes no time. Never a link: programs that read
     /// the copy must not be able to reach the user's own file.
     async fn fetch(&self, key: &Key, to: &Path) -> Result<ObjectInfo, StoreError> {
-        let (from, to) = (self.path.clone(), to.to_owned());
+        let (from, to) = (self.0.clone(), to.to_owned());
         let copy = move || std::io::copy(&mut std::fs::File::open(from)?, &mut std::fs::File::create_new(to)?);
         let size = blocking(copy).await.map_err(StoreError::io(Operation::Read, key))?;
         Ok(ObjectInfo { size, tag: None })
@@ -50,9 +42,5 @@ impl Store for SingleFile {
 
     async fn sweep(&self, _: UploadsTo<'_>) -> Result<usize, StoreError> {
         Ok(0)
-    }
-
-    async fn check(&self) -> Result<(), StoreError> {
-        Ok(())
     }
 }

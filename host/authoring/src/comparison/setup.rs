@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use crate::recording::{CallRecord, Cleaner, Recording};
-use crate::rehearsal::{Answer, RehearsalSetup, SCRIPTABLE, SourceError, report_of, source_info};
+use crate::rehearsal::{Answer, RehearsalSetup, SCRIPTABLE, report_of, source_info};
 
 /// The same job with the same source, encoders and stores. Recorded calls get their recorded answers; the host computes
 /// the answers to other calls.
-pub fn setup_of(recording: &Recording) -> Result<RehearsalSetup, SourceError> {
+pub fn setup_of(recording: &Recording) -> Result<RehearsalSetup, String> {
     let source = recording.media_info.as_ref().map(source_info).transpose()?;
     Ok(RehearsalSetup {
         processors: recording.encoders.iter().map(|encoder| encoder.processor.into()).collect(),

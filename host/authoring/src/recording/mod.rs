@@ -17,8 +17,8 @@ use contract::v0_1::types::{Job, MediaInfo, VideoEncoder};
 use fault::{Code, Failure, Fault, codes};
 pub use folder::RecordingFolder;
 use job::RecordingContext;
-use policy::Policy;
 pub use policy::fingerprint;
+use policy::{Policy, PolicyIdentity};
 pub use recorder::{RecordedCalls, Recorder};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -42,26 +42,6 @@ pub struct CallRecord {
     /// What the call returned: `{"ok": ...}` or `{"err": ...}` for a call that can fail.
     #[serde(default)]
     pub answer: Value,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PolicyIdentity {
-    pub name: String,
-    /// Empty if the policy has no version.
-    #[serde(default)]
-    pub version: String,
-    /// SHA-256 of the policy's bytes, in hex.
-    pub digest: String,
-}
-
-impl PolicyIdentity {
-    pub fn of(policy: &Policy) -> Self {
-        Self {
-            name: policy.name().to_owned(),
-            version: policy.version().to_owned(),
-            digest: policy.digest().to_owned(),
-        }
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -134,7 +114,7 @@ impl Recording {
         Self {
             recording: VERSION,
             host: env!("CARGO_PKG_VERSION").to_owned(),
-            policy: PolicyIdentity::of(policy),
+            policy: policy.identity().clone(),
             settings: cleaner.clean(settings),
             devices: convert::devices(&tools.devices),
             job: json::from_value("job", cleaner.clean(json::to_value(&job))).unwrap_or(job),

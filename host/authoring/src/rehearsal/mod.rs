@@ -24,7 +24,7 @@ pub(crate) use decisions::{Inputs, report_of};
 pub use described::{described_job, described_media};
 use media::loudness::Measure;
 pub use rehearse::{RehearsalResult, RehearsalSetup, rehearse};
-pub use source::{SourceError, source_info};
+pub use source::source_info;
 
 /// Assumed loudness of a source if none is given: the broadcast target of EBU R 128, with headroom.
 pub const NOMINAL_LOUDNESS: Measure = Measure { integrated: -23.0, true_peak: -3.0, range: 6.0, threshold: -33.0 };

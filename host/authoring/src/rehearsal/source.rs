@@ -6,16 +6,12 @@ use contract::v0_1::{convert, types as wit_types};
 use media::containment::ProbeDepth;
 use media::info::{Audio, DynamicRange, Matrix, MediaInfo, Ratio, Video};
 
-/// A description that no real source can have.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct SourceError(String);
-
 /// Fields that the contract does not have get usual values: the colour matrix that players assume for the size, and
 /// tracks as long as the file.
-pub fn source_info(info: &wit_types::MediaInfo) -> Result<MediaInfo, SourceError> {
+/// An error says what no real source can have.
+pub fn source_info(info: &wit_types::MediaInfo) -> Result<MediaInfo, String> {
     if info.duration_ms == 0 {
-        return Err(SourceError("duration-ms: 0 is not 1 or more".to_owned()));
+        return Err("duration-ms: 0 is not 1 or more".to_owned());
     }
     let duration = Duration::from_millis(info.duration_ms);
     let audio = info.audio.as_ref().map(|audio| Audio {
@@ -32,7 +28,7 @@ pub fn source_info(info: &wit_types::MediaInfo) -> Result<MediaInfo, SourceError
     if let Some(audio) = audio.as_ref().filter(|audio| audio.channels == 0 || audio.sample_rate == 0) {
         let (channels, rate) = (audio.channels, audio.sample_rate);
         let expected = "at least one channel with a sample rate";
-        return Err(SourceError(format!("audio.channels: {channels} at {rate} Hz is not {expected}")));
+        return Err(format!("audio.channels: {channels} at {rate} Hz is not {expected}"));
     }
     Ok(MediaInfo {
         depth: ProbeDepth::Usual,
@@ -45,15 +41,15 @@ pub fn source_info(info: &wit_types::MediaInfo) -> Result<MediaInfo, SourceError
     })
 }
 
-fn picture(video: &wit_types::VideoInfo, length: Duration) -> Result<Video, SourceError> {
+fn picture(video: &wit_types::VideoInfo, length: Duration) -> Result<Video, String> {
     let side = 16..=16_384;
     if !side.contains(&video.width) || !side.contains(&video.height) {
         let (width, height) = (video.width, video.height);
-        return Err(SourceError(format!("video.width and video.height: {width}x{height} is not 16 to 16384 pixels")));
+        return Err(format!("video.width and video.height: {width}x{height} is not 16 to 16384 pixels"));
     }
     let wit_types::Ratio { numerator, denominator } = video.frame_rate;
     let frame_rate = Ratio::new(numerator.into(), denominator.into())
-        .ok_or_else(|| SourceError(format!("video.frame-rate: {numerator}/{denominator} is not a fraction above 0")))?;
+        .ok_or_else(|| format!("video.frame-rate: {numerator}/{denominator} is not a fraction above 0"))?;
     let range = DynamicRange::from(video.dynamic_range);
     Ok(Video {
         index: 0,

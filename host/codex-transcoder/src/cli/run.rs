@@ -124,7 +124,7 @@ impl Run {
     }
 
     fn stores(&self) -> Result<Stores, Ended> {
-        let mut stores = Stores::default().with(ORIGINALS, SingleFile::new(self.input.clone()));
+        let mut stores = Stores::default().with(ORIGINALS, SingleFile(self.input.clone()));
         for name in STORES {
             let folder = self.out.join(name);
             let store = LocalDirectory::open(&folder)

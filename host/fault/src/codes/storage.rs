@@ -33,7 +33,7 @@ codes! {
             => "If it repeats, check whether another program writes the same keys.";
 
     SETTINGS "storage.settings" (Host)
-        "The endpoint, bucket, region or keys of a store are not valid." => "Correct `stores.NAME`.";
+        "The bucket or the region of a store is not valid." => "Correct `stores.NAME`.";
 
     UNKNOWN_STORE "storage.unknown-store" (Policy)
         "There is no store of this name, or policies may not write to it. The message lists the stores."

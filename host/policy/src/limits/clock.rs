@@ -15,9 +15,7 @@ const MIN_WAIT: Duration = Duration::from_millis(20);
 /// The guest's limit is on CPU time, so time during which ffmpeg has the cores doesn't count. CPU time is per thread,
 /// and a guest may continue on another thread after it yields, so the measurement restarts at every poll.
 #[derive(Clone, Debug)]
-pub struct CallClock {
-    shared: Arc<Shared>,
-}
+pub struct CallClock(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -42,22 +40,22 @@ impl CallClock {
     pub(super) fn new(limits: &Limits, time: Limit) -> Self {
         let (started, began, media) = (AtomicU64::new(0), Instant::now(), Mutex::default());
         let (allowed, hit) = (limits.time(time), limits.hit(time));
-        Self { shared: Arc::new(Shared { started, began, allowed, hit, media }) }
+        Self(Arc::new(Shared { started, began, allowed, hit, media }))
     }
 
     /// Starts to measure CPU time.
     pub(super) fn start(&self) {
-        self.shared.started.store(thread_cpu(), Ordering::Relaxed);
+        self.0.started.store(thread_cpu(), Ordering::Relaxed);
     }
 
     /// This thread's CPU time since the last start or lap. Restarts the measurement.
     pub(super) fn lap(&self) -> Duration {
         let now = thread_cpu();
-        Duration::from_nanos(now.saturating_sub(self.shared.started.swap(now, Ordering::Relaxed)))
+        Duration::from_nanos(now.saturating_sub(self.0.started.swap(now, Ordering::Relaxed)))
     }
 
     fn media(&self) -> MutexGuard<'_, MediaTime> {
-        self.shared.media.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.media.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Pauses the wall-clock time.
@@ -77,12 +75,12 @@ impl CallClock {
     pub(super) fn elapsed(&self) -> Duration {
         let media = self.media();
         let now = media.since.map(|since| since.elapsed()).unwrap_or_default();
-        self.shared.began.elapsed().saturating_sub(media.total + now)
+        self.0.began.elapsed().saturating_sub(media.total + now)
     }
 
     /// Fails if the call took too long.
     pub(super) fn check_time(&self) -> Result<(), LimitHit> {
-        if self.elapsed() > self.shared.allowed { Err(self.shared.hit) } else { Ok(()) }
+        if self.elapsed() > self.0.allowed { Err(self.0.hit) } else { Ok(()) }
     }
 
     /// Runs a guest's future, measures it, and stops it when it takes too long, even while it waits for a host
@@ -105,7 +103,7 @@ impl CallClock {
             if let Err(hit) = self.check_time() {
                 return hit;
             }
-            let left = self.shared.allowed.saturating_sub(self.elapsed());
+            let left = self.0.allowed.saturating_sub(self.elapsed());
             tokio::time::sleep(left.max(MIN_WAIT)).await;
         }
     }

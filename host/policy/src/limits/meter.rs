@@ -131,18 +131,19 @@ impl Meter {
 
     /// Checks an amount against a limit on the most at once.
     pub fn peak(&mut self, limit: Limit, amount: usize) -> Result<(), LimitHit> {
-        let amount = amount as u64;
-        if let Some(most) = self.used.get_mut(limit as usize) {
-            *most = amount.max(*most);
-        }
-        if amount > self.limits.get(limit) { Err(self.limits.hit(limit)) } else { Ok(()) }
+        self.count(limit, |most| most.max(amount as u64))
     }
 
     /// Adds to the total of a limit.
     fn add(&mut self, limit: Limit, amount: usize) -> Result<(), LimitHit> {
-        let Some(sum) = self.used.get_mut(limit as usize) else { return Ok(()) };
-        *sum = sum.saturating_add(amount as u64);
-        if *sum > self.limits.get(limit) { Err(self.limits.hit(limit)) } else { Ok(()) }
+        self.count(limit, |sum| sum.saturating_add(amount as u64))
+    }
+
+    /// Changes what was used of a limit, and checks it.
+    fn count(&mut self, limit: Limit, change: impl FnOnce(u64) -> u64) -> Result<(), LimitHit> {
+        let Some(used) = self.used.get_mut(limit as usize) else { return Ok(()) };
+        *used = change(*used);
+        if *used > self.limits.get(limit) { Err(self.limits.hit(limit)) } else { Ok(()) }
     }
 
     /// What was used of each limit.
@@ -184,28 +185,19 @@ impl Meter {
         if over { Err(self.limits.hit(Limit::ComputeTotal)) } else { Ok(()) }
     }
 
-    fn grow(&mut self, limit: Limit, current: usize, desired: usize) -> Result<(), LimitHit> {
-        let before = self.used.get(limit as usize).copied().unwrap_or(0);
-        let total = before.saturating_sub(current as u64).saturating_add(desired as u64);
-        if total > self.limits.get(limit) {
-            return Err(self.limits.hit(limit));
-        }
-        if let Some(sum) = self.used.get_mut(limit as usize) {
-            *sum = total;
-        }
-        Ok(())
+    fn grow(&mut self, limit: Limit, current: usize, desired: usize) -> wasmtime::Result<bool> {
+        self.count(limit, |total| total.saturating_sub(current as u64).saturating_add(desired as u64))?;
+        Ok(true)
     }
 }
 
 impl ResourceLimiter for Meter {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        self.grow(Limit::Memory, current, desired)?;
-        Ok(true)
+        self.grow(Limit::Memory, current, desired)
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        self.grow(Limit::TableElements, current, desired)?;
-        Ok(true)
+        self.grow(Limit::TableElements, current, desired)
     }
 
     fn instances(&self) -> usize {

@@ -14,7 +14,7 @@ pub use clock::CallClock;
 pub use hit::LimitHit;
 pub use import::{IMPORT_COUNT, IMPORTS, Import};
 pub use meter::Meter;
-pub use table::{COUNT, Limit, LimitSpec, TABLE, Unit, reference_markdown};
+pub use table::{COUNT, Limit, LimitSpec, TABLE, Unit};
 pub use used::{Amount, Used};
 
 /// The limits of a policy and its calls. The defaults are far above what a policy needs, so a policy that exceeds one

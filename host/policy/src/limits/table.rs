@@ -1,7 +1,5 @@
 //! Every limit with its name, its default and its cap.
 
-use std::fmt::Write as _;
-
 use fault::{Code, codes};
 
 /// The unit of a limit.
@@ -146,27 +144,4 @@ impl Limit {
         let [first, ..] = &TABLE;
         TABLE.get(self as usize).unwrap_or(first)
     }
-}
-
-/// The number, and for bytes also a readable size.
-fn format_value(value: u64, unit: Unit) -> String {
-    match unit {
-        Unit::Bytes if value.is_multiple_of(1 << 20) => format!("{value} ({} MiB)", value >> 20),
-        Unit::Bytes if value.is_multiple_of(1 << 10) => format!("{value} ({} KiB)", value >> 10),
-        _ => value.to_string(),
-    }
-}
-
-/// The tables of docs/limits.md.
-pub fn reference_markdown() -> String {
-    let mut text = String::from("| name | what it limits | default | at most | code |\n|---|---|---|---|---|\n");
-    for LimitSpec { name, unit, default, cap, code, about, .. } in &TABLE {
-        let (default, cap) = (format_value(*default, *unit), format_value(*cap, *unit));
-        let _ = writeln!(text, "| `{name}` | {about} | {default} | {cap} | `{code}` |");
-    }
-    text.push_str("\n| call | default | at most |\n|---|---|---|\n");
-    for import in &super::IMPORTS {
-        let _ = writeln!(text, "| `{}` | {} | {} |", import.name, import.default, import.cap);
-    }
-    text
 }

@@ -60,7 +60,7 @@ async fn sweep(attempt: &Attempt, stores: &Stores) -> Result<(), StoreError> {
     let segments = attempt.rungs.iter().filter_map(|rung| Some((rung.segments()?, true)));
     let uploads: Vec<_> = objects.chain(segments).collect();
     let sweep = |(to, is_prefix): (Destination, bool)| async move {
-        let uploads = if is_prefix { UploadsTo::Prefix(&to.key) } else { UploadsTo::Object(&to.key) };
+        let uploads = UploadsTo { key: &to.key, is_prefix };
         stores.get(&to.store)?.sweep(uploads).await.map(drop)
     };
     stream::iter(uploads).map(Ok).try_for_each_concurrent(CONCURRENT_SWEEPS, sweep).await

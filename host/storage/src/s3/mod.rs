@@ -28,7 +28,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use request_error::RequestError;
 pub use settings::{
-    Dialect, S3Settings, S3SettingsError, SMALLEST_PART, Timeouts, host_of, is_bucket_name, is_key_text, parse_endpoint,
+    Dialect, S3Settings, S3SettingsError, Timeouts, host_of, is_bucket_name, is_key_text, parse_endpoint,
 };
 use tokio::task::JoinSet;
 use upload::Upload;
@@ -43,7 +43,6 @@ pub struct S3Store {
 impl S3Store {
     /// Checks the settings. Sends no request.
     pub fn new(settings: S3Settings) -> Result<Self, S3SettingsError> {
-        settings.check()?;
         // Every valid bucket name is a valid key.
         let bucket_as_key = Key::parse(&settings.bucket)
             .map_err(|_| S3SettingsError::Bucket { bucket: settings.bucket.escape_default().to_string() })?;

@@ -186,12 +186,12 @@ impl Prepared for PreparedUpload {
 pub(super) async fn sweep(bucket: &Bucket, uploads: UploadsTo<'_>) -> Result<usize, StoreError> {
     let (mut swept, mut after) = (0, (None, None));
     loop {
-        let list = bucket.client.list_multipart_uploads().bucket(bucket.name()).prefix(uploads.key().as_str());
+        let list = bucket.client.list_multipart_uploads().bucket(bucket.name()).prefix(uploads.key.as_str());
         let list = list.set_key_marker(after.0).set_upload_id_marker(after.1);
         let page = match list.send().await.map_err(RequestError::from) {
             Ok(page) => page,
             Err(error) if error.is_unsupported() => return Ok(swept),
-            Err(error) => return Err(bucket.store_error(Operation::Delete, uploads.key())(error)),
+            Err(error) => return Err(bucket.store_error(Operation::Delete, uploads.key)(error)),
         };
         for upload in page.uploads().iter().filter(|upload| upload.key().is_some_and(|key| uploads.include(key))) {
             if let (Some(id), Some(Ok(key))) = (upload.upload_id(), upload.key().map(Key::parse))

@@ -1,4 +1,4 @@
-//! Settings of a bucket, checked without contacting the store.
+//! Settings of a bucket, and the rules for their texts, by which the program checks them as it reads them.
 
 use std::time::Duration;
 
@@ -6,10 +6,6 @@ use fault::secret::SecretText;
 use fault::{Code, Fault, codes};
 use url::Url;
 
-use crate::escaped;
-
-/// The smallest part size that stores accept, except for the last part of an upload.
-pub const SMALLEST_PART: u64 = 5 * MIB;
 const MIB: u64 = 1024 * 1024;
 
 /// Whose variant of the S3 protocol a store speaks.
@@ -146,9 +142,6 @@ pub struct S3Settings {
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum S3SettingsError {
-    /// `endpoint` is escaped.
-    #[error("the endpoint `{endpoint}` of a store is wrong: {reason}")]
-    Endpoint { endpoint: String, reason: &'static str },
     /// `bucket` is escaped.
     #[error("`{bucket}` can't be the name of a bucket: letters, digits, `.`, `-` and `_`, 3 to 63 of them")]
     Bucket { bucket: String },
@@ -156,11 +149,6 @@ pub enum S3SettingsError {
         "the endpoint names no region: a B2 endpoint looks like s3.us-west-004.backblazeb2.com; else set the region"
     )]
     Region,
-    /// `half` says which of the two keys.
-    #[error("the {half} of the store `{bucket}` is empty or has characters that no key has")]
-    Credentials { half: &'static str, bucket: String },
-    #[error("{name} of the store `{bucket}` must be {rule}")]
-    Number { name: &'static str, rule: &'static str, bucket: String },
 }
 
 impl Fault for S3SettingsError {
@@ -192,37 +180,6 @@ impl S3Settings {
         }
     }
 
-    pub(super) fn check(&self) -> Result<(), S3SettingsError> {
-        parse_endpoint(&self.endpoint).map_err(|reason| {
-            // The endpoint appears in error messages; a user name and password must not.
-            let endpoint = if self.endpoint.contains('@') { "..@..".into() } else { escaped(&self.endpoint, 80) };
-            S3SettingsError::Endpoint { endpoint, reason }
-        })?;
-        if !is_bucket_name(&self.bucket) {
-            return Err(S3SettingsError::Bucket { bucket: escaped(&self.bucket, 80) });
-        }
-        let bucket = || self.bucket.clone();
-        for (half, text) in
-            [("access key id", self.access_key_id.as_str()), ("secret access key", self.secret_access_key.expose())]
-        {
-            if text.is_empty() || !is_key_text(text) {
-                return Err(S3SettingsError::Credentials { half, bucket: bucket() });
-            }
-        }
-        for (name, rule, holds) in [
-            ("the part size", "at least 5 MiB and less than 5 GiB", (SMALLEST_PART..5 << 30).contains(&self.part_size)),
-            ("the limit of a single upload", "at most 5 GiB", self.multipart_above <= 5 << 30),
-            ("the number of parts at once", "1 to 64", (1..=64).contains(&self.at_once)),
-            ("the number of attempts", "1 to 20", (1..=20).contains(&self.timeouts.attempts)),
-            ("the lowest speed", "above zero", self.timeouts.min_bytes_per_second > 0),
-        ] {
-            if !holds {
-                return Err(S3SettingsError::Number { name, rule, bucket: bucket() });
-            }
-        }
-        self.signing_region().map(|_| ())
-    }
-
     /// The region to sign for: the one that is set, or the default of the dialect.
     pub fn signing_region(&self) -> Result<String, S3SettingsError> {
         let host = host_of(&self.endpoint);
@@ -251,18 +208,17 @@ mod tests {
             let settings = settings(endpoint);
             assert_eq!(settings.dialect, dialect, "{endpoint}");
             assert_eq!(settings.signing_region().as_deref(), Ok(region), "{endpoint}");
-            assert_eq!(settings.check(), Ok(()), "{endpoint}");
         }
         for endpoint in ["https://s3..backblazeb2.com", "https://s3.a.b.backblazeb2.com"] {
-            assert_eq!(settings(endpoint).check(), Err(S3SettingsError::Region), "{endpoint}");
+            assert_eq!(settings(endpoint).signing_region(), Err(S3SettingsError::Region), "{endpoint}");
         }
         let odd = settings("https://b2.example.backblazeb2.com");
-        assert_eq!(odd.check(), Err(S3SettingsError::Region));
-        assert_eq!(S3Settings { region: Some("x-1".into()), ..odd }.check(), Ok(()));
+        assert_eq!(odd.signing_region(), Err(S3SettingsError::Region));
+        assert_eq!(S3Settings { region: Some("x-1".into()), ..odd }.signing_region().as_deref(), Ok("x-1"));
     }
 
     #[test]
-    fn settings_that_can_not_be_right_are_refused() {
+    fn texts_that_can_not_be_right_are_refused() {
         for endpoint in [
             "",
             "s3.example.com",
@@ -273,25 +229,18 @@ mod tests {
             "http://a b",
             "http://a_b",
         ] {
-            assert!(matches!(settings(endpoint).check(), Err(S3SettingsError::Endpoint { .. })), "{endpoint}");
+            assert!(parse_endpoint(endpoint).is_err(), "{endpoint}");
         }
-        let good = settings("https://host");
+        assert_eq!(parse_endpoint("https://host/").as_deref(), Ok("https://host"));
         for bucket in ["", "ab", "a/b", "a..b", "bucket name", &"b".repeat(64)] {
-            let bad = S3Settings { bucket: bucket.into(), ..good.clone() };
-            assert!(matches!(bad.check(), Err(S3SettingsError::Bucket { .. })), "{bucket}");
+            assert!(!is_bucket_name(bucket), "{bucket}");
         }
-        let bad = S3Settings { part_size: 1024, ..good.clone() };
-        assert!(bad.check().unwrap_err().to_string().contains("at least 5 MiB"));
-        let bad = S3Settings { secret_access_key: SecretText::new("line\n"), ..good };
-        let text = bad.check().unwrap_err().to_string();
-        assert!(text.contains("secret access key") && !text.contains("line"), "{text}");
+        assert!(!is_key_text("line\n"));
     }
 
     #[test]
-    fn neither_a_key_nor_credentials_in_an_endpoint_are_printed() {
+    fn a_key_is_not_printed() {
         let settings = settings("https://host");
         assert!(!format!("{settings:?}").contains("a-secret"));
-        let bad = S3Settings { endpoint: "https://user:hunter2@host".into(), ..settings };
-        assert!(!bad.check().unwrap_err().to_string().contains("hunter2"));
     }
 }

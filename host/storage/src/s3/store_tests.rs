@@ -96,7 +96,7 @@ async fn every_operation_names_a_missing_bucket() {
         store.put(&key("o"), Body::Bytes(noise(10)), &meta()).await.unwrap_err(),
         store.put(&key("o"), Body::Bytes(noise(PART + 1)), &meta()).await.unwrap_err(),
         store.delete(&key("o")).await.unwrap_err(),
-        store.sweep(UploadsTo::Object(&key("o"))).await.unwrap_err(),
+        store.sweep(UploadsTo { key: &key("o"), is_prefix: false }).await.unwrap_err(),
     ];
     for error in errors {
         assert!(matches!(&error, StoreError::NoBucket { bucket } if bucket == "nowhere"), "{error}");

@@ -124,7 +124,7 @@ async fn an_object_of_another_writer_is_not_taken_for_ours() {
 async fn an_upload_aborted_by_another_process_is_damaged() {
     let (server, store) = pair(Personality::Plain);
     let prepared = store.prepare(&key("o"), Body::Bytes(noise(10)), &meta()).await.unwrap();
-    assert_eq!(store.sweep(UploadsTo::Object(&key("o"))).await.unwrap(), 1);
+    assert_eq!(store.sweep(UploadsTo { key: &key("o"), is_prefix: false }).await.unwrap(), 1);
     let error = prepared.commit().await.unwrap_err();
     assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
     assert!(server.keys().is_empty());
@@ -157,15 +157,15 @@ async fn a_sweep_aborts_only_the_uploads_to_its_key() {
         std::mem::forget(prepared);
     }
     assert_eq!(server.uploads_in_progress(), 3);
-    assert_eq!(store.sweep(UploadsTo::Object(&key("jobs/1"))).await.unwrap(), 2);
+    assert_eq!(store.sweep(UploadsTo { key: &key("jobs/1"), is_prefix: false }).await.unwrap(), 2);
     assert_eq!(server.uploads_in_progress(), 1);
-    assert_eq!(store.sweep(UploadsTo::Object(&key("jobs/1"))).await.unwrap(), 0);
+    assert_eq!(store.sweep(UploadsTo { key: &key("jobs/1"), is_prefix: false }).await.unwrap(), 0);
     std::mem::forget(store.prepare(&key("jobs/1"), Body::Bytes(noise(10)), &meta()).await.unwrap());
-    assert_eq!(store.sweep(UploadsTo::Prefix(&key("jobs/1"))).await.unwrap(), 2);
+    assert_eq!(store.sweep(UploadsTo { key: &key("jobs/1"), is_prefix: true }).await.unwrap(), 2);
     assert_eq!(server.uploads_in_progress(), 0);
     server.fail(Fault::Status(501), "GET uploads", 1);
     assert_eq!(
-        store.sweep(UploadsTo::Object(&key("jobs/12"))).await.unwrap(),
+        store.sweep(UploadsTo { key: &key("jobs/12"), is_prefix: false }).await.unwrap(),
         0,
         "a store that can't list uploads has none to sweep"
     );

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use authoring::recording::PolicyIdentity;
 use authoring::rehearsal::commands::{Process, processes};
 use authoring::rehearsal::{
     NOMINAL_LOUDNESS, RehearsalResult, RehearsalSetup, described_job, described_media, rehearse, source_info,
@@ -19,6 +18,7 @@ use media::encoder::Processor;
 use media::info::MediaInfo;
 use media::plan::Preference;
 use media::probe::{self, DeclaredKind};
+use policy::PolicyIdentity;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -75,7 +75,7 @@ impl Explain {
             Some((plan, processor)) => processes(plan, &source, *processor, NOMINAL_LOUDNESS, threads()),
             None => Vec::new(),
         };
-        let explained = Explained { policy: PolicyIdentity::of(&policy), job, source, result, processes };
+        let explained = Explained { policy: policy.identity().clone(), job, source, result, processes };
         display::print(self.json, || explained.as_json(policy.settings()), || explained.as_text());
         explained.result.failure.map_or(Ok(()), |failure| Err(failure.into()))
     }

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use authoring::comparison::{Comparison, PARTS, setup_of};
-use authoring::recording::{PolicyIdentity, Recording};
+use authoring::recording::Recording;
 use authoring::rehearsal::rehearse;
 use clap::Args;
 use contract::json::to_value;
+use policy::PolicyIdentity;
 use serde_json::{Value, json};
 
 use super::display;
@@ -42,8 +43,8 @@ impl Replay {
         let policy = policy.with_recorded(&recording.settings).await?;
         let result = rehearse(&policy, &setup).await;
         let comparison = Comparison::of((&recording.decisions, &recording.calls), (&result.decisions, &result.calls));
-        let now = PolicyIdentity::of(&policy);
-        display::print(self.json, || as_json(&recording, &now, &comparison), || as_text(&recording, &now, &comparison));
+        let now = policy.identity();
+        display::print(self.json, || as_json(&recording, now, &comparison), || as_text(&recording, now, &comparison));
         if self.exit_code && !comparison.changed().is_empty() {
             Err(Ended::already_shown(display::CHANGED))
         } else {
