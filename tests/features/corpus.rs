@@ -10,10 +10,7 @@ use crate::transcode;
 
 /// Every file of a folder; all that is wrong is reported at once.
 fn assert_all(folder: &str) {
-    let Some(media) = workspace::real_media() else {
-        eprintln!("skipped: there are no real uploads here; CODEX_SHARED names a folder with `media` in it");
-        return;
-    };
+    let media = workspace::real_media();
     let files = workspace::files(&media.join(folder));
     assert!(!files.is_empty(), "no files in {folder}");
     let wrong: Vec<PathBuf> = files
@@ -64,16 +61,19 @@ fn assert_plays(name: &str, outcome: &Outcome) {
 }
 
 #[test]
+#[ignore = "needs real uploads: CODEX_SHARED names a folder with `media` in it"]
 fn real_films_play() {
     assert_all("video");
 }
 
 #[test]
+#[ignore = "needs real uploads: CODEX_SHARED names a folder with `media` in it"]
 fn real_sounds_play() {
     assert_all("audio");
 }
 
 #[test]
+#[ignore = "needs real uploads: CODEX_SHARED names a folder with `media` in it"]
 fn real_difficulties_play_or_are_the_uploads_fault() {
     assert_all("difficult");
 }

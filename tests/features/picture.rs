@@ -191,7 +191,7 @@ geq=lum='if(between(mod(X-8*N,640),0,80),235,16)':cb=128:cr=128,tinterlace=mode=
 }
 
 /// How much neighbouring lines differ, in a picture that has nothing but upright edges.
-fn teeth(path: &Path) -> f64 {
+pub(crate) fn teeth(path: &Path) -> f64 {
     let picture = Picture::at(path, 1.0);
     let (_, height) = picture.size;
     let lines: Vec<Vec<f64>> = (height / 4..height / 4 + 40).map(|line| picture.line(line)).collect();

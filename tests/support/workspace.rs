@@ -106,10 +106,9 @@ pub fn javascript_policy() -> Option<&'static Path> {
     built.as_deref().inspect_err(|reason| unmet(reason)).ok()
 }
 
-/// Real uploads, where there are some: `media` below `$CODEX_SHARED`, or below a folder `shared` beside the workspace.
-pub fn real_media() -> Option<PathBuf> {
-    let shared = std::env::var_os("CODEX_SHARED").map_or_else(|| root().join("../shared"), PathBuf::from);
-    Some(shared.join("media")).filter(|folder| folder.is_dir())
+/// Real uploads: `media` below `$CODEX_SHARED`, or below a folder `shared` beside the workspace.
+pub fn real_media() -> PathBuf {
+    std::env::var_os("CODEX_SHARED").map_or_else(|| root().join("../shared"), PathBuf::from).join("media")
 }
 
 /// Every file below a folder, relative to it, sorted.

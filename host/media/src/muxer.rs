@@ -4,10 +4,8 @@
 //! muxer, and again from the files.
 
 use std::fmt::Display;
-use std::io::Read as _;
-use std::path::Path;
 
-use storage::open_regular;
+use storage::read_at_most;
 
 use crate::budget::Budget;
 use crate::command::Arguments;
@@ -23,7 +21,7 @@ const SLICES: &str = "filter_units=remove_types=6-9";
 const SUM: &str = "murmur3";
 
 /// Most bytes of a list of sums: a line for each track.
-const MAX_SUMS: usize = 4096;
+const MAX_SUMS: u64 = 4096;
 
 /// A muxer of ffmpeg, the options that are its own, and the file it writes.
 pub(crate) struct Muxer {
@@ -51,10 +49,10 @@ impl Muxer {
     }
 
     /// The same for an output whose packets are summed up too.
-    pub fn with_sums(self, sums: &str, has_video: bool) -> Arguments {
-        let Self { name, options, file } = self;
+    pub fn with_sums(self, packets: &Packets) -> Arguments {
+        let (Self { name, options, file }, sums) = (self, &packets.sums);
         let options: String = options.iter().map(|(name, value)| format!(":{name}={value}")).collect();
-        let slices = if has_video { format!(":bsfs/v={SLICES}") } else { String::new() };
+        let slices = if packets.has_video { format!(":bsfs/v={SLICES}") } else { String::new() };
         Arguments::new()
             // A tee doesn't tell encoders what its muxers want.
             .pair("-flags", "+global_header")
@@ -67,51 +65,75 @@ impl Muxer {
 }
 
 /// What is to be summed up.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Packets<'a> {
+#[derive(Clone, Debug)]
+pub(crate) struct Packets {
     pub has_video: bool,
     pub is_transport_stream: bool,
     /// The file of the sums that were taken before the muxer.
-    pub sums: &'a str,
+    pub sums: String,
 }
 
-impl Packets<'_> {
-    /// Checks that the packets of an input are those that were summed up. The input ends with `-i` and a file.
-    pub async fn check(&self, context: &TranscodeContext<'_>, input: Arguments, what: &str) -> Result<(), MediaError> {
-        let bad = |detail: &str| MediaError::BadFile { detail: format!("{what} {detail}") };
-        let ffmpeg = context.tools.ffmpeg.within(Budget::of_encode(context.plan, context.info));
-        let found = match ffmpeg.capture(&self.summing(input), context.work, context.cancel, MAX_SUMS).await {
-            Ok((found, _)) => found,
-            Err(ProcessError::Failed { .. }) => return Err(bad("can't be read")),
-            Err(error) => return Err(MediaError::process("checking an output", error)),
-        };
-        let sums = context.work.join(self.sums);
-        let made = blocking(move || read(&sums)).await?.map_err(MediaError::work("reading the sums of packets"))?;
-        if found.is_empty() || found != made {
-            return Err(bad("does not hold what the encoders made"));
-        }
-        Ok(())
-    }
-
-    /// The command that prints the sums of an input.
-    pub fn summing(&self, input: Arguments) -> Arguments {
-        quiet_ffmpeg()
-            .pair("-v", "error")
-            .all(input)
-            .pair("-map", "0:v?")
-            .pair("-map", "0:a?")
-            .pair("-c", "copy")
-            .pair_opt("-bsf:v", self.has_video.then_some(SLICES))
-            // A transport stream puts a header before each frame of sound.
-            .pair_opt("-bsf:a", self.is_transport_stream.then_some("aac_adtstoasc"))
-            .pair("-f", "streamhash")
-            .pair("-hash", SUM)
-            .flag("-")
-    }
+/// A file, or the files of a rendition, and what they have to hold.
+pub(crate) struct Written {
+    pub packets: Packets,
+    /// ffmpeg's input: options, and `-i` with a file at the end.
+    pub input: Arguments,
+    /// For error messages.
+    pub what: String,
 }
 
-fn read(sums: &Path) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    open_regular(sums)?.take(MAX_SUMS as u64).read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// Checks that files of one container hold the packets that were summed up.
+///
+/// One process reads all of them: to start ffmpeg takes as long as to read a minute of film. Where something is wrong, one
+/// process for each tells where.
+pub(crate) async fn check_all(context: &TranscodeContext<'_>, files: &[Written]) -> Result<(), MediaError> {
+    if check(context, files, "the ladder").await.is_ok() {
+        return Ok(());
+    }
+    for file in files {
+        check(context, std::slice::from_ref(file), &file.what).await?;
+    }
+    Ok(())
+}
+
+async fn check(context: &TranscodeContext<'_>, files: &[Written], what: &str) -> Result<(), MediaError> {
+    let bad = |detail: &str| MediaError::BadFile { detail: format!("{what} {detail}") };
+    let ffmpeg = context.tools.ffmpeg.within(Budget::of_encode(context.plan, context.info));
+    let limit = MAX_SUMS as usize * files.len();
+    let found = match ffmpeg.capture(&summing(files), context.work, context.cancel, limit).await {
+        Ok((found, _)) => sums(&found),
+        Err(ProcessError::Failed { .. }) => return Err(bad("can't be read")),
+        Err(error) => return Err(MediaError::process("checking an output", error)),
+    };
+    let lists: Vec<_> = files.iter().map(|file| context.work.join(&file.packets.sums)).collect();
+    let read = move || lists.iter().map(|list| read_at_most(list, MAX_SUMS)).collect::<std::io::Result<Vec<_>>>();
+    let lists = blocking(read).await?.map_err(MediaError::work("reading the sums of packets"))?;
+    let made: Vec<String> = lists.iter().flat_map(|list| sums(list)).collect();
+    if found.is_empty() || found != made {
+        return Err(bad("does not hold what the encoders made"));
+    }
+    Ok(())
+}
+
+/// Kind and sum of each track. Its number in front is another one where several files are read.
+fn sums(list: &[u8]) -> Vec<String> {
+    let list = String::from_utf8_lossy(list);
+    list.lines().filter_map(|line| Some(line.split_once(',')?.1.to_owned())).collect()
+}
+
+/// The command that prints the sums of files of one container.
+pub(crate) fn summing(files: &[Written]) -> Arguments {
+    let inputs = files.iter().fold(quiet_ffmpeg().pair("-v", "error"), |inputs, file| inputs.all(file.input.clone()));
+    let maps = (0..files.len()).fold(inputs, |maps, number| {
+        maps.pair("-map", format_args!("{number}:v?")).pair("-map", format_args!("{number}:a?"))
+    });
+    let has_video = files.iter().any(|file| file.packets.has_video);
+    let is_transport_stream = files.iter().any(|file| file.packets.is_transport_stream);
+    maps.pair("-c", "copy")
+        .pair_opt("-bsf:v", has_video.then_some(SLICES))
+        // A transport stream puts a header before each frame of sound.
+        .pair_opt("-bsf:a", is_transport_stream.then_some("aac_adtstoasc"))
+        .pair("-f", "streamhash")
+        .pair("-hash", SUM)
+        .flag("-")
 }

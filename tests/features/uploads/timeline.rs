@@ -60,6 +60,60 @@ geq=lum='if(between(T,12.999,13.5),235,16)':cb=128:cr=128";
     assert_segments_hold_their_time(&outcome.rung("source"));
 }
 
+/// However late: one that begins after 40 s had the picture wait in memory until then.
+#[test]
+fn the_waveform_of_sound_that_begins_late_has_its_gap() {
+    for (name, late) in [("late.mkv", 10), ("late.mp4", 40)] {
+        let picture = format!("testsrc2=size=320x180:rate=25:duration={}", late + 4);
+        let sound = "sine=frequency=440:sample_rate=48000:duration=4,volume=12dB";
+        let picture = ["-f", "lavfi", "-i", &picture, "-itsoffset", &late.to_string(), "-f", "lavfi", "-i", sound];
+        let upload = fixtures::ffmpeg(name, &[&picture[..], fixtures::X264, &["-c:a", "aac"]].concat());
+        let outcome = transcode(&upload).setting("waveform", "always").run().done();
+        assert_lasts(&outcome.rung("source"), (late + 4) as f64);
+        assert_segments_hold_their_time(&outcome.rung("source"));
+        let waveform = std::fs::read_to_string(outcome.waveform()).unwrap();
+        let waveform: serde_json::Value = serde_json::from_str(&waveform).unwrap();
+        let ends: Vec<i64> = waveform["data"].as_array().unwrap().iter().map(|end| end.as_i64().unwrap()).collect();
+        // Lowest and highest of each tenth of a second.
+        let (gap, sound) = ends.split_at(late * 10 * 2);
+        assert!((40..=42).contains(&(sound.len() / 2)), "{name}: {} tenths of sound", sound.len() / 2);
+        // AAC begins a frame earlier, with what it can't help.
+        assert!(gap[..gap.len() - 2].iter().all(|end| *end == 0), "{name}: {gap:?}");
+        assert!(sound[2..70].iter().all(|end| end.abs() > 20), "{name}: {sound:?}");
+    }
+}
+
+/// A recorder that was asleep: the time of each tag after a second and a half is 15 hours later.
+#[test]
+fn a_clock_that_jumps_by_hours_is_damage() {
+    let film = flash_and_beep("film.mp4", 0.0, 0.0);
+    let film = fixtures::ffmpeg("film.flv", &["-i", film.to_str().unwrap(), "-c", "copy"]);
+    let upload = fixtures::changed("jumps.flv", &film, |bytes| {
+        // The header, then tags: kind, size, time in milliseconds (its highest byte last), stream, content, size again.
+        let mut at = 9 + 4;
+        while let Some(tag) = bytes.get_mut(at..at + 11) {
+            let size = u32::from_be_bytes([0, tag[1], tag[2], tag[3]]) as usize;
+            let time = u32::from_be_bytes([tag[7], tag[4], tag[5], tag[6]]);
+            let [highest, time @ ..] = (time + if time >= 1500 { 15 * 3_600_000 } else { 0 }).to_be_bytes();
+            tag[4..7].copy_from_slice(&time);
+            tag[7] = highest;
+            at += 11 + size + 4;
+        }
+    });
+    let outcome = transcode(&upload).run();
+    outcome.failed(3, "upload.damaged");
+    assert!(outcome.message().contains("5400"), "{}", outcome.message());
+}
+
+#[test]
+fn a_track_that_is_not_used_and_begins_earlier_moves_nothing() {
+    let film = flash_and_beep("film.mp4", 0.0, 0.0);
+    let film = ["-itsoffset", "3", "-i", film.to_str().unwrap()];
+    let other = ["-f", "lavfi", "-i", "sine=duration=8", "-map", "0:v", "-map", "0:a", "-map", "1:a"];
+    let upload = fixtures::ffmpeg("earlier.ts", &[&film[..], &other, &["-c:v", "copy", "-c:a", "aac"]].concat());
+    assert_in_sync(&upload);
+}
+
 #[test]
 fn a_picture_that_pauses_shares_its_segments_with_the_sound_of_its_time() {
     let picture = "testsrc2=size=320x180:rate=25:duration=26,select='lt(t,3)+gt(t,20)'";

@@ -9,11 +9,10 @@ mod colour;
 mod picture;
 mod sound;
 
-use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
-use storage::open_regular;
+use storage::read_at_most;
 
 use crate::budget::Budget;
 use crate::command::Arguments;
@@ -21,10 +20,10 @@ use crate::containment::quiet_ffmpeg;
 use crate::context::{TranscodeContext, blocking};
 use crate::error::MediaError;
 use crate::graph::{Branches, MADE, limited_grey};
-use crate::hls::{self, CheckedRung};
+use crate::hls::{self, CheckedRung, MediaPlaylist};
 use crate::info::{DynamicRange, LATE, Matrix, MediaInfo, Video};
 use crate::moment::millis;
-use crate::outputs::ladder::{Ladder, rung_folder};
+use crate::outputs::ladder::{Ladder, Rung, rung_folder};
 use crate::process::{ProcessError, last_lines};
 
 /// Most segments of a rung that are decoded.
@@ -135,8 +134,10 @@ fn made_folder(number: usize) -> String {
 }
 
 /// In either folder, the envelope of the sound that is published.
+const SOUND: &str = "sound.txt";
+
 fn sound_in(folder: &str) -> String {
-    format!("{folder}/sound.txt")
+    format!("{folder}/{SOUND}")
 }
 
 /// The time of the source's first picture.
@@ -185,7 +186,7 @@ pub(crate) fn add_to_graph(ladder: &Ladder, graph: &mut Branches<'_>) {
         let pictures = graph.decoded_picture("compared", filters.collect::<Vec<_>>().join(","));
         graph.output(pictures.all(raw_pictures(&source_folder())));
     }
-    if graph.info.audio.is_some() && ladder.rungs.iter().any(|rung| rung.audio_kbps.is_some()) {
+    if ladder.rungs.iter().any(|rung| rung.has_audio(graph.info)) {
         let before = graph.sound_before_levelling("heard", sampling.envelope(&sound_before_levelling()));
         let after = graph.raw_levelled_sound("levelled", sampling.envelope(&sound_in(&source_folder())));
         for sound in before.into_iter().chain([after]) {
@@ -205,33 +206,87 @@ fn source_colours(video: &Video) -> String {
     format!("{matrix}:in_range={}", if video.full_range { "pc" } else { "tv" })
 }
 
-/// Compares a checked rung with the source. It is decoded for that, which has to leave no complaint.
-pub(crate) async fn check_rung(
+/// Which frames of a rung are decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Frames {
+    All,
+    /// Those that others refer to, which is half of them as a rule: what takes their place is a frame away.
+    Referenced,
+}
+
+/// Compares the checked rungs of a ladder with the source. They are decoded for that, which has to leave no complaint.
+///
+/// Half of the frames pass a good ladder for half of the work. Where they differ, all frames have to, before a rung is
+/// refused.
+pub(crate) async fn check_rungs(
     context: &TranscodeContext<'_>,
     ladder: &Ladder,
-    number: usize,
-    checked: &CheckedRung,
+    checked: &[CheckedRung],
 ) -> Result<(), MediaError> {
-    let Some(rung) = ladder.rungs.get(number) else { return Ok(()) };
-    let sampling = Sampling::of(ladder, context.info);
-    let video = context.info.video.as_ref().filter(|_| rung.video.is_some());
-    let has_sound = context.info.audio.is_some() && rung.audio_kbps.is_some();
-    decode(context, ladder, number, checked, &sampling).await?;
+    let rungs: Vec<Compared<'_>> = ladder
+        .rungs
+        .iter()
+        .zip(checked)
+        .enumerate()
+        .map(|(number, (rung, CheckedRung { playlist, .. }))| Compared { number, rung, playlist })
+        .collect();
+    if check(context, ladder, &rungs, Frames::Referenced).await.is_ok() {
+        return Ok(());
+    }
+    for rung in &rungs {
+        check(context, ladder, std::slice::from_ref(rung), Frames::All).await?;
+    }
+    Ok(())
+}
 
-    let differs = |detail| MediaError::Differs { what: format!("rung `{}`", rung.name), detail };
-    if let Some(video) = video {
-        let (source, made) = (context.work.join(source_folder()), context.work.join(made_folder(number)));
+/// A rung that is compared.
+struct Compared<'a> {
+    number: usize,
+    rung: &'a Rung,
+    playlist: &'a MediaPlaylist,
+}
+
+impl Compared<'_> {
+    fn folder(&self) -> String {
+        made_folder(self.number)
+    }
+
+    /// Its segments that are compared, in one file.
+    fn joined(&self) -> String {
+        format!("{}/joined", self.folder())
+    }
+}
+
+async fn check(
+    context: &TranscodeContext<'_>,
+    ladder: &Ladder,
+    rungs: &[Compared<'_>],
+    frames: Frames,
+) -> Result<(), MediaError> {
+    let sampling = Sampling::of(ladder, context.info);
+    decode(context, ladder, rungs, &sampling, frames).await?;
+    for rung in rungs {
+        compare(context, rung, &sampling).await?;
+    }
+    Ok(())
+}
+
+/// Compares what was taken from a rung.
+async fn compare(context: &TranscodeContext<'_>, rung: &Compared<'_>, sampling: &Sampling) -> Result<(), MediaError> {
+    let (source, made) = (context.work.join(source_folder()), context.work.join(rung.folder()));
+    let differs = |detail| MediaError::Differs { what: format!("rung `{}`", rung.rung.name), detail };
+    if let Some(video) = context.info.video.as_ref().filter(|_| rung.rung.video.is_some()) {
         let kind = if video.range == DynamicRange::Sdr { picture::Kind::Colours } else { picture::Kind::Shapes };
         let frame_ms = (1000.0 / video.frame_rate.value()).ceil() as u64;
         // What the last frames show may be rounded away.
         let needed = sampling.length_ms.saturating_sub(2 * frame_ms) / sampling.interval_ms;
+        let (source, made, sampling) = (source.clone(), made.clone(), sampling.clone());
         let compared =
             blocking(move || picture::compare(&source, &made, &|instant| sampling.has(instant), needed, kind)).await?;
         compared.map_err(MediaError::work("comparing pictures"))?.map_err(differs)?;
     }
-    if has_sound {
-        let (source, made) =
-            (context.work.join(sound_in(&source_folder())), context.work.join(sound_in(&made_folder(number))));
+    if rung.rung.has_audio(context.info) {
+        let (source, made) = (source.join(SOUND), made.join(SOUND));
         let begin = context.info.audio.as_ref().map_or(Duration::ZERO, |audio| audio.begin());
         let compared = blocking(move || sound::compare(&source, &made, Some(begin), sound::Tolerance::ENCODED)).await?;
         compared.map_err(MediaError::work("comparing sound"))?.map_err(differs)?;
@@ -254,83 +309,101 @@ pub(crate) async fn check_levelling(context: &TranscodeContext<'_>) -> Result<()
 async fn decode(
     context: &TranscodeContext<'_>,
     ladder: &Ladder,
-    number: usize,
-    checked: &CheckedRung,
+    rungs: &[Compared<'_>],
     sampling: &Sampling,
+    frames: Frames,
 ) -> Result<(), MediaError> {
-    let joined = format!("{}/joined", made_folder(number));
-    let (from, to) = (context.work.join(rung_folder(number)), context.work.join(&joined));
-    let (playlist, segments) = (checked.playlist.clone(), sampling.segments.clone());
-    let written = blocking(move || join(&from, &playlist, &segments, &to)).await?;
-    written.map_err(MediaError::work("joining segments"))?;
-
+    for rung in rungs {
+        let (from, to) = (context.work.join(rung_folder(rung.number)), context.work.join(rung.folder()));
+        let (file, playlist, segments) =
+            (context.work.join(rung.joined()), rung.playlist.clone(), sampling.segments.clone());
+        let joined = blocking(move || {
+            empty(&to)?;
+            join(&from, &playlist, &segments, &file)
+        });
+        joined.await?.map_err(MediaError::work("joining segments"))?;
+    }
     let list = context.work.join(first_picture());
     let first = blocking(move || first_time(&list)).await?;
-    let arguments = command(context, ladder, number, sampling, &joined, first);
-    let undecodable = |stderr: &str| MediaError::BadFile {
-        detail: format!("rung {number} does not decode: {}", last_lines(stderr, 2)),
+    let arguments = command(context, ladder, rungs, sampling, first, frames);
+    let undecodable = |stderr: &str| {
+        let names: Vec<&str> = rungs.iter().map(|rung| rung.rung.name.as_str()).collect();
+        MediaError::BadFile {
+            detail: format!("rung `{}` does not decode: {}", names.join("`, `"), last_lines(stderr, 2)),
+        }
     };
     let ffmpeg = context.tools.ffmpeg.within(Budget::of_encode(context.plan, context.info));
     let decoded = ffmpeg.watch(arguments, context.work, context.cancel, |_| ()).await;
-    let removed = tokio::fs::remove_file(context.work.join(&joined)).await;
+    for rung in rungs {
+        let removed = tokio::fs::remove_file(context.work.join(rung.joined())).await;
+        removed.map_err(MediaError::work("joining segments"))?;
+    }
     match decoded {
-        Ok(finished) if finished.stderr.trim().is_empty() => removed.map_err(MediaError::work("joining segments")),
+        Ok(finished) if finished.stderr.trim().is_empty() => Ok(()),
         Ok(finished) => Err(undecodable(&finished.stderr)),
         Err(ProcessError::Failed { stderr, .. }) => Err(undecodable(&stderr)),
         Err(error) => Err(MediaError::process("comparing a rung with its source", error)),
     }
 }
 
-/// The time that [`time_of_first`] has written, in seconds, if it can be read.
-fn first_time(list: &Path) -> Option<f64> {
-    let mut text = String::new();
-    let read = open_regular(list).and_then(|file| file.take(MAX_LIST).read_to_string(&mut text));
-    let time = text.lines().find_map(|line| line.split_once("pts_time:")?.1.trim().parse().ok());
-    read.ok().and(time)
+/// Removes what an earlier comparison has left in a folder.
+fn empty(folder: &Path) -> std::io::Result<()> {
+    std::fs::remove_dir_all(folder)?;
+    std::fs::create_dir(folder)
 }
 
-fn join(from: &Path, playlist: &hls::MediaPlaylist, segments: &[u64], to: &Path) -> std::io::Result<()> {
+/// The time that [`time_of_first`] has written, in seconds, if it can be read.
+fn first_time(list: &Path) -> Option<f64> {
+    let list = String::from_utf8(read_at_most(list, MAX_LIST).ok()?).ok()?;
+    list.lines().find_map(|line| line.split_once("pts_time:")?.1.trim().parse().ok())
+}
+
+fn join(from: &Path, playlist: &MediaPlaylist, segments: &[u64], to: &Path) -> std::io::Result<()> {
     let wanted = |number: &usize| segments.contains(&(*number as u64));
     hls::join(from, playlist, (0..playlist.segments.len()).filter(wanted), to)
 }
 
+/// The command that takes pictures and envelopes of rungs.
 fn command(
     context: &TranscodeContext<'_>,
     ladder: &Ladder,
-    number: usize,
+    rungs: &[Compared<'_>],
     sampling: &Sampling,
-    joined: &str,
     first: Option<f64>,
+    frames: Frames,
 ) -> Arguments {
-    let rung = ladder.rungs.get(number);
-    let mut arguments = quiet_ffmpeg()
-        .pair("-v", "error")
-        .pair("-threads", context.tools.threads)
-        // A quarter of the work, and nothing that small pictures show.
-        .pair("-skip_loop_filter", "all")
-        // The pauses between segments are to stay.
-        .flag("-copyts")
-        .pair("-f", ladder.container.demuxer())
-        .pair("-i", format_args!("file:{joined}"));
-    if let Some(video) = context.info.video.as_ref().filter(|_| rung.is_some_and(|rung| rung.video.is_some())) {
+    // The pauses between segments are to stay.
+    let mut arguments = quiet_ffmpeg().pair("-v", "error").flag("-copyts");
+    for rung in rungs {
         arguments = arguments
-            .pair("-filter_complex", picture_graph(video, sampling, first))
-            .pair("-map", "[pictures]")
-            .all(raw_pictures(&made_folder(number)));
+            .pair("-threads", context.tools.threads)
+            // A quarter of the work, and nothing that small pictures show.
+            .pair("-skip_loop_filter", "all")
+            .pair_opt("-skip_frame", (frames == Frames::Referenced).then_some("noref"))
+            .pair("-f", ladder.container.demuxer())
+            .pair("-i", format_args!("file:{}", rung.joined()));
     }
-    if context.info.audio.is_some() && rung.is_some_and(|rung| rung.audio_kbps.is_some()) {
-        let envelope = Sampling { is_whole: true, ..sampling.clone() }.envelope(&sound_in(&made_folder(number)));
-        arguments = arguments
-            .pair("-filter_complex", format_args!("[0:a]asetpts=PTS-STARTPTS,{envelope}[sound]"))
-            .pair("-map", "[sound]")
-            .all(no_file());
+    for (input, rung) in rungs.iter().enumerate() {
+        if let Some(video) = context.info.video.as_ref().filter(|_| rung.rung.video.is_some()) {
+            arguments = arguments
+                .pair("-filter_complex", picture_graph(input, video, sampling, first, frames))
+                .pair("-map", format_args!("[pictures{input}]"))
+                .all(raw_pictures(&rung.folder()));
+        }
+        if rung.rung.has_audio(context.info) {
+            let envelope = Sampling { is_whole: true, ..sampling.clone() }.envelope(&sound_in(&rung.folder()));
+            arguments = arguments
+                .pair("-filter_complex", format_args!("[{input}:a]asetpts=PTS-STARTPTS,{envelope}[sound{input}]"))
+                .pair("-map", format_args!("[sound{input}]"))
+                .all(no_file());
+        }
     }
     arguments
 }
 
 /// What a rung shows at each instant, and a frame before and behind it, side by side: the encode's constant rate may
 /// have moved a frame of the source by half a frame. The last frame is doubled: alone, it would be shown for no time.
-fn picture_graph(video: &Video, sampling: &Sampling, first: Option<f64>) -> String {
+fn picture_graph(input: usize, video: &Video, sampling: &Sampling, first: Option<f64>, frames: Frames) -> String {
     let rate = video.frame_rate;
     // Where the size changes on the way, filters start again, and the file has the time of that frame instead. Decoding
     // moves a first frame by no more than encoders reorder.
@@ -343,10 +416,13 @@ fn picture_graph(video: &Video, sampling: &Sampling, first: Option<f64>) -> Stri
     if !sampling.is_whole {
         instants += &format!(",select='{}'", sampling.selection());
     }
+    // Of half of the frames, the last one may be some frames from the end.
+    let held = if frames == Frames::All { 1 } else { 4 };
     format!(
-        "[0:v]setpts=PTS-STARTPTS+{first}/TB,tpad=stop=1:stop_mode=clone,split=3[early][exact][late];\
-[early]setpts=PTS+{frame}/TB,{instants}[a];[exact]{instants}[b];[late]setpts='max(PTS-{frame}/TB,0)',{instants}[c];\
-[a][b][c]hstack=inputs=3,{}[pictures]",
+        "[{input}:v]setpts=PTS-STARTPTS+{first}/TB,tpad=stop={held}:stop_mode=clone,split=3[early{input}][exact{input}][late{input}];\
+[early{input}]setpts=PTS+{frame}/TB,{instants}[a{input}];[exact{input}]{instants}[b{input}];\
+[late{input}]setpts='max(PTS-{frame}/TB,0)',{instants}[c{input}];\
+[a{input}][b{input}][c{input}]hstack=inputs=3,{}[pictures{input}]",
         small(picture::WIDTH * picture::CANDIDATES, ":in_color_matrix=bt709:in_range=tv")
     )
 }

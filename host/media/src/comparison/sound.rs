@@ -1,11 +1,10 @@
 //! Compares the envelope of a rung's sound with that of its source.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
-use storage::open_regular;
+use storage::read_at_most;
 
 /// Sound is compared below 4 kHz, which every rate of AAC keeps.
 pub(super) const SAMPLE_RATE: u32 = 8_000;
@@ -73,18 +72,13 @@ pub(super) fn compare(
     begin: Option<Duration>,
     tolerance: Tolerance,
 ) -> std::io::Result<Result<(), String>> {
-    let (source, mut made) = (parse(&read(source)?), parse(&read(made)?));
+    let read = |file| read_at_most(file, MAX_BYTES).map(|bytes| parse(&String::from_utf8_lossy(&bytes)));
+    let (source, mut made) = (read(source)?, read(made)?);
     if let (Some(begin), Some((first, _))) = (begin, made.first_key_value()) {
         let shift = (begin.as_secs_f64() * RATE).round() as i64 - first;
         made = made.into_iter().map(|(at, level)| (at + shift, level)).collect();
     }
     Ok(parts(&source).into_iter().try_for_each(|part| compare_part(&part, &made, tolerance)))
-}
-
-fn read(file: &Path) -> std::io::Result<String> {
-    let mut text = String::new();
-    open_regular(file)?.take(MAX_BYTES).read_to_string(&mut text)?;
-    Ok(text)
 }
 
 /// Pairs of lines: the time of a point, and its loudness.

@@ -13,8 +13,7 @@ use crate::encoder::Proof;
 use crate::error::MediaError;
 use crate::graph::{MADE, PLAYLIST};
 use crate::info::{MediaInfo, Ratio};
-use crate::muxer::Packets;
-use crate::outputs::ladder::sums_of_rung;
+use crate::muxer::{Packets, Written, summing};
 use crate::outputs::{Container, Ladder, Output, OutputKind as _};
 use crate::plan::Plan;
 use crate::process::Tool;
@@ -69,7 +68,7 @@ impl Made {
     /// Motion and colours, and tones that come and go.
     async fn new(container: Container) -> Self {
         let work = tempfile::tempdir().unwrap();
-        let picture = format!("testsrc2=size=640x360:rate=25:duration={SECONDS}");
+        let picture = format!("testsrc2=size=320x180:rate=25:duration={SECONDS}");
         let sound = format!(
             "aevalsrc='0.3*sin(2*PI*(300+100*floor(t))*t)*gt(mod(t\\,0.7)\\,0.25+0.02*floor(t))':s=48000:d={SECONDS}"
         );
@@ -92,10 +91,10 @@ impl Made {
         let length = Duration::from_secs(SECONDS);
         let mut info = MediaInfo { duration: length, ..info() };
         let video = info.video.as_mut().unwrap();
-        (video.width, video.height, video.length) = (640, 360, length);
+        (video.width, video.height, video.length) = (320, 180, length);
         video.frame_rate = Ratio { numerator: 25, denominator: 1 };
         info.audio.as_mut().unwrap().length = length;
-        let mut only = rung("360p", 360);
+        let mut only = rung("180p", 180);
         only.audio_kbps = Some(64);
         let ladder = Ladder { rungs: vec![only], segment_ms: 1000, keyframe_ms: 1000, container, ..ladder() };
         let plan = plan_of([Output::Ladder(ladder.clone())]);
@@ -105,7 +104,7 @@ impl Made {
         Encode { context, loudness_filter: Some(LEVELLING) }.run(|_| ()).await.unwrap();
         let kept = tempfile::tempdir().unwrap();
         copy(&work.path().join(MADE).join("rung0"), kept.path());
-        let kept_sums = std::fs::read(work.path().join(sums_of_rung(0))).unwrap();
+        let kept_sums = std::fs::read(work.path().join(ladder.packets(&ladder.rungs[0], 0).sums)).unwrap();
         Self { work, info, plan, ladder, kept, kept_sums }
     }
 
@@ -151,22 +150,26 @@ impl Made {
         };
         let segments = format!("%05d.{ending}");
         let head = ["-i", input.to_str().unwrap(), "-vf", video, "-af", audio];
-        let encoders = "-c:v libx264 -preset veryfast -crf 20 -pix_fmt yuv420p -c:a aac -b:a 64k -sc_threshold 0 -g 25";
+        let encoders =
+            "-c:v libx264 -preset ultrafast -crf 20 -pix_fmt yuv420p -c:a aac -b:a 64k -sc_threshold 0 -g 25";
         let muxer = "-force_key_frames expr:gte(t,n_forced*1) -max_interleave_delta 0 -f hls -hls_time 1 -hls_list_size 0 \
 -hls_playlist_type vod -hls_segment_type";
         let arguments = head.into_iter().chain(encoders.split(' ')).chain(muxer.split(' '));
         let arguments = arguments.chain([kind, "-hls_segment_filename", &segments, PLAYLIST]);
         ffmpeg(again.path(), &arguments.collect::<Vec<_>>());
-        let packets =
-            Packets { has_video: true, is_transport_stream: self.ladder.container == Container::Ts, sums: "" };
-        let arguments = packets.summing(Arguments::new().pair("-i", PLAYLIST));
+        let input = Arguments::new().pair("-i", PLAYLIST);
+        let arguments = summing(&[Written { packets: self.packets(), input, what: String::new() }]);
         let summed = Command::new("ffmpeg").current_dir(again.path()).args(arguments.as_slice()).output().unwrap();
         std::fs::write(self.sums(), summed.stdout).unwrap();
         copy(again.path(), &self.rung());
     }
 
     fn sums(&self) -> PathBuf {
-        self.work.path().join(sums_of_rung(0))
+        self.work.path().join(self.packets().sums)
+    }
+
+    fn packets(&self) -> Packets {
+        self.ladder.packets(&self.ladder.rungs[0], 0)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::graph::{Branches, MADE, nothing_else};
 use crate::hls::CheckedRung;
 use crate::hls::mp4::{self, Header};
 use crate::info::MediaInfo;
-use crate::muxer::{Muxer, Packets};
+use crate::muxer::{self, Muxer, Packets, Written};
 use crate::plan::{Plan, PlanError, impossible};
 use crate::process::ProcessError;
 
@@ -40,15 +40,15 @@ fn archive_file(index: usize) -> String {
     format!("{MADE}/archive{index}.mp4")
 }
 
-/// The sums of the file's packets.
-fn sums_of_archive(index: usize) -> String {
-    format!("{MADE}/archive{index}.sums")
-}
-
 impl Archive {
     /// Whether it has a picture, and whether it has sound.
     fn tracks(&self, info: &MediaInfo) -> (bool, bool) {
         (self.video.is_some() && info.video.is_some(), self.audio_kbps.is_some() && info.audio.is_some())
+    }
+
+    fn packets(&self, index: usize, info: &MediaInfo) -> Packets {
+        let (has_video, _) = self.tracks(info);
+        Packets { has_video, is_transport_stream: false, sums: format!("{MADE}/archive{index}.sums") }
     }
 }
 
@@ -88,18 +88,11 @@ impl OutputKind for Archive {
             let size = source.scaled_to(source.short_side());
             arguments = graph.encoded_picture(&format!("archive{index}"), size, encoding);
         }
-        let (has_video, _) = self.tracks(graph.info);
-        let sums = sums_of_archive(index);
+        let packets = self.packets(index, graph.info);
         let sound = graph.original_sound(&format!("original{index}"), self.audio_kbps);
-        graph.output(
-            arguments
-                .all(sound)
-                .all(nothing_else())
-                // The index in front, so that a player can start before it has the end.
-                .all(
-                    Muxer::new("mp4", archive_file(index)).option("movflags", "+faststart").with_sums(&sums, has_video),
-                ),
-        );
+        // The index in front, so that a player can start before it has the end.
+        let muxer = Muxer::new("mp4", archive_file(index)).option("movflags", "+faststart");
+        graph.output(arguments.all(sound).all(nothing_else()).all(muxer.with_sums(&packets)));
     }
 
     /// Checks that the index is in front of the media, that length and tracks are right, and that it decodes.
@@ -137,8 +130,9 @@ impl OutputKind for Archive {
         if has_audio && lacks("audio") {
             return Err(bad("has no sound"));
         }
-        let packets = Packets { has_video, is_transport_stream: false, sums: &sums_of_archive(index) };
-        packets.check(context, Arguments::new().pair("-i", format!("file:{file}")), "the archive file").await?;
+        let input = Arguments::new().pair("-i", format!("file:{file}"));
+        let packets = self.packets(index, context.info);
+        muxer::check_all(context, &[Written { packets, input, what: "the archive file".to_owned() }]).await?;
         context.decodes(None, &format!("file:{file}"), "the archive file").await?;
         Ok(Vec::new())
     }

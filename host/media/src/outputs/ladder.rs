@@ -19,7 +19,7 @@ use crate::estimate::{PLAYLIST_BYTES, audio_rate, bytes, video_rate};
 use crate::graph::{Branches, MADE, PLAYLIST, STREAM, hls_muxer, nothing_else};
 use crate::hls::{self, CheckedRung, Expectation, RungSummary};
 use crate::info::MediaInfo;
-use crate::muxer::Packets;
+use crate::muxer::{self, Packets, Written};
 use crate::output_file::Role;
 use crate::plan::{Plan, PlanError, impossible, in_range};
 
@@ -98,7 +98,7 @@ impl Rung {
         Ok(())
     }
 
-    fn has_audio(&self, info: &MediaInfo) -> bool {
+    pub(crate) fn has_audio(&self, info: &MediaInfo) -> bool {
         self.audio_kbps.is_some() && info.audio.is_some()
     }
 
@@ -112,11 +112,6 @@ impl Rung {
 /// The folder of a rung, below the work directory. A plan has one ladder at most.
 pub(crate) fn rung_folder(number: usize) -> String {
     format!("{MADE}/rung{number}")
-}
-
-/// The sums of a rung's packets.
-pub(crate) fn sums_of_rung(number: usize) -> String {
-    format!("{MADE}/rung{number}.sums")
 }
 
 /// A whole rendition as ffmpeg's input.
@@ -143,6 +138,15 @@ impl Ladder {
         Destination { store: self.store.clone(), key: key.clone() }
     }
 
+    /// The packets of a rung.
+    pub(crate) fn packets(&self, rung: &Rung, number: usize) -> Packets {
+        Packets {
+            has_video: rung.video.is_some(),
+            is_transport_stream: self.container == Container::Ts,
+            sums: format!("{MADE}/rung{number}.sums"),
+        }
+    }
+
     fn segment(&self) -> Duration {
         Duration::from_millis(self.segment_ms.into())
     }
@@ -156,7 +160,7 @@ impl Ladder {
         tolerance: Duration,
     ) -> Expectation {
         let frame_rate = rung.video.and(info.video.as_ref()).map(|video| video.frame_rate);
-        let sound = info.audio.as_ref().filter(|_| rung.audio_kbps.is_some()).map(|audio| audio.length.min(duration));
+        let sound = info.audio.as_ref().filter(|_| rung.has_audio(info)).map(|audio| audio.length.min(duration));
         Expectation { duration, segment: self.segment(), tolerance, frame_rate, sound }
     }
 
@@ -169,9 +173,8 @@ impl Ladder {
                 .all(keyframe_options(graph.processor, seconds, rate));
         }
         let sound = graph.levelled_sound(&format!("sound{number}"), rung.audio_kbps);
-        let has_video = rung.video.is_some();
         let muxer = hls_muxer(self.segment_ms, self.container, self.single_file, &rung_folder(number));
-        graph.output(arguments.all(sound).all(nothing_else()).all(muxer.with_sums(&sums_of_rung(number), has_video)));
+        graph.output(arguments.all(sound).all(nothing_else()).all(muxer.with_sums(&self.packets(rung, number))));
     }
 }
 
@@ -254,19 +257,19 @@ impl OutputKind for Ladder {
 
     async fn verify(&self, _index: usize, context: &TranscodeContext<'_>) -> Result<Vec<CheckedRung>, MediaError> {
         comparison::check_levelling(context).await?;
-        let mut checked = Vec::new();
+        let (mut checked, mut written) = (Vec::new(), Vec::new());
         for (number, rung) in self.rungs.iter().enumerate() {
             let (length, tolerance) = (context.info.ladder_length(), hls::usual_tolerance(self.segment()));
             let expectation = self.expectation(rung, context.info, length, tolerance);
             let folder = rung_folder(number);
             let rendition = context.check_rendition(&folder, expectation).await?;
             let input = all_of(&rendition, &folder, self.container);
-            let (has_video, is_transport_stream) = (rung.video.is_some(), self.container == Container::Ts);
-            let packets = Packets { has_video, is_transport_stream, sums: &sums_of_rung(number) };
-            packets.check(context, input, &format!("rung `{}`", rung.name)).await?;
-            comparison::check_rung(context, self, number, &rendition).await?;
+            let packets = self.packets(rung, number);
+            written.push(Written { packets, input, what: format!("rung `{}`", rung.name) });
             checked.push(rendition);
         }
+        muxer::check_all(context, &written).await?;
+        comparison::check_rungs(context, self, &checked).await?;
         Ok(checked)
     }
 
