@@ -32,9 +32,6 @@ const MAX_SEGMENTS: u64 = 8;
 /// Pictures of a film that has fewer segments, about.
 const PICTURES: u64 = 32;
 
-/// Pictures of a segment of a longer one.
-const PICTURES_OF_SEGMENT: u64 = 4;
-
 /// Most pictures that are taken of a source, about.
 const MOST_PICTURES: u64 = 2000;
 
@@ -50,8 +47,10 @@ const MAX_LIST: u64 = 4096;
 /// Where in the film is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Sampling {
-    /// Between pictures.
+    /// Between instants.
     interval_ms: u64,
+    /// Rungs have a keyframe every so many instants, at the first frame from there on.
+    keyframe_every: u64,
     segment_ms: u64,
     length_ms: u64,
     /// Of all segments or some, by their number.
@@ -64,17 +63,24 @@ impl Sampling {
         let (length_ms, segment_ms) = (millis(info.ladder_length()).max(1), u64::from(ladder.segment_ms).max(1));
         let count = length_ms.div_ceil(segment_ms);
         let is_whole = count <= MAX_SEGMENTS;
-        let in_segment = segment_ms / PICTURES_OF_SEGMENT;
-        if is_whole {
-            let interval_ms = (length_ms / PICTURES).clamp(MIN_INTERVAL_MS.min(in_segment), in_segment);
-            return Self { interval_ms, segment_ms, length_ms, segments: (0..count).collect(), is_whole };
-        }
-        let interval_ms = in_segment.max(length_ms / MOST_PICTURES);
-        let last_instant = (length_ms - 1) / interval_ms;
-        // Those of the first instant, of the last, and of others as far apart as can be.
-        let instants = (0..MAX_SEGMENTS).map(|number| number * last_instant / (MAX_SEGMENTS - 1));
-        let segments = instants.map(|instant| instant * interval_ms / segment_ms).collect();
-        Self { interval_ms, segment_ms, length_ms, segments, is_whole }
+        let keyframe_ms = u64::from(ladder.keyframe_ms);
+        let wanted_ms = if is_whole { length_ms / PICTURES } else { (keyframe_ms / 2).max(length_ms / MOST_PICTURES) };
+        let (interval_ms, keyframe_every) = interval(keyframe_ms, wanted_ms);
+        let segments = if is_whole {
+            (0..count).collect()
+        } else {
+            let last_instant = (length_ms - 1) / interval_ms;
+            // Those of the first instant, of the last, and of others as far apart as can be.
+            let instants = (0..MAX_SEGMENTS).map(|number| number * last_instant / (MAX_SEGMENTS - 1));
+            instants.map(|instant| instant * interval_ms / segment_ms).collect()
+        };
+        Self { interval_ms, keyframe_every, segment_ms, length_ms, segments, is_whole }
+    }
+
+    /// In every other segment only.
+    fn halved(&self) -> Self {
+        let segments: Vec<u64> = self.segments.iter().step_by(2).copied().collect();
+        Self { is_whole: self.is_whole && segments.len() == self.segments.len(), segments, ..self.clone() }
     }
 
     /// Whether an instant lies in a segment that is compared.
@@ -114,6 +120,23 @@ astats=metadata=1:reset=1:measure_perchannel=none:measure_overall=RMS_level,\
 ametadata=mode=print:key={}:file={file}{selected},asetpts=N/SR/TB",
             sound::KEY
         )
+    }
+}
+
+/// The distance of instants, as near to the wanted one as can be without exceeding it, and every how many of them there is
+/// a keyframe. Some instants are always at keyframes, and some between them.
+fn interval(keyframe_ms: u64, wanted_ms: u64) -> (u64, u64) {
+    let is_divisor = |parts: &u64| keyframe_ms.is_multiple_of(*parts) && keyframe_ms / parts >= MIN_INTERVAL_MS;
+    let parts = (2..=keyframe_ms.div_ceil(wanted_ms.max(1)).max(2)).rev().find(is_divisor);
+    match parts {
+        Some(2) => {
+            let half = keyframe_ms / 2;
+            // An odd number of halves.
+            let halves = ((wanted_ms / half).max(1) - 1) / 2 * 2 + 1;
+            (half * halves, 2)
+        }
+        Some(parts) => (keyframe_ms / parts, parts),
+        None => (keyframe_ms * (wanted_ms / keyframe_ms).max(1), 1),
     }
 }
 
@@ -210,36 +233,49 @@ fn source_colours(video: &Video) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Frames {
     All,
-    /// Those that others refer to, which is half of them as a rule: what takes their place is a frame away.
+    /// Those that others refer to, which is half of them as a rule: what takes the others' place is a frame away.
     Referenced,
+    Key,
+}
+
+impl Frames {
+    /// For `-skip_frame`.
+    fn skipped(self) -> Option<&'static str> {
+        match self {
+            Self::All => None,
+            Self::Referenced => Some("noref"),
+            Self::Key => Some("nokey"),
+        }
+    }
 }
 
 /// Compares the checked rungs of a ladder with the source. They are decoded for that, which has to leave no complaint.
 ///
-/// Half of the frames pass a good ladder for half of the work. Where they differ, all frames have to, before a rung is
-/// refused.
+/// A good ladder passes with a quarter of its frames. Where these differ, all frames have to, before a rung is refused.
 pub(crate) async fn check_rungs(
     context: &TranscodeContext<'_>,
     ladder: &Ladder,
     checked: &[CheckedRung],
 ) -> Result<(), MediaError> {
-    let rungs: Vec<Compared<'_>> = ladder
-        .rungs
-        .iter()
-        .zip(checked)
-        .enumerate()
-        .map(|(number, (rung, CheckedRung { playlist, .. }))| Compared { number, rung, playlist })
-        .collect();
-    if check(context, ladder, &rungs, Frames::Referenced).await.is_ok() {
-        return Ok(());
+    let rungs = ladder.rungs.iter().zip(checked).enumerate();
+    let rungs: Vec<Compared<'_>> =
+        rungs.map(|(number, (rung, checked))| Compared { number, rung, playlist: &checked.playlist }).collect();
+    let sampling = Sampling::of(ladder, context.info);
+    if check(context, ladder, &rungs, &sampling, Frames::Key).await.is_ok() {
+        let with_picture: Vec<Compared<'_>> = rungs.iter().filter(|rung| rung.rung.video.is_some()).copied().collect();
+        let halved = sampling.halved();
+        if with_picture.is_empty() || check(context, ladder, &with_picture, &halved, Frames::Referenced).await.is_ok() {
+            return Ok(());
+        }
     }
     for rung in &rungs {
-        check(context, ladder, std::slice::from_ref(rung), Frames::All).await?;
+        check(context, ladder, std::slice::from_ref(rung), &sampling, Frames::All).await?;
     }
     Ok(())
 }
 
 /// A rung that is compared.
+#[derive(Clone, Copy)]
 struct Compared<'a> {
     number: usize,
     rung: &'a Rung,
@@ -261,31 +297,41 @@ async fn check(
     context: &TranscodeContext<'_>,
     ladder: &Ladder,
     rungs: &[Compared<'_>],
+    sampling: &Sampling,
     frames: Frames,
 ) -> Result<(), MediaError> {
-    let sampling = Sampling::of(ladder, context.info);
-    decode(context, ladder, rungs, &sampling, frames).await?;
+    decode(context, ladder, rungs, sampling, frames).await?;
     for rung in rungs {
-        compare(context, rung, &sampling).await?;
+        compare(context, rung, sampling, frames).await?;
     }
     Ok(())
 }
 
 /// Compares what was taken from a rung.
-async fn compare(context: &TranscodeContext<'_>, rung: &Compared<'_>, sampling: &Sampling) -> Result<(), MediaError> {
+async fn compare(
+    context: &TranscodeContext<'_>,
+    rung: &Compared<'_>,
+    sampling: &Sampling,
+    frames: Frames,
+) -> Result<(), MediaError> {
     let (source, made) = (context.work.join(source_folder()), context.work.join(rung.folder()));
     let differs = |detail| MediaError::Differs { what: format!("rung `{}`", rung.rung.name), detail };
     if let Some(video) = context.info.video.as_ref().filter(|_| rung.rung.video.is_some()) {
-        let kind = if video.range == DynamicRange::Sdr { picture::Kind::Colours } else { picture::Kind::Shapes };
+        let kind = match (video.range, frames) {
+            (DynamicRange::Sdr, Frames::Key) => picture::Kind::Colours(colour::MOST_DIFFERENCE_OF_KEYFRAME),
+            (DynamicRange::Sdr, _) => picture::Kind::Colours(colour::MOST_DIFFERENCE_OF_ONE),
+            (DynamicRange::Pq | DynamicRange::Hlg, _) => picture::Kind::Shapes,
+        };
         let frame_ms = (1000.0 / video.frame_rate.value()).ceil() as u64;
         // What the last frames show may be rounded away.
         let needed = sampling.length_ms.saturating_sub(2 * frame_ms) / sampling.interval_ms;
+        let every = if frames == Frames::Key { sampling.keyframe_every } else { 1 };
         let (source, made, sampling) = (source.clone(), made.clone(), sampling.clone());
-        let compared =
-            blocking(move || picture::compare(&source, &made, &|instant| sampling.has(instant), needed, kind)).await?;
+        let selected = move |instant: u64| instant.is_multiple_of(every) && sampling.has(instant);
+        let compared = blocking(move || picture::compare(&source, &made, &selected, needed, kind)).await?;
         compared.map_err(MediaError::work("comparing pictures"))?.map_err(differs)?;
     }
-    if rung.rung.has_audio(context.info) {
+    if rung.rung.has_audio(context.info) && frames != Frames::Referenced {
         let (source, made) = (source.join(SOUND), made.join(SOUND));
         let begin = context.info.audio.as_ref().map_or(Duration::ZERO, |audio| audio.begin());
         let compared = blocking(move || sound::compare(&source, &made, Some(begin), sound::Tolerance::ENCODED)).await?;
@@ -379,7 +425,7 @@ fn command(
             .pair("-threads", context.tools.threads)
             // A quarter of the work, and nothing that small pictures show.
             .pair("-skip_loop_filter", "all")
-            .pair_opt("-skip_frame", (frames == Frames::Referenced).then_some("noref"))
+            .pair_opt("-skip_frame", frames.skipped())
             .pair("-f", ladder.container.demuxer())
             .pair("-i", format_args!("file:{}", rung.joined()));
     }
@@ -390,7 +436,7 @@ fn command(
                 .pair("-map", format_args!("[pictures{input}]"))
                 .all(raw_pictures(&rung.folder()));
         }
-        if rung.rung.has_audio(context.info) {
+        if rung.rung.has_audio(context.info) && frames != Frames::Referenced {
             let envelope = Sampling { is_whole: true, ..sampling.clone() }.envelope(&sound_in(&rung.folder()));
             arguments = arguments
                 .pair("-filter_complex", format_args!("[{input}:a]asetpts=PTS-STARTPTS,{envelope}[sound{input}]"))
@@ -402,7 +448,8 @@ fn command(
 }
 
 /// What a rung shows at each instant, and a frame before and behind it, side by side: the encode's constant rate may
-/// have moved a frame of the source by half a frame. The last frame is doubled: alone, it would be shown for no time.
+/// have moved a frame of the source by half a frame. Of keyframes, it is the one at the instant or up to a frame behind it.
+/// The last frame is doubled: alone, it would be shown for no time.
 fn picture_graph(input: usize, video: &Video, sampling: &Sampling, first: Option<f64>, frames: Frames) -> String {
     let rate = video.frame_rate;
     // Where the size changes on the way, filters start again, and the file has the time of that frame instead. Decoding
@@ -416,16 +463,25 @@ fn picture_graph(input: usize, video: &Video, sampling: &Sampling, first: Option
     if !sampling.is_whole {
         instants += &format!(",select='{}'", sampling.selection());
     }
-    // Of half of the frames, the last one may be some frames from the end.
+    // Of fewer frames, the last one may be some frames from the end.
     let held = if frames == Frames::All { 1 } else { 4 };
+    let (earlier, later) = (format!("PTS+{frame}/TB"), format!("'max(PTS-{frame}/TB,0)'"));
+    let shifts = match frames {
+        Frames::Key => [&later, &later, &later],
+        Frames::All | Frames::Referenced => [&earlier, &"PTS".to_owned(), &later],
+    };
+    let candidates: String = (0..)
+        .zip(shifts)
+        .map(|(place, shift)| format!("[at{input}{place}]setpts={shift},{instants}[c{input}{place}];"))
+        .collect();
     format!(
-        "[{input}:v]setpts=PTS-STARTPTS+{first}/TB,tpad=stop={held}:stop_mode=clone,split=3[early{input}][exact{input}][late{input}];\
-[early{input}]setpts=PTS+{frame}/TB,{instants}[a{input}];[exact{input}]{instants}[b{input}];\
-[late{input}]setpts='max(PTS-{frame}/TB,0)',{instants}[c{input}];\
-[a{input}][b{input}][c{input}]hstack=inputs=3,{}[pictures{input}]",
+        "[{input}:v]setpts=PTS-STARTPTS+{first}/TB,tpad=stop={held}:stop_mode=clone,split=3[at{input}0][at{input}1][at{input}2];\
+{candidates}[c{input}0][c{input}1][c{input}2]hstack=inputs=3,{}[pictures{input}]",
         small(picture::WIDTH * picture::CANDIDATES, ":in_color_matrix=bt709:in_range=tv")
     )
 }
 
+#[cfg(test)]
+mod sampling_tests;
 #[cfg(test)]
 mod tests;

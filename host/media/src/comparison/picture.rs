@@ -39,9 +39,10 @@ const LEAST_RATIO: f64 = 2.0;
 const LEAST_GAIN: f64 = 2.0;
 
 /// What is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Kind {
-    Colours,
+    /// With the most that those of a picture may differ in the mean.
+    Colours(f64),
     /// Tone mapping has changed all colours.
     Shapes,
 }
@@ -84,14 +85,16 @@ pub(super) fn compare(
         let name = entry?.file_name();
         let name = name.to_string_lossy();
         let Some(instant) = name.strip_suffix(".rgb").and_then(|number| number.parse::<u64>().ok()) else { continue };
-        if !is_selected(instant) {
-            continue;
+        let reach = MOST_SHIFT.unsigned_abs();
+        if (instant.saturating_sub(reach)..=instant + reach).any(is_selected) {
+            originals.extend(read(&source.join(&*name), 1)?.pop().map(|picture| (instant, picture)));
         }
-        originals.extend(read(&source.join(&*name), 1)?.pop().map(|picture| (instant, picture)));
-        made.insert(instant, read(&rung.join(&*name), CANDIDATES)?);
+        if is_selected(instant) {
+            made.insert(instant, read(&rung.join(&*name), CANDIDATES)?);
+        }
     }
     let mut colours = Vec::new();
-    for (instant, original) in &originals {
+    for (instant, original) in originals.iter().filter(|(instant, _)| is_selected(**instant)) {
         let Some(closest) = made.get(instant).and_then(|candidates| original.closest(candidates)) else {
             if *instant > needed {
                 continue;
@@ -106,7 +109,9 @@ pub(super) fn compare(
             )));
         }
         let pairs: Vec<_> = means(original).zip(means(closest)).collect();
-        if let (Kind::Colours, Err(problem)) = (kind, colour::compare_picture(&pairs)) {
+        if let Kind::Colours(most) = kind
+            && let Err(problem) = colour::compare_picture(&pairs, most)
+        {
             return Ok(Err(format!("at instant {instant} of {}, {problem}", originals.len())));
         }
         colours.extend(pairs);
@@ -162,7 +167,7 @@ fn read(file: &Path, count: usize) -> std::io::Result<Vec<Picture>> {
 fn is_similar(original: &Picture, made: &Picture, kind: Kind) -> bool {
     let (one, other) = (original.brightness(), made.brightness());
     match kind {
-        Kind::Colours => similarity(&one, &other) >= LEAST_SIMILARITY,
+        Kind::Colours(_) => similarity(&one, &other) >= LEAST_SIMILARITY,
         Kind::Shapes => {
             let all = Moments::of(one.iter().copied().zip(other));
             all.variance.0.sqrt() < FLAT || all.correlation() >= LEAST_CORRELATION
@@ -247,8 +252,8 @@ mod tests {
     fn a_picture_is_like_itself_and_unlike_another() {
         let (one, moved) = (gradient(0), gradient(30));
         assert!((similarity(&one.brightness(), &one.brightness()) - 1.0).abs() < 1e-9);
-        assert!(is_similar(&one, &gradient(0), Kind::Colours));
-        assert!(!is_similar(&one, &moved, Kind::Colours));
+        assert!(is_similar(&one, &gradient(0), Kind::Colours(colour::MOST_DIFFERENCE_OF_ONE)));
+        assert!(!is_similar(&one, &moved, Kind::Colours(colour::MOST_DIFFERENCE_OF_ONE)));
         let negative = Picture(one.0.iter().map(|pixel| pixel.map(|value| 255 - value)).collect());
         assert!(is_similar(&one, &gradient(0), Kind::Shapes) && !is_similar(&one, &negative, Kind::Shapes));
     }
@@ -256,8 +261,8 @@ mod tests {
     #[test]
     fn black_is_like_black_and_unlike_white() {
         let flat = |value| Picture(vec![[value; 3]; WIDTH * HEIGHT]);
-        assert!(is_similar(&flat(0), &flat(1), Kind::Colours));
-        assert!(!is_similar(&flat(0), &flat(255), Kind::Colours));
+        assert!(is_similar(&flat(0), &flat(1), Kind::Colours(colour::MOST_DIFFERENCE_OF_ONE)));
+        assert!(!is_similar(&flat(0), &flat(255), Kind::Colours(colour::MOST_DIFFERENCE_OF_ONE)));
     }
 
     #[test]
