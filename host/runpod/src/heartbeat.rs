@@ -1,5 +1,6 @@
 //! Heartbeats to the platform, independent of what the jobs do.
 
+use fault::{Failure, codes};
 use reqwest::Url;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -8,7 +9,7 @@ use tracing::{debug, info, warn};
 use super::backoff::Backoff;
 use super::client::{Client, RequestError};
 use super::running_jobs::RunningJobs;
-use super::{Endpoint, Timing, WorkerError};
+use super::{Endpoint, Timing};
 
 /// Pings until it is dropped.
 ///
@@ -21,22 +22,25 @@ pub struct Heartbeat {
 
 impl Heartbeat {
     /// Pings at once and then at the platform's interval. Does nothing if there is no URL for heartbeats.
-    pub fn start(endpoint: Endpoint, timing: Timing, running: RunningJobs) -> Result<Self, WorkerError> {
+    pub fn start(endpoint: Endpoint, timing: Timing, running: RunningJobs) -> Result<Self, Failure> {
         let end = CancellationToken::new();
         let this = Self { _end: end.clone().drop_guard() };
         let Some(url) = endpoint.ping.clone() else {
             warn!("RUNPOD_WEBHOOK_PING is not set: without heartbeats RunPod may declare this worker dead");
             return Ok(this);
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(WorkerError::Heartbeat)?;
+        let no_thread = |error: std::io::Error| {
+            let message = format!("the heartbeat has no thread to run on: {error}");
+            Failure::new(&codes::runpod::HEARTBEAT, message)
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_thread)?;
         let client = Client::new(endpoint, timing)?;
         let thread = std::thread::Builder::new().name("runpod-heartbeat".to_owned()).spawn(move || {
             runtime.block_on(end.run_until_cancelled(beat(&client, &url, &running)));
             // Otherwise the shutdown would wait for a name that is being resolved.
             runtime.shutdown_background();
         });
-        thread.map_err(WorkerError::Heartbeat)?;
+        thread.map_err(no_thread)?;
         Ok(this)
     }
 }

@@ -1,6 +1,5 @@
 //! Posts a job's progress and result to the platform.
 
-use std::future::Future;
 use std::pin::pin;
 
 use fault::codes;

@@ -4,24 +4,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fault::{Code, Fault, codes};
+use fault::{Failure, chain, codes};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect;
 
 /// Shorter than any attempt, so that the log distinguishes an unreachable receiver from a slow one.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
-
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "the HTTP client for webhooks can't be set up; are the system's root certificates (ca-certificates) installed?"
-)]
-pub struct ClientError(#[source] reqwest::Error);
-
-impl Fault for ClientError {
-    fn code(&self) -> &'static Code {
-        &codes::webhook::CLIENT
-    }
-}
 
 /// Which addresses a client may connect to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +22,7 @@ pub enum AllowedAddresses {
 }
 
 /// A client that ignores proxy variables, follows no redirect and trusts the system's roots.
-pub fn http_client(allowed: AllowedAddresses) -> Result<reqwest::Client, ClientError> {
+pub fn http_client(allowed: AllowedAddresses) -> Result<reqwest::Client, Failure> {
     // Process-wide. `Err` means a provider is already installed, which is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder()
@@ -47,7 +35,11 @@ pub fn http_client(allowed: AllowedAddresses) -> Result<reqwest::Client, ClientE
         AllowedAddresses::All => builder,
         AllowedAddresses::PublicOnly => builder.dns_resolver(Arc::new(PublicOnly)),
     };
-    builder.build().map_err(ClientError)
+    builder.build().map_err(|error| {
+        let what = "the HTTP client for webhooks can't be set up; are the system's root certificates (ca-certificates) \
+installed?";
+        Failure::new(&codes::webhook::CLIENT, format!("{what}: {}", chain(&error)))
+    })
 }
 
 #[derive(Debug, thiserror::Error)]

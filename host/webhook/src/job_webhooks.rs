@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use fault::Failure;
-
 use super::outbox::{Outbox, PendingMessage};
 use super::progress::ProgressSender;
 use super::{Deliverer, Delivery, EventKind, Message, MessageError, Scheme, WebhookUrl};
@@ -73,8 +71,7 @@ async fn store(outbox: &Outbox, pending: &PendingMessage) -> Option<String> {
             tracing::warn!(job = pending.job, id = pending.id, %key, "webhook kept in the outbox");
             Some(key.to_string())
         }
-        Err(error) => {
-            let failure = Failure::from(error);
+        Err(failure) => {
             tracing::error!(job = pending.job, id = pending.id, %failure, body = pending.body, "webhook lost: the outbox can't be used");
             None
         }

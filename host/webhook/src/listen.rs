@@ -9,26 +9,17 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use fault::{Code, Fault, codes};
+use fault::{Failure, codes};
 use tokio::net::{TcpListener, ToSocketAddrs};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::deliver::{Clock, SystemClock};
 use super::{Message, Secret, SignatureHeaders, VerifyError, sign};
 
 /// Events that may wait to be read. Beyond that the receiver answers 503, and senders try again.
 const QUEUE_CAPACITY: usize = 256;
-
-#[derive(Debug, thiserror::Error)]
-#[error("the webhook receiver can't listen there")]
-pub struct ListenError(#[from] std::io::Error);
-
-impl Fault for ListenError {
-    fn code(&self) -> &'static Code {
-        &codes::webhook::LISTEN
-    }
-}
 
 /// A message that arrived, verified or not.
 #[derive(Clone, Debug)]
@@ -57,7 +48,7 @@ pub struct Receiver {
     pub addr: SocketAddr,
     /// What arrived, in order.
     pub events: mpsc::Receiver<ReceivedEvent>,
-    stop: oneshot::Sender<()>,
+    stop: DropGuard,
     server: JoinHandle<std::io::Result<()>>,
 }
 
@@ -69,21 +60,21 @@ struct ReceiverState {
 impl Receiver {
     /// Listens on an address such as `127.0.0.1:0` for messages signed with `secret`, on any path. Answers 200 with
     /// `{"received":true}`, or 401 with a reason.
-    pub async fn start(addr: impl ToSocketAddrs, secret: Secret) -> Result<Self, ListenError> {
-        let listener = TcpListener::bind(addr).await?;
-        let addr = listener.local_addr()?;
+    pub async fn start(addr: impl ToSocketAddrs, secret: Secret) -> Result<Self, Failure> {
+        let refused = |error: std::io::Error| {
+            Failure::new(&codes::webhook::LISTEN, format!("the webhook receiver can't listen there: {error}"))
+        };
+        let listener = TcpListener::bind(addr).await.map_err(refused)?;
+        let addr = listener.local_addr().map_err(refused)?;
         let (sender, events) = mpsc::channel(QUEUE_CAPACITY);
         let router = Router::new()
             .fallback(receive)
             .layer(DefaultBodyLimit::max(Message::MAX_BYTES))
             .with_state(Arc::new(ReceiverState { secret, events: sender }));
-        let (stop, stopped) = oneshot::channel::<()>();
-        let server = tokio::spawn(async move {
-            // Resolves on a message and when the sender is dropped.
-            let stopped = async { drop(stopped.await) };
-            axum::serve(listener, router).with_graceful_shutdown(stopped).await
-        });
-        Ok(Self { addr, events, stop, server })
+        let stop = CancellationToken::new();
+        let server = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let server = tokio::spawn(server.into_future());
+        Ok(Self { addr, events, stop: stop.drop_guard(), server })
     }
 
     pub fn url(&self) -> String {
@@ -92,7 +83,7 @@ impl Receiver {
 
     /// Closes the port, answers the requests in flight, and returns the events that have not been read.
     pub async fn stop(mut self) -> Vec<ReceivedEvent> {
-        let _ = self.stop.send(());
+        drop(self.stop);
         let _ = self.server.await;
         let mut unread = Vec::new();
         while let Ok(event) = self.events.try_recv() {
@@ -223,6 +214,6 @@ mod tests {
     async fn a_taken_port_is_an_error() {
         let receiver = Receiver::start("127.0.0.1:0", secret()).await.unwrap();
         let error = Receiver::start(receiver.addr, secret()).await.unwrap_err();
-        assert_eq!(error.code(), "webhook.listen");
+        assert_eq!(error.code, "webhook.listen");
     }
 }

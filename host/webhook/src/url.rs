@@ -3,39 +3,10 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use fault::{Code, Fault, codes};
+use fault::{Code, Failure, codes};
 use reqwest::Url;
 
 use super::AllowedAddresses;
-
-/// Why an address is refused.
-#[derive(Debug, thiserror::Error)]
-pub enum UrlError {
-    #[error("the webhook address is not an http or https URL")]
-    Malformed,
-    /// Names and passwords would end up in logs.
-    #[error("the webhook address for {host} has credentials in it; use the signature instead")]
-    Credentials { host: String },
-    #[error("the webhook address for {host} is http; this environment allows only https")]
-    Insecure { host: String },
-    /// The host is an IP address, which no certificate vouches for and which may lie inside our own network.
-    #[error("the webhook address names the host by its address ({host}); use a public name")]
-    Literal { host: String },
-    #[error("webhooks may not be sent to {host}: it is not on this environment's list of hosts")]
-    Unlisted { host: String },
-}
-
-impl Fault for UrlError {
-    fn code(&self) -> &'static Code {
-        match self {
-            Self::Malformed => &codes::webhook::BAD_URL,
-            Self::Credentials { .. } => &codes::webhook::URL_CREDENTIALS,
-            Self::Insecure { .. } => &codes::webhook::URL_INSECURE,
-            Self::Literal { .. } => &codes::webhook::URL_LITERAL,
-            Self::Unlisted { .. } => &codes::webhook::URL_UNLISTED,
-        }
-    }
-}
 
 /// An address that has passed [`UrlRules::check`]. Path and query may contain a secret, so only the host is printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -109,19 +80,23 @@ impl UrlRules {
         if self.private { AllowedAddresses::All } else { AllowedAddresses::PublicOnly }
     }
 
-    pub fn check(&self, text: &str) -> Result<WebhookUrl, UrlError> {
-        let url = Url::parse(text).map_err(|_| UrlError::Malformed)?;
-        let host = url.host_str().unwrap_or_default().to_owned();
+    pub fn check(&self, text: &str) -> Result<WebhookUrl, Failure> {
+        let refuse = |code: &Code, reason: String| Err(Failure::new(code, reason));
+        let malformed = || refuse(&codes::webhook::BAD_URL, "the webhook address is not an http or https URL".to_owned());
+        let Ok(url) = Url::parse(text) else { return malformed() };
+        let host = url.host_str().unwrap_or_default();
         // The parser has already converted every notation of an IP address (decimal, hexadecimal) to the usual one.
         let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
         let name = host.trim_end_matches('.');
         let this_machine = is_this_machine(name);
 
         if !matches!(url.scheme(), "http" | "https") || name.is_empty() {
-            return Err(UrlError::Malformed);
+            return malformed();
         }
+        // Names and passwords would end up in logs.
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(UrlError::Credentials { host });
+            let reason = format!("the webhook address for {host} has credentials in it; use the signature instead");
+            return refuse(&codes::webhook::URL_CREDENTIALS, reason);
         }
         let http_allowed = match self.http {
             HttpRule::Never => false,
@@ -129,13 +104,17 @@ impl UrlRules {
             HttpRule::Everywhere => true,
         };
         if url.scheme() == "http" && !http_allowed {
-            return Err(UrlError::Insecure { host });
+            let reason = format!("the webhook address for {host} is http; this environment allows only https");
+            return refuse(&codes::webhook::URL_INSECURE, reason);
         }
+        // No certificate vouches for an IP address, and it may lie inside our own network.
         if !self.private && (literal.is_some() || this_machine) {
-            return Err(UrlError::Literal { host });
+            let reason = format!("the webhook address names the host by its address ({host}); use a public name");
+            return refuse(&codes::webhook::URL_LITERAL, reason);
         }
         if !self.lists(name) {
-            return Err(UrlError::Unlisted { host });
+            let reason = format!("webhooks may not be sent to {host}: it is not on this environment's list of hosts");
+            return refuse(&codes::webhook::URL_UNLISTED, reason);
         }
         Ok(WebhookUrl(url))
     }
@@ -159,8 +138,8 @@ mod tests {
 
     use super::*;
 
-    fn verdict(rules: &UrlRules, url: &str) -> &'static str {
-        rules.check(url).map_or_else(|error| error.code().name, |_| "ok")
+    fn verdict(rules: &UrlRules, url: &str) -> String {
+        rules.check(url).map_or_else(|error| error.code, |_| "ok".to_owned())
     }
 
     #[test]

@@ -46,8 +46,8 @@ impl Outbox {
             let pending = match messages.read(&key, unauthenticated).await {
                 Ok(Some(pending)) => pending,
                 Ok(None) => continue,
-                Err(error) => {
-                    eprintln!("{}", Failure::from(error));
+                Err(failure) => {
+                    eprintln!("{failure}");
                     undelivered += 1;
                     continue;
                 }

@@ -1,6 +1,5 @@
 //! The HTTP server for monitoring.
 
-use std::future::IntoFuture as _;
 use std::net::SocketAddr;
 
 use axum::Router;

@@ -1,7 +1,6 @@
 //! The routes and their server.
 
 use std::borrow::Cow;
-use std::future::IntoFuture as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -4,13 +4,14 @@ use std::sync::mpsc;
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::{Duration, Instant};
 
+use fault::Failure;
 use serde_json::{Value, json};
 use testkit::runpod::{Behaviour, RunpodServer};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Endpoint, Handler, Job, JobResult, Progress, Timing, Worker, WorkerError, WorkerSummary};
+use crate::{Endpoint, Handler, Job, JobResult, Progress, Timing, Worker, WorkerSummary};
 
 /// Longer than anything takes unless it is broken.
 pub const SOON: Duration = Duration::from_secs(20);
@@ -120,7 +121,7 @@ pub struct TestWorker {
     pub drain: CancellationToken,
     reports: mpsc::Receiver<String>,
     runtime: TestRuntime,
-    worker: JoinHandle<Result<WorkerSummary, WorkerError>>,
+    worker: JoinHandle<Result<WorkerSummary, Failure>>,
 }
 
 /// Threads of every worker's runtime.
