@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use contract::v0_1::types;
 use contract::v0_1::workflow::Outcome as WitOutcome;
-use fault::{Code, Failure, Fault, codes};
+use fault::{Failure, codes};
 use media::context::MediaTools;
 use media::error::MediaError;
 use media::plan::PlanError;
@@ -93,20 +93,6 @@ pub struct Outcome {
     pub policy_time: Duration,
 }
 
-/// A request with an invalid id.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the job's {field} is `{value}`: 1 to 128 letters, digits, `_` and `-` are allowed")]
-pub struct BadRequest {
-    field: &'static str,
-    value: String,
-}
-
-impl Fault for BadRequest {
-    fn code(&self) -> &'static Code {
-        &codes::job::BAD_REQUEST
-    }
-}
-
 /// Whether `text` is a valid id. Ids become parts of object keys, so only plain characters are allowed.
 pub fn is_plain_id(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
@@ -114,10 +100,13 @@ pub fn is_plain_id(text: &str) -> bool {
 
 impl Request {
     /// Checks the ids.
-    pub fn check(&self) -> Result<(), BadRequest> {
+    pub fn check(&self) -> Result<(), Failure> {
         for (field, value) in [("id", &self.id), ("media id", &self.media_id), ("creator id", &self.creator_id)] {
             if !is_plain_id(value) {
-                return Err(BadRequest { field, value: fault::text::printable(value, 128) });
+                let value = fault::text::printable(value, 128);
+                let message =
+                    format!("the job's {field} is `{value}`: 1 to 128 letters, digits, `_` and `-` are allowed");
+                return Err(Failure::new(&codes::job::BAD_REQUEST, message));
             }
         }
         Ok(())

@@ -42,11 +42,11 @@ pub enum HttpRule {
 /// Which receivers an environment accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UrlRules {
-    http: HttpRule,
+    pub http: HttpRule,
     /// Whether a host may be an IP address or this machine, and whether a name may resolve to a private address.
-    private: bool,
+    pub private: bool,
     /// Lower-case names. A name that begins with a dot stands for everything under it. `None` allows all hosts.
-    hosts: Option<Vec<String>>,
+    pub hosts: Option<Vec<String>>,
 }
 
 impl UrlRules {
@@ -58,12 +58,6 @@ impl UrlRules {
     /// For everything else: only https, and only public hosts by name.
     pub fn production() -> Self {
         Self { http: HttpRule::Never, private: false, hosts: None }
-    }
-
-    #[must_use]
-    pub fn with_http(mut self, http: HttpRule) -> Self {
-        self.http = http;
-        self
     }
 
     /// Allows only these hosts: `hooks.example.com`, or `*.example.com` for every name under it. An empty list allows
@@ -203,7 +197,7 @@ mod tests {
 
     #[test]
     fn http_can_be_allowed_without_allowing_private_hosts() {
-        let rules = UrlRules::production().with_http(HttpRule::Everywhere);
+        let rules = UrlRules { http: HttpRule::Everywhere, ..UrlRules::production() };
         assert_eq!(verdict(&rules, "http://hooks.example.com/"), "ok");
         assert_eq!(verdict(&rules, "http://10.0.0.1/"), "webhook.url-literal");
         assert_eq!(rules.allowed_addresses(), AllowedAddresses::PublicOnly);

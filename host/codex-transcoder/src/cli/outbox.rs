@@ -39,8 +39,7 @@ impl Outbox {
         };
         let stores = worker::stores(&settings)?;
         let messages = worker::outbox(&settings, &stores)?;
-        let rules = worker::url_rules(&settings);
-        let deliverer = worker::deliverer(&settings, &rules)?;
+        let deliverer = worker::deliverer(&settings.webhook)?;
         let mut undelivered = 0;
         for key in messages.keys().await? {
             let pending = match messages.read(&key, unauthenticated).await {
@@ -56,7 +55,7 @@ impl Outbox {
                 continue;
             }
             let outcome = if deliver {
-                let sending = send(&messages, &key, &pending, &rules, &deliverer);
+                let sending = send(&messages, &key, &pending, &settings.webhook.rules, &deliverer);
                 let sent = cancel.run_until_cancelled(sending).await.ok_or_else(Ended::cancelled)?;
                 sent.unwrap_or_else(|failure| {
                     undelivered += 1;

@@ -119,7 +119,7 @@ impl Run {
             media_id,
             creator_id: creator,
         };
-        request.check().map_err(|error| Ended::usage(error.to_string()))?;
+        request.check().map_err(|failure| Ended::usage(failure.message))?;
         Ok(request)
     }
 

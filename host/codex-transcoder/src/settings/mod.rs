@@ -24,7 +24,7 @@ use std::path::Path;
 
 pub use problem::SettingsError;
 pub use stores::OUTPUT_STORES;
-pub use types::{JobSettings, PolicySettings, Settings, StoreBackend};
+pub use types::{JobSettings, PolicySettings, Settings, StoreBackend, WebhookSettings};
 pub use variables::of_this_process;
 
 impl Settings {
