@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fault::{Code, Fault, codes};
+use fault::{Failure, codes};
 use media::context::MediaTools;
 use media::encoder;
 use media::plan::Preference;
@@ -25,33 +25,12 @@ pub struct ToolOptions {
     pub encoder: Preference,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum ToolError {
-    #[error(
-        "`{}` was not found: install ffmpeg (Debian, Ubuntu: apt-get install ffmpeg; macOS: brew install ffmpeg), or name \
-it with --ffmpeg and --ffprobe",
-        .0.display()
-    )]
-    NotFound(PathBuf),
-    #[error(
-        "no encoder works: libx264: {0}. Install an ffmpeg with libx264, or name one with --ffmpeg; `codex-transcoder \
-doctor` says more"
-    )]
-    NoEncoder(String),
-}
-
-impl Fault for ToolError {
-    fn code(&self) -> &'static Code {
-        &codes::host::FFMPEG
-    }
-}
-
 impl ToolOptions {
-    pub fn ffmpeg(&self) -> Result<Tool, ToolError> {
+    pub fn ffmpeg(&self) -> Result<Tool, Failure> {
         Ok(Tool::new(absolute(&self.ffmpeg)?, STALL))
     }
 
-    pub fn ffprobe(&self) -> Result<Tool, ToolError> {
+    pub fn ffprobe(&self) -> Result<Tool, Failure> {
         let beside = || absolute(&self.ffmpeg).ok().map(|path| path.with_file_name("ffprobe"));
         let path = match &self.ffprobe {
             Some(path) => absolute(path)?,
@@ -64,7 +43,7 @@ impl ToolOptions {
     }
 
     /// ffmpeg and ffprobe, confined as well as this machine can.
-    pub fn confined(&self) -> Result<(Tool, Tool), ToolError> {
+    pub fn confined(&self) -> Result<(Tool, Tool), Failure> {
         let (ffmpeg, ffprobe) = (self.ffmpeg()?, self.ffprobe()?);
         let sandbox = Sandbox::detect(Sandbox::this_program(), &[ffmpeg.program(), ffprobe.program()]);
         let sandbox = Arc::new(sandbox);
@@ -72,11 +51,16 @@ impl ToolOptions {
     }
 
     /// Finds both programs and runs the test encodes.
-    pub async fn prove(&self) -> Result<MediaTools, ToolError> {
+    pub async fn prove(&self) -> Result<MediaTools, Failure> {
         let (ffmpeg, ffprobe) = self.confined()?;
         let ((proof, version), devices) = tokio::join!(encoder::prove(&ffmpeg), encoder::devices());
         if proof.processors().is_empty() {
-            return Err(ToolError::NoEncoder(proof.cpu_missing.unwrap_or_default()));
+            let message = format!(
+                "no encoder works: libx264: {}. Install an ffmpeg with libx264, or name one with --ffmpeg; \
+`codex-transcoder doctor` says more",
+                proof.cpu_missing.unwrap_or_default()
+            );
+            return Err(Failure::new(&codes::host::FFMPEG, message));
         }
         Ok(MediaTools {
             ffmpeg,
@@ -96,8 +80,15 @@ pub fn threads() -> usize {
 }
 
 /// Processes run in a work directory, where a relative path leads nowhere.
-fn absolute(program: &Path) -> Result<PathBuf, ToolError> {
-    let not_found = || ToolError::NotFound(program.to_owned());
+fn absolute(program: &Path) -> Result<PathBuf, Failure> {
+    let not_found = || {
+        let message = format!(
+            "`{}` was not found: install ffmpeg (Debian, Ubuntu: apt-get install ffmpeg; macOS: brew install ffmpeg), or \
+name it with --ffmpeg and --ffprobe",
+            program.display()
+        );
+        Failure::new(&codes::host::FFMPEG, message)
+    };
     if program.components().count() > 1 {
         return std::fs::canonicalize(program).map_err(|_| not_found());
     }

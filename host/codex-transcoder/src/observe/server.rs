@@ -1,6 +1,7 @@
 //! The HTTP server for monitoring.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{StatusCode, header};
@@ -19,7 +20,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 /// where port 0 was asked for. `health` makes the body of a response; it is called for each request and must not block.
 pub async fn serve(
     address: SocketAddr,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
     health: impl Fn() -> Value + Clone + Send + Sync + 'static,
 ) -> Result<SocketAddr, Failure> {
     let (listener, address) = listen(address, &codes::observe::LISTEN, "metrics can't be served on").await?;
@@ -38,7 +39,6 @@ fn page(metrics: &Metrics) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use serde_json::json;

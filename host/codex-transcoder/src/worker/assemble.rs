@@ -54,7 +54,7 @@ pub async fn assemble(
 ) -> Result<Assembled, FailedStartupCheck> {
     // First, since the test encodes take as long as everything else together.
     let tools = settings.job.tools.clone();
-    let tools = tokio::spawn(async move { tools.prove().await.map_err(Failure::from) });
+    let tools = tokio::spawn(async move { tools.prove().await });
     let deliverer = deliverer(&settings.webhook).map_err(FailedStartupCheck::of("webhook"))?;
     let stores = stores(settings).map_err(FailedStartupCheck::of("stores"))?;
     let outbox = outbox(settings, &stores).map_err(FailedStartupCheck::of("stores"))?;

@@ -31,7 +31,7 @@ pub struct Service {
     pub webhook_required: bool,
     /// Largest description of a job, in bytes.
     pub max_input: usize,
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
 }
 
 #[async_trait::async_trait]
