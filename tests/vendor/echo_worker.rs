@@ -36,7 +36,8 @@ impl Handler for Echo {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    let Some(endpoint) = Endpoint::from_variables(|name| std::env::var(name).ok())? else {
+    let endpoint = Endpoint::from_variables(|name| std::env::var(name).ok()).map_err(|failure| failure.message)?;
+    let Some(endpoint) = endpoint else {
         return Err("RUNPOD_WEBHOOK_GET_JOB is not set: this is not a RunPod worker".into());
     };
     let concurrency = std::env::var("ECHO_CONCURRENCY").ok().map(|slots| slots.parse()).transpose()?.unwrap_or(1);
@@ -47,6 +48,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         terminated.recv().await;
         shutdown.cancel();
     });
-    Worker { concurrency, ..Worker::new(endpoint, Arc::new(Echo)) }.run(drain).await?;
+    let worker = Worker { concurrency, ..Worker::new(endpoint, Arc::new(Echo)) };
+    worker.run(drain).await.map_err(|failure| failure.message)?;
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::Args;
 use fault::{Failure, codes};
 use media::context::MediaTools;
 use media::encoder;
@@ -11,17 +12,25 @@ use media::plan::Preference;
 use media::process::Tool;
 use sandbox::Sandbox;
 
+use crate::choice::Choice as _;
+
 /// How long ffmpeg may go without progress. A slow encoder takes a second for a frame of 8K film; a network file system
 /// can hang for a minute.
 const STALL: Duration = Duration::from_secs(120);
 
-/// What the command line and the settings say about ffmpeg.
-#[derive(Clone, Debug, PartialEq, Eq)]
+// What the command line and the settings say about ffmpeg. Not a doc comment: clap would show it as the command's own.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct ToolOptions {
+    /// The ffmpeg to use, 5.1 or later.
+    #[arg(long, env = "FFMPEG_PATH", default_value = "ffmpeg", value_name = "PROGRAM")]
     pub ffmpeg: PathBuf,
-    /// `None` for the one beside ffmpeg, else the one on the `PATH`: static builds of ffmpeg often come without one.
+    // Static builds of ffmpeg often come without ffprobe.
+    /// The ffprobe to use [default: the one beside ffmpeg, else the one on the PATH].
+    #[arg(long, env = "FFPROBE_PATH", value_name = "PROGRAM")]
     pub ffprobe: Option<PathBuf>,
-    /// With [`Preference::Auto`] the policy decides.
+    // With `Preference::Auto` the policy decides.
+    /// What to encode video on: as the policy prefers, the GPU or fail, or the CPU.
+    #[arg(long, value_parser = Preference::argument(), default_value = "auto")]
     pub encoder: Preference,
 }
 
@@ -31,15 +40,12 @@ impl ToolOptions {
     }
 
     pub fn ffprobe(&self) -> Result<Tool, Failure> {
-        let beside = || absolute(&self.ffmpeg).ok().map(|path| path.with_file_name("ffprobe"));
+        let beside = || Some(absolute(&self.ffmpeg).ok()?.with_file_name("ffprobe")).filter(|path| path.is_file());
         let path = match &self.ffprobe {
-            Some(path) => absolute(path)?,
-            None => match beside().filter(|path| path.is_file()) {
-                Some(path) => path,
-                None => absolute(Path::new("ffprobe"))?,
-            },
+            Some(path) => absolute(path),
+            None => beside().map_or_else(|| absolute(Path::new("ffprobe")), Ok),
         };
-        Ok(Tool::new(path, STALL))
+        Ok(Tool::new(path?, STALL))
     }
 
     /// ffmpeg and ffprobe, confined as well as this machine can.

@@ -164,19 +164,16 @@ impl Attempt {
         let (event, id, host) = (message.kind.as_str(), &message.id, to.host());
         let status = self.status.map(|status| status.as_u16());
         let complaint = self.complaint.as_deref();
-        match (self.result, pause) {
+        let wait_ms = pause.map(|pause| pause.as_millis());
+        let outcome = match (self.result, pause) {
             (AttemptResult::Delivered, _) if complaint.is_none() => {
-                info!(event, id, host, attempt, status, "webhook delivered");
+                return info!(event, id, host, attempt, status, "webhook delivered");
             }
-            (AttemptResult::Delivered, _) => {
-                warn!(event, id, host, attempt, status, complaint, "webhook delivered, but the receiver complains");
-            }
-            (_, Some(pause)) => {
-                let wait_ms = pause.as_millis();
-                warn!(event, id, host, attempt, status, complaint, wait_ms, "webhook not delivered, trying again");
-            }
-            (_, None) => warn!(event, id, host, attempt, status, complaint, "webhook not delivered"),
-        }
+            (AttemptResult::Delivered, _) => "webhook delivered, but the receiver complains",
+            (_, Some(_)) => "webhook not delivered, trying again",
+            (_, None) => "webhook not delivered",
+        };
+        warn!(event, id, host, attempt, status, complaint, wait_ms, "{outcome}");
     }
 
     fn delivery(self, attempts: u32) -> Delivery {

@@ -83,7 +83,7 @@ impl Run {
         let request = self.request()?;
         let webhooks = self.webhooks(secret)?;
         let policy = load(self.policy.as_deref(), &self.settings).await?;
-        let tools = Arc::new(self.environment.tools().prove().await?);
+        let tools = Arc::new(self.environment.tools.prove().await?);
         let redactor = Redactor::default();
         redactor.register(secret);
         let recordings = recordings(self.record.as_deref(), redactor)?;

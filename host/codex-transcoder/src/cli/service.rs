@@ -48,11 +48,6 @@ pub fn start_log(settings: &Settings) {
     }
 }
 
-/// The endpoint on RunPod, from the variables that RunPod sets.
-pub fn endpoint() -> Result<Option<Endpoint>, Ended> {
-    Ok(Endpoint::from_variables(|name| std::env::var(name).ok())?)
-}
-
 /// Loads the settings. On RunPod, wrong ones are a failed startup check.
 pub async fn load_settings(arguments: &SettingsArgs, endpoint: Option<&Endpoint>) -> Result<Settings, Ended> {
     match Settings::load(arguments.config.as_deref()) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use job::JobRecorder;
-use runpod::{JobResult, Worker as RunpodWorker, WorkerSummary};
+use runpod::{Endpoint, JobResult, Worker as RunpodWorker, WorkerSummary};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -39,7 +39,7 @@ impl Worker {
         if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
             eprintln!("warning: other processes of the same user can read this one's memory: {error}");
         }
-        let endpoint = service::endpoint()?;
+        let endpoint = Endpoint::from_variables(|name| std::env::var(name).ok())?;
         let settings = service::load_settings(&self.settings, endpoint.as_ref()).await?;
         service::start_log(&settings);
         let test_input = self.test_input.clone().or_else(|| {

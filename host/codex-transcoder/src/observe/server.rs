@@ -4,8 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::header;
 use axum::routing::get;
 use fault::{Failure, codes};
 use serde_json::Value;
@@ -25,16 +24,10 @@ pub async fn serve(
 ) -> Result<SocketAddr, Failure> {
     let (listener, address) = listen(address, &codes::observe::LISTEN, "metrics can't be served on").await?;
     let health = async move || ([(header::CONTENT_TYPE, "application/json")], health().to_string());
-    let router = Router::new().route("/metrics", get(async move || page(&metrics))).route("/health", get(health));
+    let metrics = async move || ([(header::CONTENT_TYPE, OPEN_METRICS)], metrics.render());
+    let router = Router::new().route("/metrics", get(metrics)).route("/health", get(health));
     drop(tokio::spawn(axum::serve(listener, router).into_future()));
     Ok(address)
-}
-
-fn page(metrics: &Metrics) -> Response {
-    match metrics.render() {
-        Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
 }
 
 #[cfg(test)]

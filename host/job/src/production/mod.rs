@@ -86,12 +86,6 @@ pub struct Production {
     pub cancel: CancellationToken,
 }
 
-impl std::fmt::Debug for Production {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Production").field("job", &self.context.job_id).finish_non_exhaustive()
-    }
-}
-
 impl Drop for Production {
     /// A policy that traps, or drops its transcode, must leave no process and no uploaded object behind.
     fn drop(&mut self) {
