@@ -16,9 +16,9 @@ struct Echo;
 
 #[async_trait::async_trait]
 impl Handler for Echo {
-    async fn handle(&self, job: Job, progress: Box<dyn Progress>, stop: CancellationToken) -> JobResult {
+    async fn handle(&self, job: Job, progress: Progress, stop: CancellationToken) -> JobResult {
         if let Some(output) = job.input.get("progress") {
-            progress.report(output.clone());
+            progress(output.clone());
         }
         let seconds = job.input.get("seconds").and_then(Value::as_u64).unwrap_or_default();
         if stop.run_until_cancelled(tokio::time::sleep(Duration::from_secs(seconds))).await.is_none() {

@@ -42,10 +42,6 @@ installed?";
     })
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("{0} resolves to no public address")]
-struct NotPublic(String);
-
 /// The system's resolver without private addresses.
 struct PublicOnly;
 
@@ -57,7 +53,7 @@ impl Resolve for PublicOnly {
             let found = tokio::net::lookup_host((host.as_str(), 0)).await?;
             let public: Vec<SocketAddr> = found.filter(|address| is_public(address.ip())).collect();
             if public.is_empty() {
-                return Err(NotPublic(host).into());
+                return Err(format!("{host} resolves to no public address").into());
             }
             Ok(Box::new(public.into_iter()) as Addrs)
         })
@@ -74,11 +70,11 @@ fn is_public(ip: IpAddr) -> bool {
 
 fn is_public_v4(ip: Ipv4Addr) -> bool {
     let [a, b, c, _] = ip.octets();
-    let special = match (a, b, c) {
-        // This network; carrier-grade NAT; protocol assignments; 6to4 relays; benchmarks; multicast and reserved.
-        (0, ..) | (100, 64..=127, _) | (192, 0, 0) | (192, 88, 99) | (198, 18..=19, _) | (224.., ..) => true,
-        _ => false,
-    };
+    // This network; carrier-grade NAT; protocol assignments; 6to4 relays; benchmarks; multicast and reserved.
+    let special = matches!(
+        (a, b, c),
+        (0, ..) | (100, 64..=127, _) | (192, 0, 0) | (192, 88, 99) | (198, 18..=19, _) | (224.., ..)
+    );
     !(special || ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_documentation())
 }
 
@@ -137,7 +133,7 @@ mod tests {
         let url = format!("http://localhost:{}/", listener.local_addr().unwrap().port());
         let error = http_client(AllowedAddresses::PublicOnly).unwrap().get(url).send().await.unwrap_err();
         assert!(error.is_connect());
-        assert!(format!("{error:?}").contains("NotPublic(\"localhost\")"), "{error:?}");
+        assert!(chain(&error).contains("localhost resolves to no public address"), "{error:?}");
         assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
     }
 }

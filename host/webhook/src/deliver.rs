@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use async_trait::async_trait;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
-use serde::Deserialize;
+use serde_json::Value;
 use tracing::{info, warn};
 
 use super::{EventKind, Message, Schedule, Secret, WebhookUrl, sign};
@@ -190,10 +190,6 @@ impl Attempt {
 /// The field `error` of a JSON response. Nothing else of the body is passed on: otherwise a job with a wrong address
 /// could read what another server answers.
 async fn complaint(mut response: reqwest::Response) -> Option<String> {
-    #[derive(Deserialize)]
-    struct ErrorBody {
-        error: Option<serde_json::Value>,
-    }
     let mut body = Vec::new();
     // If the body breaks off, the status still counts.
     while body.len() < MAX_RESPONSE
@@ -202,9 +198,9 @@ async fn complaint(mut response: reqwest::Response) -> Option<String> {
         body.extend_from_slice(&chunk);
     }
     body.truncate(MAX_RESPONSE);
-    let text = match serde_json::from_slice::<ErrorBody>(&body).ok()?.error? {
-        serde_json::Value::Null | serde_json::Value::Bool(false) => return None,
-        serde_json::Value::String(text) => text,
+    let text = match serde_json::from_slice::<Value>(&body).ok()?.get_mut("error")?.take() {
+        Value::Null | Value::Bool(false) => return None,
+        Value::String(text) => text,
         other => other.to_string(),
     };
     Some(text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_COMPLAINT).collect())

@@ -1,14 +1,13 @@
 //! What the commands of a deployed worker share: settings, log, startup checks, metrics.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use job::JobRecorder;
 use policy::ActiveSet;
 use runpod::{self, Endpoint};
 use serde_json::{Value, json};
 
+use super::authoring::recordings;
 use super::exit::Ended;
 use crate::json::without_nulls;
 use crate::observe::{self, Redactor};
@@ -29,7 +28,7 @@ impl SettingsArgs {
 }
 
 /// Knows every secret of this process.
-pub fn redactor(settings: &Settings) -> Redactor {
+fn redactor(settings: &Settings) -> Redactor {
     let redactor = Redactor::default();
     for secret in &settings.secrets {
         redactor.register(secret.expose());
@@ -67,12 +66,13 @@ async fn failed_check(endpoint: Option<&Endpoint>, failed: &FailedStartupCheck) 
     Ended::failed_startup_check(failed.check, &failed.failure)
 }
 
-/// Runs the startup checks.
+/// Runs the startup checks. Jobs will be recorded in the folder `record`, if there is one.
 pub async fn start(
     settings: &Settings,
-    recordings: Option<Arc<dyn JobRecorder>>,
+    record: Option<&Path>,
     endpoint: Option<&Endpoint>,
 ) -> Result<Assembled, Ended> {
+    let recordings = recordings(record, redactor(settings))?;
     match worker::assemble(settings, recordings).await {
         Ok(assembled) => {
             let service = &assembled.service;

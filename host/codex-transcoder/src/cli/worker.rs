@@ -4,12 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use job::JobRecorder;
 use runpod::{Endpoint, JobResult, Worker as RunpodWorker, WorkerSummary};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::authoring::recordings;
 use super::exit::{Ended, OrUsage as _};
 use super::service::{self, SettingsArgs};
 use super::settings_argument;
@@ -46,9 +44,9 @@ impl Worker {
             let implied = Path::new(TEST_INPUT);
             (implied.is_file() && endpoint.is_none()).then(|| implied.to_owned())
         });
-        let recordings = recordings(self.record.as_deref(), service::redactor(&settings))?;
+        let record = self.record.as_deref();
         if let Some(file) = test_input {
-            return run_test_input(&settings, &file, recordings, drain).await;
+            return run_test_input(&settings, &file, record, drain).await;
         }
         let Some(endpoint) = endpoint else {
             return Err(Ended::usage(
@@ -56,7 +54,7 @@ impl Worker {
 `serve` takes jobs over HTTP",
             ));
         };
-        let assembled = service::start(&settings, recordings, Some(&endpoint)).await?;
+        let assembled = service::start(&settings, record, Some(&endpoint)).await?;
         let service = service::run_in_background(&settings, assembled).await?;
         let JobSettings { concurrency, grace, .. } = settings.job;
         let worker = RunpodWorker { concurrency, grace, ..RunpodWorker::new(endpoint, Arc::new(service)) };
@@ -70,11 +68,11 @@ impl Worker {
 async fn run_test_input(
     settings: &Settings,
     file: &Path,
-    recordings: Option<Arc<dyn JobRecorder>>,
+    record: Option<&Path>,
     cancel: CancellationToken,
 ) -> Result<(), Ended> {
     let request = settings_argument::read_json(file)?;
-    let service = service::start(settings, recordings, None).await?.service;
+    let service = service::start(settings, record, None).await?.service;
     let ended = one_job(Arc::new(service), request, cancel).await.map_err(|failure| failure.message);
     let ended = ended.or_usage(format_args!("{} can't be used", file.display()))?;
     let (shown, result) = match ended {

@@ -127,6 +127,12 @@ impl ApiJob {
         });
     }
 
+    /// Keeps the progress that the job's handler reports.
+    pub fn progress(self: &Arc<Self>) -> Progress {
+        let job = Arc::clone(self);
+        Box::new(move |output| job.change(|state| state.output = Some(output)))
+    }
+
     /// The answer of `/status`.
     pub fn view(&self) -> Value {
         let state = self.state.borrow();
@@ -139,14 +145,5 @@ impl ApiJob {
             "output": state.output,
             "error": state.error,
         }))
-    }
-}
-
-/// Keeps the progress that the job's handler reports.
-pub struct KeepProgress(pub Arc<ApiJob>);
-
-impl Progress for KeepProgress {
-    fn report(&self, output: Value) {
-        self.0.change(|state| state.output = Some(output));
     }
 }

@@ -36,7 +36,7 @@ pub struct Service {
 
 #[async_trait::async_trait]
 impl runpod::Handler for Service {
-    async fn handle(&self, job: runpod::Job, progress: Box<dyn Progress>, stop: CancellationToken) -> JobResult {
+    async fn handle(&self, job: runpod::Job, progress: Progress, stop: CancellationToken) -> JobResult {
         let chosen = self.policies.select(&job.id);
         let digest = chosen.policy.digest().get(..12).unwrap_or_default();
         let span = tracing::info_span!("job", job = job.id, policy_sha256 = digest);
@@ -51,7 +51,7 @@ impl Service {
         &self,
         chosen: &SelectedPolicy,
         job: runpod::Job,
-        progress: Box<dyn Progress>,
+        progress: Progress,
         stop: CancellationToken,
     ) -> JobResult {
         let observer: Arc<dyn Observer> = Arc::new(QueueObserver::new(progress, self.metrics.job_started()));

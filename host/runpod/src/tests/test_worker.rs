@@ -56,7 +56,7 @@ impl ScriptedHandler {
 
 #[async_trait::async_trait]
 impl Handler for ScriptedHandler {
-    async fn handle(&self, job: Job, progress: Box<dyn Progress>, stop: CancellationToken) -> JobResult {
+    async fn handle(&self, job: Job, progress: Progress, stop: CancellationToken) -> JobResult {
         self.report(&job.id);
         let released = |output: Value| async move {
             self.released.cancelled().await;
@@ -75,15 +75,15 @@ impl Handler for ScriptedHandler {
             }
             "ignore" => released(json!("ignored")).await,
             "report once" => {
-                progress.report(json!(1));
+                progress(json!(1));
                 self.step.cancelled().await;
                 self.report("reported");
                 JobResult::Done(json!("reported"))
             }
             "report often" => {
-                progress.report(json!(0));
+                progress(json!(0));
                 self.step.cancelled().await;
-                (1..=50).for_each(|percent| progress.report(json!(percent)));
+                (1..=50).for_each(|percent| progress(json!(percent)));
                 self.report("reported");
                 released(json!("reported")).await
             }

@@ -29,9 +29,9 @@ impl ScriptedHandler {
 
 #[async_trait::async_trait]
 impl Handler for ScriptedHandler {
-    async fn handle(&self, job: Job, progress: Box<dyn Progress>, stop: CancellationToken) -> JobResult {
-        progress.report(json!({ "percent": 10 }));
-        progress.report(json!({ "percent": 20 }));
+    async fn handle(&self, job: Job, progress: Progress, stop: CancellationToken) -> JobResult {
+        progress(json!({ "percent": 10 }));
+        progress(json!({ "percent": 20 }));
         let _ = self.started.send(job.id);
         match job.input["do"].as_str() {
             Some("wait") => {
