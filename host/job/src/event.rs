@@ -70,6 +70,12 @@ pub trait Observer: Send + Sync {
     fn on(&self, event: &Event);
 }
 
+impl<F: Fn(&Event) + Send + Sync> Observer for F {
+    fn on(&self, event: &Event) {
+        self(event);
+    }
+}
+
 impl Event {
     pub fn done(part: &'static str, took: Duration) -> Self {
         Self::Done(TimedPart { part, ms: milliseconds(took) })

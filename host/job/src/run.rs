@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use contract::v0_1::types;
@@ -18,13 +18,13 @@ use publish::{CacheRules, Labels};
 use storage::{Body, Destination, Key, ORIGINALS, ObjectMeta, Records, Scope, Stores, Traffic};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use webhook::{EventKind, JobWebhooks};
+use webhook::{EventKind, JobWebhooks, Message};
 
 use crate::event::{DeliveryEvents, Event, Observer, milliseconds};
 use crate::host::{JobHost, scheme};
 use crate::production::{JobContext, UploadLimits};
 use crate::recording::{JobRecorder, JobRecording, RecordingContext};
-use crate::report::{JobReport, ReportObserver};
+use crate::report::{JobReport, reporting};
 use crate::transcode_report::TranscodeReport;
 use crate::work::WorkDirectory;
 
@@ -49,24 +49,6 @@ pub struct JobEnvironment {
     pub write_report: bool,
     /// Records every job, if set.
     pub recordings: Option<Arc<dyn JobRecorder>>,
-}
-
-impl JobEnvironment {
-    /// For single runs: one attempt, no journal, no size limit.
-    pub fn standalone(tools: Arc<MediaTools>, stores: Stores, work_root: PathBuf) -> Self {
-        Self {
-            tools,
-            stores,
-            work_root,
-            memory: None,
-            cache: CacheRules::default(),
-            attempts: 1,
-            pause: Duration::ZERO,
-            limits: UploadLimits::NONE,
-            write_report: false,
-            recordings: None,
-        }
-    }
 }
 
 /// A job as the platform asks for it.
@@ -145,8 +127,8 @@ impl Job<'_> {
     pub async fn run(self) -> (Result<Outcome, Failure>, JobReport) {
         let began = Instant::now();
         let traffic = Arc::new(Traffic::default());
-        let report_observer = Arc::new(ReportObserver::new(self.initial_report(), Arc::clone(&self.observer)));
-        let observer: Arc<dyn Observer> = Arc::<ReportObserver>::clone(&report_observer);
+        let report = Arc::new(Mutex::new(self.initial_report()));
+        let observer = reporting(&report, &self.observer);
         let recorder = self.recorder();
         let (ended, attempts) = self.attempts(&observer, &traffic, recorder.as_ref()).await;
         if let Err(failure) = &ended
@@ -157,7 +139,7 @@ impl Job<'_> {
             let job = self.request.to_contract();
             self.cancel.run_until_cancelled(send_failed(self.policy(), &job, failure, webhooks, observer)).await;
         }
-        let mut report = report_observer.report();
+        let mut report = report.lock().unwrap_or_else(PoisonError::into_inner).clone();
         report.attempts = attempts;
         report.total_ms = milliseconds(began.elapsed());
         (report.bytes_read, report.bytes_written) = (traffic.read(), traffic.written());
@@ -388,18 +370,14 @@ async fn send_failed(
     webhooks: &JobWebhooks,
     observer: Arc<dyn Observer>,
 ) {
-    let message = Call::pure(policy).failed_message(job, &failure.clone().into()).await;
-    match message {
-        Ok(message) => {
-            let scheme = scheme(message.signature);
-            if let Err(error) =
-                webhooks.send_outcome(&job.id, EventKind::Failed, message.body, scheme, &DeliveryEvents(observer)).await
-            {
-                tracing::error!(job = job.id, %error, "the webhook for a failed job can't be sent");
-            }
-        }
+    let message = match Call::pure(policy).failed_message(job, &failure.clone().into()).await {
+        Ok(message) => message,
         Err(error) => {
-            tracing::error!(job = job.id, %error, "no webhook was sent: the policy can't write a failed job's message");
+            return tracing::error!(job = job.id, %error, "no webhook was sent: the policy can't write a failed job's message");
         }
+    };
+    match Message::new(&job.id, EventKind::Failed, message.body, scheme(message.signature)) {
+        Ok(message) => drop(webhooks.send_outcome(&job.id, &message, &DeliveryEvents(observer)).await),
+        Err(error) => tracing::error!(job = job.id, %error, "the webhook for a failed job can't be sent"),
     }
 }

@@ -11,11 +11,10 @@ use tracing::{error, info, warn};
 
 use super::client::Client;
 use super::handler::{Handler, Job};
-use super::heartbeat::Heartbeat;
 use super::run::{Completion, Runner};
 use super::running_jobs::RunningJobs;
 use super::take::{JobTaker, TakenJob};
-use super::{Endpoint, Timing, stop};
+use super::{Endpoint, Timing, heartbeat, stop};
 
 /// How many jobs of a worker ended in which way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,7 +56,7 @@ impl Worker {
         let running = RunningJobs::default();
         let client = Client::new(self.endpoint.clone(), self.timing)?;
         // Lives until the last result is posted: without it, a job would be given away just before its end.
-        let _heartbeat = Heartbeat::start(self.endpoint.clone(), self.timing, running.clone())?;
+        let _heartbeat = heartbeat::start(self.endpoint.clone(), self.timing, running.clone())?;
         // A child token, so that a broken worker can shut itself down without cancelling the caller's token.
         let drain = drain.child_token();
         let concurrency = self.concurrency.max(1);

@@ -69,8 +69,8 @@ impl Deliverer {
         Self {
             client,
             secret,
-            outcome: Schedule::outcome(),
-            progress: Schedule::progress(),
+            outcome: Schedule::OUTCOME,
+            progress: Schedule::PROGRESS,
             clock: Arc::new(SystemClock),
         }
     }

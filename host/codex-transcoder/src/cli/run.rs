@@ -2,13 +2,16 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use fault::Failure;
 use job::event::Observer;
+use job::production::UploadLimits;
 use job::{Job, JobEnvironment, Outcome, Request};
 use media::probe::DeclaredKind;
 use policy::SelectedPolicy;
+use publish::CacheRules;
 use storage::{Destination, Key, LocalDirectory, ORIGINALS, SingleFile, Stores};
 use tokio_util::sync::CancellationToken;
 use webhook::{Deliverer, JobWebhooks, Secret, UrlRules, http_client};
@@ -20,9 +23,7 @@ use super::policy::load::load;
 use super::view::View;
 use crate::choice::Choice as _;
 use crate::observe::Redactor;
-
-/// Each is a folder in `--out`.
-const STORES: [&str; 3] = ["media", "archive", "assets"];
+use crate::settings::OUTPUT_STORES;
 
 #[derive(Clone, Debug, Args)]
 pub struct Run {
@@ -88,8 +89,16 @@ impl Run {
         redactor.register(secret);
         let recordings = recordings(self.record.as_deref(), redactor)?;
         let host = JobEnvironment {
+            tools,
+            stores: self.stores()?,
+            work_root: self.environment.work_root(),
+            memory: None,
+            cache: CacheRules::default(),
+            attempts: 1,
+            pause: Duration::ZERO,
+            limits: UploadLimits::NONE,
+            write_report: false,
             recordings,
-            ..JobEnvironment::standalone(tools, self.stores()?, self.environment.work_root())
         };
         let job = Job {
             environment: &host,
@@ -125,7 +134,8 @@ impl Run {
 
     fn stores(&self) -> Result<Stores, Ended> {
         let mut stores = Stores::default().with(ORIGINALS, SingleFile(self.input.clone()));
-        for name in STORES {
+        // Each is a folder.
+        for name in OUTPUT_STORES {
             let folder = self.out.join(name);
             let store = LocalDirectory::open(&folder)
                 .map_err(|error| Ended::environment(format!("{} can't be used: {error}", folder.display())))?;

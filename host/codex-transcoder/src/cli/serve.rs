@@ -31,7 +31,7 @@ impl Serve {
         let service = service::run_in_background(&settings, assembled).await?;
         let address = self.address.unwrap_or(settings.serve_address);
         let api = LocalApi::bind(address, Arc::new(service), settings.job.concurrency).await?;
-        println!("http://{}", api.address());
+        println!("http://{}", api.address);
         api.run(drain).await;
         Ok(())
     }

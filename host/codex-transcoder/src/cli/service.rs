@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::authoring::recordings;
 use super::exit::Ended;
+use crate::choice::Choice as _;
 use crate::json::without_nulls;
 use crate::observe::{self, Redactor};
 use crate::settings::Settings;
@@ -90,7 +91,7 @@ pub async fn start(
                 sandbox = service.environment.tools.ffmpeg.confinement().0.name(),
                 gpu = service.environment.tools.proof.gpu_missing.is_none(),
                 stores = service.environment.stores.names().join(", "),
-                environment = %settings.environment,
+                environment = settings.environment.word(),
                 "startup checks passed"
             );
             Ok(assembled)

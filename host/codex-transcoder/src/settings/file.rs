@@ -94,11 +94,9 @@ fn json(value: &DeValue<'_>) -> Option<Json> {
         DeValue::Boolean(flag) => Json::Bool(*flag),
         DeValue::Datetime(date) => Json::String(date.to_string()),
         DeValue::Array(items) => Json::Array(items.iter().map(|item| json(item.get_ref())).collect::<Option<_>>()?),
-        DeValue::Table(table) => Json::Object(
-            table
-                .iter()
-                .map(|(name, value)| Some((name.get_ref().to_string(), json(value.get_ref())?)))
-                .collect::<Option<Map<_, _>>>()?,
-        ),
+        DeValue::Table(table) => {
+            let members = table.iter().map(|(name, value)| Some((name.get_ref().to_string(), json(value.get_ref())?)));
+            Json::Object(members.collect::<Option<Map<_, _>>>()?)
+        }
     })
 }

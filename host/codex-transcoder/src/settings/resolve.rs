@@ -20,7 +20,7 @@ use super::raw::Raw;
 use super::table::UNKNOWN_TO_DEFAULT_POLICY;
 use super::types::{JobSettings, PolicySettings, Settings, WebhookSettings};
 use super::{stores, value};
-use crate::choice::Environment;
+use crate::choice::{Choice as _, Environment};
 use crate::tools::ToolOptions;
 
 /// Records a problem for a missing or wrong value and goes on with any other, so that all problems are found.
@@ -117,7 +117,7 @@ fn place(raw: &mut Raw, environment: Environment) -> PolicyLocation {
             raw.problem(&codes::settings::CONTRADICTION, "policy.place", message);
             return PolicyLocation::BuiltIn;
         }
-        (None, Some(text)) => value::place(&text, &environment.to_string()).unwrap_or(PolicyLocation::BuiltIn),
+        (None, Some(text)) => value::place(&text, environment.word()).unwrap_or(PolicyLocation::BuiltIn),
     };
     if let Some(host) = place.plain_http()
         && !(environment == Environment::Dev && is_this_machine(host))

@@ -10,7 +10,7 @@ use super::keys;
 use super::raw::Raw;
 use super::table::SETTINGS;
 use super::types::StoreBackend;
-use crate::choice::{Environment, StoreKind};
+use crate::choice::{Choice as _, Environment, StoreKind};
 
 /// What a bucket has no default for.
 const REQUIRED: [&str; 3] = ["endpoint", "access_key_id", "secret_access_key"];
@@ -127,7 +127,7 @@ impl StoreResolver<'_> {
             let message = format!(
                 "is http, so that anybody on the way can read what is sent: use https (http is for this machine, and \
 for `environment` `dev`; here it is `{}`)",
-                self.environment
+                self.environment.word()
             );
             self.raw.problem(&codes::settings::UNSAFE, &path, message);
         }
@@ -150,8 +150,8 @@ the settings file";
         let path = self.path("bucket");
         match (self.raw.text(&path), self.name) {
             (Some(bucket), _) => bucket,
-            (None, "media") => format!("codex-media-{}", self.environment),
-            (None, "archive") => format!("codex-mezzanine-{}", self.environment),
+            (None, "media") => format!("codex-media-{}", self.environment.word()),
+            (None, "archive") => format!("codex-mezzanine-{}", self.environment.word()),
             (None, _) => self.raw.required(&path),
         }
     }

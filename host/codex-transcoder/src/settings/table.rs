@@ -5,10 +5,7 @@ use storage::s3::Dialect;
 use webhook::HttpRule;
 
 use super::keys::DefaultValue::{Value, Words};
-use super::keys::Kind::{
-    Address, Bucket, Endpoint, Flag, Header, Hosts, KeyPrefix, Object, Path, PolicyPlace, PublicKeys, Secret, Store,
-    Word,
-};
+use super::keys::Kind::*;
 use super::keys::{Kind, SettingSpec};
 use crate::choice::{Choice, Environment, StoreKind};
 

@@ -16,7 +16,7 @@ use storage::{LocalDirectory, ORIGINALS, Records, Stores, prove_writable};
 use webhook::{Deliverer, Outbox, Secret, http_client};
 
 use super::Service;
-use crate::choice::Environment;
+use crate::choice::{Choice as _, Environment};
 use crate::observe::Metrics;
 use crate::settings::{OUTPUT_STORES, PolicySettings, Settings, StoreBackend, WebhookSettings};
 
@@ -168,7 +168,7 @@ fn identity(settings: &Settings) -> Option<String> {
             None => format!("{store}:{key}"),
         },
     };
-    Some(format!("{} {place}", settings.environment))
+    Some(format!("{} {place}", settings.environment.word()))
 }
 
 /// Refuses a machine that confines ffmpeg less than the settings require, and says so where they don't.

@@ -142,12 +142,13 @@ impl Production {
             .into_iter()
             .map(|file| Piece { to: file.to, body: file.body, kind: kind_of(file.role) })
             .collect();
-        let masters =
-            pieces.iter().filter(|piece| piece.kind == PieceKind::Master).filter_map(|piece| match &piece.body {
-                Body::Bytes(text) => Some((piece.to.clone(), String::from_utf8_lossy(text).into_owned())),
-                Body::File(_) => None,
-            });
-        let masters = masters.collect();
+        let master = |piece: &Piece| match &piece.body {
+            Body::Bytes(text) if piece.kind == PieceKind::Master => {
+                Some((piece.to.clone(), String::from_utf8_lossy(text).into_owned()))
+            }
+            _ => None,
+        };
+        let masters = pieces.iter().filter_map(master).collect();
 
         let began = Instant::now();
         let staged = publish::stage(&context.stores, pieces, uploaded, &context.labels, &context.cancel).await;

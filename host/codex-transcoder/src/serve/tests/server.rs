@@ -58,7 +58,7 @@ impl TestServer {
     pub async fn start(concurrency: usize) -> Self {
         let (handler, started) = ScriptedHandler::new();
         let api = LocalApi::bind(ANY, Arc::new(handler), concurrency).await.unwrap();
-        let url = format!("http://{}", api.address());
+        let url = format!("http://{}", api.address);
         let drain = CancellationToken::new();
         let server = tokio::spawn(api.run(drain.clone()));
         Self { url, client: http_client(AllowedAddresses::All).unwrap(), drain, server, started }
