@@ -66,13 +66,7 @@ pub struct Deliverer {
 impl Deliverer {
     /// Takes a client from [`super::http_client`]. Uses the default schedules and the system clock.
     pub fn new(client: reqwest::Client, secret: Secret) -> Self {
-        Self {
-            client,
-            secret,
-            outcome: Schedule::OUTCOME,
-            progress: Schedule::PROGRESS,
-            clock: Arc::new(SystemClock),
-        }
+        Self { client, secret, outcome: Schedule::OUTCOME, progress: Schedule::PROGRESS, clock: Arc::new(SystemClock) }
     }
 
     /// Sends a message until it is delivered, permanently refused, or out of attempts.

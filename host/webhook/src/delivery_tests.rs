@@ -114,7 +114,10 @@ async fn both_schemes_are_verified_by_the_receiver() {
         let delivery = deliverer(JumpingClock::new()).deliver(&url, &message(EventKind::Completed, scheme)).await;
         assert_eq!(delivery, Delivery { delivered: true, attempts: 1, status: Some(200), note: None });
         let events = receiver.stop().await;
-        assert_eq!(events.iter().map(|event| (event.verified, event.body.as_str())).collect::<Vec<_>>(), [(true, BODY)]);
+        assert_eq!(
+            events.iter().map(|event| (event.verified, event.body.as_str())).collect::<Vec<_>>(),
+            [(true, BODY)]
+        );
     }
 }
 

@@ -148,7 +148,10 @@ mod tests {
         let (status, answer) = post(&receiver, &[("X-Runpod-Signature", signed)], BODY).await;
         assert_eq!((status, answer.as_str()), (200, "{\"received\":true}"));
         let events = receiver.stop().await;
-        assert_eq!(events.iter().map(|event| (event.verified, event.body.as_str())).collect::<Vec<_>>(), [(true, BODY)]);
+        assert_eq!(
+            events.iter().map(|event| (event.verified, event.body.as_str())).collect::<Vec<_>>(),
+            [(true, BODY)]
+        );
     }
 
     #[tokio::test]

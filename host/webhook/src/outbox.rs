@@ -3,13 +3,11 @@
 //! The worker signs a message when it sends it. So the stored messages are authenticated: whoever can write to the
 //! bucket must not be able to have a message of their own signed.
 
-use std::time::SystemTime;
-
 use fault::{Failure, codes};
 use serde::{Deserialize, Serialize};
 use storage::{Key, Record, Records, StoreError};
 
-use super::{Delivery, EventKind, Message, Scheme, UrlRules, WebhookUrl};
+use super::{Clock as _, Delivery, EventKind, Message, Scheme, SystemClock, UrlRules, WebhookUrl};
 
 /// The largest object that is read: a message of at most [`Message::MAX_BYTES`], escaped once more, and a few fields.
 const MAX_OBJECT: usize = 3 * Message::MAX_BYTES;
@@ -43,7 +41,6 @@ impl std::fmt::Debug for PendingMessage {
 
 impl PendingMessage {
     pub(super) fn new(job: &str, to: &WebhookUrl, message: &Message, delivery: &Delivery) -> Self {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Self {
             version: VERSION,
             id: message.id.clone(),
@@ -52,7 +49,7 @@ impl PendingMessage {
             url: to.as_url().as_str().to_owned(),
             scheme: message.scheme,
             body: message.body.clone(),
-            kept_at: now.as_secs(),
+            kept_at: SystemClock.unix_seconds(),
             reason: delivery.note.clone(),
         }
     }
@@ -201,7 +198,10 @@ mod tests {
         std::fs::write(folder.path().join(".codex/outbox/x.json"), forged).unwrap();
         let key = outbox.keys().await.unwrap().remove(0);
         let error = outbox.read(&key, false).await.unwrap_err();
-        assert!(error.is(&codes::webhook::BAD_OUTBOX) && error.message.contains("was not written by a host"), "{error}");
+        assert!(
+            error.is(&codes::webhook::BAD_OUTBOX) && error.message.contains("was not written by a host"),
+            "{error}"
+        );
         assert_eq!(outbox.read(&key, true).await.unwrap().unwrap().job, "job-1");
     }
 

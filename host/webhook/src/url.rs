@@ -76,7 +76,8 @@ impl UrlRules {
 
     pub fn check(&self, text: &str) -> Result<WebhookUrl, Failure> {
         let refuse = |code: &Code, reason: String| Err(Failure::new(code, reason));
-        let malformed = || refuse(&codes::webhook::BAD_URL, "the webhook address is not an http or https URL".to_owned());
+        let malformed =
+            || refuse(&codes::webhook::BAD_URL, "the webhook address is not an http or https URL".to_owned());
         let Ok(url) = Url::parse(text) else { return malformed() };
         let host = url.host_str().unwrap_or_default();
         // The parser has already converted every notation of an IP address (decimal, hexadecimal) to the usual one.

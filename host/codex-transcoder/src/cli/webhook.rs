@@ -2,10 +2,9 @@
 
 use std::io::Read;
 use std::path::PathBuf;
-use std::time::SystemTime;
 
 use clap::Subcommand;
-use webhook::{Secret, SignatureHeaders, verify};
+use webhook::{Clock as _, Secret, SignatureHeaders, SystemClock, verify};
 
 use super::exit::{Ended, OrUsage as _};
 
@@ -44,9 +43,9 @@ impl Webhook {
             None => std::io::stdin().take(MAX_REQUEST).read_to_string(&mut body),
         };
         read.or_usage("the body can't be read")?;
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let claimed = SignatureHeaders { signature: Some(signature.trim()), timestamp: timestamp.as_deref() };
-        verify_body(&secret, claimed, &body, at.unwrap_or(now)).or_usage("not to be trusted")?;
+        verify_body(&secret, claimed, &body, at.unwrap_or_else(|| SystemClock.unix_seconds()))
+            .or_usage("not to be trusted")?;
         println!("the signature is right");
         Ok(())
     }
