@@ -17,9 +17,9 @@ use media::probe::DeclaredKind;
 use policy::HostCalls;
 use publish::PieceKind;
 use storage::{Body, Destination, ObjectMeta};
-use webhook::{DeliveryObserver, EventKind, JobWebhooks, Scheme};
+use webhook::{EventKind, JobWebhooks, Scheme};
 
-use crate::event::{DeliveryEvents, Event};
+use crate::event::{Event, delivery_events};
 use crate::production::{JobContext, Original, Production};
 use crate::transcode_report::TranscodeReport;
 
@@ -136,12 +136,12 @@ impl HostCalls for JobHost {
         // Also for a job without a webhook: a bad message fails as it would with one.
         let message = webhook::Message::new(job, kind(event), message.body, scheme(message.signature));
         let message = message.map_err(refused)?;
-        let observer: Arc<dyn DeliveryObserver> = Arc::new(DeliveryEvents(Arc::clone(&self.context.observer)));
+        let observer = delivery_events(Arc::clone(&self.context.observer));
         let mut delivery = webhook::Delivery::default();
         match (&self.webhooks, event) {
             (Some(webhooks), MessageEvent::Progress) => webhooks.send_progress(message, &observer),
             (Some(webhooks), MessageEvent::Completed) => {
-                let sent = webhooks.send_outcome(job, &message, &*observer);
+                let sent = webhooks.send_outcome(job, &message, &observer);
                 // Retries can take minutes, so cancellation ends them.
                 delivery = self.context.cancel.run_until_cancelled(sent).await.unwrap_or_default();
             }

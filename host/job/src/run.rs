@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use webhook::{EventKind, JobWebhooks, Message};
 
-use crate::event::{DeliveryEvents, Event, Observer, milliseconds};
+use crate::event::{Event, Observer, delivery_events, milliseconds};
 use crate::host::{JobHost, scheme};
 use crate::production::{JobContext, UploadLimits};
 use crate::recording::{JobRecorder, JobRecording, RecordingContext};
@@ -377,7 +377,7 @@ async fn send_failed(
         }
     };
     match Message::new(&job.id, EventKind::Failed, message.body, scheme(message.signature)) {
-        Ok(message) => drop(webhooks.send_outcome(&job.id, &message, &DeliveryEvents(observer)).await),
+        Ok(message) => drop(webhooks.send_outcome(&job.id, &message, &delivery_events(observer)).await),
         Err(error) => tracing::error!(job = job.id, %error, "the webhook for a failed job can't be sent"),
     }
 }

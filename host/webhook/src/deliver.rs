@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
+use fault::Failure;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 use tracing::{info, warn};
 
-use super::{EventKind, Message, Schedule, Secret, WebhookUrl, sign};
+use super::{EventKind, Message, Schedule, Secret, UrlRules, WebhookUrl, http_client, sign};
 
 /// Bytes of a response that are read. Receivers answer briefly, and a hostile one must not fill the memory.
 const MAX_RESPONSE: usize = 64 * 1024;
@@ -56,6 +57,8 @@ pub struct Delivery {
 #[derive(Clone, Debug)]
 pub struct Deliverer {
     client: reqwest::Client,
+    /// Where it sends.
+    pub rules: UrlRules,
     secret: Secret,
     /// For `completed` and `failed`.
     pub(super) outcome: Schedule,
@@ -64,9 +67,11 @@ pub struct Deliverer {
 }
 
 impl Deliverer {
-    /// Takes a client from [`super::http_client`]. Uses the default schedules and the system clock.
-    pub fn new(client: reqwest::Client, secret: Secret) -> Self {
-        Self { client, secret, outcome: Schedule::OUTCOME, progress: Schedule::PROGRESS, clock: Arc::new(SystemClock) }
+    /// Uses the default schedules and the system clock.
+    pub fn new(rules: UrlRules, secret: Secret) -> Result<Self, Failure> {
+        let client = http_client(rules.allowed_addresses())?;
+        let (outcome, progress, clock) = (Schedule::OUTCOME, Schedule::PROGRESS, Arc::new(SystemClock));
+        Ok(Self { client, rules, secret, outcome, progress, clock })
     }
 
     /// Sends a message until it is delivered, permanently refused, or out of attempts.

@@ -6,11 +6,8 @@ use super::outbox::{Outbox, PendingMessage};
 use super::progress::ProgressSender;
 use super::{Deliverer, Delivery, EventKind, Message, WebhookUrl};
 
-/// Is notified of the result of every message.
-pub trait DeliveryObserver: Send + Sync {
-    /// A message was delivered or given up. `kept` is its key in the outbox if it was stored there for later.
-    fn delivered(&self, kind: EventKind, delivery: &Delivery, kept: Option<String>);
-}
+/// Is called when a message was delivered or given up, with its key in the outbox if it was stored there for later.
+pub type DeliveryObserver = Arc<dyn Fn(EventKind, &Delivery, Option<String>) + Send + Sync>;
 
 /// Sends the webhooks of one job.
 pub struct JobWebhooks {
@@ -28,12 +25,12 @@ impl JobWebhooks {
 
     /// Queues a progress message and returns at once. Messages are sent in order and tried once. A message is dropped
     /// if the receiver is slower than the job, or if the outcome has been sent.
-    pub fn send_progress(&self, message: Message, observer: &Arc<dyn DeliveryObserver>) {
+    pub fn send_progress(&self, message: Message, observer: &DeliveryObserver) {
         self.progress.send(&self.deliverer, &self.url, message, observer);
     }
 
     /// Closes the progress queue, then signs and sends the job's outcome and notifies the observer.
-    pub async fn send_outcome(&self, job_id: &str, message: &Message, observer: &dyn DeliveryObserver) -> Delivery {
+    pub async fn send_outcome(&self, job_id: &str, message: &Message, observer: &DeliveryObserver) -> Delivery {
         self.progress.close().await;
         let delivery = self.deliverer.deliver(&self.url, message).await;
         let kept = match &self.outbox {
@@ -42,7 +39,7 @@ impl JobWebhooks {
             }
             _ => None,
         };
-        observer.delivered(message.kind, &delivery, kept);
+        observer(message.kind, &delivery, kept);
         delivery
     }
 }

@@ -27,18 +27,19 @@ impl Schedule {
     pub const PROGRESS: Self = Self { gaps: &[], timeout: Duration::from_secs(5), longest_wait: Duration::ZERO };
 
     /// How long to wait after attempt `attempt` (the first is 1), which took `spent`. `None` after the last attempt.
+    /// `after` is the receiver's `Retry-After`.
     pub(super) fn wait(
         &self,
         event_id: &str,
         attempt: u32,
         spent: Duration,
-        retry_after: Option<Duration>,
+        after: Option<Duration>,
     ) -> Option<Duration> {
         let index = usize::try_from(attempt).ok()?.checked_sub(1)?;
         let gap = *self.gaps.get(index)? * jitter(event_id, attempt) / JITTER_WHOLE;
         // Pause even if the attempt took the whole gap: the receiver is busy.
         let own = gap.saturating_sub(spent).max(gap / 4);
-        let asked = retry_after.unwrap_or_default().min(self.longest_wait);
+        let asked = after.unwrap_or_default().min(self.longest_wait);
         Some(own.max(asked))
     }
 }

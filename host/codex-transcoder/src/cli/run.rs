@@ -14,7 +14,7 @@ use policy::SelectedPolicy;
 use publish::CacheRules;
 use storage::{Destination, Key, LocalDirectory, ORIGINALS, SingleFile, Stores};
 use tokio_util::sync::CancellationToken;
-use webhook::{Deliverer, JobWebhooks, Secret, UrlRules, http_client};
+use webhook::{Deliverer, JobWebhooks, Secret, UrlRules};
 
 use super::authoring::recordings;
 use super::environment::EnvironmentArgs;
@@ -147,11 +147,9 @@ impl Run {
     fn webhooks(&self, secret: &str) -> Result<Option<Arc<JobWebhooks>>, Ended> {
         let Some(url) = &self.webhook else { return Ok(None) };
         // On a developer's machine, plain http to this machine and a short secret are fine.
-        let secret = Secret::allowing_short(secret)?;
-        let rules = UrlRules::local();
-        let url = rules.check(url)?;
-        let client = http_client(rules.allowed_addresses())?;
-        Ok(Some(Arc::new(JobWebhooks::new(Deliverer::new(client, secret), url, None))))
+        let deliverer = Deliverer::new(UrlRules::local(), Secret::allowing_short(secret)?)?;
+        let url = deliverer.rules.check(url)?;
+        Ok(Some(Arc::new(JobWebhooks::new(deliverer, url, None))))
     }
 }
 

@@ -44,9 +44,8 @@ impl Worker {
             let implied = Path::new(TEST_INPUT);
             (implied.is_file() && endpoint.is_none()).then(|| implied.to_owned())
         });
-        let record = self.record.as_deref();
         if let Some(file) = test_input {
-            return run_test_input(&settings, &file, record, drain).await;
+            return self.run_test_input(&settings, &file, drain).await;
         }
         let Some(endpoint) = endpoint else {
             return Err(Ended::usage(
@@ -54,7 +53,7 @@ impl Worker {
 `serve` takes jobs over HTTP",
             ));
         };
-        let assembled = service::start(&settings, record, Some(&endpoint)).await?;
+        let assembled = service::start(&settings, self.record.as_deref(), Some(&endpoint)).await?;
         let service = service::run_in_background(&settings, assembled).await?;
         let JobSettings { concurrency, grace, .. } = settings.job;
         let worker = RunpodWorker { concurrency, grace, ..RunpodWorker::new(endpoint, Arc::new(service)) };
@@ -62,27 +61,22 @@ impl Worker {
         tracing::info!(done, failed, stopped, abandoned, lost, "worker stopped");
         Ok(())
     }
-}
 
-/// Runs one job and prints its result as the queue would show it.
-async fn run_test_input(
-    settings: &Settings,
-    file: &Path,
-    record: Option<&Path>,
-    cancel: CancellationToken,
-) -> Result<(), Ended> {
-    let request = settings_argument::read_json(file)?;
-    let service = service::start(settings, record, None).await?.service;
-    let ended = one_job(Arc::new(service), request, cancel).await.map_err(|failure| failure.message);
-    let ended = ended.or_usage(format_args!("{} can't be used", file.display()))?;
-    let (shown, result) = match ended {
-        JobResult::Done(output) => (json!({ "output": output }), Ok(())),
-        JobResult::Failed { error, .. } => {
-            let ended = Ended::of_job(&error);
-            (json!({ "error": error }), Err(ended))
-        }
-        JobResult::Stopped => (json!({ "stopped": true }), Err(Ended::cancelled())),
-    };
-    println!("{shown:#}");
-    result
+    /// Runs one job and prints its result as the queue would show it.
+    async fn run_test_input(&self, settings: &Settings, file: &Path, cancel: CancellationToken) -> Result<(), Ended> {
+        let request = settings_argument::read_json(file)?;
+        let service = service::start(settings, self.record.as_deref(), None).await?.service;
+        let ended = one_job(Arc::new(service), request, cancel).await.map_err(|failure| failure.message);
+        let ended = ended.or_usage(format_args!("{} can't be used", file.display()))?;
+        let (shown, result) = match ended {
+            JobResult::Done(output) => (json!({ "output": output }), Ok(())),
+            JobResult::Failed { error, .. } => {
+                let ended = Ended::of_job(&error);
+                (json!({ "error": error }), Err(ended))
+            }
+            JobResult::Stopped => (json!({ "stopped": true }), Err(Ended::cancelled())),
+        };
+        println!("{shown:#}");
+        result
+    }
 }

@@ -232,10 +232,8 @@ impl JobMetrics {
                 if *part == "encode" {
                     timing.encoding_ms += ms;
                 }
-                metrics
-                    .part_seconds
-                    .get_or_create(&[label("part", part)])
-                    .observe(Duration::from_millis(*ms).as_secs_f64());
+                let seconds = Duration::from_millis(*ms).as_secs_f64();
+                metrics.part_seconds.get_or_create(&[label("part", part)]).observe(seconds);
             }
             Event::Reused { .. } => {
                 metrics.jobs_reused.inc();

@@ -13,7 +13,7 @@ use policy::{Compiler, LastGood, PolicyError, PolicyGate, PolicyLocation, Rules,
 use sandbox::Level;
 use storage::s3::S3Store;
 use storage::{LocalDirectory, ORIGINALS, Records, Stores, prove_writable};
-use webhook::{Deliverer, Outbox, Secret, http_client};
+use webhook::{Deliverer, Outbox, Secret};
 
 use super::Service;
 use crate::choice::{Choice as _, Environment};
@@ -86,7 +86,6 @@ pub async fn assemble(
         environment,
         policies: watcher.active_policies(),
         deliverer,
-        rules: settings.webhook.rules.clone(),
         outbox,
         webhook_required: settings.environment != Environment::Dev,
         max_input: settings.job.max_input_bytes,
@@ -98,7 +97,7 @@ pub async fn assemble(
 pub fn deliverer(settings: &WebhookSettings) -> Result<Deliverer, Failure> {
     let secret = settings.secret.expose();
     let secret = if settings.allow_short_secret { Secret::allowing_short(secret) } else { Secret::new(secret) };
-    Ok(Deliverer::new(http_client(settings.rules.allowed_addresses())?, secret?))
+    Deliverer::new(settings.rules.clone(), secret?)
 }
 
 /// The host's own records. Only a host with the same webhook secret can write them.

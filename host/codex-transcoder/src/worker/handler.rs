@@ -11,7 +11,7 @@ use runpod::{self, JobResult, Progress};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
-use webhook::{Deliverer, JobWebhooks, Outbox, UrlRules};
+use webhook::{Deliverer, JobWebhooks, Outbox};
 
 use super::input::{Input, bad_input};
 use super::observer::QueueObserver;
@@ -23,8 +23,6 @@ pub struct Service {
     /// A job keeps the policy that it starts with.
     pub policies: ActivePolicies,
     pub deliverer: Deliverer,
-    /// Where webhooks may go.
-    pub rules: UrlRules,
     /// For undelivered webhooks.
     pub outbox: Outbox,
     /// Whether `webhookUrl` is required. Without one, the platform isn't notified.
@@ -99,7 +97,7 @@ impl Service {
 
     fn webhooks(&self, input: &Input) -> Result<Option<Arc<JobWebhooks>>, Failure> {
         let Some(url) = &input.webhook else { return Ok(None) };
-        let url = self.rules.check(url)?;
+        let url = self.deliverer.rules.check(url)?;
         let webhooks = JobWebhooks::new(self.deliverer.clone(), url, Some(self.outbox.clone()));
         Ok(Some(Arc::new(webhooks)))
     }
