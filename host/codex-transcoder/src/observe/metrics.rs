@@ -78,13 +78,13 @@ metrics! {
     jobs_running: Gauge = add("jobs_running", "Running jobs");
     jobs_reused: Counter = add("jobs_reused", "Jobs already published by an earlier attempt");
     job_retries: Counters<1> = add("job_retries", "Failed attempts that were retried, by code");
-    job_seconds: Histogram = in_unit("job", Unit::Seconds, "Time of a job from its start to its end", Histogram::new(JOB_SECONDS));
-    part_seconds: Histograms<1> = in_unit("part", Unit::Seconds, "Time of a part of the host's work", family(|| Histogram::new(STEP_SECONDS)));
+    job_seconds: Histogram = seconds("job", "Time of a job from its start to its end", Histogram::new(JOB_SECONDS));
+    part_seconds: Histograms<1> = seconds("part", "Time of a part of the host's work", family(|| Histogram::new(STEP_SECONDS)));
     step_seconds: Histograms<1> =
-        in_unit("step", Unit::Seconds, "Time of a step of the policy, by the policy's name for it", family(|| Histogram::new(STEP_SECONDS)));
-    downloaded: Counter = in_unit("downloaded", Unit::Bytes, "Bytes that jobs have read from stores", Counter::default());
-    uploaded: Counter = in_unit("uploaded", Unit::Bytes, "Bytes that jobs have written to stores", Counter::default());
-    published: Counters<1> = in_unit("published", Unit::Bytes, "Bytes published by completed jobs, by store", Counters::default());
+        seconds("step", "Time of a step of the policy, by the policy's name for it", family(|| Histogram::new(STEP_SECONDS)));
+    downloaded: Counter = bytes("downloaded", "Bytes that jobs have read from stores");
+    uploaded: Counter = bytes("uploaded", "Bytes that jobs have written to stores");
+    published: Counters<1> = bytes("published", "Bytes published by completed jobs, by store");
     webhooks: Counters<2> = add("webhooks", "Webhooks by kind and whether they were delivered, kept or lost");
     webhook_attempts: Counters<1> = add("webhook_attempts", "Requests sent for webhooks, by kind");
     encodes: Counters<2> =
@@ -190,7 +190,7 @@ impl Metrics {
         self.step_seconds.get_or_create(&[self.limited("step", step)]).observe(time.as_secs_f64());
     }
 
-    /// A label whose values this program doesn't choose.
+    /// A label with a limited number of values; further ones count as [`OTHER`].
     fn limited(&self, name: &'static str, value: &str) -> Label {
         let limit = if name == "step" { MAX_STEPS } else { MAX_NAMES };
         let value = short(value);
@@ -290,6 +290,14 @@ fn add<M: Metric + Clone + Default>(name: &str, meaning: &str) -> impl FnOnce(&m
         registry.register(name, meaning, metric.clone());
         metric
     }
+}
+
+fn bytes<M: Metric + Clone + Default>(name: &str, meaning: &str) -> impl FnOnce(&mut Registry) -> M {
+    in_unit(name, Unit::Bytes, meaning, M::default())
+}
+
+fn seconds<M: Metric + Clone>(name: &str, meaning: &str, metric: M) -> impl FnOnce(&mut Registry) -> M {
+    in_unit(name, Unit::Seconds, meaning, metric)
 }
 
 fn in_unit<M: Metric + Clone>(name: &str, unit: Unit, meaning: &str, metric: M) -> impl FnOnce(&mut Registry) -> M {
