@@ -76,7 +76,7 @@ impl Scripted {
         let url = format!("http://{}/hook?token=geheim", listener.local_addr().unwrap());
         let router = Router::new().fallback(Self::receive).with_state(this.clone());
         tokio::spawn(axum::serve(listener, router).into_future());
-        (this, UrlRules::local().check(&url).unwrap())
+        (this, UrlRules::LOCAL.check(&url).unwrap())
     }
 
     async fn receive(State(this): State<Self>, headers: HeaderMap, body: String) -> Response {
@@ -95,7 +95,7 @@ impl Scripted {
 }
 
 fn deliverer(clock: Arc<JumpingClock>) -> Deliverer {
-    let mut deliverer = Deliverer::new(UrlRules::local(), secret()).unwrap();
+    let mut deliverer = Deliverer::new(UrlRules::LOCAL, secret()).unwrap();
     deliverer.clock = clock;
     deliverer
 }
@@ -110,7 +110,7 @@ async fn delivered(responses: impl IntoIterator<Item = Response>) -> (Delivery, 
 async fn both_schemes_are_verified_by_the_receiver() {
     for scheme in [Scheme::Body, Scheme::TimestampedBody] {
         let receiver = Receiver::start("127.0.0.1:0", secret()).await.unwrap();
-        let url = UrlRules::local().check(&receiver.url()).unwrap();
+        let url = UrlRules::LOCAL.check(&receiver.url()).unwrap();
         let delivery = deliverer(JumpingClock::new()).deliver(&url, &message(EventKind::Completed, scheme)).await;
         assert_eq!(delivery, Delivery { delivered: true, attempts: 1, status: Some(200), note: None });
         let events = receiver.stop().await;
@@ -142,7 +142,7 @@ async fn a_message_has_the_headers_of_the_specification_and_its_schemes_own() {
 async fn a_receiver_with_another_secret_refuses_for_good() {
     let other = Secret::new("some other secret, long enough").unwrap();
     let receiver = Receiver::start("127.0.0.1:0", other).await.unwrap();
-    let url = UrlRules::local().check(&receiver.url()).unwrap();
+    let url = UrlRules::LOCAL.check(&receiver.url()).unwrap();
     let delivery = deliverer(JumpingClock::new()).deliver(&url, &message(EventKind::Failed, Scheme::Body)).await;
     assert_eq!((delivery.delivered, delivery.attempts, delivery.status), (false, 1, Some(401)));
     assert!(delivery.note.unwrap().contains("the signature does not match"));
@@ -209,7 +209,7 @@ async fn retry_after_is_honoured_and_bounded() {
 #[tokio::test]
 async fn an_endless_response_is_cut_off() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = UrlRules::local().check(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+    let url = UrlRules::LOCAL.check(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
     // Writes until the other side hangs up, and returns how much that was.
     let sender = tokio::spawn(async move {
         let (mut connection, _) = listener.accept().await.unwrap();
@@ -249,7 +249,7 @@ async fn pages_of_other_servers_are_not_passed_on() {
 async fn an_absent_receiver_uses_up_all_attempts_and_its_token_is_not_printed() {
     // A port that was free a moment ago, so no process listens on it.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let absent = UrlRules::local().check(&format!("http://{free}/hook?token=geheim")).unwrap();
+    let absent = UrlRules::LOCAL.check(&format!("http://{free}/hook?token=geheim")).unwrap();
     let delivery = deliverer(JumpingClock::new()).deliver(&absent, &message(EventKind::Failed, Scheme::Body)).await;
     assert_eq!((delivery.delivered, delivery.attempts, delivery.status), (false, 5, None));
     let note = delivery.note.unwrap();
@@ -267,7 +267,7 @@ async fn progress_is_tried_once() {
 async fn a_receiver_that_never_answers_is_given_up_after_the_timeout() {
     // The system accepts the connection; the test never does.
     let deaf = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = UrlRules::local().check(&format!("http://{}/", deaf.local_addr().unwrap())).unwrap();
+    let url = UrlRules::LOCAL.check(&format!("http://{}/", deaf.local_addr().unwrap())).unwrap();
     let schedule = Schedule { gaps: &[Duration::ZERO], timeout: Duration::from_millis(50), ..Schedule::OUTCOME };
     let mut deliverer = deliverer(JumpingClock::new());
     deliverer.outcome = schedule;
@@ -287,7 +287,7 @@ impl Gated {
     async fn start() -> (Self, JobWebhooks) {
         let this = Self { bodies: Arc::default(), gate: Arc::new(tokio::sync::Semaphore::new(0)) };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = UrlRules::local().check(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+        let url = UrlRules::LOCAL.check(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
         let router = Router::new().fallback(Self::receive).with_state(this.clone());
         tokio::spawn(axum::serve(listener, router).into_future());
         (this, JobWebhooks::new(deliverer(JumpingClock::new()), url, None))

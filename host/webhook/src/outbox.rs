@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     fn pending(url: &str) -> PendingMessage {
-        let to = UrlRules::local().check(url).unwrap();
+        let to = UrlRules::LOCAL.check(url).unwrap();
         let message = Message::new("job-1", EventKind::Completed, r#"{"a":1}"#.into(), Scheme::Body).unwrap();
         PendingMessage::new("job-1", &to, &message, &Delivery { note: Some("no answer".into()), ..Delivery::default() })
     }
@@ -154,7 +154,7 @@ mod tests {
         let pending = pending("http://127.0.0.1:9/hook?token=t");
         let key = outbox.store(&pending).await.unwrap();
         assert_eq!(outbox.keys().await.unwrap(), std::slice::from_ref(&key));
-        let (to, message) = outbox.read(&key, false).await.unwrap().unwrap().check(&UrlRules::local()).unwrap();
+        let (to, message) = outbox.read(&key, false).await.unwrap().unwrap().check(&UrlRules::LOCAL).unwrap();
         assert_eq!((to.as_url().query(), message.body.as_str()), (Some("token=t"), r#"{"a":1}"#));
         assert_eq!(message.id, pending.id, "a receiver would treat it as another message");
         outbox.remove(&key).await.unwrap();
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn an_address_is_checked_again_before_sending() {
-        let error = pending("http://127.0.0.1:9/").check(&UrlRules::production()).unwrap_err();
+        let error = pending("http://127.0.0.1:9/").check(&UrlRules::PRODUCTION).unwrap_err();
         assert_eq!(error.code, "webhook.url-insecure");
     }
 
@@ -233,8 +233,8 @@ mod tests {
                 let key = outbox.keys().await.unwrap().remove(0);
                 prop_assert!(outbox.read(&key, false).await.is_err());
                 if let Ok(Some(pending)) = outbox.read(&key, true).await {
-                    let _ = pending.check(&UrlRules::production());
-                    let _ = pending.check(&UrlRules::local());
+                    let _ = pending.check(&UrlRules::PRODUCTION);
+                    let _ = pending.check(&UrlRules::LOCAL);
                 }
                 Ok::<(), TestCaseError>(())
             })?;

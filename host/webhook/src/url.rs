@@ -51,14 +51,10 @@ pub struct UrlRules {
 
 impl UrlRules {
     /// For local work: https anywhere, http on the loopback interface.
-    pub fn local() -> Self {
-        Self { http: HttpRule::Loopback, private: true, hosts: None }
-    }
+    pub const LOCAL: Self = Self { http: HttpRule::Loopback, private: true, hosts: None };
 
     /// For everything else: only https, and only public hosts by name.
-    pub fn production() -> Self {
-        Self { http: HttpRule::Never, private: false, hosts: None }
-    }
+    pub const PRODUCTION: Self = Self { http: HttpRule::Never, private: false, hosts: None };
 
     /// Allows only these hosts: `hooks.example.com`, or `*.example.com` for every name under it. An empty list allows
     /// none.
@@ -160,7 +156,7 @@ mod tests {
             ("https://./", "webhook.bad-url"),
             ("", "webhook.bad-url"),
         ] {
-            assert_eq!(verdict(&UrlRules::production(), url), expected, "{url}");
+            assert_eq!(verdict(&UrlRules::PRODUCTION, url), expected, "{url}");
         }
     }
 
@@ -175,13 +171,13 @@ mod tests {
             ("http://192.168.1.7/", "webhook.url-insecure"),
             ("http://localhost.example.com/", "webhook.url-insecure"),
         ] {
-            assert_eq!(verdict(&UrlRules::local(), url), expected, "{url}");
+            assert_eq!(verdict(&UrlRules::LOCAL, url), expected, "{url}");
         }
     }
 
     #[test]
     fn a_list_of_hosts_is_exact_and_a_star_covers_what_is_under_it() {
-        let rules = UrlRules::production().with_hosts(["hooks.example.com", "*.example.org", " "]);
+        let rules = UrlRules::PRODUCTION.with_hosts(["hooks.example.com", "*.example.org", " "]);
         for (url, expected) in [
             ("https://HOOKS.example.com/", "ok"),
             ("https://hooks.example.com./", "ok"),
@@ -193,12 +189,12 @@ mod tests {
         ] {
             assert_eq!(verdict(&rules, url), expected, "{url}");
         }
-        assert_eq!(verdict(&UrlRules::local().with_hosts([""]), "https://example.org/"), "webhook.url-unlisted");
+        assert_eq!(verdict(&UrlRules::LOCAL.with_hosts([""]), "https://example.org/"), "webhook.url-unlisted");
     }
 
     #[test]
     fn http_can_be_allowed_without_allowing_private_hosts() {
-        let rules = UrlRules { http: HttpRule::Everywhere, ..UrlRules::production() };
+        let rules = UrlRules { http: HttpRule::Everywhere, ..UrlRules::PRODUCTION };
         assert_eq!(verdict(&rules, "http://hooks.example.com/"), "ok");
         assert_eq!(verdict(&rules, "http://10.0.0.1/"), "webhook.url-literal");
         assert_eq!(rules.allowed_addresses(), AllowedAddresses::PublicOnly);
@@ -206,9 +202,9 @@ mod tests {
 
     #[test]
     fn neither_path_nor_query_nor_password_is_printed() {
-        let url = UrlRules::local().check("https://h.example/path?token=geheim").unwrap();
+        let url = UrlRules::LOCAL.check("https://h.example/path?token=geheim").unwrap();
         assert_eq!(format!("{url:?}"), "WebhookUrl(https://h.example/***)");
-        let error = UrlRules::local().check("https://me:geheim@h.example/").unwrap_err();
+        let error = UrlRules::LOCAL.check("https://me:geheim@h.example/").unwrap_err();
         assert!(!format!("{error} {error:?}").contains("geheim"));
     }
 
@@ -240,7 +236,7 @@ mod tests {
     proptest! {
         #[test]
         fn production_accepts_only_https_to_a_name_without_credentials(text in url_like()) {
-            if let Ok(accepted) = UrlRules::production().check(&text) {
+            if let Ok(accepted) = UrlRules::PRODUCTION.check(&text) {
                 let url = accepted.as_url();
                 prop_assert_eq!(url.scheme(), "https");
                 prop_assert!(url.username().is_empty() && url.password().is_none());
@@ -254,7 +250,7 @@ mod tests {
 
         #[test]
         fn local_rules_accept_http_only_to_this_machine(text in url_like()) {
-            if let Ok(accepted) = UrlRules::local().check(&text)
+            if let Ok(accepted) = UrlRules::LOCAL.check(&text)
                 && accepted.as_url().scheme() != "https"
             {
                 prop_assert_eq!(accepted.as_url().scheme(), "http");

@@ -147,7 +147,7 @@ impl Run {
     fn webhooks(&self, secret: &str) -> Result<Option<Arc<JobWebhooks>>, Ended> {
         let Some(url) = &self.webhook else { return Ok(None) };
         // On a developer's machine, plain http to this machine and a short secret are fine.
-        let deliverer = Deliverer::new(UrlRules::local(), Secret::allowing_short(secret)?)?;
+        let deliverer = Deliverer::new(UrlRules::LOCAL, Secret::allowing_short(secret)?)?;
         let url = deliverer.rules.check(url)?;
         Ok(Some(Arc::new(JobWebhooks::new(deliverer, url, None))))
     }

@@ -51,8 +51,8 @@ pub fn start_log(settings: &Settings) {
 /// Loads the settings. On RunPod, wrong ones are a failed startup check.
 pub async fn load_settings(arguments: &SettingsArgs, endpoint: Option<&Endpoint>) -> Result<Settings, Ended> {
     match Settings::load(arguments.config.as_deref()) {
-        Err(error) if endpoint.is_some() => {
-            let failed = FailedStartupCheck { check: "settings", failure: error.into() };
+        Err(failure) if endpoint.is_some() => {
+            let failed = FailedStartupCheck { check: "settings", failure };
             Err(failed_check(endpoint, &failed).await)
         }
         loaded => Ok(loaded?),

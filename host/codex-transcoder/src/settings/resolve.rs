@@ -26,7 +26,7 @@ use crate::tools::ToolOptions;
 /// Records a problem for a missing or wrong value and goes on with any other, so that all problems are found.
 pub fn resolve(mut raw: Raw) -> Result<Settings, SettingsError> {
     let settings = settings(&mut raw);
-    if raw.problems.is_empty() { Ok(settings) } else { Err(SettingsError::invalid(raw.problems, &raw.secrets)) }
+    if raw.problems.is_empty() { Ok(settings) } else { Err(SettingsError::of(raw.problems, &raw.secrets)) }
 }
 
 fn settings(raw: &mut Raw) -> Settings {

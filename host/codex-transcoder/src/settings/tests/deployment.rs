@@ -90,7 +90,7 @@ fn assets_with_an_endpoint_of_their_own_need_their_own_account() {
         ("CODEX_STORES_ASSETS_ENDPOINT", "https://s3.example.com"),
     ]));
     let error = Settings::read(None, &all).unwrap_err();
-    let missing: Vec<&str> = error.problems().iter().map(|problem| problem.key.as_str()).collect();
+    let missing: Vec<&str> = error.0.iter().map(|problem| problem.key.as_str()).collect();
     assert_eq!(missing, ["stores.assets.access_key_id", "stores.assets.secret_access_key"]);
 }
 

@@ -125,7 +125,7 @@ fn defaults_are_those_of_the_reference() {
     assert_eq!(settings.job.limits.length, Duration::from_secs(86_400));
     assert_eq!(settings.job.tools.ffmpeg, Path::new("ffmpeg"));
     assert_eq!(settings.cache.segments.as_deref(), Some("public, max-age=31536000, immutable"));
-    assert_eq!(settings.webhook.rules, webhook::UrlRules::production());
+    assert_eq!(settings.webhook.rules, webhook::UrlRules::PRODUCTION);
     assert_eq!((settings.state_store.as_str(), settings.outbox_prefix.as_str()), ("media", ".codex/outbox"));
     assert_eq!(settings.serve_address.to_string(), "127.0.0.1:8000");
     assert_eq!(settings.metrics_address, None);
@@ -211,7 +211,7 @@ fn load_reads_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("codex.toml");
     let error = Settings::load(Some(&path)).unwrap_err();
-    assert!(matches!(error, SettingsError::Unreadable { .. }) && error.to_string().contains("codex.toml"));
+    assert!(error.is(&codes::settings::UNREADABLE) && error.message.contains("codex.toml"));
     std::fs::write(&path, "job = 1").unwrap();
     let error = Settings::load(Some(&path)).unwrap_err().to_string();
     assert!(error.contains("codex.toml:1: `job` is a table"), "{error}");
