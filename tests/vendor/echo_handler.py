@@ -1,4 +1,4 @@
-"""The vendor's client with jobs that do what those of host/runpod/examples/echo_worker.rs do."""
+"""The vendor's client with jobs that do what those of echo_worker.rs do."""
 
 import asyncio
 import os

@@ -1,6 +1,4 @@
-use crate::types::{
-    Delivery, Device, Event, Failure, Level, MediaInfo, Message, ObjectInfo, Plan, ProgressReport, Report, VideoEncoder,
-};
+use crate::types::*;
 
 /// What a workflow can ask of the host: the contract's imports as one argument, so that a test can pass a fake.
 pub trait HostApi {

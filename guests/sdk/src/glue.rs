@@ -3,9 +3,7 @@
 use std::marker::PhantomData;
 
 use crate::bindings::exports::codex::transcode::{ladder, layout, payload, settings, workflow};
-use crate::types::{
-    Asset, Destination, Failure, Job, MediaInfo, Message, Outcome, Problem, Refusal, Rendition, Report, VideoEncoder,
-};
+use crate::types::*;
 use crate::{Host, Policy, panic_hook};
 
 /// The exports of the policy `P`. Each one installs the panic hook, because any call can be an instance's first.

@@ -1,8 +1,6 @@
 use crate::api::{HostApi, OpenSource, RunningTranscode};
 use crate::bindings::codex::transcode::{gpu, job, log, media, storage, webhook};
-use crate::types::{
-    Delivery, Device, Event, Failure, Level, MediaInfo, Message, ObjectInfo, Plan, ProgressReport, Report, VideoEncoder,
-};
+use crate::types::*;
 
 /// The real host: every method calls the import of the same name.
 pub struct Host;

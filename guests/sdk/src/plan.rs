@@ -1,10 +1,6 @@
 //! Plans, put together output by output.
 
-use crate::types::{
-    Asset, ClipOutput, Destination, Effort, FileOutput, HlsOutput, HlsRung, Job, LoudnessTarget, MediaInfo, Moment,
-    Output, Plan, Preference, Rendition, SegmentContainer, SegmentLayout, StillFormat, StillOutput, VideoCodec,
-    VideoEncoding, WaveformOutput,
-};
+use crate::types::*;
 
 /// Apple's recommendation for HLS: segments of six seconds, and a keyframe every two seconds to switch at.
 const SEGMENT_MS: u32 = 6000;

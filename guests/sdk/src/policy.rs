@@ -1,7 +1,5 @@
 use crate::api::HostApi;
-use crate::types::{
-    Asset, Destination, Failure, Job, MediaInfo, Message, Outcome, Problem, Refusal, Rendition, Report, VideoEncoder,
-};
+use crate::types::*;
 
 /// A policy's decisions, one function for each export of the contract.
 ///

@@ -84,13 +84,7 @@ pub fn read(json: &str, set: &mut dyn FnMut(&str, &Value<'_>) -> Result<(), Stri
 
 /// The problem of a name that is not among the known ones.
 pub fn unknown(known: &[&str]) -> String {
-    let mut message = String::from("is not a setting of this policy; known are");
-    let mut separator = " ";
-    for name in known {
-        message = joined(&[&message, separator, name]);
-        separator = ", ";
-    }
-    message
+    joined(&["is not a setting of this policy; known are ", &listed(known)])
 }
 
 /// The failure of a workflow that can't read its settings. The host validates them first, so this is a fault.
@@ -116,14 +110,16 @@ pub fn choice<T: Copy>(value: &Value<'_>, choices: &[(&str, T)]) -> Result<T, St
 
 /// Apart from [`choice`], so that the component has it once and not once per type.
 fn position(value: &Value<'_>, words: &[&str]) -> Result<usize, String> {
-    let mut message = String::from("must be one of ");
-    for (place, word) in words.iter().enumerate() {
-        if matches!(value, Value::Text(text) if text == word) {
-            return Ok(place);
-        }
-        message = joined(&[&message, word, ", "]);
+    let place = words.iter().position(|word| matches!(value, Value::Text(text) if text == word));
+    place.ok_or_else(|| joined(&["must be one of ", &listed(words), ", not ", &kind(value)]))
+}
+
+fn listed(words: &[&str]) -> String {
+    let mut list = String::new();
+    for word in words {
+        list = joined(&[&list, if list.is_empty() { "" } else { ", " }, word]);
     }
-    Err(joined(&[&message, "not ", &kind(value)]))
+    list
 }
 
 /// Reads an encoder's effort.

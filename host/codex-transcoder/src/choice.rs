@@ -1,7 +1,5 @@
 //! Values that are one of a few words, on the command line, in the settings and in a job's input.
 
-use std::fmt;
-
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use media::encoder::Processor;
 use media::plan::Preference;
@@ -9,13 +7,17 @@ use media::probe::DeclaredKind;
 use storage::s3::Dialect;
 use webhook::HttpRule;
 
-pub trait Choice: Copy + Send + Sync + 'static {
+pub trait Choice: Copy + PartialEq + Send + Sync + 'static {
     const WORDS: &'static [&'static str];
     /// In the order of the words.
     const VALUES: &'static [Self];
 
     fn parse(word: &str) -> Option<Self> {
         Self::WORDS.iter().zip(Self::VALUES).find(|(known, _)| **known == word).map(|(_, &value)| value)
+    }
+
+    fn word(self) -> &'static str {
+        Self::WORDS.iter().zip(Self::VALUES).find(|(_, value)| **value == self).map_or("", |(word, _)| word)
     }
 
     /// Parses an argument.
@@ -40,16 +42,6 @@ pub enum Environment {
     Staging,
     /// A developer's machine.
     Dev,
-}
-
-impl fmt::Display for Environment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Production => "production",
-            Self::Staging => "staging",
-            Self::Dev => "dev",
-        })
-    }
 }
 
 /// What a store is kept in.

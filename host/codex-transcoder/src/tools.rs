@@ -4,67 +4,52 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fault::{Code, Fault, codes};
+use clap::Args;
+use fault::{Failure, codes};
 use media::context::MediaTools;
 use media::encoder;
 use media::plan::Preference;
 use media::process::Tool;
 use sandbox::Sandbox;
 
+use crate::choice::Choice as _;
+
 /// How long ffmpeg may go without progress. A slow encoder takes a second for a frame of 8K film; a network file system
 /// can hang for a minute.
 const STALL: Duration = Duration::from_secs(120);
 
-/// What the command line and the settings say about ffmpeg.
-#[derive(Clone, Debug, PartialEq, Eq)]
+// What the command line and the settings say about ffmpeg. Not a doc comment: clap would show it as the command's own.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct ToolOptions {
+    /// The ffmpeg to use, 5.1 or later.
+    #[arg(long, env = "FFMPEG_PATH", default_value = "ffmpeg", value_name = "PROGRAM")]
     pub ffmpeg: PathBuf,
-    /// `None` for the one beside ffmpeg, else the one on the `PATH`: static builds of ffmpeg often come without one.
+    // Static builds of ffmpeg often come without ffprobe.
+    /// The ffprobe to use [default: the one beside ffmpeg, else the one on the PATH].
+    #[arg(long, env = "FFPROBE_PATH", value_name = "PROGRAM")]
     pub ffprobe: Option<PathBuf>,
-    /// With [`Preference::Auto`] the policy decides.
+    // With `Preference::Auto` the policy decides.
+    /// What to encode video on: as the policy prefers, the GPU or fail, or the CPU.
+    #[arg(long, value_parser = Preference::argument(), default_value = "auto")]
     pub encoder: Preference,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum ToolError {
-    #[error(
-        "`{}` was not found: install ffmpeg (Debian, Ubuntu: apt-get install ffmpeg; macOS: brew install ffmpeg), or name \
-it with --ffmpeg and --ffprobe",
-        .0.display()
-    )]
-    NotFound(PathBuf),
-    #[error(
-        "no encoder works: libx264: {0}. Install an ffmpeg with libx264, or name one with --ffmpeg; `codex-transcoder \
-doctor` says more"
-    )]
-    NoEncoder(String),
-}
-
-impl Fault for ToolError {
-    fn code(&self) -> &'static Code {
-        &codes::host::FFMPEG
-    }
-}
-
 impl ToolOptions {
-    pub fn ffmpeg(&self) -> Result<Tool, ToolError> {
+    pub fn ffmpeg(&self) -> Result<Tool, Failure> {
         Ok(Tool::new(absolute(&self.ffmpeg)?, STALL))
     }
 
-    pub fn ffprobe(&self) -> Result<Tool, ToolError> {
-        let beside = || absolute(&self.ffmpeg).ok().map(|path| path.with_file_name("ffprobe"));
+    pub fn ffprobe(&self) -> Result<Tool, Failure> {
+        let beside = || Some(absolute(&self.ffmpeg).ok()?.with_file_name("ffprobe")).filter(|path| path.is_file());
         let path = match &self.ffprobe {
-            Some(path) => absolute(path)?,
-            None => match beside().filter(|path| path.is_file()) {
-                Some(path) => path,
-                None => absolute(Path::new("ffprobe"))?,
-            },
+            Some(path) => absolute(path),
+            None => beside().map_or_else(|| absolute(Path::new("ffprobe")), Ok),
         };
-        Ok(Tool::new(path, STALL))
+        Ok(Tool::new(path?, STALL))
     }
 
     /// ffmpeg and ffprobe, confined as well as this machine can.
-    pub fn confined(&self) -> Result<(Tool, Tool), ToolError> {
+    pub fn confined(&self) -> Result<(Tool, Tool), Failure> {
         let (ffmpeg, ffprobe) = (self.ffmpeg()?, self.ffprobe()?);
         let sandbox = Sandbox::detect(Sandbox::this_program(), &[ffmpeg.program(), ffprobe.program()]);
         let sandbox = Arc::new(sandbox);
@@ -72,11 +57,16 @@ impl ToolOptions {
     }
 
     /// Finds both programs and runs the test encodes.
-    pub async fn prove(&self) -> Result<MediaTools, ToolError> {
+    pub async fn prove(&self) -> Result<MediaTools, Failure> {
         let (ffmpeg, ffprobe) = self.confined()?;
         let ((proof, version), devices) = tokio::join!(encoder::prove(&ffmpeg), encoder::devices());
         if proof.processors().is_empty() {
-            return Err(ToolError::NoEncoder(proof.cpu_missing.unwrap_or_default()));
+            let message = format!(
+                "no encoder works: libx264: {}. Install an ffmpeg with libx264, or name one with --ffmpeg; \
+`codex-transcoder doctor` says more",
+                proof.cpu_missing.unwrap_or_default()
+            );
+            return Err(Failure::new(&codes::host::FFMPEG, message));
         }
         Ok(MediaTools {
             ffmpeg,
@@ -96,8 +86,15 @@ pub fn threads() -> usize {
 }
 
 /// Processes run in a work directory, where a relative path leads nowhere.
-fn absolute(program: &Path) -> Result<PathBuf, ToolError> {
-    let not_found = || ToolError::NotFound(program.to_owned());
+fn absolute(program: &Path) -> Result<PathBuf, Failure> {
+    let not_found = || {
+        let message = format!(
+            "`{}` was not found: install ffmpeg (Debian, Ubuntu: apt-get install ffmpeg; macOS: brew install ffmpeg), or \
+name it with --ffmpeg and --ffprobe",
+            program.display()
+        );
+        Failure::new(&codes::host::FFMPEG, message)
+    };
     if program.components().count() > 1 {
         return std::fs::canonicalize(program).map_err(|_| not_found());
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fault::Failure;
-use webhook::{Delivery, DeliveryObserver, EventKind};
+use webhook::{Delivery, DeliveryObserver};
 
 use crate::report::{TimedPart, WebhookReport};
 use crate::transcode_report::TranscodeReport;
@@ -70,6 +70,12 @@ pub trait Observer: Send + Sync {
     fn on(&self, event: &Event);
 }
 
+impl<F: Fn(&Event) + Send + Sync> Observer for F {
+    fn on(&self, event: &Event) {
+        self(event);
+    }
+}
+
 impl Event {
     pub fn done(part: &'static str, took: Duration) -> Self {
         Self::Done(TimedPart { part, ms: milliseconds(took) })
@@ -77,13 +83,11 @@ impl Event {
 }
 
 /// Forwards webhook deliveries to an observer as events.
-pub struct DeliveryEvents(pub Arc<dyn Observer>);
-
-impl DeliveryObserver for DeliveryEvents {
-    fn delivered(&self, kind: EventKind, delivery: &Delivery, kept: Option<String>) {
+pub fn delivery_events(observer: Arc<dyn Observer>) -> DeliveryObserver {
+    Arc::new(move |kind, delivery, kept| {
         let Delivery { delivered, attempts, status, .. } = *delivery;
-        self.0.on(&Event::Webhook(WebhookReport { kind: kind.as_str(), delivered, attempts, status, kept }));
-    }
+        observer.on(&Event::Webhook(WebhookReport { kind: kind.as_str(), delivered, attempts, status, kept }));
+    })
 }
 
 pub(crate) fn milliseconds(duration: Duration) -> u64 {

@@ -17,9 +17,9 @@ use media::probe::DeclaredKind;
 use policy::HostCalls;
 use publish::PieceKind;
 use storage::{Body, Destination, ObjectMeta};
-use webhook::{DeliveryObserver, EventKind, JobWebhooks, Scheme};
+use webhook::{EventKind, JobWebhooks, Scheme};
 
-use crate::event::{DeliveryEvents, Event};
+use crate::event::{Event, delivery_events};
 use crate::production::{JobContext, Original, Production};
 use crate::transcode_report::TranscodeReport;
 
@@ -133,25 +133,20 @@ impl HostCalls for JobHost {
 
     async fn deliver(&mut self, event: MessageEvent, message: Message) -> Result<Delivery, Failure> {
         let job = self.context.job_id.as_str();
-        let observer = DeliveryEvents(Arc::clone(&self.context.observer));
-        let (body, scheme) = (message.body, scheme(message.signature));
-        let sent = match (&self.webhooks, event) {
-            (Some(webhooks), MessageEvent::Progress) => {
-                let observer: Arc<dyn DeliveryObserver> = Arc::new(observer);
-                webhooks.send_progress(job, body, scheme, &observer).map(|()| webhook::Delivery::default())
-            }
-            // Retries can take minutes, so cancellation ends them.
+        // Also for a job without a webhook: a bad message fails as it would with one.
+        let message = webhook::Message::new(job, kind(event), message.body, scheme(message.signature));
+        let message = message.map_err(refused)?;
+        let observer = delivery_events(Arc::clone(&self.context.observer));
+        let mut delivery = webhook::Delivery::default();
+        match (&self.webhooks, event) {
+            (Some(webhooks), MessageEvent::Progress) => webhooks.send_progress(message, &observer),
             (Some(webhooks), MessageEvent::Completed) => {
-                let sent = webhooks.send_outcome(job, EventKind::Completed, body, scheme, &observer);
-                self.context.cancel.run_until_cancelled(sent).await.unwrap_or(Ok(webhook::Delivery::default()))
+                let sent = webhooks.send_outcome(job, &message, &observer);
+                // Retries can take minutes, so cancellation ends them.
+                delivery = self.context.cancel.run_until_cancelled(sent).await.unwrap_or_default();
             }
-            // The job has no webhook. The message is checked all the same: a bad one fails as it would with a webhook.
-            (None, event) => {
-                let checked = webhook::Message::new(job, kind(event), body, scheme);
-                checked.map(|_| webhook::Delivery::default())
-            }
-        };
-        let delivery = sent.map_err(refused)?;
+            (None, _) => {}
+        }
         Ok(Delivery { delivered: delivery.delivered, attempts: delivery.attempts, status: delivery.status })
     }
 

@@ -101,54 +101,34 @@ impl JobReport {
     }
 }
 
-/// Builds the job's report from its events, and forwards every event to the next observer.
-pub struct ReportObserver {
-    report: Mutex<JobReport>,
-    next: Arc<dyn Observer>,
-}
-
-impl ReportObserver {
-    pub fn new(report: JobReport, next: Arc<dyn Observer>) -> Self {
-        Self { report: Mutex::new(report), next }
-    }
-
-    pub fn report(&self) -> JobReport {
-        self.report.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl Observer for ReportObserver {
-    fn on(&self, event: &Event) {
-        self.report.lock().unwrap_or_else(PoisonError::into_inner).apply(event);
-        self.next.on(event);
-    }
+/// Adds every event to the job's report, and forwards it to the next observer.
+pub fn reporting(report: &Arc<Mutex<JobReport>>, next: &Arc<dyn Observer>) -> Arc<dyn Observer> {
+    let (report, next) = (Arc::clone(report), Arc::clone(next));
+    Arc::new(move |event: &Event| {
+        report.lock().unwrap_or_else(PoisonError::into_inner).apply(event);
+        next.on(event);
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    struct Ignore;
-    impl Observer for Ignore {
-        fn on(&self, _: &Event) {}
-    }
-
     #[test]
     fn times_of_the_same_part_are_summed_over_attempts() {
-        let observer = ReportObserver::new(JobReport::default(), Arc::new(Ignore));
+        let mut report = JobReport::default();
         for (part, ms) in [("download", 5), ("encode", 7), ("download", 10)] {
-            observer.on(&Event::Done(TimedPart { part, ms }));
+            report.apply(&Event::Done(TimedPart { part, ms }));
         }
-        let parts = observer.report().parts;
-        assert_eq!(parts, [TimedPart { part: "download", ms: 15 }, TimedPart { part: "encode", ms: 7 }]);
+        assert_eq!(report.parts, [TimedPart { part: "download", ms: 15 }, TimedPart { part: "encode", ms: 7 }]);
     }
 
     #[test]
     fn progress_webhooks_do_not_replace_the_final_one_in_the_report() {
-        let observer = ReportObserver::new(JobReport::default(), Arc::new(Ignore));
+        let mut report = JobReport::default();
         for (kind, delivered) in [("completed", true), ("progress", false)] {
-            observer.on(&Event::Webhook(WebhookReport { kind, delivered, attempts: 1, status: None, kept: None }));
+            report.apply(&Event::Webhook(WebhookReport { kind, delivered, attempts: 1, status: None, kept: None }));
         }
-        assert!(observer.report().webhook.is_some_and(|webhook| webhook.kind == "completed" && webhook.delivered));
+        assert!(report.webhook.is_some_and(|webhook| webhook.kind == "completed" && webhook.delivered));
     }
 }

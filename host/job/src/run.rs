@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use contract::v0_1::types;
 use contract::v0_1::workflow::Outcome as WitOutcome;
-use fault::{Code, Failure, Fault, codes};
+use fault::{Failure, codes};
 use media::context::MediaTools;
 use media::error::MediaError;
 use media::plan::PlanError;
@@ -18,13 +18,13 @@ use publish::{CacheRules, Labels};
 use storage::{Body, Destination, Key, ORIGINALS, ObjectMeta, Records, Scope, Stores, Traffic};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use webhook::{EventKind, JobWebhooks};
+use webhook::{EventKind, JobWebhooks, Message};
 
-use crate::event::{DeliveryEvents, Event, Observer, milliseconds};
+use crate::event::{Event, Observer, delivery_events, milliseconds};
 use crate::host::{JobHost, scheme};
 use crate::production::{JobContext, UploadLimits};
 use crate::recording::{JobRecorder, JobRecording, RecordingContext};
-use crate::report::{JobReport, ReportObserver};
+use crate::report::{JobReport, reporting};
 use crate::transcode_report::TranscodeReport;
 use crate::work::WorkDirectory;
 
@@ -51,24 +51,6 @@ pub struct JobEnvironment {
     pub recordings: Option<Arc<dyn JobRecorder>>,
 }
 
-impl JobEnvironment {
-    /// For single runs: one attempt, no journal, no size limit.
-    pub fn standalone(tools: Arc<MediaTools>, stores: Stores, work_root: PathBuf) -> Self {
-        Self {
-            tools,
-            stores,
-            work_root,
-            memory: None,
-            cache: CacheRules::default(),
-            attempts: 1,
-            pause: Duration::ZERO,
-            limits: UploadLimits::NONE,
-            write_report: false,
-            recordings: None,
-        }
-    }
-}
-
 /// A job as the platform asks for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -93,20 +75,6 @@ pub struct Outcome {
     pub policy_time: Duration,
 }
 
-/// A request with an invalid id.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the job's {field} is `{value}`: 1 to 128 letters, digits, `_` and `-` are allowed")]
-pub struct BadRequest {
-    field: &'static str,
-    value: String,
-}
-
-impl Fault for BadRequest {
-    fn code(&self) -> &'static Code {
-        &codes::job::BAD_REQUEST
-    }
-}
-
 /// Whether `text` is a valid id. Ids become parts of object keys, so only plain characters are allowed.
 pub fn is_plain_id(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
@@ -114,10 +82,13 @@ pub fn is_plain_id(text: &str) -> bool {
 
 impl Request {
     /// Checks the ids.
-    pub fn check(&self) -> Result<(), BadRequest> {
+    pub fn check(&self) -> Result<(), Failure> {
         for (field, value) in [("id", &self.id), ("media id", &self.media_id), ("creator id", &self.creator_id)] {
             if !is_plain_id(value) {
-                return Err(BadRequest { field, value: fault::text::printable(value, 128) });
+                let value = fault::text::printable(value, 128);
+                let message =
+                    format!("the job's {field} is `{value}`: 1 to 128 letters, digits, `_` and `-` are allowed");
+                return Err(Failure::new(&codes::job::BAD_REQUEST, message));
             }
         }
         Ok(())
@@ -156,8 +127,8 @@ impl Job<'_> {
     pub async fn run(self) -> (Result<Outcome, Failure>, JobReport) {
         let began = Instant::now();
         let traffic = Arc::new(Traffic::default());
-        let report_observer = Arc::new(ReportObserver::new(self.initial_report(), Arc::clone(&self.observer)));
-        let observer: Arc<dyn Observer> = Arc::<ReportObserver>::clone(&report_observer);
+        let report = Arc::new(Mutex::new(self.initial_report()));
+        let observer = reporting(&report, &self.observer);
         let recorder = self.recorder();
         let (ended, attempts) = self.attempts(&observer, &traffic, recorder.as_ref()).await;
         if let Err(failure) = &ended
@@ -168,7 +139,7 @@ impl Job<'_> {
             let job = self.request.to_contract();
             self.cancel.run_until_cancelled(send_failed(self.policy(), &job, failure, webhooks, observer)).await;
         }
-        let mut report = report_observer.report();
+        let mut report = report.lock().unwrap_or_else(PoisonError::into_inner).clone();
         report.attempts = attempts;
         report.total_ms = milliseconds(began.elapsed());
         (report.bytes_read, report.bytes_written) = (traffic.read(), traffic.written());
@@ -399,18 +370,14 @@ async fn send_failed(
     webhooks: &JobWebhooks,
     observer: Arc<dyn Observer>,
 ) {
-    let message = Call::pure(policy).failed_message(job, &failure.clone().into()).await;
-    match message {
-        Ok(message) => {
-            let scheme = scheme(message.signature);
-            if let Err(error) =
-                webhooks.send_outcome(&job.id, EventKind::Failed, message.body, scheme, &DeliveryEvents(observer)).await
-            {
-                tracing::error!(job = job.id, %error, "the webhook for a failed job can't be sent");
-            }
-        }
+    let message = match Call::pure(policy).failed_message(job, &failure.clone().into()).await {
+        Ok(message) => message,
         Err(error) => {
-            tracing::error!(job = job.id, %error, "no webhook was sent: the policy can't write a failed job's message");
+            return tracing::error!(job = job.id, %error, "no webhook was sent: the policy can't write a failed job's message");
         }
+    };
+    match Message::new(&job.id, EventKind::Failed, message.body, scheme(message.signature)) {
+        Ok(message) => drop(webhooks.send_outcome(&job.id, &message, &delivery_events(observer)).await),
+        Err(error) => tracing::error!(job = job.id, %error, "the webhook for a failed job can't be sent"),
     }
 }

@@ -2,10 +2,10 @@
 //! killed worker left behind.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use fault::{Code, Fault, codes};
+use fault::{Failure, codes};
 use rustix::fs::{FlockOperation, flock};
 
 const PREFIX: &str = "codex-job-";
@@ -16,19 +16,6 @@ const LOCK: &str = ".lock";
 /// A directory younger than this may not be locked yet.
 const LOCK_GRACE: Duration = Duration::from_secs(60);
 
-#[derive(Debug, thiserror::Error)]
-#[error("can't create a work directory in {}", root.display())]
-pub struct WorkDirectoryError {
-    root: PathBuf,
-    source: std::io::Error,
-}
-
-impl Fault for WorkDirectoryError {
-    fn code(&self) -> &'static Code {
-        &codes::host::WORK_DIRECTORY
-    }
-}
-
 #[derive(Debug)]
 pub struct WorkDirectory {
     folder: tempfile::TempDir,
@@ -37,15 +24,18 @@ pub struct WorkDirectory {
 }
 
 impl WorkDirectory {
-    pub fn create(root: &Path) -> Result<Self, WorkDirectoryError> {
-        let create = || {
+    pub fn create(root: &Path) -> Result<Self, Failure> {
+        let create = || -> std::io::Result<Self> {
             // Without links on the way, so that a link in it can be refused.
             let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(root.canonicalize()?)?;
             let lock = File::create(folder.path().join(LOCK))?;
             flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
             Ok(Self { folder, _lock: lock })
         };
-        create().map_err(|source| WorkDirectoryError { root: root.to_owned(), source })
+        create().map_err(|error| {
+            let message = format!("can't create a work directory in {}: {error}", root.display());
+            Failure::new(&codes::host::WORK_DIRECTORY, message)
+        })
     }
 
     pub fn path(&self) -> &Path {

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use fault::{Failure, codes};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, redirect};
 use serde_json::Value;
 use tracing::warn;
 
-use super::{Endpoint, EndpointError, Timing, WorkerError};
+use super::{Endpoint, Timing};
 
 /// The version of the vendor's client whose protocol this worker speaks.
 pub const PROTOCOL_VERSION: &str = "1.12.0";
@@ -43,8 +44,9 @@ pub enum RequestError {
     TooLong,
     #[error("RunPod's answer is not the JSON that it should be: {0}")]
     NotJson(String),
-    #[error(transparent)]
-    Address(#[from] EndpointError),
+    /// There is no usable URL for this job's result.
+    #[error("{}", .0.message)]
+    Address(Failure),
 }
 
 impl RequestError {
@@ -77,7 +79,7 @@ pub struct Client {
 
 impl Client {
     /// Opens connections of its own. They belong to the runtime that first uses them.
-    pub fn new(endpoint: Endpoint, timing: Timing) -> Result<Self, WorkerError> {
+    pub fn new(endpoint: Endpoint, timing: Timing) -> Result<Self, Failure> {
         // Process-wide. `Err` means a provider is already installed, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
@@ -86,8 +88,12 @@ impl Client {
             .referer(false)
             .connect_timeout(timing.connect)
             .user_agent(concat!("codex-transcoder/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(WorkerError::Client)?;
+            .build();
+        let http = http.map_err(|error| {
+            let what = "the HTTP client for RunPod can't be set up; are the system's root certificates (ca-certificates) \
+installed?";
+            Failure::new(&codes::runpod::CLIENT, format!("{what}: {}", fault::chain(&error)))
+        })?;
         Ok(Self { http, endpoint, timing })
     }
 
@@ -118,7 +124,8 @@ impl Client {
 
     /// Posts a job's progress or result.
     pub async fn post(&self, job: &str, body: String, timeout: Duration) -> Result<(), RequestError> {
-        let request = self.request(Method::POST, self.endpoint.result_url(job)?, timeout);
+        let url = self.endpoint.result_url(job).map_err(RequestError::Address)?;
+        let request = self.request(Method::POST, url, timeout);
         acknowledged(request.header(CONTENT_TYPE, FORM).header("X-Request-ID", job).body(body)).await
     }
 

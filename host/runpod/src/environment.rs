@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use fault::{Code, Fault, codes};
+use fault::{Failure, codes};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
 use reqwest::header::HeaderValue;
@@ -28,35 +28,6 @@ const POD_ID: &str = "$RUNPOD_POD_ID";
 /// The part of the URL for taking jobs that is replaced to get the URLs for batches and for stopped jobs.
 const TAKE_PART: &str = "/job-take/";
 
-/// Why the environment can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum EndpointError {
-    #[error("{TAKE} is set but {variable} is not; the platform sets both")]
-    Missing { variable: &'static str },
-    /// The value may contain a token, so it is not printed.
-    #[error("{variable} is not an http or https URL")]
-    Url { variable: &'static str },
-    #[error("{RESULT} has no {ID} in it, so results of different jobs can't be distinguished")]
-    NoJobId,
-    #[error("{INTERVAL} is {value:?}; it takes milliseconds, 1 or more")]
-    Interval { value: String },
-    /// The value is not printed.
-    #[error("{KEY} has characters that no header can carry")]
-    Key,
-}
-
-impl Fault for EndpointError {
-    fn code(&self) -> &'static Code {
-        match self {
-            Self::Missing { .. } => &codes::runpod::VARIABLE_MISSING,
-            Self::Url { .. } => &codes::runpod::BAD_URL,
-            Self::NoJobId => &codes::runpod::RESULT_URL,
-            Self::Interval { .. } => &codes::runpod::PING_INTERVAL,
-            Self::Key => &codes::runpod::API_KEY,
-        }
-    }
-}
-
 /// One of the platform's queues, and this worker's identity in it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint {
@@ -76,16 +47,21 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// Reads the environment variables. `None` if this is not a worker of the platform. An empty variable counts as
-    /// not set.
-    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, EndpointError> {
+    /// not set. Errors print no URL and no key: both may contain a secret.
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, Failure> {
         let variable = |name| variable(name).filter(|value: &String| !value.is_empty());
         let Some(take) = variable(TAKE) else { return Ok(None) };
         let worker = variable(WORKER).unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         let take = url(TAKE, &take.replace(ID, &worker))?;
 
-        let result = variable(RESULT).ok_or(EndpointError::Missing { variable: RESULT })?.replace(POD_ID, &worker);
+        let Some(result) = variable(RESULT) else {
+            let message = format!("{TAKE} is set but {RESULT} is not; the platform sets both");
+            return Err(Failure::new(&codes::runpod::VARIABLE_MISSING, message));
+        };
+        let result = result.replace(POD_ID, &worker);
         if !result.contains(ID) {
-            return Err(EndpointError::NoJobId);
+            let message = format!("{RESULT} has no {ID} in it, so results of different jobs can't be distinguished");
+            return Err(Failure::new(&codes::runpod::RESULT_URL, message));
         }
         url(RESULT, &result.replace(ID, "id"))?;
 
@@ -94,7 +70,10 @@ impl Endpoint {
             None => PING_INTERVAL,
             Some(value) => match value.trim().parse() {
                 Ok(milliseconds) if milliseconds > 0 => Duration::from_millis(milliseconds),
-                _ => return Err(EndpointError::Interval { value }),
+                _ => {
+                    let message = format!("{INTERVAL} is {value:?}; it takes milliseconds, 1 or more");
+                    return Err(Failure::new(&codes::runpod::PING_INTERVAL, message));
+                }
             },
         };
         let key = variable(KEY).map(|key| secret_header(&key)).transpose()?;
@@ -126,7 +105,7 @@ impl Endpoint {
     }
 
     /// The URL for a job's progress and result.
-    pub(crate) fn result_url(&self, job: &str) -> Result<Url, EndpointError> {
+    pub(crate) fn result_url(&self, job: &str) -> Result<Url, Failure> {
         let mut url = url(RESULT, &self.result.replace(ID, &encoded(job)))?;
         url.query_pairs_mut().append_pair("isStream", "false");
         Ok(url)
@@ -144,16 +123,16 @@ impl fmt::Debug for Endpoint {
 }
 
 /// A header that HTTP libraries don't print either.
-fn secret_header(text: &str) -> Result<HeaderValue, EndpointError> {
-    let mut header = HeaderValue::from_str(text).map_err(|_| EndpointError::Key)?;
+fn secret_header(text: &str) -> Result<HeaderValue, Failure> {
+    let unusable = |_| Failure::new(&codes::runpod::API_KEY, format!("{KEY} has characters that no header can carry"));
+    let mut header = HeaderValue::from_str(text).map_err(unusable)?;
     header.set_sensitive(true);
     Ok(header)
 }
 
-fn url(variable: &'static str, text: &str) -> Result<Url, EndpointError> {
-    let url = Url::parse(text).map_err(|_| EndpointError::Url { variable })?;
-    let usable = matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(|host| !host.is_empty());
-    if usable { Ok(url) } else { Err(EndpointError::Url { variable }) }
+fn url(variable: &str, text: &str) -> Result<Url, Failure> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    url.ok_or_else(|| Failure::new(&codes::runpod::BAD_URL, format!("{variable} is not an http or https URL")))
 }
 
 /// A job's id as one segment of a path. The platform's own ids stay as they are.
@@ -182,7 +161,7 @@ mod tests {
     ];
 
     /// The usual environment with some variables changed.
-    fn endpoint(changes: &[(&str, &str)]) -> Result<Option<Endpoint>, EndpointError> {
+    fn endpoint(changes: &[(&str, &str)]) -> Result<Option<Endpoint>, Failure> {
         Endpoint::from_variables(|name| {
             let found = changes.iter().chain(&USUAL).find(|(key, _)| *key == name)?;
             Some(found.1.to_owned())
@@ -260,7 +239,7 @@ mod tests {
             (KEY, "geheim\n", "runpod.api-key"),
         ] {
             let error = endpoint(&[(name, value)]).unwrap_err();
-            assert_eq!(error.code(), code, "{name}={value:?}");
+            assert_eq!(error.code, code, "{name}={value:?}");
             assert!(error.to_string().contains(name), "{error}");
             assert!(!format!("{error} {error:?}").contains("geheim"), "{error:?}");
         }

@@ -17,7 +17,7 @@ pub async fn unhealthy(endpoint: Endpoint, check: &str, reason: &str) {
     let timing = Timing::default();
     let reported = match Client::new(endpoint, timing) {
         Ok(client) => client.ping(url, timing.unhealthy).await.map_err(|failed| failed.to_string()),
-        Err(error) => Err(error.to_string()),
+        Err(failure) => Err(failure.message),
     };
     match reported {
         Ok(()) => info!(check, "reported the failed startup check to RunPod"),

@@ -50,20 +50,18 @@ pub(crate) fn failure(code: &str, message: &str) -> Value {
 pub trait Handler: Send + Sync + 'static {
     /// Runs one job. `progress` takes what the queue should show meanwhile. When `stop` is cancelled, this must return
     /// within a second.
-    async fn handle(&self, job: Job, progress: Box<dyn Progress>, stop: CancellationToken) -> JobResult;
+    async fn handle(&self, job: Job, progress: Progress, stop: CancellationToken) -> JobResult;
 }
 
-/// Takes the progress of a running job.
-pub trait Progress: Send + Sync {
-    /// Replaces what the queue shows. Never waits: a slow queue gets the latest value and misses the others.
-    fn report(&self, output: Value);
-}
+/// Takes the progress of a running job, and replaces what the queue shows. Never waits: a slow queue gets the latest
+/// value and misses the others.
+pub type Progress = Box<dyn Fn(Value) + Send + Sync>;
 
 /// Runs a job in a task of its own, so that a panic fails the job and nothing else. Dropping the future aborts the task.
 pub async fn run_in_task(
     handler: Arc<dyn Handler>,
     job: Job,
-    progress: Box<dyn Progress>,
+    progress: Progress,
     stop: CancellationToken,
 ) -> JobResult {
     let id = job.id.clone();

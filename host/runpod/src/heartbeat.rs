@@ -1,5 +1,6 @@
 //! Heartbeats to the platform, independent of what the jobs do.
 
+use fault::{Failure, codes};
 use reqwest::Url;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -8,37 +9,32 @@ use tracing::{debug, info, warn};
 use super::backoff::Backoff;
 use super::client::{Client, RequestError};
 use super::running_jobs::RunningJobs;
-use super::{Endpoint, Timing, WorkerError};
+use super::{Endpoint, Timing};
 
-/// Pings until it is dropped.
+/// Pings at once and then at the platform's interval, until the result is dropped. Does nothing if there is no URL for
+/// heartbeats.
 ///
-/// It has a thread, a runtime and connections of its own, so a job that blocks every thread of the worker's runtime, or
+/// Has a thread, a runtime and connections of its own, so a job that blocks every thread of the worker's runtime, or
 /// uses every core, doesn't stop it. The platform declares a worker without heartbeats dead and gives its job away.
-#[derive(Debug)]
-pub struct Heartbeat {
-    _end: DropGuard,
-}
-
-impl Heartbeat {
-    /// Pings at once and then at the platform's interval. Does nothing if there is no URL for heartbeats.
-    pub fn start(endpoint: Endpoint, timing: Timing, running: RunningJobs) -> Result<Self, WorkerError> {
-        let end = CancellationToken::new();
-        let this = Self { _end: end.clone().drop_guard() };
-        let Some(url) = endpoint.ping.clone() else {
-            warn!("RUNPOD_WEBHOOK_PING is not set: without heartbeats RunPod may declare this worker dead");
-            return Ok(this);
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(WorkerError::Heartbeat)?;
-        let client = Client::new(endpoint, timing)?;
-        let thread = std::thread::Builder::new().name("runpod-heartbeat".to_owned()).spawn(move || {
-            runtime.block_on(end.run_until_cancelled(beat(&client, &url, &running)));
-            // Otherwise the shutdown would wait for a name that is being resolved.
-            runtime.shutdown_background();
-        });
-        thread.map_err(WorkerError::Heartbeat)?;
-        Ok(this)
-    }
+pub fn start(endpoint: Endpoint, timing: Timing, running: RunningJobs) -> Result<DropGuard, Failure> {
+    let end = CancellationToken::new();
+    let guard = end.clone().drop_guard();
+    let Some(url) = endpoint.ping.clone() else {
+        warn!("RUNPOD_WEBHOOK_PING is not set: without heartbeats RunPod may declare this worker dead");
+        return Ok(guard);
+    };
+    let no_thread = |error: std::io::Error| {
+        Failure::new(&codes::runpod::HEARTBEAT, format!("the heartbeat has no thread to run on: {error}"))
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_thread)?;
+    let client = Client::new(endpoint, timing)?;
+    let thread = std::thread::Builder::new().name("runpod-heartbeat".to_owned()).spawn(move || {
+        runtime.block_on(end.run_until_cancelled(beat(&client, &url, &running)));
+        // Otherwise the shutdown would wait for a name that is being resolved.
+        runtime.shutdown_background();
+    });
+    thread.map_err(no_thread)?;
+    Ok(guard)
 }
 
 /// Pings forever. After a failure, the next ping comes sooner than at the interval, with the jobs that run by then.

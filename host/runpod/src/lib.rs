@@ -20,8 +20,8 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub use environment::{Endpoint, EndpointError};
+pub use environment::Endpoint;
 pub use fitness::unhealthy;
 pub use handler::{Handler, Job, JobResult, Progress, run_in_task};
 pub use timing::Timing;
-pub use worker::{Worker, WorkerError, WorkerSummary};
+pub use worker::{Worker, WorkerSummary};

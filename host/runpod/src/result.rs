@@ -1,6 +1,5 @@
 //! Posts a job's progress and result to the platform.
 
-use std::future::Future;
 use std::pin::pin;
 
 use fault::codes;
@@ -55,29 +54,22 @@ impl ResultBody {
     }
 }
 
-/// Holds the progress that has not been posted yet.
-struct LatestProgress(watch::Sender<Option<Value>>);
-
-impl Progress for LatestProgress {
-    fn report(&self, output: Value) {
-        // After the job's end there is no receiver any more, which is fine.
-        self.0.send_replace(Some(output));
-    }
-}
-
 /// Sends all posts about one job, one after the other: progress that arrived after the result would make a finished job
 /// look unfinished.
 pub struct ResultSender {
     client: Client,
     job: String,
+    /// The progress that has not been posted yet.
     latest: watch::Receiver<Option<Value>>,
 }
 
 impl ResultSender {
     /// Returns the sender and the `Progress` for the job's handler.
-    pub fn new(client: Client, job: String) -> (Box<dyn Progress>, Self) {
+    pub fn new(client: Client, job: String) -> (Progress, Self) {
         let (sender, latest) = watch::channel(None);
-        (Box::new(LatestProgress(sender)), Self { client, job, latest })
+        // After the job's end there is no receiver any more, which is fine.
+        let progress = move |output| drop(sender.send_replace(Some(output)));
+        (Box::new(progress), Self { client, job, latest })
     }
 
     /// Posts progress until the job has ended. `job` must run on a task of its own: it is not polled during a post,

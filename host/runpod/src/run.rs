@@ -102,15 +102,10 @@ impl Runner {
         self.report(sender, body, Completion::Failed, &entry).await
     }
 
-    async fn report(
-        &self,
-        sender: ResultSender,
-        body: ResultBody,
-        completion: Completion,
-        entry: &RunningJob,
-    ) -> Completion {
+    /// Returns `end` if the platform takes the result.
+    async fn report(&self, sender: ResultSender, body: ResultBody, end: Completion, entry: &RunningJob) -> Completion {
         match entry.stop.run_until_cancelled(sender.finish(body)).await {
-            Some(true) => completion,
+            Some(true) => end,
             Some(false) => Completion::Lost,
             None => self.unreported(entry),
         }

@@ -27,12 +27,7 @@ impl RunningJobs {
 
     /// Cancels a job. Returns whether it was running.
     pub fn stop(&self, id: &str) -> bool {
-        let jobs = self.lock();
-        let found = jobs.get(id);
-        if let Some(stop) = found {
-            stop.cancel();
-        }
-        found.is_some()
+        self.lock().get(id).map(CancellationToken::cancel).is_some()
     }
 
     pub fn stop_all(&self) {

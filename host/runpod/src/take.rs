@@ -1,6 +1,5 @@
 //! Takes jobs from the platform.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 

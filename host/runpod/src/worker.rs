@@ -1,10 +1,9 @@
 //! The worker: takes jobs while it has free slots, runs them, and shuts down on request.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fault::{Code, Fault, codes};
+use fault::Failure;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -12,32 +11,10 @@ use tracing::{error, info, warn};
 
 use super::client::Client;
 use super::handler::{Handler, Job};
-use super::heartbeat::Heartbeat;
 use super::run::{Completion, Runner};
 use super::running_jobs::RunningJobs;
 use super::take::{JobTaker, TakenJob};
-use super::{Endpoint, Timing, stop};
-
-/// Why a worker can't run.
-#[derive(Debug, thiserror::Error)]
-pub enum WorkerError {
-    #[error(
-        "the HTTP client for RunPod can't be set up; are the system's root certificates (ca-certificates) installed?"
-    )]
-    Client(#[source] reqwest::Error),
-    /// Without a heartbeat, the platform would give every job to another worker.
-    #[error("the heartbeat has no thread to run on")]
-    Heartbeat(#[source] io::Error),
-}
-
-impl Fault for WorkerError {
-    fn code(&self) -> &'static Code {
-        match self {
-            Self::Client(_) => &codes::runpod::CLIENT,
-            Self::Heartbeat(_) => &codes::runpod::HEARTBEAT,
-        }
-    }
-}
+use super::{Endpoint, Timing, heartbeat, stop};
 
 /// How many jobs of a worker ended in which way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,11 +52,11 @@ impl Worker {
     /// Works until `drain` is cancelled, or until a job asks for a fresh worker. Then it takes no more jobs, waits for
     /// the running ones for the grace period, and returns. Unfinished jobs are abandoned without a report, so that the
     /// platform gives them to another worker.
-    pub async fn run(self, drain: CancellationToken) -> Result<WorkerSummary, WorkerError> {
+    pub async fn run(self, drain: CancellationToken) -> Result<WorkerSummary, Failure> {
         let running = RunningJobs::default();
         let client = Client::new(self.endpoint.clone(), self.timing)?;
         // Lives until the last result is posted: without it, a job would be given away just before its end.
-        let _heartbeat = Heartbeat::start(self.endpoint.clone(), self.timing, running.clone())?;
+        let _heartbeat = heartbeat::start(self.endpoint.clone(), self.timing, running.clone())?;
         // A child token, so that a broken worker can shut itself down without cancelling the caller's token.
         let drain = drain.child_token();
         let concurrency = self.concurrency.max(1);

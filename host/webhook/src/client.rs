@@ -4,24 +4,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fault::{Code, Fault, codes};
+use fault::{Failure, chain, codes};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect;
 
 /// Shorter than any attempt, so that the log distinguishes an unreachable receiver from a slow one.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
-
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "the HTTP client for webhooks can't be set up; are the system's root certificates (ca-certificates) installed?"
-)]
-pub struct ClientError(#[source] reqwest::Error);
-
-impl Fault for ClientError {
-    fn code(&self) -> &'static Code {
-        &codes::webhook::CLIENT
-    }
-}
 
 /// Which addresses a client may connect to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +22,7 @@ pub enum AllowedAddresses {
 }
 
 /// A client that ignores proxy variables, follows no redirect and trusts the system's roots.
-pub fn http_client(allowed: AllowedAddresses) -> Result<reqwest::Client, ClientError> {
+pub fn http_client(allowed: AllowedAddresses) -> Result<reqwest::Client, Failure> {
     // Process-wide. `Err` means a provider is already installed, which is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder()
@@ -47,12 +35,12 @@ pub fn http_client(allowed: AllowedAddresses) -> Result<reqwest::Client, ClientE
         AllowedAddresses::All => builder,
         AllowedAddresses::PublicOnly => builder.dns_resolver(Arc::new(PublicOnly)),
     };
-    builder.build().map_err(ClientError)
+    builder.build().map_err(|error| {
+        let what = "the HTTP client for webhooks can't be set up; are the system's root certificates (ca-certificates) \
+installed?";
+        Failure::new(&codes::webhook::CLIENT, format!("{what}: {}", chain(&error)))
+    })
 }
-
-#[derive(Debug, thiserror::Error)]
-#[error("{0} resolves to no public address")]
-struct NotPublic(String);
 
 /// The system's resolver without private addresses.
 struct PublicOnly;
@@ -65,7 +53,7 @@ impl Resolve for PublicOnly {
             let found = tokio::net::lookup_host((host.as_str(), 0)).await?;
             let public: Vec<SocketAddr> = found.filter(|address| is_public(address.ip())).collect();
             if public.is_empty() {
-                return Err(NotPublic(host).into());
+                return Err(format!("{host} resolves to no public address").into());
             }
             Ok(Box::new(public.into_iter()) as Addrs)
         })
@@ -82,11 +70,11 @@ fn is_public(ip: IpAddr) -> bool {
 
 fn is_public_v4(ip: Ipv4Addr) -> bool {
     let [a, b, c, _] = ip.octets();
-    let special = match (a, b, c) {
-        // This network; carrier-grade NAT; protocol assignments; 6to4 relays; benchmarks; multicast and reserved.
-        (0, ..) | (100, 64..=127, _) | (192, 0, 0) | (192, 88, 99) | (198, 18..=19, _) | (224.., ..) => true,
-        _ => false,
-    };
+    // This network; carrier-grade NAT; protocol assignments; 6to4 relays; benchmarks; multicast and reserved.
+    let special = matches!(
+        (a, b, c),
+        (0, ..) | (100, 64..=127, _) | (192, 0, 0) | (192, 88, 99) | (198, 18..=19, _) | (224.., ..)
+    );
     !(special || ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_documentation())
 }
 
@@ -145,7 +133,7 @@ mod tests {
         let url = format!("http://localhost:{}/", listener.local_addr().unwrap().port());
         let error = http_client(AllowedAddresses::PublicOnly).unwrap().get(url).send().await.unwrap_err();
         assert!(error.is_connect());
-        assert!(format!("{error:?}").contains("NotPublic(\"localhost\")"), "{error:?}");
+        assert!(chain(&error).contains("localhost resolves to no public address"), "{error:?}");
         assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
     }
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
+use fault::Failure;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
-use serde::Deserialize;
+use serde_json::Value;
 use tracing::{info, warn};
 
-use super::{EventKind, Message, Schedule, Secret, WebhookUrl, sign};
+use super::{EventKind, Message, Schedule, Secret, UrlRules, WebhookUrl, http_client, sign};
 
 /// Bytes of a response that are read. Receivers answer briefly, and a hostile one must not fill the memory.
 const MAX_RESPONSE: usize = 64 * 1024;
@@ -56,6 +57,8 @@ pub struct Delivery {
 #[derive(Clone, Debug)]
 pub struct Deliverer {
     client: reqwest::Client,
+    /// Where it sends.
+    pub rules: UrlRules,
     secret: Secret,
     /// For `completed` and `failed`.
     pub(super) outcome: Schedule,
@@ -64,15 +67,11 @@ pub struct Deliverer {
 }
 
 impl Deliverer {
-    /// Takes a client from [`super::http_client`]. Uses the default schedules and the system clock.
-    pub fn new(client: reqwest::Client, secret: Secret) -> Self {
-        Self {
-            client,
-            secret,
-            outcome: Schedule::outcome(),
-            progress: Schedule::progress(),
-            clock: Arc::new(SystemClock),
-        }
+    /// Uses the default schedules and the system clock.
+    pub fn new(rules: UrlRules, secret: Secret) -> Result<Self, Failure> {
+        let client = http_client(rules.allowed_addresses())?;
+        let (outcome, progress, clock) = (Schedule::OUTCOME, Schedule::PROGRESS, Arc::new(SystemClock));
+        Ok(Self { client, rules, secret, outcome, progress, clock })
     }
 
     /// Sends a message until it is delivered, permanently refused, or out of attempts.
@@ -164,19 +163,16 @@ impl Attempt {
         let (event, id, host) = (message.kind.as_str(), &message.id, to.host());
         let status = self.status.map(|status| status.as_u16());
         let complaint = self.complaint.as_deref();
-        match (self.result, pause) {
+        let wait_ms = pause.map(|pause| pause.as_millis());
+        let outcome = match (self.result, pause) {
             (AttemptResult::Delivered, _) if complaint.is_none() => {
-                info!(event, id, host, attempt, status, "webhook delivered");
+                return info!(event, id, host, attempt, status, "webhook delivered");
             }
-            (AttemptResult::Delivered, _) => {
-                warn!(event, id, host, attempt, status, complaint, "webhook delivered, but the receiver complains");
-            }
-            (_, Some(pause)) => {
-                let wait_ms = pause.as_millis();
-                warn!(event, id, host, attempt, status, complaint, wait_ms, "webhook not delivered, trying again");
-            }
-            (_, None) => warn!(event, id, host, attempt, status, complaint, "webhook not delivered"),
-        }
+            (AttemptResult::Delivered, _) => "webhook delivered, but the receiver complains",
+            (_, Some(_)) => "webhook not delivered, trying again",
+            (_, None) => "webhook not delivered",
+        };
+        warn!(event, id, host, attempt, status, complaint, wait_ms, "{outcome}");
     }
 
     fn delivery(self, attempts: u32) -> Delivery {
@@ -193,10 +189,6 @@ impl Attempt {
 /// The field `error` of a JSON response. Nothing else of the body is passed on: otherwise a job with a wrong address
 /// could read what another server answers.
 async fn complaint(mut response: reqwest::Response) -> Option<String> {
-    #[derive(Deserialize)]
-    struct ErrorBody {
-        error: Option<serde_json::Value>,
-    }
     let mut body = Vec::new();
     // If the body breaks off, the status still counts.
     while body.len() < MAX_RESPONSE
@@ -205,9 +197,9 @@ async fn complaint(mut response: reqwest::Response) -> Option<String> {
         body.extend_from_slice(&chunk);
     }
     body.truncate(MAX_RESPONSE);
-    let text = match serde_json::from_slice::<ErrorBody>(&body).ok()?.error? {
-        serde_json::Value::Null | serde_json::Value::Bool(false) => return None,
-        serde_json::Value::String(text) => text,
+    let text = match serde_json::from_slice::<Value>(&body).ok()?.get_mut("error")?.take() {
+        Value::Null | Value::Bool(false) => return None,
+        Value::String(text) => text,
         other => other.to_string(),
     };
     Some(text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_COMPLAINT).collect())

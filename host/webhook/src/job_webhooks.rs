@@ -2,17 +2,12 @@
 
 use std::sync::Arc;
 
-use fault::Failure;
-
 use super::outbox::{Outbox, PendingMessage};
 use super::progress::ProgressSender;
-use super::{Deliverer, Delivery, EventKind, Message, MessageError, Scheme, WebhookUrl};
+use super::{Deliverer, Delivery, EventKind, Message, WebhookUrl};
 
-/// Is notified of the result of every message.
-pub trait DeliveryObserver: Send + Sync {
-    /// A message was delivered or given up. `kept` is its key in the outbox if it was stored there for later.
-    fn delivered(&self, kind: EventKind, delivery: &Delivery, kept: Option<String>);
-}
+/// Is called when a message was delivered or given up, with its key in the outbox if it was stored there for later.
+pub type DeliveryObserver = Arc<dyn Fn(EventKind, &Delivery, Option<String>) + Send + Sync>;
 
 /// Sends the webhooks of one job.
 pub struct JobWebhooks {
@@ -29,40 +24,23 @@ impl JobWebhooks {
     }
 
     /// Queues a progress message and returns at once. Messages are sent in order and tried once. A message is dropped
-    /// if the receiver is slower than the job, or if the outcome has been sent. Fails only for an unusable message.
-    pub fn send_progress(
-        &self,
-        job_id: &str,
-        body: String,
-        scheme: Scheme,
-        observer: &Arc<dyn DeliveryObserver>,
-    ) -> Result<(), MessageError> {
-        let message = Message::new(job_id, EventKind::Progress, body, scheme)?;
+    /// if the receiver is slower than the job, or if the outcome has been sent.
+    pub fn send_progress(&self, message: Message, observer: &DeliveryObserver) {
         self.progress.send(&self.deliverer, &self.url, message, observer);
-        Ok(())
     }
 
-    /// Closes the progress queue, then signs and sends the job's outcome and notifies the observer. Fails only for an
-    /// unusable message.
-    pub async fn send_outcome(
-        &self,
-        job_id: &str,
-        kind: EventKind,
-        body: String,
-        scheme: Scheme,
-        observer: &dyn DeliveryObserver,
-    ) -> Result<Delivery, MessageError> {
-        let message = Message::new(job_id, kind, body, scheme)?;
+    /// Closes the progress queue, then signs and sends the job's outcome and notifies the observer.
+    pub async fn send_outcome(&self, job_id: &str, message: &Message, observer: &DeliveryObserver) -> Delivery {
         self.progress.close().await;
-        let delivery = self.deliverer.deliver(&self.url, &message).await;
+        let delivery = self.deliverer.deliver(&self.url, message).await;
         let kept = match &self.outbox {
             Some(outbox) if !delivery.delivered => {
-                store(outbox, &PendingMessage::new(job_id, &self.url, &message, &delivery)).await
+                store(outbox, &PendingMessage::new(job_id, &self.url, message, &delivery)).await
             }
             _ => None,
         };
-        observer.delivered(kind, &delivery, kept);
-        Ok(delivery)
+        observer(message.kind, &delivery, kept);
+        delivery
     }
 }
 
@@ -73,8 +51,7 @@ async fn store(outbox: &Outbox, pending: &PendingMessage) -> Option<String> {
             tracing::warn!(job = pending.job, id = pending.id, %key, "webhook kept in the outbox");
             Some(key.to_string())
         }
-        Err(error) => {
-            let failure = Failure::from(error);
+        Err(failure) => {
             tracing::error!(job = pending.job, id = pending.id, %failure, body = pending.body, "webhook lost: the outbox can't be used");
             None
         }

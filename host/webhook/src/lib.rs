@@ -22,13 +22,13 @@ mod url;
 #[cfg(test)]
 mod delivery_tests;
 
-pub use client::{AllowedAddresses, ClientError, http_client};
+pub use client::{AllowedAddresses, http_client};
 pub use deliver::{Clock, Deliverer, Delivery, SystemClock};
 pub use job_webhooks::{DeliveryObserver, JobWebhooks};
-pub use listen::{ListenError, ReceivedEvent, Receiver};
+pub use listen::{ReceivedEvent, Receiver};
 pub use message::{EventKind, Message, MessageError, event_id};
-pub use outbox::{Outbox, OutboxError, PendingMessage};
+pub use outbox::{Outbox, PendingMessage};
 pub use schedule::Schedule;
-pub use secret::{Secret, SecretError};
+pub use secret::Secret;
 pub use sign::{Scheme, SignatureHeaders, VerifyError, headers, signature, standard_signature, verify};
-pub use url::{HttpRule, UrlError, UrlRules, WebhookUrl, is_this_machine};
+pub use url::{HttpRule, UrlRules, WebhookUrl, is_this_machine};

@@ -1,7 +1,7 @@
-//! A small receiver for `demo` and for tests: it verifies what arrives and hands it on.
+//! A small receiver for `demo` and for tests: it verifies what arrives and keeps it.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -9,45 +9,25 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use fault::{Code, Fault, codes};
+use fault::{Failure, codes};
+use serde_json::{Value, json};
 use tokio::net::{TcpListener, ToSocketAddrs};
-use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::deliver::{Clock, SystemClock};
 use super::{Message, Secret, SignatureHeaders, VerifyError, sign};
 
-/// Events that may wait to be read. Beyond that the receiver answers 503, and senders try again.
-const QUEUE_CAPACITY: usize = 256;
+/// Messages that are kept. To further ones the receiver answers 503, and senders try again.
+const MAX_EVENTS: usize = 256;
 
-#[derive(Debug, thiserror::Error)]
-#[error("the webhook receiver can't listen there")]
-pub struct ListenError(#[from] std::io::Error);
-
-impl Fault for ListenError {
-    fn code(&self) -> &'static Code {
-        &codes::webhook::LISTEN
-    }
-}
-
-/// A message that arrived, verified or not.
+/// A message that arrived.
 #[derive(Clone, Debug)]
 pub struct ReceivedEvent {
     /// Whether the signature is right and the timestamp, if any, recent.
     pub verified: bool,
-    /// Why it is not verified.
-    pub reason: Option<VerifyError>,
-    /// The headers, without those that are not text.
-    pub headers: Vec<(String, String)>,
-    /// The body. Bytes that are not UTF-8 become replacement characters.
+    /// Bytes that are not UTF-8 become replacement characters.
     pub body: String,
-}
-
-impl ReceivedEvent {
-    /// Looks a header up by its lower-case name.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
-    }
 }
 
 /// A running receiver. Dropping it stops it; [`Receiver::stop`] also waits for its last response.
@@ -55,50 +35,45 @@ impl ReceivedEvent {
 pub struct Receiver {
     /// Where it listens. If port 0 was asked for, this has the port that the system chose.
     pub addr: SocketAddr,
-    /// What arrived, in order.
-    pub events: mpsc::Receiver<ReceivedEvent>,
-    stop: oneshot::Sender<()>,
+    state: Arc<ReceiverState>,
+    stop: DropGuard,
     server: JoinHandle<std::io::Result<()>>,
 }
 
+#[derive(Debug)]
 struct ReceiverState {
     secret: Secret,
-    events: mpsc::Sender<ReceivedEvent>,
+    events: Mutex<Vec<ReceivedEvent>>,
 }
 
 impl Receiver {
     /// Listens on an address such as `127.0.0.1:0` for messages signed with `secret`, on any path. Answers 200 with
     /// `{"received":true}`, or 401 with a reason.
-    pub async fn start(addr: impl ToSocketAddrs, secret: Secret) -> Result<Self, ListenError> {
-        let listener = TcpListener::bind(addr).await?;
-        let addr = listener.local_addr()?;
-        let (sender, events) = mpsc::channel(QUEUE_CAPACITY);
+    pub async fn start(addr: impl ToSocketAddrs, secret: Secret) -> Result<Self, Failure> {
+        let refused = |error: std::io::Error| {
+            Failure::new(&codes::webhook::LISTEN, format!("the webhook receiver can't listen there: {error}"))
+        };
+        let listener = TcpListener::bind(addr).await.map_err(refused)?;
+        let addr = listener.local_addr().map_err(refused)?;
+        let state = Arc::new(ReceiverState { secret, events: Mutex::default() });
         let router = Router::new()
             .fallback(receive)
             .layer(DefaultBodyLimit::max(Message::MAX_BYTES))
-            .with_state(Arc::new(ReceiverState { secret, events: sender }));
-        let (stop, stopped) = oneshot::channel::<()>();
-        let server = tokio::spawn(async move {
-            // Resolves on a message and when the sender is dropped.
-            let stopped = async { drop(stopped.await) };
-            axum::serve(listener, router).with_graceful_shutdown(stopped).await
-        });
-        Ok(Self { addr, events, stop, server })
+            .with_state(Arc::clone(&state));
+        let stop = CancellationToken::new();
+        let server = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        Ok(Self { addr, state, stop: stop.drop_guard(), server: tokio::spawn(server.into_future()) })
     }
 
     pub fn url(&self) -> String {
         format!("http://{}/", self.addr)
     }
 
-    /// Closes the port, answers the requests in flight, and returns the events that have not been read.
-    pub async fn stop(mut self) -> Vec<ReceivedEvent> {
-        let _ = self.stop.send(());
+    /// Closes the port, answers the requests in flight, and returns what arrived, in order.
+    pub async fn stop(self) -> Vec<ReceivedEvent> {
+        drop(self.stop);
         let _ = self.server.await;
-        let mut unread = Vec::new();
-        while let Ok(event) = self.events.try_recv() {
-            unread.push(event);
-        }
-        unread
+        std::mem::take(&mut *self.state.events.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -109,47 +84,40 @@ async fn receive(
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     if method != Method::POST {
-        return response(StatusCode::METHOD_NOT_ALLOWED, Err("webhooks are sent by POST"));
+        return refusal(StatusCode::METHOD_NOT_ALLOWED, "webhooks are sent by POST");
     }
     let body = match body {
         Ok(body) => body,
-        Err(rejection) => return response(rejection.status(), Err(&rejection.body_text())),
+        Err(rejection) => return refusal(rejection.status(), &rejection.body_text()),
     };
-    let event = verified(&state.secret, &headers, &body);
-    let reason = event.reason;
-    if state.events.try_send(event).is_err() {
-        return response(StatusCode::SERVICE_UNAVAILABLE, Err("too many events are waiting to be read"));
+    let verdict = verify(&state.secret, &headers, &body);
+    let event = ReceivedEvent { verified: verdict.is_ok(), body: String::from_utf8_lossy(&body).into_owned() };
+    {
+        let mut events = state.events.lock().unwrap_or_else(PoisonError::into_inner);
+        if events.len() == MAX_EVENTS {
+            return refusal(StatusCode::SERVICE_UNAVAILABLE, "too many events are waiting to be read");
+        }
+        events.push(event);
     }
-    match reason {
-        None => response(StatusCode::OK, Ok(())),
-        Some(reason) => response(StatusCode::UNAUTHORIZED, Err(&reason.to_string())),
+    match verdict {
+        Ok(()) => response(StatusCode::OK, &json!({ "received": true })),
+        Err(reason) => refusal(StatusCode::UNAUTHORIZED, &reason.to_string()),
     }
 }
 
-fn verified(secret: &Secret, headers: &HeaderMap, body: &[u8]) -> ReceivedEvent {
+fn verify(secret: &Secret, headers: &HeaderMap, body: &[u8]) -> Result<(), VerifyError> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let signed = SignatureHeaders { signature: text(sign::SIGNATURE), timestamp: text(sign::TIMESTAMP) };
     // Messages of this program are always UTF-8, so anything else can't have been signed by it.
-    let result = match std::str::from_utf8(body) {
-        Ok(body) => sign::verify(secret, signed, body, SystemClock.unix_seconds()),
-        Err(_) => Err(VerifyError::Mismatch),
-    };
-    ReceivedEvent {
-        verified: result.is_ok(),
-        reason: result.err(),
-        headers: headers
-            .iter()
-            .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
-            .collect(),
-        body: String::from_utf8_lossy(body).into_owned(),
-    }
+    let body = std::str::from_utf8(body).map_err(|_| VerifyError::Mismatch)?;
+    sign::verify(secret, signed, body, SystemClock.unix_seconds())
 }
 
-fn response(status: StatusCode, result: Result<(), &str>) -> Response {
-    let body = match result {
-        Ok(()) => serde_json::json!({ "received": true }),
-        Err(reason) => serde_json::json!({ "received": false, "error": reason }),
-    };
+fn refusal(status: StatusCode, reason: &str) -> Response {
+    response(status, &json!({ "received": false, "error": reason }))
+}
+
+fn response(status: StatusCode, body: &Value) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }
 
@@ -175,13 +143,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_right_signature_is_answered_with_200() {
-        let mut receiver = Receiver::start("127.0.0.1:0", secret()).await.unwrap();
+        let receiver = Receiver::start("127.0.0.1:0", secret()).await.unwrap();
         let signed = signature(&secret(), Scheme::Body, 0, BODY);
         let (status, answer) = post(&receiver, &[("X-Runpod-Signature", signed)], BODY).await;
         assert_eq!((status, answer.as_str()), (200, "{\"received\":true}"));
-        let event = receiver.events.recv().await.unwrap();
-        assert!(event.verified && event.reason.is_none());
-        assert_eq!(event.body, BODY);
+        let events = receiver.stop().await;
+        assert_eq!(
+            events.iter().map(|event| (event.verified, event.body.as_str())).collect::<Vec<_>>(),
+            [(true, BODY)]
+        );
     }
 
     #[tokio::test]
@@ -223,6 +193,6 @@ mod tests {
     async fn a_taken_port_is_an_error() {
         let receiver = Receiver::start("127.0.0.1:0", secret()).await.unwrap();
         let error = Receiver::start(receiver.addr, secret()).await.unwrap_err();
-        assert_eq!(error.code(), "webhook.listen");
+        assert_eq!(error.code, "webhook.listen");
     }
 }

@@ -3,13 +3,11 @@
 //! The worker signs a message when it sends it. So the stored messages are authenticated: whoever can write to the
 //! bucket must not be able to have a message of their own signed.
 
-use std::time::SystemTime;
-
-use fault::{Code, Fault, codes};
+use fault::{Failure, codes};
 use serde::{Deserialize, Serialize};
-use storage::{BadKey, Key, Record, Records, StoreError};
+use storage::{Key, Record, Records, StoreError};
 
-use super::{Delivery, EventKind, Message, MessageError, Scheme, UrlError, UrlRules, WebhookUrl};
+use super::{Clock as _, Delivery, EventKind, Message, Scheme, SystemClock, UrlRules, WebhookUrl};
 
 /// The largest object that is read: a message of at most [`Message::MAX_BYTES`], escaped once more, and a few fields.
 const MAX_OBJECT: usize = 3 * Message::MAX_BYTES;
@@ -43,7 +41,6 @@ impl std::fmt::Debug for PendingMessage {
 
 impl PendingMessage {
     pub(super) fn new(job: &str, to: &WebhookUrl, message: &Message, delivery: &Delivery) -> Self {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Self {
             version: VERSION,
             id: message.id.clone(),
@@ -52,48 +49,32 @@ impl PendingMessage {
             url: to.as_url().as_str().to_owned(),
             scheme: message.scheme,
             body: message.body.clone(),
-            kept_at: now.as_secs(),
+            kept_at: SystemClock.unix_seconds(),
             reason: delivery.note.clone(),
         }
     }
 
     /// The receiver and the message, checked again: an address that was allowed when the message was stored may be
     /// forbidden now.
-    pub fn check(&self, rules: &UrlRules) -> Result<(WebhookUrl, Message), OutboxError> {
-        let to = rules.check(&self.url)?;
-        Ok((to, Message::new(&self.job, self.kind, self.body.clone(), self.scheme)?))
+    pub fn check(&self, rules: &UrlRules) -> Result<(WebhookUrl, Message), Failure> {
+        let to = rules.check(&self.url).map_err(|why| because("the message's address is not allowed here", why))?;
+        let message = Message::new(&self.job, self.kind, self.body.clone(), self.scheme);
+        Ok((to, message.map_err(|why| because("the stored message can't be sent", why))?))
     }
 }
 
-/// Why a message can't be stored, read or sent.
-#[derive(Debug, thiserror::Error)]
-pub enum OutboxError {
-    #[error("the outbox can't be used")]
-    Store(#[from] StoreError),
-    #[error("`{key}` in the outbox is not a message of this program")]
-    NotAMessage { key: Key, source: serde_json::Error },
-    #[error(
-        "`{key}` in the outbox was not written by a host with this webhook secret; if it was kept before 0.2, or before \
-the secret was changed, look at it and send it with `outbox deliver --unauthenticated`"
-    )]
-    NotAuthentic { key: Key },
-    #[error("the outbox's prefix can't be used")]
-    BadKey(#[from] BadKey),
-    #[error("the message's address is not allowed here")]
-    Url(#[from] UrlError),
-    #[error("the stored message can't be sent")]
-    Message(#[from] MessageError),
+/// The failure of `what`, with the code of its cause.
+fn because(what: &str, cause: impl Into<Failure>) -> Failure {
+    let cause = cause.into();
+    Failure { message: format!("{what}: {}", cause.message), ..cause }
 }
 
-impl Fault for OutboxError {
-    fn code(&self) -> &'static Code {
-        match self {
-            Self::Store(error) => error.code(),
-            Self::NotAMessage { .. } | Self::NotAuthentic { .. } | Self::BadKey(_) => &codes::webhook::BAD_OUTBOX,
-            Self::Url(error) => error.code(),
-            Self::Message(error) => error.code(),
-        }
-    }
+fn unusable(error: StoreError) -> Failure {
+    because("the outbox can't be used", error)
+}
+
+fn bad_outbox(message: String) -> Failure {
+    Failure::new(&codes::webhook::BAD_OUTBOX, message)
 }
 
 /// Undelivered messages in a store: objects under a prefix, named by the message's id, so a repeated job adds none.
@@ -109,33 +90,40 @@ impl Outbox {
     }
 
     /// Returns the key of the stored message.
-    pub async fn store(&self, pending: &PendingMessage) -> Result<Key, OutboxError> {
-        let key = Key::parse(&format!("{}/{}.json", self.prefix, pending.id))?;
+    pub async fn store(&self, pending: &PendingMessage) -> Result<Key, Failure> {
+        let key = Key::parse(&format!("{}/{}.json", self.prefix, pending.id));
+        let key = key.map_err(|error| bad_outbox(format!("the outbox's prefix can't be used: {error}")))?;
         let text = serde_json::to_vec(pending).unwrap_or_default();
-        self.records.write(&key, &text).await?;
+        self.records.write(&key, &text).await.map_err(unusable)?;
         Ok(key)
     }
 
     /// The keys of all stored messages, in the order of their ids.
-    pub async fn keys(&self) -> Result<Vec<Key>, OutboxError> {
-        Ok(self.records.store().list(&format!("{}/", self.prefix)).await?)
+    pub async fn keys(&self) -> Result<Vec<Key>, Failure> {
+        self.records.store().list(&format!("{}/", self.prefix)).await.map_err(unusable)
     }
 
     /// `None` if another process has removed the message meanwhile. A message that is not authentic is read only if
     /// `unauthenticated` says that an operator has looked at it.
-    pub async fn read(&self, key: &Key, unauthenticated: bool) -> Result<Option<PendingMessage>, OutboxError> {
-        let text = match self.records.read(key, MAX_OBJECT).await? {
+    pub async fn read(&self, key: &Key, unauthenticated: bool) -> Result<Option<PendingMessage>, Failure> {
+        let text = match self.records.read(key, MAX_OBJECT).await.map_err(unusable)? {
             Record::Missing => return Ok(None),
             Record::Authentic(text) => text,
             Record::Foreign(text) if unauthenticated => text,
-            Record::Foreign(_) => return Err(OutboxError::NotAuthentic { key: key.clone() }),
+            Record::Foreign(_) => {
+                return Err(bad_outbox(format!(
+                    "`{key}` in the outbox was not written by a host with this webhook secret; if it was kept before \
+0.2, or before the secret was changed, look at it and send it with `outbox deliver --unauthenticated`"
+                )));
+            }
         };
-        let pending = serde_json::from_slice(&text);
-        pending.map(Some).map_err(|source| OutboxError::NotAMessage { key: key.clone(), source })
+        serde_json::from_slice(&text)
+            .map(Some)
+            .map_err(|error| bad_outbox(format!("`{key}` in the outbox is not a message of this program: {error}")))
     }
 
-    pub async fn remove(&self, key: &Key) -> Result<(), OutboxError> {
-        Ok(self.records.store().delete(key).await?)
+    pub async fn remove(&self, key: &Key) -> Result<(), Failure> {
+        self.records.store().delete(key).await.map_err(unusable)
     }
 }
 
@@ -149,7 +137,7 @@ mod tests {
     use super::*;
 
     fn pending(url: &str) -> PendingMessage {
-        let to = UrlRules::local().check(url).unwrap();
+        let to = UrlRules::LOCAL.check(url).unwrap();
         let message = Message::new("job-1", EventKind::Completed, r#"{"a":1}"#.into(), Scheme::Body).unwrap();
         PendingMessage::new("job-1", &to, &message, &Delivery { note: Some("no answer".into()), ..Delivery::default() })
     }
@@ -166,7 +154,7 @@ mod tests {
         let pending = pending("http://127.0.0.1:9/hook?token=t");
         let key = outbox.store(&pending).await.unwrap();
         assert_eq!(outbox.keys().await.unwrap(), std::slice::from_ref(&key));
-        let (to, message) = outbox.read(&key, false).await.unwrap().unwrap().check(&UrlRules::local()).unwrap();
+        let (to, message) = outbox.read(&key, false).await.unwrap().unwrap().check(&UrlRules::LOCAL).unwrap();
         assert_eq!((to.as_url().query(), message.body.as_str()), (Some("token=t"), r#"{"a":1}"#));
         assert_eq!(message.id, pending.id, "a receiver would treat it as another message");
         outbox.remove(&key).await.unwrap();
@@ -185,8 +173,8 @@ mod tests {
 
     #[test]
     fn an_address_is_checked_again_before_sending() {
-        let error = pending("http://127.0.0.1:9/").check(&UrlRules::production()).unwrap_err();
-        assert_eq!(error.code(), "webhook.url-insecure");
+        let error = pending("http://127.0.0.1:9/").check(&UrlRules::PRODUCTION).unwrap_err();
+        assert_eq!(error.code, "webhook.url-insecure");
     }
 
     #[tokio::test]
@@ -210,7 +198,10 @@ mod tests {
         std::fs::write(folder.path().join(".codex/outbox/x.json"), forged).unwrap();
         let key = outbox.keys().await.unwrap().remove(0);
         let error = outbox.read(&key, false).await.unwrap_err();
-        assert!(matches!(error, OutboxError::NotAuthentic { .. }), "{error}");
+        assert!(
+            error.is(&codes::webhook::BAD_OUTBOX) && error.message.contains("was not written by a host"),
+            "{error}"
+        );
         assert_eq!(outbox.read(&key, true).await.unwrap().unwrap().job, "job-1");
     }
 
@@ -242,8 +233,8 @@ mod tests {
                 let key = outbox.keys().await.unwrap().remove(0);
                 prop_assert!(outbox.read(&key, false).await.is_err());
                 if let Ok(Some(pending)) = outbox.read(&key, true).await {
-                    let _ = pending.check(&UrlRules::production());
-                    let _ = pending.check(&UrlRules::local());
+                    let _ = pending.check(&UrlRules::PRODUCTION);
+                    let _ = pending.check(&UrlRules::LOCAL);
                 }
                 Ok::<(), TestCaseError>(())
             })?;

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::{self, Receiver};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
@@ -38,13 +38,7 @@ struct Queue {
 
 impl ProgressSender {
     /// Queues a message and returns at once. If the receiver is slower than the job, old messages are dropped.
-    pub(super) fn send(
-        &self,
-        deliverer: &Deliverer,
-        to: &WebhookUrl,
-        message: Message,
-        observer: &Arc<dyn DeliveryObserver>,
-    ) {
+    pub(super) fn send(&self, deliverer: &Deliverer, to: &WebhookUrl, message: Message, observer: &DeliveryObserver) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(*state, State::Idle) {
             let (messages, queued) = broadcast::channel(QUEUE_CAPACITY);
@@ -70,17 +64,12 @@ impl ProgressSender {
     }
 }
 
-async fn deliver(
-    deliverer: Deliverer,
-    to: WebhookUrl,
-    mut queued: broadcast::Receiver<Message>,
-    observer: Arc<dyn DeliveryObserver>,
-) {
+async fn deliver(deliverer: Deliverer, to: WebhookUrl, mut queued: Receiver<Message>, observer: DeliveryObserver) {
     loop {
         match queued.recv().await {
             Ok(message) => {
                 let delivery = deliverer.deliver(&to, &message).await;
-                observer.delivered(message.kind, &delivery, None);
+                observer(message.kind, &delivery, None);
             }
             Err(RecvError::Lagged(dropped)) => tracing::info!(dropped, "the receiver is too slow for progress"),
             Err(RecvError::Closed) => return,

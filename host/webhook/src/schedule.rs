@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     /// The longest time from the start of one attempt to the start of the next. There is one more attempt than gaps.
-    pub gaps: Vec<Duration>,
+    pub gaps: &'static [Duration],
     /// The longest time that one attempt may take, its response included.
     pub timeout: Duration,
     /// The longest `Retry-After` that is honoured.
@@ -17,32 +17,29 @@ pub struct Schedule {
 
 impl Schedule {
     /// For `completed` and `failed`, which must arrive: five attempts in 68 to 95 s.
-    pub fn outcome() -> Self {
-        Self {
-            gaps: [6, 14, 25, 40].map(Duration::from_secs).to_vec(),
-            timeout: Duration::from_secs(10),
-            longest_wait: Duration::from_secs(30),
-        }
-    }
+    pub const OUTCOME: Self = Self {
+        gaps: &[Duration::from_secs(6), Duration::from_secs(14), Duration::from_secs(25), Duration::from_secs(40)],
+        timeout: Duration::from_secs(10),
+        longest_wait: Duration::from_secs(30),
+    };
 
     /// For progress, which is soon out of date: one attempt of 5 s.
-    pub fn progress() -> Self {
-        Self { gaps: Vec::new(), timeout: Duration::from_secs(5), longest_wait: Duration::ZERO }
-    }
+    pub const PROGRESS: Self = Self { gaps: &[], timeout: Duration::from_secs(5), longest_wait: Duration::ZERO };
 
     /// How long to wait after attempt `attempt` (the first is 1), which took `spent`. `None` after the last attempt.
+    /// `after` is the receiver's `Retry-After`.
     pub(super) fn wait(
         &self,
         event_id: &str,
         attempt: u32,
         spent: Duration,
-        retry_after: Option<Duration>,
+        after: Option<Duration>,
     ) -> Option<Duration> {
         let index = usize::try_from(attempt).ok()?.checked_sub(1)?;
         let gap = *self.gaps.get(index)? * jitter(event_id, attempt) / JITTER_WHOLE;
         // Pause even if the attempt took the whole gap: the receiver is busy.
         let own = gap.saturating_sub(spent).max(gap / 4);
-        let asked = retry_after.unwrap_or_default().min(self.longest_wait);
+        let asked = after.unwrap_or_default().min(self.longest_wait);
         Some(own.max(asked))
     }
 }
@@ -63,7 +60,7 @@ mod tests {
     use super::*;
 
     fn waits(id: &str, spent: Duration) -> Vec<Duration> {
-        let schedule = Schedule::outcome();
+        let schedule = Schedule::OUTCOME;
         (1..).map_while(|attempt| schedule.wait(id, attempt, spent, None)).collect()
     }
 
@@ -74,7 +71,7 @@ mod tests {
             let quick: Duration = waits(&id, Duration::ZERO).iter().sum();
             assert_eq!(waits(&id, Duration::ZERO).len(), 4);
             assert!((68.0..=85.0).contains(&quick.as_secs_f64()), "{quick:?}");
-            let timeout = Schedule::outcome().timeout;
+            let timeout = Schedule::OUTCOME.timeout;
             let slow = waits(&id, timeout).iter().sum::<Duration>() + timeout * 5;
             assert!((78.0..=101.0).contains(&slow.as_secs_f64()), "{slow:?}");
         }
@@ -89,7 +86,7 @@ mod tests {
     #[test]
     fn what_a_receiver_asks_for_is_honoured_within_bounds() {
         let wait = |seconds| {
-            Schedule::outcome().wait("a", 1, Duration::ZERO, Some(Duration::from_secs(seconds))).unwrap().as_secs()
+            Schedule::OUTCOME.wait("a", 1, Duration::ZERO, Some(Duration::from_secs(seconds))).unwrap().as_secs()
         };
         assert_eq!((wait(9), wait(30), wait(86_400)), (9, 30, 30));
         assert!(wait(0) >= 4, "no sooner than without being asked");
@@ -97,7 +94,7 @@ mod tests {
 
     #[test]
     fn progress_is_tried_once() {
-        assert_eq!(Schedule::progress().wait("a", 1, Duration::ZERO, None), None);
-        assert_eq!(Schedule::progress().timeout, Duration::from_secs(5));
+        assert_eq!(Schedule::PROGRESS.wait("a", 1, Duration::ZERO, None), None);
+        assert_eq!(Schedule::PROGRESS.timeout, Duration::from_secs(5));
     }
 }

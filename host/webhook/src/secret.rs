@@ -4,30 +4,12 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use fault::{Code, Fault, codes};
+use fault::{Failure, codes};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 /// In the Standard Webhooks specification, the prefix of a secret whose rest is the key in base64.
 const STANDARD_PREFIX: &str = "whsec_";
-
-#[derive(Debug, thiserror::Error)]
-pub enum SecretError {
-    /// Only the length is printed, never the secret.
-    #[error("the webhook secret has {bytes} bytes; it needs at least {} of them", Secret::MIN_BYTES)]
-    TooShort { bytes: usize },
-    #[error("the webhook secret can't be used as a key")]
-    Unusable,
-}
-
-impl Fault for SecretError {
-    fn code(&self) -> &'static Code {
-        match self {
-            Self::TooShort { .. } => &codes::webhook::SECRET_TOO_SHORT,
-            Self::Unusable => &codes::webhook::SECRET_UNUSABLE,
-        }
-    }
-}
 
 /// A webhook secret, ready to sign. It can't be read back, printed or serialised: only the keyed hash is kept.
 #[derive(Clone)]
@@ -42,20 +24,18 @@ impl Secret {
     pub const MIN_BYTES: usize = 24;
 
     /// Takes a secret of at least [`Self::MIN_BYTES`] bytes.
-    pub fn new(text: &str) -> Result<Self, SecretError> {
-        if text.len() < Self::MIN_BYTES {
-            return Err(SecretError::TooShort { bytes: text.len() });
-        }
-        Self::allowing_short(text)
+    pub fn new(text: &str) -> Result<Self, Failure> {
+        if text.len() < Self::MIN_BYTES { Err(too_short(text)) } else { Self::allowing_short(text) }
     }
 
     /// Takes a secret of at least one byte, for local work.
-    pub fn allowing_short(text: &str) -> Result<Self, SecretError> {
+    pub fn allowing_short(text: &str) -> Result<Self, Failure> {
         if text.is_empty() {
-            return Err(SecretError::TooShort { bytes: 0 });
+            return Err(too_short(text));
         }
         let decoded = text.strip_prefix(STANDARD_PREFIX).and_then(|key| STANDARD.decode(key).ok());
-        let keyed = |key: &[u8]| Hmac::<Sha256>::new_from_slice(key).map_err(|_| SecretError::Unusable);
+        let unusable = |_| Failure::new(&codes::webhook::SECRET_UNUSABLE, "the webhook secret can't be used as a key");
+        let keyed = |key: &[u8]| Hmac::<Sha256>::new_from_slice(key).map_err(unusable);
         Ok(Self { keyed: keyed(text.as_bytes())?, standard: keyed(decoded.as_deref().unwrap_or(text.as_bytes()))? })
     }
 
@@ -68,6 +48,13 @@ impl Secret {
     pub(super) fn standard_mac(&self, parts: &[&str]) -> Hmac<Sha256> {
         parts.iter().fold(self.standard.clone(), |mac, part| mac.chain_update(part))
     }
+}
+
+/// Only the length is printed, never the secret.
+fn too_short(text: &str) -> Failure {
+    let (bytes, least) = (text.len(), Secret::MIN_BYTES);
+    let message = format!("the webhook secret has {bytes} bytes; it needs at least {least} of them");
+    Failure::new(&codes::webhook::SECRET_TOO_SHORT, message)
 }
 
 impl fmt::Debug for Secret {
@@ -90,7 +77,7 @@ mod tests {
     #[test]
     fn a_short_secret_is_refused_and_not_printed() {
         let error = Secret::new("hunter2-hunter2-hunter2").unwrap_err();
-        assert_eq!(error.code(), "webhook.secret-too-short");
+        assert_eq!(error.code, "webhook.secret-too-short");
         assert!(error.to_string().contains("23 bytes"), "{error}");
         assert!(!format!("{error} {error:?}").contains("hunter2"));
         assert!(Secret::new("hunter2-hunter2-hunter2!").is_ok());

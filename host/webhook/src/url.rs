@@ -3,39 +3,10 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use fault::{Code, Fault, codes};
+use fault::{Code, Failure, codes};
 use reqwest::Url;
 
 use super::AllowedAddresses;
-
-/// Why an address is refused.
-#[derive(Debug, thiserror::Error)]
-pub enum UrlError {
-    #[error("the webhook address is not an http or https URL")]
-    Malformed,
-    /// Names and passwords would end up in logs.
-    #[error("the webhook address for {host} has credentials in it; use the signature instead")]
-    Credentials { host: String },
-    #[error("the webhook address for {host} is http; this environment allows only https")]
-    Insecure { host: String },
-    /// The host is an IP address, which no certificate vouches for and which may lie inside our own network.
-    #[error("the webhook address names the host by its address ({host}); use a public name")]
-    Literal { host: String },
-    #[error("webhooks may not be sent to {host}: it is not on this environment's list of hosts")]
-    Unlisted { host: String },
-}
-
-impl Fault for UrlError {
-    fn code(&self) -> &'static Code {
-        match self {
-            Self::Malformed => &codes::webhook::BAD_URL,
-            Self::Credentials { .. } => &codes::webhook::URL_CREDENTIALS,
-            Self::Insecure { .. } => &codes::webhook::URL_INSECURE,
-            Self::Literal { .. } => &codes::webhook::URL_LITERAL,
-            Self::Unlisted { .. } => &codes::webhook::URL_UNLISTED,
-        }
-    }
-}
 
 /// An address that has passed [`UrlRules::check`]. Path and query may contain a secret, so only the host is printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -71,29 +42,19 @@ pub enum HttpRule {
 /// Which receivers an environment accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UrlRules {
-    http: HttpRule,
+    pub http: HttpRule,
     /// Whether a host may be an IP address or this machine, and whether a name may resolve to a private address.
-    private: bool,
+    pub private: bool,
     /// Lower-case names. A name that begins with a dot stands for everything under it. `None` allows all hosts.
-    hosts: Option<Vec<String>>,
+    pub hosts: Option<Vec<String>>,
 }
 
 impl UrlRules {
     /// For local work: https anywhere, http on the loopback interface.
-    pub fn local() -> Self {
-        Self { http: HttpRule::Loopback, private: true, hosts: None }
-    }
+    pub const LOCAL: Self = Self { http: HttpRule::Loopback, private: true, hosts: None };
 
     /// For everything else: only https, and only public hosts by name.
-    pub fn production() -> Self {
-        Self { http: HttpRule::Never, private: false, hosts: None }
-    }
-
-    #[must_use]
-    pub fn with_http(mut self, http: HttpRule) -> Self {
-        self.http = http;
-        self
-    }
+    pub const PRODUCTION: Self = Self { http: HttpRule::Never, private: false, hosts: None };
 
     /// Allows only these hosts: `hooks.example.com`, or `*.example.com` for every name under it. An empty list allows
     /// none.
@@ -109,19 +70,24 @@ impl UrlRules {
         if self.private { AllowedAddresses::All } else { AllowedAddresses::PublicOnly }
     }
 
-    pub fn check(&self, text: &str) -> Result<WebhookUrl, UrlError> {
-        let url = Url::parse(text).map_err(|_| UrlError::Malformed)?;
-        let host = url.host_str().unwrap_or_default().to_owned();
+    pub fn check(&self, text: &str) -> Result<WebhookUrl, Failure> {
+        let refuse = |code: &Code, reason: String| Err(Failure::new(code, reason));
+        let malformed =
+            || refuse(&codes::webhook::BAD_URL, "the webhook address is not an http or https URL".to_owned());
+        let Ok(url) = Url::parse(text) else { return malformed() };
+        let host = url.host_str().unwrap_or_default();
         // The parser has already converted every notation of an IP address (decimal, hexadecimal) to the usual one.
         let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
         let name = host.trim_end_matches('.');
         let this_machine = is_this_machine(name);
 
         if !matches!(url.scheme(), "http" | "https") || name.is_empty() {
-            return Err(UrlError::Malformed);
+            return malformed();
         }
+        // Names and passwords would end up in logs.
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(UrlError::Credentials { host });
+            let reason = format!("the webhook address for {host} has credentials in it; use the signature instead");
+            return refuse(&codes::webhook::URL_CREDENTIALS, reason);
         }
         let http_allowed = match self.http {
             HttpRule::Never => false,
@@ -129,13 +95,17 @@ impl UrlRules {
             HttpRule::Everywhere => true,
         };
         if url.scheme() == "http" && !http_allowed {
-            return Err(UrlError::Insecure { host });
+            let reason = format!("the webhook address for {host} is http; this environment allows only https");
+            return refuse(&codes::webhook::URL_INSECURE, reason);
         }
+        // No certificate vouches for an IP address, and it may lie inside our own network.
         if !self.private && (literal.is_some() || this_machine) {
-            return Err(UrlError::Literal { host });
+            let reason = format!("the webhook address names the host by its address ({host}); use a public name");
+            return refuse(&codes::webhook::URL_LITERAL, reason);
         }
         if !self.lists(name) {
-            return Err(UrlError::Unlisted { host });
+            let reason = format!("webhooks may not be sent to {host}: it is not on this environment's list of hosts");
+            return refuse(&codes::webhook::URL_UNLISTED, reason);
         }
         Ok(WebhookUrl(url))
     }
@@ -159,8 +129,8 @@ mod tests {
 
     use super::*;
 
-    fn verdict(rules: &UrlRules, url: &str) -> &'static str {
-        rules.check(url).map_or_else(|error| error.code().name, |_| "ok")
+    fn verdict(rules: &UrlRules, url: &str) -> String {
+        rules.check(url).map_or_else(|error| error.code, |_| "ok".to_owned())
     }
 
     #[test]
@@ -186,7 +156,7 @@ mod tests {
             ("https://./", "webhook.bad-url"),
             ("", "webhook.bad-url"),
         ] {
-            assert_eq!(verdict(&UrlRules::production(), url), expected, "{url}");
+            assert_eq!(verdict(&UrlRules::PRODUCTION, url), expected, "{url}");
         }
     }
 
@@ -201,13 +171,13 @@ mod tests {
             ("http://192.168.1.7/", "webhook.url-insecure"),
             ("http://localhost.example.com/", "webhook.url-insecure"),
         ] {
-            assert_eq!(verdict(&UrlRules::local(), url), expected, "{url}");
+            assert_eq!(verdict(&UrlRules::LOCAL, url), expected, "{url}");
         }
     }
 
     #[test]
     fn a_list_of_hosts_is_exact_and_a_star_covers_what_is_under_it() {
-        let rules = UrlRules::production().with_hosts(["hooks.example.com", "*.example.org", " "]);
+        let rules = UrlRules::PRODUCTION.with_hosts(["hooks.example.com", "*.example.org", " "]);
         for (url, expected) in [
             ("https://HOOKS.example.com/", "ok"),
             ("https://hooks.example.com./", "ok"),
@@ -219,12 +189,12 @@ mod tests {
         ] {
             assert_eq!(verdict(&rules, url), expected, "{url}");
         }
-        assert_eq!(verdict(&UrlRules::local().with_hosts([""]), "https://example.org/"), "webhook.url-unlisted");
+        assert_eq!(verdict(&UrlRules::LOCAL.with_hosts([""]), "https://example.org/"), "webhook.url-unlisted");
     }
 
     #[test]
     fn http_can_be_allowed_without_allowing_private_hosts() {
-        let rules = UrlRules::production().with_http(HttpRule::Everywhere);
+        let rules = UrlRules { http: HttpRule::Everywhere, ..UrlRules::PRODUCTION };
         assert_eq!(verdict(&rules, "http://hooks.example.com/"), "ok");
         assert_eq!(verdict(&rules, "http://10.0.0.1/"), "webhook.url-literal");
         assert_eq!(rules.allowed_addresses(), AllowedAddresses::PublicOnly);
@@ -232,9 +202,9 @@ mod tests {
 
     #[test]
     fn neither_path_nor_query_nor_password_is_printed() {
-        let url = UrlRules::local().check("https://h.example/path?token=geheim").unwrap();
+        let url = UrlRules::LOCAL.check("https://h.example/path?token=geheim").unwrap();
         assert_eq!(format!("{url:?}"), "WebhookUrl(https://h.example/***)");
-        let error = UrlRules::local().check("https://me:geheim@h.example/").unwrap_err();
+        let error = UrlRules::LOCAL.check("https://me:geheim@h.example/").unwrap_err();
         assert!(!format!("{error} {error:?}").contains("geheim"));
     }
 
@@ -266,7 +236,7 @@ mod tests {
     proptest! {
         #[test]
         fn production_accepts_only_https_to_a_name_without_credentials(text in url_like()) {
-            if let Ok(accepted) = UrlRules::production().check(&text) {
+            if let Ok(accepted) = UrlRules::PRODUCTION.check(&text) {
                 let url = accepted.as_url();
                 prop_assert_eq!(url.scheme(), "https");
                 prop_assert!(url.username().is_empty() && url.password().is_none());
@@ -280,7 +250,7 @@ mod tests {
 
         #[test]
         fn local_rules_accept_http_only_to_this_machine(text in url_like()) {
-            if let Ok(accepted) = UrlRules::local().check(&text)
+            if let Ok(accepted) = UrlRules::LOCAL.check(&text)
                 && accepted.as_url().scheme() != "https"
             {
                 prop_assert_eq!(accepted.as_url().scheme(), "http");

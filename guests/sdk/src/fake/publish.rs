@@ -1,5 +1,5 @@
 use super::records::{published, report, rung_report};
-use crate::types::{Destination, LoudnessMeasure, MediaInfo, Output, Plan, Report};
+use crate::types::*;
 
 /// The report of a host that made everything in the plan.
 pub fn everything(info: &MediaInfo, plan: &Plan) -> Report {

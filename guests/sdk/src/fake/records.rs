@@ -1,7 +1,4 @@
-use crate::types::{
-    AudioInfo, Destination, DynamicRange, Job, MediaInfo, MediaKind, Processor, PublishedObject, Ratio, Report,
-    RungReport, VideoInfo,
-};
+use crate::types::*;
 
 /// A job of the creator `creator-1` for the media item `media-1`.
 pub fn job(kind: MediaKind) -> Job {

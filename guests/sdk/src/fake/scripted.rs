@@ -4,10 +4,7 @@ use std::rc::Rc;
 
 use super::publish;
 use crate::api::{HostApi, OpenSource, RunningTranscode};
-use crate::types::{
-    Attributes, Blame, Delivery, Device, Event, Failure, Level, MediaInfo, Message, ObjectInfo, Plan, Processor,
-    ProgressReport, Report, VideoCodec, VideoEncoder,
-};
+use crate::types::*;
 
 /// A call of the host.
 #[derive(Clone, Debug, PartialEq, Eq)]

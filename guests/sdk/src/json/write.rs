@@ -1,3 +1,5 @@
+use crate::joined;
+
 /// A JSON object in the making. Its fields keep the order in which they are added.
 ///
 /// ```
@@ -19,69 +21,41 @@ impl Object {
     }
 
     /// Adds a text, or `null`.
-    pub fn text(mut self, name: &str, value: Option<&str>) -> Self {
-        self.name(name);
-        match value {
-            Some(text) => quote(&mut self.fields, text),
-            None => self.fields.push_str("null"),
-        }
-        self
+    pub fn text(self, name: &str, value: Option<&str>) -> Self {
+        self.json(name, &value.map_or("null".into(), quoted))
     }
 
     /// Adds a whole number, or `null`.
     pub fn number(self, name: &str, value: Option<i64>) -> Self {
-        match value {
-            Some(number) => self.json(name, &number.to_string()),
-            None => self.json(name, "null"),
-        }
+        self.json(name, &value.map_or("null".into(), |number| number.to_string()))
     }
 
     /// Adds a value that is JSON already, such as a nested object, a [`list`] or `true`.
     pub fn json(mut self, name: &str, value: &str) -> Self {
-        self.name(name);
-        self.fields.push_str(value);
+        let separator = if self.fields.is_empty() { "" } else { "," };
+        self.fields.push_str(&joined(&[separator, &quoted(name), ":", value]));
         self
     }
 
     /// The object as JSON text.
     pub fn finish(self) -> String {
-        let mut text = self.fields;
-        text.insert(0, '{');
-        text.push('}');
-        text
-    }
-
-    fn name(&mut self, name: &str) {
-        if !self.fields.is_empty() {
-            self.fields.push(',');
-        }
-        quote(&mut self.fields, name);
-        self.fields.push(':');
+        joined(&["{", &self.fields, "}"])
     }
 }
 
 /// The JSON text of a list of texts.
 pub fn list(texts: &[&str]) -> String {
-    let mut list = String::from("[");
+    let mut items = String::new();
     for text in texts {
-        if list.len() > 1 {
-            list.push(',');
-        }
-        quote(&mut list, text);
+        let separator = if items.is_empty() { "" } else { "," };
+        items = joined(&[&items, separator, &quoted(text)]);
     }
-    list.push(']');
-    list
+    joined(&["[", &items, "]"])
 }
 
 /// The JSON text of a text: in quotes, and escaped.
 pub fn quoted(text: &str) -> String {
-    let mut out = String::new();
-    quote(&mut out, text);
-    out
-}
-
-fn quote(out: &mut String, text: &str) {
-    out.push('"');
+    let mut out = String::from("\"");
     for character in text.chars() {
         match character {
             '"' => out.push_str("\\\""),
@@ -97,6 +71,7 @@ fn quote(out: &mut String, text: &str) {
         }
     }
     out.push('"');
+    out
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ impl Demo {
             .map_err(|error| Ended::environment(format!("{} can't be used: {error}", self.out.display())))?;
         let clip = self.out.join("demo-clip.mp4");
         eprintln!("{:>12} {SECONDS} s of 1080p into {}", "making", clip.display());
-        make_clip(&self.environment.tools().ffmpeg()?, &clip, &cancel).await?;
+        make_clip(&self.environment.tools.ffmpeg()?, &clip, &cancel).await?;
 
         let secret = Secret::new(SECRET)?;
         let receiver = Receiver::start("127.0.0.1:0", secret).await?;

@@ -47,7 +47,7 @@ enum Good {
 
 impl Doctor {
     pub async fn run(self) -> Result<(), Ended> {
-        let tools = self.environment.tools();
+        let tools = &self.environment.tools;
         let mut findings = vec![];
         // As jobs run them, where both are there.
         let confined = tools.confined().ok();

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use fault::text::printable;
 use fault::{Failure, codes};
 use tokio_util::sync::CancellationToken;
-use webhook::{Deliverer, Outbox as MessageStore, UrlRules};
+use webhook::{Deliverer, Outbox as MessageStore};
 
 use super::exit::Ended;
 use super::service::SettingsArgs;
@@ -39,15 +39,14 @@ impl Outbox {
         };
         let stores = worker::stores(&settings)?;
         let messages = worker::outbox(&settings, &stores)?;
-        let rules = worker::url_rules(&settings);
-        let deliverer = worker::deliverer(&settings, &rules)?;
+        let deliverer = worker::deliverer(&settings.webhook)?;
         let mut undelivered = 0;
         for key in messages.keys().await? {
             let pending = match messages.read(&key, unauthenticated).await {
                 Ok(Some(pending)) => pending,
                 Ok(None) => continue,
-                Err(error) => {
-                    eprintln!("{}", Failure::from(error));
+                Err(failure) => {
+                    eprintln!("{failure}");
                     undelivered += 1;
                     continue;
                 }
@@ -56,7 +55,7 @@ impl Outbox {
                 continue;
             }
             let outcome = if deliver {
-                let sending = send(&messages, &key, &pending, &rules, &deliverer);
+                let sending = send(&messages, &key, &pending, &deliverer);
                 let sent = cancel.run_until_cancelled(sending).await.ok_or_else(Ended::cancelled)?;
                 sent.unwrap_or_else(|failure| {
                     undelivered += 1;
@@ -79,10 +78,9 @@ async fn send(
     messages: &MessageStore,
     key: &storage::Key,
     pending: &webhook::PendingMessage,
-    rules: &UrlRules,
     deliverer: &Deliverer,
 ) -> Result<String, Failure> {
-    let (to, message) = pending.check(rules)?;
+    let (to, message) = pending.check(&deliverer.rules)?;
     let delivery = deliverer.deliver(&to, &message).await;
     if !delivery.delivered {
         let message = delivery.note.unwrap_or_else(|| "no reason was given".to_owned());

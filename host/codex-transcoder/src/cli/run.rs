@@ -2,16 +2,19 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use fault::Failure;
 use job::event::Observer;
+use job::production::UploadLimits;
 use job::{Job, JobEnvironment, Outcome, Request};
 use media::probe::DeclaredKind;
 use policy::SelectedPolicy;
+use publish::CacheRules;
 use storage::{Destination, Key, LocalDirectory, ORIGINALS, SingleFile, Stores};
 use tokio_util::sync::CancellationToken;
-use webhook::{Deliverer, JobWebhooks, Secret, UrlRules, http_client};
+use webhook::{Deliverer, JobWebhooks, Secret, UrlRules};
 
 use super::authoring::recordings;
 use super::environment::EnvironmentArgs;
@@ -20,9 +23,7 @@ use super::policy::load::load;
 use super::view::View;
 use crate::choice::Choice as _;
 use crate::observe::Redactor;
-
-/// Each is a folder in `--out`.
-const STORES: [&str; 3] = ["media", "archive", "assets"];
+use crate::settings::OUTPUT_STORES;
 
 #[derive(Clone, Debug, Args)]
 pub struct Run {
@@ -83,13 +84,21 @@ impl Run {
         let request = self.request()?;
         let webhooks = self.webhooks(secret)?;
         let policy = load(self.policy.as_deref(), &self.settings).await?;
-        let tools = Arc::new(self.environment.tools().prove().await?);
+        let tools = Arc::new(self.environment.tools.prove().await?);
         let redactor = Redactor::default();
         redactor.register(secret);
         let recordings = recordings(self.record.as_deref(), redactor)?;
         let host = JobEnvironment {
+            tools,
+            stores: self.stores()?,
+            work_root: self.environment.work_root(),
+            memory: None,
+            cache: CacheRules::default(),
+            attempts: 1,
+            pause: Duration::ZERO,
+            limits: UploadLimits::NONE,
+            write_report: false,
             recordings,
-            ..JobEnvironment::standalone(tools, self.stores()?, self.environment.work_root())
         };
         let job = Job {
             environment: &host,
@@ -119,13 +128,14 @@ impl Run {
             media_id,
             creator_id: creator,
         };
-        request.check().map_err(|error| Ended::usage(error.to_string()))?;
+        request.check().map_err(|failure| Ended::usage(failure.message))?;
         Ok(request)
     }
 
     fn stores(&self) -> Result<Stores, Ended> {
         let mut stores = Stores::default().with(ORIGINALS, SingleFile(self.input.clone()));
-        for name in STORES {
+        // Each is a folder.
+        for name in OUTPUT_STORES {
             let folder = self.out.join(name);
             let store = LocalDirectory::open(&folder)
                 .map_err(|error| Ended::environment(format!("{} can't be used: {error}", folder.display())))?;
@@ -137,11 +147,9 @@ impl Run {
     fn webhooks(&self, secret: &str) -> Result<Option<Arc<JobWebhooks>>, Ended> {
         let Some(url) = &self.webhook else { return Ok(None) };
         // On a developer's machine, plain http to this machine and a short secret are fine.
-        let secret = Secret::allowing_short(secret)?;
-        let rules = UrlRules::local();
-        let url = rules.check(url)?;
-        let client = http_client(rules.allowed_addresses())?;
-        Ok(Some(Arc::new(JobWebhooks::new(Deliverer::new(client, secret), url, None))))
+        let deliverer = Deliverer::new(UrlRules::LOCAL, Secret::allowing_short(secret)?)?;
+        let url = deliverer.rules.check(url)?;
+        Ok(Some(Arc::new(JobWebhooks::new(deliverer, url, None))))
     }
 }
 

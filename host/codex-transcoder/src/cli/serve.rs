@@ -7,7 +7,6 @@ use std::sync::Arc;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::authoring::recordings;
 use super::exit::Ended;
 use super::service::{self, SettingsArgs};
 use crate::serve::LocalApi;
@@ -28,12 +27,11 @@ impl Serve {
     pub async fn run(self, drain: CancellationToken) -> Result<(), Ended> {
         let settings = self.settings.load()?;
         service::start_log(&settings);
-        let recordings = recordings(self.record.as_deref(), service::redactor(&settings))?;
-        let assembled = service::start(&settings, recordings, None).await?;
+        let assembled = service::start(&settings, self.record.as_deref(), None).await?;
         let service = service::run_in_background(&settings, assembled).await?;
         let address = self.address.unwrap_or(settings.serve_address);
         let api = LocalApi::bind(address, Arc::new(service), settings.job.concurrency).await?;
-        println!("http://{}", api.address());
+        println!("http://{}", api.address);
         api.run(drain).await;
         Ok(())
     }

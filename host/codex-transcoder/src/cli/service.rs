@@ -1,15 +1,15 @@
 //! What the commands of a deployed worker share: settings, log, startup checks, metrics.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use job::JobRecorder;
 use policy::ActiveSet;
 use runpod::{self, Endpoint};
 use serde_json::{Value, json};
 
+use super::authoring::recordings;
 use super::exit::Ended;
+use crate::choice::Choice as _;
 use crate::json::without_nulls;
 use crate::observe::{self, Redactor};
 use crate::settings::Settings;
@@ -29,7 +29,7 @@ impl SettingsArgs {
 }
 
 /// Knows every secret of this process.
-pub fn redactor(settings: &Settings) -> Redactor {
+fn redactor(settings: &Settings) -> Redactor {
     let redactor = Redactor::default();
     for secret in &settings.secrets {
         redactor.register(secret.expose());
@@ -48,16 +48,11 @@ pub fn start_log(settings: &Settings) {
     }
 }
 
-/// The endpoint on RunPod, from the variables that RunPod sets.
-pub fn endpoint() -> Result<Option<Endpoint>, Ended> {
-    Ok(Endpoint::from_variables(|name| std::env::var(name).ok())?)
-}
-
 /// Loads the settings. On RunPod, wrong ones are a failed startup check.
 pub async fn load_settings(arguments: &SettingsArgs, endpoint: Option<&Endpoint>) -> Result<Settings, Ended> {
     match Settings::load(arguments.config.as_deref()) {
-        Err(error) if endpoint.is_some() => {
-            let failed = FailedStartupCheck { check: "settings", failure: error.into() };
+        Err(failure) if endpoint.is_some() => {
+            let failed = FailedStartupCheck { check: "settings", failure };
             Err(failed_check(endpoint, &failed).await)
         }
         loaded => Ok(loaded?),
@@ -72,12 +67,13 @@ async fn failed_check(endpoint: Option<&Endpoint>, failed: &FailedStartupCheck) 
     Ended::failed_startup_check(failed.check, &failed.failure)
 }
 
-/// Runs the startup checks.
+/// Runs the startup checks. Jobs will be recorded in the folder `record`, if there is one.
 pub async fn start(
     settings: &Settings,
-    recordings: Option<Arc<dyn JobRecorder>>,
+    record: Option<&Path>,
     endpoint: Option<&Endpoint>,
 ) -> Result<Assembled, Ended> {
+    let recordings = recordings(record, redactor(settings))?;
     match worker::assemble(settings, recordings).await {
         Ok(assembled) => {
             let service = &assembled.service;
@@ -95,7 +91,7 @@ pub async fn start(
                 sandbox = service.environment.tools.ffmpeg.confinement().0.name(),
                 gpu = service.environment.tools.proof.gpu_missing.is_none(),
                 stores = service.environment.stores.names().join(", "),
-                environment = %settings.environment,
+                environment = settings.environment.word(),
                 "startup checks passed"
             );
             Ok(assembled)

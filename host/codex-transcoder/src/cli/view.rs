@@ -67,7 +67,7 @@ impl View {
     pub fn observer(&self) -> Arc<dyn Observer> {
         match self {
             Self::Terminal(bars) => Arc::clone(bars) as Arc<dyn Observer>,
-            Self::Json => Arc::new(JsonLines),
+            Self::Json => Arc::new(print_json),
         }
     }
 
@@ -86,14 +86,10 @@ impl View {
     }
 }
 
-struct JsonLines;
-
-impl Observer for JsonLines {
-    fn on(&self, event: &Event) {
-        if let Ok(line) = serde_json::to_string(event) {
-            // The reader may be gone, which doesn't stop the job.
-            let _ = writeln!(std::io::stdout(), "{line}");
-        }
+fn print_json(event: &Event) {
+    if let Ok(line) = serde_json::to_string(event) {
+        // The reader may be gone, which doesn't stop the job.
+        let _ = writeln!(std::io::stdout(), "{line}");
     }
 }
 
@@ -142,7 +138,8 @@ impl Observer for Bars {
             Event::Probed { summary, .. } => print_above("source", summary),
             Event::Step { step, .. } => self.begin(step),
             Event::Encoding { percent, speed, seconds_left } => {
-                let left = seconds_left.map_or(String::new(), |seconds| format!(", {} left", clock(seconds)));
+                let clock = |seconds: u64| format!(", {}:{:02} left", seconds / 60, seconds % 60);
+                let left = seconds_left.map_or(String::new(), clock);
                 self.advance(*percent, if *speed > 0.0 { format!("{speed:.2}x{left}") } else { String::new() });
             }
             // The bar shows the same.
@@ -164,10 +161,6 @@ impl Observer for Bars {
             Event::Done(_) | Event::Completed { .. } | Event::Failed { .. } => {}
         }
     }
-}
-
-fn clock(seconds: u64) -> String {
-    format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
 /// The outputs of a job.

@@ -4,12 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use job::JobRecorder;
-use runpod::{JobResult, Worker as RunpodWorker, WorkerSummary};
+use runpod::{Endpoint, JobResult, Worker as RunpodWorker, WorkerSummary};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::authoring::recordings;
 use super::exit::{Ended, OrUsage as _};
 use super::service::{self, SettingsArgs};
 use super::settings_argument;
@@ -39,16 +37,15 @@ impl Worker {
         if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
             eprintln!("warning: other processes of the same user can read this one's memory: {error}");
         }
-        let endpoint = service::endpoint()?;
+        let endpoint = Endpoint::from_variables(|name| std::env::var(name).ok())?;
         let settings = service::load_settings(&self.settings, endpoint.as_ref()).await?;
         service::start_log(&settings);
         let test_input = self.test_input.clone().or_else(|| {
             let implied = Path::new(TEST_INPUT);
             (implied.is_file() && endpoint.is_none()).then(|| implied.to_owned())
         });
-        let recordings = recordings(self.record.as_deref(), service::redactor(&settings))?;
         if let Some(file) = test_input {
-            return run_test_input(&settings, &file, recordings, drain).await;
+            return self.run_test_input(&settings, &file, drain).await;
         }
         let Some(endpoint) = endpoint else {
             return Err(Ended::usage(
@@ -56,7 +53,7 @@ impl Worker {
 `serve` takes jobs over HTTP",
             ));
         };
-        let assembled = service::start(&settings, recordings, Some(&endpoint)).await?;
+        let assembled = service::start(&settings, self.record.as_deref(), Some(&endpoint)).await?;
         let service = service::run_in_background(&settings, assembled).await?;
         let JobSettings { concurrency, grace, .. } = settings.job;
         let worker = RunpodWorker { concurrency, grace, ..RunpodWorker::new(endpoint, Arc::new(service)) };
@@ -64,27 +61,22 @@ impl Worker {
         tracing::info!(done, failed, stopped, abandoned, lost, "worker stopped");
         Ok(())
     }
-}
 
-/// Runs one job and prints its result as the queue would show it.
-async fn run_test_input(
-    settings: &Settings,
-    file: &Path,
-    recordings: Option<Arc<dyn JobRecorder>>,
-    cancel: CancellationToken,
-) -> Result<(), Ended> {
-    let request = settings_argument::read_json(file)?;
-    let service = service::start(settings, recordings, None).await?.service;
-    let ended = one_job(Arc::new(service), request, cancel).await.map_err(|failure| failure.message);
-    let ended = ended.or_usage(format_args!("{} can't be used", file.display()))?;
-    let (shown, result) = match ended {
-        JobResult::Done(output) => (json!({ "output": output }), Ok(())),
-        JobResult::Failed { error, .. } => {
-            let ended = Ended::of_job(&error);
-            (json!({ "error": error }), Err(ended))
-        }
-        JobResult::Stopped => (json!({ "stopped": true }), Err(Ended::cancelled())),
-    };
-    println!("{shown:#}");
-    result
+    /// Runs one job and prints its result as the queue would show it.
+    async fn run_test_input(&self, settings: &Settings, file: &Path, cancel: CancellationToken) -> Result<(), Ended> {
+        let request = settings_argument::read_json(file)?;
+        let service = service::start(settings, self.record.as_deref(), None).await?.service;
+        let ended = one_job(Arc::new(service), request, cancel).await.map_err(|failure| failure.message);
+        let ended = ended.or_usage(format_args!("{} can't be used", file.display()))?;
+        let (shown, result) = match ended {
+            JobResult::Done(output) => (json!({ "output": output }), Ok(())),
+            JobResult::Failed { error, .. } => {
+                let ended = Ended::of_job(&error);
+                (json!({ "error": error }), Err(ended))
+            }
+            JobResult::Stopped => (json!({ "stopped": true }), Err(Ended::cancelled())),
+        };
+        println!("{shown:#}");
+        result
+    }
 }

@@ -1,8 +1,7 @@
 //! The metrics. [`Metrics::new`] lists their names, units and meanings.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -44,40 +43,30 @@ const STEP_SECONDS: [f64; 14] =
 /// From a small CPU to a large GPU.
 const SPEED: [f64; 10] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
 
-type Labels<const N: usize> = [(&'static str, Cow<'static, str>); N];
-type Counters<const N: usize> = Family<Labels<N>, Counter>;
-type Gauges<const N: usize> = Family<Labels<N>, Gauge>;
-type Histograms<const N: usize> = Family<Labels<N>, Histogram>;
+type Label = (&'static str, Cow<'static, str>);
+type Counters<const N: usize> = Family<[Label; N], Counter>;
+type Gauges<const N: usize> = Family<[Label; N], Gauge>;
+type Histograms<const N: usize> = Family<[Label; N], Histogram>;
 
-/// The metrics of this worker, shared by all clones.
-#[derive(Clone)]
-pub struct Metrics(Arc<Inner>);
-
-/// Defines `Inner`. A row has a field, its type, and what registers it.
+/// Defines [`Metrics`]. A row has a field, its type, and what registers it.
 macro_rules! metrics {
     ($($field:ident: $type:ty = $register:expr;)+) => {
-        struct Inner {
+        /// The metrics of this worker.
+        pub struct Metrics {
             registry: Registry,
             $($field: $type,)+
-            codes: LabelLimit,
-            steps: LabelLimit,
-            stores: LabelLimit,
+            /// The values so far of labels whose values are limited, by label.
+            seen: Mutex<BTreeMap<&'static str, BTreeSet<String>>>,
         }
 
         /// What the rows say, to compare it with the documents.
         #[cfg(test)]
         pub const ROWS: &[&str] = &[$(stringify!($register)),+];
 
-        impl Inner {
-            fn new() -> Self {
+        impl Metrics {
+            pub fn new() -> Arc<Self> {
                 let mut registry = Registry::with_prefix("codex");
-                Self {
-                    $($field: $register(&mut registry),)+
-                    codes: LabelLimit::new(MAX_NAMES),
-                    steps: LabelLimit::new(MAX_STEPS),
-                    stores: LabelLimit::new(MAX_NAMES),
-                    registry,
-                }
+                Arc::new(Self { $($field: $register(&mut registry),)+ registry, seen: Mutex::default() })
             }
         }
     };
@@ -113,32 +102,29 @@ metrics! {
 }
 
 impl Metrics {
-    pub fn new() -> Self {
-        Self(Arc::new(Inner::new()))
-    }
-
     /// In the OpenMetrics text format.
-    pub fn render(&self) -> Result<String, fmt::Error> {
+    pub fn render(&self) -> String {
         let mut out = String::new();
-        text::encode(&mut out, &self.0.registry)?;
-        Ok(out)
+        // Only writing to `out` could fail, and that is memory.
+        let _ = text::encode(&mut out, &self.registry);
+        out
     }
 
     /// The job counts as running until the returned value is dropped.
-    pub fn job_started(&self) -> JobMetrics {
-        self.0.jobs_running.inc();
-        JobMetrics { metrics: self.clone(), since: Instant::now(), timing: Mutex::default() }
+    pub fn job_started(self: &Arc<Self>) -> JobMetrics {
+        self.jobs_running.inc();
+        JobMetrics { metrics: Arc::clone(self), since: Instant::now(), timing: Mutex::default() }
     }
 
     /// Bytes that a job has read from stores and written to them.
     pub fn traffic(&self, read: u64, written: u64) {
-        self.0.downloaded.inc_by(read);
-        self.0.uploaded.inc_by(written);
+        self.downloaded.inc_by(read);
+        self.uploaded.inc_by(written);
     }
 
     /// Replaces the active policies.
     pub fn policies(&self, standing: &ActiveSet) {
-        self.0.policy.clear();
+        self.policy.clear();
         let canary = standing.canary.as_ref().map(|(_, policy)| (Role::Canary, policy));
         for (role, policy) in std::iter::once((Role::Current, &standing.current)).chain(canary) {
             let labels = [
@@ -147,15 +133,15 @@ impl Metrics {
                 ("version", short(policy.version()).into()),
                 ("sha256", short(policy.digest()).into()),
             ];
-            self.0.policy.get_or_create(&labels).set(1);
+            self.policy.get_or_create(&labels).set(1);
         }
-        self.0.policy_refused.set(i64::try_from(standing.refused.len()).unwrap_or(i64::MAX));
+        self.policy_refused.set(i64::try_from(standing.refused.len()).unwrap_or(i64::MAX));
     }
 
     pub fn policy_change(&self, change: &Change) {
         self.policies(&change.active);
         if change.swapped {
-            self.0.policy_swaps.inc();
+            self.policy_swaps.inc();
         }
         for refusal in &change.refused {
             self.policy_refusal(refusal);
@@ -163,7 +149,7 @@ impl Metrics {
     }
 
     pub fn policy_refusal(&self, refusal: &PolicyRefusal) {
-        self.0.policy_refusals.get_or_create(&[("code", self.0.codes.value(&refusal.code))]).inc();
+        self.policy_refusals.get_or_create(&[self.limited("code", &refusal.code)]).inc();
     }
 
     /// A job under a policy of this role has ended.
@@ -173,26 +159,24 @@ impl Metrics {
             JobResult::Failed { .. } => "failed",
             JobResult::Stopped => "stopped",
         };
-        self.0.policy_jobs.get_or_create(&[label("role", role.name()), label("outcome", outcome)]).inc();
+        self.policy_jobs.get_or_create(&[label("role", role.name()), label("outcome", outcome)]).inc();
     }
 
     /// Versions of this program and of ffmpeg, and how well ffmpeg is confined.
     pub fn host(&self, version: &str, ffmpeg: &str, sandbox: &'static str) {
-        self.0.host.clear();
+        self.host.clear();
         let labels =
             [("version", short(version).into()), ("ffmpeg", short(ffmpeg).into()), ("sandbox", sandbox.into())];
-        self.0.host.get_or_create(&labels).set(1);
+        self.host.get_or_create(&labels).set(1);
     }
-}
 
-impl Inner {
-    fn ended(&self, outcome: &'static str, code: Cow<'static, str>) {
-        self.jobs.get_or_create(&[label("outcome", outcome), ("code", code)]).inc();
+    fn ended(&self, outcome: &'static str, code: Label) {
+        self.jobs.get_or_create(&[label("outcome", outcome), code]).inc();
     }
 
     fn published(&self, report: &TranscodeReport, encoding_ms: u64) {
         for object in &report.objects {
-            self.published.get_or_create(&[("store", self.stores.value(&object.store))]).inc_by(object.bytes);
+            self.published.get_or_create(&[self.limited("store", &object.store)]).inc_by(object.bytes);
         }
         let fell_back = if report.fell_back.is_some() { "true" } else { "false" };
         self.encodes.get_or_create(&[label("processor", report.processor), label("fell_back", fell_back)]).inc();
@@ -203,13 +187,26 @@ impl Inner {
     }
 
     fn step_took(&self, step: &str, time: Duration) {
-        self.step_seconds.get_or_create(&[("step", self.steps.value(step))]).observe(time.as_secs_f64());
+        self.step_seconds.get_or_create(&[self.limited("step", step)]).observe(time.as_secs_f64());
+    }
+
+    /// A label with a limited number of values; further ones count as [`OTHER`].
+    fn limited(&self, name: &'static str, value: &str) -> Label {
+        let limit = if name == "step" { MAX_STEPS } else { MAX_NAMES };
+        let value = short(value);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = seen.entry(name).or_default();
+        if seen.contains(&value) || (seen.len() < limit && seen.insert(value.clone())) {
+            (name, value.into())
+        } else {
+            label(name, OTHER)
+        }
     }
 }
 
 /// Measures one job from its creation to its drop.
 pub struct JobMetrics {
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
     since: Instant,
     timing: Mutex<JobTiming>,
 }
@@ -223,22 +220,23 @@ struct JobTiming {
 impl JobMetrics {
     /// Counts an event, and measures the steps and the speed of encoding.
     pub fn on(&self, event: &Event) {
-        let inner = &self.metrics.0;
+        let metrics = &self.metrics;
         let mut timing = self.timing.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Step { step, .. } if timing.step.as_ref().is_none_or(|(name, _)| name != step) => {
                 if let Some((before, since)) = timing.step.replace((step.clone(), Instant::now())) {
-                    inner.step_took(&before, since.elapsed());
+                    metrics.step_took(&before, since.elapsed());
                 }
             }
             Event::Done(TimedPart { part, ms }) => {
                 if *part == "encode" {
                     timing.encoding_ms += ms;
                 }
-                inner.part_seconds.get_or_create(&[label("part", part)]).observe(in_seconds(*ms));
+                let seconds = Duration::from_millis(*ms).as_secs_f64();
+                metrics.part_seconds.get_or_create(&[label("part", part)]).observe(seconds);
             }
             Event::Reused { .. } => {
-                inner.jobs_reused.inc();
+                metrics.jobs_reused.inc();
             }
             Event::Webhook(WebhookReport { kind, delivered, attempts, kept, .. }) => {
                 let outcome = match (delivered, kept) {
@@ -246,22 +244,22 @@ impl JobMetrics {
                     (false, Some(_)) => "kept",
                     (false, None) => "lost",
                 };
-                inner.webhooks.get_or_create(&[label("kind", kind), label("outcome", outcome)]).inc();
-                inner.webhook_attempts.get_or_create(&[label("kind", kind)]).inc_by(u64::from(*attempts));
+                metrics.webhooks.get_or_create(&[label("kind", kind), label("outcome", outcome)]).inc();
+                metrics.webhook_attempts.get_or_create(&[label("kind", kind)]).inc_by(u64::from(*attempts));
             }
             Event::Again { failure, .. } => {
-                inner.job_retries.get_or_create(&[("code", inner.codes.value(&failure.code))]).inc();
+                metrics.job_retries.get_or_create(&[metrics.limited("code", &failure.code)]).inc();
             }
             Event::Completed { report, .. } => {
-                inner.ended("completed", Cow::Borrowed(""));
+                metrics.ended("completed", label("code", ""));
                 if let Some(report) = report {
-                    inner.published(report, timing.encoding_ms);
+                    metrics.published(report, timing.encoding_ms);
                 }
             }
             Event::Failed { failure } if failure.is(&codes::job::CANCELLED) => {
-                inner.ended("stopped", Cow::Borrowed(""))
+                metrics.ended("stopped", label("code", ""));
             }
-            Event::Failed { failure } => inner.ended("failed", inner.codes.value(&failure.code)),
+            Event::Failed { failure } => metrics.ended("failed", metrics.limited("code", &failure.code)),
             Event::Probed { .. } | Event::Step { .. } | Event::Encoding { .. } => {}
         }
     }
@@ -269,34 +267,12 @@ impl JobMetrics {
 
 impl Drop for JobMetrics {
     fn drop(&mut self) {
-        let inner = &self.metrics.0;
+        let metrics = &self.metrics;
         if let Some((step, since)) = self.timing.get_mut().unwrap_or_else(PoisonError::into_inner).step.take() {
-            inner.step_took(&step, since.elapsed());
+            metrics.step_took(&step, since.elapsed());
         }
-        inner.job_seconds.observe(self.since.elapsed().as_secs_f64());
-        inner.jobs_running.dec();
-    }
-}
-
-/// Limits the number of values of a label.
-struct LabelLimit {
-    seen: Mutex<BTreeSet<String>>,
-    max: usize,
-}
-
-impl LabelLimit {
-    fn new(max: usize) -> Self {
-        Self { seen: Mutex::default(), max }
-    }
-
-    fn value(&self, value: &str) -> Cow<'static, str> {
-        let value = short(value);
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.contains(&value) || (seen.len() < self.max && seen.insert(value.clone())) {
-            Cow::Owned(value)
-        } else {
-            Cow::Borrowed(OTHER)
-        }
+        metrics.job_seconds.observe(self.since.elapsed().as_secs_f64());
+        metrics.jobs_running.dec();
     }
 }
 
@@ -304,12 +280,8 @@ fn short(value: &str) -> String {
     printable(value, MAX_VALUE_LENGTH)
 }
 
-fn label(name: &'static str, value: &'static str) -> (&'static str, Cow<'static, str>) {
+fn label(name: &'static str, value: &'static str) -> Label {
     (name, Cow::Borrowed(value))
-}
-
-fn in_seconds(ms: u64) -> f64 {
-    Duration::from_millis(ms).as_secs_f64()
 }
 
 fn add<M: Metric + Clone + Default>(name: &str, meaning: &str) -> impl FnOnce(&mut Registry) -> M {

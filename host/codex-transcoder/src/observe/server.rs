@@ -1,11 +1,10 @@
 //! The HTTP server for monitoring.
 
-use std::future::IntoFuture as _;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::header;
 use axum::routing::get;
 use fault::{Failure, codes};
 use serde_json::Value;
@@ -20,26 +19,19 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 /// where port 0 was asked for. `health` makes the body of a response; it is called for each request and must not block.
 pub async fn serve(
     address: SocketAddr,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
     health: impl Fn() -> Value + Clone + Send + Sync + 'static,
 ) -> Result<SocketAddr, Failure> {
     let (listener, address) = listen(address, &codes::observe::LISTEN, "metrics can't be served on").await?;
     let health = async move || ([(header::CONTENT_TYPE, "application/json")], health().to_string());
-    let router = Router::new().route("/metrics", get(async move || page(&metrics))).route("/health", get(health));
+    let metrics = async move || ([(header::CONTENT_TYPE, OPEN_METRICS)], metrics.render());
+    let router = Router::new().route("/metrics", get(metrics)).route("/health", get(health));
     drop(tokio::spawn(axum::serve(listener, router).into_future()));
     Ok(address)
 }
 
-fn page(metrics: &Metrics) -> Response {
-    match metrics.render() {
-        Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use serde_json::json;

@@ -1,7 +1,6 @@
 //! The routes and their server.
 
 use std::borrow::Cow;
-use std::future::IntoFuture as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -43,7 +42,8 @@ const ROUTES: &str =
 /// The local API, bound to its port.
 pub struct LocalApi {
     listener: TcpListener,
-    address: SocketAddr,
+    /// Has the port that the system chose if port 0 was asked for.
+    pub address: SocketAddr,
     state: Arc<ApiState>,
 }
 
@@ -64,11 +64,6 @@ impl LocalApi {
         let stop = CancellationToken::new();
         let runner = Runner { jobs: Jobs::new(stop.clone()), handler, slots: Arc::new(Semaphore::new(concurrency)) };
         Ok(Self { listener, address, state: Arc::new(ApiState { runner, concurrency, stop, tasks: Mutex::default() }) })
-    }
-
-    /// Has the port that the system chose if port 0 was asked for.
-    pub fn address(&self) -> SocketAddr {
-        self.address
     }
 
     /// Serves until `drain` is cancelled. Then it stops accepting requests, cancels queued and running jobs, gives them

@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::request::TimeLimits;
 use crate::json::without_nulls;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Status {
+    #[default]
     InQueue,
     InProgress,
     Completed,
@@ -53,6 +54,7 @@ pub struct ApiJob {
     pub state: watch::Sender<JobState>,
 }
 
+#[derive(Default)]
 pub struct JobState {
     pub status: Status,
     pub started: Option<Instant>,
@@ -73,11 +75,8 @@ impl ApiJob {
         let state = JobState {
             status: if slot_free { Status::InProgress } else { Status::InQueue },
             started: slot_free.then_some(submitted),
-            ended: None,
-            output: None,
-            error: None,
             bytes,
-            task_ended: false,
+            ..JobState::default()
         };
         Self { id, limits, submitted, stop, state: watch::Sender::new(state) }
     }
@@ -127,6 +126,12 @@ impl ApiJob {
         });
     }
 
+    /// Keeps the progress that the job's handler reports.
+    pub fn progress(self: &Arc<Self>) -> Progress {
+        let job = Arc::clone(self);
+        Box::new(move |output| job.change(|state| state.output = Some(output)))
+    }
+
     /// The answer of `/status`.
     pub fn view(&self) -> Value {
         let state = self.state.borrow();
@@ -139,14 +144,5 @@ impl ApiJob {
             "output": state.output,
             "error": state.error,
         }))
-    }
-}
-
-/// Keeps the progress that the job's handler reports.
-pub struct KeepProgress(pub Arc<ApiJob>);
-
-impl Progress for KeepProgress {
-    fn report(&self, output: Value) {
-        self.0.change(|state| state.output = Some(output));
     }
 }

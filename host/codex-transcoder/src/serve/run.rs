@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::job::{ApiJob, JobEnd, KeepProgress};
+use super::job::{ApiJob, JobEnd};
 use super::jobs::Jobs;
 use super::request::{Deadline, JobRequest};
 
@@ -25,23 +25,16 @@ pub async fn one_job(handler: Arc<dyn Handler>, body: Value, stop: CancellationT
     let JobRequest { id, input, limits } = JobRequest::read(body)?;
     let deadline = limits.deadline(Instant::now(), Some(Instant::now()));
     let job = Job { id: id.unwrap_or_else(|| format!("local-{}", uuid::Uuid::new_v4())), input };
-    let end = run_until(handler, job, Box::new(LogProgress), &stop, deadline).await;
+    let progress: Progress = Box::new(|output| info!(%output, "progress"));
+    let end = run_until(handler, job, progress, &stop, deadline).await;
     Ok(end.unwrap_or_else(|message| JobResult::failed(codes::job::TIMED_OUT.name, &message)))
-}
-
-struct LogProgress;
-
-impl Progress for LogProgress {
-    fn report(&self, output: Value) {
-        info!(%output, "progress");
-    }
 }
 
 /// Runs a job until it ends, is stopped, or has passed its deadline.
 async fn run_until(
     handler: Arc<dyn Handler>,
     job: Job,
-    progress: Box<dyn Progress>,
+    progress: Progress,
     stop: &CancellationToken,
     deadline: Option<Deadline>,
 ) -> JobEnd {
@@ -98,9 +91,8 @@ impl Runner {
         };
         job.start();
         let deadline = job.limits.deadline(job.submitted, Some(Instant::now()));
-        let progress = Box::new(KeepProgress(Arc::clone(job)));
         let handed = Job { id: job.id.clone(), input };
-        let end = run_until(Arc::clone(&self.handler), handed, progress, &job.stop, deadline).await;
+        let end = run_until(Arc::clone(&self.handler), handed, job.progress(), &job.stop, deadline).await;
         if let Ok(JobResult::Failed { fresh_worker: true, .. }) = end {
             warn!(job = job.id, "RunPod would replace this worker now");
         }

@@ -7,7 +7,7 @@ use fault::text::printable;
 use serde_json::{Map, Number, Value as Json};
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{self, Kind, NAME, PathMatch, SettingSpec};
+use super::keys::{self, Kind, NAME, NAME_RULE, PathMatch, SettingSpec};
 use super::problem::Origin;
 use super::raw::Raw;
 use super::value;
@@ -60,10 +60,9 @@ impl TomlReader<'_> {
     fn unknown(&mut self, parts: &[&str], known: &[&'static str], origin: Origin) {
         let typed = parts.last().copied().unwrap_or_default();
         let nearest = keys::nearest(typed, known.iter().copied().filter(|name| *name != NAME));
-        let list: Vec<String> =
-            known.iter().map(|name| if *name == NAME { value::about_names() } else { (*name).to_owned() }).collect();
+        let list = known.join(", ").replace(NAME, &format!("a name of your own ({NAME_RULE})"));
         let hint = nearest.map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default();
-        let message = format!("is not a setting; known here are {}{hint}", list.join(", "));
+        let message = format!("is not a setting; known here are {list}{hint}");
         self.raw.problem_at(&codes::settings::UNKNOWN, &printable(&parts.join("."), 100), Some(origin), message);
     }
 
@@ -95,11 +94,9 @@ fn json(value: &DeValue<'_>) -> Option<Json> {
         DeValue::Boolean(flag) => Json::Bool(*flag),
         DeValue::Datetime(date) => Json::String(date.to_string()),
         DeValue::Array(items) => Json::Array(items.iter().map(|item| json(item.get_ref())).collect::<Option<_>>()?),
-        DeValue::Table(table) => Json::Object(
-            table
-                .iter()
-                .map(|(name, value)| Some((name.get_ref().to_string(), json(value.get_ref())?)))
-                .collect::<Option<Map<_, _>>>()?,
-        ),
+        DeValue::Table(table) => {
+            let members = table.iter().map(|(name, value)| Some((name.get_ref().to_string(), json(value.get_ref())?)));
+            Json::Object(members.collect::<Option<Map<_, _>>>()?)
+        }
     })
 }

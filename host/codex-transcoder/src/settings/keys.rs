@@ -47,7 +47,6 @@ pub enum DefaultValue {
     Value(&'static str),
     /// Computed; the text describes it.
     Words(&'static str),
-    Required,
 }
 
 /// One row of the table of settings.

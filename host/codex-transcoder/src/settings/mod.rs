@@ -22,18 +22,21 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use fault::{Failure, codes};
 pub use problem::SettingsError;
 pub use stores::OUTPUT_STORES;
-pub use types::{JobSettings, PolicySettings, Settings, StoreBackend};
+pub use types::{JobSettings, PolicySettings, Settings, StoreBackend, WebhookSettings};
 pub use variables::of_this_process;
 
 impl Settings {
     /// Reads the file, if there is one, and the variables of this process.
-    pub fn load(path: Option<&Path>) -> Result<Self, SettingsError> {
-        let Some(path) = path else { return Self::read(None, &of_this_process()) };
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
-        Self::read(Some((path, &text)), &of_this_process())
+    pub fn load(path: Option<&Path>) -> Result<Self, Failure> {
+        let Some(path) = path else { return Ok(Self::read(None, &of_this_process())?) };
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let message = format!("the settings file {} can't be read: {error}", path.display());
+            Failure::new(&codes::settings::UNREADABLE, message)
+        })?;
+        Ok(Self::read(Some((path, &text)), &of_this_process())?)
     }
 
     /// Reads the text of a file, if there is one, and variables, which override it. The error has every problem.

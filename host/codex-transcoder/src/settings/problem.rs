@@ -57,17 +57,14 @@ impl fmt::Display for Problem {
     }
 }
 
+/// Everything that is wrong with the settings.
 #[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    #[error("the settings file {} can't be read", path.display())]
-    Unreadable { path: PathBuf, source: std::io::Error },
-    #[error("{}", listed(.0))]
-    Invalid(Vec<Problem>),
-}
+#[error("{}", listed(.0))]
+pub struct SettingsError(pub Vec<Problem>);
 
 impl SettingsError {
     /// Sorts the problems, those of the file first, and removes the secrets from their texts.
-    pub(super) fn invalid(mut problems: Vec<Problem>, secrets: &BTreeSet<SecretText>) -> Self {
+    pub(super) fn of(mut problems: Vec<Problem>, secrets: &BTreeSet<SecretText>) -> Self {
         // A shorter one could be a word of the message itself.
         let secrets = secrets.iter().map(SecretText::expose).filter(|secret| secret.len() >= 6);
         for secret in secrets {
@@ -80,7 +77,7 @@ impl SettingsError {
             }
         }
         problems.sort_by(|a, b| (a.origin.is_none(), &a.origin).cmp(&(b.origin.is_none(), &b.origin)));
-        Self::Invalid(problems)
+        Self(problems)
     }
 }
 
@@ -110,12 +107,9 @@ fn listed(problems: &[Problem]) -> String {
 
 impl Fault for SettingsError {
     fn code(&self) -> &'static Code {
-        match self {
-            Self::Unreadable { .. } => &codes::settings::UNREADABLE,
-            Self::Invalid(problems) => match problems.as_slice() {
-                [only] => only.code,
-                _ => &codes::settings::INVALID,
-            },
+        match self.0.as_slice() {
+            [only] => only.code,
+            _ => &codes::settings::INVALID,
         }
     }
 }

@@ -83,7 +83,7 @@ impl Raw {
         }
         match keys::key(path)?.0.default {
             DefaultValue::Value(text) => Some(text.to_owned()),
-            DefaultValue::Words(_) | DefaultValue::Required => None,
+            DefaultValue::Words(_) => None,
         }
     }
 

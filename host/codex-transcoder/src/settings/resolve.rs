@@ -13,20 +13,20 @@ use media::plan::Preference;
 use policy::PolicyLocation;
 use publish::CacheRules;
 use serde_json::{Map, Value as Json};
-use webhook::{HttpRule, Secret, is_this_machine};
+use webhook::{HttpRule, Secret, UrlRules, is_this_machine};
 
 use super::problem::SettingsError;
 use super::raw::Raw;
 use super::table::UNKNOWN_TO_DEFAULT_POLICY;
 use super::types::{JobSettings, PolicySettings, Settings, WebhookSettings};
 use super::{stores, value};
-use crate::choice::Environment;
+use crate::choice::{Choice as _, Environment};
 use crate::tools::ToolOptions;
 
 /// Records a problem for a missing or wrong value and goes on with any other, so that all problems are found.
 pub fn resolve(mut raw: Raw) -> Result<Settings, SettingsError> {
     let settings = settings(&mut raw);
-    if raw.problems.is_empty() { Ok(settings) } else { Err(SettingsError::invalid(raw.problems, &raw.secrets)) }
+    if raw.problems.is_empty() { Ok(settings) } else { Err(SettingsError::of(raw.problems, &raw.secrets)) }
 }
 
 fn settings(raw: &mut Raw) -> Settings {
@@ -35,6 +35,7 @@ fn settings(raw: &mut Raw) -> Settings {
     Settings {
         environment,
         stores: stores::resolve(raw, environment),
+        originals: stores::existing(raw, "stores.originals"),
         state_store: stores::existing(raw, "state.store"),
         webhook: webhook(raw, environment),
         job: job(raw),
@@ -97,13 +98,12 @@ receiver too; for local work, `webhook.allow_short_secret` allows it",
         let message = "is `loopback`, but no webhook may go to this machine: set `webhook.allow_private` to true too";
         raw.problem(&codes::settings::CONTRADICTION, "webhook.allow_http", message);
     }
-    WebhookSettings {
-        secret: SecretText::new(secret),
-        allow_short_secret,
-        allowed_hosts: raw.list("webhook.allowed_hosts"),
-        allow_http,
-        allow_private,
-    }
+    let rules = UrlRules { http: allow_http, private: allow_private, hosts: None };
+    let rules = match raw.list("webhook.allowed_hosts") {
+        Some(hosts) => rules.with_hosts(hosts),
+        None => rules,
+    };
+    WebhookSettings { secret: SecretText::new(secret), allow_short_secret, rules }
 }
 
 /// From `policy.place`, or the older `policy.path`.
@@ -117,7 +117,7 @@ fn place(raw: &mut Raw, environment: Environment) -> PolicyLocation {
             raw.problem(&codes::settings::CONTRADICTION, "policy.place", message);
             return PolicyLocation::BuiltIn;
         }
-        (None, Some(text)) => value::place(&text, &environment.to_string()).unwrap_or(PolicyLocation::BuiltIn),
+        (None, Some(text)) => value::place(&text, environment.word()).unwrap_or(PolicyLocation::BuiltIn),
     };
     if let Some(host) = place.plain_http()
         && !(environment == Environment::Dev && is_this_machine(host))

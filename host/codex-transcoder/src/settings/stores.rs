@@ -1,5 +1,7 @@
 //! Resolves the settings of stores.
 
+use std::collections::BTreeMap;
+
 use fault::codes;
 use storage::s3::{S3Settings, host_of, is_key_text};
 use webhook::is_this_machine;
@@ -7,8 +9,8 @@ use webhook::is_this_machine;
 use super::keys;
 use super::raw::Raw;
 use super::table::SETTINGS;
-use super::types::{StoreBackend, StoreSettings};
-use crate::choice::{Environment, StoreKind};
+use super::types::StoreBackend;
+use crate::choice::{Choice as _, Environment, StoreKind};
 
 /// What a bucket has no default for.
 const REQUIRED: [&str; 3] = ["endpoint", "access_key_id", "secret_access_key"];
@@ -19,7 +21,7 @@ pub const OUTPUT_STORES: [&str; 3] = ["media", "archive", "assets"];
 const MIB: u64 = 1 << 20;
 
 /// Resolves the stores that were set and those that are required.
-pub fn resolve(raw: &mut Raw, environment: Environment) -> StoreSettings {
+pub fn resolve(raw: &mut Raw, environment: Environment) -> BTreeMap<String, StoreBackend> {
     let names = raw.stores();
     if !names.contains("archive") && needs_archive(raw) {
         let required = REQUIRED
@@ -32,8 +34,7 @@ pub fn resolve(raw: &mut Raw, environment: Environment) -> StoreSettings {
         raw.problem(&codes::settings::MISSING, "stores.archive", message);
     }
     let backend = |name: String| (name.clone(), StoreResolver { raw, name: &name, environment }.backend());
-    let by_name = names.into_iter().map(backend).collect();
-    StoreSettings { by_name, originals: existing(raw, "stores.originals") }
+    names.into_iter().map(backend).collect()
 }
 
 /// Whether the default policy is used and will write to the archive.
@@ -126,7 +127,7 @@ impl StoreResolver<'_> {
             let message = format!(
                 "is http, so that anybody on the way can read what is sent: use https (http is for this machine, and \
 for `environment` `dev`; here it is `{}`)",
-                self.environment
+                self.environment.word()
             );
             self.raw.problem(&codes::settings::UNSAFE, &path, message);
         }
@@ -149,8 +150,8 @@ the settings file";
         let path = self.path("bucket");
         match (self.raw.text(&path), self.name) {
             (Some(bucket), _) => bucket,
-            (None, "media") => format!("codex-media-{}", self.environment),
-            (None, "archive") => format!("codex-mezzanine-{}", self.environment),
+            (None, "media") => format!("codex-media-{}", self.environment.word()),
+            (None, "archive") => format!("codex-mezzanine-{}", self.environment.word()),
             (None, _) => self.raw.required(&path),
         }
     }

@@ -4,11 +4,8 @@ use media::plan::Preference;
 use storage::s3::Dialect;
 use webhook::HttpRule;
 
-use super::keys::DefaultValue::{Required, Value, Words};
-use super::keys::Kind::{
-    Address, Bucket, Endpoint, Flag, Header, Hosts, KeyPrefix, Object, Path, PolicyPlace, PublicKeys, Secret, Store,
-    Word,
-};
+use super::keys::DefaultValue::{Value, Words};
+use super::keys::Kind::*;
 use super::keys::{Kind, SettingSpec};
 use crate::choice::{Choice, Environment, StoreKind};
 
@@ -119,7 +116,7 @@ settings! {
     "job.max_media_hours", count(1, 240), Value("24");
 
     /// Signs the webhooks; at least 24 bytes.
-    "webhook.secret", Secret, Required, "WEBHOOK_SECRET";
+    "webhook.secret", Secret, Words("required"), "WEBHOOK_SECRET";
 
     /// Whether a secret of less than 24 bytes is accepted, for local work.
     "webhook.allow_short_secret", Flag, Value("false");

@@ -11,7 +11,7 @@ use policy::PolicyLocation;
 use publish::CacheRules;
 use serde_json::{Map, Value};
 use storage::s3::S3Settings;
-use webhook::HttpRule;
+use webhook::UrlRules;
 
 use crate::choice::Environment;
 use crate::tools::ToolOptions;
@@ -22,7 +22,9 @@ pub struct Settings {
     pub policy: PolicySettings,
     pub job: JobSettings,
     pub webhook: WebhookSettings,
-    pub stores: StoreSettings,
+    pub stores: BTreeMap<String, StoreBackend>,
+    /// The store that originals are read from; one of the stores.
+    pub originals: String,
     /// The `Cache-Control` headers of published objects; all are set.
     pub cache: CacheRules,
     /// The store for records of jobs and for undelivered webhooks; one of the stores.
@@ -78,18 +80,8 @@ pub struct WebhookSettings {
     /// Long enough, or `allow_short_secret` is set.
     pub secret: SecretText,
     pub allow_short_secret: bool,
-    /// In lower case. `None` allows every host.
-    pub allowed_hosts: Option<Vec<String>>,
-    pub allow_http: HttpRule,
-    /// Whether webhooks may go to this machine and to private addresses.
-    pub allow_private: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoreSettings {
-    pub by_name: BTreeMap<String, StoreBackend>,
-    /// The store that originals are read from; one of the stores.
-    pub originals: String,
+    /// Where webhooks may go.
+    pub rules: UrlRules,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use storage::RESERVED;
 use storage::s3::{is_bucket_name, is_key_text, parse_endpoint};
 use toml::de::DeValue;
 
-use super::keys::{Kind, NAME_RULE};
+use super::keys::Kind;
 
 /// In the place of a policy: stands for the environment's name.
 const ENVIRONMENT: &str = "{environment}";
@@ -166,11 +166,6 @@ fn public_key(text: &str) -> Result<String, String> {
 /// Parses the place of a policy, with the environment's name filled in.
 pub fn place(text: &str, environment: &str) -> Result<PolicyLocation, String> {
     PolicyLocation::parse(&text.replace(ENVIRONMENT, environment)).map_err(|problem| format!("this one {problem}"))
-}
-
-/// Describes [`NAME`](super::keys::NAME) in a list of known names.
-pub fn about_names() -> String {
-    format!("a name of your own ({NAME_RULE})")
 }
 
 #[cfg(test)]

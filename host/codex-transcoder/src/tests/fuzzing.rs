@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::serve::request::JobRequest;
+use crate::settings::Settings;
 use crate::settings::problem::Origin;
-use crate::settings::{Settings, SettingsError};
 use crate::worker::input::Input;
 
 const SECRET: &str = "a secret that is long enough to be one";
@@ -32,9 +32,8 @@ pub fn settings(bytes: &[u8]) {
         }
         Err(error) => {
             assert!(!error.to_string().contains(SECRET), "{error}");
-            let SettingsError::Invalid(problems) = error else { return };
             let lines = 1 + file.matches('\n').count();
-            for problem in problems {
+            for problem in error.0 {
                 if let Some(Origin::File { line, .. }) = problem.origin {
                     assert!((1..=lines).contains(&line), "{line} of {lines}");
                 }

@@ -13,12 +13,12 @@ use policy::{Compiler, LastGood, PolicyError, PolicyGate, PolicyLocation, Rules,
 use sandbox::Level;
 use storage::s3::S3Store;
 use storage::{LocalDirectory, ORIGINALS, Records, Stores, prove_writable};
-use webhook::{Deliverer, Outbox, Secret, UrlRules, http_client};
+use webhook::{Deliverer, Outbox, Secret};
 
 use super::Service;
-use crate::choice::Environment;
+use crate::choice::{Choice as _, Environment};
 use crate::observe::Metrics;
-use crate::settings::{OUTPUT_STORES, PolicySettings, Settings, StoreBackend};
+use crate::settings::{OUTPUT_STORES, PolicySettings, Settings, StoreBackend, WebhookSettings};
 
 /// Before the second attempt of a job: a store that throttles, or a full disk, needs some seconds.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
@@ -54,9 +54,8 @@ pub async fn assemble(
 ) -> Result<Assembled, FailedStartupCheck> {
     // First, since the test encodes take as long as everything else together.
     let tools = settings.job.tools.clone();
-    let tools = tokio::spawn(async move { tools.prove().await.map_err(Failure::from) });
-    let rules = url_rules(settings);
-    let deliverer = deliverer(settings, &rules).map_err(FailedStartupCheck::of("webhook"))?;
+    let tools = tokio::spawn(async move { tools.prove().await });
+    let deliverer = deliverer(&settings.webhook).map_err(FailedStartupCheck::of("webhook"))?;
     let stores = stores(settings).map_err(FailedStartupCheck::of("stores"))?;
     let outbox = outbox(settings, &stores).map_err(FailedStartupCheck::of("stores"))?;
     let records = records(settings, &stores).map_err(FailedStartupCheck::of("stores"))?;
@@ -87,7 +86,6 @@ pub async fn assemble(
         environment,
         policies: watcher.active_policies(),
         deliverer,
-        rules,
         outbox,
         webhook_required: settings.environment != Environment::Dev,
         max_input: settings.job.max_input_bytes,
@@ -96,21 +94,10 @@ pub async fn assemble(
     Ok(Assembled { service, watcher })
 }
 
-/// Where webhooks may go.
-pub fn url_rules(settings: &Settings) -> UrlRules {
-    let webhook = &settings.webhook;
-    let rules = if webhook.allow_private { UrlRules::local() } else { UrlRules::production() };
-    let rules = rules.with_http(webhook.allow_http);
-    match &webhook.allowed_hosts {
-        Some(hosts) => rules.with_hosts(hosts),
-        None => rules,
-    }
-}
-
-pub fn deliverer(settings: &Settings, rules: &UrlRules) -> Result<Deliverer, Failure> {
-    let secret = settings.webhook.secret.expose();
-    let secret = if settings.webhook.allow_short_secret { Secret::allowing_short(secret) } else { Secret::new(secret) };
-    Ok(Deliverer::new(http_client(rules.allowed_addresses())?, secret?))
+pub fn deliverer(settings: &WebhookSettings) -> Result<Deliverer, Failure> {
+    let secret = settings.secret.expose();
+    let secret = if settings.allow_short_secret { Secret::allowing_short(secret) } else { Secret::new(secret) };
+    Deliverer::new(settings.rules.clone(), secret?)
 }
 
 /// The host's own records. Only a host with the same webhook secret can write them.
@@ -126,13 +113,13 @@ pub fn outbox(settings: &Settings, stores: &Stores) -> Result<Outbox, Failure> {
 /// Opens the stores without contacting them. The one of the originals is also there as [`ORIGINALS`].
 pub fn stores(settings: &Settings) -> Result<Stores, Failure> {
     let mut stores = Stores::default();
-    for (name, backend) in &settings.stores.by_name {
+    for (name, backend) in &settings.stores {
         stores = match backend {
             StoreBackend::Bucket(bucket) => stores.with(name, S3Store::new(bucket.clone())?),
             StoreBackend::Directory(folder) => stores.with(name, open_directory(folder)?),
         };
     }
-    let originals = stores.get(&settings.stores.originals)?;
+    let originals = stores.get(&settings.originals)?;
     Ok(stores.with_shared(ORIGINALS, originals))
 }
 
@@ -174,13 +161,13 @@ fn identity(settings: &Settings) -> Option<String> {
         PolicyLocation::BuiltIn => return None,
         PolicyLocation::Component(path) | PolicyLocation::File(path) => absolute(path),
         PolicyLocation::Url(url) => url.to_string(),
-        PolicyLocation::Object { store, key } => match settings.stores.by_name.get(store) {
+        PolicyLocation::Object { store, key } => match settings.stores.get(store) {
             Some(StoreBackend::Bucket(bucket)) => format!("{}/{}/{key}", bucket.endpoint, bucket.bucket),
             Some(StoreBackend::Directory(folder)) => absolute(&folder.join(key.as_str())),
             None => format!("{store}:{key}"),
         },
     };
-    Some(format!("{} {place}", settings.environment))
+    Some(format!("{} {place}", settings.environment.word()))
 }
 
 /// Refuses a machine that confines ffmpeg less than the settings require, and says so where they don't.
@@ -201,7 +188,7 @@ fn check_sandbox(settings: &Settings, tools: &MediaTools) -> Result<(), Failure>
 /// All stores that fail are reported together.
 async fn check_stores(settings: &Settings, stores: &Stores) -> Result<(), Failure> {
     let mut checks = tokio::task::JoinSet::new();
-    for name in settings.stores.by_name.keys() {
+    for name in settings.stores.keys() {
         let (store, name, is_written) = (stores.get(name)?, name.clone(), is_written(settings, name));
         checks.spawn(async move {
             let check = async { if is_written { prove_writable(&*store).await } else { store.check().await } };
@@ -228,7 +215,7 @@ async fn check_stores(settings: &Settings, stores: &Stores) -> Result<(), Failur
 /// Whether policies or the host write to a store. A store of another name may be there for the originals alone, with a
 /// key that only reads.
 fn is_written(settings: &Settings, name: &str) -> bool {
-    name != settings.stores.originals || name == settings.state_store || OUTPUT_STORES.contains(&name)
+    name != settings.originals || name == settings.state_store || OUTPUT_STORES.contains(&name)
 }
 
 /// Removes what a killed worker left on this disk.

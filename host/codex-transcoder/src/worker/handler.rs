@@ -11,7 +11,7 @@ use runpod::{self, JobResult, Progress};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
-use webhook::{Deliverer, JobWebhooks, Outbox, UrlRules};
+use webhook::{Deliverer, JobWebhooks, Outbox};
 
 use super::input::{Input, bad_input};
 use super::observer::QueueObserver;
@@ -23,20 +23,18 @@ pub struct Service {
     /// A job keeps the policy that it starts with.
     pub policies: ActivePolicies,
     pub deliverer: Deliverer,
-    /// Where webhooks may go.
-    pub rules: UrlRules,
     /// For undelivered webhooks.
     pub outbox: Outbox,
     /// Whether `webhookUrl` is required. Without one, the platform isn't notified.
     pub webhook_required: bool,
     /// Largest description of a job, in bytes.
     pub max_input: usize,
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
 }
 
 #[async_trait::async_trait]
 impl runpod::Handler for Service {
-    async fn handle(&self, job: runpod::Job, progress: Box<dyn Progress>, stop: CancellationToken) -> JobResult {
+    async fn handle(&self, job: runpod::Job, progress: Progress, stop: CancellationToken) -> JobResult {
         let chosen = self.policies.select(&job.id);
         let digest = chosen.policy.digest().get(..12).unwrap_or_default();
         let span = tracing::info_span!("job", job = job.id, policy_sha256 = digest);
@@ -51,7 +49,7 @@ impl Service {
         &self,
         chosen: &SelectedPolicy,
         job: runpod::Job,
-        progress: Box<dyn Progress>,
+        progress: Progress,
         stop: CancellationToken,
     ) -> JobResult {
         let observer: Arc<dyn Observer> = Arc::new(QueueObserver::new(progress, self.metrics.job_started()));
@@ -99,7 +97,7 @@ impl Service {
 
     fn webhooks(&self, input: &Input) -> Result<Option<Arc<JobWebhooks>>, Failure> {
         let Some(url) = &input.webhook else { return Ok(None) };
-        let url = self.rules.check(url)?;
+        let url = self.deliverer.rules.check(url)?;
         let webhooks = JobWebhooks::new(self.deliverer.clone(), url, Some(self.outbox.clone()));
         Ok(Some(Arc::new(webhooks)))
     }

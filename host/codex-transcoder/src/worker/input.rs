@@ -61,7 +61,10 @@ impl Input {
         }
         let media_id = fields.id("mediaId");
         let creator_id = fields.id("creatorId");
-        let declared = fields.text("type", "`video` or `audio`", declared_kind);
+        let declared = fields.text("type", "`video` or `audio`", |text| {
+            let problem = || format!("`type` is `{}`: `video` or `audio` is expected", printable(text, 64));
+            DeclaredKind::parse(text).ok_or_else(problem)
+        });
         let original_key = "`{creatorId}/originals/{mediaId}/{filename}`";
         let key = fields.text("inputKey", original_key, |key| original(key, creator_id, media_id));
         let webhook = match object.get("webhookUrl") {
@@ -82,11 +85,6 @@ impl Input {
         };
         Self { webhook, media_id: media_id.map(str::to_owned), request }
     }
-}
-
-fn declared_kind(text: &str) -> Result<DeclaredKind, String> {
-    let problem = || format!("`type` is `{}`: `video` or `audio` is expected", printable(text, 64));
-    DeclaredKind::parse(text).ok_or_else(problem)
 }
 
 /// Parses the key of the original and checks that it belongs to this creator and media item.

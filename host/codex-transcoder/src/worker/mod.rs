@@ -5,5 +5,5 @@ mod handler;
 pub(crate) mod input;
 mod observer;
 
-pub use assemble::{Assembled, FailedStartupCheck, assemble, deliverer, gate, outbox, stores, url_rules};
+pub use assemble::{Assembled, FailedStartupCheck, assemble, deliverer, gate, outbox, stores};
 pub use handler::Service;

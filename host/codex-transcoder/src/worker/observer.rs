@@ -15,7 +15,7 @@ const PROGRESS_STEP: u32 = 5;
 
 /// Observes one job from a queue.
 pub struct QueueObserver {
-    progress: Box<dyn Progress>,
+    progress: Progress,
     metrics: JobMetrics,
     sent: Mutex<SentProgress>,
 }
@@ -27,7 +27,7 @@ struct SentProgress {
 }
 
 impl QueueObserver {
-    pub fn new(progress: Box<dyn Progress>, metrics: JobMetrics) -> Self {
+    pub fn new(progress: Progress, metrics: JobMetrics) -> Self {
         Self { progress, metrics, sent: Mutex::default() }
     }
 
@@ -82,7 +82,7 @@ impl Observer for QueueObserver {
         Self::log(event);
         self.metrics.on(event);
         if let Some(output) = self.progress_message(event) {
-            self.progress.report(output);
+            (self.progress)(output);
         }
     }
 }

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use serde::{de, ser};
+use serde::de;
 
 use super::contract_name;
 
@@ -37,12 +37,6 @@ impl fmt::Display for JsonError {
 }
 
 impl std::error::Error for JsonError {}
-
-impl ser::Error for JsonError {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::new(message.to_string())
-    }
-}
 
 impl de::Error for JsonError {
     fn custom<T: fmt::Display>(message: T) -> Self {

@@ -12,7 +12,7 @@ mod write;
 pub use error::JsonError;
 use heck::ToKebabCase as _;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{self, DeserializeOwned};
 use serde_json::Value;
 
 /// A value of the contract as JSON.
@@ -34,8 +34,8 @@ fn contract_name(name: &str) -> String {
 }
 
 /// The contract's variants have at most one value, without names for its parts.
-fn not_in_the_contract() -> JsonError {
-    JsonError::new("a value has a type that no value of the contract has")
+fn not_in_the_contract<E: de::Error>() -> E {
+    E::custom("a value has a type that no value of the contract has")
 }
 
 /// The extension field of the contract's records. It is optional in JSON.

@@ -1,33 +1,35 @@
 //! Serialises values of the contract.
 
-use serde::ser::{self, Impossible, Serialize};
-use serde_json::{Map, Value};
+use serde::ser::{self, Impossible, Serialize, Serializer};
+use serde_json::value::Serializer as JsonSerializer;
+use serde_json::{Error, Map, Value};
 
-use super::error::JsonError;
 use super::{ATTRIBUTES, contract_name, not_in_the_contract};
 
+/// Writes records, lists and cases with the contract's names, and everything else as serde_json does.
 pub(super) struct Writer;
 
-type Written = Result<Value, JsonError>;
+type Written = Result<Value, Error>;
 
-macro_rules! serialize_unchanged {
+macro_rules! as_serde_json {
     ($($method:ident: $type:ty,)*) => {
-        $(fn $method(self, value: $type) -> Written { Ok(Value::from(value)) })*
+        $(fn $method(self, value: $type) -> Written { JsonSerializer.$method(value) })*
     };
 }
 
-impl ser::Serializer for Writer {
+impl Serializer for Writer {
     type Ok = Value;
-    type Error = JsonError;
+    type Error = Error;
     type SerializeSeq = List;
     type SerializeTuple = List;
-    type SerializeTupleStruct = Impossible<Value, JsonError>;
-    type SerializeTupleVariant = Impossible<Value, JsonError>;
-    type SerializeMap = Entries;
+    type SerializeTupleStruct = Impossible<Value, Error>;
+    type SerializeTupleVariant = Impossible<Value, Error>;
+    /// The keys of maps are data and are not renamed, and the values are JSON already.
+    type SerializeMap = <JsonSerializer as Serializer>::SerializeMap;
     type SerializeStruct = Record;
-    type SerializeStructVariant = Impossible<Value, JsonError>;
+    type SerializeStructVariant = Impossible<Value, Error>;
 
-    serialize_unchanged! {
+    as_serde_json! {
         serialize_bool: bool,
         serialize_i8: i8,
         serialize_i16: i16,
@@ -39,12 +41,10 @@ impl ser::Serializer for Writer {
         serialize_u64: u64,
         serialize_f32: f32,
         serialize_f64: f64,
+        serialize_char: char,
         serialize_str: &str,
         serialize_bytes: &[u8],
-    }
-
-    fn serialize_char(self, value: char) -> Written {
-        Ok(value.to_string().into())
+        serialize_unit_struct: &'static str,
     }
 
     fn serialize_none(self) -> Written {
@@ -56,10 +56,6 @@ impl ser::Serializer for Writer {
     }
 
     fn serialize_unit(self) -> Written {
-        Ok(Value::Null)
-    }
-
-    fn serialize_unit_struct(self, _: &'static str) -> Written {
         Ok(Value::Null)
     }
 
@@ -81,15 +77,23 @@ impl ser::Serializer for Writer {
         Ok(Value::Object(Map::from_iter([(contract_name(variant), value.serialize(self)?)])))
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<List, JsonError> {
+    fn serialize_seq(self, _: Option<usize>) -> Result<List, Error> {
         Ok(List::default())
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<List, JsonError> {
+    fn serialize_tuple(self, _: usize) -> Result<List, Error> {
         Ok(List::default())
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeTupleStruct, JsonError> {
+    fn serialize_map(self, length: Option<usize>) -> Result<Self::SerializeMap, Error> {
+        JsonSerializer.serialize_map(length)
+    }
+
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Record, Error> {
+        Ok(Record::default())
+    }
+
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeTupleStruct, Error> {
         Err(not_in_the_contract())
     }
 
@@ -99,16 +103,8 @@ impl ser::Serializer for Writer {
         _: u32,
         _: &'static str,
         _: usize,
-    ) -> Result<Self::SerializeTupleVariant, JsonError> {
+    ) -> Result<Self::SerializeTupleVariant, Error> {
         Err(not_in_the_contract())
-    }
-
-    fn serialize_map(self, _: Option<usize>) -> Result<Entries, JsonError> {
-        Ok(Entries::default())
-    }
-
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Record, JsonError> {
-        Ok(Record::default())
     }
 
     fn serialize_struct_variant(
@@ -117,7 +113,7 @@ impl ser::Serializer for Writer {
         _: u32,
         _: &'static str,
         _: usize,
-    ) -> Result<Self::SerializeStructVariant, JsonError> {
+    ) -> Result<Self::SerializeStructVariant, Error> {
         Err(not_in_the_contract())
     }
 }
@@ -129,9 +125,9 @@ macro_rules! lists {
     ($($part:ident,)*) => {
         $(impl ser::$part for List {
             type Ok = Value;
-            type Error = JsonError;
+            type Error = Error;
 
-            fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), JsonError> {
+            fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
                 self.0.push(value.serialize(Writer)?);
                 Ok(())
             }
@@ -148,43 +144,14 @@ lists! {
     SerializeTuple,
 }
 
-/// Maps. Their keys are data and are not renamed.
-#[derive(Default)]
-pub(super) struct Entries {
-    key: String,
-    entries: Map<String, Value>,
-}
-
-impl ser::SerializeMap for Entries {
-    type Ok = Value;
-    type Error = JsonError;
-
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), JsonError> {
-        self.key = match key.serialize(Writer)? {
-            Value::String(text) => text,
-            other => other.to_string(),
-        };
-        Ok(())
-    }
-
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), JsonError> {
-        self.entries.insert(std::mem::take(&mut self.key), value.serialize(Writer)?);
-        Ok(())
-    }
-
-    fn end(self) -> Written {
-        Ok(Value::Object(self.entries))
-    }
-}
-
 #[derive(Default)]
 pub(super) struct Record(Map<String, Value>);
 
 impl ser::SerializeStruct for Record {
     type Ok = Value;
-    type Error = JsonError;
+    type Error = Error;
 
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), JsonError> {
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
         let value = value.serialize(Writer)?;
         let is_empty = value.is_null() || name == ATTRIBUTES && value.as_array().is_some_and(Vec::is_empty);
         if !is_empty {

@@ -86,12 +86,6 @@ pub struct Production {
     pub cancel: CancellationToken,
 }
 
-impl std::fmt::Debug for Production {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Production").field("job", &self.context.job_id).finish_non_exhaustive()
-    }
-}
-
 impl Drop for Production {
     /// A policy that traps, or drops its transcode, must leave no process and no uploaded object behind.
     fn drop(&mut self) {
@@ -148,12 +142,13 @@ impl Production {
             .into_iter()
             .map(|file| Piece { to: file.to, body: file.body, kind: kind_of(file.role) })
             .collect();
-        let masters =
-            pieces.iter().filter(|piece| piece.kind == PieceKind::Master).filter_map(|piece| match &piece.body {
-                Body::Bytes(text) => Some((piece.to.clone(), String::from_utf8_lossy(text).into_owned())),
-                Body::File(_) => None,
-            });
-        let masters = masters.collect();
+        let master = |piece: &Piece| match &piece.body {
+            Body::Bytes(text) if piece.kind == PieceKind::Master => {
+                Some((piece.to.clone(), String::from_utf8_lossy(text).into_owned()))
+            }
+            _ => None,
+        };
+        let masters = pieces.iter().filter_map(master).collect();
 
         let began = Instant::now();
         let staged = publish::stage(&context.stores, pieces, uploaded, &context.labels, &context.cancel).await;

@@ -4,13 +4,14 @@ use std::sync::mpsc;
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::{Duration, Instant};
 
+use fault::Failure;
 use serde_json::{Value, json};
 use testkit::runpod::{Behaviour, RunpodServer};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Endpoint, Handler, Job, JobResult, Progress, Timing, Worker, WorkerError, WorkerSummary};
+use crate::{Endpoint, Handler, Job, JobResult, Progress, Timing, Worker, WorkerSummary};
 
 /// Longer than anything takes unless it is broken.
 pub const SOON: Duration = Duration::from_secs(20);
@@ -55,7 +56,7 @@ impl ScriptedHandler {
 
 #[async_trait::async_trait]
 impl Handler for ScriptedHandler {
-    async fn handle(&self, job: Job, progress: Box<dyn Progress>, stop: CancellationToken) -> JobResult {
+    async fn handle(&self, job: Job, progress: Progress, stop: CancellationToken) -> JobResult {
         self.report(&job.id);
         let released = |output: Value| async move {
             self.released.cancelled().await;
@@ -74,15 +75,15 @@ impl Handler for ScriptedHandler {
             }
             "ignore" => released(json!("ignored")).await,
             "report once" => {
-                progress.report(json!(1));
+                progress(json!(1));
                 self.step.cancelled().await;
                 self.report("reported");
                 JobResult::Done(json!("reported"))
             }
             "report often" => {
-                progress.report(json!(0));
+                progress(json!(0));
                 self.step.cancelled().await;
-                (1..=50).for_each(|percent| progress.report(json!(percent)));
+                (1..=50).for_each(|percent| progress(json!(percent)));
                 self.report("reported");
                 released(json!("reported")).await
             }
@@ -120,7 +121,7 @@ pub struct TestWorker {
     pub drain: CancellationToken,
     reports: mpsc::Receiver<String>,
     runtime: TestRuntime,
-    worker: JoinHandle<Result<WorkerSummary, WorkerError>>,
+    worker: JoinHandle<Result<WorkerSummary, Failure>>,
 }
 
 /// Threads of every worker's runtime.

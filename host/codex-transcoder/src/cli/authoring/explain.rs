@@ -18,7 +18,7 @@ use media::encoder::Processor;
 use media::info::MediaInfo;
 use media::plan::Preference;
 use media::probe::{self, DeclaredKind};
-use policy::PolicyIdentity;
+use policy::Policy;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -69,14 +69,13 @@ impl Explain {
         }
         let job = described_job(asked, Some(&info)).map_err(|error| Ended::usage(error.to_string()))?;
         let policy = load(self.policy.as_deref(), &self.settings).await?;
-        let setup = self.setup(job.clone(), source.clone());
-        let result = rehearse(&policy, &setup).await;
+        let result = rehearse(&policy, &self.setup(job.clone(), source.clone())).await;
         let processes = match &result.accepted {
             Some((plan, processor)) => processes(plan, &source, *processor, NOMINAL_LOUDNESS, threads()),
             None => Vec::new(),
         };
-        let explained = Explained { policy: policy.identity().clone(), job, source, result, processes };
-        display::print(self.json, || explained.as_json(policy.settings()), || explained.as_text());
+        let explained = Explained { policy: &policy, job, source, result, processes };
+        display::print(self.json, || explained.as_json(), || explained.as_text());
         explained.result.failure.map_or(Ok(()), |failure| Err(failure.into()))
     }
 
@@ -121,27 +120,27 @@ impl Explain {
     }
 }
 
-struct Explained {
-    policy: PolicyIdentity,
+struct Explained<'a> {
+    policy: &'a Policy,
     job: Job,
     source: MediaInfo,
     result: RehearsalResult,
     processes: Vec<Process>,
 }
 
-impl Explained {
+impl Explained<'_> {
     fn processor(&self) -> Option<Processor> {
         self.result.accepted.as_ref().map(|(_, processor)| *processor)
     }
 
-    fn as_json(&self, settings: &str) -> Value {
+    fn as_json(&self) -> Value {
         let commands = self.processes.iter().map(|process| {
             let arguments = process.arguments.as_slice().iter().map(|argument| argument.to_string_lossy());
             json!({ "what": process.what, "arguments": arguments.collect::<Vec<_>>() })
         });
         let mut explained = json!({
-            "policy": to_value(&self.policy),
-            "settings": serde_json::from_str::<Value>(settings).unwrap_or_default(),
+            "policy": to_value(self.policy.identity()),
+            "settings": serde_json::from_str::<Value>(self.policy.settings()).unwrap_or_default(),
             "job": to_value(&self.job),
             "media-info": to_value(&convert::media_info(&self.source)),
             "processor": self.processor().map(Processor::name),
@@ -155,8 +154,8 @@ impl Explained {
 
     fn as_text(&self) -> String {
         let decisions = &self.result.decisions;
-        let digest = self.policy.digest.get(..12).unwrap_or_default();
-        let mut text = format!("policy  {}, sha256 {digest}\n", self.policy.name);
+        let digest = self.policy.digest().get(..12).unwrap_or_default();
+        let mut text = format!("policy  {}, sha256 {digest}\n", self.policy.name());
         let kind = if self.job.kind == MediaKind::Audio { "audio" } else { "video" };
         text.push_str(&format!("source  {} ({kind} of {})\n", describe(&self.source), self.job.creator_id));
         text.push_str(&format!("\n{}", table(["ladder", "size", "picture", "sound"], self.ladder())));

@@ -162,7 +162,7 @@ async fn a_stopping_server_cancels_its_jobs_and_answers_waiting_requests() {
 async fn a_silent_connection_does_not_keep_the_server() {
     let (handler, _started) = ScriptedHandler::new();
     let api = LocalApi::bind(ANY, Arc::new(handler), 1).await.unwrap();
-    let address = api.address();
+    let address = api.address;
     let drain = CancellationToken::new();
     let server = tokio::spawn(api.run(drain.clone()));
     let mut silent = tokio::net::TcpStream::connect(address).await.unwrap();
@@ -178,9 +178,9 @@ async fn a_silent_connection_does_not_keep_the_server() {
 async fn an_error_names_the_taken_port() {
     let bind = async |address| LocalApi::bind(address, Arc::new(ScriptedHandler::new().0), 1).await;
     let first = bind(ANY).await.unwrap();
-    let error = bind(first.address()).await.err().unwrap();
+    let error = bind(first.address).await.err().unwrap();
     assert_eq!(error.code, "serve.listen");
-    assert!(error.to_string().contains(&first.address().to_string()));
+    assert!(error.to_string().contains(&first.address.to_string()));
 }
 
 #[tokio::test]

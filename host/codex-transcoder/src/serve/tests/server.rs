@@ -29,9 +29,9 @@ impl ScriptedHandler {
 
 #[async_trait::async_trait]
 impl Handler for ScriptedHandler {
-    async fn handle(&self, job: Job, progress: Box<dyn Progress>, stop: CancellationToken) -> JobResult {
-        progress.report(json!({ "percent": 10 }));
-        progress.report(json!({ "percent": 20 }));
+    async fn handle(&self, job: Job, progress: Progress, stop: CancellationToken) -> JobResult {
+        progress(json!({ "percent": 10 }));
+        progress(json!({ "percent": 20 }));
         let _ = self.started.send(job.id);
         match job.input["do"].as_str() {
             Some("wait") => {
@@ -58,7 +58,7 @@ impl TestServer {
     pub async fn start(concurrency: usize) -> Self {
         let (handler, started) = ScriptedHandler::new();
         let api = LocalApi::bind(ANY, Arc::new(handler), concurrency).await.unwrap();
-        let url = format!("http://{}", api.address());
+        let url = format!("http://{}", api.address);
         let drain = CancellationToken::new();
         let server = tokio::spawn(api.run(drain.clone()));
         Self { url, client: http_client(AllowedAddresses::All).unwrap(), drain, server, started }

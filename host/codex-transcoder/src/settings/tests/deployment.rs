@@ -41,7 +41,7 @@ fn with(more: &[(&str, &str)]) -> Settings {
 }
 
 fn bucket<'a>(settings: &'a Settings, name: &str) -> &'a S3Settings {
-    match &settings.stores.by_name[name] {
+    match &settings.stores[name] {
         StoreBackend::Bucket(bucket) => bucket,
         StoreBackend::Directory(folder) => panic!("{name} is {}", folder.display()),
     }
@@ -52,8 +52,8 @@ fn the_variables_of_existing_deployments_are_enough() {
     let settings = with(&[]);
     assert_eq!(settings.environment, Environment::Production);
     assert_eq!(settings.webhook.secret.expose(), SECRET);
-    assert_eq!(settings.stores.by_name.keys().collect::<Vec<_>>(), ["archive", "media"]);
-    assert_eq!(settings.stores.originals, "media");
+    assert_eq!(settings.stores.keys().collect::<Vec<_>>(), ["archive", "media"]);
+    assert_eq!(settings.originals, "media");
     let media = bucket(&settings, "media");
     assert_eq!(media.endpoint, "https://acc0.r2.cloudflarestorage.com");
     assert_eq!((media.dialect, media.region.as_deref()), (Dialect::R2, Some("auto")));
@@ -90,7 +90,7 @@ fn assets_with_an_endpoint_of_their_own_need_their_own_account() {
         ("CODEX_STORES_ASSETS_ENDPOINT", "https://s3.example.com"),
     ]));
     let error = Settings::read(None, &all).unwrap_err();
-    let missing: Vec<&str> = error.problems().iter().map(|problem| problem.key.as_str()).collect();
+    let missing: Vec<&str> = error.0.iter().map(|problem| problem.key.as_str()).collect();
     assert_eq!(missing, ["stores.assets.access_key_id", "stores.assets.secret_access_key"]);
 }
 
@@ -146,7 +146,7 @@ fn without_a_mezzanine_no_archive_is_needed() {
         let mut all = all.clone();
         all.extend(variables(&[more]));
         let settings = Settings::read(None, &all).unwrap();
-        assert_eq!(settings.stores.by_name.keys().collect::<Vec<_>>(), ["media"]);
+        assert_eq!(settings.stores.keys().collect::<Vec<_>>(), ["media"]);
     }
 }
 

@@ -125,8 +125,7 @@ fn defaults_are_those_of_the_reference() {
     assert_eq!(settings.job.limits.length, Duration::from_secs(86_400));
     assert_eq!(settings.job.tools.ffmpeg, Path::new("ffmpeg"));
     assert_eq!(settings.cache.segments.as_deref(), Some("public, max-age=31536000, immutable"));
-    assert_eq!(settings.webhook.allowed_hosts, None);
-    assert_eq!(settings.webhook.allow_http, webhook::HttpRule::Never);
+    assert_eq!(settings.webhook.rules, webhook::UrlRules::PRODUCTION);
     assert_eq!((settings.state_store.as_str(), settings.outbox_prefix.as_str()), ("media", ".codex/outbox"));
     assert_eq!(settings.serve_address.to_string(), "127.0.0.1:8000");
     assert_eq!(settings.metrics_address, None);
@@ -139,7 +138,7 @@ fn our_variables_override_older_ones_and_both_override_the_file() {
         let mut all = deployed();
         all.extend(variables(more));
         let settings = Settings::read(Some((Path::new("codex.toml"), file)), &all).unwrap();
-        match &settings.stores.by_name["media"] {
+        match &settings.stores["media"] {
             StoreBackend::Bucket(bucket) => (settings.environment, bucket.bucket.clone()),
             StoreBackend::Directory(_) => panic!("a directory"),
         }
@@ -174,10 +173,10 @@ fn stores_of_other_names_may_be_directories_or_buckets() {
         "[stores]\noriginals = 'up_loads'\n[stores.up_loads]\npath = '/srv/uploads'\n\
 [stores.assets]\nbucket = 'pictures'\n",
     );
-    assert_eq!(settings.stores.originals, "up_loads");
-    assert_eq!(settings.stores.by_name["up_loads"], StoreBackend::Directory("/srv/uploads".into()));
+    assert_eq!(settings.originals, "up_loads");
+    assert_eq!(settings.stores["up_loads"], StoreBackend::Directory("/srv/uploads".into()));
     let settings = from_variables(&[("CODEX_STORES_UP_LOADS_PATH", "/srv"), ("CODEX_STATE_STORE", "up_loads")]);
-    assert_eq!(settings.stores.by_name["up_loads"], StoreBackend::Directory("/srv".into()));
+    assert_eq!(settings.stores["up_loads"], StoreBackend::Directory("/srv".into()));
     assert_eq!(settings.state_store, "up_loads");
 }
 
@@ -188,7 +187,7 @@ fn a_file_of_directories_alone_is_enough() {
         writeln!(file, "[stores.{name}]\nkind = 'directory'\npath = 'out/{name}'").unwrap();
     }
     let settings = Settings::read(Some((Path::new("codex.toml"), &file)), &BTreeMap::new()).unwrap();
-    assert_eq!(settings.stores.by_name.len(), 3);
+    assert_eq!(settings.stores.len(), 3);
     assert_eq!(settings.secrets.len(), 1);
 }
 
@@ -201,7 +200,7 @@ fn http_is_allowed_for_this_machine_and_in_dev() {
         ("dev", "http://minio:9000"),
     ] {
         let settings = from_variables(&[("ENVIRONMENT", environment), ("R2_ENDPOINT", endpoint)]);
-        let StoreBackend::Bucket(media) = &settings.stores.by_name["media"] else { panic!("a directory") };
+        let StoreBackend::Bucket(media) = &settings.stores["media"] else { panic!("a directory") };
         assert_eq!((media.endpoint.as_str(), media.dialect), (endpoint, storage::s3::Dialect::Plain));
         assert_eq!(media.region.as_deref(), Some("us-east-1"));
     }
@@ -212,7 +211,7 @@ fn load_reads_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("codex.toml");
     let error = Settings::load(Some(&path)).unwrap_err();
-    assert!(matches!(error, SettingsError::Unreadable { .. }) && error.to_string().contains("codex.toml"));
+    assert!(error.is(&codes::settings::UNREADABLE) && error.message.contains("codex.toml"));
     std::fs::write(&path, "job = 1").unwrap();
     let error = Settings::load(Some(&path)).unwrap_err().to_string();
     assert!(error.contains("codex.toml:1: `job` is a table"), "{error}");

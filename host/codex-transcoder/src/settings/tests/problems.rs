@@ -5,18 +5,8 @@ use std::path::Path;
 use fault::{Blame, Failure, Fault as _};
 
 use super::deployment::{deployed, variables};
-use crate::settings::problem::Problem;
 use crate::settings::table::SETTINGS;
 use crate::settings::*;
-
-impl SettingsError {
-    pub(in crate::settings) fn problems(&self) -> &[Problem] {
-        match self {
-            Self::Unreadable { .. } => &[],
-            Self::Invalid(problems) => problems,
-        }
-    }
-}
 
 fn error(file: &str, more: &[(&str, &str)]) -> SettingsError {
     let mut all = deployed();
@@ -27,7 +17,7 @@ fn error(file: &str, more: &[(&str, &str)]) -> SettingsError {
 /// The one problem, with its code.
 fn problem(file: &str, more: &[(&str, &str)]) -> (&'static str, String) {
     let error = error(file, more);
-    assert_eq!(error.problems().len(), 1, "{error}");
+    assert_eq!(error.0.len(), 1, "{error}");
     let text = error.to_string();
     (error.code().name, text.strip_prefix("the settings can't be used: ").unwrap().to_owned())
 }
@@ -235,12 +225,12 @@ fn variables_that_are_not_settings_are_ignored() {
 fn all_problems_are_reported_at_once_those_of_the_file_in_its_order() {
     let file = "job.attempts = 99\n[webhok]\n[job]\nencoder = 'tpu'\n";
     // A syntax error is reported alone; this file repeats a table.
-    assert_eq!(error(file, &[]).problems().len(), 1);
+    assert_eq!(error(file, &[]).0.len(), 1);
     let file = "serve.address = 1\n[webhok]\n[job]\nencoder = 'tpu'\nattempts = 99\n";
     let found = Settings::read(Some((Path::new("codex.toml"), file)), &variables(&[("R2_ENDPOINT", "x")]));
     let error = found.unwrap_err();
     let reported: Vec<String> = error
-        .problems()
+        .0
         .iter()
         .map(|problem| {
             let origin = problem.origin.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -277,7 +267,7 @@ the variable CODEX_STORES_MEDIA_SECRET_ACCESS_KEY or R2_SECRET_ACCESS_KEY"
     );
     // Missing for two stores is still one problem.
     all.insert("ASSETS_BUCKET_NAME".to_owned(), "codex-assets".to_owned());
-    assert_eq!(Settings::read(None, &all).unwrap_err().problems().len(), 1);
+    assert_eq!(Settings::read(None, &all).unwrap_err().0.len(), 1);
 }
 
 #[test]

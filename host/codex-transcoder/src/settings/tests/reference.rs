@@ -52,7 +52,6 @@ fn default(key: &SettingSpec) -> String {
     match key.default {
         DefaultValue::Value(text) => format!("`{text}`"),
         DefaultValue::Words(words) => words.to_owned(),
-        DefaultValue::Required => "required".to_owned(),
     }
 }
 

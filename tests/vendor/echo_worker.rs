@@ -16,9 +16,9 @@ struct Echo;
 
 #[async_trait::async_trait]
 impl Handler for Echo {
-    async fn handle(&self, job: Job, progress: Box<dyn Progress>, stop: CancellationToken) -> JobResult {
+    async fn handle(&self, job: Job, progress: Progress, stop: CancellationToken) -> JobResult {
         if let Some(output) = job.input.get("progress") {
-            progress.report(output.clone());
+            progress(output.clone());
         }
         let seconds = job.input.get("seconds").and_then(Value::as_u64).unwrap_or_default();
         if stop.run_until_cancelled(tokio::time::sleep(Duration::from_secs(seconds))).await.is_none() {
@@ -36,7 +36,8 @@ impl Handler for Echo {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    let Some(endpoint) = Endpoint::from_variables(|name| std::env::var(name).ok())? else {
+    let endpoint = Endpoint::from_variables(|name| std::env::var(name).ok()).map_err(|failure| failure.message)?;
+    let Some(endpoint) = endpoint else {
         return Err("RUNPOD_WEBHOOK_GET_JOB is not set: this is not a RunPod worker".into());
     };
     let concurrency = std::env::var("ECHO_CONCURRENCY").ok().map(|slots| slots.parse()).transpose()?.unwrap_or(1);
@@ -47,6 +48,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         terminated.recv().await;
         shutdown.cancel();
     });
-    Worker { concurrency, ..Worker::new(endpoint, Arc::new(Echo)) }.run(drain).await?;
+    let worker = Worker { concurrency, ..Worker::new(endpoint, Arc::new(Echo)) };
+    worker.run(drain).await.map_err(|failure| failure.message)?;
     Ok(())
 }
