@@ -66,8 +66,9 @@ impl Picture {
 
     /// Of all values, in the mean.
     fn difference(&self, other: &Self) -> f64 {
-        let pixels = self.0.as_flattened().iter().zip(other.0.as_flattened());
-        pixels.map(|(one, other)| f64::from(one.abs_diff(*other))).sum::<f64>() / (3 * WIDTH * HEIGHT) as f64
+        let values = self.0.as_flattened().iter().zip(other.0.as_flattened());
+        let sum: u32 = values.map(|(one, other)| u32::from(one.abs_diff(*other))).sum();
+        f64::from(sum) / (3 * WIDTH * HEIGHT) as f64
     }
 }
 

@@ -152,7 +152,7 @@ impl Ladder {
     }
 
     /// What a rendition has to be that is made as this rung, or cut from it.
-    pub(super) fn expectation(
+    pub(crate) fn expectation(
         &self,
         rung: &Rung,
         info: &MediaInfo,
