@@ -1,8 +1,12 @@
 use fault::Fault as _;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::context::MediaTools;
 use crate::outputs::Output;
-use crate::tests::testkit::{archive, info, ladder, plan, plan_of};
+use crate::process::Tool;
+use crate::tests::testkit::{archive, info, ladder, plan, plan_of, tools};
+use crate::transcode::make;
 
 const FREE: &str = "/";
 
@@ -31,16 +35,30 @@ fn usual_plans_fit() {
     assert_eq!(refusal(&film, &plan_of([Output::Archive(archive())]), 2), None);
 }
 
-#[test]
-fn a_plan_that_needs_days_is_refused_with_the_hours() {
+/// A source whose encode takes days, and a plan that needs little room on a disk, which would be refused first.
+fn endless() -> (MediaInfo, Plan) {
     let mut endless = MediaInfo { duration: Duration::from_secs(240 * 3600), ..info() };
     if let Some(video) = &mut endless.video {
         (video.width, video.height) = (7680, 4320);
     }
-    // Without an output on disk, which would be refused first.
     let mut small = archive();
     small.video.iter_mut().for_each(|encoding| encoding.max_kbps = Some(50));
-    let (code, text) = refusal(&endless, &plan_of([Output::Archive(small)]), 2).unwrap();
+    (endless, plan_of([Output::Archive(small)]))
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_refused_before_a_process_starts() {
+    let (endless, plan) = endless();
+    let missing = Tool::new("/there/is/no/ffmpeg".into(), Duration::from_secs(1));
+    let tools = MediaTools { ffmpeg: missing.clone(), ffprobe: missing, ..tools() };
+    let made = make(&tools, Path::new(FREE), &endless, &plan, "p", &CancellationToken::new(), |_| ()).await;
+    assert_eq!(made.unwrap_err().code().name, "upload.too-demanding");
+}
+
+#[test]
+fn a_plan_that_needs_days_is_refused_with_the_hours() {
+    let (endless, plan) = endless();
+    let (code, text) = refusal(&endless, &plan, 2).unwrap();
     assert_eq!(code, "upload.too-demanding");
     assert!(text.contains(" h here"), "{text}");
 }

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::budget::Budget;
+use crate::command::Arguments;
 use crate::containment::quiet_ffmpeg;
-use crate::encoder::{Device, Proof};
+use crate::encoder::{Device, Processor, Proof};
 use crate::error::MediaError;
 use crate::graph::PLAYLIST;
 use crate::hls::{self, CheckedRung, Expectation};
@@ -43,6 +45,22 @@ pub struct TranscodeContext<'a> {
 }
 
 impl TranscodeContext<'_> {
+    /// The environment's word, or else the plan's.
+    pub(crate) fn preference(&self) -> Preference {
+        self.tools.forced_preference.unwrap_or(self.plan.prefer)
+    }
+
+    /// The processor to try first. Sound alone is encoded on the CPU.
+    pub(crate) fn first_processor(&self) -> Result<Processor, MediaError> {
+        let missing = self.tools.proof.gpu_missing.as_ref();
+        match (self.preference(), missing) {
+            _ if self.info.video.is_none() => Ok(Processor::Cpu),
+            (Preference::Gpu, Some(reason)) => Err(MediaError::NoGpu { reason: reason.clone() }),
+            (Preference::Gpu | Preference::Auto, None) => Ok(Processor::Gpu),
+            (Preference::Auto, Some(_)) | (Preference::Cpu, _) => Ok(Processor::Cpu),
+        }
+    }
+
     /// Checks the rendition that ffmpeg's HLS muxer wrote into a folder.
     pub(crate) async fn check_rendition(
         &self,
@@ -53,7 +71,7 @@ impl TranscodeContext<'_> {
         Ok(blocking(move || hls::check_rung(&folder, PLAYLIST, &expectation)).await??)
     }
 
-    /// Checks that the first half second of a checked rendition decodes.
+    /// Checks that a checked rendition decodes.
     pub(crate) async fn rendition_decodes(
         &self,
         folder: &str,
@@ -61,27 +79,25 @@ impl TranscodeContext<'_> {
         container: Container,
         what: &'static str,
     ) -> Result<(), MediaError> {
-        match rendition.playlist.files().first() {
-            // ffmpeg can't tell by itself what a segment of a few packets is.
-            Some(first) if container == Container::Ts => {
-                self.decodes(Some("mpegts"), &format!("file:{folder}/{first}"), what).await
-            }
-            _ => self.decodes(None, &format!("{folder}/{PLAYLIST}"), what).await,
-        }
+        // One file, since ffmpeg's reader of playlists hands out some packets twice.
+        let joined = format!("{folder}/joined");
+        let (from, to, playlist) = (self.work.join(folder), self.work.join(&joined), rendition.playlist.clone());
+        let written = blocking(move || hls::join(&from, &playlist, 0..playlist.segments.len(), &to)).await?;
+        written.map_err(MediaError::work("joining segments"))?;
+        let input = Arguments::new().pair("-f", container.demuxer()).pair("-i", format_args!("file:{joined}"));
+        let decoded = self.decodes(input, what).await;
+        let removed = tokio::fs::remove_file(self.work.join(&joined)).await;
+        decoded.and(removed.map_err(MediaError::work("joining segments")))
     }
 
-    /// Checks that the first half second of an output decodes. Its format is guessed if it isn't given.
-    pub(crate) async fn decodes(
-        &self,
-        format: Option<&str>,
-        input: &str,
-        what: &'static str,
-    ) -> Result<(), MediaError> {
+    /// Checks that an input decodes without a complaint. It is given as options, and `-i` with a file at the end.
+    pub(crate) async fn decodes(&self, input: Arguments, what: &'static str) -> Result<(), MediaError> {
         let undecodable =
             |stderr: &str| MediaError::BadFile { detail: format!("{what} does not decode: {}", last_lines(stderr, 2)) };
-        let arguments = quiet_ffmpeg().pair("-v", "error").pair_opt("-f", format).pair("-t", 0.5);
-        let arguments = arguments.pair("-i", input).pair("-f", "null").flag("-");
-        match self.tools.ffmpeg.capture(&arguments, self.work, self.cancel, 0).await {
+        let arguments = quiet_ffmpeg().pair("-v", "error").pair("-skip_loop_filter", "all");
+        let arguments = arguments.all(input).pair("-f", "null").flag("-");
+        let ffmpeg = self.tools.ffmpeg.within(Budget::of_encode(self.plan, self.info));
+        match ffmpeg.capture(&arguments, self.work, self.cancel, 0).await {
             Ok((_, finished)) if finished.stderr.trim().is_empty() => Ok(()),
             Ok((_, finished)) => Err(undecodable(&finished.stderr)),
             Err(ProcessError::Failed { stderr, .. }) => Err(undecodable(&stderr)),

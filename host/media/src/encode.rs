@@ -44,17 +44,11 @@ pub struct Encode<'a> {
 
 impl Encode<'_> {
     pub async fn run(&self, mut watch: impl FnMut(Progress)) -> Result<Encoded, MediaError> {
-        let TranscodeContext { tools, plan, info, .. } = self.context;
-        let prefer = tools.forced_preference.unwrap_or(plan.prefer);
-        let missing = tools.proof.gpu_missing.as_ref();
-        if let (Preference::Gpu, Some(reason), true) = (prefer, missing, info.video.is_some()) {
-            return Err(MediaError::NoGpu { reason: reason.clone() });
-        }
         let mut fell_back = None;
-        if prefer != Preference::Cpu && missing.is_none() && info.video.is_some() {
+        if self.context.first_processor()? == Processor::Gpu {
             match self.attempt(Processor::Gpu, &mut watch).await {
                 Ok((rungs, notes)) => return Ok(Encoded { rungs, processor: Processor::Gpu, fell_back, notes }),
-                Err(error) if prefer == Preference::Auto && may_be_the_encoder(&error) => {
+                Err(error) if self.context.preference() == Preference::Auto && may_be_the_encoder(&error) => {
                     tracing::warn!(%error, reason = error.last_words(), "the GPU run failed; running again on the CPU");
                     fell_back = Some(error.last_words());
                 }

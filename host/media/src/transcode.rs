@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+use crate::budget;
 use crate::collector::Collector;
 use crate::context::{MediaTools, TranscodeContext};
 use crate::encode::Encode;
@@ -68,6 +69,7 @@ pub async fn make(
         parts.push((part, since.elapsed()));
         since = Instant::now();
     };
+    budget::check_fits(plan, info, work, context.first_processor()?, tools.threads)?;
     let sound = sound::analyse(&context).await?;
     done("listen");
 

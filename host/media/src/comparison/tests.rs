@@ -10,9 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::command::Arguments;
 use crate::comparison::check_rungs;
-use crate::context::{MediaTools, TranscodeContext};
+use crate::context::TranscodeContext;
 use crate::encode::Encode;
-use crate::encoder::Proof;
 use crate::error::MediaError;
 use crate::graph::{MADE, PLAYLIST, hls_muxer};
 use crate::info::{MediaInfo, Ratio};
@@ -20,8 +19,7 @@ use crate::muxer::Packets;
 use crate::outputs::ladder::rung_folder;
 use crate::outputs::{Container, Ladder, Output, OutputKind as _};
 use crate::plan::Plan;
-use crate::process::Tool;
-use crate::tests::testkit::{info, ladder, plan_of, rung};
+use crate::tests::testkit::{info, ladder, plan_of, rung, tools};
 
 const SECONDS: u64 = 6;
 
@@ -36,22 +34,6 @@ struct Made {
     ladder: Ladder,
     kept: tempfile::TempDir,
     kept_sums: Vec<u8>,
-}
-
-fn tool(name: &str) -> Tool {
-    Tool::new(name.into(), Duration::from_secs(60))
-}
-
-fn tools() -> MediaTools {
-    MediaTools {
-        ffmpeg: tool("ffmpeg"),
-        version: String::new(),
-        ffprobe: tool("ffprobe"),
-        proof: Proof { gpu_missing: Some("none here".into()), cpu_missing: None },
-        devices: Vec::new(),
-        threads: 1,
-        forced_preference: None,
-    }
 }
 
 /// Runs the real ffmpeg in a folder.

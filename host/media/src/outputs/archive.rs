@@ -133,7 +133,8 @@ impl OutputKind for Archive {
         let input = Arguments::new().pair("-i", format!("file:{file}"));
         let packets = self.packets(index, context.info);
         muxer::check_all(context, &[Written { packets, input, what: "the archive file".to_owned() }]).await?;
-        context.decodes(None, &format!("file:{file}"), "the archive file").await?;
+        let beginning = Arguments::new().pair("-t", 0.5).pair("-i", format!("file:{file}"));
+        context.decodes(beginning, "the archive file").await?;
         Ok(Vec::new())
     }
 

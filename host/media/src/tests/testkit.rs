@@ -5,11 +5,14 @@ use std::time::Duration;
 use storage::{Destination, Key};
 
 use crate::containment::ProbeDepth;
+use crate::context::MediaTools;
+use crate::encoder::Proof;
 use crate::encoding::{Effort, Encoding};
 use crate::info::{Audio, DynamicRange, Matrix, MediaInfo, Ratio, Video};
 use crate::moment::Moment;
 use crate::outputs::{Archive, Container, Ladder, Output, Rung, Still, StillFormat};
 use crate::plan::{Plan, Preference};
+use crate::process::Tool;
 
 pub(crate) fn key(text: &str) -> Key {
     Key::parse(text).unwrap()
@@ -17,6 +20,20 @@ pub(crate) fn key(text: &str) -> Key {
 
 pub(crate) fn at(text: &str) -> Destination {
     Destination { store: "media".into(), key: key(text) }
+}
+
+/// The real programs, without a GPU.
+pub(crate) fn tools() -> MediaTools {
+    let tool = |name: &str| Tool::new(name.into(), Duration::from_secs(60));
+    MediaTools {
+        ffmpeg: tool("ffmpeg"),
+        version: String::new(),
+        ffprobe: tool("ffprobe"),
+        proof: Proof { gpu_missing: Some("none here".into()), cpu_missing: None },
+        devices: Vec::new(),
+        threads: 1,
+        forced_preference: None,
+    }
 }
 
 /// A minute of 1080p with stereo sound.
