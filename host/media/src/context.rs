@@ -94,7 +94,9 @@ impl TranscodeContext<'_> {
     pub(crate) async fn decodes(&self, input: Arguments, what: &'static str) -> Result<(), MediaError> {
         let undecodable =
             |stderr: &str| MediaError::BadFile { detail: format!("{what} does not decode: {}", last_lines(stderr, 2)) };
-        let arguments = quiet_ffmpeg().pair("-v", "error").pair("-skip_loop_filter", "all");
+        // Half of the work, and no frame that another one needs.
+        let arguments =
+            quiet_ffmpeg().pair("-v", "error").pair("-skip_loop_filter", "all").pair("-skip_frame", "noref");
         let arguments = arguments.all(input).pair("-f", "null").flag("-");
         let ffmpeg = self.tools.ffmpeg.within(Budget::of_encode(self.plan, self.info));
         match ffmpeg.capture(&arguments, self.work, self.cancel, 0).await {

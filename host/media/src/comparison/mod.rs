@@ -459,25 +459,32 @@ fn picture_graph(input: usize, video: &Video, sampling: &Sampling, first: Option
     // A picture that starts late is held from the source's zero.
     let first = if video.start > LATE { 0.0 } else { (first * rate.value()).round() / rate.value() };
     let frame = format!("{}/{}", rate.denominator, rate.numerator);
-    let mut instants = sampling.instants(true);
+    let (earlier, same, later) = (format!("PTS+{frame}/TB"), "PTS".to_owned(), format!("'max(PTS-{frame}/TB,0)'"));
+    let (every, candidates) = match frames {
+        Frames::Key => (sampling.keyframe_every, vec![later]),
+        Frames::All | Frames::Referenced => (1, vec![earlier, same, later]),
+    };
+    let mut instants = Sampling { interval_ms: sampling.interval_ms * every, ..sampling.clone() }.instants(true);
     if !sampling.is_whole {
         instants += &format!(",select='{}'", sampling.selection());
     }
     // Of fewer frames, the last one may be some frames from the end.
     let held = if frames == Frames::All { 1 } else { 4 };
-    let (earlier, later) = (format!("PTS+{frame}/TB"), format!("'max(PTS-{frame}/TB,0)'"));
-    let shifts = match frames {
-        Frames::Key => [&later, &later, &later],
-        Frames::All | Frames::Referenced => [&earlier, &"PTS".to_owned(), &later],
-    };
-    let candidates: String = (0..)
-        .zip(shifts)
-        .map(|(place, shift)| format!("[at{input}{place}]setpts={shift},{instants}[c{input}{place}];"))
-        .collect();
+    // It takes two at least.
+    let side_by_side = if candidates.len() == 1 { "null" } else { "hstack=inputs=3" };
+    let places = |kind: &str| (0..candidates.len()).map(|place| format!("[{kind}{input}_{place}]")).collect::<String>();
+    let shifted = candidates
+        .iter()
+        .enumerate()
+        .map(|(place, shift)| format!("[at{input}_{place}]setpts={shift},{instants}[shown{input}_{place}];"));
     format!(
-        "[{input}:v]setpts=PTS-STARTPTS+{first}/TB,tpad=stop={held}:stop_mode=clone,split=3[at{input}0][at{input}1][at{input}2];\
-{candidates}[c{input}0][c{input}1][c{input}2]hstack=inputs=3,{}[pictures{input}]",
-        small(picture::WIDTH * picture::CANDIDATES, ":in_color_matrix=bt709:in_range=tv")
+        "[{input}:v]setpts=PTS-STARTPTS+{first}/TB,tpad=stop={held}:stop_mode=clone,split={count}{}{}{}\
+{side_by_side},{},setpts=PTS*{every}[pictures{input}]",
+        places("at") + ";",
+        shifted.collect::<String>(),
+        places("shown"),
+        small(picture::WIDTH * candidates.len(), ":in_color_matrix=bt709:in_range=tv"),
+        count = candidates.len(),
     )
 }
 

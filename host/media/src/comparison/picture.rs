@@ -1,10 +1,9 @@
 //! Compares small pictures of a rung with those of its source.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::Path;
 
-use storage::open_regular;
+use storage::read_at_most;
 
 use super::colour::{self, Mean};
 
@@ -12,8 +11,8 @@ use super::colour::{self, Mean};
 pub(super) const WIDTH: usize = 64;
 pub(super) const HEIGHT: usize = 36;
 
-/// Pictures of a rung for each of its source.
-pub(super) const CANDIDATES: usize = 3;
+/// Most pictures of a rung for each of its source.
+const CANDIDATES: usize = 3;
 
 /// The side of the squares that the similarity is worked out in, and their distance.
 const SQUARE: usize = 8;
@@ -88,10 +87,10 @@ pub(super) fn compare(
         let Some(instant) = name.strip_suffix(".rgb").and_then(|number| number.parse::<u64>().ok()) else { continue };
         let reach = MOST_SHIFT.unsigned_abs();
         if (instant.saturating_sub(reach)..=instant + reach).any(is_selected) {
-            originals.extend(read(&source.join(&*name), 1)?.pop().map(|picture| (instant, picture)));
+            originals.extend(read(&source.join(&*name))?.pop().map(|picture| (instant, picture)));
         }
         if is_selected(instant) {
-            made.insert(instant, read(&rung.join(&*name), CANDIDATES)?);
+            made.insert(instant, read(&rung.join(&*name))?);
         }
     }
     let mut colours = Vec::new();
@@ -153,14 +152,13 @@ fn check_step(
 }
 
 /// Pictures side by side. None if the file isn't there.
-fn read(file: &Path, count: usize) -> std::io::Result<Vec<Picture>> {
-    let mut file = match open_regular(file) {
+fn read(file: &Path) -> std::io::Result<Vec<Picture>> {
+    const BYTES: usize = WIDTH * HEIGHT * 3;
+    let bytes = match read_at_most(file, (CANDIDATES * BYTES) as u64) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        file => file?,
+        bytes => bytes?,
     };
-    let mut bytes = vec![0; count * WIDTH * HEIGHT * 3];
-    file.read_exact(&mut bytes)?;
-    let (pixels, _) = bytes.as_chunks::<3>();
+    let (count, (pixels, _)) = (bytes.len() / BYTES, bytes.as_chunks::<3>());
     let lines = |place: usize| pixels.chunks_exact(WIDTH).skip(place).step_by(count).flatten().copied().collect();
     Ok((0..count).map(|place| Picture(lines(place))).collect())
 }
@@ -272,7 +270,7 @@ mod tests {
         let pixels: Vec<u8> =
             (0..CANDIDATES * WIDTH * HEIGHT).flat_map(|at| [(at / WIDTH % CANDIDATES) as u8; 3]).collect();
         std::fs::write(file.path(), pixels).unwrap();
-        let pictures = read(file.path(), CANDIDATES).unwrap();
+        let pictures = read(file.path()).unwrap();
         let same = |(place, picture): (usize, &Picture)| picture.0.iter().all(|pixel| *pixel == [place as u8; 3]);
         assert!(pictures.len() == CANDIDATES && pictures.iter().enumerate().all(same));
     }
