@@ -84,7 +84,11 @@ impl TranscodeContext<'_> {
         let (from, to, playlist) = (self.work.join(folder), self.work.join(&joined), rendition.playlist.clone());
         let written = blocking(move || hls::join(&from, &playlist, 0..playlist.segments.len(), &to)).await?;
         written.map_err(MediaError::work("joining segments"))?;
-        let input = Arguments::new().pair("-f", container.demuxer()).pair("-i", format_args!("file:{joined}"));
+        let input = Arguments::new()
+            .pair("-f", container.demuxer())
+            .pair("-i", format_args!("file:{joined}"))
+            // Where the source's sound steps back by a moment, its encode does, and the muxer of nothing would complain.
+            .pair_opt("-af", rendition.codecs.audio.as_ref().map(|_| "asetpts=N/SR/TB"));
         let decoded = self.decodes(input, what).await;
         let removed = tokio::fs::remove_file(self.work.join(&joined)).await;
         decoded.and(removed.map_err(MediaError::work("joining segments")))
