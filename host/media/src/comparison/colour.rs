@@ -21,6 +21,15 @@ const LEAST_DIFFERENCE: f64 = 1.0;
 /// A wrong conversion is told if it leaves less than this of the difference.
 const EXPLAINED: f64 = 0.5;
 
+/// From here on a small area has a colour that nobody takes for grey: red, green and blue are so far apart.
+const COLOURFUL: f64 = 40.0;
+
+/// The share of such areas that makes a picture colourful.
+const COLOURFUL_SHARE: f64 = 0.03;
+
+/// How much of their colour these areas have to keep. Motion and encoders take a little.
+const LEAST_KEPT: f64 = 0.4;
+
 /// The weights of red and blue in brightness.
 const BT601: (f64, f64) = (0.299, 0.114);
 const BT709: (f64, f64) = (0.2126, 0.0722);
@@ -83,6 +92,20 @@ fn difference(pairs: &[(Mean, Mean)], change: impl Fn(Mean) -> Mean) -> f64 {
     pairs.iter().map(one).sum::<f64>() / pairs.len().max(1) as f64
 }
 
+/// Whether the colourful areas of one picture are hardly so in another.
+fn has_faded(pairs: impl ExactSizeIterator<Item = (Mean, Mean)>) -> bool {
+    let least = (pairs.len() as f64 * COLOURFUL_SHARE).max(1.0);
+    let spans = pairs.map(|(one, other)| (span(&one), span(&other))).filter(|(one, _)| *one >= COLOURFUL);
+    let (count, one, other) =
+        spans.fold((0.0, 0.0, 0.0), |(count, sum, others), (one, other)| (count + 1.0, sum + one, others + other));
+    count >= least && other < LEAST_KEPT * one
+}
+
+/// How far a colour is from grey.
+fn span(colour: &Mean) -> f64 {
+    colour.iter().copied().fold(0.0, f64::max) - colour.iter().copied().fold(255.0, f64::min)
+}
+
 fn check_bound(difference: f64, bound: f64) -> Result<(), String> {
     if difference <= bound {
         return Ok(());
@@ -92,6 +115,12 @@ fn check_bound(difference: f64, bound: f64) -> Result<(), String> {
 
 /// Compares pairs of a source's and a rung's colours, of one picture. The error says what is wrong.
 pub(super) fn compare_picture(pairs: &[(Mean, Mean)], most: f64) -> Result<(), String> {
+    if has_faded(pairs.iter().copied()) {
+        return Err("its colours have faded".to_owned());
+    }
+    if has_faded(pairs.iter().map(|(source, made)| (*made, *source))) {
+        return Err("it has colours that the source has not".to_owned());
+    }
     check_bound(difference(pairs, |colour| colour), most)
 }
 
@@ -137,6 +166,26 @@ mod tests {
         }
         assert!(compared(|[red, green, blue]| [blue, green, red]).unwrap_err().contains("differ"));
         assert!(compared(|_| [0.0, 120.0, 0.0]).unwrap_err().contains("differ"));
+    }
+
+    #[test]
+    fn lost_and_invented_colours_are_told() {
+        let red = [200.0, 60.0, 60.0];
+        let grey = [110.0; 3];
+        let mut pairs = vec![(grey, grey); 95];
+        pairs.extend([(red, red); 5]);
+        assert_eq!(compare_picture(&pairs, 2.0), Ok(()));
+        for pair in &mut pairs[95..] {
+            *pair = (red, grey);
+        }
+        assert!(compare_picture(&pairs, 20.0).unwrap_err().contains("faded"));
+        for pair in &mut pairs[95..] {
+            *pair = (grey, red);
+        }
+        assert!(compare_picture(&pairs, 20.0).unwrap_err().contains("that the source has not"));
+        // A speck of colour that moves.
+        pairs.truncate(96);
+        assert_eq!(compare_picture(&pairs, 20.0), Ok(()));
     }
 
     #[test]

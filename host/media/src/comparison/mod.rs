@@ -21,7 +21,7 @@ use crate::context::{TranscodeContext, blocking};
 use crate::error::MediaError;
 use crate::graph::{Branches, MADE, limited_grey};
 use crate::hls::{self, CheckedRung, MediaPlaylist};
-use crate::info::{DynamicRange, LATE, Matrix, MediaInfo, Video};
+use crate::info::{DynamicRange, LATE, Matrix, MediaInfo, Ratio, Video};
 use crate::moment::millis;
 use crate::outputs::ladder::{Ladder, Rung, rung_folder};
 use crate::process::{ProcessError, last_lines};
@@ -203,9 +203,8 @@ fn no_file() -> Arguments {
 pub(crate) fn add_to_graph(ladder: &Ladder, graph: &mut Branches<'_>) {
     let sampling = Sampling::of(ladder, graph.info);
     if let Some(video) = graph.info.video.as_ref().filter(|_| ladder.rungs.iter().any(|rung| rung.video.is_some())) {
-        let colours = small(picture::WIDTH, &source_colours(video));
         let first = time_of_first(&first_picture());
-        let filters = limited_grey(video).into_iter().chain([first, sampling.instants(video.start > LATE), colours]);
+        let filters = limited_grey(video).into_iter().chain([first, source_pictures(video, &sampling)]);
         let pictures = graph.decoded_picture("compared", filters.collect::<Vec<_>>().join(","));
         graph.output(pictures.all(raw_pictures(&source_folder())));
     }
@@ -459,9 +458,7 @@ fn command(
     arguments
 }
 
-/// What a rung shows at each instant, and a frame before and behind it, side by side: the encode's constant rate may
-/// have moved a frame of the source by half a frame. Of keyframes, it is the one at the instant or up to a frame behind it.
-/// The last frame is doubled: alone, it would be shown for no time.
+/// What a rung shows at each instant. Of keyframes, it is the one at the instant or up to a frame behind it.
 fn picture_graph(input: usize, video: &Video, sampling: &Sampling, first: Option<f64>, frames: Frames) -> String {
     let rate = video.frame_rate;
     // Where the size changes on the way, filters start again, and the file has the time of that frame instead. Decoding
@@ -470,34 +467,40 @@ fn picture_graph(input: usize, video: &Video, sampling: &Sampling, first: Option
     let first = first.filter(|first| (first - start).abs() <= MOST_REORDERED / rate.value()).unwrap_or(start);
     // A picture that starts late is held from the source's zero.
     let first = if video.start > LATE { 0.0 } else { (first * rate.value()).round() / rate.value() };
-    let frame = format!("{}/{}", rate.denominator, rate.numerator);
-    let (earlier, same, later) = (format!("PTS+{frame}/TB"), "PTS".to_owned(), format!("'max(PTS-{frame}/TB,0)'"));
-    let (every, candidates) = match frames {
-        Frames::Key => (sampling.keyframe_every, vec![later]),
-        Frames::All | Frames::Referenced => (1, vec![earlier, same, later]),
+    let (every, shift) = match frames {
+        Frames::Key => (sampling.keyframe_every, format!(",{}", later(video))),
+        Frames::All | Frames::Referenced => (1, String::new()),
     };
-    let mut instants = Sampling { interval_ms: sampling.interval_ms * every, ..sampling.clone() }.instants(true);
-    if !sampling.is_whole {
-        instants += &format!(",select='{}'", sampling.selection());
-    }
-    // Of fewer frames, the last one may be some frames from the end.
+    let spaced = Sampling { interval_ms: sampling.interval_ms * every, ..sampling.clone() };
+    let selected = if sampling.is_whole { String::new() } else { format!(",select='{}'", sampling.selection()) };
+    // The last frame is doubled: alone, it would be shown for no time. Of fewer frames, it may be some frames from the end.
     let held = if frames == Frames::All { 1 } else { 4 };
-    // It takes two at least.
-    let side_by_side = if candidates.len() == 1 { "null" } else { "hstack=inputs=3" };
-    let places = |kind: &str| (0..candidates.len()).map(|place| format!("[{kind}{input}_{place}]")).collect::<String>();
-    let shifted = candidates
-        .iter()
-        .enumerate()
-        .map(|(place, shift)| format!("[at{input}_{place}]setpts={shift},{instants}[shown{input}_{place}];"));
     format!(
-        "[{input}:v]setpts=PTS-STARTPTS+{first}/TB,tpad=stop={held}:stop_mode=clone,split={count}{}{}{}\
-{side_by_side},{},setpts=PTS*{every}[pictures{input}]",
-        places("at") + ";",
-        shifted.collect::<String>(),
-        places("shown"),
-        small(picture::WIDTH * candidates.len(), ":in_color_matrix=bt709:in_range=tv"),
-        count = candidates.len(),
+        "[{input}:v]setpts=PTS-STARTPTS+{first}/TB,tpad=stop={held}:stop_mode=clone{shift},{}{selected},{},\
+setpts=PTS*{every}[pictures{input}]",
+        spaced.instants(true),
+        small(picture::WIDTH, ":in_color_matrix=bt709:in_range=tv")
     )
+}
+
+/// What a source shows at each instant, and a frame before and behind it, side by side: the encode's constant rate may move
+/// a frame by half a frame.
+fn source_pictures(video: &Video, sampling: &Sampling) -> String {
+    let instants = sampling.instants(video.start > LATE);
+    let Ratio { numerator, denominator } = video.frame_rate;
+    let earlier = format!("setpts=PTS+{denominator}/{numerator}/TB");
+    format!(
+        "split=3[early][exact][late];[early]{earlier},{instants}[e];[exact]{instants}[x];[late]{},{instants}[l];\
+[e][x][l]hstack=inputs=3,{}",
+        later(video),
+        small(picture::WIDTH * picture::CANDIDATES, &source_colours(video))
+    )
+}
+
+/// A filter that shows each frame a frame's time sooner, so that at an instant the next one is seen.
+fn later(video: &Video) -> String {
+    let Ratio { numerator, denominator } = video.frame_rate;
+    format!("setpts='max(PTS-{denominator}/{numerator}/TB,0)'")
 }
 
 #[cfg(test)]

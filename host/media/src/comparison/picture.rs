@@ -11,8 +11,8 @@ use super::colour::{self, Mean};
 pub(super) const WIDTH: usize = 64;
 pub(super) const HEIGHT: usize = 36;
 
-/// Most pictures of a rung for each of its source.
-const CANDIDATES: usize = 3;
+/// Pictures of a source for each of a rung.
+pub(super) const CANDIDATES: usize = 3;
 
 /// The side of the squares that the similarity is worked out in, and their distance.
 const SQUARE: usize = 8;
@@ -71,8 +71,8 @@ impl Picture {
     }
 }
 
-/// Compares every picture in one folder with the candidates in another; the names are the numbers of the instants. All
-/// that are selected, up to `needed`, must be there. The inner error says what differs.
+/// Compares the pictures of a rung with the candidates in its source's folder; the names are the numbers of the instants.
+/// All that are selected, up to `needed`, must be there. The inner error says what differs.
 pub(super) fn compare(
     source: &Path,
     rung: &Path,
@@ -87,28 +87,29 @@ pub(super) fn compare(
         let Some(instant) = name.strip_suffix(".rgb").and_then(|number| number.parse::<u64>().ok()) else { continue };
         let reach = MOST_SHIFT.unsigned_abs();
         if (instant.saturating_sub(reach)..=instant + reach).any(is_selected) {
-            originals.extend(read(&source.join(&*name))?.pop().map(|picture| (instant, picture)));
+            originals.insert(instant, read(&source.join(&*name))?);
         }
         if is_selected(instant) {
-            made.insert(instant, read(&rung.join(&*name))?);
+            made.extend(read(&rung.join(&*name))?.pop().map(|picture| (instant, picture)));
         }
     }
     let mut colours = Vec::new();
-    for (instant, original) in originals.iter().filter(|(instant, _)| is_selected(**instant)) {
-        let Some(closest) = made.get(instant).and_then(|candidates| original.closest(candidates)) else {
+    for (instant, candidates) in originals.iter().filter(|(instant, _)| is_selected(**instant)) {
+        let shown = made.get(instant);
+        let Some((original, shown)) = shown.and_then(|shown| shown.closest(candidates)).zip(shown) else {
             if *instant > needed {
                 continue;
             }
             return Ok(Err(format!("it shows nothing at instant {instant} of {}", originals.len())));
         };
-        if !is_similar(original, closest, kind) {
-            let difference = original.difference(closest);
+        if !is_similar(original, shown, kind) {
+            let difference = original.difference(shown);
             return Ok(Err(format!(
                 "its picture is another one than the source's at instant {instant} of {} (by {difference:.0} of 255 in the mean)",
                 originals.len()
             )));
         }
-        let pairs: Vec<_> = means(original).zip(means(closest)).collect();
+        let pairs: Vec<_> = means(original).zip(means(shown)).collect();
         if let Kind::Colours(most) = kind
             && let Err(problem) = colour::compare_picture(&pairs, most)
         {
@@ -126,13 +127,13 @@ pub(super) fn compare(
 /// Checks that the pictures from an instant on aren't those that the source has earlier or later.
 fn check_step(
     first: u64,
-    originals: &BTreeMap<u64, Picture>,
-    made: &BTreeMap<u64, Vec<Picture>>,
+    originals: &BTreeMap<u64, Vec<Picture>>,
+    made: &BTreeMap<u64, Picture>,
 ) -> Result<(), String> {
     let difference = |shift: i64| -> Option<f64> {
         let one = |instant: u64| {
-            let original = originals.get(&instant.checked_add_signed(shift)?)?;
-            Some(original.difference(original.closest(made.get(&instant)?)?))
+            let shown = made.get(&instant)?;
+            Some(shown.difference(shown.closest(originals.get(&instant.checked_add_signed(shift)?)?)?))
         };
         Some((first..first + RUN).map(one).sum::<Option<f64>>()? / RUN as f64)
     };

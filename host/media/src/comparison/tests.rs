@@ -250,9 +250,10 @@ async fn finds_damaged_files(made: &Made) {
     }
 }
 
-/// A filter that works in one segment only.
+/// A filter that works in one segment, its keyframe included.
 fn in_segment(number: usize, filter: &str) -> String {
-    format!("{filter}:enable='between(t,{number},{})'", number + 1)
+    let from = number as f64 - 0.06;
+    format!("{filter}:enable='between(t,{from},{})'", number + 1)
 }
 
 /// Another picture, in files that are whole.
