@@ -1,9 +1,9 @@
 //! How long a container says that it is, held against what is there: an upload that broke off has a header of the whole.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 
-use crate::hls::mp4;
+use crate::hls::{mp4, read_part};
 
 /// Most boxes of an MP4 that are looked at. A day of fragments of two seconds has twice 43,200.
 const MAX_BOXES: usize = 200_000;
@@ -26,48 +26,41 @@ pub(crate) struct CutOff {
 }
 
 /// Finds a container that goes on beyond its file's end. `None` for one that doesn't, and for one that doesn't say.
-pub(crate) fn cut_off(mut file: File, container: &str) -> io::Result<Option<CutOff>> {
+pub(crate) fn cut_off(file: File, container: &str) -> io::Result<Option<CutOff>> {
     let is = file.metadata()?.len();
     let (announced, slack) = match container {
-        "avi" | "wav" => (riff_end(&mut file)?, PADDING),
-        "aiff" => (aiff_end(&mut file)?, PADDING),
-        "mov,mp4,m4a,3gp,3g2,mj2" => (last_box_end(&mut file, is)?, 0),
-        "asf" => (asf_end(&mut file)?, PADDING),
-        "mp3" => (xing_end(&mut file)?, is / 100),
-        "flv" => ((!ends_with_a_tag(&mut file, is)?).then_some(is + 1), 0),
+        "avi" | "wav" => (riff_end(&file)?, PADDING),
+        "aiff" => (aiff_end(&file)?, PADDING),
+        "mov,mp4,m4a,3gp,3g2,mj2" => (last_box_end(&file, is)?, 0),
+        "asf" => (asf_end(&file)?, PADDING),
+        "mp3" => (xing_end(&file)?, is / 100),
+        "flv" => ((!ends_with_a_tag(&file, is)?).then_some(is + 1), 0),
         _ => (None, 0),
     };
     Ok(announced.filter(|&announced| announced > is + slack).map(|announced| CutOff { announced, is }))
 }
 
-fn read<const N: usize>(file: &mut File, at: u64) -> io::Result<Option<[u8; N]>> {
-    let mut bytes = [0; N];
-    file.seek(SeekFrom::Start(at))?;
-    match file.read_exact(&mut bytes) {
-        Ok(()) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
-        Err(error) => Err(error),
-    }
+/// So many bytes; `None` if the file ends before.
+fn read<const N: usize>(file: &File, at: u64) -> io::Result<Option<[u8; N]>> {
+    Ok(read_part(file, at, N as u64)?.try_into().ok())
 }
 
 /// The end of the first chunk. Programs that stream write 0 or the largest number, because they don't know it.
-fn riff_end(file: &mut File) -> io::Result<Option<u64>> {
+fn riff_end(file: &File) -> io::Result<Option<u64>> {
     let Some([b'R', b'I', b'F', b'F', size @ ..]) = read::<8>(file, 0)? else { return Ok(None) };
     let size = u32::from_le_bytes(size);
     Ok((size != 0 && size < u32::MAX - 0x1000).then(|| u64::from(size) + 8))
 }
 
-fn aiff_end(file: &mut File) -> io::Result<Option<u64>> {
+fn aiff_end(file: &File) -> io::Result<Option<u64>> {
     let Some([b'F', b'O', b'R', b'M', size @ ..]) = read::<8>(file, 0)? else { return Ok(None) };
     Ok(Some(u64::from(u32::from_be_bytes(size)) + 8))
 }
 
 /// The size in the file properties object (section 3.2 of the ASF specification), unless the file was streamed.
-fn asf_end(file: &mut File) -> io::Result<Option<u64>> {
+fn asf_end(file: &File) -> io::Result<Option<u64>> {
     const FILE_PROPERTIES: &[u8] = b"\xa1\xdc\xab\x8c\x47\xa9\xcf\x11\x8e\xe4\x00\xc0\x0c\x20\x53\x65";
-    let mut head = Vec::new();
-    file.rewind()?;
-    (&mut *file).take(ASF_HEAD).read_to_end(&mut head)?;
+    let head = read_part(file, 0, ASF_HEAD)?;
     let place = head.windows(FILE_PROPERTIES.len()).position(|bytes| bytes == FILE_PROPERTIES);
     let size_and_flags = place.and_then(|at| {
         let size = head.get(at + 40..)?.first_chunk::<8>()?;
@@ -77,23 +70,20 @@ fn asf_end(file: &mut File) -> io::Result<Option<u64>> {
 }
 
 /// The end of the last box that begins within the file.
-fn last_box_end(file: &mut File, is: u64) -> io::Result<Option<u64>> {
+fn last_box_end(file: &File, is: u64) -> io::Result<Option<u64>> {
     let mut at = 0;
     for _ in 0..MAX_BOXES {
         if at >= is {
             return Ok(Some(at));
         }
-        let mut bytes = Vec::new();
-        file.seek(SeekFrom::Start(at))?;
-        (&mut *file).take(16).read_to_end(&mut bytes)?;
-        let Some(size) = mp4::header(&bytes).and_then(|header| header.size) else { return Ok(None) };
+        let Some(size) = mp4::header(&read_part(file, at, 16)?).and_then(|header| header.size) else { return Ok(None) };
         at = at.saturating_add(size);
     }
     Ok(None)
 }
 
 /// The length that a Xing or Info header gives, from its own frame on.
-fn xing_end(file: &mut File) -> io::Result<Option<u64>> {
+fn xing_end(file: &File) -> io::Result<Option<u64>> {
     let from = match read::<10>(file, 0)? {
         // The length of the tag in front, seven bits in each byte.
         Some([b'I', b'D', b'3', _, _, _, a, b, c, d]) => {
@@ -101,9 +91,7 @@ fn xing_end(file: &mut File) -> io::Result<Option<u64>> {
         }
         _ => 0,
     };
-    let mut head = Vec::new();
-    file.seek(SeekFrom::Start(from))?;
-    (&mut *file).take(MP3_HEAD).read_to_end(&mut head)?;
+    let head = read_part(file, from, MP3_HEAD)?;
     let Some(frame) = head.array_windows().position(|&[first, second]| first == 0xff && second & 0xe0 == 0xe0) else {
         return Ok(None);
     };
@@ -118,7 +106,7 @@ fn xing_end(file: &mut File) -> io::Result<Option<u64>> {
 }
 
 /// Whether the last four bytes are the length of the tag before them.
-fn ends_with_a_tag(file: &mut File, is: u64) -> io::Result<bool> {
+fn ends_with_a_tag(file: &File, is: u64) -> io::Result<bool> {
     let Some(last) = is.checked_sub(4) else { return Ok(true) };
     let Some(length) = read::<4>(file, last)?.map(u32::from_be_bytes) else { return Ok(true) };
     let Some(start) = last.checked_sub(length.into()) else { return Ok(false) };

@@ -6,9 +6,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use fault::codes;
+
 use crate::encoder::Processor;
 use crate::encoding::Effort;
-use crate::error::{MediaError, UploadError};
+use crate::error::{CodedError, MediaError, UploadError};
 use crate::info::MediaInfo;
 use crate::plan::Plan;
 
@@ -129,7 +131,12 @@ pub fn check_fits(
     let needed: u64 = outputs.map(|(_, bytes)| bytes / 4).sum();
     let free = free_bytes(work).unwrap_or(u64::MAX);
     if needed > free {
-        return Err(MediaError::NoRoom { needed, free });
+        let (needed, free) = (needed >> 20, free >> 20);
+        let text = format!(
+            "the disk of the work directory has {free} MiB free, and the outputs need at least {needed} MiB: give it at \
+least three times the size of the upload"
+        );
+        return Err(MediaError::Other(CodedError::new(&codes::host::DISK_FULL, text)));
     }
     if processor == Processor::Gpu {
         return Ok(());
@@ -137,18 +144,13 @@ pub fn check_fits(
     let (needed, limit) = (memory(plan, info), memory_limit());
     let too_demanding = |detail| Err(UploadError::TooDemanding { detail }.into());
     if needed > limit {
-        return too_demanding(format!(
-            "its encode needs {} MiB of memory, and {} MiB are allowed here",
-            needed >> 20,
-            limit >> 20
-        ));
+        let (needed, limit) = (needed >> 20, limit >> 20);
+        return too_demanding(format!("its encode needs {needed} MiB of memory, and {limit} MiB are allowed here"));
     }
     let seconds = pixels(plan, info) / (FASTEST_PIXELS_PER_SECOND * threads.max(1) as f64);
     if seconds > LONGEST_ENCODE {
-        return too_demanding(format!(
-            "its encode would take more than {:.0} h here, and a day is allowed",
-            seconds / 3600.0
-        ));
+        let hours = seconds / 3600.0;
+        return too_demanding(format!("its encode would take more than {hours:.0} h here, and a day is allowed"));
     }
     Ok(())
 }

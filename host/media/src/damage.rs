@@ -14,9 +14,6 @@ const MOST: f64 = 0.5;
 /// A smaller share isn't worth a note: a recording may begin or end in the middle of a picture.
 const LEAST: f64 = 0.001;
 
-/// Longest line of the log that is looked at.
-const MAX_LINE: usize = 1024;
-
 /// What ffmpeg 5 to 9 log once for each packet that gave no frame, and for each frame that was patched up.
 const COMPLAINTS: [&str; 3] =
     ["Error while decoding stream", "Error submitting packet to decoder", "corrupt decoded frame"];
@@ -30,23 +27,11 @@ pub(crate) struct Complaints {
     counts: BTreeMap<u32, u64>,
     /// The stream of the last line, if that was a complaint.
     last: Option<u32>,
-    line: Vec<u8>,
 }
 
 impl Complaints {
-    /// Takes the next piece of the log.
-    pub(crate) fn take(&mut self, piece: &[u8]) {
-        for &byte in piece {
-            if byte == b'\n' {
-                let line = std::mem::take(&mut self.line);
-                self.take_line(&String::from_utf8_lossy(&line));
-            } else if self.line.len() < MAX_LINE {
-                self.line.push(byte);
-            }
-        }
-    }
-
-    fn take_line(&mut self, line: &str) {
+    /// Takes the next line of the log.
+    pub(crate) fn take(&mut self, line: &str) {
         let times = match line.trim().strip_prefix(REPEATED) {
             Some(rest) => rest.split(' ').next().and_then(|times| times.parse().ok()).unwrap_or(0),
             None => {
@@ -105,12 +90,14 @@ fn percent(share: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lines::Lines;
     use crate::tests::testkit::info;
 
     fn counts(log: &str) -> Vec<(u32, u64)> {
         let mut complaints = Complaints::default();
+        let mut lines = Lines::default();
         // In pieces, as a pipe gives them.
-        log.as_bytes().chunks(7).for_each(|piece| complaints.take(piece));
+        log.as_bytes().chunks(7).for_each(|piece| lines.take(piece, |line| complaints.take(line)));
         complaints.counts.into_iter().collect()
     }
 

@@ -195,11 +195,8 @@ fn check_whole(header: &Header, stream: &Stream, packets: Packets, length: f64) 
     let announced = stream.announced_frames();
     let missing = stream.duration().or(header.duration()).unwrap_or(0.0) - length;
     if announced > 0 && packets.count * 1000 < announced.saturating_mul(WHOLE_PERMILLE) && missing > MISSING_TOLERATED {
-        let detail = format!(
-            "{} of {announced} {} packets are in it, {missing:.1} s are missing",
-            packets.count,
-            stream.kind.name()
-        );
+        let (count, kind) = (packets.count, stream.kind.name());
+        let detail = format!("{count} of {announced} {kind} packets are in it, {missing:.1} s are missing");
         return Err(UploadError::Truncated { detail });
     }
     Ok(())

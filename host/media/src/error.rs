@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use fault::{Code, Fault, codes};
 
-use crate::hls::HlsError;
 use crate::process::{ProcessError, last_lines};
 
 /// An upload that can't be used. The text is written for a support person to send on.
@@ -104,6 +103,20 @@ impl Fault for UploadError {
     }
 }
 
+/// What nothing in the program tells from other failures: a code, and a text that names the file or the value.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct CodedError {
+    code: &'static Code,
+    text: String,
+}
+
+impl CodedError {
+    pub(crate) fn new(code: &'static Code, text: impl Into<String>) -> Self {
+        Self { code, text: text.into() }
+    }
+}
+
 /// Anything that ends a transcode.
 #[derive(Debug, thiserror::Error)]
 pub enum MediaError {
@@ -116,11 +129,6 @@ pub enum MediaError {
     Cancelled,
     #[error("the disk of the work directory is full: give it at least three times the size of the upload")]
     DiskFull,
-    #[error(
-        "the disk of the work directory has {} MiB free, and the outputs need at least {} MiB: give it at least three times \
-the size of the upload", free >> 20, needed >> 20
-    )]
-    NoRoom { needed: u64, free: u64 },
     /// ffmpeg failed, and the upload is not to blame.
     #[error("ffmpeg failed while {doing}")]
     Process { doing: &'static str, source: ProcessError },
@@ -129,7 +137,7 @@ the size of the upload", free >> 20, needed >> 20
     NoGpu { reason: String },
     /// A rendition that is not whole.
     #[error("ffmpeg produced an incomplete output")]
-    Output(#[from] HlsError),
+    Output(#[from] CodedError),
     /// A file that is not whole.
     #[error("ffmpeg produced an incomplete output: {detail}")]
     BadFile { detail: String },
@@ -138,10 +146,8 @@ the size of the upload", free >> 20, needed >> 20
     Differs { what: String, detail: String },
     #[error("the work directory could not be used while {doing}")]
     WorkDirectory { doing: &'static str, source: std::io::Error },
-    #[error("the answer of ffprobe can't be read: {detail}")]
-    Probe { detail: String },
     #[error(transparent)]
-    Waveform(#[from] crate::waveform::WaveformError),
+    Other(CodedError),
     /// A bug of the host.
     #[error("the transcode ended without a result: {detail}")]
     Lost { detail: String },
@@ -178,14 +184,20 @@ impl MediaError {
     }
 }
 
+impl Fault for CodedError {
+    fn code(&self) -> &'static Code {
+        self.code
+    }
+}
+
 impl Fault for MediaError {
     fn code(&self) -> &'static Code {
         match self {
             Self::Upload(error) => error.code(),
             Self::Plan(error) => error.code(),
-            Self::Output(error) => error.code(),
+            Self::Output(error) | Self::Other(error) => error.code,
             Self::Cancelled => &codes::job::CANCELLED,
-            Self::DiskFull | Self::NoRoom { .. } => &codes::host::DISK_FULL,
+            Self::DiskFull => &codes::host::DISK_FULL,
             Self::Process { source: ProcessError::Stalled { .. }, .. } => &codes::host::FFMPEG_STALLED,
             Self::Process { source: ProcessError::TooSlow { .. }, .. } => &codes::host::TOO_SLOW,
             Self::Process { source: ProcessError::Start { .. }, .. } => &codes::host::FFMPEG_MISSING,
@@ -194,8 +206,6 @@ impl Fault for MediaError {
             Self::Differs { .. } => &codes::output::DIFFERS,
             Self::BadFile { .. } => &codes::output::NOT_WHOLE,
             Self::WorkDirectory { .. } => &codes::host::WORK_DIRECTORY,
-            Self::Probe { .. } => &codes::host::PROBE,
-            Self::Waveform(error) => error.code(),
             Self::Lost { .. } => &codes::host::BUG,
         }
     }

@@ -137,14 +137,12 @@ impl Branches<'_> {
 
     /// A branch of the picture with these filters. Returns the options that map it.
     pub(crate) fn raw_picture(&mut self, pad: &str, filters: String) -> Arguments {
-        self.picture.push(Branch { pad: pad.to_owned(), filters });
-        map(pad).pair("-fps_mode", "passthrough")
+        branch(&mut self.picture, pad, filters).pair("-fps_mode", "passthrough")
     }
 
     /// A branch of the picture as it comes from the decoder. Returns the option that maps it.
     pub(crate) fn decoded_picture(&mut self, pad: &str, filters: String) -> Arguments {
-        self.decoded_picture.push(Branch { pad: pad.to_owned(), filters });
-        map(pad)
+        branch(&mut self.decoded_picture, pad, filters)
     }
 
     /// A branch of the picture at this size. Returns the options that map and encode it.
@@ -157,22 +155,17 @@ impl Branches<'_> {
     /// sound or a rate.
     pub(crate) fn levelled_sound(&mut self, pad: &str, kbps: Option<u32>) -> Arguments {
         let Some(kbps) = self.info.audio.as_ref().and(kbps) else { return Arguments::new() };
-        self.levelled_sound.push(Branch { pad: pad.to_owned(), filters: String::new() });
-        audio_options(pad, kbps)
+        self.raw_levelled_sound(pad, String::new()).all(aac(kbps))
     }
 
     /// A branch of the sound at its target loudness. Returns the option that maps it.
     pub(crate) fn raw_levelled_sound(&mut self, pad: &str, filters: String) -> Arguments {
-        self.levelled_sound.push(Branch { pad: pad.to_owned(), filters });
-        map(pad)
+        branch(&mut self.levelled_sound, pad, filters)
     }
 
     /// A branch of the same sound before a filter levels it; `None` if none does.
     pub(crate) fn sound_before_levelling(&mut self, pad: &str, filters: String) -> Option<Arguments> {
-        self.is_levelled.then(|| {
-            self.sound_before_levelling.push(Branch { pad: pad.to_owned(), filters });
-            map(pad)
-        })
+        self.is_levelled.then(|| branch(&mut self.sound_before_levelling, pad, filters))
     }
 
     /// The sound as it is in the source, as AAC. Returns the options that map and encode it: none without
@@ -181,8 +174,7 @@ impl Branches<'_> {
         let (Some(audio), Some(kbps)) = (&self.info.audio, kbps) else { return Arguments::new() };
         let form = "aformat=sample_fmts=fltp:sample_rates=48000|44100:channel_layouts=mono|stereo|5.1";
         let filters = format!("{},{form}", as_it_is(audio));
-        self.original_sound.push(Branch { pad: pad.to_owned(), filters });
-        audio_options(pad, kbps)
+        branch(&mut self.original_sound, pad, filters).all(aac(kbps))
     }
 
     /// The filters to a size, to square pixels, and to the colours that players expect.
@@ -303,12 +295,14 @@ fn split_twice(
     chains
 }
 
-fn map(pad: &str) -> Arguments {
+/// Adds a branch to those that leave at one place. Returns the option that maps it.
+fn branch(branches: &mut Vec<Branch>, pad: &str, filters: String) -> Arguments {
+    branches.push(Branch { pad: pad.to_owned(), filters });
     Arguments::new().pair("-map", format_args!("[{pad}]"))
 }
 
-fn audio_options(pad: &str, kbps: u32) -> Arguments {
-    map(pad).pair("-c:a", "aac").pair("-b:a", format_args!("{kbps}k"))
+fn aac(kbps: u32) -> Arguments {
+    Arguments::new().pair("-c:a", "aac").pair("-b:a", format_args!("{kbps}k"))
 }
 
 /// Keeps out everything of the original that was not asked for: titles, chapters, subtitles and data.

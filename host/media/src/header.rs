@@ -1,5 +1,7 @@
 //! The output of ffprobe for a container and its streams.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use crate::info::{DynamicRange, Matrix, Ratio};
@@ -69,27 +71,15 @@ pub(super) struct Stream {
     nb_frames: String,
     duration: String,
     bits_per_raw_sample: String,
-    disposition: Disposition,
+    /// Marks, each 1 or 0.
+    disposition: BTreeMap<String, u8>,
     side_data_list: Vec<SideData>,
     tags: Tags,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Disposition {
-    attached_pic: u8,
-    #[serde(rename = "default")]
-    chosen: u8,
-    dub: u8,
-    original: u8,
-    comment: u8,
-    lyrics: u8,
-    karaoke: u8,
-    hearing_impaired: u8,
-    visual_impaired: u8,
-    clean_effects: u8,
-    descriptions: u8,
-}
+/// The marks of sound beside or instead of the programme's.
+const PURPOSES: &str =
+    "dub,original,comment,lyrics,karaoke,hearing_impaired,visual_impaired,clean_effects,descriptions";
 
 #[derive(Debug, Deserialize)]
 struct SideData {
@@ -143,7 +133,7 @@ impl Header {
 impl Stream {
     /// A cover picture, which is not a video.
     pub(super) fn is_cover(&self) -> bool {
-        self.disposition.attached_pic == 1
+        self.is_marked("attached_pic")
     }
 
     /// Whether it is picture or sound, and no cover picture.
@@ -152,7 +142,11 @@ impl Stream {
     }
 
     pub(super) fn is_default(&self) -> bool {
-        self.disposition.chosen == 1
+        self.is_marked("default")
+    }
+
+    fn is_marked(&self, mark: &str) -> bool {
+        self.disposition.get(mark) == Some(&1)
     }
 
     /// As its container has it, such as `eng`; none if it doesn't say.
@@ -162,20 +156,9 @@ impl Stream {
 
     /// Whether it is marked as something beside or instead of the programme's sound: a commentary, a dub, a description.
     pub(super) fn has_a_purpose(&self) -> bool {
-        let marks = &self.disposition;
-        let all = [
-            marks.dub,
-            marks.original,
-            marks.comment,
-            marks.lyrics,
-            marks.karaoke,
-            marks.hearing_impaired,
-            marks.visual_impaired,
-            marks.clean_effects,
-            marks.descriptions,
-        ];
         let names = [&self.tags.title, &self.tags.handler_name].map(|name| name.to_lowercase());
-        all.contains(&1) || names.iter().any(|name| name.contains("comment") || name.contains("descri"))
+        PURPOSES.split(',').any(|mark| self.is_marked(mark))
+            || names.iter().any(|name| name.contains("comment") || name.contains("descri"))
     }
 
     /// Whether a decoder exists and could describe the stream.

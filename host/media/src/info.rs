@@ -20,14 +20,12 @@ impl Ratio {
         fn gcd(a: u64, b: u64) -> u64 {
             if b == 0 { a } else { gcd(b, a % b) }
         }
-        let divisor = gcd(numerator, denominator);
         if numerator == 0 || denominator == 0 {
             return None;
         }
-        Some(Self {
-            numerator: u32::try_from(numerator / divisor).ok()?,
-            denominator: u32::try_from(denominator / divisor).ok()?,
-        })
+        let divisor = gcd(numerator, denominator);
+        let reduced = |number: u64| u32::try_from(number / divisor).ok();
+        Some(Self { numerator: reduced(numerator)?, denominator: reduced(denominator)? })
     }
 
     /// As ffprobe writes it: `30000/1001`, also `16:15`.

@@ -20,6 +20,7 @@ pub mod graph;
 mod header;
 mod hls;
 pub mod info;
+mod lines;
 pub mod loudness;
 mod moment;
 mod muxer;

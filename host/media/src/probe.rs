@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use fault::codes;
 use fault::text::printable;
 use tokio_util::sync::CancellationToken;
 
@@ -12,9 +13,10 @@ use crate::command::Arguments;
 use crate::containment::{INPUT_NAME, ProbeDepth, guarded_input};
 use crate::context::blocking;
 use crate::description::{LEAST_BYTES_PER_SECOND, LONG, MISSING_TOLERATED, describe};
-use crate::error::{MediaError, UploadError};
+use crate::error::{CodedError, MediaError, UploadError};
 use crate::header::{Header, Kind, Stream};
 use crate::info::MediaInfo;
+use crate::lines::Lines;
 use crate::packets::{Clock, Packets, take_packet};
 use crate::process::{ProcessError, Tool, last_lines};
 
@@ -29,9 +31,6 @@ pub enum DeclaredKind {
 
 /// Most bytes of ffprobe's answer. A file with hundreds of streams stays under it.
 const MAX_HEADER: usize = 1 << 20;
-
-/// Longest line about a packet. The usual ones are under 100 bytes.
-const MAX_LINE: usize = 1024;
 
 /// Memory of ffprobe. A frame of 8K in 10 bit has 106 MB, and it decodes a few.
 const PROBE_MEMORY: u64 = 900 << 20;
@@ -68,30 +67,110 @@ pub async fn probe(
         return Err(UploadError::Empty.into());
     }
     let within = |cpu_seconds| ffprobe.within(Budget::of_cpu(cpu_seconds).with_memory(PROBE_MEMORY));
-    let of_header = within(HEADER_SECONDS + size / HEADER_BYTES_PER_SECOND);
-    let of_packets = within(PACKETS_SECONDS + size / PACKETS_BYTES_PER_SECOND);
-    let mut depth = ProbeDepth::Usual;
+    let mut questions = Questions {
+        of_header: within(HEADER_SECONDS + size / HEADER_BYTES_PER_SECOND),
+        of_packets: within(PACKETS_SECONDS + size / PACKETS_BYTES_PER_SECOND),
+        work,
+        depth: ProbeDepth::Usual,
+        cancel,
+    };
     let (mut header, mut packets, ends_early) = loop {
-        let header = read_header(&of_header, work, depth, cancel).await?;
+        let header = questions.header().await?;
         check_counts(&header)?;
-        let clock = Clock::of(&header.format.format_name);
-        let (packets, ends_early) = count_packets(&of_packets, work, depth, clock, cancel).await?;
-        if depth == ProbeDepth::Deep || !hides_tracks(&header, &packets) {
+        let (packets, ends_early) = questions.packets(&header.format.format_name).await?;
+        if questions.depth == ProbeDepth::Deep || !hides_tracks(&header, &packets) {
             break (header, packets, ends_early);
         }
-        depth = ProbeDepth::Deep;
+        questions.depth = ProbeDepth::Deep;
     };
     if let Some((track, rate)) = unbelievable_sound(&header, &packets, size) {
-        let samples = count_samples(&of_packets, work, depth, track, cancel).await?;
+        let samples = questions.samples(track).await?;
         let end = samples as f64 / f64::from(rate);
         packets.entry(track).and_modify(|packets| {
             *packets = Packets { start: Some(0.0), end, last: Some(end), total: end, gap: (0.0, 0.0), ..*packets };
         });
         header.counted = true;
     }
-    let info = MediaInfo { depth, ..describe(&header, &packets, size, declared)? };
+    let info = MediaInfo { depth: questions.depth, ..describe(&header, &packets, size, declared)? };
     check_cut_off(&header, &info, ends_early, work).await?;
     Ok(info)
+}
+
+/// What ffprobe is asked about an original.
+struct Questions<'a> {
+    of_header: Tool,
+    of_packets: Tool,
+    work: &'a Path,
+    depth: ProbeDepth,
+    cancel: &'a CancellationToken,
+}
+
+impl Questions<'_> {
+    /// The command that prints these entries, of all tracks or of one.
+    fn command(&self, track: Option<u32>, entries: &str, format: &str) -> Arguments {
+        Arguments::new()
+            .pair("-v", "error")
+            .pair_opt("-select_streams", track)
+            .pair("-show_entries", entries)
+            .pair("-of", format)
+            .all(guarded_input(self.depth))
+    }
+
+    async fn header(&self) -> Result<Header, MediaError> {
+        let entries = "format=format_name,duration,start_time:stream=index,codec_name,codec_tag_string,codec_type,width,height,\
+pix_fmt,r_frame_rate,avg_frame_rate,sample_aspect_ratio,color_transfer,color_space,color_range,field_order,sample_rate,channels,\
+nb_frames,duration,bits_per_raw_sample:stream_disposition:stream_side_data=rotation,dv_profile,dv_bl_signal_compatibility_id:\
+stream_tags=rotate,language,title,handler_name:chapter=id";
+        let command = self.command(None, entries, "json");
+        let (json, finished) = match self.of_header.capture(&command, self.work, self.cancel, MAX_HEADER).await {
+            Ok(answer) => answer,
+            Err(ProcessError::Failed { stderr, .. }) => return Err(refused(&stderr).into()),
+            Err(error) => return Err(failed("probing the original", error)),
+        };
+        if json.len() == MAX_HEADER {
+            let detail = format!("the description of its tracks has more than {} MiB", MAX_HEADER >> 20);
+            return Err(UploadError::TooDemanding { detail }.into());
+        }
+        let header: Header = serde_json::from_slice(&json).map_err(|error| {
+            let text = format!("the answer of ffprobe can't be read: {error}");
+            MediaError::Other(CodedError::new(&codes::host::PROBE, text))
+        })?;
+        if header.streams.is_empty() {
+            return Err(refused(&finished.stderr).into());
+        }
+        Ok(header)
+    }
+
+    /// Sums up all packets. The flag is set if the file ends before its demuxer expects it to.
+    async fn packets(&self, container: &str) -> Result<(BTreeMap<u32, Packets>, bool), MediaError> {
+        let entries = "packet=stream_index,pts_time,dts_time,duration_time,flags:packet_side_data=side_data_type";
+        let (mut packets, mut clock, mut lines) = (BTreeMap::new(), Clock::of(container), Lines::default());
+        let sum_up = |piece: &[u8]| lines.take(piece, |line| take_packet(&mut packets, &mut clock, line));
+        let command = self.command(None, entries, "compact=p=0");
+        match self.of_packets.stream(&command, self.work, self.cancel, sum_up).await {
+            // Matroska has no index of all packets, but its demuxer knows where the file should end.
+            Ok(finished) => Ok((packets, finished.stderr.contains("File ended prematurely"))),
+            // With a damaged end ffprobe fails, but only after it has listed everything that it could read.
+            Err(ProcessError::Failed { .. }) => Ok((packets, false)),
+            Err(error) => Err(failed("reading the original's packets", error)),
+        }
+    }
+
+    /// Decodes a track of sound and counts its samples.
+    async fn samples(&self, track: u32) -> Result<u64, MediaError> {
+        let (mut samples, mut lines) = (0_u64, Lines::default());
+        let count = |piece: &[u8]| {
+            lines.take(piece, |line| {
+                let of_frame = line.split(',').next().and_then(|number| number.trim().parse().ok());
+                samples = samples.saturating_add(of_frame.unwrap_or(0));
+            });
+        };
+        let command = self.command(Some(track), "frame=nb_samples", "csv=p=0");
+        match self.of_packets.stream(&command, self.work, self.cancel, count).await {
+            Ok(_) | Err(ProcessError::Failed { .. }) => Ok(samples),
+            Err(error) => Err(failed("decoding the original's sound", error)),
+        }
+    }
 }
 
 /// How much of the announced length may be missing where the container knows it exactly: some encoders count their padding.
@@ -140,73 +219,11 @@ fn unbelievable_sound(header: &Header, packets: &BTreeMap<u32, Packets>, size: u
     (is_sound && is_absurd && !header.is_untimed()).then(|| (stream.index, stream.sample_rate()))
 }
 
-/// Decodes the sound and counts its samples.
-async fn count_samples(
-    ffprobe: &Tool,
-    work: &Path,
-    depth: ProbeDepth,
-    track: u32,
-    cancel: &CancellationToken,
-) -> Result<u64, MediaError> {
-    let arguments = Arguments::new()
-        .pair("-v", "error")
-        .pair("-select_streams", track)
-        .pair("-show_entries", "frame=nb_samples")
-        .pair("-of", "csv=p=0")
-        .all(guarded_input(depth));
-    let (mut samples, mut number) = (0_u64, 0_u64);
-    let count = |piece: &[u8]| {
-        for &byte in piece {
-            match byte {
-                b'0'..=b'9' => number = number.saturating_mul(10).saturating_add(u64::from(byte - b'0')),
-                _ => samples = samples.saturating_add(std::mem::take(&mut number)),
-            }
-        }
-    };
-    match ffprobe.stream(&arguments, work, cancel, count).await {
-        Ok(_) | Err(ProcessError::Failed { .. }) => Ok(samples),
-        Err(error) => Err(failed("decoding the original's sound", error)),
-    }
-}
-
 /// Whether a track has packets, and its description was not found.
 fn hides_tracks(header: &Header, packets: &BTreeMap<u32, Packets>) -> bool {
     let is_hidden = |stream: &Stream| stream.is_media() && !stream.is_known();
     let has_packets = |stream: &Stream| packets.get(&stream.index).is_some_and(|packets| packets.count > 0);
     header.streams.iter().any(|stream| is_hidden(stream) && has_packets(stream))
-}
-
-async fn read_header(
-    ffprobe: &Tool,
-    work: &Path,
-    depth: ProbeDepth,
-    cancel: &CancellationToken,
-) -> Result<Header, MediaError> {
-    let arguments = Arguments::new()
-        .pair("-v", "error")
-        .pair(
-            "-show_entries",
-            "format=format_name,duration,start_time:stream=index,codec_name,codec_tag_string,codec_type,width,height,\
-pix_fmt,r_frame_rate,avg_frame_rate,sample_aspect_ratio,color_transfer,color_space,color_range,field_order,sample_rate,channels,\
-nb_frames,duration,bits_per_raw_sample:stream_disposition:stream_side_data=rotation,dv_profile,dv_bl_signal_compatibility_id:stream_tags=rotate,language,title,handler_name:chapter=id",
-        )
-        .pair("-of", "json")
-        .all(guarded_input(depth));
-    let (json, finished) = match ffprobe.capture(&arguments, work, cancel, MAX_HEADER).await {
-        Ok(answer) => answer,
-        Err(ProcessError::Failed { stderr, .. }) => return Err(refused(&stderr).into()),
-        Err(error) => return Err(failed("probing the original", error)),
-    };
-    if json.len() == MAX_HEADER {
-        let detail = format!("the description of its tracks has more than {} MiB", MAX_HEADER >> 20);
-        return Err(UploadError::TooDemanding { detail }.into());
-    }
-    let header: Header =
-        serde_json::from_slice(&json).map_err(|error| MediaError::Probe { detail: error.to_string() })?;
-    if header.streams.is_empty() {
-        return Err(refused(&finished.stderr).into());
-    }
-    Ok(header)
 }
 
 /// A file that can't be read in the time that is enough for its size is to blame for it, not the machine.
@@ -257,45 +274,6 @@ fn refused(stderr: &str) -> UploadError {
     }
     let last = last_lines(stderr, 1).replace(&format!("file:{INPUT_NAME}: "), "");
     UploadError::NotMedia { detail: if last.is_empty() { "no stream in it".to_owned() } else { printable(&last, 200) } }
-}
-
-/// Sums up all packets. The flag is set if the file ends before its demuxer expects it to.
-async fn count_packets(
-    ffprobe: &Tool,
-    work: &Path,
-    depth: ProbeDepth,
-    mut clock: Clock,
-    cancel: &CancellationToken,
-) -> Result<(BTreeMap<u32, Packets>, bool), MediaError> {
-    let arguments = Arguments::new()
-        .pair("-v", "error")
-        .pair(
-            "-show_entries",
-            "packet=stream_index,pts_time,dts_time,duration_time,flags:packet_side_data=side_data_type",
-        )
-        .pair("-of", "compact=p=0")
-        .all(guarded_input(depth));
-    let mut packets = BTreeMap::new();
-    let mut line = Vec::new();
-    let outcome = ffprobe
-        .stream(&arguments, work, cancel, |piece| {
-            for &byte in piece {
-                if byte == b'\n' {
-                    take_packet(&mut packets, &mut clock, &String::from_utf8_lossy(&line));
-                    line.clear();
-                } else if line.len() < MAX_LINE {
-                    line.push(byte);
-                }
-            }
-        })
-        .await;
-    match outcome {
-        // Matroska has no index of all packets, but its demuxer knows where the file should end.
-        Ok(finished) => Ok((packets, finished.stderr.contains("File ended prematurely"))),
-        // With a damaged end ffprobe fails, but only after it has listed everything that it could read.
-        Err(ProcessError::Failed { .. }) => Ok((packets, false)),
-        Err(error) => Err(failed("reading the original's packets", error)),
-    }
 }
 
 #[cfg(any(test, fuzzing))]

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use sandbox::{Confinement, Level, Limits, Profile, Sandbox};
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::budget::{Budget, memory_limit};
@@ -20,6 +21,7 @@ use crate::containment::INPUT_NAME;
 use crate::damage::Complaints;
 use crate::encoder::Processor;
 use crate::graph::MADE;
+use crate::lines::Lines;
 use crate::progress::Progress;
 
 /// How much of stderr is kept: the last 32 KiB, where the reason is.
@@ -182,8 +184,7 @@ impl Tool {
             .process_group(0)
             .kill_on_drop(true);
         end_with_the_host(&mut command);
-        let child = command.spawn().map_err(failed)?;
-        Ok(Running { group: child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw), child })
+        command.spawn().map(Running).map_err(failed)
     }
 
     /// Why it failed. Only the system's words tell a limit from other failures.
@@ -212,6 +213,58 @@ impl Tool {
         ProcessError::OverBudget { program: self.name(), limit }
     }
 
+    /// Runs it and hands every piece of its standard output to `sink`, which says whether the piece is progress.
+    async fn run(
+        &self,
+        arguments: &Arguments,
+        folder: &Path,
+        cancel: &CancellationToken,
+        sink: impl FnMut(&[u8]) -> bool,
+    ) -> Result<Finished, ProcessError> {
+        let mut running = self.spawn(arguments, folder)?;
+        let (stdout, stderr) = (running.0.stdout.take(), running.0.stderr.take());
+        // A stall ends the wait at once: stderr stays open for as long as the process lives.
+        let both = async { tokio::try_join!(async { Ok(read_log(stderr).await) }, self.read_output(stdout, sink)) };
+        let ended = tokio::select! {
+            both = both => both,
+            () = cancel.cancelled() => Err(ProcessError::Cancelled),
+            () = tokio::time::sleep(self.budget.wall) => {
+                Err(ProcessError::TooSlow { program: self.name(), limit: self.budget.wall })
+            }
+            () = uses_more_memory(running.0.id(), self.memory_bytes()) => Err(self.over_memory()),
+        };
+        if ended.is_err() {
+            running.end();
+        }
+        let waited = running.0.wait().await;
+        let (finished, ()) = ended?;
+        let status = waited.map_err(|source| ProcessError::Output { program: self.name(), source })?;
+        if status.success() { Ok(finished) } else { Err(self.failure(status, finished.stderr)) }
+    }
+
+    /// Reads a process's standard output to its end.
+    async fn read_output(
+        &self,
+        stdout: Option<impl AsyncRead + Unpin>,
+        mut sink: impl FnMut(&[u8]) -> bool,
+    ) -> Result<(), ProcessError> {
+        let Some(mut stdout) = stdout else { return Ok(()) };
+        let mut buffer = vec![0u8; 64 * 1024];
+        let mut advanced = Instant::now();
+        loop {
+            let read = match timeout_at(advanced + self.stall, stdout.read(&mut buffer)).await {
+                Err(_) => return Err(ProcessError::Stalled { program: self.name(), limit: self.stall }),
+                Ok(Err(source)) => return Err(ProcessError::Output { program: self.name(), source }),
+                Ok(Ok(read)) => read,
+            };
+            match buffer.get(..read) {
+                Some([]) | None => return Ok(()),
+                Some(piece) if sink(piece) => advanced = Instant::now(),
+                Some(_) => {}
+            }
+        }
+    }
+
     /// Runs it and hands every piece of its standard output to `sink`.
     pub async fn stream(
         &self,
@@ -220,26 +273,11 @@ impl Tool {
         cancel: &CancellationToken,
         mut sink: impl FnMut(&[u8]),
     ) -> Result<Finished, ProcessError> {
-        let mut running = self.spawn(arguments, folder)?;
-        let stdout = running.child.stdout.take();
-        let stderr = running.child.stderr.take();
-        let read = async {
-            let Some(mut stdout) = stdout else { return Ok(()) };
-            let mut buffer = vec![0u8; 64 * 1024];
-            loop {
-                let read = match tokio::time::timeout(self.stall, stdout.read(&mut buffer)).await {
-                    Err(_) => return Err(ProcessError::Stalled { program: self.name(), limit: self.stall }),
-                    Ok(Err(source)) => return Err(ProcessError::Output { program: self.name(), source }),
-                    Ok(Ok(read)) => read,
-                };
-                match buffer.get(..read) {
-                    Some([]) | None => return Ok(()),
-                    Some(piece) => sink(piece),
-                }
-            }
+        let take = |piece: &[u8]| {
+            sink(piece);
+            true
         };
-        let (log, ()) = running.drive(self, cancel, read_log(stderr), read).await?;
-        running.finish(self, log, Progress::default()).await
+        self.run(arguments, folder, cancel, take).await
     }
 
     /// Runs it and keeps its standard output, up to `limit` bytes; the rest is read and dropped.
@@ -269,33 +307,21 @@ impl Tool {
         mut watch: impl FnMut(Progress),
     ) -> Result<Finished, ProcessError> {
         let arguments = Arguments::new().pair("-progress", "pipe:1").all(arguments);
-        let mut running = self.spawn(&arguments, folder)?;
-        let stdout = running.child.stdout.take();
-        let stderr = running.child.stderr.take();
-        let read = async {
-            let mut progress = Progress::default();
-            let Some(stdout) = stdout else { return Ok(progress) };
-            let mut lines = BufReader::new(stdout).lines();
-            let mut advanced = tokio::time::Instant::now();
-            let mut seen = progress;
-            loop {
-                let line = match tokio::time::timeout_at(advanced + self.stall, lines.next_line()).await {
-                    Err(_) => return Err(ProcessError::Stalled { program: self.name(), limit: self.stall }),
-                    Ok(Err(source)) => return Err(ProcessError::Output { program: self.name(), source }),
-                    Ok(Ok(None)) => return Ok(progress),
-                    Ok(Ok(Some(line))) => line,
-                };
-                if progress.take(&line) {
-                    if (progress.at, progress.frames) != (seen.at, seen.frames) {
-                        seen = progress;
-                        advanced = tokio::time::Instant::now();
-                    }
+        let (mut progress, mut seen) = (Progress::default(), Progress::default());
+        let mut lines = Lines::default();
+        let sink = |piece: &[u8]| {
+            let mut advances = false;
+            lines.take(piece, |line| {
+                if progress.take(line) {
+                    advances |= (progress.at, progress.frames) != (seen.at, seen.frames);
+                    seen = progress;
                     watch(progress);
                 }
-            }
+            });
+            advances
         };
-        let (log, progress) = running.drive(self, cancel, read_log(stderr), read).await?;
-        running.finish(self, log, progress).await
+        let finished = self.run(&arguments, folder, cancel, sink).await?;
+        Ok(Finished { progress, ..finished })
     }
 }
 
@@ -314,46 +340,13 @@ fn end_with_the_host(command: &mut Command) {
 #[cfg(not(target_os = "linux"))]
 fn end_with_the_host(_: &mut Command) {}
 
-/// A child and its group; the group is ended when this is dropped before `finish`.
-struct Running {
-    child: Child,
-    group: Option<Pid>,
-}
+/// A child that leads a group of its own; the group is ended when this is dropped before the child has ended.
+struct Running(Child);
 
 impl Running {
-    /// Reads both pipes until they close, the job is cancelled, or the process is over its budget.
-    async fn drive<T>(
-        &mut self,
-        tool: &Tool,
-        cancel: &CancellationToken,
-        stderr: impl Future<Output = Log>,
-        stdout: impl Future<Output = Result<T, ProcessError>>,
-    ) -> Result<(Log, T), ProcessError> {
-        // A stall ends the wait at once: stderr stays open for as long as the process lives.
-        let both = async { tokio::try_join!(async { Ok(stderr.await) }, stdout) };
-        let error = tokio::select! {
-            both = both => return both,
-            () = cancel.cancelled() => ProcessError::Cancelled,
-            () = tokio::time::sleep(tool.budget.wall) => {
-                ProcessError::TooSlow { program: tool.name(), limit: tool.budget.wall }
-            }
-            () = uses_more_memory(self.child.id(), tool.memory_bytes()) => tool.over_memory(),
-        };
-        self.end();
-        let _ = self.child.wait().await;
-        Err(error)
-    }
-
-    async fn finish(mut self, tool: &Tool, log: Log, progress: Progress) -> Result<Finished, ProcessError> {
-        let Log { end: stderr, complaints } = log;
-        let waited = self.child.wait().await;
-        let status = waited.map_err(|source| ProcessError::Output { program: tool.name(), source })?;
-        self.group = None;
-        if status.success() { Ok(Finished { stderr, progress, complaints }) } else { Err(tool.failure(status, stderr)) }
-    }
-
-    fn end(&mut self) {
-        if let Some(group) = self.group.take() {
+    fn end(&self) {
+        // A child that has ended and was waited for has no id any more.
+        if let Some(group) = self.0.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
             let _ = kill_process_group(group, Signal::KILL);
         }
     }
@@ -383,28 +376,20 @@ impl Drop for Running {
     }
 }
 
-/// What a process wrote to its stderr.
-#[derive(Default)]
-struct Log {
-    /// The last part.
-    end: String,
-    complaints: Complaints,
-}
-
-/// Reads a pipe to its end.
-async fn read_log(pipe: Option<impl AsyncRead + Unpin>) -> Log {
-    let Some(mut pipe) = pipe else { return Log::default() };
+/// Reads a process's stderr to its end.
+async fn read_log(pipe: Option<impl AsyncRead + Unpin>) -> Finished {
+    let Some(mut pipe) = pipe else { return Finished::default() };
     let mut kept: Vec<u8> = Vec::new();
-    let mut complaints = Complaints::default();
+    let (mut lines, mut complaints) = (Lines::default(), Complaints::default());
     let mut buffer = vec![0u8; 8 * 1024];
     while let Ok(read) = pipe.read(&mut buffer).await {
         let Some(piece) = buffer.get(..read).filter(|piece| !piece.is_empty()) else { break };
-        complaints.take(piece);
+        lines.take(piece, |line| complaints.take(line));
         kept.extend_from_slice(piece);
         let excess = kept.len().saturating_sub(STDERR_KEPT);
         kept.drain(..excess);
     }
-    Log { end: String::from_utf8_lossy(&kept).into_owned(), complaints }
+    Finished { stderr: String::from_utf8_lossy(&kept).into_owned(), complaints, ..Finished::default() }
 }
 
 /// The few variables that ffmpeg and the GPU's libraries need; no secret is among them.

@@ -121,7 +121,10 @@ fn builders(plan: &Plan, audio: &Audio) -> Result<Vec<(usize, WaveformBuilder)>,
     let channels = u16::try_from(audio.channels).unwrap_or(u16::MAX);
     let outputs = plan.outputs.iter().enumerate();
     let wanted = outputs.filter_map(|(index, output)| Some((index, output.kind().waveform_resolution()?)));
-    let builder = |(index, resolution)| Ok((index, WaveformBuilder::new(audio.sample_rate, channels, resolution)?));
+    let builder = |(index, resolution)| {
+        let builder = WaveformBuilder::new(audio.sample_rate, channels, resolution);
+        Ok((index, builder.map_err(MediaError::Other)?))
+    };
     wanted.map(builder).collect()
 }
 

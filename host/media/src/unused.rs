@@ -57,9 +57,8 @@ fn reason(
     if stream.kind == Kind::Video && declared == DeclaredKind::Audio {
         return "the file was uploaded as audio".to_owned();
     }
-    let Some(track) =
-        tracks.iter().find(|(other, _)| other.index == stream.index).filter(|(_, packets)| packets.count > 0)
-    else {
+    let track = tracks.iter().find(|(other, _)| other.index == stream.index);
+    let Some(track) = track.filter(|(_, packets)| packets.count > 0) else {
         return "there is nothing in it".to_owned();
     };
     if !is_usable(track) {

@@ -140,16 +140,9 @@ fn check_step(
     let Some(own) = difference(0).filter(|own| *own > LEAST_GAIN) else { return Ok(()) };
     let is_clearly_better =
         |shift: &i64| difference(*shift).is_some_and(|other| own > LEAST_RATIO * other && own - other > LEAST_GAIN);
-    match (-MOST_SHIFT..=MOST_SHIFT).find(is_clearly_better) {
-        None => Ok(()),
-        Some(shift) => {
-            let of = originals.len();
-            Err(format!(
-                "at instant {first} of {of} it shows what the source shows at instant {}",
-                first as i64 + shift
-            ))
-        }
-    }
+    let Some(shift) = (-MOST_SHIFT..=MOST_SHIFT).find(is_clearly_better) else { return Ok(()) };
+    let (count, other) = (originals.len(), first as i64 + shift);
+    Err(format!("at instant {first} of {count} it shows what the source shows at instant {other}"))
 }
 
 /// Pictures side by side. None if the file isn't there.

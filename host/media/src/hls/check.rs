@@ -7,14 +7,16 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
-use storage::open_regular;
+use fault::codes::output;
+use storage::{open_regular, read_at_most};
 
 use super::measure::{Rates, measure};
 use super::mp4::{self, Header};
 use super::playlist::{ByteRange, Map, MediaPlaylist, rounded_seconds};
 use super::timeline::Timeline;
 use super::timing::{self, Clock, Spans};
-use super::{Codecs, HlsError, codecs_of, parse, starts_with_keyframe, ts};
+use super::{Codecs, codecs_of, parse, read_part, starts_with_keyframe, ts};
+use crate::error::CodedError;
 use crate::info::Ratio;
 
 /// How much of the first segment is read for the codecs at first, and at most. The first sound comes behind the first
@@ -72,7 +74,7 @@ pub struct CheckedRung {
 /// Checks a rendition in `dir`: the playlist, every file that it names, and the packets of every segment.
 ///
 /// Blocks: it reads all transport streams, and the tables of fragmented MP4.
-pub fn check_rung(dir: &Path, playlist_file: &str, expected: &Expectation) -> Result<CheckedRung, HlsError> {
+pub fn check_rung(dir: &Path, playlist_file: &str, expected: &Expectation) -> Result<CheckedRung, CodedError> {
     let mut playlist = read_playlist(dir, playlist_file)?;
     check_durations(&playlist, playlist_file, expected)?;
     let init = playlist.map.as_ref().map(|map| read_map(dir, map)).transpose()?;
@@ -90,10 +92,11 @@ pub fn check_rung(dir: &Path, playlist_file: &str, expected: &Expectation) -> Re
             part.check_transport_stream(&head)?;
         }
         if codecs.is_none() {
-            codecs = Some(check_codecs(&mut part, init, expected)?);
+            codecs = Some(check_codecs(&part, init, expected)?);
         }
         if expected.frame_rate.is_some() && !starts_with_keyframe(&head, init) {
-            return Err(HlsError::NoKeyframe { file: part.file });
+            let text = format!("{} does not start with a keyframe", part.file);
+            return Err(CodedError::new(&output::NO_KEYFRAME, text));
         }
         spans.push(match &clocks {
             None => part.transport_stream_spans()?,
@@ -112,56 +115,57 @@ pub fn check_rung(dir: &Path, playlist_file: &str, expected: &Expectation) -> Re
     Ok(CheckedRung { playlist, rates, codecs: codecs.unwrap_or_default() })
 }
 
-fn read_playlist(dir: &Path, file: &str) -> Result<MediaPlaylist, HlsError> {
-    let (handle, _) = open(dir, file).map_err(|error| match error {
-        HlsError::MissingSegment { file } => HlsError::MissingPlaylist { file },
-        other => other,
-    })?;
+fn read_playlist(dir: &Path, file: &str) -> Result<MediaPlaylist, CodedError> {
     // One byte more than the parser takes, so that it refuses what is too large.
-    let mut bytes = Vec::new();
-    let limit = u64::try_from(parse::MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
-    handle.take(limit).read_to_end(&mut bytes).map_err(|source| unreadable(file, source))?;
+    let bytes = read_at_most(&dir.join(file), parse::MAX_BYTES as u64 + 1).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => CodedError::new(&output::MISSING_PLAYLIST, format!("there is no playlist {file}")),
+        _ => unreadable(file, &error),
+    })?;
+    let unusable = |problem: String| CodedError::new(&output::PLAYLIST, format!("the playlist {file} {problem}"));
     let playlist = MediaPlaylist::parse(&String::from_utf8_lossy(&bytes))
-        .map_err(|source| HlsError::Playlist { file: file.to_owned(), source })?;
+        .map_err(|problem| unusable(format!("can't be used: {problem}")))?;
     if playlist.segments.is_empty() {
-        return Err(HlsError::NoSegments { file: file.to_owned() });
+        return Err(unusable("names no segments".to_owned()));
     }
     if !playlist.ended {
-        return Err(HlsError::NotEnded { file: file.to_owned() });
+        return Err(CodedError::new(&output::NOT_ENDED, format!("the playlist {file} has no end")));
     }
     Ok(playlist)
 }
 
-fn read_map(dir: &Path, map: &Map) -> Result<Vec<u8>, HlsError> {
-    let mut part = FilePart::open(dir, &map.uri, map.byte_range)?;
+fn read_map(dir: &Path, map: &Map) -> Result<Vec<u8>, CodedError> {
+    let part = FilePart::open(dir, &map.uri, map.byte_range)?;
     if part.length > MAP_BYTES {
         return Err(part.damaged("it is too large for an initialisation map"));
     }
     part.head(MAP_BYTES)
 }
 
-fn check_durations(playlist: &MediaPlaylist, file: &str, expected: &Expectation) -> Result<(), HlsError> {
+fn check_durations(playlist: &MediaPlaylist, file: &str, expected: &Expectation) -> Result<(), CodedError> {
     let longest = expected.segment.saturating_add(SEGMENT_SLACK);
     if let Some(long) = playlist.segments.iter().find(|segment| segment.duration > longest) {
-        return Err(HlsError::LongSegment { file: long.uri.clone(), is: long.duration, wanted: expected.segment });
+        let (file, is, wanted) = (&long.uri, long.duration, expected.segment);
+        let text = format!("{file} plays {is:?}, longer than segments of {wanted:?} may");
+        return Err(CodedError::new(&output::LONG_SEGMENT, text));
     }
-    let (file, is, wanted) = (file.to_owned(), playlist.duration(), expected.duration);
+    let (is, wanted) = (playlist.duration(), expected.duration);
     if is.saturating_add(expected.tolerance) < wanted {
-        return Err(HlsError::Short { file, is, wanted });
+        return Err(CodedError::new(&output::SHORT, format!("{file} plays {is:?} of {wanted:?}")));
     }
     if is > wanted.saturating_add(expected.tolerance) {
-        return Err(HlsError::Long { file, is, wanted });
+        return Err(CodedError::new(&output::LONG, format!("{file} plays {is:?} instead of {wanted:?}")));
     }
     Ok(())
 }
 
-fn check_codecs(first: &mut FilePart, init: Option<&[u8]>, expected: &Expectation) -> Result<Codecs, HlsError> {
+fn check_codecs(first: &FilePart, init: Option<&[u8]>, expected: &Expectation) -> Result<Codecs, CodedError> {
+    let wrong = |text| CodedError::new(&output::CODECS, text);
     let (mut limit, most) = CODECS_HEAD;
     let codecs = loop {
         match codecs_of(&first.head(limit)?, init) {
             Ok(codecs) => break codecs,
             Err(_) if limit < first.length.min(most) => limit *= 4,
-            Err(source) => return Err(HlsError::Codecs { file: first.file.clone(), source }),
+            Err(problem) => return Err(wrong(format!("the codecs of {} can't be found: {problem}", first.file))),
         }
     };
     let (is, wanted) =
@@ -169,7 +173,7 @@ fn check_codecs(first: &mut FilePart, init: Option<&[u8]>, expected: &Expectatio
     if is == wanted {
         return Ok(codecs);
     }
-    Err(HlsError::Tracks { file: first.file.clone(), wanted: tracks(wanted), is: tracks(is) })
+    Err(wrong(format!("{} should have {} and has {}", first.file, tracks(wanted), tracks(is))))
 }
 
 fn tracks((video, audio): (bool, bool)) -> &'static str {
@@ -191,12 +195,20 @@ struct FilePart {
 
 impl FilePart {
     /// Fails if it doesn't exist, is empty, or ends behind its file.
-    fn open(dir: &Path, file: &str, range: Option<ByteRange>) -> Result<Self, HlsError> {
-        let (handle, size) = open(dir, file)?;
+    fn open(dir: &Path, file: &str, range: Option<ByteRange>) -> Result<Self, CodedError> {
+        let handle = open_regular(&dir.join(file)).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => {
+                let text = format!("{file} is named by its playlist and does not exist");
+                CodedError::new(&output::MISSING_SEGMENT, text)
+            }
+            _ => unreadable(file, &error),
+        })?;
+        let size = handle.metadata().map_err(|error| unreadable(file, &error))?.len();
         let range = range.unwrap_or(ByteRange { length: size, offset: 0 });
         let part = Self { file: file.to_owned(), handle, offset: range.offset, length: range.length };
         if part.length == 0 || size == 0 {
-            return Err(HlsError::EmptySegment { file: part.file });
+            // ffmpeg's muxer leaves such segments on a full disk, and exits with 0.
+            return Err(CodedError::new(&output::EMPTY_SEGMENT, format!("{file} is empty")));
         }
         if range.end() > size {
             return Err(part.damaged("it ends before a byte range of its playlist"));
@@ -204,26 +216,22 @@ impl FilePart {
         Ok(part)
     }
 
-    fn damaged(&self, problem: &'static str) -> HlsError {
-        HlsError::DamagedSegment { file: self.file.clone(), problem }
+    fn damaged(&self, problem: &'static str) -> CodedError {
+        CodedError::new(&output::DAMAGED_SEGMENT, format!("{} is damaged: {problem}", self.file))
     }
 
     /// Its first bytes.
-    fn head(&mut self, limit: u64) -> Result<Vec<u8>, HlsError> {
+    fn head(&self, limit: u64) -> Result<Vec<u8>, CodedError> {
         self.read(0, limit)
     }
 
-    fn read(&mut self, at: u64, limit: u64) -> Result<Vec<u8>, HlsError> {
-        let mut bytes = Vec::new();
+    fn read(&self, at: u64, limit: u64) -> Result<Vec<u8>, CodedError> {
         let limit = limit.min(self.length.saturating_sub(at));
-        self.handle
-            .seek(SeekFrom::Start(self.offset.saturating_add(at)))
-            .and_then(|_| (&self.handle).take(limit).read_to_end(&mut bytes))
-            .map_err(|source| unreadable(&self.file, source))?;
-        Ok(bytes)
+        let bytes = read_part(&self.handle, self.offset.saturating_add(at), limit);
+        bytes.map_err(|error| unreadable(&self.file, &error))
     }
 
-    fn check_transport_stream(&self, head: &[u8]) -> Result<(), HlsError> {
+    fn check_transport_stream(&self, head: &[u8]) -> Result<(), CodedError> {
         if !self.length.is_multiple_of(ts::PACKET as u64) {
             return Err(self.damaged("it does not consist of whole packets"));
         }
@@ -233,13 +241,13 @@ impl FilePart {
         Ok(())
     }
 
-    fn transport_stream_spans(&mut self) -> Result<Spans, HlsError> {
+    fn transport_stream_spans(&mut self) -> Result<Spans, CodedError> {
         let read = self.handle.seek(SeekFrom::Start(self.offset));
         let spans = read.and_then(|_| timing::of_transport_stream((&self.handle).take(self.length)));
-        spans.map_err(|source| unreadable(&self.file, source))?.map_err(|problem| self.damaged(problem))
+        spans.map_err(|error| unreadable(&self.file, &error))?.map_err(|problem| self.damaged(problem))
     }
 
-    fn fragment_spans(&mut self, tables: &[ByteRange], clocks: &[Clock]) -> Result<Spans, HlsError> {
+    fn fragment_spans(&self, tables: &[ByteRange], clocks: &[Clock]) -> Result<Spans, CodedError> {
         let mut spans = Spans::default();
         for table in tables {
             let table = self.read(table.offset, table.length.min(MAX_TABLE))?;
@@ -250,7 +258,7 @@ impl FilePart {
 
     /// Every box must be there to its last byte, a table of samples and the samples among them.
     /// Returns where the contents of the tables are.
-    fn check_fragment(&mut self) -> Result<Vec<ByteRange>, HlsError> {
+    fn check_fragment(&self) -> Result<Vec<ByteRange>, CodedError> {
         let (mut at, mut tables, mut has_media) = (0_u64, Vec::new(), false);
         for _ in 0..MAX_BOXES {
             if at == self.length {
@@ -270,18 +278,8 @@ impl FilePart {
     }
 }
 
-/// A file beside the playlist, and its size.
-fn open(dir: &Path, file: &str) -> Result<(File, u64), HlsError> {
-    let handle = open_regular(&dir.join(file)).map_err(|source| match source.kind() {
-        ErrorKind::NotFound => HlsError::MissingSegment { file: file.to_owned() },
-        _ => unreadable(file, source),
-    })?;
-    let size = handle.metadata().map_err(|source| unreadable(file, source))?.len();
-    Ok((handle, size))
-}
-
-fn unreadable(file: &str, source: std::io::Error) -> HlsError {
-    HlsError::Unreadable { file: file.to_owned(), source }
+fn unreadable(file: &str, error: &std::io::Error) -> CodedError {
+    CodedError::new(&output::UNREADABLE, format!("{file} can't be read: {error}"))
 }
 
 #[cfg(test)]

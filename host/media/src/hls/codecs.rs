@@ -21,40 +21,29 @@ impl fmt::Display for Codecs {
     }
 }
 
-/// Why the codecs can't be found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CodecsError {
-    /// No tables of a transport stream.
-    #[error("it is not a transport stream with a program map")]
-    NoProgram,
-    /// No readable tracks in the map.
-    #[error("the initialisation map can't be read")]
-    BadMap,
-    /// A video stream without parameter sets in front.
-    #[error("its video stream does not begin with a sequence parameter set")]
-    NoParameters,
-    /// A sound stream without headers.
-    #[error("its sound does not begin with an ADTS header")]
-    NoSoundHeader,
-}
+// Why the codecs can't be found.
+const NO_PROGRAM: &str = "it is not a transport stream with a program map";
+const BAD_MAP: &str = "the initialisation map can't be read";
+const NO_PARAMETERS: &str = "its video stream does not begin with a sequence parameter set";
+const NO_SOUND_HEADER: &str = "its sound does not begin with an ADTS header";
 
 /// Finds the codecs of a rendition from the front of its first segment and, for fragmented MP4, its map.
 ///
 /// Players decide by these names whether they can play a rendition, so the names come from the stream's own headers and not
 /// from the plan. Streams other than H.264 and AAC are left out.
-pub fn codecs_of(first_segment: &[u8], init: Option<&[u8]>) -> Result<Codecs, CodecsError> {
+pub fn codecs_of(first_segment: &[u8], init: Option<&[u8]>) -> Result<Codecs, &'static str> {
     let Some(init) = init else { return in_transport_stream(first_segment) };
-    let tracks = mp4::tracks(init).ok_or(CodecsError::BadMap)?;
+    let tracks = mp4::tracks(init).ok_or(BAD_MAP)?;
     Ok(Codecs { video: tracks.video.map(|video| video.codec), audio: tracks.audio })
 }
 
-fn in_transport_stream(segment: &[u8]) -> Result<Codecs, CodecsError> {
-    let program = ts::program(segment).ok_or(CodecsError::NoProgram)?;
+fn in_transport_stream(segment: &[u8]) -> Result<Codecs, &'static str> {
+    let program = ts::program(segment).ok_or(NO_PROGRAM)?;
     let video = program.video.map(|pid| {
         let unit = ts::first_unit(segment, pid);
-        nal::annex_b(&unit).find_map(nal::codec).ok_or(CodecsError::NoParameters)
+        nal::annex_b(&unit).find_map(nal::codec).ok_or(NO_PARAMETERS)
     });
-    let audio = program.audio.map(|pid| adts_codec(&ts::first_unit(segment, pid)).ok_or(CodecsError::NoSoundHeader));
+    let audio = program.audio.map(|pid| adts_codec(&ts::first_unit(segment, pid)).ok_or(NO_SOUND_HEADER));
     Ok(Codecs { video: video.transpose()?, audio: audio.transpose()? })
 }
 
@@ -93,10 +82,10 @@ mod tests {
     #[test]
     fn a_stream_that_is_listed_but_missing_is_an_error() {
         let bytes = samples::make(Kind::Ts).read("seg0.ts");
-        assert_eq!(codecs_of(&[], None), Err(CodecsError::NoProgram));
-        assert_eq!(codecs_of(&bytes[..188 * 3], None), Err(CodecsError::NoParameters));
-        assert_eq!(codecs_of(&bytes[..188 * 8], None), Err(CodecsError::NoSoundHeader));
-        assert_eq!(codecs_of(&bytes, Some(&bytes)), Err(CodecsError::BadMap));
+        assert_eq!(codecs_of(&[], None), Err(NO_PROGRAM));
+        assert_eq!(codecs_of(&bytes[..188 * 3], None), Err(NO_PARAMETERS));
+        assert_eq!(codecs_of(&bytes[..188 * 8], None), Err(NO_SOUND_HEADER));
+        assert_eq!(codecs_of(&bytes, Some(&bytes)), Err(BAD_MAP));
     }
 
     #[test]

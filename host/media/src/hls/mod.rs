@@ -5,7 +5,6 @@
 
 mod check;
 mod codecs;
-mod error;
 mod join;
 mod keyframe;
 mod master;
@@ -25,10 +24,8 @@ pub mod fuzzing;
 mod tests;
 
 pub use check::{CheckedRung, Expectation, check_rung, usual_tolerance};
-pub use codecs::{Codecs, CodecsError, codecs_of};
-pub use error::HlsError;
-pub use join::join;
+pub use codecs::{Codecs, codecs_of};
+pub use join::{join, read_part};
 pub use keyframe::starts_with_keyframe;
 pub use master::{RungSummary, render_master};
-pub use parse::PlaylistError;
 pub use playlist::MediaPlaylist;

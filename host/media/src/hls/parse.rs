@@ -11,25 +11,6 @@ pub(super) const MAX_BYTES: usize = 16 << 20;
 /// Most lines: a day in one-second segments takes 260,000.
 const MAX_LINES: usize = 500_000;
 
-/// Why a text is not a usable media playlist.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PlaylistError {
-    #[error("it has more than {MAX_BYTES} bytes or {MAX_LINES} lines")]
-    TooLarge,
-    #[error("it does not begin with #EXTM3U")]
-    NotAPlaylist,
-    /// A line that is malformed or not supported.
-    #[error("line {line}: {problem}")]
-    Line {
-        /// Counted from 1.
-        line: usize,
-        problem: &'static str,
-    },
-    /// A required tag.
-    #[error("it has no {0}")]
-    Missing(&'static str),
-}
-
 #[derive(Default)]
 struct Reader<'a> {
     playlist: MediaPlaylist,
@@ -41,26 +22,28 @@ struct Reader<'a> {
     range: Option<(u64, Option<u64>)>,
 }
 
-pub(super) fn parse(text: &str) -> Result<MediaPlaylist, PlaylistError> {
+/// The error says why the text is not a usable media playlist. Lines are counted from 1.
+pub(super) fn parse(text: &str) -> Result<MediaPlaylist, String> {
+    let too_large = || format!("it has more than {MAX_BYTES} bytes or {MAX_LINES} lines");
     if text.len() > MAX_BYTES {
-        return Err(PlaylistError::TooLarge);
+        return Err(too_large());
     }
     let mut lines = text.lines().enumerate();
     if lines.next().is_none_or(|(_, first)| first != "#EXTM3U") {
-        return Err(PlaylistError::NotAPlaylist);
+        return Err("it does not begin with #EXTM3U".to_owned());
     }
     let mut reader = Reader::default();
     for (index, line) in lines {
         if index >= MAX_LINES {
-            return Err(PlaylistError::TooLarge);
+            return Err(too_large());
         }
-        reader.line(line).map_err(|problem| PlaylistError::Line { line: index + 1, problem })?;
+        reader.line(line).map_err(|problem| format!("line {}: {problem}", index + 1))?;
     }
     if reader.duration.is_some() || reader.range.is_some() {
-        return Err(PlaylistError::Missing("file for its last segment"));
+        return Err("it has no file for its last segment".to_owned());
     }
     if !reader.seen.contains("-X-TARGETDURATION") {
-        return Err(PlaylistError::Missing("EXT-X-TARGETDURATION"));
+        return Err("it has no EXT-X-TARGETDURATION".to_owned());
     }
     Ok(reader.playlist)
 }
@@ -176,7 +159,7 @@ mod tests {
 
     const HEAD: &str = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:6\n#EXT-X-MEDIA-SEQUENCE:0\n";
 
-    fn with(body: &str) -> Result<MediaPlaylist, PlaylistError> {
+    fn with(body: &str) -> Result<MediaPlaylist, String> {
         MediaPlaylist::parse(&format!("{HEAD}{body}"))
     }
 
@@ -232,23 +215,28 @@ mod tests {
             "#EXT-X-VERSION:4\n",
             "#EXT-X-ENDLIST\n#EXTINF:6,\na.ts\n",
         ] {
-            assert!(matches!(with(body), Err(PlaylistError::Line { line: 5.., .. })), "{body}");
+            let problem = with(body).unwrap_err();
+            let line = problem.strip_prefix("line ").and_then(|rest| rest.split_once(": "));
+            let (number, _) = line.unwrap_or_else(|| panic!("{body} {problem}"));
+            assert!(number.parse::<u32>().unwrap() >= 5, "{body} {problem}");
         }
     }
 
     #[test]
     fn truncated_and_other_files_are_refused() {
-        assert_eq!(MediaPlaylist::parse(""), Err(PlaylistError::NotAPlaylist));
-        assert_eq!(MediaPlaylist::parse("<html>"), Err(PlaylistError::NotAPlaylist));
-        assert!(matches!(MediaPlaylist::parse("#EXTM3U\n"), Err(PlaylistError::Missing(_))));
-        assert!(matches!(with("#EXTINF:6,\n"), Err(PlaylistError::Missing(_))));
+        for text in ["", "<html>"] {
+            assert_eq!(MediaPlaylist::parse(text).unwrap_err(), "it does not begin with #EXTM3U");
+        }
+        assert_eq!(MediaPlaylist::parse("#EXTM3U\n").unwrap_err(), "it has no EXT-X-TARGETDURATION");
+        assert_eq!(with("#EXTINF:6,\n").unwrap_err(), "it has no file for its last segment");
         assert!(MediaPlaylist::parse(&HEAD.replace("SEQUENCE:0", "SEQUENCE:3")).is_err());
     }
 
     #[test]
     fn an_oversized_playlist_is_refused() {
-        assert_eq!(with(&"#\n".repeat(MAX_LINES)), Err(PlaylistError::TooLarge));
-        assert_eq!(with(&"#".repeat(MAX_BYTES)), Err(PlaylistError::TooLarge));
+        for body in ["#\n".repeat(MAX_LINES), "#".repeat(MAX_BYTES)] {
+            assert_eq!(with(&body).unwrap_err(), "it has more than 16777216 bytes or 500000 lines");
+        }
     }
 
     #[test]

@@ -62,8 +62,9 @@ pub struct MediaPlaylist {
 impl MediaPlaylist {
     /// Reads what ffmpeg's HLS muxer wrote, finished or still growing.
     ///
-    /// A tag that this type can't hold is refused, because it would be lost when the playlist is written anew.
-    pub fn parse(text: &str) -> Result<Self, super::PlaylistError> {
+    /// A tag that this type can't hold is refused, because it would be lost when the playlist is written anew. The error
+    /// says what is wrong.
+    pub fn parse(text: &str) -> Result<Self, String> {
         super::parse::parse(text)
     }
 

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use fault::codes::output;
+
 use super::check::Expectation;
 use super::playlist::Segment;
 use super::timing::{Span, Spans};
-use super::{HlsError, ts};
+use super::ts;
+use crate::error::CodedError;
+use crate::info::Ratio;
 
 /// How far the picture of a segment may begin or end from its place in the playlist, in frames.
 const PICTURE_FRAMES: f64 = 2.0;
@@ -36,7 +40,7 @@ pub(super) struct Timeline {
 impl Timeline {
     pub fn new(expected: &Expectation, is_transport_stream: bool) -> Self {
         Self {
-            frame_rate: expected.frame_rate.map(crate::info::Ratio::value),
+            frame_rate: expected.frame_rate.map(Ratio::value),
             sound: expected.sound.map(|sound| sound.as_secs_f64()),
             period: is_transport_stream.then_some(ts::CLOCK_PERIOD),
             zero: None,
@@ -46,7 +50,7 @@ impl Timeline {
     }
 
     /// Checks the next segment.
-    pub fn add(&mut self, segment: &Segment, spans: &Spans) -> Result<(), HlsError> {
+    pub fn add(&mut self, segment: &Segment, spans: &Spans) -> Result<(), CodedError> {
         let start = self.played.as_secs_f64();
         self.played += segment.duration;
         let end = self.played.as_secs_f64();
@@ -77,7 +81,7 @@ impl Timeline {
         video: Option<Span>,
         rate: f64,
         (start, end): (f64, f64),
-    ) -> Result<(), HlsError> {
+    ) -> Result<(), CodedError> {
         let tolerance = PICTURE_FRAMES / rate;
         let video = video.ok_or_else(|| misplaced(segment, "picture", None, (start, end)))?;
         // A single frame has no length of its own.
@@ -87,7 +91,8 @@ impl Timeline {
         }
         let wanted = ((video.end - video.first) * rate).round().max(0.0) as u64;
         if video.frames.abs_diff(wanted) > 1 {
-            return Err(HlsError::Frames { file: segment.uri.clone(), is: video.frames, wanted });
+            let text = format!("{} has {} frames instead of {wanted}", segment.uri, video.frames);
+            return Err(CodedError::new(&output::SEGMENT_TIMES, text));
         }
         Ok(())
     }
@@ -98,7 +103,7 @@ impl Timeline {
         audio: Option<Span>,
         (start, end): (f64, f64),
         is_last: bool,
-    ) -> Result<(), HlsError> {
+    ) -> Result<(), CodedError> {
         let Some(audio) = audio else {
             // It ends before the picture, or has too little left for a segment of its own.
             let is_over = start + SOUND_SECONDS > end;
@@ -116,7 +121,11 @@ fn misplaced(
     track: &'static str,
     is: Option<Span>,
     (wanted_from, wanted_to): (f64, f64),
-) -> HlsError {
+) -> CodedError {
     let (from, to) = is.map_or((wanted_from, wanted_from), |span| (span.first, span.end));
-    HlsError::Misplaced { file: segment.uri.clone(), track, from, to, wanted_from, wanted_to }
+    let text = format!(
+        "the {track} of {} plays from {from:.3} to {to:.3} s, and not from {wanted_from:.3} to {wanted_to:.3} s",
+        segment.uri
+    );
+    CodedError::new(&output::SEGMENT_TIMES, text)
 }

@@ -33,37 +33,22 @@ const NO_TABLES: Problem = "its tables can't be read";
 /// Samples in a frame of AAC (ISO/IEC 14496-3: the long window that every encoder of ffmpeg uses).
 const AAC_FRAME: f64 = 1024.0;
 
+/// Bytes of a transport stream that are read at once.
+const PIECE: u64 = (ts::PACKET as u64) << 12;
+
 /// Reads a transport stream to its end.
 pub(super) fn of_transport_stream(mut stream: impl Read) -> std::io::Result<Result<Spans, Problem>> {
-    let mut buffer = vec![0; ts::PACKET << 12];
-    let mut reader = None;
-    loop {
-        let mut filled = 0;
-        while let Some(room) = buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
-            match stream.read(room)? {
-                0 => break,
-                read => filled += read,
-            }
+    let mut packets = Vec::new();
+    let mut reader: Option<TsReader> = None;
+    while stream.by_ref().take(PIECE).read_to_end(&mut packets)? > 0 {
+        if reader.is_none() {
+            reader = ts::program(&packets).map(|program| TsReader { program, ..TsReader::default() });
         }
-        let read = buffer.get(..filled).unwrap_or_default();
-        if read.is_empty() {
-            break;
-        }
-        let reader = match &mut reader {
-            Some(reader) => reader,
-            None => {
-                let Some(program) = ts::program(read) else { return Ok(Err(NO_TABLES)) };
-                reader.insert(TsReader {
-                    program,
-                    video: Units::default(),
-                    audio: Units::default(),
-                    sound: Adts::default(),
-                })
-            }
-        };
-        if let Err(problem) = reader.take(read) {
+        let Some(reader) = &mut reader else { break };
+        if let Err(problem) = reader.take(&packets) {
             return Ok(Err(problem));
         }
+        packets.clear();
     }
     Ok(reader.map_or(Err(NO_TABLES), TsReader::finish))
 }
@@ -76,8 +61,8 @@ struct Units {
     /// When the first one is decoded, in ticks; the other times are counted from it.
     zero: Option<u64>,
     last_decoded: Option<i64>,
-    first_shown: i64,
-    last_shown: i64,
+    /// The first and the last time that one is shown.
+    shown: Option<(i64, i64)>,
 }
 
 impl Units {
@@ -96,17 +81,17 @@ impl Units {
             return Err(BACKWARDS);
         }
         self.last_decoded = Some(decoded);
-        self.first_shown = if self.count == 0 { shown } else { self.first_shown.min(shown) };
-        self.last_shown = if self.count == 0 { shown } else { self.last_shown.max(shown) };
+        let (first, last) = self.shown.unwrap_or((shown, shown));
+        self.shown = Some((first.min(shown), last.max(shown)));
         self.count += 1;
         Ok(())
     }
 
     /// When the first and the last one are shown, in seconds.
     fn bounds(&self) -> Option<(f64, f64)> {
-        let zero = self.zero? as f64;
-        let seconds = |ticks: i64| (zero + ticks as f64) / ts::CLOCK;
-        Some((seconds(self.first_shown), seconds(self.last_shown)))
+        let (zero, (first, last)) = self.zero.zip(self.shown)?;
+        let seconds = |ticks: i64| (zero as f64 + ticks as f64) / ts::CLOCK;
+        Some((seconds(first), seconds(last)))
     }
 }
 
@@ -152,6 +137,7 @@ impl Adts {
 /// Sampling frequencies by their index (ISO/IEC 14496-3, table 1.18).
 const RATES: [f64; 13] = [96e3, 88.2e3, 64e3, 48e3, 44.1e3, 32e3, 24e3, 22.05e3, 16e3, 12e3, 11.025e3, 8e3, 7.35e3];
 
+#[derive(Default)]
 struct TsReader {
     program: ts::Program,
     video: Units,

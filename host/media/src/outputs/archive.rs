@@ -1,6 +1,5 @@
 //! The archive file (mezzanine): an MP4 at the source's own size.
 
-use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,8 +15,8 @@ use crate::encoding::{Encoding, check_audio, describe_audio};
 use crate::error::MediaError;
 use crate::estimate::{audio_rate, bytes, video_rate};
 use crate::graph::{Branches, MADE, nothing_else};
-use crate::hls::CheckedRung;
 use crate::hls::mp4::{self, Header};
+use crate::hls::{CheckedRung, read_part};
 use crate::info::MediaInfo;
 use crate::muxer::{self, Muxer, Packets, Written};
 use crate::plan::{Plan, PlanError, impossible};
@@ -145,13 +144,10 @@ impl OutputKind for Archive {
 
 /// Whether an MP4's `moov` box comes before its `mdat`.
 fn index_is_in_front(file: &Path) -> std::io::Result<bool> {
-    let mut file = open_regular(file)?;
+    let file = open_regular(file)?;
     let mut at = 0_u64;
     loop {
-        let mut header = Vec::new();
-        file.seek(SeekFrom::Start(at))?;
-        (&file).take(16).read_to_end(&mut header)?;
-        let Some(Header { kind, size, .. }) = mp4::header(&header) else { return Ok(false) };
+        let Some(Header { kind, size, .. }) = mp4::header(&read_part(&file, at, 16)?) else { return Ok(false) };
         match (&kind, size.and_then(|size| at.checked_add(size))) {
             (b"moov", _) => return Ok(true),
             (b"mdat", _) | (_, None) => return Ok(false),

@@ -72,7 +72,7 @@ impl OutputKind for WaveformRequest {
         }
         if let Some(to) = &self.image {
             let (width, height) = self.image_size;
-            let image = waveform.to_png(width, height)?;
+            let image = waveform.to_png(width, height).map_err(MediaError::Other)?;
             collector.add(to.clone(), Body::Bytes(image), Role::Object);
         }
         Ok(())

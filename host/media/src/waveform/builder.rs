@@ -1,6 +1,9 @@
 //! Builds a waveform from samples.
 
-use super::{Peak, Waveform, WaveformError};
+use fault::codes::waveform;
+
+use super::{Peak, Waveform};
+use crate::error::CodedError;
 
 #[derive(Debug)]
 pub struct WaveformBuilder {
@@ -20,13 +23,16 @@ impl WaveformBuilder {
     ///
     /// The number of samples in a point is a whole one, rounded down: 44100 Hz at 1000 points is 44 samples a point and
     /// so a little more than 1000 points a second. The sidecar has the samples per point, and players use them.
-    pub fn new(sample_rate: u32, channels: u16, pixels_per_second: u32) -> Result<Self, WaveformError> {
+    pub fn new(sample_rate: u32, channels: u16, pixels_per_second: u32) -> Result<Self, CodedError> {
         if sample_rate == 0 || channels == 0 {
-            return Err(WaveformError::Format { sample_rate, channels });
+            let text = format!("sound of {channels} channels at {sample_rate} Hz has no waveform");
+            return Err(CodedError::new(&waveform::BAD_FORMAT, text));
         }
         let samples_per_pixel = sample_rate.checked_div(pixels_per_second).unwrap_or(0);
         if samples_per_pixel == 0 {
-            return Err(WaveformError::Resolution { sample_rate, pixels_per_second });
+            let text =
+                format!("{pixels_per_second} points per second can't be made of {sample_rate} samples per second");
+            return Err(CodedError::new(&waveform::BAD_RESOLUTION, text));
         }
         let waveform = Waveform { sample_rate, samples_per_pixel, peaks: Vec::new() };
         Ok(Self { waveform, channels, current: Peak::NONE, frames: 0, torn: Vec::new() })

@@ -1,11 +1,14 @@
 //! The image: the whole waveform, for the seek bar of a player.
 
-use super::{Peak, Waveform, WaveformError};
+use fault::codes::waveform;
+
+use super::{Peak, Waveform};
+use crate::error::CodedError;
 
 /// Largest width in pixels.
-pub(super) const MAX_WIDTH: u32 = 8192;
+const MAX_WIDTH: u32 = 8192;
 /// Largest height in pixels.
-pub(super) const MAX_HEIGHT: u32 = 2048;
+const MAX_HEIGHT: u32 = 2048;
 /// Smallest width and height in pixels.
 const MIN_SIDE: u32 = 16;
 
@@ -21,14 +24,16 @@ const NOTHING: u8 = 0;
 const PEAKS: u8 = 1;
 const BODY: u8 = 2;
 
-/// One column, as distances from the centre line in samples, 0 to 32768.
-struct Column {
-    /// The highest peak above and below.
-    peak_up: i64,
-    peak_down: i64,
-    /// The mean of the peaks above and below.
-    body_up: i64,
-    body_down: i64,
+/// One column, above the centre line and below it.
+type Column = [Half; 2];
+
+/// Distances from the centre line in samples, 0 to 32768.
+#[derive(Clone, Copy)]
+struct Half {
+    /// The highest peak.
+    peak: i64,
+    /// The mean of the peaks.
+    body: i64,
 }
 
 impl Waveform {
@@ -37,23 +42,16 @@ impl Waveform {
     /// It covers the whole sound. If a column stands for several points, its light part reaches to the highest of them and
     /// its dark part to their mean. With fewer points than columns, the points are interpolated.
     /// Silence is a line in the middle. The same waveform gives the same bytes.
-    pub fn to_png(&self, width: u32, height: u32) -> Result<Vec<u8>, WaveformError> {
+    pub fn to_png(&self, width: u32, height: u32) -> Result<Vec<u8>, CodedError> {
         if !(MIN_SIDE..=MAX_WIDTH).contains(&width) || !(MIN_SIDE..=MAX_HEIGHT).contains(&height) {
-            return Err(WaveformError::ImageSize { width, height });
+            let text =
+                format!("a waveform image of {width}x{height} pixels is outside of 16x16 to {MAX_WIDTH}x{MAX_HEIGHT}");
+            return Err(CodedError::new(&waveform::BAD_IMAGE_SIZE, text));
         }
-        let columns = self.columns(width);
-        let mut png = Vec::new();
-        let mut encoder = png::Encoder::new(&mut png, width, height);
-        encoder.set_color(png::ColorType::Indexed);
-        encoder.set_depth(png::BitDepth::Eight);
-        encoder.set_palette(PALETTE.as_slice());
-        encoder.set_trns(OPACITY.as_slice());
-        // Rows mostly repeat the one above, and with a palette no other filter helps.
-        encoder.set_filter(png::Filter::Up);
-        let mut writer = encoder.write_header()?;
-        writer.write_image_data(&paint(&columns, height))?;
-        writer.finish()?;
-        Ok(png)
+        let pixels = paint(&self.columns(width), height);
+        let failed =
+            |error| CodedError::new(&waveform::PNG, format!("the waveform image could not be written: {error}"));
+        encoded(&pixels, width, height).map_err(failed)
     }
 
     fn columns(&self, width: u32) -> Vec<Column> {
@@ -64,6 +62,22 @@ impl Waveform {
         let edge = |x: usize| x * points / width;
         (0..width).map(|x| gathered(self.peaks.get(edge(x)..edge(x + 1)).unwrap_or_default())).collect()
     }
+}
+
+/// The file of these palette indices.
+fn encoded(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, png::EncodingError> {
+    let mut png = Vec::new();
+    let mut encoder = png::Encoder::new(&mut png, width, height);
+    encoder.set_color(png::ColorType::Indexed);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_palette(PALETTE.as_slice());
+    encoder.set_trns(OPACITY.as_slice());
+    // Rows mostly repeat the one above, and with a palette no other filter helps.
+    encoder.set_filter(png::Filter::Up);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(pixels)?;
+    writer.finish()?;
+    Ok(png)
 }
 
 /// Distances from the centre line. A point always touches it, even with a DC offset.
@@ -80,12 +94,10 @@ impl Peak {
 /// Several points in one column.
 fn gathered(points: &[Peak]) -> Column {
     let count = (points.len() as i64).max(1);
-    Column {
-        peak_up: points.iter().map(Peak::up).max().unwrap_or(0),
-        peak_down: points.iter().map(Peak::down).max().unwrap_or(0),
-        body_up: points.iter().map(Peak::up).sum::<i64>() / count,
-        body_down: points.iter().map(Peak::down).sum::<i64>() / count,
-    }
+    [Peak::up, Peak::down].map(|reach| Half {
+        peak: points.iter().map(reach).max().unwrap_or(0),
+        body: points.iter().map(reach).sum::<i64>() / count,
+    })
 }
 
 /// The column `x` of `width` between the two points that are nearest to its middle.
@@ -94,11 +106,12 @@ fn stretched(points: &[Peak], x: usize, width: usize) -> Column {
     // point n at (2n + 1) / 2 points.
     let position = ((2 * x + 1) * points.len()).saturating_sub(width);
     let (left, part) = (position / (2 * width), (position % (2 * width)) as i64);
-    let at = |n: usize| points.get(n).or(points.last()).map_or((0, 0), |point| (point.up(), point.down()));
-    let ((left_up, left_down), (right_up, right_down)) = (at(left), at(left + 1));
-    let between = |a: i64, b: i64| a + (b - a) * part / (2 * width) as i64;
-    let (up, down) = (between(left_up, right_up), between(left_down, right_down));
-    Column { peak_up: up, peak_down: down, body_up: up, body_down: down }
+    let at = |n: usize, reach: fn(&Peak) -> i64| points.get(n).or(points.last()).map_or(0, reach);
+    [Peak::up, Peak::down].map(|reach| {
+        let (left, right) = (at(left, reach), at(left + 1, reach));
+        let between = left + (right - left) * part / (2 * width) as i64;
+        Half { peak: between, body: between }
+    })
 }
 
 /// Palette indices, row by row.
@@ -108,7 +121,7 @@ fn paint(columns: &[Column], height: u32) -> Vec<u8> {
     let reach = (height - 1) / 2;
     let top_of_line = reach;
     let bottom_of_line = height - 1 - reach;
-    let loudest = columns.iter().map(|column| column.peak_up.max(column.peak_down)).max().unwrap_or(0);
+    let loudest = columns.iter().flatten().map(|half| half.peak).max().unwrap_or(0);
     let full_scale = loudest.max(32768 / MAX_GAIN);
     let rows = |samples: i64| (samples * reach + full_scale / 2) / full_scale;
 
@@ -116,15 +129,11 @@ fn paint(columns: &[Column], height: u32) -> Vec<u8> {
     for y in 0..height {
         let above = top_of_line - y;
         let below = y - bottom_of_line;
-        picture.extend(columns.iter().map(|column| {
-            let (distance, peak, body) = if above > 0 {
-                (above, column.peak_up, column.body_up)
-            } else {
-                (below.max(0), column.peak_down, column.body_down)
-            };
-            if distance <= rows(body) {
+        picture.extend(columns.iter().map(|[up, down]| {
+            let (distance, half) = if above > 0 { (above, up) } else { (below.max(0), down) };
+            if distance <= rows(half.body) {
                 BODY
-            } else if distance <= rows(peak) {
+            } else if distance <= rows(half.peak) {
                 PEAKS
             } else {
                 NOTHING

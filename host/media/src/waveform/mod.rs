@@ -11,45 +11,6 @@ mod image;
 mod reference_tests;
 
 pub use builder::WaveformBuilder;
-use fault::{Code, Fault, codes};
-
-/// Why there is no waveform.
-#[derive(Debug, thiserror::Error)]
-pub enum WaveformError {
-    #[error("sound of {channels} channels at {sample_rate} Hz has no waveform")]
-    Format {
-        /// Samples per second, in hertz.
-        sample_rate: u32,
-        channels: u16,
-    },
-    /// More points than samples, or none.
-    #[error("{pixels_per_second} points per second can't be made of {sample_rate} samples per second")]
-    Resolution {
-        /// Samples per second, in hertz.
-        sample_rate: u32,
-        pixels_per_second: u32,
-    },
-    /// Too small or too large.
-    #[error(
-        "a waveform image of {width}x{height} pixels is outside of 16x16 to {}x{}",
-        image::MAX_WIDTH,
-        image::MAX_HEIGHT
-    )]
-    ImageSize { width: u32, height: u32 },
-    #[error("the waveform image could not be written")]
-    Png(#[from] png::EncodingError),
-}
-
-impl Fault for WaveformError {
-    fn code(&self) -> &'static Code {
-        match self {
-            Self::Format { .. } => &codes::waveform::BAD_FORMAT,
-            Self::Resolution { .. } => &codes::waveform::BAD_RESOLUTION,
-            Self::ImageSize { .. } => &codes::waveform::BAD_IMAGE_SIZE,
-            Self::Png(_) => &codes::waveform::PNG,
-        }
-    }
-}
 
 /// The lowest and the highest sample of a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ const USUAL: Expectation = Expectation {
     sound: Some(Duration::from_secs(14)),
 };
 
-fn check(sample: &Sample, expected: &Expectation) -> Result<CheckedRung, HlsError> {
+fn check(sample: &Sample, expected: &Expectation) -> Result<CheckedRung, CodedError> {
     check_rung(sample.dir(), "out.m3u8", expected)
 }
 
@@ -100,6 +100,9 @@ fn a_missing_empty_or_truncated_playlist_is_refused() {
     assert_eq!(broken(Kind::Ts, |sample| sample.write("out.m3u8", [0xff; 300])).0, "output.playlist");
     assert_eq!(broken(Kind::Ts, |sample| edit(sample, "#EXT-X-ENDLIST\n", "")).0, "output.not-ended");
     assert_eq!(broken(Kind::Ts, |sample| edit(sample, "seg2.ts\n#EXT-X-ENDLIST\n", "")).0, "output.playlist");
+    let twice = |sample: &Sample| edit(sample, "#EXT-X-VERSION:3\n", "#EXT-X-VERSION:3\n#EXT-X-VERSION:3\n");
+    let message = "the playlist out.m3u8 can't be used: line 3: said twice".to_owned();
+    assert_eq!(broken(Kind::Ts, twice), ("output.playlist", message));
     let none = "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXT-X-ENDLIST\n";
     assert_eq!(broken(Kind::Ts, |sample| sample.write("out.m3u8", none)).0, "output.playlist");
 }
