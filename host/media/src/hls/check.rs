@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
-use fault::codes::output;
+use fault::codes;
 use storage::{open_regular, read_at_most};
 
 use super::measure::{Rates, measure};
@@ -96,7 +96,7 @@ pub fn check_rung(dir: &Path, playlist_file: &str, expected: &Expectation) -> Re
         }
         if expected.frame_rate.is_some() && !starts_with_keyframe(&head, init) {
             let text = format!("{} does not start with a keyframe", part.file);
-            return Err(CodedError::new(&output::NO_KEYFRAME, text));
+            return Err(CodedError::new(&codes::output::NO_KEYFRAME, text));
         }
         spans.push(match &clocks {
             None => part.transport_stream_spans()?,
@@ -118,17 +118,20 @@ pub fn check_rung(dir: &Path, playlist_file: &str, expected: &Expectation) -> Re
 fn read_playlist(dir: &Path, file: &str) -> Result<MediaPlaylist, CodedError> {
     // One byte more than the parser takes, so that it refuses what is too large.
     let bytes = read_at_most(&dir.join(file), parse::MAX_BYTES as u64 + 1).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => CodedError::new(&output::MISSING_PLAYLIST, format!("there is no playlist {file}")),
+        ErrorKind::NotFound => {
+            CodedError::new(&codes::output::MISSING_PLAYLIST, format!("there is no playlist {file}"))
+        }
         _ => unreadable(file, &error),
     })?;
-    let unusable = |problem: String| CodedError::new(&output::PLAYLIST, format!("the playlist {file} {problem}"));
+    let unusable =
+        |problem: String| CodedError::new(&codes::output::PLAYLIST, format!("the playlist {file} {problem}"));
     let playlist = MediaPlaylist::parse(&String::from_utf8_lossy(&bytes))
         .map_err(|problem| unusable(format!("can't be used: {problem}")))?;
     if playlist.segments.is_empty() {
         return Err(unusable("names no segments".to_owned()));
     }
     if !playlist.ended {
-        return Err(CodedError::new(&output::NOT_ENDED, format!("the playlist {file} has no end")));
+        return Err(CodedError::new(&codes::output::NOT_ENDED, format!("the playlist {file} has no end")));
     }
     Ok(playlist)
 }
@@ -146,20 +149,20 @@ fn check_durations(playlist: &MediaPlaylist, file: &str, expected: &Expectation)
     if let Some(long) = playlist.segments.iter().find(|segment| segment.duration > longest) {
         let (file, is, wanted) = (&long.uri, long.duration, expected.segment);
         let text = format!("{file} plays {is:?}, longer than segments of {wanted:?} may");
-        return Err(CodedError::new(&output::LONG_SEGMENT, text));
+        return Err(CodedError::new(&codes::output::LONG_SEGMENT, text));
     }
     let (is, wanted) = (playlist.duration(), expected.duration);
     if is.saturating_add(expected.tolerance) < wanted {
-        return Err(CodedError::new(&output::SHORT, format!("{file} plays {is:?} of {wanted:?}")));
+        return Err(CodedError::new(&codes::output::SHORT, format!("{file} plays {is:?} of {wanted:?}")));
     }
     if is > wanted.saturating_add(expected.tolerance) {
-        return Err(CodedError::new(&output::LONG, format!("{file} plays {is:?} instead of {wanted:?}")));
+        return Err(CodedError::new(&codes::output::LONG, format!("{file} plays {is:?} instead of {wanted:?}")));
     }
     Ok(())
 }
 
 fn check_codecs(first: &FilePart, init: Option<&[u8]>, expected: &Expectation) -> Result<Codecs, CodedError> {
-    let wrong = |text| CodedError::new(&output::CODECS, text);
+    let wrong = |text| CodedError::new(&codes::output::CODECS, text);
     let (mut limit, most) = CODECS_HEAD;
     let codecs = loop {
         match codecs_of(&first.head(limit)?, init) {
@@ -199,7 +202,7 @@ impl FilePart {
         let handle = open_regular(&dir.join(file)).map_err(|error| match error.kind() {
             ErrorKind::NotFound => {
                 let text = format!("{file} is named by its playlist and does not exist");
-                CodedError::new(&output::MISSING_SEGMENT, text)
+                CodedError::new(&codes::output::MISSING_SEGMENT, text)
             }
             _ => unreadable(file, &error),
         })?;
@@ -208,7 +211,7 @@ impl FilePart {
         let part = Self { file: file.to_owned(), handle, offset: range.offset, length: range.length };
         if part.length == 0 || size == 0 {
             // ffmpeg's muxer leaves such segments on a full disk, and exits with 0.
-            return Err(CodedError::new(&output::EMPTY_SEGMENT, format!("{file} is empty")));
+            return Err(CodedError::new(&codes::output::EMPTY_SEGMENT, format!("{file} is empty")));
         }
         if range.end() > size {
             return Err(part.damaged("it ends before a byte range of its playlist"));
@@ -217,7 +220,7 @@ impl FilePart {
     }
 
     fn damaged(&self, problem: &'static str) -> CodedError {
-        CodedError::new(&output::DAMAGED_SEGMENT, format!("{} is damaged: {problem}", self.file))
+        CodedError::new(&codes::output::DAMAGED_SEGMENT, format!("{} is damaged: {problem}", self.file))
     }
 
     /// Its first bytes.
@@ -279,7 +282,7 @@ impl FilePart {
 }
 
 fn unreadable(file: &str, error: &std::io::Error) -> CodedError {
-    CodedError::new(&output::UNREADABLE, format!("{file} can't be read: {error}"))
+    CodedError::new(&codes::output::UNREADABLE, format!("{file} can't be read: {error}"))
 }
 
 #[cfg(test)]

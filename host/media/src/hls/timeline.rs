@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fault::codes::output;
+use fault::codes;
 
 use super::check::Expectation;
 use super::playlist::Segment;
@@ -92,7 +92,7 @@ impl Timeline {
         let wanted = ((video.end - video.first) * rate).round().max(0.0) as u64;
         if video.frames.abs_diff(wanted) > 1 {
             let text = format!("{} has {} frames instead of {wanted}", segment.uri, video.frames);
-            return Err(CodedError::new(&output::SEGMENT_TIMES, text));
+            return Err(CodedError::new(&codes::output::SEGMENT_TIMES, text));
         }
         Ok(())
     }
@@ -127,5 +127,5 @@ fn misplaced(
         "the {track} of {} plays from {from:.3} to {to:.3} s, and not from {wanted_from:.3} to {wanted_to:.3} s",
         segment.uri
     );
-    CodedError::new(&output::SEGMENT_TIMES, text)
+    CodedError::new(&codes::output::SEGMENT_TIMES, text)
 }

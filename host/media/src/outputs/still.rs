@@ -26,6 +26,9 @@ use crate::plan::{Plan, PlanError, impossible, in_range};
 /// How far from the wanted moment a better frame is still "near".
 const NEAR_MS: u64 = 12_000;
 
+/// Longest time in seconds in which nothing comes from the branch of a still.
+const LONGEST_SILENCE: f64 = 0.25;
+
 /// Most candidates, besides the video's first frame.
 const MAX_CANDIDATES: u64 = 24;
 
@@ -96,6 +99,7 @@ impl OutputKind for Still {
         let arguments = graph
             .raw_picture(&format!("still{index}"), filters)
             .pair("-c:v", "rawvideo")
+            .pair("-bsf:v", window.only_candidates())
             .pair("-f", "rawvideo")
             .flag(format!("file:{}", window.candidates_file()));
         graph.output(arguments);
@@ -139,13 +143,19 @@ struct CandidateWindow {
 
 impl CandidateWindow {
     /// The filter that selects the candidates. The first frame of the video is always one, so that there is at least one.
+    ///
+    /// Elsewhere a frame passes from time to time, for [`Self::only_candidates`] to drop: where the picture pauses, ffmpeg
+    /// fills the whole pause with frames at once until each branch has one, and keeps those of the others in memory.
     fn select(&self) -> String {
         let step = ((self.until_ms - self.from_ms) / MAX_CANDIDATES).max(1);
         let [from, until, step] = [self.from_ms, self.until_ms, step].map(|ms| ms as f64 / 1000.0);
-        format!(
-            "select='eq(n,0)+between(t,{from},{until})*gte(t-prev_selected_t,{step})*lt(selected_n,{})'",
-            MAX_CANDIDATES + 2
-        )
+        format!("select='eq(n,0)+gte(t-prev_selected_t,if(between(t,{from},{until}),{step},{LONGEST_SILENCE}))'")
+    }
+
+    /// The bitstream filter that drops all but the candidates.
+    fn only_candidates(&self) -> String {
+        let [from, until] = [self.from_ms, self.until_ms].map(|ms| ms as f64 / 1000.0);
+        format!("noise=drop='not(eq(n,0)+between(pts*tb,{from},{until}))'")
     }
 
     /// The raw candidates.

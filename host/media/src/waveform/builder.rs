@@ -1,6 +1,6 @@
 //! Builds a waveform from samples.
 
-use fault::codes::waveform;
+use fault::codes;
 
 use super::{Peak, Waveform};
 use crate::error::CodedError;
@@ -26,13 +26,13 @@ impl WaveformBuilder {
     pub fn new(sample_rate: u32, channels: u16, pixels_per_second: u32) -> Result<Self, CodedError> {
         if sample_rate == 0 || channels == 0 {
             let text = format!("sound of {channels} channels at {sample_rate} Hz has no waveform");
-            return Err(CodedError::new(&waveform::BAD_FORMAT, text));
+            return Err(CodedError::new(&codes::waveform::BAD_FORMAT, text));
         }
         let samples_per_pixel = sample_rate.checked_div(pixels_per_second).unwrap_or(0);
         if samples_per_pixel == 0 {
             let text =
                 format!("{pixels_per_second} points per second can't be made of {sample_rate} samples per second");
-            return Err(CodedError::new(&waveform::BAD_RESOLUTION, text));
+            return Err(CodedError::new(&codes::waveform::BAD_RESOLUTION, text));
         }
         let waveform = Waveform { sample_rate, samples_per_pixel, peaks: Vec::new() };
         Ok(Self { waveform, channels, current: Peak::NONE, frames: 0, torn: Vec::new() })

@@ -1,6 +1,6 @@
 //! The image: the whole waveform, for the seek bar of a player.
 
-use fault::codes::waveform;
+use fault::codes;
 
 use super::{Peak, Waveform};
 use crate::error::CodedError;
@@ -46,11 +46,11 @@ impl Waveform {
         if !(MIN_SIDE..=MAX_WIDTH).contains(&width) || !(MIN_SIDE..=MAX_HEIGHT).contains(&height) {
             let text =
                 format!("a waveform image of {width}x{height} pixels is outside of 16x16 to {MAX_WIDTH}x{MAX_HEIGHT}");
-            return Err(CodedError::new(&waveform::BAD_IMAGE_SIZE, text));
+            return Err(CodedError::new(&codes::waveform::BAD_IMAGE_SIZE, text));
         }
         let pixels = paint(&self.columns(width), height);
         let failed =
-            |error| CodedError::new(&waveform::PNG, format!("the waveform image could not be written: {error}"));
+            |error| CodedError::new(&codes::waveform::PNG, format!("the waveform image could not be written: {error}"));
         encoded(&pixels, width, height).map_err(failed)
     }
 
