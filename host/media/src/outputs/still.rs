@@ -149,12 +149,16 @@ impl CandidateWindow {
     fn select(&self) -> String {
         let step = ((self.until_ms - self.from_ms) / MAX_CANDIDATES).max(1);
         let [from, until, step] = [self.from_ms, self.until_ms, step].map(|ms| ms as f64 / 1000.0);
-        format!("select='eq(n,0)+gte(t-prev_selected_t,if(between(t,{from},{until}),{step},{LONGEST_SILENCE}))'")
+        format!(
+            "select='eq(n,0)+if(between(t,{from},{until}),lt(prev_selected_t,{from})+gte(t-prev_selected_t,{step}),\
+gte(t-prev_selected_t,{LONGEST_SILENCE}))'"
+        )
     }
 
     /// The bitstream filter that drops all but the candidates.
     fn only_candidates(&self) -> String {
-        let [from, until] = [self.from_ms, self.until_ms].map(|ms| ms as f64 / 1000.0);
+        // A millisecond more, since times are rounded here.
+        let [from, until] = [self.from_ms.saturating_sub(1), self.until_ms + 1].map(|ms| ms as f64 / 1000.0);
         format!("noise=drop='not(eq(n,0)+between(pts*tb,{from},{until}))'")
     }
 
