@@ -373,7 +373,8 @@ async fn send_failed(
     let message = match Call::pure(policy).failed_message(job, &failure.clone().into()).await {
         Ok(message) => message,
         Err(error) => {
-            return tracing::error!(job = job.id, %error, "no webhook was sent: the policy can't write a failed job's message");
+            tracing::error!(job = job.id, %error, "no webhook was sent: the policy can't write a failed job's message");
+            return;
         }
     };
     match Message::new(&job.id, EventKind::Failed, message.body, scheme(message.signature)) {

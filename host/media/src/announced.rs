@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::io;
 
-use crate::hls::{mp4, read_part};
+use storage::read_part;
+
+use crate::hls::mp4;
 
 /// Most boxes of an MP4 that are looked at. A day of fragments of two seconds has twice 43,200.
 const MAX_BOXES: usize = 200_000;

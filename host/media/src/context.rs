@@ -14,7 +14,7 @@ use crate::hls::{self, CheckedRung, Expectation};
 use crate::info::MediaInfo;
 use crate::outputs::Container;
 use crate::plan::{Plan, Preference};
-use crate::process::{ProcessError, Tool, last_lines};
+use crate::process::{Finished, ProcessError, Tool, last_lines};
 
 /// The media programs of a worker, and what was found out about them at its start.
 #[derive(Clone, Debug)]
@@ -96,20 +96,28 @@ impl TranscodeContext<'_> {
 
     /// Checks that an input decodes without a complaint. It is given as options, and `-i` with a file at the end.
     pub(crate) async fn decodes(&self, input: Arguments, what: &'static str) -> Result<(), MediaError> {
-        let undecodable =
-            |stderr: &str| MediaError::BadFile { detail: format!("{what} does not decode: {}", last_lines(stderr, 2)) };
         // Half of the work, and no frame that another one needs.
         let arguments =
             quiet_ffmpeg().pair("-v", "error").pair("-skip_loop_filter", "all").pair("-skip_frame", "noref");
         let arguments = arguments.all(input).pair("-f", "null").flag("-");
         let ffmpeg = self.tools.ffmpeg.within(Budget::of_encode(self.plan, self.info));
-        match ffmpeg.capture(&arguments, self.work, self.cancel, 0).await {
-            Ok((_, finished)) if finished.stderr.trim().is_empty() => Ok(()),
-            Ok((_, finished)) => Err(undecodable(&finished.stderr)),
-            Err(ProcessError::Failed { stderr, .. }) => Err(undecodable(&stderr)),
-            Err(error) => Err(MediaError::process("checking an output", error)),
-        }
+        let decoded = ffmpeg.capture(&arguments, self.work, self.cancel, 0).await;
+        without_complaint(decoded.map(|(_, finished)| finished), what, "checking an output")
     }
+}
+
+/// Whether ffmpeg has decoded what it was given, and had nothing to say. `doing` is for an error that says nothing of it.
+pub(crate) fn without_complaint(
+    decoded: Result<Finished, ProcessError>,
+    what: &str,
+    doing: &'static str,
+) -> Result<(), MediaError> {
+    let stderr = match decoded {
+        Ok(finished) if finished.stderr.trim().is_empty() => return Ok(()),
+        Ok(Finished { stderr, .. }) | Err(ProcessError::Failed { stderr, .. }) => stderr,
+        Err(error) => return Err(MediaError::process(doing, error)),
+    };
+    Err(MediaError::BadFile { detail: format!("{what} does not decode: {}", last_lines(&stderr, 2)) })
 }
 
 /// Runs file work on a thread that may block.

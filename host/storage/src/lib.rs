@@ -36,7 +36,7 @@ pub use key::{BadKey, Key, RESERVED};
 pub use local::{LocalDirectory, UNFINISHED, folder_of};
 pub use proof::prove_writable;
 pub use records::{Record, Records};
-pub use regular_file::{open_regular, read_at_most};
+pub use regular_file::{open_regular, read_at_most, read_part};
 pub use scope::{Destination, OutOfScope, Scope};
 pub use single_file::SingleFile;
 pub use stores::{ORIGINALS, Stores};

@@ -1,7 +1,7 @@
 //! Opens files that another program left, such as ffmpeg after it has read a hostile upload.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
@@ -25,9 +25,15 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
 
 /// Reads the beginning of a file that [`open_regular`] opens, so many bytes at most.
 pub fn read_at_most(path: &Path, bytes: u64) -> io::Result<Vec<u8>> {
-    let mut found = Vec::new();
-    open_regular(path)?.take(bytes).read_to_end(&mut found)?;
-    Ok(found)
+    read_part(&open_regular(path)?, 0, bytes)
+}
+
+/// So many bytes of a file from a place on, or those that are there.
+pub fn read_part(mut file: &File, at: u64, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(at))?;
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn open_without_links(path: &Path) -> io::Result<File> {

@@ -83,7 +83,7 @@ fn sound_whose_packets_have_wild_times_or_none_is_as_long_as_it_sounds() {
 }
 
 #[test]
-fn sound_of_a_moment_is_published_and_less_than_a_frame_is_told() {
+fn sound_of_a_moment_is_published_and_less_than_a_frame_is_refused() {
     let moment = |name: &str, seconds: &str| {
         fixtures::sound(name, &format!("sine=frequency=8000:sample_rate=8000:duration={seconds}"), &[])
     };

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn lost_and_invented_colours_are_told() {
+    fn lost_and_invented_colours_are_found() {
         let red = [200.0, 60.0, 60.0];
         let grey = [110.0; 3];
         let mut pairs = vec![(grey, grey); 95];

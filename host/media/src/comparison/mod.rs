@@ -7,36 +7,24 @@
 
 mod colour;
 mod picture;
+mod sampling;
 mod sound;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use storage::read_at_most;
 
+use self::sampling::Sampling;
 use crate::budget::Budget;
 use crate::command::Arguments;
 use crate::containment::quiet_ffmpeg;
-use crate::context::{TranscodeContext, blocking};
+use crate::context::{TranscodeContext, blocking, without_complaint};
 use crate::error::MediaError;
 use crate::graph::{Branches, MADE, limited_grey};
 use crate::hls::{self, CheckedRung, MediaPlaylist};
-use crate::info::{DynamicRange, LATE, Matrix, MediaInfo, Ratio, Video};
-use crate::moment::millis;
+use crate::info::{DynamicRange, LATE, Matrix, Ratio, Video};
 use crate::outputs::ladder::{Ladder, Rung, rung_folder};
-use crate::process::{ProcessError, last_lines};
-
-/// Most segments of a rung that are decoded.
-const MAX_SEGMENTS: u64 = 8;
-
-/// Pictures of a film that has fewer segments, about.
-const PICTURES: u64 = 32;
-
-/// Most pictures that are taken of a source, about.
-const MOST_PICTURES: u64 = 2000;
-
-/// The shortest distance of pictures: two frames at 25 a second.
-const MIN_INTERVAL_MS: u64 = 80;
 
 /// Frames by which the first packet's time and the first picture's may differ.
 const MOST_REORDERED: f64 = 5.0;
@@ -44,100 +32,17 @@ const MOST_REORDERED: f64 = 5.0;
 /// Most bytes that are read of the file with the first picture's time, which is in its first line.
 const MAX_LIST: u64 = 4096;
 
-/// Where in the film is compared.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Sampling {
-    /// Between instants.
-    interval_ms: u64,
-    /// Rungs have a keyframe every so many instants, at the first frame from there on.
-    keyframe_every: u64,
-    segment_ms: u64,
-    length_ms: u64,
-    /// Of all segments or some, by their number.
-    segments: Vec<u64>,
-    is_whole: bool,
-}
-
-impl Sampling {
-    fn of(ladder: &Ladder, info: &MediaInfo) -> Self {
-        let (length_ms, segment_ms) = (millis(info.ladder_length()).max(1), u64::from(ladder.segment_ms).max(1));
-        let count = length_ms.div_ceil(segment_ms);
-        let is_whole = count <= MAX_SEGMENTS;
-        let keyframe_ms = u64::from(ladder.keyframe_ms);
-        let wanted_ms = if is_whole { length_ms / PICTURES } else { (keyframe_ms / 2).max(length_ms / MOST_PICTURES) };
-        let (interval_ms, keyframe_every) = interval(keyframe_ms, wanted_ms);
-        let segments = if is_whole {
-            (0..count).collect()
-        } else {
-            let last_instant = (length_ms - 1) / interval_ms;
-            // Those of the first instant, of the last, and of others as far apart as can be.
-            let instants = (0..MAX_SEGMENTS).map(|number| number * last_instant / (MAX_SEGMENTS - 1));
-            instants.map(|instant| instant * interval_ms / segment_ms).collect()
-        };
-        Self { interval_ms, keyframe_every, segment_ms, length_ms, segments, is_whole }
-    }
-
-    /// In every other segment only.
-    fn halved(&self) -> Self {
-        let segments: Vec<u64> = self.segments.iter().step_by(2).copied().collect();
-        Self { is_whole: self.is_whole && segments.len() == self.segments.len(), segments, ..self.clone() }
-    }
-
-    /// Whether an instant lies in a segment that is compared.
-    fn has(&self, instant: u64) -> bool {
-        self.segments.contains(&(instant * self.interval_ms / self.segment_ms))
-    }
-
-    /// An expression for the time within the segments that are compared.
-    fn selection(&self) -> String {
-        let mut spans: Vec<(u64, u64)> = Vec::new();
-        for &number in &self.segments {
-            match spans.last_mut() {
-                Some((_, end)) if *end == number => *end += 1,
-                _ => spans.push((number, number + 1)),
-            }
-        }
-        let seconds = |number: u64| (number * self.segment_ms) as f64 / 1000.0;
-        let within = |(from, until): &(u64, u64)| format!("gte(t,{})*lt(t,{})", seconds(*from), seconds(*until));
-        let terms: Vec<String> = spans.iter().map(within).collect();
-        terms.join("+")
-    }
-
-    /// A filter that lets through what is shown at each instant. Each frame's timestamp is the number of its instant.
-    fn instants(&self, from_zero: bool) -> String {
-        let start = if from_zero { ":start_time=0" } else { "" };
-        format!("fps=fps=1000/{}:round=up:eof_action=pass{start}", self.interval_ms)
-    }
-
-    /// Filters that write the loudness of each 20 ms to a file, and let all sound through. Where rate or channels change on
-    /// the way, filters start again and the file with them: then it has the last part only.
-    fn envelope(&self, file: &str) -> String {
-        let (rate, samples) = (sound::SAMPLE_RATE, sound::POINT_SAMPLES);
-        let selected = if self.is_whole { String::new() } else { format!(":enable='{}'", self.selection()) };
-        format!(
-            "aresample={rate},asetnsamples=n={samples}:p=0,\
+/// Filters that write the loudness of each 20 ms to a file, and let all sound through. Where rate or channels change on
+/// the way, filters start again and the file with them: then it has the last part only.
+fn envelope(sampling: &Sampling, file: &str) -> String {
+    let (rate, samples) = (sound::SAMPLE_RATE, sound::POINT_SAMPLES);
+    let selected = if sampling.is_whole { String::new() } else { format!(":enable='{}'", sampling.selection()) };
+    format!(
+        "aresample={rate},asetnsamples=n={samples}:p=0,\
 astats=metadata=1:reset=1:measure_perchannel=none:measure_overall=RMS_level,\
 ametadata=mode=print:key={}:file={file}{selected},asetpts=N/SR/TB",
-            sound::KEY
-        )
-    }
-}
-
-/// The distance of instants, as near to the wanted one as can be without exceeding it, and every how many of them there is
-/// a keyframe. Some instants are always at keyframes, and some between them.
-fn interval(keyframe_ms: u64, wanted_ms: u64) -> (u64, u64) {
-    let is_divisor = |parts: &u64| keyframe_ms.is_multiple_of(*parts) && keyframe_ms / parts >= MIN_INTERVAL_MS;
-    let parts = (2..=keyframe_ms.div_ceil(wanted_ms.max(1)).max(2)).rev().find(is_divisor);
-    match parts {
-        Some(2) => {
-            let half = keyframe_ms / 2;
-            // An odd number of halves.
-            let halves = ((wanted_ms / half).max(1) - 1) / 2 * 2 + 1;
-            (half * halves, 2)
-        }
-        Some(parts) => (keyframe_ms / parts, parts),
-        None => (keyframe_ms * (wanted_ms / keyframe_ms).max(1), 1),
-    }
+        sound::KEY
+    )
 }
 
 /// Filters that write the time of the first picture to a file. Only decoding tells it: some containers time packets in the
@@ -209,8 +114,8 @@ pub(crate) fn add_to_graph(ladder: &Ladder, graph: &mut Branches<'_>) {
         graph.output(pictures.all(raw_pictures(&source_folder())));
     }
     if ladder.rungs.iter().any(|rung| rung.has_audio(graph.info)) {
-        let before = graph.sound_before_levelling("heard", sampling.envelope(&sound_before_levelling()));
-        let after = graph.raw_levelled_sound("levelled", sampling.envelope(&sound_in(&source_folder())));
+        let before = graph.sound_before_levelling("heard", envelope(&sampling, &sound_before_levelling()));
+        let after = graph.raw_levelled_sound("levelled", envelope(&sampling, &sound_in(&source_folder())));
         for sound in before.into_iter().chain([after]) {
             graph.output(sound.all(no_file()));
         }
@@ -343,10 +248,9 @@ async fn compare(
         compared.map_err(MediaError::work("comparing pictures"))?.map_err(differs)?;
     }
     if rung.rung.has_audio(context.info) && frames != Frames::Referenced {
-        let (source, made) = (source.join(SOUND), made.join(SOUND));
         let begin = context.info.audio.as_ref().map_or(Duration::ZERO, |audio| audio.begin());
-        let compared = blocking(move || sound::compare(&source, &made, Some(begin), sound::Tolerance::ENCODED)).await?;
-        compared.map_err(MediaError::work("comparing sound"))?.map_err(differs)?;
+        let compared = compare_sound(source.join(SOUND), made.join(SOUND), Some(begin), sound::Tolerance::ENCODED);
+        compared.await?.map_err(differs)?;
     }
     Ok(())
 }
@@ -357,9 +261,19 @@ pub(crate) async fn check_levelling(context: &TranscodeContext<'_>) -> Result<()
     if !source.exists() {
         return Ok(());
     }
-    let compared = blocking(move || sound::compare(&source, &made, None, sound::Tolerance::LEVELLED)).await?;
     let differs = |detail| MediaError::Differs { what: "the levelled sound".to_owned(), detail };
-    compared.map_err(MediaError::work("comparing sound"))?.map_err(differs)
+    compare_sound(source, made, None, sound::Tolerance::LEVELLED).await?.map_err(differs)
+}
+
+/// The inner error says what differs.
+async fn compare_sound(
+    source: PathBuf,
+    made: PathBuf,
+    begin: Option<Duration>,
+    tolerance: sound::Tolerance,
+) -> Result<Result<(), String>, MediaError> {
+    let compared = blocking(move || sound::compare(&source, &made, begin, tolerance)).await?;
+    compared.map_err(MediaError::work("comparing sound"))
 }
 
 /// Decodes the segments that are compared.
@@ -383,24 +297,14 @@ async fn decode(
     let list = context.work.join(first_picture());
     let first = blocking(move || first_time(&list)).await?;
     let arguments = command(context, ladder, rungs, sampling, first, frames);
-    let undecodable = |stderr: &str| {
-        let names: Vec<&str> = rungs.iter().map(|rung| rung.rung.name.as_str()).collect();
-        MediaError::BadFile {
-            detail: format!("rung `{}` does not decode: {}", names.join("`, `"), last_lines(stderr, 2)),
-        }
-    };
     let ffmpeg = context.tools.ffmpeg.within(Budget::of_encode(context.plan, context.info));
     let decoded = ffmpeg.watch(arguments, context.work, context.cancel, |_| ()).await;
     for rung in rungs {
         let removed = tokio::fs::remove_file(context.work.join(rung.joined())).await;
         removed.map_err(MediaError::work("joining segments"))?;
     }
-    match decoded {
-        Ok(finished) if finished.stderr.trim().is_empty() => Ok(()),
-        Ok(finished) => Err(undecodable(&finished.stderr)),
-        Err(ProcessError::Failed { stderr, .. }) => Err(undecodable(&stderr)),
-        Err(error) => Err(MediaError::process("comparing a rung with its source", error)),
-    }
+    let names: Vec<&str> = rungs.iter().map(|rung| rung.rung.name.as_str()).collect();
+    without_complaint(decoded, &format!("rung `{}`", names.join("`, `")), "comparing a rung with its source")
 }
 
 /// Removes what an earlier comparison has left in a folder.
@@ -448,7 +352,7 @@ fn command(
                 .all(raw_pictures(&rung.folder()));
         }
         if rung.rung.has_audio(context.info) && frames != Frames::Referenced {
-            let envelope = Sampling { is_whole: true, ..sampling.clone() }.envelope(&sound_in(&rung.folder()));
+            let envelope = envelope(&Sampling { is_whole: true, ..sampling.clone() }, &sound_in(&rung.folder()));
             arguments = arguments
                 .pair("-filter_complex", format_args!("[{input}:a]asetpts=PTS-STARTPTS,{envelope}[sound{input}]"))
                 .pair("-map", format_args!("[sound{input}]"))
@@ -503,7 +407,5 @@ fn later(video: &Video) -> String {
     format!("setpts='max(PTS-{denominator}/{numerator}/TB,0)'")
 }
 
-#[cfg(test)]
-mod sampling_tests;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! Where films of any length are compared.
 
+use std::time::Duration;
+
 use super::*;
 use crate::tests::testkit::{info, ladder};
 

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::command::Arguments;
 use crate::comparison::{Compared, Sampling, check_by_part, check_rungs};
-use crate::context::TranscodeContext;
+use crate::context::{MediaTools, TranscodeContext};
 use crate::encode::Encode;
 use crate::error::MediaError;
 use crate::graph::{MADE, PLAYLIST, hls_muxer};
@@ -29,6 +29,8 @@ const LEVELLING: &str = "volume=3dB:precision=float";
 
 /// The encode of one rung, and the state that it left.
 struct Made {
+    tools: MediaTools,
+    cancel: CancellationToken,
     work: tempfile::TempDir,
     info: MediaInfo,
     plan: Plan,
@@ -92,13 +94,13 @@ impl Made {
         let ladder = Ladder { rungs: vec![only], segment_ms: 1000, keyframe_ms: 1000, container, ..ladder() };
         let plan = plan_of([Output::Ladder(ladder.clone())]);
 
-        let (tools, cancel) = (tools(), CancellationToken::new());
-        let context = TranscodeContext { tools: &tools, work: work.path(), info: &info, plan: &plan, cancel: &cancel };
-        Encode { context, loudness_filter: Some(LEVELLING) }.run(|_| ()).await.unwrap();
         let kept = tempfile::tempdir().unwrap();
-        copy(&work.path().join(MADE).join("rung0"), kept.path());
-        let kept_sums = std::fs::read(work.path().join(ladder.packets(&ladder.rungs[0], 0).sums)).unwrap();
-        Self { work, info, plan, ladder, kept, kept_sums }
+        let cancel = CancellationToken::new();
+        let mut made = Self { tools: tools(), cancel, work, info, plan, ladder, kept, kept_sums: Vec::new() };
+        Encode { context: made.context(), loudness_filter: Some(LEVELLING) }.run(|_| ()).await.unwrap();
+        copy(&made.rung(), made.kept.path());
+        made.kept_sums = std::fs::read(made.sums()).unwrap();
+        made
     }
 
     /// A copy in a folder of its own.
@@ -107,7 +109,13 @@ impl Made {
         copy(self.work.path(), work.path());
         copy(self.kept.path(), kept.path());
         let (info, plan, ladder) = (self.info.clone(), self.plan.clone(), self.ladder.clone());
-        Self { work, info, plan, ladder, kept, kept_sums: self.kept_sums.clone() }
+        let (tools, cancel) = (self.tools.clone(), self.cancel.clone());
+        Self { tools, cancel, work, info, plan, ladder, kept, kept_sums: self.kept_sums.clone() }
+    }
+
+    fn context(&self) -> TranscodeContext<'_> {
+        let Self { tools, cancel, info, plan, .. } = self;
+        TranscodeContext { tools, work: self.work.path(), info, plan, cancel }
     }
 
     fn rung(&self) -> PathBuf {
@@ -126,19 +134,14 @@ impl Made {
     }
 
     async fn verify(&self) -> Result<(), MediaError> {
-        let (tools, cancel) = (tools(), CancellationToken::new());
-        let work = self.work.path();
-        let context = TranscodeContext { tools: &tools, work, info: &self.info, plan: &self.plan, cancel: &cancel };
-        self.ladder.verify(0, &context).await.map(|_| ())
+        self.ladder.verify(0, &self.context()).await.map(|_| ())
     }
 
     /// Asserts that the rung isn't the source's, once ffmpeg has made it again with these filters.
     async fn differs(&self, video: &str, audio: &str) {
         self.restore();
         self.remake(video, audio);
-        let (tools, cancel) = (tools(), CancellationToken::new());
-        let work = self.work.path();
-        let context = TranscodeContext { tools: &tools, work, info: &self.info, plan: &self.plan, cancel: &cancel };
+        let context = self.context();
         let rendition = context.check_rendition(&rung_folder(0), self.expectation()).await.unwrap();
         let error = check_rungs(&context, &self.ladder, &[rendition]).await.expect_err(&format!("{video} {audio}"));
         assert_eq!(fault::Failure::from(error).code, "output.differs", "{video} {audio}");
@@ -313,9 +316,7 @@ async fn finds_wrong_sounds(made: &Made) {
 
 /// A good ladder doesn't have all of its frames decoded.
 async fn passes_by_a_part_of_its_frames(made: &Made) {
-    let (tools, cancel) = (tools(), CancellationToken::new());
-    let work = made.work.path();
-    let context = TranscodeContext { tools: &tools, work, info: &made.info, plan: &made.plan, cancel: &cancel };
+    let context = made.context();
     let sampling = Sampling::of(&made.ladder, &made.info);
     let rung = &made.ladder.rungs[0];
     let checked = context.check_rendition(&rung_folder(0), made.expectation()).await.unwrap();

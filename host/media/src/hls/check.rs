@@ -8,14 +8,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use fault::codes;
-use storage::{open_regular, read_at_most};
+use storage::{open_regular, read_at_most, read_part};
 
 use super::measure::{Rates, measure};
 use super::mp4::{self, Header};
 use super::playlist::{ByteRange, Map, MediaPlaylist, rounded_seconds};
 use super::timeline::Timeline;
 use super::timing::{self, Clock, Spans};
-use super::{Codecs, codecs_of, parse, read_part, starts_with_keyframe, ts};
+use super::{Codecs, codecs_of, parse, starts_with_keyframe, ts};
 use crate::error::CodedError;
 use crate::info::Ratio;
 

@@ -1,4 +1,4 @@
-//! Reads parts of files, and joins segments to one file.
+//! Joins segments to one file.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -7,14 +7,6 @@ use std::path::Path;
 use storage::open_regular;
 
 use super::playlist::{ByteRange, MediaPlaylist};
-
-/// So many bytes of a file from a place on, or those that are there.
-pub fn read_part(mut file: &File, at: u64, most: u64) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(at))?;
-    file.take(most).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
 
 /// Writes the initialisation map, if there is one, and the segments of these numbers to a new file.
 pub fn join(

@@ -25,7 +25,7 @@ mod tests;
 
 pub use check::{CheckedRung, Expectation, check_rung, usual_tolerance};
 pub use codecs::{Codecs, codecs_of};
-pub use join::{join, read_part};
+pub use join::join;
 pub use keyframe::starts_with_keyframe;
 pub use master::{RungSummary, render_master};
 pub use playlist::MediaPlaylist;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Serialize;
-use storage::{Destination, open_regular};
+use storage::{Destination, open_regular, read_part};
 
 use super::{Description, OutputKind, PictureEncode};
 use crate::collector::Collector;
@@ -15,8 +15,8 @@ use crate::encoding::{Encoding, check_audio, describe_audio};
 use crate::error::MediaError;
 use crate::estimate::{audio_rate, bytes, video_rate};
 use crate::graph::{Branches, MADE, nothing_else};
+use crate::hls::CheckedRung;
 use crate::hls::mp4::{self, Header};
-use crate::hls::{CheckedRung, read_part};
 use crate::info::MediaInfo;
 use crate::muxer::{self, Muxer, Packets, Written};
 use crate::plan::{Plan, PlanError, impossible};
