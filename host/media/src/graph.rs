@@ -301,8 +301,12 @@ fn branch(branches: &mut Vec<Branch>, pad: &str, filters: String) -> Arguments {
     Arguments::new().pair("-map", format_args!("[{pad}]"))
 }
 
+/// Drops a packet of sound that begins before the middle of the one that was kept last: where rate or channels change on
+/// the way, filters start again, and what they had left overlaps what follows.
+const ONLY_FORWARD: &str = "noise=drop='if(gt(n,0)*lt(pts,ld(0)),1,0*st(0,pts+d/2))'";
+
 fn aac(kbps: u32) -> Arguments {
-    Arguments::new().pair("-c:a", "aac").pair("-b:a", format_args!("{kbps}k"))
+    Arguments::new().pair("-c:a", "aac").pair("-b:a", format_args!("{kbps}k")).pair("-bsf:a", ONLY_FORWARD)
 }
 
 /// Keeps out everything of the original that was not asked for: titles, chapters, subtitles and data.

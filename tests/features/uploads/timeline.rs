@@ -18,19 +18,21 @@ fn assert_lasts(rung: &Path, seconds: f64) {
     assert!((is - seconds).abs() < 0.1, "{} lasts {is} s and not {seconds} s", rung.display());
 }
 
+/// When the packets of a segment's `video` or `audio` begin, in seconds, in the file's order.
+fn packet_times(segment: &Path, kind: &str) -> Vec<f64> {
+    let packets = tool::ffprobe(segment, &["-f", "mpegts", "-show_entries", "packet=codec_type,pts_time"]);
+    let packets = packets["packets"].as_array().unwrap().iter();
+    let of_kind = packets.filter(|packet| packet["codec_type"] == kind);
+    of_kind.map(|packet| packet["pts_time"].as_str().unwrap().parse().unwrap()).collect()
+}
+
 /// Each segment holds the picture and the sound of its own time, to a frame of either.
 #[track_caller]
 fn assert_segments_hold_their_time(rung: &Path) {
     let mut begins = None;
     for (seconds, file) in playlist::media(rung).segments {
-        let packets = tool::ffprobe(&file, &["-f", "mpegts", "-show_entries", "packet=codec_type,pts_time"]);
-        let times = |kind: &str| -> Vec<f64> {
-            let packets = packets["packets"].as_array().unwrap().iter();
-            let of_kind = packets.filter(|packet| packet["codec_type"] == kind);
-            of_kind.map(|packet| packet["pts_time"].as_str().unwrap().parse().unwrap()).collect()
-        };
         for kind in ["video", "audio"] {
-            let times = times(kind);
+            let times = packet_times(&file, kind);
             let first = times.iter().copied().fold(f64::INFINITY, f64::min);
             let last = times.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let from = *begins.get_or_insert(first);
@@ -160,6 +162,26 @@ fn sound_whose_channels_or_rate_change_keeps_its_length_and_its_level() {
         let quiet = samples.chunks(9600).skip(2).take(74).filter(|part| part.iter().all(|sample| sample.abs() < 500));
         assert_eq!(quiet.count(), 0, "{name}");
     }
+}
+
+/// Broadcasts change from 5.1 to stereo for the advertisements, and what is cut together overlaps.
+#[test]
+fn sound_that_overlaps_where_its_channels_change_only_goes_forward() {
+    let part = |name: &str, channels: &str, offset: &str| {
+        let picture = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=4"];
+        let sound = ["-f", "lavfi", "-i", "sine=duration=4:sample_rate=48000", "-c:a", "ac3", "-ac", channels];
+        let offset = ["-output_ts_offset", offset];
+        fixtures::ffmpeg(name, &[&picture[..], &sound[..4], fixtures::X264, &sound[4..], &offset].concat())
+    };
+    let surround = part("surround.ts", "6", "0");
+    let outcome = done(&joined("overlaps.ts", &surround, &part("stereo.ts", "2", "3.94")));
+    let rung = outcome.rung("source");
+    assert_lasts(&rung, 7.94);
+    let segments = playlist::media(&rung).segments;
+    let times: Vec<f64> = segments.iter().flat_map(|(_, file)| packet_times(file, "audio")).collect();
+    // A packet of AAC lasts 21.3 ms.
+    let wrong = times.windows(2).find(|pair| !(0.010..0.033).contains(&(pair[1] - pair[0])));
+    assert_eq!(wrong, None);
 }
 
 #[test]
