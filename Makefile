@@ -19,6 +19,8 @@ demo: toolchain ffmpeg ## Builds the program and shows a whole job: clip, ladder
 # Tests on files that not everybody has are ignored, unless the files are there.
 SHARED := $(or $(CODEX_SHARED),../shared)
 
+# Many tests wait for a server or a worker, so one more than there are cores keeps all of them busy.
+test: export RUST_TEST_THREADS ?= $(shell echo $$(($$(nproc) + 1)))
 test: toolchain ffmpeg ## Runs every test, those of the whole program among them
 	@$(CARGO) test --workspace --locked -- $(if $(wildcard $(SHARED)/media $(SHARED)/waveform),--include-ignored)
 
