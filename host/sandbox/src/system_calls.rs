@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use libc::c_long;
 use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-    TargetArch, sock_filter,
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, TargetArch, sock_filter,
 };
 
 use crate::Profile;
@@ -19,7 +19,7 @@ pub(crate) struct OnlyExec {
 }
 
 type Rules = BTreeMap<c_long, Vec<SeccompRule>>;
-type Built<T> = Result<T, seccompiler::BackendError>;
+type Built<T> = Result<T, BackendError>;
 
 /// What decoding, filtering and encoding need. Everything else "isn't implemented" (`ENOSYS`), which libraries expect from
 /// older kernels.
@@ -283,7 +283,7 @@ pub(crate) fn filter(profile: Profile, exec: Option<OnlyExec>) -> Built<BpfProgr
     for (call, conditions) in rules {
         let decision = match conditions.is_empty() {
             true => vec![step(RETURN, 0, 0, on_match.clone().into())],
-            false => single([(call, conditions)].into())?,
+            false => single([(call, conditions)].into())?.split_off(check_of_architecture.len()),
         };
         let number = call as u32;
         // The default begins after each call. The next call takes its place, and makes no range of its own where it is
@@ -294,10 +294,12 @@ pub(crate) fn filter(profile: Profile, exec: Option<OnlyExec>) -> Built<BpfProgr
         }
         ranges.push(Range { first: number + 1, decision: default.clone() });
     }
+    let answers = [default, vec![step(RETURN, 0, 0, on_match.into())]].concat();
     let mut program = not_implemented();
     program.extend(check_of_architecture);
     program.push(step(LOAD_NUMBER, 0, 0, 0));
-    program.extend(search(&ranges));
+    program.extend(search(&ranges, &answers, 0)?);
+    program.extend(answers);
     Ok(program)
 }
 
@@ -307,30 +309,32 @@ struct Range {
     decision: BpfProgram,
 }
 
-/// Finds the range of a call by halving. A filter that compares with one number after the other takes the kernel 0.3 ms to
-/// install, because it tries the filter with every number there is.
-fn search(ranges: &[Range]) -> BpfProgram {
+/// Finds the range of a call by halving, and decides the call. After the program come `behind` instructions and then the
+/// `answers`: most decisions are one of them, and a jump there.
+///
+/// The kernel compiles a filter for each child, which takes as long as the filter is, and then tries it with every number
+/// there is.
+fn search(ranges: &[Range], answers: &[sock_filter], behind: usize) -> Built<BpfProgram> {
     let (lower, upper) = ranges.split_at(ranges.len() / 2);
-    match (lower, upper) {
-        ([], [only]) => only.decision.clone(),
-        (_, [middle, ..]) => {
-            let below = search(lower);
-            let mut program = skip_if_at_least(middle.first, below.len());
-            program.extend(below);
-            program.extend(search(upper));
-            program
-        }
-        (_, []) => Vec::new(),
-    }
-}
-
-/// Skips the next `count` instructions if the call's number is at least `number`.
-fn skip_if_at_least(number: u32, count: usize) -> BpfProgram {
-    match u8::try_from(count) {
-        Ok(count) => vec![step(JUMP_IF_AT_LEAST, count, 0, number)],
-        // A conditional jump goes no further than 255 instructions.
-        Err(_) => vec![step(JUMP_IF_AT_LEAST, 0, 1, number), step(JUMP, 0, 0, count as u32)],
-    }
+    let ([_, ..], [middle, ..]) = (lower, upper) else {
+        return Ok(ranges.iter().flat_map(|only| only.decision.clone()).collect());
+    };
+    let answer = |ranges: &[Range]| match ranges {
+        [only] => answers.iter().position(|answer| only.decision == [answer.clone()]),
+        _ => None,
+    };
+    let half = |ranges, behind| match answer(ranges) {
+        Some(_) => Ok(Vec::new()),
+        None => search(ranges, answers, behind),
+    };
+    let at_least = half(upper, behind)?;
+    let less = half(lower, at_least.len() + behind)?;
+    let all = less.len() + at_least.len();
+    let to_at_least = answer(upper).map_or(less.len(), |answer| all + behind + answer);
+    let to_less = answer(lower).map_or(0, |answer| all + behind + answer);
+    let [jt, jf] =
+        [to_at_least, to_less].map(|count| u8::try_from(count).map_err(|_| BackendError::FilterTooLarge(count)));
+    Ok([vec![step(JUMP_IF_AT_LEAST, jt?, jf?, middle.first)], less, at_least].concat())
 }
 
 /// The rules of a profile, what happens to a call that matches one, and what to all others.
@@ -401,7 +405,6 @@ fn architecture() -> Built<TargetArch> {
 
 // Classic BPF, <linux/bpf_common.h> and <linux/filter.h>.
 const LOAD_NUMBER: u16 = 0x20;
-const JUMP: u16 = 0x05;
 const JUMP_IF_EQUAL: u16 = 0x15;
 const JUMP_IF_AT_LEAST: u16 = 0x35;
 const RETURN: u16 = 0x06;
