@@ -1,4 +1,5 @@
-//! What a whole job costs over the encodes that it can't avoid, what a policy costs, and how much memory the host needs.
+//! What a whole job costs over the encodes that it can't avoid, what a policy costs, how much memory the host needs, and
+//! what it costs to confine a process.
 //!
 //! All ratios come from one run on one machine. `make bench` runs it.
 
@@ -16,15 +17,18 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use sandbox::{Confinement, Level, Limits, Profile, Sandbox};
+
 /// Seconds of the clip.
 const SECONDS: u32 = 10;
 
 /// What we hold ourselves to: CPU of the job over the CPU of its encodes alone, what the checks of its
-/// files take of the job, the policy, the host.
+/// files take of the job, the policy, the host, and a process that is confined over one that isn't.
 const MOST_OVERHEAD: f64 = 1.10;
 const MOST_CHECKS: f64 = 0.03;
 const MOST_POLICY_US: u64 = 1000;
 const MOST_MEMORY_KIB: u64 = 100 * 1024;
+const MOST_CONFINEMENT_MS: f64 = 2.0;
 
 /// Size, cap in kbit/s, preset and CRF of each video encode of the default policy on a 1080p source.
 const ENCODES: [(&str, Option<u32>, &str, u32); 5] = [
@@ -57,6 +61,7 @@ fn main() {
     let policy_us = event["policy_us"].as_u64().unwrap();
     verdict("policy", policy_us as f64, MOST_POLICY_US as f64, "us in this job");
     verdict("host memory", memory_kib as f64 / 1024.0, MOST_MEMORY_KIB as f64 / 1024.0, "MiB at its peak");
+    verdict("confinement", confinement_ms(folder.path()), MOST_CONFINEMENT_MS, "ms for each process");
     println!("rungs made: {}", report["rungs"].as_array().unwrap().len());
 }
 
@@ -222,6 +227,38 @@ fn job(folder: &Path) -> (Duration, serde_json::Value, u64) {
     let event: serde_json::Value = serde_json::from_str(&last).unwrap();
     assert_eq!(event["event"], "completed", "{event}");
     (spent, event, memory_kib)
+}
+
+/// What it takes longer to run a confined program than to run it as it is: the difference of the medians of 400 runs of
+/// each, in turn.
+fn confinement_ms(folder: &Path) -> f64 {
+    let program = Path::new("/usr/bin/true");
+    let helper = Path::new(env!("CARGO_BIN_EXE_codex-transcoder"));
+    let sandbox = Sandbox::detect(helper, &[program]);
+    assert_eq!(sandbox.level(), Level::Full, "{}", sandbox.reason());
+    let (read, write) = (folder.join("clip.mp4"), folder.join("confined"));
+    std::fs::create_dir(&write).unwrap();
+    let limits =
+        Limits { memory_bytes: Some(1 << 30), cpu_seconds: 60, file_bytes: 1 << 30, threads: 512, descriptors: 256 };
+    let confinement = Confinement { profile: Profile::Strict, read: vec![read], write: vec![write], limits };
+    let none: [&str; 0] = [];
+    let (mut bare, mut confined) = (Vec::new(), Vec::new());
+    for _ in 0..400 {
+        bare.push(time_of(Command::new(program)));
+        confined.push(time_of(sandbox.command(program, none, &confinement).unwrap()));
+    }
+    median_ms(confined) - median_ms(bare)
+}
+
+fn time_of(mut command: Command) -> Duration {
+    let began = Instant::now();
+    assert!(command.status().unwrap().success(), "{command:?}");
+    began.elapsed()
+}
+
+fn median_ms(mut times: Vec<Duration>) -> f64 {
+    times.sort_unstable();
+    times[times.len() / 2].as_secs_f64() * 1000.0
 }
 
 fn peak_kib(status: &str) -> Option<u64> {
