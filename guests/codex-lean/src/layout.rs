@@ -18,6 +18,7 @@ pub fn key_for(job: &Job, asset: &Asset) -> Destination {
         // its own. A key depends on the job alone, so it is this folder whichever rung the preview is cut from.
         Asset::PreviewPlaylist => (MEDIA, "hls", &["720p/preview.m3u8"]),
         Asset::Still(name) => (ASSETS, "media-thumbnails", &[name, ".webp"]),
+        Asset::Storyboard => (ASSETS, "media-storyboards", &["storyboard.vtt"]),
         Asset::WaveformData => (MEDIA, "waveforms", &["waveform.json"]),
         Asset::WaveformImage => (MEDIA, "waveforms", &["waveform.png"]),
         Asset::Mezzanine => (ARCHIVE, "mezzanine", &["mezzanine.mp4"]),

@@ -18,6 +18,7 @@ pub fn key_for(job: &Job, asset: &Asset) -> Destination {
         Asset::PreviewPlaylist => (MEDIA, "hls", "preview/preview.m3u8"),
         Asset::Still(name) if name == DEFAULT_STILL => (MEDIA, "thumbnails", "auto-generated.jpg"),
         Asset::Still(name) => return Destination::of_job(job, MEDIA, "thumbnails", &[name, ".jpg"]),
+        Asset::Storyboard => (MEDIA, "storyboards", "storyboard.vtt"),
         Asset::WaveformData => (MEDIA, "waveforms", "waveform.json"),
         Asset::WaveformImage => (MEDIA, "waveforms", "waveform.png"),
         Asset::Mezzanine => (ARCHIVE, "mezzanine", "mezzanine.mp4"),

@@ -20,7 +20,12 @@ impl Policy for Codex {
         Settings::parse(settings).map(drop)
     }
 
-    fn select(info: &MediaInfo, _encoders: &[VideoEncoder], settings: &str) -> Result<Vec<Rendition>, Refusal> {
+    fn select(
+        _job: &Job,
+        info: &MediaInfo,
+        _encoders: &[VideoEncoder],
+        settings: &str,
+    ) -> Result<Vec<Rendition>, Refusal> {
         ladder::select(info, &Settings::parse_or_default(settings))
     }
 

@@ -10,7 +10,7 @@
 )]
 
 wit_bindgen::generate!({
-    path: "../../wit/0.1",
+    path: "../../wit/0.2",
     world: "policy",
     pub_export_macro: true,
     default_bindings_module: "policy_sdk::bindings",

@@ -10,16 +10,22 @@ use crate::{Host, Policy, panic_hook};
 pub struct Exported<P>(PhantomData<P>);
 
 impl<P: Policy> ladder::Guest for Exported<P> {
-    fn select(info: MediaInfo, encoders: Vec<VideoEncoder>, settings: String) -> Result<Vec<Rendition>, Refusal> {
+    fn select(
+        job: Job,
+        info: MediaInfo,
+        encoders: Vec<VideoEncoder>,
+        settings: String,
+    ) -> Result<Vec<Rendition>, Refusal> {
         panic_hook::install();
-        P::select(&info, &encoders, &settings)
+        P::select(&job, &info, &encoders, &settings)
     }
 }
 
 impl<P: Policy> layout::Guest for Exported<P> {
-    fn key_for(job: Job, asset: Asset, settings: String) -> Destination {
+    fn key_for(job: Job, asset: layout::Asset, settings: String) -> Option<Destination> {
         panic_hook::install();
-        P::key_for(&job, &asset, &settings)
+        let asset = Asset::by_name(&asset.kind, &asset.name)?;
+        Some(P::key_for(&job, &asset, &settings))
     }
 }
 

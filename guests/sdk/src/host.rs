@@ -22,7 +22,7 @@ impl HostApi for Host {
     }
 
     fn start(&self, source: &media::Source, plan: &Plan) -> Result<media::Transcode, Failure> {
-        media::Transcode::start(source, plan)
+        media::Transcode::start(source, written(plan))
     }
 
     fn deliver(&self, event: Event, message: &Message) -> Result<Delivery, Failure> {
@@ -78,4 +78,25 @@ impl RunningTranscode for media::Transcode {
     fn cancel(&self) {
         self.cancel();
     }
+}
+
+/// A plan in the host's hands.
+fn written(plan: &Plan) -> media::Plan {
+    let made = media::Plan::new();
+    for output in &plan.outputs {
+        match output {
+            Output::Hls(hls) => made.add_hls(hls),
+            Output::File(file) => made.add_file(file),
+            Output::Clip(clip) => made.add_clip(clip),
+            Output::Still(still) => made.add_still(still),
+            Output::Storyboard(storyboard) => made.add_storyboard(storyboard),
+            Output::Waveform(waveform) => made.add_waveform(waveform),
+            Output::Loudness => made.add_loudness(),
+        }
+    }
+    if let Some(target) = plan.loudness {
+        made.set_loudness(target);
+    }
+    made.set_preference(plan.prefer);
+    made
 }

@@ -10,7 +10,7 @@
 //!     fn validate(_settings: &str) -> Result<(), Vec<Problem>> {
 //!         Ok(())
 //!     }
-//!     # fn select(_: &MediaInfo, _: &[VideoEncoder], _: &str) -> Result<Vec<Rendition>, Refusal> { Ok(Vec::new()) }
+//!     # fn select(_: &Job, _: &MediaInfo, _: &[VideoEncoder], _: &str) -> Result<Vec<Rendition>, Refusal> { Ok(Vec::new()) }
 //!     # fn key_for(job: &Job, _: &Asset, _: &str) -> Destination { job.source.clone() }
 //!     # fn completed(_: &Job, _: &MediaInfo, _: &Report, _: &str) -> Message { Self::body() }
 //!     # fn failed(_: &Job, _: &Failure, _: &str) -> Message { Self::body() }

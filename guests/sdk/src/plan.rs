@@ -38,7 +38,7 @@ pub struct PlanBuilder<'a> {
 impl<'a> PlanBuilder<'a> {
     /// A plan without outputs for this source. `key_for` is the policy's layout.
     pub fn new(job: &'a Job, info: &MediaInfo, key_for: fn(&Job, &Asset) -> Destination) -> Self {
-        let plan = Plan { outputs: Vec::new(), loudness: None, prefer: Preference::Auto, attributes: Vec::new() };
+        let plan = Plan { outputs: Vec::new(), loudness: None, prefer: Preference::Auto };
         Self { job, key_for, has_video: info.video.is_some(), has_sound: info.audio.is_some(), plan }
     }
 
@@ -100,6 +100,21 @@ impl<'a> PlanBuilder<'a> {
             attributes: Vec::new(),
         };
         self.push_if(self.has_video, Output::Still(still));
+    }
+
+    /// Adds a storyboard: JPEG sheets of 5x5 pictures of 160 pixels, one every `interval_ms`. Needs a picture.
+    pub fn storyboard(&mut self, interval_ms: u32) {
+        let storyboard = StoryboardOutput {
+            index: self.destination(Asset::Storyboard),
+            interval_ms,
+            width: 160,
+            columns: 5,
+            rows: 5,
+            format: StillFormat::Jpeg,
+            quality: 75,
+            attributes: Vec::new(),
+        };
+        self.push_if(self.has_video, Output::Storyboard(storyboard));
     }
 
     /// Adds the waveform's data, and on demand its image. Needs sound.

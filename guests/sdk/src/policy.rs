@@ -11,7 +11,12 @@ pub trait Policy {
     fn validate(settings: &str) -> Result<(), Vec<Problem>>;
 
     /// The renditions of a source, or why it is refused.
-    fn select(info: &MediaInfo, encoders: &[VideoEncoder], settings: &str) -> Result<Vec<Rendition>, Refusal>;
+    fn select(
+        job: &Job,
+        info: &MediaInfo,
+        encoders: &[VideoEncoder],
+        settings: &str,
+    ) -> Result<Vec<Rendition>, Refusal>;
 
     /// The store and key of an asset.
     fn key_for(job: &Job, asset: &Asset, settings: &str) -> Destination;

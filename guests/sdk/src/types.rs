@@ -2,12 +2,15 @@
 
 pub use crate::bindings::codex::transcode::gpu::Device;
 pub use crate::bindings::codex::transcode::log::Level;
-pub use crate::bindings::codex::transcode::media::{
-    ClipOutput, Dimensions, FileOutput, HlsOutput, HlsRung, LoudnessMeasure, LoudnessTarget, Moment, Output, Plan,
-    Preference, ProgressReport, PublishedObject, Report, RungReport, SegmentContainer, SegmentLayout, StillFormat,
-    StillOutput, WaveformOutput,
+pub use crate::bindings::codex::transcode::outputs::{
+    ClipOutput, FileOutput, HlsOutput, HlsRung, LoudnessTarget, Moment, Preference, SegmentContainer, SegmentLayout,
+    StillFormat, StillOutput, WaveformOutput,
+};
+pub use crate::bindings::codex::transcode::reports::{
+    Dimensions, LoudnessMeasure, ProgressReport, PublishedObject, Report, RungReport,
 };
 pub use crate::bindings::codex::transcode::storage::ObjectInfo;
+pub use crate::bindings::codex::transcode::storyboard::StoryboardOutput;
 pub use crate::bindings::codex::transcode::types::{
     Attributes, AudioInfo, Blame, Destination, DynamicRange, Effort, Failure, Job, Key, MediaInfo, MediaKind, Message,
     Processor, Ratio, Rendition, SignatureScheme, StoreName, VideoCodec, VideoEncoder, VideoEncoding, VideoInfo,
@@ -15,10 +18,77 @@ pub use crate::bindings::codex::transcode::types::{
 };
 pub use crate::bindings::codex::transcode::webhook::{Delivery, Event};
 pub use crate::bindings::exports::codex::transcode::ladder::Refusal;
-pub use crate::bindings::exports::codex::transcode::layout::Asset;
 pub use crate::bindings::exports::codex::transcode::settings::Problem;
 pub use crate::bindings::exports::codex::transcode::workflow::Outcome;
 use crate::joined;
+
+/// Something that a job produces and that tools may ask the key of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asset {
+    /// The master playlist of the ladder.
+    MasterPlaylist,
+    /// The media playlist of the rung with this name.
+    RungPlaylist(String),
+    /// The media playlist of the preview.
+    PreviewPlaylist,
+    /// The still with this name. A policy with only one still calls it `default`.
+    Still(String),
+    /// The WebVTT file of the storyboard.
+    Storyboard,
+    /// The waveform data (JSON).
+    WaveformData,
+    /// The waveform image (PNG).
+    WaveformImage,
+    /// The MP4 file for the archive.
+    Mezzanine,
+}
+
+impl Asset {
+    /// An asset by its names in the contract. `None` for a kind that is newer than this SDK.
+    pub fn by_name(kind: &str, name: &str) -> Option<Self> {
+        Some(match kind {
+            "master-playlist" => Self::MasterPlaylist,
+            "rung-playlist" => Self::RungPlaylist(name.into()),
+            "preview-playlist" => Self::PreviewPlaylist,
+            "still" => Self::Still(name.into()),
+            "storyboard" => Self::Storyboard,
+            "waveform-data" => Self::WaveformData,
+            "waveform-image" => Self::WaveformImage,
+            "mezzanine" => Self::Mezzanine,
+            _ => return None,
+        })
+    }
+}
+
+/// Something to make from the source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// An adaptive HLS ladder. At most one in a plan.
+    Hls(HlsOutput),
+    /// An MP4 file for the archive.
+    File(FileOutput),
+    /// A preview. Requires a ladder in the same plan.
+    Clip(ClipOutput),
+    /// A picture from the video.
+    Still(StillOutput),
+    /// Sheets of small pictures for the seek bar, and a WebVTT file that says where each is.
+    Storyboard(StoryboardOutput),
+    /// The waveform of the audio.
+    Waveform(WaveformOutput),
+    /// Only the loudness measurement, which is in the report.
+    Loudness,
+}
+
+/// Everything to make from one source, so that it is decoded once. [`crate::HostApi::start`] hands it to the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// 1 to 64 outputs, no two with the same destination.
+    pub outputs: Vec<Output>,
+    /// The target loudness of the ladder's audio. `None` to leave it as it is.
+    pub loudness: Option<LoudnessTarget>,
+    /// Which processor to encode on. The environment may override it.
+    pub prefer: Preference,
+}
 
 impl From<Refusal> for Failure {
     /// A refusal is the upload's fault and final: the same source would be refused again.
@@ -69,6 +139,12 @@ mod tests {
     use super::*;
     use crate::fake::report;
     use crate::ladder::sound;
+
+    #[test]
+    fn an_asset_of_a_later_version_is_unknown() {
+        assert_eq!(Asset::by_name("still", "poster"), Some(Asset::Still("poster".into())));
+        assert_eq!(Asset::by_name("hologram", ""), None);
+    }
 
     #[test]
     fn an_object_in_another_store_is_another_object() {

@@ -18,7 +18,12 @@ impl Policy for Mine {
         Settings::parse(settings).map(drop)
     }
 
-    fn select(info: &MediaInfo, _encoders: &[VideoEncoder], settings: &str) -> Result<Vec<Rendition>, Refusal> {
+    fn select(
+        _job: &Job,
+        info: &MediaInfo,
+        _encoders: &[VideoEncoder],
+        settings: &str,
+    ) -> Result<Vec<Rendition>, Refusal> {
         ladder::select(info, &Settings::parse_or_default(settings))
     }
 
@@ -39,7 +44,7 @@ impl Policy for Mine {
         host.progress("downloading", 0);
         let source = host.open(&job.source.store, &job.source.key)?;
         let info = source.info();
-        let rungs = Self::select(&info, &host.encoders(), &settings)?;
+        let rungs = Self::select(job, &info, &host.encoders(), &settings)?;
 
         host.progress("encoding", 10);
         let transcode = host.start(&source, &outputs::plan(job, &info, rungs))?;

@@ -15,6 +15,7 @@ pub fn key_for(job: &Job, asset: &Asset) -> Destination {
         Asset::RungPlaylist(rung) => ("hls", &[rung, "/index.m3u8"]),
         Asset::PreviewPlaylist => ("hls", &["preview/index.m3u8"]),
         Asset::Still(name) => ("thumbnails", &[name, ".jpg"]),
+        Asset::Storyboard => ("storyboards", &["storyboard.vtt"]),
         Asset::WaveformData => ("waveforms", &["waveform.json"]),
         Asset::WaveformImage => ("waveforms", &["waveform.png"]),
         Asset::Mezzanine => ("mezzanine", &["mezzanine.mp4"]),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use contract::v0_1::layout::Asset;
+use contract::asset::{self, Asset};
 use contract::v0_1::types::MediaInfo;
 use fault::{Failure, codes};
 use job::work::WorkDirectory;
@@ -89,14 +89,14 @@ impl<'a> Bench<'a> {
         let (setup, info) = sample().map_err(|reason| Failure::new(&codes::host::BUG, reason))?;
         let (job, encoders) = (&setup.job, &setup.encoders());
         let sample = SmokeTest { policy: self.policy, name: "a minute of 1080p", job: job.clone(), info: info.clone() };
-        let ladder = Call::pure(self.policy).select(&info, encoders).await?.unwrap_or_default();
+        let ladder = Call::pure(self.policy).select(job, &info, encoders).await?.unwrap_or_default();
         let report = sample.report(&ladder).await?;
-        let asset = Asset::RungPlaylist("720p".to_owned());
+        let asset = Asset::named(asset::RUNG_PLAYLIST, "720p");
         let failure = Failure::new(&codes::upload::TRUNCATED, "the file is cut off: upload it again from the source");
         let failure = failure.into();
         self.measure("instantiate", async |call| call.instantiate_only().await).await?;
         self.measure("settings.validate", async |call| call.validate_settings().await.map(drop)).await?;
-        self.measure("ladder.select", async |call| call.select(&info, encoders).await.map(drop)).await?;
+        self.measure("ladder.select", async |call| call.select(job, &info, encoders).await.map(drop)).await?;
         self.measure("layout.key-for", async |call| call.key_for(job, &asset).await.map(drop)).await?;
         self.measure("payload.completed", async |call| call.completed_message(job, &info, &report).await.map(drop))
             .await?;

@@ -4,5 +4,8 @@
 //! into the one internal plan of the package `media`. [`json`] is the JSON form of the contract's values in recordings,
 //! scenarios and the output of commands.
 
+pub mod asked;
+pub mod asset;
 pub mod json;
 pub mod v0_1;
+pub mod v0_2;

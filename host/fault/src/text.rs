@@ -19,6 +19,23 @@ pub fn printable(text: &str, limit: usize) -> String {
     shown
 }
 
+/// Settings whose names contain one of these are secret.
+const SECRET_NAMES: [&str; 6] = ["secret", "token", "password", "passphrase", "credential", "apikey"];
+
+/// Whether a field of this name holds a secret.
+pub fn is_secret_name(name: &str) -> bool {
+    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    SECRET_NAMES.iter().any(|part| plain.contains(part))
+}
+
+/// Whether there is a URL in a text, or in a JSON text.
+pub fn has_url(text: &str) -> bool {
+    URL_MARKS.iter().any(|mark| text.contains(mark))
+}
+
+/// What follows a URL's scheme, plain and with the escaped slashes that some JSON writers use.
+pub const URL_MARKS: [&str; 2] = ["://", r":\/\/"];
+
 #[cfg(test)]
 mod tests {
     use super::*;

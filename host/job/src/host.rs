@@ -4,9 +4,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use contract::asked;
 use contract::v0_1::convert::{self, refused};
 use contract::v0_1::gpu::Device;
-use contract::v0_1::media::{Plan as AskedPlan, ProgressReport, Report as ContractReport};
+use contract::v0_1::media::{ProgressReport, Report as ContractReport};
 use contract::v0_1::storage::ObjectInfo;
 use contract::v0_1::types::{Failure, Message, SignatureScheme, VideoEncoder};
 use contract::v0_1::webhook::{Delivery, Event as MessageEvent};
@@ -68,7 +69,7 @@ impl HostCalls for JobHost {
         Ok(info)
     }
 
-    async fn start(&mut self, plan: Plan, _: &AskedPlan) -> Result<(), Failure> {
+    async fn start(&mut self, plan: Plan, _: &asked::Plan) -> Result<(), Failure> {
         let Some(original) = &self.original else {
             let (call, reason) = ("transcode.start", "no source is open");
             return Err(refused(PlanError::OutOfOrder { call, reason }));

@@ -1,5 +1,6 @@
 //! Runs one job: takes a request, publishes what the policy asks for, sends the webhook, and reports the result.
 
+mod attributes;
 pub mod event;
 mod host;
 pub mod production;
@@ -9,6 +10,7 @@ mod run;
 pub mod transcode_report;
 pub mod work;
 
+pub use attributes::attributes;
 pub use host::{JobHost, kind, scheme};
 pub use recording::{JobRecorder, JobRecording, RecordingContext};
 pub use run::*;

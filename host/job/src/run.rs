@@ -62,6 +62,8 @@ pub struct Request {
     /// The kind of media that the uploader declared.
     pub declared: DeclaredKind,
     pub source: Destination,
+    /// The platform's own fields, as [`crate::attributes()`] reads them.
+    pub attributes: Vec<(String, String)>,
 }
 
 /// The result of a job that succeeded.
@@ -101,7 +103,7 @@ impl Request {
             creator_id: self.creator_id.clone(),
             kind: self.declared.into(),
             source: types::Destination { store: self.source.store.clone(), key: self.source.key.to_string() },
-            attributes: Vec::new(),
+            attributes: self.attributes.clone(),
         }
     }
 }

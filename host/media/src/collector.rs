@@ -1,5 +1,7 @@
 //! Collects the files of all outputs for a publication.
 
+use std::path::PathBuf;
+
 use storage::{Body, Destination, open_regular};
 
 use crate::context::{TranscodeContext, blocking};
@@ -31,14 +33,40 @@ impl Collector<'_> {
 
     /// Adds a file of the work directory. It must exist and not be empty.
     pub(crate) async fn add_file(&mut self, to: &Destination, name: &str) -> Result<(), MediaError> {
-        let path = self.context.work.join(name);
-        let file = path.clone();
-        let found = blocking(move || open_regular(&file).and_then(|file| file.metadata())).await?;
-        let size = found.map_or(0, |found| found.len());
-        if size == 0 {
+        if self.size_of(name).await? == 0 {
             return Err(MediaError::BadFile { detail: format!("{to} would be empty") });
         }
-        self.add(to.clone(), Body::File(path), Role::Object);
+        self.add(to.clone(), Body::File(self.context.work.join(name)), Role::Object);
+        Ok(())
+    }
+
+    /// The size of a file of the work directory; 0 if it doesn't exist.
+    pub(crate) async fn size_of(&self, name: &str) -> Result<u64, MediaError> {
+        let file = self.context.work.join(name);
+        let found = blocking(move || open_regular(&file).and_then(|file| file.metadata())).await?;
+        Ok(found.map_or(0, |found| found.len()))
+    }
+
+    /// Adds a file of a folder that only the object `of` names, and returns the name that it has beside it.
+    pub(crate) async fn add_piece(
+        &mut self,
+        folder: &str,
+        file: &str,
+        of: &Destination,
+        stem: &str,
+    ) -> Result<String, MediaError> {
+        let path = format!("{folder}/{file}");
+        if self.size_of(&path).await? == 0 {
+            return Err(MediaError::BadFile { detail: format!("a piece of {of} would be empty") });
+        }
+        let name = segment_name(stem, self.publication, file);
+        self.push_segment(self.context.work.join(path), &name, of)?;
+        Ok(name)
+    }
+
+    fn push_segment(&mut self, path: PathBuf, name: &str, of: &Destination) -> Result<(), MediaError> {
+        let to = Destination { store: of.store.clone(), key: of.key.sibling(name).map_err(PlanError::from)? };
+        self.files.push(OutputFile { to, body: Body::File(path), role: Role::Segment, counted_with: of.clone() });
         Ok(())
     }
 
@@ -53,13 +81,7 @@ impl Collector<'_> {
         let name_of = |file: &str| segment_name(stem, self.publication, file);
         let renamed = playlist.renamed(name_of);
         for file in playlist.files() {
-            let key = to.key.sibling(&name_of(file)).map_err(PlanError::from)?;
-            self.files.push(OutputFile {
-                to: Destination { store: to.store.clone(), key },
-                body: Body::File(self.context.work.join(folder).join(file)),
-                role: Role::Segment,
-                counted_with: to.clone(),
-            });
+            self.push_segment(self.context.work.join(folder).join(file), &name_of(file), to)?;
         }
         self.add(to.clone(), Body::Bytes(renamed.render().into_bytes()), Role::MediaPlaylist);
         Ok(())

@@ -9,7 +9,7 @@ pub enum Role {
     Segment,
     /// Independent of other files: an MP4, a picture, a sidecar.
     Object,
-    /// Names segments.
+    /// Names segments: a media playlist, or the index of a storyboard.
     MediaPlaylist,
     /// Names media playlists.
     Master,

@@ -17,7 +17,7 @@ use crate::outputs::{Ladder, Output, OutputKind, PictureEncode, SegmentedPlaylis
 const DIGEST_VERSION: &str = "plan-1";
 
 /// Most outputs of a plan.
-const MAX_OUTPUTS: u64 = 64;
+pub const MAX_OUTPUTS: usize = 64;
 
 /// The loudness that the ladder is brought to.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -162,7 +162,7 @@ impl Plan {
 
     /// Checks that it can be carried out on this source, and that it writes only where it may.
     pub fn check(&self, info: &MediaInfo, scope: Scope<'_>) -> Result<(), PlanError> {
-        in_range("a number of outputs", self.outputs.len() as u64, 1..=MAX_OUTPUTS)?;
+        in_range("a number of outputs", self.outputs.len() as u64, 1..=MAX_OUTPUTS as u64)?;
         for output in &self.outputs {
             output.kind().check(self, info)?;
         }

@@ -2,10 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
+use contract::asset::Asset;
 use contract::v0_1::Source;
-use contract::v0_1::World;
 use contract::v0_1::ladder::Refusal;
-use contract::v0_1::layout::Asset;
 use contract::v0_1::media::Report;
 use contract::v0_1::settings::Problem;
 use contract::v0_1::types::{Destination, Failure as WitFailure, Job, MediaInfo, Message, Rendition, VideoEncoder};
@@ -18,6 +17,7 @@ use super::limits::{CallClock, Limit, LimitHit, Used};
 use super::load::Policy;
 use crate::host::HostContext;
 use crate::state::State;
+use crate::version::World;
 use crate::wasi;
 
 /// A call that has not been made yet. Each call has its own store: instantiation takes microseconds, and an instance
@@ -44,7 +44,7 @@ impl<'a> Call<'a> {
         let limits = policy.limits();
         let state = State::new(limits, host);
         let clock = state.meter.clock();
-        let mut store = Store::new(policy.pre().engine(), state);
+        let mut store = Store::new(policy.linked().engine(), state);
         store.limiter(|state| &mut state.meter);
         store.set_hostcall_fuel(limits.size(Limit::CallBytes));
         store.set_max_component_handles(limits.size(Limit::Handles));
@@ -69,28 +69,28 @@ impl<'a> Call<'a> {
 
     /// The problems that the policy finds in its settings.
     pub async fn validate_settings(mut self) -> Result<Vec<Problem>, PolicyError> {
-        let validated = self.make("settings.validate", async |world, store, settings| {
-            world.codex_transcode_settings().call_validate(store, settings).await
-        });
+        let validated =
+            self.make("settings.validate", async |world, store, settings| world.validate(store, settings).await);
         Ok(validated.await?.err().unwrap_or_default())
     }
 
     /// The renditions for a source, or the policy's refusal of it.
     pub async fn select(
         mut self,
+        job: &Job,
         info: &MediaInfo,
         encoders: &[VideoEncoder],
     ) -> Result<Result<Vec<Rendition>, Refusal>, PolicyError> {
         self.make("ladder.select", async |world, store, settings| {
-            world.codex_transcode_ladder().call_select(store, info, encoders, settings).await
+            world.select(store, job, info, encoders, settings).await
         })
         .await
     }
 
-    /// The destination of an asset.
-    pub async fn key_for(mut self, job: &Job, asset: &Asset) -> Result<Destination, PolicyError> {
+    /// The destination of an asset; `None` if the policy makes no such asset.
+    pub async fn key_for(mut self, job: &Job, asset: &Asset) -> Result<Option<Destination>, PolicyError> {
         self.make("layout.key-for", async |world, store, settings| {
-            world.codex_transcode_layout().call_key_for(store, job, asset, settings).await
+            world.key_for(store, job, asset, settings).await
         })
         .await
     }
@@ -103,8 +103,7 @@ impl<'a> Call<'a> {
         report: &Report,
     ) -> Result<Message, PolicyError> {
         self.make("payload.completed", async |world, store, settings| {
-            let payload = world.codex_transcode_payload();
-            let message = payload.call_completed(&mut *store, job, info, report, settings).await?;
+            let message = world.completed(&mut *store, job, info, report, settings).await?;
             check_size(store, Limit::Message, message.body.len())?;
             Ok(message)
         })
@@ -119,8 +118,7 @@ impl<'a> Call<'a> {
         percent: u32,
     ) -> Result<Option<Message>, PolicyError> {
         self.make("payload.progress", async |world, store, settings| {
-            let payload = world.codex_transcode_payload();
-            let message = payload.call_progress(&mut *store, job, step, percent, settings).await?;
+            let message = world.progress(&mut *store, job, step, percent, settings).await?;
             check_size(store, Limit::Message, message.as_ref().map_or(0, |message| message.body.len()))?;
             Ok(message)
         })
@@ -130,7 +128,7 @@ impl<'a> Call<'a> {
     /// The message for a job that failed permanently.
     pub async fn failed_message(mut self, job: &Job, failure: &WitFailure) -> Result<Message, PolicyError> {
         self.make("payload.failed", async |world, store, settings| {
-            let message = world.codex_transcode_payload().call_failed(&mut *store, job, failure, settings).await?;
+            let message = world.failed(&mut *store, job, failure, settings).await?;
             check_size(store, Limit::Message, message.body.len())?;
             Ok(message)
         })
@@ -141,7 +139,7 @@ impl<'a> Call<'a> {
     /// count.
     pub async fn run(mut self, job: &Job) -> Result<(Result<Outcome, WitFailure>, Used), PolicyError> {
         let ran = self.make("workflow.run", async |world, store, _| {
-            let outcome = world.codex_transcode_workflow().call_run(&mut *store, job).await?;
+            let outcome = world.run(&mut *store, job).await?;
             check_size(store, Limit::Output, outcome.as_ref().map_or(0, |outcome| outcome.output.len()))?;
             Ok(outcome)
         });
@@ -158,7 +156,7 @@ impl<'a> Call<'a> {
         let Self { policy, store, clock, .. } = self;
         store.data_mut().meter.resume();
         let answer = clock.run(async {
-            let world = policy.pre().instantiate_async(&mut *store).await?;
+            let world = policy.linked().instantiate(&mut *store).await?;
             guest(&world, store, policy.settings()).await
         });
         let answer = answer.await;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use contract::asked;
 use contract::v0_1::gpu::Device;
-use contract::v0_1::media::{Plan as AskedPlan, ProgressReport, Report};
+use contract::v0_1::media::{ProgressReport, Report};
 use contract::v0_1::storage::ObjectInfo;
 use contract::v0_1::types::{Failure, MediaInfo as ContractMediaInfo, Message, VideoEncoder};
 use contract::v0_1::webhook::{Delivery, Event};
@@ -28,7 +29,7 @@ pub trait HostCalls: Send {
     async fn open(&mut self, from: Destination) -> Result<MediaInfo, Failure>;
 
     /// Starts to transcode the opened original. Called once per job. `asked` is the plan as the guest wrote it.
-    async fn start(&mut self, plan: Plan, asked: &AskedPlan) -> Result<(), Failure>;
+    async fn start(&mut self, plan: Plan, asked: &asked::Plan) -> Result<(), Failure>;
 
     /// Waits for the next progress report; `None` once the transcode has ended.
     async fn progress(&mut self) -> Option<ProgressReport>;

@@ -24,6 +24,7 @@ mod publisher;
 pub mod signature;
 pub mod smoke;
 mod state;
+mod version;
 mod wasi;
 mod watch;
 

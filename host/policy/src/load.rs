@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use contract::v0_1::{PolicyPre, World};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::Linker;
 
 use super::call::Call;
 use super::compile::Compiler;
 use super::error::{PolicyError, describe_engine_error};
 use super::limits::{Limit, Limits};
-use crate::state::State;
+use crate::version::{self, Linked};
 use crate::wasi as guest_wasi;
 
 /// The interfaces that a policy may import.
@@ -22,7 +21,7 @@ const OFFERED: &str = "codex:transcode/";
 pub struct Policy {
     identity: Arc<PolicyIdentity>,
     settings: Arc<str>,
-    pre: PolicyPre<State>,
+    linked: Linked,
     limits: Limits,
 }
 
@@ -93,13 +92,13 @@ impl Policy {
             reason: describe_engine_error(&error),
         };
         let mut linker = Linker::new(engine);
-        World::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state).map_err(PolicyError::Engine)?;
+        version::add_to_linker(&mut linker).map_err(PolicyError::Engine)?;
         if wasi {
             guest_wasi::link(&mut linker).map_err(PolicyError::Engine)?;
         }
-        let pre = linker.instantiate_pre(&component).and_then(PolicyPre::new).map_err(contract)?;
+        let linked = Linked::new(&linker, &component).map_err(contract)?;
         let identity = Arc::new(PolicyIdentity { name: name.to_owned(), version, digest });
-        let policy = Self { identity, settings: settings.into(), pre, limits };
+        let policy = Self { identity, settings: settings.into(), linked, limits };
         policy.accept_settings().await?;
         tracing::info!(policy = name, digest = policy.digest(), "policy loaded");
         Ok(policy)
@@ -140,8 +139,8 @@ impl Policy {
         self.limits
     }
 
-    pub(super) fn pre(&self) -> &PolicyPre<State> {
-        &self.pre
+    pub(super) fn linked(&self) -> &Linked {
+        &self.linked
     }
 
     async fn accept_settings(&self) -> Result<(), PolicyError> {
@@ -166,9 +165,9 @@ fn import_remedy(import: &str, wasi: bool) -> Option<&'static str> {
         return None;
     }
     Some(if linked {
-        "only codex:transcode@0.1 is available, unless WASI is enabled for the policy: `\"wasi\": true` in its manifest"
+        "only codex:transcode@0.1 and @0.2 are available, unless WASI is enabled for the policy: `\"wasi\": true` in its manifest"
     } else {
-        "only codex:transcode@0.1 is available, and of WASI at most cli, clocks, filesystem, io, random, sockets"
+        "only codex:transcode@0.1 and @0.2 are available, and of WASI at most cli, clocks, filesystem, io, random, sockets"
     })
 }
 

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use contract::v0_1::layout::Asset;
+use contract::asset::{self, Asset};
 use contract::v0_1::media::{Dimensions, PublishedObject, Report, RungReport};
 use contract::v0_1::types::{
     AudioInfo, Destination, DynamicRange, Job, MediaInfo, MediaKind, Message, Processor, Ratio, Rendition, VideoCodec,
@@ -59,7 +59,7 @@ impl SmokeTest<'_> {
         let mut ladder = Vec::new();
         for encoders in [&[cpu][..], &[gpu, cpu][..]] {
             // A refusal is a valid result.
-            if let Ok(renditions) = Call::pure(self.policy).select(&self.info, encoders).await? {
+            if let Ok(renditions) = Call::pure(self.policy).select(&self.job, &self.info, encoders).await? {
                 self.check_ladder(&renditions)?;
                 ladder = renditions;
             }
@@ -112,13 +112,13 @@ impl SmokeTest<'_> {
 
     /// The report of a job with this ladder and every kind of asset.
     pub async fn report(&self, ladder: &[Rendition]) -> Result<Report, AdmitError> {
-        let mut objects = Vec::new();
+        let (mut objects, mut rungs) = (Vec::new(), Vec::new());
         for asset in assets(ladder) {
-            objects.push(PublishedObject { destination: self.key(&asset).await?, bytes: 1000 });
+            let Some(destination) = self.key(&asset).await? else { continue };
+            let is_its = |rendition: &&Rendition| asset.kind == asset::RUNG_PLAYLIST && asset.name == rendition.name;
+            rungs.extend(ladder.iter().find(is_its).map(|rendition| rung(rendition, destination.key.clone())));
+            objects.push(PublishedObject { destination, bytes: 1000 });
         }
-        // The playlists of the rungs follow the master playlist.
-        let playlists = objects.iter().skip(1).map(|object| object.destination.key.clone());
-        let rungs = ladder.iter().zip(playlists).map(|(rendition, playlist)| rung(rendition, playlist)).collect();
         Ok(Report {
             duration_ms: self.info.duration_ms,
             processor: Processor::Cpu,
@@ -130,8 +130,9 @@ impl SmokeTest<'_> {
         })
     }
 
-    async fn key(&self, asset: &Asset) -> Result<Destination, AdmitError> {
-        let destination = Call::pure(self.policy).key_for(&self.job, asset).await?;
+    /// The destination of an asset; `None` if the policy makes no such asset.
+    async fn key(&self, asset: &Asset) -> Result<Option<Destination>, AdmitError> {
+        let Some(destination) = Call::pure(self.policy).key_for(&self.job, asset).await? else { return Ok(None) };
         let escaped = printable(&destination.key, 80);
         let problem = match Key::parse(&destination.key) {
             Err(error) => error.to_string(),
@@ -139,7 +140,7 @@ impl SmokeTest<'_> {
                 format!("the key `{escaped}` does not start with the job's creator")
             }
             Ok(_) if destination.store.is_empty() => format!("the store for the key `{escaped}` is empty"),
-            Ok(_) => return Ok(destination),
+            Ok(_) => return Ok(Some(destination)),
         };
         Err(self.problem("layout.key-for", &problem))
     }
@@ -147,15 +148,11 @@ impl SmokeTest<'_> {
 
 /// All assets that a platform may ask for, whether or not a job makes them.
 pub fn assets(ladder: &[Rendition]) -> Vec<Asset> {
-    let mut assets = vec![Asset::MasterPlaylist];
-    assets.extend(ladder.iter().map(|rendition| Asset::RungPlaylist(rendition.name.clone())));
-    assets.extend([
-        Asset::PreviewPlaylist,
-        Asset::Still("default".to_owned()),
-        Asset::WaveformData,
-        Asset::WaveformImage,
-        Asset::Mezzanine,
-    ]);
+    let mut assets = vec![Asset::only(asset::MASTER_PLAYLIST)];
+    assets.extend(ladder.iter().map(|rendition| Asset::named(asset::RUNG_PLAYLIST, &rendition.name)));
+    assets.push(Asset::only(asset::PREVIEW_PLAYLIST));
+    assets.push(Asset::named(asset::STILL, "default"));
+    assets.extend([asset::STORYBOARD, asset::WAVEFORM_DATA, asset::WAVEFORM_IMAGE, asset::MEZZANINE].map(Asset::only));
     assets
 }
 

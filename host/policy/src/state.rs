@@ -63,6 +63,11 @@ impl HostCall {
         Self { name, bytes: 0, limit: None, arguments: Some(json!({})) }
     }
 
+    /// A call whose content a later call records.
+    pub fn unrecorded(name: &'static str, bytes: usize) -> Self {
+        Self { name, bytes, limit: None, arguments: None }
+    }
+
     /// The same call with a further limit.
     pub fn limited(self, limit: Limit, amount: usize) -> Self {
         Self { limit: Some((limit, amount)), ..self }
@@ -144,7 +149,7 @@ impl State {
         self.meter.resume();
     }
 
-    /// Creates a handle for the guest after a call that succeeded. A full table means that the guest holds too many.
+    /// Creates a handle for the guest after a call that succeeded.
     pub(crate) fn handle_if<T: Send + 'static>(
         &mut self,
         answer: Result<(), Failure>,
@@ -153,6 +158,11 @@ impl State {
         if let Err(failure) = answer {
             return Ok(Err(failure));
         }
+        self.handle(entry).map(Ok)
+    }
+
+    /// Creates a handle for the guest. A full table means that the guest holds too many.
+    pub(crate) fn handle<T: Send + 'static>(&mut self, entry: T) -> wasmtime::Result<Resource<T>> {
         let handle = match self.table.push(entry) {
             Ok(handle) => handle,
             Err(ResourceTableError::Full) => return Err(self.meter.limits().hit(Limit::Handles).into()),
@@ -160,7 +170,7 @@ impl State {
         };
         let held = self.table.iter_mut().count();
         self.meter.peak(Limit::Handles, held)?;
-        Ok(Ok(handle))
+        Ok(handle)
     }
 
     /// Called when the guest drops its transcode. Not a function of the contract, so it is neither metered nor

@@ -113,6 +113,7 @@ impl Key {
             Some("m4s" | "mp4") => "video/mp4",
             Some("json") => "application/json",
             Some("jpg" | "jpeg") => "image/jpeg",
+            Some("vtt") => "text/vtt; charset=utf-8",
             Some("webp") => "image/webp",
             Some("png") => "image/png",
             _ => "application/octet-stream",

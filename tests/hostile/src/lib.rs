@@ -26,8 +26,13 @@ impl Policy for Hostile {
         Codex::validate(&rest)
     }
 
-    fn select(info: &MediaInfo, encoders: &[VideoEncoder], settings: &str) -> Result<Vec<Rendition>, Refusal> {
-        Codex::select(info, encoders, &behaviour::rest(settings))
+    fn select(
+        job: &Job,
+        info: &MediaInfo,
+        encoders: &[VideoEncoder],
+        settings: &str,
+    ) -> Result<Vec<Rendition>, Refusal> {
+        Codex::select(job, info, encoders, &behaviour::rest(settings))
     }
 
     fn key_for(job: &Job, asset: &Asset, settings: &str) -> Destination {

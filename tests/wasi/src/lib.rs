@@ -18,7 +18,12 @@ impl Policy for Reaching {
         Err(vec![Problem { field: attempt.to_owned(), message: result_of(attempt) }])
     }
 
-    fn select(_info: &MediaInfo, _encoders: &[VideoEncoder], _settings: &str) -> Result<Vec<Rendition>, Refusal> {
+    fn select(
+        _job: &Job,
+        _info: &MediaInfo,
+        _encoders: &[VideoEncoder],
+        _settings: &str,
+    ) -> Result<Vec<Rendition>, Refusal> {
         Ok(Vec::new())
     }
 

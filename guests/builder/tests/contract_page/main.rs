@@ -12,7 +12,7 @@ use std::{env, fs};
 fn the_page_of_the_contract_is_up_to_date() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let path = root.join("docs/contract.md");
-    let made = page::markdown(&root.join("wit/0.1")).unwrap();
+    let made = page::markdown(&root.join("wit/0.2")).unwrap();
     if env::var_os("WRITE_PAGE").is_some() {
         fs::write(&path, &made).unwrap();
     }

@@ -23,6 +23,7 @@ fn kinds(plan: &Plan) -> Vec<String> {
     let kind = |output: &Output| match output {
         Output::Hls(_) => "hls".into(),
         Output::File(_) => "file".into(),
+        Output::Storyboard(_) => "storyboard".into(),
         Output::Clip(_) => "clip".into(),
         Output::Still(still) => format!("{:?} {} {}", still.format, still.max_width, still.quality),
         Output::Waveform(_) => "waveform".into(),

@@ -25,6 +25,7 @@ fn kinds(plan: &Plan) -> Vec<&'static str> {
         Output::File(_) => "file",
         Output::Clip(_) => "clip",
         Output::Still(_) => "still",
+        Output::Storyboard(_) => "storyboard",
         Output::Waveform(_) => "waveform",
         Output::Loudness => "loudness",
     };

@@ -1,6 +1,7 @@
 //! Removes secrets and URLs from recordings.
 
 use fault::redact::{MARK, Redactor};
+use fault::text::{URL_MARKS, is_secret_name};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -10,9 +11,6 @@ pub const LEFT_OUT_URL: &str = "https://left-out.invalid";
 
 /// Longest string that is recorded as it is, in bytes. A message to the platform has a few hundred.
 const MAX_TEXT: usize = 64 * 1024;
-
-/// Settings whose names contain one of these are secret.
-const SECRET_NAMES: [&str; 6] = ["secret", "token", "password", "passphrase", "credential", "apikey"];
 
 /// Removes secrets and URLs from values. Cleaning a value twice is the same as cleaning it once.
 #[derive(Clone, Debug)]
@@ -91,19 +89,11 @@ fn clean_text(redactor: &Redactor, text: &str) -> String {
     format!("(left out: {} bytes, sha256 {})", text.len(), hex::encode(Sha256::digest(&text)))
 }
 
-fn is_secret_name(name: &str) -> bool {
-    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    SECRET_NAMES.iter().any(|part| plain.contains(part))
-}
-
-/// What follows a URL's scheme, plain and with the escaped slashes that some JSON writers use.
-const MARKS: [&str; 2] = ["://", r":\/\/"];
-
 /// Replaces every URL in a text with [`LEFT_OUT_URL`].
 fn without_urls(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((at, mark)) = MARKS.iter().filter_map(|mark| Some((rest.find(mark)?, *mark))).min() {
+    while let Some((at, mark)) = URL_MARKS.iter().filter_map(|mark| Some((rest.find(mark)?, *mark))).min() {
         let (before, after) = rest.split_at(at);
         let scheme = before.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
         let address = after.strip_prefix(mark).unwrap_or(after);

@@ -10,7 +10,6 @@ use policy::{Call, Policy, PolicyError, smoke};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::asset_name;
 use crate::recording::{CallRecord, Cleaner};
 
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +49,7 @@ impl Decisions {
         let mut decisions = Self { plan: plan_of(calls), outcome: to_value(outcome), ..Self::default() };
         let mut ladder = Vec::new();
         if let Some(info) = inputs.media_info {
-            let selected = Call::pure(policy).select(info, inputs.encoders).await;
+            let selected = Call::pure(policy).select(inputs.job, info, inputs.encoders).await;
             if let Ok(Ok(renditions)) = &selected {
                 ladder.clone_from(renditions);
             }
@@ -58,8 +57,10 @@ impl Decisions {
         }
         for asset in smoke::assets(&ladder) {
             let to = Call::pure(policy).key_for(inputs.job, &asset).await;
-            let to = value_or_failure(to.map(|to| format!("{}:{}", to.store, to.key).into()));
-            decisions.keys.insert(asset_name(&asset), to);
+            // What the policy doesn't make has no key.
+            if let Some(to) = to.map(|to| to.map(|to| format!("{}:{}", to.store, to.key).into())).transpose() {
+                decisions.keys.insert(asset.to_string(), value_or_failure(to));
+            }
         }
         let message = match (outcome, inputs.media_info, report_of(calls)) {
             (Err(failure), ..) => Some(Call::pure(policy).failed_message(inputs.job, &failure.clone().into()).await),

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use contract::asked;
 use contract::json::{from_value, to_value};
 use contract::v0_1::convert::refused;
 use contract::v0_1::gpu::Device;
-use contract::v0_1::media::{Plan as AskedPlan, ProgressReport, Report};
+use contract::v0_1::media::{ProgressReport, Report};
 use contract::v0_1::storage::ObjectInfo;
 use contract::v0_1::types::{Failure, MediaKind, Message, VideoEncoder};
 use contract::v0_1::webhook::{Delivery, Event};
@@ -99,7 +100,7 @@ impl HostCalls for RehearsalHost {
         Ok(info)
     }
 
-    async fn start(&mut self, plan: Plan, asked: &AskedPlan) -> Result<(), Failure> {
+    async fn start(&mut self, plan: Plan, asked: &asked::Plan) -> Result<(), Failure> {
         let Some(info) = self.opened.clone() else {
             let (call, reason) = ("transcode.start", "no source is open");
             return Err(refused(PlanError::OutOfOrder { call, reason }));

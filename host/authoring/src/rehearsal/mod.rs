@@ -6,7 +6,6 @@
 //! objects are written to memory, and messages are checked but not sent.
 
 mod answers;
-mod asset;
 pub mod commands;
 pub mod compare;
 mod decisions;
@@ -18,7 +17,6 @@ mod rehearse;
 mod source;
 
 pub use answers::{Answer, SCRIPTABLE};
-pub use asset::{asset_name, parse_asset};
 pub use decisions::Decisions;
 pub(crate) use decisions::{Inputs, report_of};
 pub use described::{described_job, described_media};

@@ -1,12 +1,13 @@
 //! Compares what a policy did with what its scenario expects.
 
+use contract::asset::Asset;
 use policy::{Call, Policy};
 use serde_json::Value;
 
 use super::{Expectation, ExpectedCall, Scenario};
 use crate::recording::CallRecord;
 use crate::rehearsal::compare::{Difference, covers, missing};
-use crate::rehearsal::{RehearsalResult, parse_asset};
+use crate::rehearsal::RehearsalResult;
 
 fn difference(path: &str, expected: impl Into<Value>, got: impl Into<Value>) -> String {
     Difference { path: path.to_owned(), expected: expected.into(), got: got.into() }.expected_and_got()
@@ -24,10 +25,14 @@ pub async fn judge(scenario: &Scenario, policy: &Policy, result: &RehearsalResul
     for (name, expected) in &expect.keys {
         let path = format!("keys.{name}");
         // The name was checked when the scenario was read.
-        let Ok(asset) = parse_asset(name) else { continue };
+        let Some(asset) = Asset::parse(name) else { continue };
         match Call::pure(policy).key_for(&scenario.setup.job, &asset).await {
-            Ok(to) if format!("{}:{}", to.store, to.key) == *expected => {}
-            Ok(to) => findings.push(difference(&path, expected.as_str(), format!("{}:{}", to.store, to.key))),
+            Ok(to) => {
+                let to = to.map(|to| format!("{}:{}", to.store, to.key));
+                if to.as_ref() != Some(expected) {
+                    findings.push(difference(&path, expected.as_str(), to));
+                }
+            }
             Err(error) => findings.push(format!("{path}: {error}")),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use contract::asset::Asset;
 use contract::json::{JsonError, from_value};
 use contract::v0_1::gpu::Device;
 use contract::v0_1::media::LoudnessMeasure;
@@ -14,7 +15,7 @@ use serde_json::{Map, Value, json};
 use storage::{Destination, Key};
 
 use super::{Expectation, Scenario};
-use crate::rehearsal::{Answer, RehearsalSetup, SCRIPTABLE, described_job, described_media, parse_asset, source_info};
+use crate::rehearsal::{Answer, RehearsalSetup, SCRIPTABLE, described_job, described_media, source_info};
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -159,7 +160,8 @@ fn failure(written: Value) -> Result<Value, JsonError> {
 /// Checks the names of assets and calls.
 fn check_names(expect: &Expectation) -> Result<(), JsonError> {
     for asset in expect.keys.keys() {
-        parse_asset(asset).map_err(|error| error.below(asset).below("keys"))?;
+        let wrong = || error(format!("`{asset}` is not `kind` or `kind(name)`")).below("keys");
+        Asset::parse(asset).ok_or_else(wrong)?;
     }
     for (at, expected) in expect.calls.iter().enumerate() {
         known_call(&expected.call).map_err(|error| error.below(&format!("calls[{at}]")))?;

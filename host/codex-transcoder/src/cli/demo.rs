@@ -48,6 +48,7 @@ impl Demo {
             creator: "demo".to_owned(),
             media_id: Some("clip".to_owned()),
             job_id: None,
+            attributes: Vec::new(),
             record: None,
             json: false,
             environment: self.environment,

@@ -12,6 +12,7 @@ use job::{Job, JobEnvironment, Outcome, Request};
 use media::probe::DeclaredKind;
 use policy::SelectedPolicy;
 use publish::CacheRules;
+use serde_json::{Map, Value};
 use storage::{Destination, Key, LocalDirectory, ORIGINALS, SingleFile, Stores};
 use tokio_util::sync::CancellationToken;
 use webhook::{Deliverer, JobWebhooks, Secret, UrlRules};
@@ -53,6 +54,10 @@ pub struct Run {
     /// The id of the job; the same id repeats the same job [default: the media item's].
     #[arg(long, value_name = "ID")]
     pub job_id: Option<String>,
+    /// A field of the job that is the policy's own, as the platform would add it to the input: poster=1500. The value is
+    /// JSON, or else a text. May be repeated.
+    #[arg(long = "attribute", value_name = "NAME=VALUE")]
+    pub attributes: Vec<String>,
     /// Record what the job saw and did, for `policy replay` and `policy diff`.
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,
@@ -127,9 +132,22 @@ impl Run {
             },
             media_id,
             creator_id: creator,
+            attributes: self.attributes()?,
         };
         request.check().map_err(|failure| Ended::usage(failure.message))?;
         Ok(request)
+    }
+
+    fn attributes(&self) -> Result<Vec<(String, String)>, Ended> {
+        let mut fields = Map::new();
+        for written in &self.attributes {
+            let (name, value) = written
+                .split_once('=')
+                .ok_or_else(|| Ended::usage(format!("--attribute {written}: NAME=VALUE is expected")))?;
+            let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+            fields.insert(name.to_owned(), value);
+        }
+        job::attributes(&fields).map_err(|problem| Ended::usage(format!("--attribute: {problem}")))
     }
 
     fn stores(&self) -> Result<Stores, Ended> {

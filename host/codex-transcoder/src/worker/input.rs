@@ -23,6 +23,9 @@ pub struct Input {
     pub request: Result<Request, Failure>,
 }
 
+/// The fields that the host reads itself.
+const KNOWN: [&str; 5] = ["mediaId", "creatorId", "type", "inputKey", "webhookUrl"];
+
 /// Reads fields and collects the problems.
 struct FieldReader<'a> {
     object: &'a Map<String, Value>,
@@ -48,15 +51,15 @@ impl<'a> FieldReader<'a> {
 }
 
 impl Input {
-    /// Unknown fields are ignored.
-    pub fn read(job: &str, input: &Value) -> Self {
+    /// Unknown fields become the job's attributes.
+    pub fn read(id: &str, input: &Value) -> Self {
         let Value::Object(object) = input else {
             let problem = format!("it is {}: an object is expected", kind(input));
             return Self { webhook: None, media_id: None, request: Err(bad_input(&[problem])) };
         };
         let mut fields = FieldReader { object, problems: Vec::new() };
-        if !is_plain_id(job) {
-            let shown = printable(job, 128);
+        if !is_plain_id(id) {
+            let shown = printable(id, 128);
             fields.problems.push(format!("the job's id is `{shown}`: letters, digits, `_` and `-` are allowed"));
         }
         let media_id = fields.id("mediaId");
@@ -71,14 +74,17 @@ impl Input {
             None | Some(Value::Null) => None,
             Some(_) => fields.text("webhookUrl", "a URL", |url| Ok(url.to_owned())),
         };
+        let unknown = object.iter().filter(|(name, _)| !KNOWN.contains(&name.as_str()));
+        let attributes = job::attributes(unknown).map_err(|problem| fields.problems.push(problem)).unwrap_or_default();
         let request = match (media_id, creator_id, declared, key) {
             (Some(media_id), Some(creator_id), Some(declared), Some(key)) if fields.problems.is_empty() => {
                 Ok(Request {
-                    id: job.to_owned(),
+                    id: id.to_owned(),
                     media_id: media_id.to_owned(),
                     creator_id: creator_id.to_owned(),
                     declared,
                     source: Destination { store: ORIGINALS.to_owned(), key },
+                    attributes,
                 })
             }
             _ => Err(bad_input(&fields.problems)),
@@ -140,10 +146,11 @@ mod tests {
     }
 
     #[test]
-    fn a_good_input_becomes_a_request_and_unknown_fields_are_ignored() {
+    fn a_good_input_becomes_a_request_with_unknown_fields_as_attributes() {
         let input = Input::read("job-1", &with("priority", json!({"a": 1})));
         let request = input.request.unwrap();
         assert_eq!(request.source.key.as_str(), "c_1/originals/m-1/My film.mov");
+        assert_eq!(request.attributes, [("priority".to_owned(), r#"{"a":1}"#.to_owned())]);
         assert_eq!(
             (request.declared, input.webhook.as_deref()),
             (DeclaredKind::Video, Some("https://hooks.example.com/x"))
@@ -152,13 +159,14 @@ mod tests {
 
     #[test]
     fn all_problems_are_reported_at_once() {
-        let text = problems(&json!({"mediaId": 7, "type": "film", "webhookUrl": []}));
+        let text = problems(&json!({"mediaId": 7, "type": "film", "webhookUrl": [], "more": "x".repeat(20_000)}));
         for expected in [
             "`mediaId` is a number",
             "`creatorId` is missing",
             "`type` is `film`",
             "`inputKey` is missing",
             "`webhookUrl` is a list",
+            "have 20006 bytes",
         ] {
             assert!(text.contains(expected), "{expected}: {text}");
         }

@@ -6,12 +6,13 @@ use media::encoder::Processor;
 use media::encoding::Encoding;
 use media::info;
 use media::loudness::Measure;
-use media::outputs::{Archive, Clip, Ladder, LoudnessMeasurement, Output, Rung, Still, WaveformRequest};
+use media::outputs::{Archive, Clip, Ladder, LoudnessMeasurement, Output, Rung, Still, Storyboard, WaveformRequest};
 use media::plan::{LoudnessTarget, Plan, PlanError};
 use media::transcode::{RungSummary, TranscodeSummary};
 use storage::{Destination, Key};
 
 use super::media as wit;
+use crate::asked;
 use super::types as wit_types;
 
 /// Converts enums with the same cases into each other.
@@ -177,10 +178,10 @@ fn ladder(hls: &wit::HlsOutput) -> Result<Ladder, PlanError> {
     })
 }
 
-fn output(output: &wit::Output) -> Result<Output, PlanError> {
+fn output(output: &asked::Output) -> Result<Output, PlanError> {
     Ok(match output {
-        wit::Output::Hls(hls) => Output::Ladder(ladder(hls)?),
-        wit::Output::File(file) => {
+        asked::Output::Hls(hls) => Output::Ladder(ladder(hls)?),
+        asked::Output::File(file) => {
             no_unknown(&file.attributes)?;
             Output::Archive(Archive {
                 to: checked_record(&file.destination)?,
@@ -188,7 +189,7 @@ fn output(output: &wit::Output) -> Result<Output, PlanError> {
                 audio_kbps: file.audio_kbps,
             })
         }
-        wit::Output::Clip(clip) => {
+        asked::Output::Clip(clip) => {
             no_unknown(&clip.attributes)?;
             Output::Clip(Clip {
                 store: clip.store.clone(),
@@ -198,7 +199,7 @@ fn output(output: &wit::Output) -> Result<Output, PlanError> {
                 short_side: clip.short_side,
             })
         }
-        wit::Output::Still(still) => {
+        asked::Output::Still(still) => {
             no_unknown(&still.attributes)?;
             Output::Still(Still {
                 to: checked_record(&still.destination)?,
@@ -208,7 +209,19 @@ fn output(output: &wit::Output) -> Result<Output, PlanError> {
                 quality: still.quality,
             })
         }
-        wit::Output::Waveform(waveform) => {
+        asked::Output::Storyboard(storyboard) => {
+            no_unknown(&storyboard.attributes)?;
+            Output::Storyboard(Storyboard {
+                index: checked_record(&storyboard.index)?,
+                interval_ms: storyboard.interval_ms,
+                width: storyboard.width,
+                columns: storyboard.columns,
+                rows: storyboard.rows,
+                format: storyboard.format.into(),
+                quality: storyboard.quality,
+            })
+        }
+        asked::Output::Waveform(waveform) => {
             no_unknown(&waveform.attributes)?;
             Output::Waveform(WaveformRequest {
                 data: waveform.data.as_ref().map(checked_record).transpose()?,
@@ -218,17 +231,17 @@ fn output(output: &wit::Output) -> Result<Output, PlanError> {
                 image_size: (waveform.image_width, waveform.image_height),
             })
         }
-        wit::Output::Loudness => Output::Loudness(LoudnessMeasurement),
+        asked::Output::Loudness => Output::Loudness(LoudnessMeasurement),
     })
 }
 
-/// The size of a plan, measured as JSON text, so that fields of later versions count too.
-pub fn size(plan: &wit::Plan) -> usize {
-    serde_json::to_vec(plan).map_or(usize::MAX, |text| text.len())
+/// The size of a plan or of a part of one, measured as JSON text, so that fields of later versions count too.
+pub fn size<T: serde::Serialize>(part: &T) -> usize {
+    serde_json::to_vec(part).map_or(usize::MAX, |text| text.len())
 }
 
 /// Converts a policy's plan. Keys are validated here; `Plan` validates the numbers.
-pub fn plan(plan: &wit::Plan) -> Result<Plan, PlanError> {
+pub fn plan(plan: &asked::Plan) -> Result<Plan, PlanError> {
     no_unknown(&plan.attributes)?;
     let hundredths = |value: i32| f64::from(value) / 100.0;
     Ok(Plan {

@@ -9,6 +9,7 @@ pub mod clip;
 pub mod ladder;
 pub mod loudness;
 pub mod still;
+pub mod storyboard;
 pub mod waveform;
 
 use std::any::Any;
@@ -22,6 +23,7 @@ pub use self::clip::Clip;
 pub use self::ladder::{Container, Ladder, Rung};
 pub use self::loudness::LoudnessMeasurement;
 pub use self::still::{Still, StillFormat};
+pub use self::storyboard::Storyboard;
 pub use self::waveform::WaveformRequest;
 use crate::collector::Collector;
 use crate::command::Arguments;
@@ -41,6 +43,7 @@ pub enum Output {
     Archive(Archive),
     Clip(Clip),
     Still(Still),
+    Storyboard(Storyboard),
     Waveform(WaveformRequest),
     Loudness(LoudnessMeasurement),
 }
@@ -52,6 +55,7 @@ impl Output {
             Self::Archive(archive) => archive,
             Self::Clip(clip) => clip,
             Self::Still(still) => still,
+            Self::Storyboard(storyboard) => storyboard,
             Self::Waveform(waveform) => waveform,
             Self::Loudness(loudness) => loudness,
         }

@@ -54,10 +54,27 @@ pub struct Still {
 
 impl StillFormat {
     /// Its name, and the ending of its files.
-    fn names(self) -> (&'static str, &'static str) {
+    pub(super) fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::Jpeg => ("jpeg", "jpg"),
             Self::Webp => ("webp", "webp"),
+        }
+    }
+
+    /// The encoder, the options of a scaler that ends in its form, and those of the encoder for a quality of 1 to 100.
+    pub(super) fn coded(self, quality: u8) -> (&'static str, &'static str, Arguments) {
+        let (options, quality) = (Arguments::new(), u32::from(quality));
+        // JPEG is full range BT.601 by its file format (JFIF); a WebP file doesn't say, and the same matrix is meant.
+        match self {
+            // mjpeg counts from 31 (worst) to 2.
+            Self::Jpeg => (
+                "mjpeg",
+                "out_color_matrix=bt601:out_range=pc,format=yuvj420p",
+                options.pair("-q:v", 31 - quality * 29 / 100),
+            ),
+            Self::Webp => {
+                ("libwebp", "out_color_matrix=bt601:out_range=tv,format=yuv420p", options.pair("-quality", quality))
+            }
         }
     }
 }
@@ -185,7 +202,7 @@ fn window_of(at: Moment, plan: &Plan, info: &MediaInfo) -> Option<CandidateWindo
 }
 
 /// The size of a still: the video's own, or narrower.
-fn fit(video: &Video, max_width: u32) -> (u32, u32) {
+pub(super) fn fit(video: &Video, max_width: u32) -> (u32, u32) {
     let (width, height) = video.scaled_to(video.short_side());
     if width <= max_width {
         return (width, height);
@@ -220,21 +237,7 @@ impl Still {
 
     /// The command that codes a raw frame.
     fn code(&self, frame: &str, from: (u32, u32), to: (u32, u32), index: usize) -> Arguments {
-        let (options, quality) = (Arguments::new(), u32::from(self.quality));
-        // JPEG is full range BT.601 by its file format (JFIF); a WebP file doesn't say, and the same matrix is meant.
-        let (codec, colour, options) = match self.format {
-            // mjpeg counts from 31 (worst) to 2.
-            StillFormat::Jpeg => (
-                "mjpeg",
-                "out_color_matrix=bt601:out_range=pc,format=yuvj420p",
-                options.pair("-q:v", 31 - quality * 29 / 100).pair("-f", "image2").pair("-update", 1),
-            ),
-            StillFormat::Webp => (
-                "libwebp",
-                "out_color_matrix=bt601:out_range=tv,format=yuv420p",
-                options.pair("-quality", quality).pair("-f", "webp"),
-            ),
-        };
+        let (codec, colour, options) = self.format.coded(self.quality);
         quiet_ffmpeg()
             .pair("-f", "rawvideo")
             .pair("-pix_fmt", "yuv420p")
@@ -244,6 +247,8 @@ impl Still {
             .pair("-frames:v", 1)
             .pair("-c:v", codec)
             .all(options)
+            .pair("-f", "image2")
+            .pair("-update", 1)
             .flag(self.file(index))
     }
 }

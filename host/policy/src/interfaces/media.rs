@@ -1,6 +1,7 @@
 //! `media`: opening an original and transcoding it.
 
 use ::media::plan::PlanError;
+use contract::asked;
 use contract::json::to_value;
 use contract::v0_1::convert::{self, destination, refused};
 use contract::v0_1::media::{Host, HostSource, HostTranscode, Plan, ProgressReport, Report};
@@ -54,16 +55,27 @@ impl HostSource for State {
     }
 }
 
+impl State {
+    /// Starts a plan of any version.
+    pub(super) async fn start(
+        &mut self,
+        source: &Resource<Source>,
+        plan: &asked::Plan,
+    ) -> wasmtime::Result<Result<Resource<Transcode>, Failure>> {
+        self.table.get(source)?;
+        let call = self.host_call("transcode.start", convert::size(plan), || json!({ "plan": to_value(plan) }));
+        let started = self.call(call, async |context| start(context, plan).await).await?;
+        self.handle_if(started, Transcode)
+    }
+}
+
 impl HostTranscode for State {
     async fn start(
         &mut self,
         source: Resource<Source>,
         plan: Plan,
     ) -> wasmtime::Result<Result<Resource<Transcode>, Failure>> {
-        self.table.get(&source)?;
-        let call = self.host_call("transcode.start", convert::size(&plan), || json!({ "plan": to_value(&plan) }));
-        let started = self.call(call, async |context| start(context, &plan).await).await?;
-        self.handle_if(started, Transcode)
+        self.start(&source, &plan.into()).await
     }
 
     async fn progress(&mut self, transcode: Resource<Transcode>) -> wasmtime::Result<Option<ProgressReport>> {
@@ -93,7 +105,7 @@ impl HostTranscode for State {
     }
 }
 
-async fn start(context: CallContext<'_>, asked: &Plan) -> Result<(), Failure> {
+async fn start(context: CallContext<'_>, asked: &asked::Plan) -> Result<(), Failure> {
     let CallContext { host, guest } = context;
     let Some((_, info)) = guest.opened.as_ref().filter(|_| !guest.transcoding) else {
         let reason = "a transcode was already started";

@@ -6,6 +6,7 @@ mod job;
 mod log;
 mod media;
 mod storage;
+mod v0_2;
 mod webhook;
 
 use contract::v0_1::types;

@@ -2,7 +2,8 @@
 
 pub(super) use authoring::rehearsal::compare::short;
 use contract::v0_1::types::Rendition;
-use contract::v0_1::{convert, media as wit};
+use contract::asked;
+use contract::v0_1::convert;
 use fault::text::printable;
 use media::encoding::describe_audio;
 use media::outputs::{Description, Output};
@@ -41,7 +42,7 @@ pub(super) fn rendition(rendition: &Rendition) -> (String, String) {
 }
 
 /// The outputs of a plan: what each is, how it is made, where it goes.
-pub(super) fn outputs(plan: &wit::Plan) -> Vec<[String; 3]> {
+pub(super) fn outputs(plan: &asked::Plan) -> Vec<[String; 3]> {
     let describe = |output: &Output| {
         let Description { what, how, destinations } = output.kind().describe();
         let to: Vec<String> = destinations.iter().map(Destination::to_string).collect();

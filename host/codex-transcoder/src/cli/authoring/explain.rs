@@ -7,10 +7,10 @@ use authoring::rehearsal::{
     NOMINAL_LOUDNESS, RehearsalResult, RehearsalSetup, described_job, described_media, rehearse, source_info,
 };
 use clap::Args;
+use contract::asked::Plan;
 use contract::json::{from_value, to_value};
 use contract::v0_1::convert;
 use contract::v0_1::gpu::Device;
-use contract::v0_1::media::Plan;
 use contract::v0_1::types::{Job, MediaKind, Rendition};
 use media::containment::{INPUT_NAME, ProbeDepth, guarded_input};
 use media::describe;

@@ -100,7 +100,7 @@ mod tests {
             "rust-toolchain.toml",
             ".gitignore",
             "src/lib.rs",
-            "wit/0.1/world.wit",
+            "wit/0.2/world.wit",
             "vendor/policy-sdk/Cargo.toml",
             "vendor/policy-sdk/src/lib.rs",
         ] {

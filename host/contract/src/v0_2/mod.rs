@@ -1,0 +1,7 @@
+//! Version 0.2: `codex:transcode@0.2.0`.
+
+mod bindings;
+
+pub use bindings::codex::transcode::{gpu, job, log, media, storage, storyboard, webhook};
+pub use bindings::exports::codex::transcode::{ladder, layout, settings, workflow};
+pub use bindings::{Policy as World, PolicyPre};
