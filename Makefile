@@ -50,7 +50,7 @@ lint: toolchain ## Checks the formatting, and the lints of host and guests
 	@echo "checking the lints"
 	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	@echo "checking the lints of the guests, as they are compiled for the sandbox"
-	@$(CARGO) clippy -p codex-policy -p codex-lean-policy -p policy-sdk -p wasi-policy -p template-policy --target wasm32-unknown-unknown --locked -- -D warnings
+	@$(CARGO) clippy -p codex-policy -p codex-lean-policy -p policy-sdk -p wasi-policy -p template-policy -p showcase-policy --target wasm32-unknown-unknown --locked -- -D warnings
 
 # Known vulnerabilities have a check of their own, because it needs RustSec's database: cargo deny check advisories.
 deny: toolchain ## Checks licences, banned crates and sources against deny.toml, with cargo-deny
@@ -69,8 +69,8 @@ corpus: toolchain ffmpeg ## Prints what becomes of each upload in the folders CO
 	@$(CARGO) build --release --locked --target-dir target
 	@tests/corpus.sh target/release/codex-transcoder $(CORPUS)
 
-guests: toolchain ## Makes the policies as components: codex-policy.wasm and codex-lean-policy.wasm in target/policies/
-	@$(CARGO) run --quiet --locked -p policy-builder --bin build-policy -- codex-policy codex-lean-policy
+guests: toolchain ## Makes the policies as components in target/policies/
+	@$(CARGO) run --quiet --locked -p policy-builder --bin build-policy -- codex-policy codex-lean-policy showcase-policy
 
 guest-js: ## Builds the policy in JavaScript, with a manifest: target/policies/codex-js/policy.json
 	@if ! command -v node >/dev/null || ! command -v npm >/dev/null; then \

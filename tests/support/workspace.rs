@@ -60,6 +60,12 @@ pub fn lean_policy() -> &'static Path {
     BUILT.get_or_init(|| policy_builder::build(&root(), "codex-lean-policy").unwrap().path)
 }
 
+/// The policy that uses every power of the contract, as a component. Built once.
+pub fn showcase_policy() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| policy_builder::build(&root(), "showcase-policy").unwrap().path)
+}
+
 /// The policy that tries what it can reach through WASI, as a component. Built once.
 pub fn wasi_policy() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();

@@ -89,11 +89,16 @@ impl<'a> PlanBuilder<'a> {
         self.push_if(self.has_video, Output::Clip(clip));
     }
 
-    /// Adds a still. Needs a picture.
+    /// Adds a still from where most titles are over. Needs a picture.
     pub fn thumbnail(&mut self, thumbnail: Thumbnail) {
+        self.thumbnail_at(thumbnail, PAST_THE_TITLES);
+    }
+
+    /// Adds a still of a moment. Needs a picture.
+    pub fn thumbnail_at(&mut self, thumbnail: Thumbnail, at: Moment) {
         let still = StillOutput {
             destination: self.destination(Asset::Still(thumbnail.name.into())),
-            at: PAST_THE_TITLES,
+            at,
             max_width: thumbnail.max_width,
             format: thumbnail.format,
             quality: thumbnail.quality,

@@ -1,0 +1,44 @@
+//! What is made from a source, and where every object goes.
+
+use policy_sdk::plan::{LOUDNESS, PlanBuilder, Thumbnail};
+use policy_sdk::prelude::*;
+
+use crate::settings::Settings;
+use crate::wishes::Wishes;
+
+/// The store that viewers read from.
+const MEDIA: &str = "media";
+
+const THUMBNAIL: Thumbnail = Thumbnail { name: "default", max_width: 1280, format: StillFormat::Jpeg, quality: 85 };
+
+/// From one picture of the storyboard to the next.
+const STORYBOARD_MS: u32 = 5_000;
+
+/// The store and key of an asset.
+pub fn key_for(job: &Job, asset: &Asset) -> Destination {
+    let (folder, file): (_, &[&str]) = match asset {
+        Asset::MasterPlaylist => ("hls", &["master.m3u8"]),
+        Asset::RungPlaylist(rung) => ("hls", &[rung, "/index.m3u8"]),
+        Asset::PreviewPlaylist => ("hls", &["preview/index.m3u8"]),
+        Asset::Still(name) => ("thumbnails", &[name, ".jpg"]),
+        Asset::Storyboard => ("storyboards", &["storyboard.vtt"]),
+        Asset::WaveformData => ("waveforms", &["waveform.json"]),
+        Asset::WaveformImage => ("waveforms", &["waveform.png"]),
+        Asset::Mezzanine => ("mezzanine", &["mezzanine.mp4"]),
+    };
+    Destination::of_job(job, MEDIA, folder, file)
+}
+
+/// The plan for a source and its renditions.
+pub fn plan(job: &Job, info: &MediaInfo, renditions: Vec<Rendition>, settings: &Settings) -> Plan {
+    let mut plan = PlanBuilder::new(job, info, key_for);
+    plan.ladder(renditions, SegmentLayout::Separate);
+    match Wishes::of(job).poster_ms {
+        Some(ms) => plan.thumbnail_at(THUMBNAIL, Moment::AtMs(ms)),
+        None => plan.thumbnail(THUMBNAIL),
+    }
+    if settings.storyboard {
+        plan.storyboard(STORYBOARD_MS);
+    }
+    Plan { loudness: Some(LOUDNESS), ..plan.finish(Preference::Auto) }
+}

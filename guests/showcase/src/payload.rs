@@ -1,0 +1,35 @@
+//! The webhook messages for the platform.
+
+use policy_sdk::json::{self, Object};
+use policy_sdk::prelude::*;
+
+use crate::outputs::key_for;
+
+/// The message for a job that is done. A key is `null` if its object was not published.
+pub fn completed(job: &Job, report: &Report) -> Message {
+    let published = |asset| report.published(key_for(job, &asset));
+    let rungs: Vec<&str> = report.rungs.iter().map(|rung| rung.name.as_str()).collect();
+    let body = Object::new()
+        .text("status", Some("completed"))
+        .text("mediaId", Some(&job.media_id))
+        .text("masterPlaylistKey", published(Asset::MasterPlaylist).as_deref())
+        .text("thumbnailKey", published(Asset::Still("default".into())).as_deref())
+        .text("storyboardKey", published(Asset::Storyboard).as_deref())
+        .number("durationSeconds", Some(report.seconds()))
+        .json("rungs", &json::list(&rungs));
+    signed(body)
+}
+
+/// The message for a job that has failed for good.
+pub fn failed(job: &Job, failure: &Failure) -> Message {
+    let body = Object::new()
+        .text("status", Some("failed"))
+        .text("mediaId", Some(&job.media_id))
+        .text("code", Some(&failure.code))
+        .text("error", Some(&failure.message));
+    signed(body)
+}
+
+fn signed(body: Object) -> Message {
+    Message { body: body.finish(), signature: SignatureScheme::TimestampedBody }
+}
