@@ -5,9 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::v0_1::media as v0_1;
-use crate::v0_1::media::{
-    ClipOutput, FileOutput, HlsOutput, LoudnessTarget, Preference, StillOutput, WaveformOutput,
-};
+use crate::v0_1::media::{ClipOutput, FileOutput, HlsOutput, LoudnessTarget, Preference, StillOutput, WaveformOutput};
 use crate::v0_1::types::Attributes;
 use crate::v0_2::storyboard::StoryboardOutput;
 

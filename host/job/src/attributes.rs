@@ -14,7 +14,9 @@ const MAX_NAME: usize = 64;
 /// What a policy must not learn is left out, with a warning in the log: a field whose name says that it is a secret, and
 /// one with a URL in it. So is one whose name isn't plain. Fields that are too large together are an error, which says
 /// so.
-pub fn attributes<'a>(fields: impl IntoIterator<Item = (&'a String, &'a Value)>) -> Result<Vec<(String, String)>, String> {
+pub fn attributes<'a>(
+    fields: impl IntoIterator<Item = (&'a String, &'a Value)>,
+) -> Result<Vec<(String, String)>, String> {
     let mut attributes = Vec::new();
     for (name, value) in fields {
         let text = value.to_string();
@@ -28,7 +30,9 @@ pub fn attributes<'a>(fields: impl IntoIterator<Item = (&'a String, &'a Value)>)
     }
     let bytes: usize = attributes.iter().map(|(name, text)| name.len() + text.len()).sum();
     if bytes > MAX_BYTES {
-        return Err(format!("the fields that the host doesn't know have {bytes} bytes, at most {MAX_BYTES} are allowed"));
+        return Err(format!(
+            "the fields that the host doesn't know have {bytes} bytes, at most {MAX_BYTES} are allowed"
+        ));
     }
     attributes.sort();
     Ok(attributes)
@@ -66,8 +70,10 @@ mod tests {
 
     #[test]
     fn fields_become_json_texts_in_the_order_of_their_names() {
-        let attributes = of(&json!({ "tenant": "token ring", "poster": { "at-ms": 1500 }, "free": true, "n": null })).unwrap();
-        let expected = [("free", "true"), ("n", "null"), ("poster", r#"{"at-ms":1500}"#), ("tenant", r#""token ring""#)];
+        let attributes =
+            of(&json!({ "tenant": "token ring", "poster": { "at-ms": 1500 }, "free": true, "n": null })).unwrap();
+        let expected =
+            [("free", "true"), ("n", "null"), ("poster", r#"{"at-ms":1500}"#), ("tenant", r#""token ring""#)];
         assert_eq!(attributes, expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
     }
 

@@ -89,10 +89,8 @@ impl<'a> Call<'a> {
 
     /// The destination of an asset; `None` if the policy makes no such asset.
     pub async fn key_for(mut self, job: &Job, asset: &Asset) -> Result<Option<Destination>, PolicyError> {
-        self.make("layout.key-for", async |world, store, settings| {
-            world.key_for(store, job, asset, settings).await
-        })
-        .await
+        self.make("layout.key-for", async |world, store, settings| world.key_for(store, job, asset, settings).await)
+            .await
     }
 
     /// The message for a completed job.

@@ -35,11 +35,7 @@ impl Linked {
     pub fn new(linker: &Linker<State>, component: &Component) -> wasmtime::Result<Self> {
         let pre = linker.instantiate_pre(component)?;
         let is_0_2 = component.component_type().exports(linker.engine()).any(|(name, _)| name.ends_with(VERSION_0_2));
-        Ok(if is_0_2 {
-            Self::V0_2(v0_2::PolicyPre::new(pre)?)
-        } else {
-            Self::V0_1(v0_1::PolicyPre::new(pre)?)
-        })
+        Ok(if is_0_2 { Self::V0_2(v0_2::PolicyPre::new(pre)?) } else { Self::V0_1(v0_1::PolicyPre::new(pre)?) })
     }
 
     pub fn engine(&self) -> &wasmtime::Engine {

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{Expectation, ExpectedCall, Scenario};
 use crate::recording::CallRecord;
-use crate::rehearsal::compare::{Difference, covers, missing};
 use crate::rehearsal::RehearsalResult;
+use crate::rehearsal::compare::{Difference, covers, missing};
 
 fn difference(path: &str, expected: impl Into<Value>, got: impl Into<Value>) -> String {
     Difference { path: path.to_owned(), expected: expected.into(), got: got.into() }.expected_and_got()

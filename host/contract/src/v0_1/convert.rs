@@ -12,8 +12,8 @@ use media::transcode::{RungSummary, TranscodeSummary};
 use storage::{Destination, Key};
 
 use super::media as wit;
-use crate::asked;
 use super::types as wit_types;
+use crate::asked;
 
 /// Converts enums with the same cases into each other.
 macro_rules! same_cases {

@@ -110,7 +110,9 @@ impl OutputKind for Storyboard {
         let mut names = Vec::new();
         for sheet in 0..sheets {
             let (_, ending) = self.format.names();
-            names.push(collector.add_piece(&folder(index), &format!("{sheet:05}.{ending}"), &self.index, &stem(index)).await?);
+            names.push(
+                collector.add_piece(&folder(index), &format!("{sheet:05}.{ending}"), &self.index, &stem(index)).await?,
+            );
         }
         let index = self.web_vtt(&names, count, size, millis(context.info.duration));
         collector.add(self.index.clone(), Body::Bytes(index.into_bytes()), Role::MediaPlaylist);

@@ -1,9 +1,9 @@
 //! Formats values of the contract for the terminal.
 
 pub(super) use authoring::rehearsal::compare::short;
-use contract::v0_1::types::Rendition;
 use contract::asked;
 use contract::v0_1::convert;
+use contract::v0_1::types::Rendition;
 use fault::text::printable;
 use media::encoding::describe_audio;
 use media::outputs::{Description, Output};
