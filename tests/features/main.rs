@@ -23,6 +23,7 @@ mod picture;
 mod policy;
 mod policy_tools;
 mod publication;
+mod showcase;
 mod sound;
 mod still_and_preview;
 mod structure;

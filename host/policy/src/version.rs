@@ -27,7 +27,13 @@ pub(crate) enum Linked {
 /// Adds the host's interfaces, in every version.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     v0_1::World::add_to_linker::<State, HasSelf<State>>(linker, |state| state)?;
-    v0_2::World::add_to_linker::<State, HasSelf<State>>(linker, |state| state)
+    // One by one: the interfaces of records that it shares with 0.1 are in the linker already.
+    v0_2::gpu::add_to_linker::<State, HasSelf<State>>(linker, |state| state)?;
+    v0_2::job::add_to_linker::<State, HasSelf<State>>(linker, |state| state)?;
+    v0_2::log::add_to_linker::<State, HasSelf<State>>(linker, |state| state)?;
+    v0_2::media::add_to_linker::<State, HasSelf<State>>(linker, |state| state)?;
+    v0_2::storage::add_to_linker::<State, HasSelf<State>>(linker, |state| state)?;
+    v0_2::webhook::add_to_linker::<State, HasSelf<State>>(linker, |state| state)
 }
 
 impl Linked {

@@ -9,15 +9,12 @@ use contract::v0_1::types::{Attributes, Failure, Key, MediaInfo, Message, StoreN
 use contract::v0_1::{self, Source, Transcode};
 use contract::v0_2::media::{Host, HostPlan, HostSource, HostTranscode};
 use contract::v0_2::storyboard::StoryboardOutput;
-use contract::v0_2::{gpu, job, log, storage, storyboard, webhook};
+use contract::v0_2::{gpu, job, log, storage, webhook};
 use media::plan::MAX_OUTPUTS;
 use serde::Serialize;
 use wasmtime::component::Resource;
 
 use crate::state::{HostCall, State};
-
-/// The interface of a record has no functions.
-impl storyboard::Host for State {}
 
 impl gpu::Host for State {
     async fn devices(&mut self) -> wasmtime::Result<Vec<gpu::Device>> {

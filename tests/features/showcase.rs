@@ -1,0 +1,111 @@
+//! What the showcase policy asks for: a storyboard, and what a platform says of a job in its own words.
+
+use std::path::{Path, PathBuf};
+
+use testkit::colour::Picture;
+use testkit::job::Job;
+use testkit::outcome::Outcome;
+use testkit::{fixtures, probe, workspace};
+
+use crate::transcode;
+
+fn showcase(upload: &Path) -> Job {
+    transcode(upload).policy(workspace::showcase_policy())
+}
+
+/// A published object of the showcase policy, by its webhook's field.
+fn object(outcome: &Outcome, field: &str) -> PathBuf {
+    let output = &outcome.last("completed").unwrap()["output"];
+    outcome.out.join("media").join(output[field].as_str().unwrap_or_else(|| panic!("{output}")))
+}
+
+/// A cue of a storyboard: from, until, the sheet, and the place and size of the picture in it.
+struct Cue {
+    from: f64,
+    until: f64,
+    sheet: PathBuf,
+    place: [u32; 4],
+}
+
+fn cues(index: &Path) -> Vec<Cue> {
+    let text = std::fs::read_to_string(index).unwrap();
+    let mut blocks = text.split("\n\n");
+    assert_eq!(blocks.next(), Some("WEBVTT"));
+    let seconds = |time: &str| time.split(':').fold(0.0, |sum, part| sum * 60.0 + part.parse::<f64>().unwrap());
+    let cue = |block: &str| {
+        let (times, text) = block.trim_end().split_once('\n').unwrap();
+        let (from, until) = times.split_once(" --> ").unwrap();
+        let (sheet, place) = text.split_once("#xywh=").unwrap();
+        let place: Vec<u32> = place.split(',').map(|number| number.parse().unwrap()).collect();
+        let sheet = index.with_file_name(sheet);
+        Cue { from: seconds(from), until: seconds(until), sheet, place: place.try_into().unwrap() }
+    };
+    blocks.map(cue).collect()
+}
+
+/// The film is brighter by a step every five seconds, and pauses for a minute.
+#[test]
+fn a_storyboard_shows_what_the_film_shows_at_each_time() {
+    let source = "color=black:size=640x360:rate=25:duration=143,format=yuv420p,\
+geq=lum='20+floor(T/5)*7':cb=128:cr=128,select='not(between(t,60.1,119.9))'";
+    let upload = fixtures::picture("brighter.mkv", source, &["-fps_mode", "vfr"]);
+    let outcome = showcase(&upload).run().done();
+    let cues = cues(&object(&outcome, "storyboardKey"));
+    assert_eq!(cues.len(), 29);
+    let sheets: std::collections::BTreeSet<_> = cues.iter().map(|cue| &cue.sheet).collect();
+    assert_eq!(sheets.len(), 2);
+    for (number, cue) in cues.iter().enumerate() {
+        let [x, y, width, height] = cue.place;
+        let until = if number == 28 { 143.0 } else { cue.from + 5.0 };
+        assert!((cue.from - 5.0 * number as f64).abs() < 0.001 && (cue.until - until).abs() < 0.1, "{}", cue.until);
+        assert_eq!((width, height), (160, 90));
+        let sheet = probe::video(&cue.sheet).unwrap().size;
+        assert_eq!(sheet, (5 * 160, 5 * 90));
+        let middle = [x + width / 2, y + height / 2];
+        let [across, down] = [u64::from(middle[0]) * 100 / sheet.0, u64::from(middle[1]) * 100 / sheet.1];
+        // The film stands still from the middle of the thirteenth step to the end of the twenty-fourth.
+        let step = if (13..24).contains(&number) { 12 } else { number };
+        let luma = (20 + 7 * step) as f64;
+        let expected = (luma - 16.0) * 255.0 / 219.0;
+        let found = Picture::of(&cue.sheet).colour(across as usize, down as usize)[1];
+        assert!((found - expected).abs() < 4.0, "{number}: {found} and not {expected}");
+    }
+}
+
+#[test]
+fn a_second_storyboard_takes_the_place_of_the_first_and_leaves_its_sheets() {
+    let upload = fixtures::silent_clip(320, 180, "25", 12.0);
+    let first = showcase(&upload).run().done();
+    let sheet = cues(&object(&first, "storyboardKey")).remove(0).sheet;
+    let second = showcase(&upload).out(&first.out).run().done();
+    let cues = cues(&object(&second, "storyboardKey"));
+    assert!(sheet.exists() && cues.len() == 3);
+    assert!(cues.iter().all(|cue| cue.sheet.exists() && cue.sheet != sheet));
+}
+
+#[test]
+fn sound_alone_has_no_storyboard() {
+    let upload = fixtures::ffmpeg("sound.mp3", &["-f", "lavfi", "-i", "sine=duration=3"]);
+    let outcome = showcase(&upload).run().done();
+    assert!(outcome.last("completed").unwrap()["output"]["storyboardKey"].is_null());
+}
+
+#[test]
+fn the_platforms_own_words_choose_the_thumbnail_and_the_ladder() {
+    let upload = fixtures::silent_clip(1280, 720, "25", 12.0);
+    let words = ["--attribute", "poster=7000", "--attribute", "plan=free", "--attribute", "tenant={\"id\":7}"];
+    let outcome = showcase(&upload).args(&words).run().done();
+    let thumbnail = Picture::of(&object(&outcome, "thumbnailKey"));
+    let there = thumbnail.distance(&Picture::at(&upload, 7.0));
+    assert!(there < 6.0, "{there}");
+    assert!(thumbnail.distance(&Picture::at(&upload, 1.2)) > 2.0 * there);
+    assert_eq!(outcome.last("completed").unwrap()["output"]["rungs"], serde_json::json!(["480p", "360p"]));
+}
+
+#[test]
+fn words_that_are_too_many_are_refused_before_anything_runs() {
+    let upload = fixtures::silent_clip(320, 180, "25", 1.0);
+    let long = format!("a={}", "x".repeat(17_000));
+    showcase(&upload).args(&["--attribute", &long]).run().refused(2, "at most 16384 are allowed");
+    showcase(&upload).args(&["--attribute", "poster"]).run().refused(2, "NAME=VALUE is expected");
+}
