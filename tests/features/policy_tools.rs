@@ -72,7 +72,7 @@ fn a_new_policy_is_built_signed_looked_at_and_does_a_job() {
     assert_eq!(found["size"], module.len());
     assert_eq!(found["signature"]["verified"], true);
     assert!(found["signature"]["comment"].as_str().unwrap().contains("version:1.4.0"), "{found}");
-    assert_eq!(found["contract"], serde_json::json!(["codex:transcode@0.1.0"]));
+    assert_eq!(found["contract"], serde_json::json!(["codex:transcode@0.2.0"]));
 
     let machine = workspace::root().display().to_string();
     assert!(!String::from_utf8_lossy(&module).contains(&machine), "the module names a folder of this machine");
@@ -185,9 +185,9 @@ fn a_look_at_a_policy_says_what_it_is_and_whose() {
     fs::write(folder.join("codex.wasm"), policy::DEFAULT).unwrap();
     let page = done(&program(folder, &["inspect", "codex.wasm"]));
     for expected in [
-        "codex:transcode@0.1.0",
-        "codex:transcode/webhook@0.1.0: deliver",
-        "codex:transcode/workflow@0.1.0: run",
+        "codex:transcode@0.2.0",
+        "codex:transcode/webhook@0.2.0: deliver",
+        "codex:transcode/workflow@0.2.0: run",
         "not signed",
         "Rust",
         "taken      yes",

@@ -123,7 +123,10 @@ impl State {
         add: impl FnOnce(&mut Plan, T),
     ) -> wasmtime::Result<()> {
         let bytes = convert::size(&part);
-        self.notify(HostCall::unrecorded(name, bytes), |state| Ok(add(state.table.get_mut(plan)?, part)))
+        self.notify(HostCall::unrecorded(name, bytes), |state| {
+            add(state.table.get_mut(plan)?, part);
+            Ok(())
+        })
     }
 
     fn add_output(&mut self, name: &'static str, plan: &Resource<Plan>, output: Output) -> wasmtime::Result<()> {
