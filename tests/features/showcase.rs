@@ -84,6 +84,20 @@ fn a_second_storyboard_takes_the_place_of_the_first_and_leaves_its_sheets() {
 }
 
 #[test]
+fn a_rung_can_be_downloaded_as_one_file_that_holds_what_the_rung_holds() {
+    let upload = fixtures::clip(640, 360, "30000/1001", 9.0);
+    let outcome = showcase(&upload).run().done();
+    let (file, rung) = (object(&outcome, "downloadKey"), outcome.rung("360p"));
+    assert_eq!(probe::digests(&file), probe::digests(&rung));
+    let boxes = probe::boxes(&file);
+    let place = |name: &str| boxes.iter().position(|found| found == name).unwrap();
+    assert!(place("moov") < place("mdat"), "{boxes:?}");
+    assert!((probe::duration(&file) - 9.0).abs() < 0.1);
+    assert!((probe::sound_after_picture(&file) - probe::sound_after_picture(&rung)).abs() < 0.03);
+    probe::decodes(&file);
+}
+
+#[test]
 fn sound_alone_has_no_storyboard() {
     let upload = fixtures::ffmpeg("sound.mp3", &["-f", "lavfi", "-i", "sine=duration=3"]);
     let outcome = showcase(&upload).run().done();

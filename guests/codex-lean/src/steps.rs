@@ -51,6 +51,7 @@ fn step_of(output: &Output) -> Step {
         Output::Hls(_) => ENCODING,
         Output::File(_) => MEZZANINE,
         Output::Clip(_) => PREVIEW,
+        Output::Download(_) => UPLOADING,
         Output::Still(_) | Output::Storyboard(_) => THUMBNAILS,
         Output::Waveform(_) => WAVEFORM,
         Output::Loudness => LOUDNESS,

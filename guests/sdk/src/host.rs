@@ -90,6 +90,7 @@ fn written(plan: &Plan) -> media::Plan {
             Output::Clip(clip) => made.add_clip(clip),
             Output::Still(still) => made.add_still(still),
             Output::Storyboard(storyboard) => made.add_storyboard(storyboard),
+            Output::Download(download) => made.add_download(download),
             Output::Waveform(waveform) => made.add_waveform(waveform),
             Output::Loudness => made.add_loudness(),
         }

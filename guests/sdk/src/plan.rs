@@ -122,6 +122,13 @@ impl<'a> PlanBuilder<'a> {
         self.push_if(self.has_video, Output::Storyboard(storyboard));
     }
 
+    /// Adds the rung of this name as one MP4 file. Needs a ladder that has it.
+    pub fn download(&mut self, rung: &str) {
+        let destination = self.destination(Asset::Download(rung.into()));
+        let download = DownloadOutput { destination, rung: rung.into(), attributes: Vec::new() };
+        self.plan.outputs.push(Output::Download(download));
+    }
+
     /// Adds the waveform's data, and on demand its image. Needs sound.
     pub fn waveform(&mut self, with_image: bool) {
         let waveform = WaveformOutput {

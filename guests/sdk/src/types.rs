@@ -1,5 +1,6 @@
 //! The contract's records in one flat module. Their documentation comes from `wit/`.
 
+pub use crate::bindings::codex::transcode::download::DownloadOutput;
 pub use crate::bindings::codex::transcode::gpu::Device;
 pub use crate::bindings::codex::transcode::log::Level;
 pub use crate::bindings::codex::transcode::outputs::{
@@ -41,6 +42,8 @@ pub enum Asset {
     WaveformImage,
     /// The MP4 file for the archive.
     Mezzanine,
+    /// The MP4 file of the rung with this name.
+    Download(String),
 }
 
 impl Asset {
@@ -55,6 +58,7 @@ impl Asset {
             "waveform-data" => Self::WaveformData,
             "waveform-image" => Self::WaveformImage,
             "mezzanine" => Self::Mezzanine,
+            "download" => Self::Download(name.into()),
             _ => return None,
         })
     }
@@ -73,6 +77,8 @@ pub enum Output {
     Still(StillOutput),
     /// Sheets of small pictures for the seek bar, and a WebVTT file that says where each is.
     Storyboard(StoryboardOutput),
+    /// A rung as one MP4 file. Requires a ladder in the same plan.
+    Download(DownloadOutput),
     /// The waveform of the audio.
     Waveform(WaveformOutput),
     /// Only the loudness measurement, which is in the report.

@@ -25,6 +25,7 @@ pub fn key_for(job: &Job, asset: &Asset) -> Destination {
         Asset::WaveformData => ("waveforms", &["waveform.json"]),
         Asset::WaveformImage => ("waveforms", &["waveform.png"]),
         Asset::Mezzanine => ("mezzanine", &["mezzanine.mp4"]),
+        Asset::Download(rung) => ("downloads", &[rung, ".mp4"]),
     };
     Destination::of_job(job, MEDIA, folder, file)
 }
@@ -32,7 +33,11 @@ pub fn key_for(job: &Job, asset: &Asset) -> Destination {
 /// The plan for a source and its renditions.
 pub fn plan(job: &Job, info: &MediaInfo, renditions: Vec<Rendition>, settings: &Settings) -> Plan {
     let mut plan = PlanBuilder::new(job, info, key_for);
+    let smallest = renditions.last().map(|rendition| rendition.name.clone());
     plan.ladder(renditions, SegmentLayout::Separate);
+    if let Some(rung) = smallest.filter(|_| settings.download) {
+        plan.download(&rung);
+    }
     match Wishes::of(job).poster_ms {
         Some(ms) => plan.thumbnail_at(THUMBNAIL, Moment::AtMs(ms)),
         None => plan.thumbnail(THUMBNAIL),

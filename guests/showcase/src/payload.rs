@@ -15,6 +15,7 @@ pub fn completed(job: &Job, report: &Report) -> Message {
         .text("masterPlaylistKey", published(Asset::MasterPlaylist).as_deref())
         .text("thumbnailKey", published(Asset::Still("default".into())).as_deref())
         .text("storyboardKey", published(Asset::Storyboard).as_deref())
+        .text("downloadKey", rungs.last().and_then(|rung| published(Asset::Download((*rung).into()))).as_deref())
         .number("durationSeconds", Some(report.seconds()))
         .json("rungs", &json::list(&rungs));
     signed(body)

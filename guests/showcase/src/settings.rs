@@ -8,6 +8,8 @@ policy_sdk::settings! {
     pub struct Settings {
         /// The effort of the encodes.
         pub effort: Effort = Effort::Fast, "effort" => effort;
+        /// Whether to offer the smallest rung for download.
+        pub download: bool = true, "download" => flag;
         /// Whether to make a storyboard.
         pub storyboard: bool = true, "storyboard" => flag;
     }

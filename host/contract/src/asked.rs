@@ -1,12 +1,23 @@
-//! A plan as a policy asks for it, in the words of the newest version of the contract.
+//! A plan as a policy asks for it, in the words of the newest version of the contract, and its conversion to the host's.
 //!
 //! Its JSON form is that of version 0.1, with more kinds of output.
 
+use media::encoding::Encoding;
+use media::outputs::{
+    self, Archive, Clip, Download, Ladder, LoudnessMeasurement, Rung, Still, Storyboard, WaveformRequest,
+};
+use media::plan::{self, PlanError};
 use serde::{Deserialize, Serialize};
+use storage::Key;
 
+use crate::v0_1::convert::checked_record;
 use crate::v0_1::media as v0_1;
-use crate::v0_1::media::{ClipOutput, FileOutput, HlsOutput, LoudnessTarget, Preference, StillOutput, WaveformOutput};
-use crate::v0_1::types::Attributes;
+use crate::v0_1::media::{
+    ClipOutput, FileOutput, HlsOutput, HlsRung, LoudnessTarget, Moment, Preference, SegmentLayout, StillOutput,
+    WaveformOutput,
+};
+use crate::v0_1::types::{Attributes, VideoCodec, VideoEncoding};
+use crate::v0_2::download::DownloadOutput;
 use crate::v0_2::storyboard::StoryboardOutput;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,6 +27,7 @@ pub enum Output {
     Clip(ClipOutput),
     Still(StillOutput),
     Storyboard(StoryboardOutput),
+    Download(DownloadOutput),
     Waveform(WaveformOutput),
     Loudness,
 }
@@ -50,6 +62,223 @@ impl From<v0_1::Output> for Output {
             v0_1::Output::Still(still) => Self::Still(still),
             v0_1::Output::Waveform(waveform) => Self::Waveform(waveform),
             v0_1::Output::Loudness => Self::Loudness,
+        }
+    }
+}
+
+impl Plan {
+    /// Converts it to the host's plan. Keys are validated here; the host's plan validates the numbers.
+    pub fn convert(&self) -> Result<plan::Plan, PlanError> {
+        no_unknown(&self.attributes)?;
+        let hundredths = |value: i32| f64::from(value) / 100.0;
+        Ok(plan::Plan {
+            outputs: self.outputs.iter().map(output).collect::<Result<_, PlanError>>()?,
+            loudness: self.loudness.map(|target| plan::LoudnessTarget {
+                integrated: hundredths(target.integrated),
+                true_peak: hundredths(target.true_peak),
+                range: hundredths(target.range),
+            }),
+            prefer: self.prefer.into(),
+        })
+    }
+}
+
+fn output(output: &Output) -> Result<outputs::Output, PlanError> {
+    Ok(match output {
+        Output::Hls(hls) => outputs::Output::Ladder(ladder(hls)?),
+        Output::File(file) => {
+            no_unknown(&file.attributes)?;
+            outputs::Output::Archive(Archive {
+                to: checked_record(&file.destination)?,
+                video: file.video.as_ref().map(encoding).transpose()?,
+                audio_kbps: file.audio_kbps,
+            })
+        }
+        Output::Clip(clip) => {
+            no_unknown(&clip.attributes)?;
+            outputs::Output::Clip(Clip {
+                store: clip.store.clone(),
+                playlist: Key::parse(&clip.playlist)?,
+                start: moment(clip.start),
+                length_ms: clip.length_ms,
+                short_side: clip.short_side,
+            })
+        }
+        Output::Still(still) => {
+            no_unknown(&still.attributes)?;
+            outputs::Output::Still(Still {
+                to: checked_record(&still.destination)?,
+                at: moment(still.at),
+                max_width: still.max_width,
+                format: still.format.into(),
+                quality: still.quality,
+            })
+        }
+        Output::Storyboard(storyboard) => {
+            no_unknown(&storyboard.attributes)?;
+            outputs::Output::Storyboard(Storyboard {
+                index: checked_record(&storyboard.index)?,
+                interval_ms: storyboard.interval_ms,
+                width: storyboard.width,
+                columns: storyboard.columns,
+                rows: storyboard.rows,
+                format: storyboard.format.into(),
+                quality: storyboard.quality,
+            })
+        }
+        Output::Download(download) => {
+            no_unknown(&download.attributes)?;
+            outputs::Output::Download(Download {
+                to: checked_record(&download.destination)?,
+                rung: download.rung.clone(),
+            })
+        }
+        Output::Waveform(waveform) => {
+            no_unknown(&waveform.attributes)?;
+            outputs::Output::Waveform(WaveformRequest {
+                data: waveform.data.as_ref().map(checked_record).transpose()?,
+                image: waveform.image.as_ref().map(checked_record).transpose()?,
+                pixels_per_second: waveform.pixels_per_second,
+                bits: waveform.bits,
+                image_size: (waveform.image_width, waveform.image_height),
+            })
+        }
+        Output::Loudness => outputs::Output::Loudness(LoudnessMeasurement),
+    })
+}
+
+/// Refuses all attributes in a request: this version knows none, and ignoring one would execute only part of the
+/// request.
+fn no_unknown(attributes: &Attributes) -> Result<(), PlanError> {
+    match attributes.first() {
+        None => Ok(()),
+        Some((name, _)) => Err(PlanError::UnknownAttribute { name: fault::text::printable(name, 64) }),
+    }
+}
+
+pub fn encoding(encoding: &VideoEncoding) -> Result<Encoding, PlanError> {
+    no_unknown(&encoding.attributes)?;
+    // The contract has one codec. A second one must fail to compile here.
+    match encoding.codec {
+        VideoCodec::H264 => {}
+    }
+    Ok(Encoding { quality: encoding.quality, max_kbps: encoding.max_kbps, effort: encoding.effort.into() })
+}
+
+fn moment(moment: Moment) -> media::Moment {
+    match moment {
+        Moment::AtMs(ms) => media::Moment::At(ms),
+        Moment::AtPermille(permille) => media::Moment::Permille(permille),
+    }
+}
+
+fn ladder(hls: &HlsOutput) -> Result<Ladder, PlanError> {
+    no_unknown(&hls.attributes)?;
+    let rung = |rung: &HlsRung| {
+        no_unknown(&rung.rendition.attributes)?;
+        let video = rung.rendition.video.as_ref();
+        let video = video.map(|video| encoding(&video.encoding).map(|encoding| (video.short_side, encoding)));
+        Ok(Rung {
+            name: rung.rendition.name.clone(),
+            video: video.transpose()?,
+            audio_kbps: rung.rendition.audio_kbps,
+            playlist: Key::parse(&rung.playlist)?,
+        })
+    };
+    Ok(Ladder {
+        store: hls.store.clone(),
+        master: Key::parse(&hls.master)?,
+        rungs: hls.rungs.iter().map(rung).collect::<Result<_, PlanError>>()?,
+        segment_ms: hls.segment_ms,
+        keyframe_ms: hls.keyframe_ms,
+        container: hls.container.into(),
+        single_file: matches!(hls.layout, SegmentLayout::SingleFile),
+    })
+}
+
+/// The size of a plan or of a part of one, measured as JSON text, so that fields of later versions count too.
+pub fn size<T: serde::Serialize>(part: &T) -> usize {
+    serde_json::to_vec(part).map_or(usize::MAX, |text| text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use fault::Fault as _;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A plan with every record that has attributes.
+    fn plan_with_everything() -> Value {
+        let encoding = json!({
+            "codec": "h264", "quality": 23, "max-kbps": null, "effort": "fast", "attributes": [],
+        });
+        let to = json!({ "store": "media", "key": "u/a" });
+        let rendition = json!({
+            "name": "720p", "video": { "short-side": 720, "encoding": encoding }, "audio-kbps": 128, "attributes": [],
+        });
+        json!({
+            "outputs": [
+                { "hls": {
+                    "store": "media", "master": "u/m.m3u8", "segment-ms": 6000, "keyframe-ms": 2000,
+                    "container": "ts", "layout": "separate", "attributes": [],
+                    "rungs": [{ "rendition": rendition, "playlist": "u/720p.m3u8" }],
+                } },
+                { "file": { "destination": to, "video": encoding, "audio-kbps": null, "attributes": [] } },
+                { "clip": {
+                    "store": "media", "playlist": "u/c.m3u8", "start": { "at-ms": 0 }, "length-ms": 1000,
+                    "short-side": 720, "attributes": [],
+                } },
+                { "still": {
+                    "destination": to, "at": { "at-ms": 0 }, "max-width": 640, "format": "jpeg", "quality": 80,
+                    "attributes": [],
+                } },
+                { "storyboard": {
+                    "index": to, "interval-ms": 5000, "width": 160, "columns": 5, "rows": 5, "format": "jpeg",
+                    "quality": 80, "attributes": [],
+                } },
+                { "download": { "destination": to, "rung": "720p", "attributes": [] } },
+                { "waveform": {
+                    "data": to, "image": null, "pixels-per-second": 10, "bits": 8, "image-width": 1800,
+                    "image-height": 140, "attributes": [],
+                } },
+            ],
+            "loudness": null, "prefer": "auto", "attributes": [],
+        })
+    }
+
+    /// The paths of all lists of attributes.
+    fn attribute_paths(value: &Value, path: &str, found: &mut Vec<String>) {
+        match value {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    let path = format!("{path}/{name}");
+                    if name == "attributes" { found.push(path) } else { attribute_paths(value, &path, found) }
+                }
+            }
+            Value::Array(items) => {
+                for (index, value) in items.iter().enumerate() {
+                    attribute_paths(value, &format!("{path}/{index}"), found);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn unknown_attributes_are_refused_in_every_record() {
+        let whole = plan_with_everything();
+        let read = |value: &Value| crate::json::from_value::<Plan>("plan", value.clone()).unwrap().convert();
+        read(&whole).unwrap();
+        let mut paths = Vec::new();
+        attribute_paths(&whole, "", &mut paths);
+        assert_eq!(paths.len(), 11, "{paths:?}");
+        for path in paths {
+            let mut changed = whole.clone();
+            *changed.pointer_mut(&path).unwrap() = json!([["watermark", "on"]]);
+            let error = read(&changed).unwrap_err();
+            assert_eq!(error.code(), "plan.unknown-attribute", "{path}");
+            assert!(error.to_string().contains("watermark"), "{error}");
         }
     }
 }

@@ -24,6 +24,7 @@ fn kinds(plan: &Plan) -> Vec<String> {
         Output::Hls(_) => "hls".into(),
         Output::File(_) => "file".into(),
         Output::Storyboard(_) => "storyboard".into(),
+        Output::Download(_) => "download".into(),
         Output::Clip(_) => "clip".into(),
         Output::Still(still) => format!("{:?} {} {}", still.format, still.max_width, still.quality),
         Output::Waveform(_) => "waveform".into(),

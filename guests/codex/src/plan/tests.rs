@@ -26,6 +26,7 @@ fn kinds(plan: &Plan) -> Vec<&'static str> {
         Output::Clip(_) => "clip",
         Output::Still(_) => "still",
         Output::Storyboard(_) => "storyboard",
+        Output::Download(_) => "download",
         Output::Waveform(_) => "waveform",
         Output::Loudness => "loudness",
     };

@@ -24,6 +24,7 @@ fn add(report: &mut Report, output: &Output) {
         Output::Clip(clip) => publish(Destination::new(&clip.store, clip.playlist.as_str())),
         Output::Still(still) => publish(still.destination.clone()),
         Output::Storyboard(storyboard) => publish(storyboard.index.clone()),
+        Output::Download(download) => publish(download.destination.clone()),
         Output::Waveform(waveform) => waveform.data.iter().chain(&waveform.image).cloned().for_each(publish),
         Output::Loudness => {
             report.loudness = Some(LoudnessMeasure { integrated: -2000, true_peak: -300, range: 700 });

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use contract::asked;
 use contract::json::from_value;
 use contract::v0_1::convert;
 use contract::v0_1::gpu::Device;
@@ -100,7 +101,7 @@ pub async fn rehearse(policy: &Policy, setup: &RehearsalSetup) -> RehearsalResul
     let decisions = Decisions::of(policy, inputs, &recorded.calls, &outcome).await.cleaned(&setup.cleaner);
     let started = recorded.calls.iter().any(|call| call.call == "transcode.start" && call.answer.get("ok").is_some());
     let accepted = setup.source.as_ref().filter(|_| started).and_then(|info| {
-        let plan = convert::plan(&from_value("plan", decisions.plan.clone()).ok()?).ok()?;
+        let plan = from_value::<asked::Plan>("plan", decisions.plan.clone()).ok()?.convert().ok()?;
         let processor = host::processor(&plan, info, &setup.processors).ok()?;
         Some((plan, processor))
     });

@@ -2,6 +2,6 @@
 
 mod bindings;
 
-pub use bindings::codex::transcode::{gpu, job, log, media, storage, storyboard, webhook};
+pub use bindings::codex::transcode::*;
 pub use bindings::exports::codex::transcode::{ladder, layout, settings, workflow};
 pub use bindings::{Policy as World, PolicyPre};

@@ -6,6 +6,7 @@
 
 pub mod archive;
 pub mod clip;
+pub mod download;
 pub mod ladder;
 pub mod loudness;
 pub mod still;
@@ -20,6 +21,7 @@ use storage::Destination;
 
 pub use self::archive::Archive;
 pub use self::clip::Clip;
+pub use self::download::Download;
 pub use self::ladder::{Container, Ladder, Rung};
 pub use self::loudness::LoudnessMeasurement;
 pub use self::still::{Still, StillFormat};
@@ -44,6 +46,7 @@ pub enum Output {
     Clip(Clip),
     Still(Still),
     Storyboard(Storyboard),
+    Download(Download),
     Waveform(WaveformRequest),
     Loudness(LoudnessMeasurement),
 }
@@ -56,6 +59,7 @@ impl Output {
             Self::Clip(clip) => clip,
             Self::Still(still) => still,
             Self::Storyboard(storyboard) => storyboard,
+            Self::Download(download) => download,
             Self::Waveform(waveform) => waveform,
             Self::Loudness(loudness) => loudness,
         }

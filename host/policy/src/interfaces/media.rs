@@ -63,7 +63,7 @@ impl State {
         plan: &asked::Plan,
     ) -> wasmtime::Result<Result<Resource<Transcode>, Failure>> {
         self.table.get(source)?;
-        let call = self.host_call("transcode.start", convert::size(plan), || json!({ "plan": to_value(plan) }));
+        let call = self.host_call("transcode.start", asked::size(plan), || json!({ "plan": to_value(plan) }));
         let started = self.call(call, async |context| start(context, plan).await).await?;
         self.handle_if(started, Transcode)
     }
@@ -111,7 +111,7 @@ async fn start(context: CallContext<'_>, asked: &asked::Plan) -> Result<(), Fail
         let reason = "a transcode was already started";
         return Err(refused(PlanError::OutOfOrder { call: "transcode.start", reason }));
     };
-    let plan = convert::plan(asked).map_err(refused)?;
+    let plan = asked.convert().map_err(refused)?;
     plan.check(info, host.may_write()).map_err(refused)?;
     host.calls.start(plan, asked).await?;
     guest.transcoding = true;

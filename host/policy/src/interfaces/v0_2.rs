@@ -1,12 +1,12 @@
 //! The interfaces of version 0.2. What is as in 0.1 is done by 0.1's functions.
 
-use contract::asked::{Output, Plan};
-use contract::v0_1::convert;
+use contract::asked::{Output, Plan, size};
 use contract::v0_1::media::{
     ClipOutput, FileOutput, HlsOutput, LoudnessTarget, Preference, ProgressReport, Report, StillOutput, WaveformOutput,
 };
 use contract::v0_1::types::{Attributes, Failure, Key, MediaInfo, Message, StoreName, VideoEncoder};
 use contract::v0_1::{self, Source, Transcode};
+use contract::v0_2::download::DownloadOutput;
 use contract::v0_2::media::{Host, HostPlan, HostSource, HostTranscode};
 use contract::v0_2::storyboard::StoryboardOutput;
 use contract::v0_2::{gpu, job, log, storage, webhook};
@@ -114,28 +114,38 @@ impl HostSource for State {
 }
 
 impl State {
-    /// Adds to a plan. `transcode.start` records the whole plan.
-    fn add<T: Serialize>(
+    /// Changes a plan. `transcode.start` records the whole plan.
+    fn change<T: Serialize>(
         &mut self,
-        name: &'static str,
+        call: HostCall,
         plan: &Resource<Plan>,
         part: T,
-        add: impl FnOnce(&mut Plan, T),
+        change: impl FnOnce(&mut Plan, T),
     ) -> wasmtime::Result<()> {
-        let bytes = convert::size(&part);
-        self.notify(HostCall::unrecorded(name, bytes), |state| {
-            add(state.table.get_mut(plan)?, part);
+        self.notify(call, |state| {
+            change(state.table.get_mut(plan)?, part);
             Ok(())
         })
     }
 
-    fn add_output(&mut self, name: &'static str, plan: &Resource<Plan>, output: Output) -> wasmtime::Result<()> {
-        self.add(name, plan, output, |plan, output| {
+    /// Every function that adds an output counts as `plan.add`.
+    fn add_output(&mut self, plan: &Resource<Plan>, output: Output) -> wasmtime::Result<()> {
+        self.change(HostCall::unrecorded("plan.add", size(&output)), plan, output, |plan, output| {
             // One too many is enough for `transcode.start` to refuse the plan.
             if plan.outputs.len() <= MAX_OUTPUTS {
                 plan.outputs.push(output);
             }
         })
+    }
+
+    /// Every function that sets something of the whole plan counts as `plan.set`.
+    fn set<T: Serialize>(
+        &mut self,
+        plan: &Resource<Plan>,
+        part: T,
+        set: impl FnOnce(&mut Plan, T),
+    ) -> wasmtime::Result<()> {
+        self.change(HostCall::unrecorded("plan.set", size(&part)), plan, part, set)
     }
 }
 
@@ -150,39 +160,43 @@ impl HostPlan for State {
     }
 
     async fn add_hls(&mut self, plan: Resource<Plan>, output: HlsOutput) -> wasmtime::Result<()> {
-        self.add_output("plan.add-hls", &plan, Output::Hls(output))
+        self.add_output(&plan, Output::Hls(output))
     }
 
     async fn add_file(&mut self, plan: Resource<Plan>, output: FileOutput) -> wasmtime::Result<()> {
-        self.add_output("plan.add-file", &plan, Output::File(output))
+        self.add_output(&plan, Output::File(output))
     }
 
     async fn add_clip(&mut self, plan: Resource<Plan>, output: ClipOutput) -> wasmtime::Result<()> {
-        self.add_output("plan.add-clip", &plan, Output::Clip(output))
+        self.add_output(&plan, Output::Clip(output))
     }
 
     async fn add_still(&mut self, plan: Resource<Plan>, output: StillOutput) -> wasmtime::Result<()> {
-        self.add_output("plan.add-still", &plan, Output::Still(output))
+        self.add_output(&plan, Output::Still(output))
     }
 
     async fn add_storyboard(&mut self, plan: Resource<Plan>, output: StoryboardOutput) -> wasmtime::Result<()> {
-        self.add_output("plan.add-storyboard", &plan, Output::Storyboard(output))
+        self.add_output(&plan, Output::Storyboard(output))
+    }
+
+    async fn add_download(&mut self, plan: Resource<Plan>, output: DownloadOutput) -> wasmtime::Result<()> {
+        self.add_output(&plan, Output::Download(output))
     }
 
     async fn add_waveform(&mut self, plan: Resource<Plan>, output: WaveformOutput) -> wasmtime::Result<()> {
-        self.add_output("plan.add-waveform", &plan, Output::Waveform(output))
+        self.add_output(&plan, Output::Waveform(output))
     }
 
     async fn add_loudness(&mut self, plan: Resource<Plan>) -> wasmtime::Result<()> {
-        self.add_output("plan.add-loudness", &plan, Output::Loudness)
+        self.add_output(&plan, Output::Loudness)
     }
 
     async fn set_loudness(&mut self, plan: Resource<Plan>, target: LoudnessTarget) -> wasmtime::Result<()> {
-        self.add("plan.set-loudness", &plan, target, |plan, target| plan.loudness = Some(target))
+        self.set(&plan, target, |plan, target| plan.loudness = Some(target))
     }
 
     async fn set_preference(&mut self, plan: Resource<Plan>, prefer: Preference) -> wasmtime::Result<()> {
-        self.add("plan.set-preference", &plan, prefer, |plan, prefer| plan.prefer = prefer)
+        self.set(&plan, prefer, |plan, prefer| plan.prefer = prefer)
     }
 
     async fn drop(&mut self, plan: Resource<Plan>) -> wasmtime::Result<()> {

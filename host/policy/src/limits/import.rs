@@ -30,7 +30,7 @@ const fn on_media(name: &'static str, default: u64, cap: u64) -> Import {
 
 /// How many there are. A number of its own: with optimisation, the compiler (1.95) needs all types of the package to work
 /// out a length from the value of [`IMPORTS`], and that length to work out the types.
-pub const IMPORT_COUNT: usize = 26;
+pub const IMPORT_COUNT: usize = 19;
 
 /// Every host function.
 pub const IMPORTS: [Import; IMPORT_COUNT] = [
@@ -40,15 +40,10 @@ pub const IMPORTS: [Import; IMPORT_COUNT] = [
     on_media("media.open", 100, 1_000),
     cheap("source.info"),
     cheap("plan.constructor"),
-    cheap("plan.add-hls"),
-    cheap("plan.add-file"),
-    cheap("plan.add-clip"),
-    cheap("plan.add-still"),
-    cheap("plan.add-storyboard"),
-    cheap("plan.add-waveform"),
-    cheap("plan.add-loudness"),
-    cheap("plan.set-loudness"),
-    cheap("plan.set-preference"),
+    // All functions that add an output.
+    cheap("plan.add"),
+    // All functions that set something of the whole plan.
+    cheap("plan.set"),
     // Only one call is accepted, but each is checked.
     rare("transcode.start", 10, 100),
     // One call per percent, and some more.

@@ -2,7 +2,6 @@
 
 pub(super) use authoring::rehearsal::compare::short;
 use contract::asked;
-use contract::v0_1::convert;
 use contract::v0_1::types::Rendition;
 use fault::text::printable;
 use media::encoding::describe_audio;
@@ -36,7 +35,7 @@ pub(super) fn first_lines(lines: &[String], indent: usize) -> String {
 pub(super) fn rendition(rendition: &Rendition) -> (String, String) {
     let video = rendition.video.as_ref();
     let video = video.map_or("-".to_owned(), |video| {
-        convert::encoding(&video.encoding).map_or_else(|error| error.to_string(), |encoding| encoding.to_string())
+        asked::encoding(&video.encoding).map_or_else(|error| error.to_string(), |encoding| encoding.to_string())
     });
     (video, describe_audio(rendition.audio_kbps))
 }
@@ -48,7 +47,7 @@ pub(super) fn outputs(plan: &asked::Plan) -> Vec<[String; 3]> {
         let to: Vec<String> = destinations.iter().map(Destination::to_string).collect();
         [what.to_owned(), how, to.join(" ")]
     };
-    match convert::plan(plan) {
+    match plan.convert() {
         Ok(plan) => plan.outputs.iter().map(describe).collect(),
         Err(error) => vec![["refused".to_owned(), printable(&error.to_string(), MAX_ERROR), String::new()]],
     }

@@ -1,0 +1,108 @@
+//! Downloads: a rung of the ladder as one MP4 file.
+
+use async_trait::async_trait;
+use serde::Serialize;
+use storage::Destination;
+
+use super::ladder::{Ladder, Rung, rung_folder};
+use super::{Description, OutputKind, Process};
+use crate::collector::Collector;
+use crate::command::Arguments;
+use crate::containment::quiet_ffmpeg;
+use crate::context::blocking;
+use crate::error::MediaError;
+use crate::estimate::bytes;
+use crate::graph::MADE;
+use crate::hls;
+use crate::info::MediaInfo;
+use crate::muxer::{self, Packets, Written};
+use crate::plan::{Plan, PlanError, impossible};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Download {
+    #[serde(rename = "destination")]
+    pub to: Destination,
+    /// The rung's name.
+    pub rung: String,
+}
+
+#[async_trait]
+impl OutputKind for Download {
+    fn check(&self, plan: &Plan, _info: &MediaInfo) -> Result<(), PlanError> {
+        if self.rung_of(plan).is_none() {
+            let name = fault::text::printable(&self.rung, 64);
+            return impossible(format!("it wants a download of the rung `{name}`, which its ladder doesn't have"));
+        }
+        Ok(())
+    }
+
+    fn destinations(&self) -> Vec<Destination> {
+        vec![self.to.clone()]
+    }
+
+    fn describe(&self) -> Description {
+        Description { what: "download", how: format!("the rung {}", self.rung), destinations: self.destinations() }
+    }
+
+    fn estimate(&self, plan: &Plan, info: &MediaInfo) -> Vec<(Destination, u64)> {
+        let rate = self.rung_of(plan).map_or(0, |(_, _, rung)| rung.estimated_rate(info));
+        vec![(self.to.clone(), bytes(rate, info.ladder_length().as_secs_f64()))]
+    }
+
+    async fn collect(&self, index: usize, collector: &mut Collector<'_>) -> Result<(), MediaError> {
+        let context = collector.context;
+        let lost = || MediaError::Lost { detail: "a download without its rung".to_owned() };
+        let (ladder, number, rung) = self.rung_of(context.plan).ok_or_else(lost)?;
+        let playlist = collector.encoded.rungs.get(number).ok_or_else(lost)?.playlist.clone();
+        let (from, to) = (context.work.join(rung_folder(number)), context.work.join(joined(index)));
+        let segments = 0..playlist.segments.len();
+        let failed = MediaError::work("making a download");
+        blocking(move || hls::join(&from, &playlist, segments, &to)).await?.map_err(&failed)?;
+        let arguments = remux(index, ladder);
+        let ran = context.tools.ffmpeg.capture(&arguments, context.work, context.cancel, 0).await;
+        ran.map_err(|error| MediaError::process("making a download", error))?;
+        tokio::fs::remove_file(context.work.join(joined(index))).await.map_err(&failed)?;
+        // It has to hold what the rung's encoders made.
+        let packets = Packets { is_transport_stream: false, ..ladder.packets(rung, number) };
+        let input = Arguments::new().pair("-i", format_args!("file:{}", file(index)));
+        let what = format!("the download of rung `{}`", rung.name);
+        muxer::check_all(&context, &[Written { packets, input, what }]).await?;
+        collector.add_file(&self.to, &file(index)).await
+    }
+
+    fn processes(&self, index: usize, plan: &Plan, _info: &MediaInfo) -> Vec<Process> {
+        let process =
+            plan.ladder().map(|ladder| Process { what: "make a download".to_owned(), arguments: remux(index, ladder) });
+        process.into_iter().collect()
+    }
+}
+
+impl Download {
+    /// The rung, and its place in the ladder.
+    fn rung_of<'a>(&self, plan: &'a Plan) -> Option<(&'a Ladder, usize, &'a Rung)> {
+        let ladder = plan.ladder()?;
+        let (number, rung) = ladder.rungs.iter().enumerate().find(|(_, rung)| rung.name == self.rung)?;
+        Some((ladder, number, rung))
+    }
+}
+
+/// The joined segments, below the work directory.
+fn joined(index: usize) -> String {
+    format!("{MADE}/download{index}.joined")
+}
+
+fn file(index: usize) -> String {
+    format!("{MADE}/download{index}.mp4")
+}
+
+/// The command that puts the joined segments into an MP4, its index in front.
+fn remux(index: usize, ladder: &Ladder) -> Arguments {
+    quiet_ffmpeg()
+        .pair("-f", ladder.container.demuxer())
+        .pair("-i", format_args!("file:{}", joined(index)))
+        .pair("-map", 0)
+        .pair("-c", "copy")
+        .pair("-movflags", "+faststart")
+        .flag(format!("file:{}", file(index)))
+}
