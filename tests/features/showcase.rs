@@ -73,6 +73,17 @@ geq=lum='20+floor(T/5)*7':cb=128:cr=128,select='not(between(t,60.1,119.9))'";
 }
 
 #[test]
+fn a_storyboard_ends_with_the_picture_even_if_the_sound_goes_on() {
+    let picture = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=7"];
+    let sound = ["-f", "lavfi", "-i", "sine=duration=40", "-c:a", "aac"];
+    let both = [&picture[..], &sound[..4], fixtures::X264, &sound[4..]].concat();
+    let outcome = showcase(&fixtures::ffmpeg("long-sound.mp4", &both)).run().done();
+    let cues = cues(&object(&outcome, "storyboardKey"));
+    let lasts = testkit::playlist::media(&outcome.rung("source")).duration();
+    assert!((cues.last().unwrap().until - lasts).abs() < 0.2, "{lasts}");
+}
+
+#[test]
 fn a_second_storyboard_takes_the_place_of_the_first_and_leaves_its_sheets() {
     let upload = fixtures::silent_clip(320, 180, "25", 12.0);
     let first = showcase(&upload).run().done();

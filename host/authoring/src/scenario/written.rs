@@ -219,8 +219,8 @@ mod tests {
         assert!(said.starts_with("answers[0].answer.ok.delivered: "), "{said}");
         let said = error_of(json!({ "expect": { "calls": ["storage.put", { "call": "storage.get" }] } }));
         assert!(said.starts_with("expect.calls[1]: `storage.get` is not a host call"), "{said}");
-        let said = error_of(json!({ "expect": { "keys": { "poster": "media:a" } } }));
-        assert!(said.starts_with("expect.keys.poster: `poster` is unknown"), "{said}");
+        let said = error_of(json!({ "expect": { "keys": { "still(poster": "media:a" } } }));
+        assert!(said.starts_with("expect.keys: `still(poster` is not `kind` or `kind(name)`"), "{said}");
         assert!(
             error_of(json!({ "encoders": ["tpu"] }))
                 .starts_with("encoders[0]: `tpu` is unknown; expected one of gpu, cpu")

@@ -114,7 +114,7 @@ impl OutputKind for Storyboard {
                 collector.add_piece(&folder(index), &format!("{sheet:05}.{ending}"), &self.index, &stem(index)).await?,
             );
         }
-        let index = self.web_vtt(&names, count, size, millis(context.info.duration));
+        let index = self.web_vtt(&names, count, size, millis(context.info.ladder_length()));
         collector.add(self.index.clone(), Body::Bytes(index.into_bytes()), Role::MediaPlaylist);
         Ok(())
     }
@@ -131,7 +131,7 @@ impl OutputKind for Storyboard {
 impl Storyboard {
     /// How many pictures it has.
     fn expected(&self, info: &MediaInfo) -> u64 {
-        millis(info.duration).div_ceil(u64::from(self.interval_ms.max(1))).max(1)
+        millis(info.ladder_length()).div_ceil(u64::from(self.interval_ms.max(1))).max(1)
     }
 
     /// The command that puts the raw pictures together.
