@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Gid, Uid};
 use rustix::thread::{
-    CapabilitySet, CapabilitySets, remove_capability_from_bounding_set, set_capabilities, set_thread_groups,
-    set_thread_res_gid, set_thread_res_uid,
+    CapabilitySet, CapabilitySets, set_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
 };
 
 use crate::Confinement;
@@ -61,12 +60,9 @@ fn give(folder: &Path, user: u32) -> std::io::Result<()> {
     std::os::unix::fs::lchown(folder, Some(user), Some(user))
 }
 
-/// Gives up root for good: user, groups, and every capability.
+/// Gives up root for good: user, groups, and every capability. What a program's file could give back, `no_new_privs`
+/// denies.
 pub(crate) fn become_user(user: u32) -> std::io::Result<()> {
-    for capability in CapabilitySet::all().iter() {
-        // Kernels refuse capabilities that they don't know.
-        let _ = remove_capability_from_bounding_set(capability);
-    }
     let (uid, gid) = (Uid::from_raw(user), Gid::from_raw(user));
     set_thread_groups(&[])?;
     set_thread_res_gid(gid, gid, gid)?;
