@@ -3,6 +3,8 @@
 use fault::text::{has_url, is_secret_name};
 use serde_json::Value;
 
+use crate::is_plain_id;
+
 /// Most bytes of all names and values together.
 const MAX_BYTES: usize = 16 * 1024;
 
@@ -39,9 +41,7 @@ pub fn attributes<'a>(
 }
 
 fn reason_to_leave_out(name: &str, value: &Value, text: &str) -> Option<&'static str> {
-    let is_plain = (1..=MAX_NAME).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
-    if !is_plain {
+    if !is_plain_id(name) || name.len() > MAX_NAME {
         return Some("its name is not 1 to 64 letters, digits, `_` and `-`");
     }
     if is_secret_name(name) || has_secret(value) {

@@ -121,16 +121,17 @@ impl State {
         Ok(answer)
     }
 
-    /// Performs a host call that pure functions may make too, because it has no result and no effect.
-    pub(crate) fn notify(
+    /// Performs a host call that pure functions may make too, because nothing outside of the guest's own state depends on
+    /// it. Recorded without its result.
+    pub(crate) fn notify<T>(
         &mut self,
         call: HostCall,
-        work: impl FnOnce(&mut Self) -> wasmtime::Result<()>,
-    ) -> wasmtime::Result<()> {
+        work: impl FnOnce(&mut Self) -> wasmtime::Result<T>,
+    ) -> wasmtime::Result<T> {
         self.meter_call(&call)?;
-        work(self)?;
+        let answer = work(self)?;
         self.finish_call(call, &());
-        Ok(())
+        Ok(answer)
     }
 
     fn meter_call(&mut self, call: &HostCall) -> wasmtime::Result<()> {

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use storage::{Destination, Key};
 
-use super::ladder::{Ladder, rung_folder};
+use super::ladder::{Ladder, copy_joined, rung_folder};
 use super::{Description, OutputKind, Process, SegmentedPlaylist};
 use crate::collector::Collector;
 use crate::command::Arguments;
@@ -189,12 +189,8 @@ impl Clip {
         let aim_ms = if offset_ms > 0 { AIM_MS } else { 0 };
         // MP4 has an index, so that a seek finds the keyframe, and the sound that belongs to it, exactly. A transport
         // stream has none: there a seek lands between keyframes, and sound and picture begin apart.
-        let remux = quiet_ffmpeg()
-            .pair("-f", ladder.container.demuxer())
-            .pair("-i", format_args!("file:{folder}/{JOINED}"))
-            .pair("-map", 0)
-            .pair("-c", "copy")
-            .flag(format!("file:{folder}/{SEEKABLE}"));
+        let remux =
+            copy_joined(ladder.container, &format!("{folder}/{JOINED}")).flag(format!("file:{folder}/{SEEKABLE}"));
         let cut = quiet_ffmpeg()
             // After the keyframe: a seek goes to the one before.
             .pair_opt("-ss", (aim_ms > 0).then_some((offset_ms + aim_ms) as f64 / 1000.0))

@@ -4,11 +4,10 @@ use async_trait::async_trait;
 use serde::Serialize;
 use storage::Destination;
 
-use super::ladder::{Ladder, Rung, rung_folder};
+use super::ladder::{Ladder, Rung, copy_joined, rung_folder};
 use super::{Description, OutputKind, Process};
 use crate::collector::Collector;
 use crate::command::Arguments;
-use crate::containment::quiet_ffmpeg;
 use crate::context::blocking;
 use crate::error::MediaError;
 use crate::estimate::bytes;
@@ -98,11 +97,5 @@ fn file(index: usize) -> String {
 
 /// The command that puts the joined segments into an MP4, its index in front.
 fn remux(index: usize, ladder: &Ladder) -> Arguments {
-    quiet_ffmpeg()
-        .pair("-f", ladder.container.demuxer())
-        .pair("-i", format_args!("file:{}", joined(index)))
-        .pair("-map", 0)
-        .pair("-c", "copy")
-        .pair("-movflags", "+faststart")
-        .flag(format!("file:{}", file(index)))
+    copy_joined(ladder.container, &joined(index)).pair("-movflags", "+faststart").flag(format!("file:{}", file(index)))
 }

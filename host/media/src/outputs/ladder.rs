@@ -11,6 +11,7 @@ use super::{Description, OutputKind, PictureEncode, SegmentedPlaylist};
 use crate::collector::Collector;
 use crate::command::Arguments;
 use crate::comparison;
+use crate::containment::quiet_ffmpeg;
 use crate::context::TranscodeContext;
 use crate::encoder::keyframe_options;
 use crate::encoding::{Encoding, check_audio};
@@ -112,6 +113,15 @@ impl Rung {
 /// The folder of a rung, below the work directory. A plan has one ladder at most.
 pub(crate) fn rung_folder(number: usize) -> String {
     format!("{MADE}/rung{number}")
+}
+
+/// The command that copies all tracks of joined segments, up to its output.
+pub(super) fn copy_joined(container: Container, joined: &str) -> Arguments {
+    quiet_ffmpeg()
+        .pair("-f", container.demuxer())
+        .pair("-i", format_args!("file:{joined}"))
+        .pair("-map", 0)
+        .pair("-c", "copy")
 }
 
 /// A whole rendition as ffmpeg's input.

@@ -98,8 +98,9 @@ impl OutputKind for Storyboard {
         let size = fit(video, self.width);
         let made = collector.size_of(&pictures(index)).await?;
         let count = made / (u64::from(size.0) * u64::from(size.1) * 3 / 2);
-        if count.abs_diff(self.expected(context.info)) > 1 || count == 0 {
-            let detail = format!("a storyboard has {count} pictures and not {}", self.expected(context.info));
+        let expected = self.expected(context.info);
+        if count.abs_diff(expected) > 1 || count == 0 {
+            let detail = format!("a storyboard has {count} pictures and not {expected}");
             return Err(MediaError::BadFile { detail });
         }
         for process in self.processes(index, context.plan, context.info) {
@@ -108,8 +109,8 @@ impl OutputKind for Storyboard {
         }
         let sheets = count.div_ceil(u64::from(self.columns * self.rows));
         let mut names = Vec::new();
+        let (_, ending) = self.format.names();
         for sheet in 0..sheets {
-            let (_, ending) = self.format.names();
             names.push(
                 collector.add_piece(&folder(index), &format!("{sheet:05}.{ending}"), &self.index, &stem(index)).await?,
             );

@@ -11,7 +11,6 @@ use contract::v0_2::media::{Host, HostPlan, HostSource, HostTranscode};
 use contract::v0_2::storyboard::StoryboardOutput;
 use contract::v0_2::{gpu, job, log, storage, webhook};
 use media::plan::MAX_OUTPUTS;
-use serde::Serialize;
 use wasmtime::component::Resource;
 
 use crate::state::{HostCall, State};
@@ -115,48 +114,32 @@ impl HostSource for State {
 
 impl State {
     /// Changes a plan. `transcode.start` records the whole plan.
-    fn change<T: Serialize>(
+    fn change(
         &mut self,
         call: HostCall,
         plan: &Resource<Plan>,
-        part: T,
-        change: impl FnOnce(&mut Plan, T),
+        change: impl FnOnce(&mut Plan),
     ) -> wasmtime::Result<()> {
         self.notify(call, |state| {
-            change(state.table.get_mut(plan)?, part);
+            change(state.table.get_mut(plan)?);
             Ok(())
         })
     }
 
     /// Every function that adds an output counts as `plan.add`.
     fn add_output(&mut self, plan: &Resource<Plan>, output: Output) -> wasmtime::Result<()> {
-        self.change(HostCall::unrecorded("plan.add", size(&output)), plan, output, |plan, output| {
+        self.change(HostCall::unrecorded("plan.add", size(&output)), plan, |plan| {
             // One too many is enough for `transcode.start` to refuse the plan.
             if plan.outputs.len() <= MAX_OUTPUTS {
                 plan.outputs.push(output);
             }
         })
     }
-
-    /// Every function that sets something of the whole plan counts as `plan.set`.
-    fn set<T: Serialize>(
-        &mut self,
-        plan: &Resource<Plan>,
-        part: T,
-        set: impl FnOnce(&mut Plan, T),
-    ) -> wasmtime::Result<()> {
-        self.change(HostCall::unrecorded("plan.set", size(&part)), plan, part, set)
-    }
 }
 
 impl HostPlan for State {
     async fn new(&mut self) -> wasmtime::Result<Resource<Plan>> {
-        let mut made = None;
-        self.notify(HostCall::unrecorded("plan.constructor", 0), |state| {
-            made = Some(state.handle(Plan::default())?);
-            Ok(())
-        })?;
-        made.ok_or_else(|| wasmtime::Error::msg("no plan was made"))
+        self.notify(HostCall::unrecorded("plan.constructor", 0), |state| state.handle(Plan::default()))
     }
 
     async fn add_hls(&mut self, plan: Resource<Plan>, output: HlsOutput) -> wasmtime::Result<()> {
@@ -192,11 +175,11 @@ impl HostPlan for State {
     }
 
     async fn set_loudness(&mut self, plan: Resource<Plan>, target: LoudnessTarget) -> wasmtime::Result<()> {
-        self.set(&plan, target, |plan, target| plan.loudness = Some(target))
+        self.change(HostCall::unrecorded("plan.set", size(&target)), &plan, |plan| plan.loudness = Some(target))
     }
 
     async fn set_preference(&mut self, plan: Resource<Plan>, prefer: Preference) -> wasmtime::Result<()> {
-        self.set(&plan, prefer, |plan, prefer| plan.prefer = prefer)
+        self.change(HostCall::unrecorded("plan.set", size(&prefer)), &plan, |plan| plan.prefer = prefer)
     }
 
     async fn drop(&mut self, plan: Resource<Plan>) -> wasmtime::Result<()> {
