@@ -94,6 +94,67 @@ fn a_second_storyboard_takes_the_place_of_the_first_and_leaves_its_sheets() {
     assert!(cues.iter().all(|cue| cue.sheet.exists() && cue.sheet != sheet));
 }
 
+/// The times and pictures of an animated WebP file, which ffmpeg can't read. Each picture covers all of it: the film's
+/// brightness changes.
+fn webp_pictures(file: &Path) -> Vec<(f64, Picture)> {
+    let bytes = std::fs::read(file).unwrap();
+    let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |sum, byte| (sum << 8) | usize::from(*byte));
+    let (mut rest, mut at_ms, mut pictures) = (&bytes[12..], 0, Vec::new());
+    while !rest.is_empty() {
+        let (name, size) = (&rest[..4], number(&rest[4..8]));
+        if name == b"ANMF" {
+            let content = &rest[8..8 + size];
+            let alone = file.with_extension(format!("{}.webp", pictures.len()));
+            let length = u32::try_from(4 + size - 16).unwrap().to_le_bytes();
+            std::fs::write(&alone, [b"RIFF", &length[..], b"WEBP", &content[16..]].concat()).unwrap();
+            pictures.push((f64::from(at_ms) / 1000.0, Picture::of(&alone)));
+            at_ms += u32::try_from(number(&content[12..15])).unwrap();
+        }
+        rest = &rest[8 + size + size % 2..];
+    }
+    pictures
+}
+
+/// 30 s that are brighter by a step every half second, and dark again after seven.
+fn half_second_steps() -> PathBuf {
+    let source = "color=black:size=640x360:rate=25:duration=30,format=yuv420p,\
+geq=lum='30+mod(floor(T*2),7)*25':cb=128:cr=128";
+    fixtures::picture("steps.mp4", source, &[])
+}
+
+/// The brightness of that film, as it is coded.
+fn step_at(seconds: f64) -> f64 {
+    30.0 + (seconds * 2.0).floor() % 7.0 * 25.0
+}
+
+/// A tenth of the film is over when an animation starts.
+#[test]
+fn an_animation_shows_three_seconds_of_the_film_without_sound() {
+    let outcome = showcase(&half_second_steps()).run().done();
+    let pictures = webp_pictures(&object(&outcome, "animationKey"));
+    // Pictures that are the same are one that stays.
+    assert!((6..=36).contains(&pictures.len()), "{}", pictures.len());
+    for (at, picture) in &pictures {
+        assert_eq!(picture.size, (320, 180));
+        let (found, film) = (picture.colour(50, 50)[1], 3.0 + at);
+        let expected = [film - 0.1, film, film + 0.1].map(|at| (step_at(at) - 16.0) * 255.0 / 219.0);
+        assert!(expected.iter().any(|expected| (found - expected).abs() < 4.0), "{found} at {at}: {expected:?}");
+    }
+    let last = pictures.last().unwrap().0;
+    assert!((2.4..3.0).contains(&last), "{last}");
+
+    let mp4 = showcase(&half_second_steps()).setting("animation", "mp4").run().done();
+    let file = object(&mp4, "animationKey");
+    assert_eq!((probe::size(&file), probe::audio(&file).is_none()), ((320, 180), true));
+    let brightness = testkit::colour::brightness_over_time(&file);
+    assert_eq!(brightness.len(), 36);
+    for (at, luma) in brightness {
+        let film = 3.0 + at;
+        let expected = [film - 0.1, film, film + 0.1].map(step_at);
+        assert!(expected.iter().any(|expected| (luma - expected).abs() < 2.0), "{luma} at {at}: {expected:?}");
+    }
+}
+
 #[test]
 fn a_rung_can_be_downloaded_as_one_file_that_holds_what_the_rung_holds() {
     let upload = fixtures::clip(640, 360, "30000/1001", 9.0);
@@ -113,6 +174,7 @@ fn sound_alone_has_no_storyboard() {
     let upload = fixtures::ffmpeg("sound.mp3", &["-f", "lavfi", "-i", "sine=duration=3"]);
     let outcome = showcase(&upload).run().done();
     assert!(outcome.last("completed").unwrap()["output"]["storyboardKey"].is_null());
+    assert!(outcome.last("completed").unwrap()["output"]["animationKey"].is_null());
 }
 
 #[test]

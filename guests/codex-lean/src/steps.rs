@@ -52,7 +52,7 @@ fn step_of(output: &Output) -> Step {
         Output::File(_) => MEZZANINE,
         Output::Clip(_) => PREVIEW,
         Output::Download(_) => UPLOADING,
-        Output::Still(_) | Output::Storyboard(_) => THUMBNAILS,
+        Output::Still(_) | Output::Storyboard(_) | Output::Animation(_) => THUMBNAILS,
         Output::Waveform(_) => WAVEFORM,
         Output::Loudness => LOUDNESS,
     }

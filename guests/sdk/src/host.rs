@@ -91,6 +91,7 @@ fn written(plan: &Plan) -> media::Plan {
             Output::Still(still) => made.add_still(still),
             Output::Storyboard(storyboard) => made.add_storyboard(storyboard),
             Output::Download(download) => made.add_download(download),
+            Output::Animation(animation) => made.add_animation(animation),
             Output::Waveform(waveform) => made.add_waveform(waveform),
             Output::Loudness => made.add_loudness(),
         }

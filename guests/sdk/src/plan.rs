@@ -129,6 +129,22 @@ impl<'a> PlanBuilder<'a> {
         self.plan.outputs.push(Output::Download(download));
     }
 
+    /// Adds three seconds that move without a player, 320 pixels wide, from where most titles are over. Needs a picture and
+    /// a ladder.
+    pub fn animation(&mut self, name: &str, format: AnimationFormat) {
+        let animation = AnimationOutput {
+            destination: self.destination(Asset::Animation(name.into())),
+            start: PAST_THE_TITLES,
+            length_ms: 3_000,
+            width: 320,
+            frame_rate: 12,
+            format,
+            quality: 60,
+            attributes: Vec::new(),
+        };
+        self.push_if(self.has_video, Output::Animation(animation));
+    }
+
     /// Adds the waveform's data, and on demand its image. Needs sound.
     pub fn waveform(&mut self, with_image: bool) {
         let waveform = WaveformOutput {

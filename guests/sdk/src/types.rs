@@ -1,5 +1,6 @@
 //! The contract's records in one flat module. Their documentation comes from `wit/`.
 
+pub use crate::bindings::codex::transcode::animation::{AnimationFormat, AnimationOutput};
 pub use crate::bindings::codex::transcode::download::DownloadOutput;
 pub use crate::bindings::codex::transcode::gpu::Device;
 pub use crate::bindings::codex::transcode::log::Level;
@@ -44,6 +45,8 @@ pub enum Asset {
     Mezzanine,
     /// The MP4 file of the rung with this name.
     Download(String),
+    /// The animation with this name.
+    Animation(String),
 }
 
 impl Asset {
@@ -59,6 +62,7 @@ impl Asset {
             "waveform-image" => Self::WaveformImage,
             "mezzanine" => Self::Mezzanine,
             "download" => Self::Download(name.into()),
+            "animation" => Self::Animation(name.into()),
             _ => return None,
         })
     }
@@ -79,6 +83,8 @@ pub enum Output {
     Storyboard(StoryboardOutput),
     /// A rung as one MP4 file. Requires a ladder in the same plan.
     Download(DownloadOutput),
+    /// A few seconds of the video that move without a player. Requires a ladder with a picture in the same plan.
+    Animation(AnimationOutput),
     /// The waveform of the audio.
     Waveform(WaveformOutput),
     /// Only the loudness measurement, which is in the report.

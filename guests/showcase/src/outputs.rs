@@ -14,6 +14,9 @@ const THUMBNAIL: Thumbnail = Thumbnail { name: "default", max_width: 1280, forma
 /// From one picture of the storyboard to the next.
 const STORYBOARD_MS: u32 = 5_000;
 
+/// The name of the animation.
+pub const ANIMATION: &str = "default";
+
 /// The store and key of an asset.
 pub fn key_for(job: &Job, asset: &Asset) -> Destination {
     let (folder, file): (_, &[&str]) = match asset {
@@ -25,6 +28,7 @@ pub fn key_for(job: &Job, asset: &Asset) -> Destination {
         Asset::WaveformData => ("waveforms", &["waveform.json"]),
         Asset::WaveformImage => ("waveforms", &["waveform.png"]),
         Asset::Mezzanine => ("mezzanine", &["mezzanine.mp4"]),
+        Asset::Animation(name) => ("animations", &[name, ".webp"]),
         Asset::Download(rung) => ("downloads", &[rung, ".mp4"]),
     };
     Destination::of_job(job, MEDIA, folder, file)
@@ -44,6 +48,9 @@ pub fn plan(job: &Job, info: &MediaInfo, renditions: Vec<Rendition>, settings: &
     }
     if settings.storyboard {
         plan.storyboard(STORYBOARD_MS);
+    }
+    if let Some(format) = settings.animation {
+        plan.animation(ANIMATION, format);
     }
     Plan { loudness: Some(LOUDNESS), ..plan.finish(Preference::Auto) }
 }

@@ -3,7 +3,7 @@
 use policy_sdk::json::{self, Object};
 use policy_sdk::prelude::*;
 
-use crate::outputs::key_for;
+use crate::outputs::{ANIMATION, key_for};
 
 /// The message for a job that is done. A key is `null` if its object was not published.
 pub fn completed(job: &Job, report: &Report) -> Message {
@@ -15,6 +15,7 @@ pub fn completed(job: &Job, report: &Report) -> Message {
         .text("masterPlaylistKey", published(Asset::MasterPlaylist).as_deref())
         .text("thumbnailKey", published(Asset::Still("default".into())).as_deref())
         .text("storyboardKey", published(Asset::Storyboard).as_deref())
+        .text("animationKey", published(Asset::Animation(ANIMATION.into())).as_deref())
         .text("downloadKey", rungs.last().and_then(|rung| published(Asset::Download((*rung).into()))).as_deref())
         .number("durationSeconds", Some(report.seconds()))
         .json("rungs", &json::list(&rungs));

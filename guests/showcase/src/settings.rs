@@ -1,7 +1,8 @@
 //! What an environment can set.
 
+use policy_sdk::json::Value;
 use policy_sdk::prelude::*;
-use policy_sdk::settings::{effort, flag};
+use policy_sdk::settings::{choice, effort, flag};
 
 policy_sdk::settings! {
     /// The settings of this policy.
@@ -10,7 +11,14 @@ policy_sdk::settings! {
         pub effort: Effort = Effort::Fast, "effort" => effort;
         /// Whether to offer the smallest rung for download.
         pub download: bool = true, "download" => flag;
+        /// The format of the animation; `none` for no animation.
+        pub animation: Option<AnimationFormat> = Some(AnimationFormat::Webp), "animation" => animation;
         /// Whether to make a storyboard.
         pub storyboard: bool = true, "storyboard" => flag;
     }
+}
+
+/// Reads the format of an animation.
+fn animation(value: &Value<'_>) -> Result<Option<AnimationFormat>, String> {
+    choice(value, &[("webp", Some(AnimationFormat::Webp)), ("mp4", Some(AnimationFormat::Mp4)), ("none", None)])
 }

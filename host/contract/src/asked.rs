@@ -4,7 +4,8 @@
 
 use media::encoding::Encoding;
 use media::outputs::{
-    self, Archive, Clip, Download, Ladder, LoudnessMeasurement, Rung, Still, Storyboard, WaveformRequest,
+    self, Animation, AnimationFormat, Archive, Clip, Download, Ladder, LoudnessMeasurement, Rung, Still, Storyboard,
+    WaveformRequest,
 };
 use media::plan::{self, PlanError};
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ use crate::v0_1::media::{
     WaveformOutput,
 };
 use crate::v0_1::types::{Attributes, VideoCodec, VideoEncoding};
+use crate::v0_2::animation::{AnimationFormat as AskedFormat, AnimationOutput};
 use crate::v0_2::download::DownloadOutput;
 use crate::v0_2::storyboard::StoryboardOutput;
 
@@ -28,6 +30,7 @@ pub enum Output {
     Still(StillOutput),
     Storyboard(StoryboardOutput),
     Download(DownloadOutput),
+    Animation(AnimationOutput),
     Waveform(WaveformOutput),
     Loudness,
 }
@@ -131,6 +134,21 @@ fn output(output: &Output) -> Result<outputs::Output, PlanError> {
             outputs::Output::Download(Download {
                 to: checked_record(&download.destination)?,
                 rung: download.rung.clone(),
+            })
+        }
+        Output::Animation(animation) => {
+            no_unknown(&animation.attributes)?;
+            outputs::Output::Animation(Animation {
+                to: checked_record(&animation.destination)?,
+                start: moment(animation.start),
+                length_ms: animation.length_ms,
+                max_width: animation.width,
+                frame_rate: animation.frame_rate,
+                format: match animation.format {
+                    AskedFormat::Webp => AnimationFormat::Webp,
+                    AskedFormat::Mp4 => AnimationFormat::Mp4,
+                },
+                quality: animation.quality,
             })
         }
         Output::Waveform(waveform) => {
@@ -238,6 +256,10 @@ mod tests {
                     "quality": 80, "attributes": [],
                 } },
                 { "download": { "destination": to, "rung": "720p", "attributes": [] } },
+                { "animation": {
+                    "destination": to, "start": { "at-ms": 0 }, "length-ms": 3000, "width": 320, "frame-rate": 10,
+                    "format": "webp", "quality": 60, "attributes": [],
+                } },
                 { "waveform": {
                     "data": to, "image": null, "pixels-per-second": 10, "bits": 8, "image-width": 1800,
                     "image-height": 140, "attributes": [],
@@ -272,7 +294,7 @@ mod tests {
         read(&whole).unwrap();
         let mut paths = Vec::new();
         attribute_paths(&whole, "", &mut paths);
-        assert_eq!(paths.len(), 11, "{paths:?}");
+        assert_eq!(paths.len(), 12, "{paths:?}");
         for path in paths {
             let mut changed = whole.clone();
             *changed.pointer_mut(&path).unwrap() = json!([["watermark", "on"]]);

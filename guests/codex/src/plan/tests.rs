@@ -27,6 +27,7 @@ fn kinds(plan: &Plan) -> Vec<&'static str> {
         Output::Still(_) => "still",
         Output::Storyboard(_) => "storyboard",
         Output::Download(_) => "download",
+        Output::Animation(_) => "animation",
         Output::Waveform(_) => "waveform",
         Output::Loudness => "loudness",
     };

@@ -212,7 +212,12 @@ fn frames(rate: Ratio, start_ms: u64, end_ms: u64) -> u64 {
 }
 
 /// Joins the segments that a span touches. Returns the start of the first of them in milliseconds.
-fn join(folder: &Path, playlist: &MediaPlaylist, (start_ms, length_ms): (u64, u64), to: &Path) -> std::io::Result<u64> {
+pub(super) fn join(
+    folder: &Path,
+    playlist: &MediaPlaylist,
+    (start_ms, length_ms): (u64, u64),
+    to: &Path,
+) -> std::io::Result<u64> {
     let (mut at_ms, mut touched, mut first) = (0, Vec::new(), None);
     for (number, segment) in playlist.segments.iter().enumerate() {
         let end_ms = at_ms + millis(segment.duration);

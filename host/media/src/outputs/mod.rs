@@ -4,6 +4,7 @@
 //! the checks of its files, its estimate and its description. [`Output::kind`] is the only match over kinds: everything
 //! else calls [`OutputKind`]. A new kind is a file here and its lines in this one.
 
+pub mod animation;
 pub mod archive;
 pub mod clip;
 pub mod download;
@@ -19,6 +20,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use storage::Destination;
 
+pub use self::animation::{Animation, AnimationFormat};
 pub use self::archive::Archive;
 pub use self::clip::Clip;
 pub use self::download::Download;
@@ -47,6 +49,7 @@ pub enum Output {
     Still(Still),
     Storyboard(Storyboard),
     Download(Download),
+    Animation(Animation),
     Waveform(WaveformRequest),
     Loudness(LoudnessMeasurement),
 }
@@ -60,6 +63,7 @@ impl Output {
             Self::Still(still) => still,
             Self::Storyboard(storyboard) => storyboard,
             Self::Download(download) => download,
+            Self::Animation(animation) => animation,
             Self::Waveform(waveform) => waveform,
             Self::Loudness(loudness) => loudness,
         }

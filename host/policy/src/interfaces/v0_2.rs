@@ -6,6 +6,7 @@ use contract::v0_1::media::{
 };
 use contract::v0_1::types::{Attributes, Failure, Key, MediaInfo, Message, StoreName, VideoEncoder};
 use contract::v0_1::{self, Source, Transcode};
+use contract::v0_2::animation::AnimationOutput;
 use contract::v0_2::download::DownloadOutput;
 use contract::v0_2::media::{Host, HostPlan, HostSource, HostTranscode};
 use contract::v0_2::storyboard::StoryboardOutput;
@@ -164,6 +165,10 @@ impl HostPlan for State {
 
     async fn add_download(&mut self, plan: Resource<Plan>, output: DownloadOutput) -> wasmtime::Result<()> {
         self.add_output(&plan, Output::Download(output))
+    }
+
+    async fn add_animation(&mut self, plan: Resource<Plan>, output: AnimationOutput) -> wasmtime::Result<()> {
+        self.add_output(&plan, Output::Animation(output))
     }
 
     async fn add_waveform(&mut self, plan: Resource<Plan>, output: WaveformOutput) -> wasmtime::Result<()> {
