@@ -16,7 +16,7 @@ const UNAVAILABLE = 69;
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const root = path.join(here, "../..");
-const wit = path.join(root, "wit", "0.1");
+const wit = path.join(root, "wit", "0.2");
 const out = path.join(root, "target/policies/codex-js");
 const module = path.join(out, "codex-js.wasm");
 const manifest = path.join(out, "policy.json");

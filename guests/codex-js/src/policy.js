@@ -6,10 +6,10 @@
  * thrown as a failure, and a workflow that does not catch it fails with it.
  */
 
-import * as job from "codex:transcode/job@0.1.0";
-import * as log from "codex:transcode/log@0.1.0";
-import * as media from "codex:transcode/media@0.1.0";
-import * as webhook from "codex:transcode/webhook@0.1.0";
+import * as job from "codex:transcode/job@0.2.0";
+import * as log from "codex:transcode/log@0.2.0";
+import * as media from "codex:transcode/media@0.2.0";
+import * as webhook from "codex:transcode/webhook@0.2.0";
 
 /** The rungs of a video, the largest first. */
 const RUNGS = [
@@ -36,7 +36,7 @@ export const settings = {
 
 export const ladder = {
   /** The rungs that need no enlarging. A video that is smaller than every rung keeps its own size. */
-  select({ video, audio }, _encoders, json) {
+  select(_job, { video, audio }, _encoders, json) {
     if (!video && !audio) throw { code: "upload.no-media", message: "The file has neither video nor sound." };
     if (!video) return [{ name: "128k", video: null, audioKbps: 128, attributes: [] }];
 
@@ -57,17 +57,15 @@ export const ladder = {
 };
 
 export const layout = {
-  keyFor({ creatorId, mediaId }, { tag, val: name }) {
+  /** Kinds that this policy doesn't make have no place. */
+  keyFor({ creatorId, mediaId }, { kind, name }) {
     const files = {
       "master-playlist": ["hls", "master.m3u8"],
       "rung-playlist": ["hls", `${name}/index.m3u8`],
-      "preview-playlist": ["hls", "preview/index.m3u8"],
       still: ["thumbnails", `${name}.jpg`],
-      "waveform-data": ["waveforms", "waveform.json"],
-      "waveform-image": ["waveforms", "waveform.png"],
-      mezzanine: ["mezzanine", "mezzanine.mp4"],
     };
-    const [folder, file] = files[tag];
+    if (!Object.hasOwn(files, kind)) return null;
+    const [folder, file] = files[kind];
     return { store: "media", key: `${creatorId}/${folder}/${mediaId}/${file}` };
   },
 };
@@ -98,7 +96,7 @@ export const workflow = {
     job.progress("downloading", 0);
     const source = media.open(input.source.store, input.source.key);
     const info = source.info();
-    const renditions = select(info, json);
+    const renditions = select(input, info, json);
     log.write("info", "ladder selected", [["rungs", renditions.map((rendition) => rendition.name).join(" ")]]);
 
     job.progress("encoding", 10);
@@ -118,22 +116,22 @@ export const workflow = {
 };
 
 /** The renditions of a source. A refusal becomes a failure, which is the upload's fault. */
-function select(info, json) {
+function select(input, info, json) {
   try {
-    return ladder.select(info, [], json);
+    return ladder.select(input, info, [], json);
   } catch ({ code, message }) {
     throw { code, blame: "upload", message, retryable: false };
   }
 }
 
 function plan(input, info, renditions) {
-  const master = layout.keyFor(input, { tag: "master-playlist" });
+  const master = layout.keyFor(input, { kind: "master-playlist", name: "" });
   const hls = {
     store: master.store,
     master: master.key,
     rungs: renditions.map((rendition) => ({
       rendition,
-      playlist: layout.keyFor(input, { tag: "rung-playlist", val: rendition.name }).key,
+      playlist: layout.keyFor(input, { kind: "rung-playlist", name: rendition.name }).key,
     })),
     segmentMs: 6000,
     keyframeMs: 2000,
@@ -142,16 +140,17 @@ function plan(input, info, renditions) {
     attributes: [],
   };
   const thumbnail = {
-    destination: layout.keyFor(input, { tag: "still", val: "default" }),
+    destination: layout.keyFor(input, { kind: "still", name: "default" }),
     at: { tag: "at-permille", val: 100 },
     maxWidth: 1280,
     format: "jpeg",
     quality: 80,
     attributes: [],
   };
-  const outputs = [{ tag: "hls", val: hls }];
-  if (info.video) outputs.push({ tag: "still", val: thumbnail });
-  return { outputs, loudness: null, prefer: "auto", attributes: [] };
+  const made = new media.Plan();
+  made.addHls(hls);
+  if (info.video) made.addStill(thumbnail);
+  return made;
 }
 
 function message(body) {
