@@ -155,6 +155,31 @@ fn an_animation_shows_three_seconds_of_the_film_without_sound() {
     }
 }
 
+/// Each range is played alone: the tables of its segment, and the bytes that the playlist names.
+#[test]
+fn a_playlist_of_keyframes_shows_every_second_second_of_a_rung() {
+    let outcome = showcase(&half_second_steps()).run().done();
+    outcome.is_whole();
+    let iframes = testkit::playlist::iframes(&outcome.master());
+    assert_eq!(iframes.len(), 1);
+    assert_eq!(iframes[0].attribute("RESOLUTION"), Some("640x360"));
+    let whole = testkit::playlist::media(&outcome.rung("360p"));
+    let keyframes = testkit::playlist::media(&iframes[0].path);
+    assert_eq!(keyframes.segments.len(), 15);
+    assert!((keyframes.duration() - whole.duration()).abs() < 0.1);
+    let peak = keyframes.rates().0.into_iter().fold(0.0, f64::max);
+    assert!((0.9..1.1).contains(&(iframes[0].number("BANDWIDTH") / peak)), "{peak}");
+    let scratch = workspace::scratch();
+    for (number, (seconds, segment)) in keyframes.segments.iter().enumerate() {
+        assert!((seconds - 2.0).abs() < 0.05, "{seconds}");
+        let tables = std::fs::read(segment).unwrap()[..3 * 188].to_vec();
+        let alone = scratch.path().join(format!("{number}.ts"));
+        std::fs::write(&alone, [tables, keyframes.bytes(number)].concat()).unwrap();
+        let (found, expected) = (Picture::of(&alone).colour(50, 50)[1], step_at(2.0 * number as f64));
+        assert!((found - (expected - 16.0) * 255.0 / 219.0).abs() < 4.0, "{found} at {number}");
+    }
+}
+
 #[test]
 fn a_rung_can_be_downloaded_as_one_file_that_holds_what_the_rung_holds() {
     let upload = fixtures::clip(640, 360, "30000/1001", 9.0);

@@ -94,6 +94,13 @@ pub fn master(path: &Path) -> Vec<Variant> {
     variants
 }
 
+/// The I-frame playlists of a master playlist, in its order.
+pub fn iframes(path: &Path) -> Vec<Variant> {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let lists = text.lines().filter_map(|line| line.strip_prefix("#EXT-X-I-FRAME-STREAM-INF:")).map(attributes);
+    lists.map(|attributes| Variant { path: path.with_file_name(&attributes["URI"]), attributes }).collect()
+}
+
 /// A media playlist.
 pub fn media(path: &Path) -> Media {
     let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -126,7 +133,7 @@ pub fn media(path: &Path) -> Media {
 /// Everything that a viewer who has a master playlist will ask for, itself included.
 pub fn reachable(path: &Path) -> Vec<PathBuf> {
     let mut all = vec![path.to_owned()];
-    for variant in master(path) {
+    for variant in master(path).into_iter().chain(iframes(path)) {
         all.extend(media(&variant.path).segments.into_iter().map(|(_, segment)| segment));
         all.push(variant.path);
     }

@@ -51,7 +51,7 @@ fn step_of(output: &Output) -> Step {
         Output::Hls(_) => ENCODING,
         Output::File(_) => MEZZANINE,
         Output::Clip(_) => PREVIEW,
-        Output::Download(_) => UPLOADING,
+        Output::Download(_) | Output::Iframes(_) => UPLOADING,
         Output::Still(_) | Output::Storyboard(_) | Output::Animation(_) => THUMBNAILS,
         Output::Waveform(_) => WAVEFORM,
         Output::Loudness => LOUDNESS,

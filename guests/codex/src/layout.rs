@@ -14,6 +14,7 @@ pub const DEFAULT_STILL: &str = "default";
 pub fn key_for(job: &Job, asset: &Asset) -> Destination {
     let (store, folder, file) = match asset {
         Asset::MasterPlaylist => (MEDIA, "hls", "master.m3u8"),
+        Asset::IframePlaylist(rung) => return Destination::of_job(job, MEDIA, "hls", &[rung, "/iframes.m3u8"]),
         Asset::RungPlaylist(rung) => return Destination::of_job(job, MEDIA, "hls", &[rung, "/index.m3u8"]),
         Asset::PreviewPlaylist => (MEDIA, "hls", "preview/preview.m3u8"),
         Asset::Still(name) if name == DEFAULT_STILL => (MEDIA, "thumbnails", "auto-generated.jpg"),

@@ -92,6 +92,7 @@ fn written(plan: &Plan) -> media::Plan {
             Output::Storyboard(storyboard) => made.add_storyboard(storyboard),
             Output::Download(download) => made.add_download(download),
             Output::Animation(animation) => made.add_animation(animation),
+            Output::Iframes(iframes) => made.add_iframes(iframes),
             Output::Waveform(waveform) => made.add_waveform(waveform),
             Output::Loudness => made.add_loudness(),
         }

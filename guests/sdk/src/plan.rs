@@ -145,6 +145,13 @@ impl<'a> PlanBuilder<'a> {
         self.push_if(self.has_video, Output::Animation(animation));
     }
 
+    /// Adds a playlist of the keyframes of the rung of this name. Needs a ladder that has it, with a picture.
+    pub fn iframes(&mut self, rung: &str) {
+        let playlist = self.destination(Asset::IframePlaylist(rung.into()));
+        let iframes = IframeOutput { rung: rung.into(), playlist, attributes: Vec::new() };
+        self.push_if(self.has_video, Output::Iframes(iframes));
+    }
+
     /// Adds the waveform's data, and on demand its image. Needs sound.
     pub fn waveform(&mut self, with_image: bool) {
         let waveform = WaveformOutput {

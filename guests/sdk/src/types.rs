@@ -3,6 +3,7 @@
 pub use crate::bindings::codex::transcode::animation::{AnimationFormat, AnimationOutput};
 pub use crate::bindings::codex::transcode::download::DownloadOutput;
 pub use crate::bindings::codex::transcode::gpu::Device;
+pub use crate::bindings::codex::transcode::iframes::IframeOutput;
 pub use crate::bindings::codex::transcode::log::Level;
 pub use crate::bindings::codex::transcode::outputs::{
     ClipOutput, FileOutput, HlsOutput, HlsRung, LoudnessTarget, Moment, Preference, SegmentContainer, SegmentLayout,
@@ -47,6 +48,8 @@ pub enum Asset {
     Download(String),
     /// The animation with this name.
     Animation(String),
+    /// The playlist of the keyframes of the rung with this name.
+    IframePlaylist(String),
 }
 
 impl Asset {
@@ -63,6 +66,7 @@ impl Asset {
             "mezzanine" => Self::Mezzanine,
             "download" => Self::Download(name.into()),
             "animation" => Self::Animation(name.into()),
+            "iframe-playlist" => Self::IframePlaylist(name.into()),
             _ => return None,
         })
     }
@@ -85,6 +89,8 @@ pub enum Output {
     Download(DownloadOutput),
     /// A few seconds of the video that move without a player. Requires a ladder with a picture in the same plan.
     Animation(AnimationOutput),
+    /// A playlist of a rung's keyframes. Requires a ladder in the same plan.
+    Iframes(IframeOutput),
     /// The waveform of the audio.
     Waveform(WaveformOutput),
     /// Only the loudness measurement, which is in the report.

@@ -28,6 +28,7 @@ pub fn key_for(job: &Job, asset: &Asset) -> Destination {
         Asset::WaveformData => ("waveforms", &["waveform.json"]),
         Asset::WaveformImage => ("waveforms", &["waveform.png"]),
         Asset::Mezzanine => ("mezzanine", &["mezzanine.mp4"]),
+        Asset::IframePlaylist(rung) => ("hls", &[rung, "/iframes.m3u8"]),
         Asset::Animation(name) => ("animations", &[name, ".webp"]),
         Asset::Download(rung) => ("downloads", &[rung, ".mp4"]),
     };
@@ -37,10 +38,13 @@ pub fn key_for(job: &Job, asset: &Asset) -> Destination {
 /// The plan for a source and its renditions.
 pub fn plan(job: &Job, info: &MediaInfo, renditions: Vec<Rendition>, settings: &Settings) -> Plan {
     let mut plan = PlanBuilder::new(job, info, key_for);
-    let smallest = renditions.last().map(|rendition| rendition.name.clone());
+    let rungs: Vec<String> = renditions.iter().map(|rendition| rendition.name.clone()).collect();
     plan.ladder(renditions, SegmentLayout::Separate);
-    if let Some(rung) = smallest.filter(|_| settings.download) {
-        plan.download(&rung);
+    for rung in &rungs {
+        plan.iframes(rung);
+    }
+    if let Some(smallest) = rungs.last().filter(|_| settings.download) {
+        plan.download(smallest);
     }
     match Wishes::of(job).poster_ms {
         Some(ms) => plan.thumbnail_at(THUMBNAIL, Moment::AtMs(ms)),

@@ -19,6 +19,7 @@ pub fn key_for(job: &Job, asset: &Asset) -> Destination {
         Asset::WaveformData => ("waveforms", &["waveform.json"]),
         Asset::WaveformImage => ("waveforms", &["waveform.png"]),
         Asset::Mezzanine => ("mezzanine", &["mezzanine.mp4"]),
+        Asset::IframePlaylist(rung) => ("hls", &[rung, "/iframes.m3u8"]),
         Asset::Animation(name) => ("animations", &[name, ".webp"]),
         Asset::Download(rung) => ("downloads", &[rung, ".mp4"]),
     };

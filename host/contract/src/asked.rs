@@ -4,8 +4,8 @@
 
 use media::encoding::Encoding;
 use media::outputs::{
-    self, Animation, AnimationFormat, Archive, Clip, Download, Ladder, LoudnessMeasurement, Rung, Still, Storyboard,
-    WaveformRequest,
+    self, Animation, AnimationFormat, Archive, Clip, Download, Iframes, Ladder, LoudnessMeasurement, Rung, Still,
+    Storyboard, WaveformRequest,
 };
 use media::plan::{self, PlanError};
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,7 @@ use crate::v0_1::media::{
 use crate::v0_1::types::{Attributes, VideoCodec, VideoEncoding};
 use crate::v0_2::animation::{AnimationFormat as AskedFormat, AnimationOutput};
 use crate::v0_2::download::DownloadOutput;
+use crate::v0_2::iframes::IframeOutput;
 use crate::v0_2::storyboard::StoryboardOutput;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +32,7 @@ pub enum Output {
     Storyboard(StoryboardOutput),
     Download(DownloadOutput),
     Animation(AnimationOutput),
+    Iframes(IframeOutput),
     Waveform(WaveformOutput),
     Loudness,
 }
@@ -151,6 +153,13 @@ fn output(output: &Output) -> Result<outputs::Output, PlanError> {
                 quality: animation.quality,
             })
         }
+        Output::Iframes(iframes) => {
+            no_unknown(&iframes.attributes)?;
+            outputs::Output::Iframes(Iframes {
+                rung: iframes.rung.clone(),
+                playlist: checked_record(&iframes.playlist)?,
+            })
+        }
         Output::Waveform(waveform) => {
             no_unknown(&waveform.attributes)?;
             outputs::Output::Waveform(WaveformRequest {
@@ -256,6 +265,7 @@ mod tests {
                     "quality": 80, "attributes": [],
                 } },
                 { "download": { "destination": to, "rung": "720p", "attributes": [] } },
+                { "iframes": { "rung": "720p", "playlist": to, "attributes": [] } },
                 { "animation": {
                     "destination": to, "start": { "at-ms": 0 }, "length-ms": 3000, "width": 320, "frame-rate": 10,
                     "format": "webp", "quality": 60, "attributes": [],
@@ -294,7 +304,7 @@ mod tests {
         read(&whole).unwrap();
         let mut paths = Vec::new();
         attribute_paths(&whole, "", &mut paths);
-        assert_eq!(paths.len(), 12, "{paths:?}");
+        assert_eq!(paths.len(), 13, "{paths:?}");
         for path in paths {
             let mut changed = whole.clone();
             *changed.pointer_mut(&path).unwrap() = json!([["watermark", "on"]]);

@@ -149,7 +149,7 @@ impl Plan {
 
     /// Every media playlist, with the names of its segments.
     pub fn playlists(&self) -> Vec<SegmentedPlaylist> {
-        self.outputs.iter().enumerate().flat_map(|(index, output)| output.kind().playlists(index)).collect()
+        self.outputs.iter().enumerate().flat_map(|(index, output)| output.kind().playlists(index, self)).collect()
     }
 
     /// Identifies the plan across restarts and releases: equal plans have equal digests.

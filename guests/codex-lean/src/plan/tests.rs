@@ -26,6 +26,7 @@ fn kinds(plan: &Plan) -> Vec<String> {
         Output::Storyboard(_) => "storyboard".into(),
         Output::Download(_) => "download".into(),
         Output::Animation(_) => "animation".into(),
+        Output::Iframes(_) => "iframes".into(),
         Output::Clip(_) => "clip".into(),
         Output::Still(still) => format!("{:?} {} {}", still.format, still.max_width, still.quality),
         Output::Waveform(_) => "waveform".into(),

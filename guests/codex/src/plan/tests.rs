@@ -28,6 +28,7 @@ fn kinds(plan: &Plan) -> Vec<&'static str> {
         Output::Storyboard(_) => "storyboard",
         Output::Download(_) => "download",
         Output::Animation(_) => "animation",
+        Output::Iframes(_) => "iframes",
         Output::Waveform(_) => "waveform",
         Output::Loudness => "loudness",
     };

@@ -10,6 +10,7 @@ use std::time::Duration;
 use fault::codes;
 use storage::{open_regular, read_at_most, read_part};
 
+use super::iframes::{self, Keyframe};
 use super::measure::{Rates, measure};
 use super::mp4::{self, Header};
 use super::playlist::{ByteRange, Map, MediaPlaylist, rounded_seconds};
@@ -136,7 +137,7 @@ fn read_playlist(dir: &Path, file: &str) -> Result<MediaPlaylist, CodedError> {
     Ok(playlist)
 }
 
-fn read_map(dir: &Path, map: &Map) -> Result<Vec<u8>, CodedError> {
+pub(super) fn read_map(dir: &Path, map: &Map) -> Result<Vec<u8>, CodedError> {
     let part = FilePart::open(dir, &map.uri, map.byte_range)?;
     if part.length > MAP_BYTES {
         return Err(part.damaged("it is too large for an initialisation map"));
@@ -189,7 +190,7 @@ fn tracks((video, audio): (bool, bool)) -> &'static str {
 }
 
 /// A segment or a map: all of a file, or a range of it.
-struct FilePart {
+pub(super) struct FilePart {
     file: String,
     handle: File,
     offset: u64,
@@ -198,7 +199,7 @@ struct FilePart {
 
 impl FilePart {
     /// Fails if it doesn't exist, is empty, or ends behind its file.
-    fn open(dir: &Path, file: &str, range: Option<ByteRange>) -> Result<Self, CodedError> {
+    pub(super) fn open(dir: &Path, file: &str, range: Option<ByteRange>) -> Result<Self, CodedError> {
         let handle = open_regular(&dir.join(file)).map_err(|error| match error.kind() {
             ErrorKind::NotFound => {
                 let text = format!("{file} is named by its playlist and does not exist");
@@ -248,6 +249,21 @@ impl FilePart {
         let read = self.handle.seek(SeekFrom::Start(self.offset));
         let spans = read.and_then(|_| timing::of_transport_stream((&self.handle).take(self.length)));
         spans.map_err(|error| unreadable(&self.file, &error))?.map_err(|problem| self.damaged(problem))
+    }
+
+    pub(super) fn transport_stream_keyframes(&mut self) -> Result<Vec<Keyframe>, CodedError> {
+        let read = self.handle.seek(SeekFrom::Start(self.offset));
+        let found = read.and_then(|_| iframes::of_transport_stream((&self.handle).take(self.length)));
+        let found = found.map_err(|error| unreadable(&self.file, &error))?;
+        found.ok_or_else(|| self.damaged("its keyframes can't be found"))
+    }
+
+    /// The first keyframe.
+    pub(super) fn fragment_keyframes(&self, init: &[u8]) -> Result<Vec<Keyframe>, CodedError> {
+        let table = *self.check_fragment()?.first().ok_or_else(|| self.damaged("it has no table"))?;
+        let head = self.read(0, table.end().min(MAX_TABLE))?;
+        let keyframe = iframes::of_fragment(&head, table, init);
+        keyframe.map(|keyframe| vec![keyframe]).ok_or_else(|| self.damaged("its keyframes can't be found"))
     }
 
     fn fragment_spans(&self, tables: &[ByteRange], clocks: &[Clock]) -> Result<Spans, CodedError> {

@@ -28,19 +28,36 @@ fn in_transport_stream(segment: &[u8]) -> Option<bool> {
 
 fn in_fragment(segment: &[u8], init: &[u8]) -> Option<bool> {
     let track = mp4::tracks(init)?.video?;
-    let fragment = mp4::boxes(segment).find(|found| found.kind == *b"moof")?;
-    let sample = mp4::boxes(fragment.body)
-        .filter(|found| found.kind == *b"traf")
-        .find_map(|found| first_sample(found.body, &track))?;
+    let (start, sample) = first_picture(segment, &track)?;
     if sample.flags & NOT_SYNC != 0 {
         return Some(false);
     }
     let bytes = sample.offset.and_then(|offset| {
-        let there = segment.get(fragment.start.checked_add(offset as usize)?..)?;
+        let there = segment.get(start.checked_add(offset as usize)?..)?;
         there.get(..sample.size.map_or(there.len(), |size| there.len().min(size as usize)))
     });
     let idr = bytes.and_then(|bytes| nal::first_picture_is_idr(nal::length_prefixed(bytes, track.length_width)));
     Some(idr.unwrap_or(true))
+}
+
+/// Where the first picture of a segment of fragmented MP4 is, from the start of the segment.
+pub(super) struct FirstSample {
+    pub begins: u64,
+    pub size: u64,
+}
+
+/// The first picture, if it is a keyframe by its flags. The segment's front up to the end of its first table is enough.
+pub(super) fn first_video_sample(segment: &[u8], init: &[u8]) -> Option<FirstSample> {
+    let (start, sample) = first_picture(segment, &mp4::tracks(init)?.video?)?;
+    let begins = start as u64 + u64::from(sample.offset?);
+    (sample.flags & NOT_SYNC == 0).then_some(FirstSample { begins, size: sample.size?.into() })
+}
+
+/// The first picture's sample, and where its fragment begins in the segment.
+fn first_picture(segment: &[u8], track: &VideoTrack) -> Option<(usize, Sample)> {
+    let fragment = mp4::boxes(segment).find(|found| found.kind == *b"moof")?;
+    let mut tracks = mp4::boxes(fragment.body).filter(|found| found.kind == *b"traf");
+    tracks.find_map(|found| first_sample(found.body, track)).map(|sample| (fragment.start, sample))
 }
 
 struct Sample {

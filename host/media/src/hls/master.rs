@@ -26,8 +26,21 @@ pub struct RungSummary {
     pub playlist: Destination,
 }
 
+/// An I-frame playlist as the master playlist lists it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IframeSummary {
+    /// Width and height.
+    pub size: (u32, u32),
+    /// Of the keyframes alone.
+    pub peak_bps: u64,
+    pub average_bps: u64,
+    /// For `CODECS`.
+    pub codecs: String,
+    pub playlist: Destination,
+}
+
 /// The text of the master playlist with this key. Players start with the first rung.
-pub fn render_master(master: &Key, rungs: &[RungSummary]) -> String {
+pub fn render_master(master: &Key, rungs: &[RungSummary], iframes: &[IframeSummary]) -> String {
     // Nothing here needs more than version 1. Version 3 keeps away players that don't support fractional seconds, which
     // the media playlists have.
     let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-INDEPENDENT-SEGMENTS\n");
@@ -41,6 +54,14 @@ pub fn render_master(master: &Key, rungs: &[RungSummary]) -> String {
             let _ = write!(text, ",FRAME-RATE={}.{:03}", thousandths / 1000, thousandths % 1000);
         }
         let _ = writeln!(text, ",CODECS=\"{codecs}\"\n{}", escaped(&master.relative(&playlist.key)));
+    }
+    for IframeSummary { size: (width, height), peak_bps, average_bps, codecs, playlist } in iframes {
+        let uri = escaped(&master.relative(&playlist.key)).to_string();
+        let _ = writeln!(
+            text,
+            "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={peak_bps},AVERAGE-BANDWIDTH={average_bps},\
+RESOLUTION={width}x{height},CODECS=\"{codecs}\",URI=\"{uri}\""
+        );
     }
     text
 }
@@ -80,7 +101,7 @@ mod tests {
     }
 
     fn master(rungs: &[RungSummary]) -> String {
-        render_master(&key("u/master.m3u8"), rungs)
+        render_master(&key("u/master.m3u8"), rungs, &[])
     }
 
     #[test]
@@ -89,6 +110,21 @@ mod tests {
             #EXT-X-STREAM-INF:BANDWIDTH=5600001,AVERAGE-BANDWIDTH=4100000,RESOLUTION=1920x1080,FRAME-RATE=29.970,\
             CODECS=\"avc1.640028,mp4a.40.2\"\n1080p/video.m3u8\n";
         assert_eq!(master(&[full_hd()]), expected);
+    }
+
+    #[test]
+    fn keyframes_are_listed_behind_the_rungs() {
+        let iframes = IframeSummary {
+            size: (640, 360),
+            peak_bps: 90_000,
+            average_bps: 80_000,
+            codecs: "avc1.64001E".into(),
+            playlist: at("u/360p/i frames.m3u8"),
+        };
+        let text = render_master(&key("u/master.m3u8"), &[full_hd()], &[iframes]);
+        let expected = "\n1080p/video.m3u8\n#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=90000,AVERAGE-BANDWIDTH=80000,\
+            RESOLUTION=640x360,CODECS=\"avc1.64001E\",URI=\"360p/i%20frames.m3u8\"\n";
+        assert!(text.ends_with(expected), "{text}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod check;
 mod codecs;
+mod iframes;
 mod join;
 mod keyframe;
 mod master;
@@ -25,7 +26,8 @@ mod tests;
 
 pub use check::{CheckedRung, Expectation, check_rung, usual_tolerance};
 pub use codecs::{Codecs, codecs_of};
+pub use iframes::iframe_playlist;
 pub use join::join;
 pub use keyframe::starts_with_keyframe;
-pub use master::{RungSummary, render_master};
+pub use master::{IframeSummary, RungSummary, render_master};
 pub use playlist::MediaPlaylist;

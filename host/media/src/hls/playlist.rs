@@ -57,6 +57,8 @@ pub struct MediaPlaylist {
     pub independent_segments: bool,
     /// Whether it has an end tag.
     pub ended: bool,
+    /// Whether each segment is a single keyframe.
+    pub iframes_only: bool,
 }
 
 impl MediaPlaylist {
@@ -107,6 +109,9 @@ impl MediaPlaylist {
         if self.independent_segments {
             text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
         }
+        if self.iframes_only {
+            text.push_str("#EXT-X-I-FRAMES-ONLY\n");
+        }
         if let Some(map) = &self.map {
             let _ = write!(text, "#EXT-X-MAP:URI=\"{}\"", map.uri);
             if let Some(range) = map.byte_range {
@@ -127,11 +132,11 @@ impl MediaPlaylist {
         text
     }
 
-    /// A client must not play a version that it does not know, so the lowest one that covers what is used: a map
-    /// outside I-frame playlists is 6, byte ranges are 4, fractions of seconds are 3. Nothing of 7 is used.
+    /// A client must not play a version that it does not know, so the lowest one that covers what is used: a map is 6,
+    /// or 5 in an I-frame playlist; byte ranges and I-frames are 4, fractions of seconds are 3. Nothing of 7 is used.
     fn needed_version(&self) -> u32 {
         if self.map.is_some() {
-            6
+            if self.iframes_only { 5 } else { 6 }
         } else if self.segments.iter().any(|segment| segment.byte_range.is_some()) {
             4
         } else {
@@ -169,6 +174,7 @@ mod tests {
             map: None,
             independent_segments: true,
             ended: true,
+            iframes_only: false,
         }
     }
 

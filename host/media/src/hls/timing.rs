@@ -34,7 +34,7 @@ const NO_TABLES: Problem = "its tables can't be read";
 const AAC_FRAME: f64 = 1024.0;
 
 /// Bytes of a transport stream that are read at once.
-const PIECE: u64 = (ts::PACKET as u64) << 12;
+pub(super) const PIECE: u64 = (ts::PACKET as u64) << 12;
 
 /// Reads a transport stream to its end.
 pub(super) fn of_transport_stream(mut stream: impl Read) -> std::io::Result<Result<Spans, Problem>> {

@@ -83,7 +83,7 @@ impl OutputKind for Clip {
         vec![(self.to(), PLAYLIST_BYTES + bytes(rate, seconds))]
     }
 
-    fn playlists(&self, index: usize) -> Vec<SegmentedPlaylist> {
+    fn playlists(&self, index: usize, _plan: &Plan) -> Vec<SegmentedPlaylist> {
         vec![SegmentedPlaylist { playlist: self.to(), stem: clip_stem(index), early_folder: None }]
     }
 

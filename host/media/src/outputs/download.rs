@@ -80,9 +80,7 @@ impl OutputKind for Download {
 impl Download {
     /// The rung, and its place in the ladder.
     fn rung_of<'a>(&self, plan: &'a Plan) -> Option<(&'a Ladder, usize, &'a Rung)> {
-        let ladder = plan.ladder()?;
-        let (number, rung) = ladder.rungs.iter().enumerate().find(|(_, rung)| rung.name == self.rung)?;
-        Some((ladder, number, rung))
+        plan.ladder()?.rung_called(&self.rung)
     }
 }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use storage::{Body, Destination, Key};
 
-use super::{Description, OutputKind, PictureEncode, SegmentedPlaylist};
+use super::{Description, OutputKind, PictureEncode, SegmentedPlaylist, iframes};
 use crate::collector::Collector;
 use crate::command::Arguments;
 use crate::comparison;
@@ -139,13 +139,19 @@ fn all_of(rendition: &CheckedRung, folder: &str, container: Container) -> Argume
 impl Ladder {
     /// What the names of a rung's segments begin with: the rung's name, or [`STREAM`] where all segments are in one file
     /// and no other rung shares the folder.
-    fn stem<'a>(&self, rung: &'a Rung) -> &'a str {
+    pub(super) fn stem<'a>(&self, rung: &'a Rung) -> &'a str {
         let alone = self.rungs.iter().filter(|other| other.playlist.is_beside(&rung.playlist)).count() == 1;
         if self.single_file && alone { STREAM } else { &rung.name }
     }
 
     pub(super) fn at(&self, key: &Key) -> Destination {
         Destination { store: self.store.clone(), key: key.clone() }
+    }
+
+    /// The rung of this name, and its place in the ladder.
+    pub(super) fn rung_called(&self, name: &str) -> Option<(&Self, usize, &Rung)> {
+        let (number, rung) = self.rungs.iter().enumerate().find(|(_, rung)| rung.name == name)?;
+        Some((self, number, rung))
     }
 
     /// The packets of a rung.
@@ -244,7 +250,7 @@ impl OutputKind for Ladder {
         pictures.filter_map(|(short_side, encoding)| PictureEncode::new(info, Some(*short_side), encoding)).collect()
     }
 
-    fn playlists(&self, _index: usize) -> Vec<SegmentedPlaylist> {
+    fn playlists(&self, _index: usize, _plan: &Plan) -> Vec<SegmentedPlaylist> {
         let playlist = |(number, rung): (usize, &Rung)| SegmentedPlaylist {
             playlist: self.at(&rung.playlist),
             stem: self.stem(rung).to_owned(),
@@ -299,7 +305,8 @@ impl OutputKind for Ladder {
                 playlist,
             });
         }
-        let body = Body::Bytes(hls::render_master(&self.master, &collector.rungs).into_bytes());
+        let iframes = iframes::collect_all(collector).await?;
+        let body = Body::Bytes(hls::render_master(&self.master, &collector.rungs, &iframes).into_bytes());
         collector.add(self.at(&self.master), body, Role::Master);
         Ok(())
     }

@@ -8,6 +8,7 @@ pub mod animation;
 pub mod archive;
 pub mod clip;
 pub mod download;
+pub mod iframes;
 pub mod ladder;
 pub mod loudness;
 pub mod still;
@@ -24,6 +25,7 @@ pub use self::animation::{Animation, AnimationFormat};
 pub use self::archive::Archive;
 pub use self::clip::Clip;
 pub use self::download::Download;
+pub use self::iframes::Iframes;
 pub use self::ladder::{Container, Ladder, Rung};
 pub use self::loudness::LoudnessMeasurement;
 pub use self::still::{Still, StillFormat};
@@ -50,6 +52,7 @@ pub enum Output {
     Storyboard(Storyboard),
     Download(Download),
     Animation(Animation),
+    Iframes(Iframes),
     Waveform(WaveformRequest),
     Loudness(LoudnessMeasurement),
 }
@@ -64,6 +67,7 @@ impl Output {
             Self::Storyboard(storyboard) => storyboard,
             Self::Download(download) => download,
             Self::Animation(animation) => animation,
+            Self::Iframes(iframes) => iframes,
             Self::Waveform(waveform) => waveform,
             Self::Loudness(loudness) => loudness,
         }
@@ -142,7 +146,7 @@ pub trait OutputKind: Any + Send + Sync {
     }
 
     /// Its media playlists.
-    fn playlists(&self, _index: usize) -> Vec<SegmentedPlaylist> {
+    fn playlists(&self, _index: usize, _plan: &Plan) -> Vec<SegmentedPlaylist> {
         Vec::new()
     }
 

@@ -8,6 +8,7 @@ use contract::v0_1::types::{Attributes, Failure, Key, MediaInfo, Message, StoreN
 use contract::v0_1::{self, Source, Transcode};
 use contract::v0_2::animation::AnimationOutput;
 use contract::v0_2::download::DownloadOutput;
+use contract::v0_2::iframes::IframeOutput;
 use contract::v0_2::media::{Host, HostPlan, HostSource, HostTranscode};
 use contract::v0_2::storyboard::StoryboardOutput;
 use contract::v0_2::{gpu, job, log, storage, webhook};
@@ -169,6 +170,10 @@ impl HostPlan for State {
 
     async fn add_animation(&mut self, plan: Resource<Plan>, output: AnimationOutput) -> wasmtime::Result<()> {
         self.add_output(&plan, Output::Animation(output))
+    }
+
+    async fn add_iframes(&mut self, plan: Resource<Plan>, output: IframeOutput) -> wasmtime::Result<()> {
+        self.add_output(&plan, Output::Iframes(output))
     }
 
     async fn add_waveform(&mut self, plan: Resource<Plan>, output: WaveformOutput) -> wasmtime::Result<()> {

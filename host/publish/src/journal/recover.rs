@@ -35,23 +35,28 @@ pub(super) async fn clean_up(record: &mut JournalRecord, stores: &Stores, labels
     Ok(())
 }
 
-/// Deletes the segments of every rung whose current playlist is that of another publication. Returns the number of the
-/// other rungs, whose playlists are of this publication.
+/// Deletes the segments that no current playlist names: those of rungs whose playlists are of another publication. Returns
+/// the number of the playlists that are of this publication.
 async fn delete_unpublished_rungs(attempt: &Attempt, stores: &Stores) -> Result<usize, StoreError> {
-    let mut published = 0;
+    let (mut published, mut unpublished) = (Vec::new(), Vec::new());
     for rung in &attempt.rungs {
         let store = stores.get(&rung.playlist.store)?;
         let playlist = store.read(&rung.playlist.key, MAX_PLAYLIST).await?.unwrap_or_default();
-        if String::from_utf8_lossy(&playlist).contains(&rung.prefix) {
-            published += 1;
+        let is_published = String::from_utf8_lossy(&playlist).contains(&rung.prefix);
+        if is_published { &mut published } else { &mut unpublished }.push(rung);
+    }
+    for rung in unpublished {
+        let Some(prefix) = rung.segments() else { continue };
+        // A rung's keyframes have a playlist of their own, which names the same segments.
+        if published.iter().any(|other| other.segments().as_ref() == Some(&prefix)) {
             continue;
         }
-        let Some(prefix) = rung.segments() else { continue };
+        let store = stores.get(&prefix.store)?;
         let segments = store.list(prefix.key.as_str()).await?;
         let in_store = |key| Destination { store: rung.playlist.store.clone(), key };
         delete(stores, segments.into_iter().map(in_store).collect()).await?;
     }
-    Ok(published)
+    Ok(published.len())
 }
 
 /// Aborts the uploads that the attempt left open: to its objects, and to the segments of its rungs.

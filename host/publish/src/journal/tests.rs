@@ -123,6 +123,21 @@ async fn a_partly_committed_publication_keeps_what_its_playlists_name_until_they
     assert_eq!(scene.objects(), ["u/720p/720p-bbbbbbbbbbbb-00000.ts", "u/720p/index.m3u8"]);
 }
 
+/// The keyframes of a rung have a playlist of their own, which was committed before the rung's.
+#[tokio::test]
+async fn segments_that_only_a_playlist_of_keyframes_names_are_kept() {
+    let scene = Scene::new();
+    let mut attempt = attempt(AAA);
+    let keyframes = RungRecord { playlist: to("u/720p/iframes.m3u8"), prefix: attempt.rungs[0].prefix.clone() };
+    attempt.rungs.push(keyframes);
+    scene.journal().await.begin(attempt).await.unwrap();
+    scene.write("u/720p/720p-aaaaaaaaaaaa-00000.ts", "s");
+    scene.write("u/480p/480p-aaaaaaaaaaaa-00000.ts", "s");
+    scene.write("u/720p/iframes.m3u8", "720p-aaaaaaaaaaaa-00000.ts");
+    scene.journal().await.recover(&scene.stores, &LABELS()).await.unwrap();
+    assert_eq!(scene.objects(), ["u/720p/720p-aaaaaaaaaaaa-00000.ts", "u/720p/iframes.m3u8"]);
+}
+
 /// Everything but the master, with lengths.
 const BEFORE_MASTER: [(&str, u64); 4] = [
     ("u/720p/720p-aaaaaaaaaaaa-00000.ts", 1),
