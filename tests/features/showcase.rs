@@ -7,6 +7,7 @@ use testkit::job::Job;
 use testkit::outcome::Outcome;
 use testkit::{fixtures, probe, workspace};
 
+use crate::sound::flash_and_beep;
 use crate::transcode;
 
 fn showcase(upload: &Path) -> Job {
@@ -177,6 +178,48 @@ fn a_playlist_of_keyframes_shows_every_second_second_of_a_rung() {
         std::fs::write(&alone, [tables, keyframes.bytes(number)].concat()).unwrap();
         let (found, expected) = (Picture::of(&alone).colour(50, 50)[1], step_at(2.0 * number as f64));
         assert!((found - (expected - 16.0) * 255.0 / 219.0).abs() < 4.0, "{found} at {number}");
+    }
+}
+
+#[test]
+fn a_trimmed_film_begins_and_ends_with_the_frames_that_were_asked_for() {
+    let words = ["--attribute", "from=7240", "--attribute", "until=16500"];
+    let outcome = showcase(&half_second_steps()).args(&words).run().done();
+    outcome.is_whole();
+    let brightness = testkit::colour::brightness_over_time(&outcome.rung("360p"));
+    assert!((231..=232).contains(&brightness.len()), "{}", brightness.len());
+    let start = brightness[0].0;
+    for (at, luma) in brightness {
+        let expected = step_at(7.24 + at - start + 0.001);
+        assert!((luma - expected).abs() < 2.5, "{luma} and not {expected} at {at}");
+    }
+    let seconds = outcome.last("completed").unwrap()["output"]["durationSeconds"].as_u64();
+    assert_eq!(seconds, Some(9));
+    assert!((probe::duration(&object(&outcome, "downloadKey")) - 9.26).abs() < 0.1);
+    assert_eq!(cues(&object(&outcome, "storyboardKey")).len(), 2);
+}
+
+#[test]
+fn a_part_that_is_not_there_is_refused() {
+    let upload = fixtures::silent_clip(320, 180, "25", 2.0);
+    let outcome = showcase(&upload).args(&["--attribute", "from=5000"]).run();
+    outcome.failed(4, "plan.impossible");
+    assert!(outcome.message().contains("the part from 5000 ms to 2000 ms"), "{}", outcome.message());
+}
+
+/// A flash and a beep two seconds into the film are 760 ms into the part, wherever its tracks begin.
+#[test]
+fn the_sound_of_a_part_stays_with_its_picture() {
+    let together = flash_and_beep("trim.mp4", 0.0, 0.0);
+    let stream = fixtures::ffmpeg("trim.ts", &["-i", together.to_str().unwrap(), "-c", "copy"]);
+    for upload in [together, flash_and_beep("trim-late-sound.mp4", 0.0, 1.5), stream] {
+        let outcome = showcase(&upload).args(&["--attribute", "from=1240"]).run().done();
+        let path = &outcome.variants()[0].path;
+        let brightness = testkit::colour::brightness_over_time(path);
+        let (start, flash) = (brightness[0].0, brightness.iter().find(|(_, luma)| *luma > 100.0).unwrap().0);
+        let beep = testkit::sound::first_beep(path).unwrap();
+        assert!((flash - start - 0.76).abs() < 0.05, "{}: {start} {flash}", upload.display());
+        assert!((flash - beep).abs() < 0.045, "{}: flash at {flash}, beep at {beep}", upload.display());
     }
 }
 

@@ -100,6 +100,9 @@ fn written(plan: &Plan) -> media::Plan {
     if let Some(target) = plan.loudness {
         made.set_loudness(target);
     }
+    if let Some(part) = plan.trim {
+        made.set_trim(part);
+    }
     made.set_preference(plan.prefer);
     made
 }

@@ -14,6 +14,7 @@ pub use crate::bindings::codex::transcode::reports::{
 };
 pub use crate::bindings::codex::transcode::storage::ObjectInfo;
 pub use crate::bindings::codex::transcode::storyboard::StoryboardOutput;
+pub use crate::bindings::codex::transcode::trim::Part;
 pub use crate::bindings::codex::transcode::types::{
     Attributes, AudioInfo, Blame, Destination, DynamicRange, Effort, Failure, Job, Key, MediaInfo, MediaKind, Message,
     Processor, Ratio, Rendition, SignatureScheme, StoreName, VideoCodec, VideoEncoder, VideoEncoding, VideoInfo,
@@ -104,6 +105,8 @@ pub struct Plan {
     pub outputs: Vec<Output>,
     /// The target loudness of the ladder's audio. `None` to leave it as it is.
     pub loudness: Option<LoudnessTarget>,
+    /// The part of the source that everything is made from. `None` for all of it.
+    pub trim: Option<Part>,
     /// Which processor to encode on. The environment may override it.
     pub prefer: Preference,
 }

@@ -56,5 +56,5 @@ pub fn plan(job: &Job, info: &MediaInfo, renditions: Vec<Rendition>, settings: &
     if let Some(format) = settings.animation {
         plan.animation(ANIMATION, format);
     }
-    Plan { loudness: Some(LOUDNESS), ..plan.finish(Preference::Auto) }
+    Plan { loudness: Some(LOUDNESS), trim: Wishes::of(job).part, ..plan.finish(Preference::Auto) }
 }

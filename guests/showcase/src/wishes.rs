@@ -1,13 +1,15 @@
 //! What the platform says of a job in its own words.
 
 use policy_sdk::json::{self, Value};
-use policy_sdk::types::Job;
+use policy_sdk::types::{Job, Part};
 
 /// What this policy understands of it; the rest is ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wishes {
     /// `"poster": 1500`: the moment of the thumbnail in milliseconds.
     pub poster_ms: Option<u64>,
+    /// `"from": 2000` and `"until": 9000`: the part to publish, in milliseconds.
+    pub part: Option<Part>,
     /// `"plan": "free"`.
     pub is_free: bool,
 }
@@ -16,13 +18,18 @@ impl Wishes {
     /// Reads the attributes of a job.
     pub fn of(job: &Job) -> Self {
         let mut wishes = Self::default();
+        let (mut from, mut until) = (None, None);
         for (name, text) in &job.attributes {
             match (name.as_str(), json::parse(text)) {
                 ("poster", Ok(Value::Number(ms))) => wishes.poster_ms = ms.parse().ok(),
+                ("from", Ok(Value::Number(ms))) => from = ms.parse().ok(),
+                ("until", Ok(Value::Number(ms))) => until = ms.parse().ok(),
                 ("plan", Ok(Value::Text(plan))) => wishes.is_free = plan == "free",
                 _ => {}
             }
         }
+        let is_trimmed = from.is_some() || until.is_some();
+        wishes.part = is_trimmed.then(|| Part { start_ms: from.unwrap_or(0), end_ms: until });
         wishes
     }
 }
@@ -40,7 +47,12 @@ mod tests {
             let attributes = attributes.iter().map(|(name, text)| ((*name).into(), (*text).into())).collect();
             Wishes::of(&Job { attributes, ..job(MediaKind::Video) })
         };
-        assert_eq!(of(&[("poster", "1500"), ("plan", "\"free\"")]), Wishes { poster_ms: Some(1500), is_free: true });
+        assert_eq!(
+            of(&[("poster", "1500"), ("plan", "\"free\"")]),
+            Wishes { poster_ms: Some(1500), part: None, is_free: true }
+        );
+        let part = Some(Part { start_ms: 0, end_ms: Some(9000) });
+        assert_eq!(of(&[("until", "9000")]), Wishes { part, ..Wishes::default() });
         assert_eq!(of(&[("poster", "-1"), ("plan", "1"), ("tenant", "{}")]), Wishes::default());
     }
 }

@@ -7,6 +7,7 @@ use media::outputs::{
     self, Animation, AnimationFormat, Archive, Clip, Download, Iframes, Ladder, LoudnessMeasurement, Rung, Still,
     Storyboard, WaveformRequest,
 };
+use media::part::Trim;
 use media::plan::{self, PlanError};
 use serde::{Deserialize, Serialize};
 use storage::Key;
@@ -22,6 +23,7 @@ use crate::v0_2::animation::{AnimationFormat as AskedFormat, AnimationOutput};
 use crate::v0_2::download::DownloadOutput;
 use crate::v0_2::iframes::IframeOutput;
 use crate::v0_2::storyboard::StoryboardOutput;
+use crate::v0_2::trim::Part;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Output {
@@ -42,19 +44,21 @@ pub struct Plan {
     pub outputs: Vec<Output>,
     pub loudness: Option<LoudnessTarget>,
     pub prefer: Preference,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trim: Option<Part>,
     /// No version knows any.
     pub attributes: Attributes,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { outputs: Vec::new(), loudness: None, prefer: Preference::Auto, attributes: Vec::new() }
+        Self { outputs: Vec::new(), loudness: None, prefer: Preference::Auto, trim: None, attributes: Vec::new() }
     }
 }
 
 impl From<v0_1::Plan> for Plan {
     fn from(v0_1::Plan { outputs, loudness, prefer, attributes }: v0_1::Plan) -> Self {
-        Self { outputs: outputs.into_iter().map(Output::from).collect(), loudness, prefer, attributes }
+        Self { outputs: outputs.into_iter().map(Output::from).collect(), loudness, prefer, trim: None, attributes }
     }
 }
 
@@ -84,6 +88,7 @@ impl Plan {
                 range: hundredths(target.range),
             }),
             prefer: self.prefer.into(),
+            trim: self.trim.map(|Part { start_ms, end_ms }| Trim { start_ms, end_ms }),
         })
     }
 }

@@ -67,7 +67,7 @@ impl Budget {
 
     /// For a pass over the sound.
     pub fn of_sound(info: &MediaInfo) -> Self {
-        Self::of_cpu(PASS_SECONDS + info.duration.as_secs() * SOUND_CPU_PER_SECOND)
+        Self::of_cpu(PASS_SECONDS + info.decoded_length().as_secs() * SOUND_CPU_PER_SECOND)
     }
 
     /// For an encode of everything in the plan, or a decode of the whole source.
@@ -80,7 +80,7 @@ impl Budget {
 /// Pixels that are decoded and encoded.
 fn pixels(plan: &Plan, info: &MediaInfo) -> f64 {
     let Some(video) = &info.video else { return 0.0 };
-    let frames = info.duration.as_secs_f64() * video.frame_rate.value();
+    let frames = info.decoded_length().as_secs_f64() * video.frame_rate.value();
     let encoded: u64 = plan.picture_encodes(info).iter().map(|encode| encode.pixels).sum();
     frames * (video.pixels() + encoded) as f64
 }

@@ -129,7 +129,16 @@ pub(crate) fn describe(
         ),
     });
     let container = header.format.format_name.clone();
-    Ok(MediaInfo { depth: ProbeDepth::Usual, container, duration: duration_of(duration), size, video, audio, notes })
+    Ok(MediaInfo {
+        depth: ProbeDepth::Usual,
+        container,
+        duration: duration_of(duration),
+        size,
+        video,
+        audio,
+        notes,
+        part: None,
+    })
 }
 
 /// Checks that there is media for the time that the tracks span. Each moment of it will be encoded.

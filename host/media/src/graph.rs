@@ -12,6 +12,7 @@ use crate::encoding::Encoding;
 use crate::info::{Audio, DynamicRange, LATE, Matrix, MediaInfo, Video, may_start_over};
 use crate::muxer::Muxer;
 use crate::outputs::Container;
+use crate::part::Part;
 use crate::plan::Plan;
 use crate::sound::{self, as_it_is, common_form};
 
@@ -80,7 +81,8 @@ impl Graph<'_> {
     /// The picture's part of the graph. Some branches leave before the trunk, most behind it.
     fn picture(&self, source: &Video, branches: &Branches<'_>) -> Vec<String> {
         let (decoded, trunk) = (format!("[0:{}]", source.index), trunk(source, self.info.held_picture()));
-        split_twice(PICTURE, (&decoded, ""), &branches.decoded_picture, ("shown", &trunk), &branches.picture)
+        let part = self.info.part.map_or(String::new(), |part| only_part(source, part));
+        split_twice(PICTURE, (&decoded, &part), &branches.decoded_picture, ("shown", &trunk), &branches.picture)
     }
 
     /// The sound's part of the graph. The archive takes it as it is; the ladder takes it levelled, once for all rungs.
@@ -90,7 +92,7 @@ impl Graph<'_> {
             return Vec::new();
         }
         let form = common_form(audio);
-        let (mut chains, source) = sound::source(audio, u8::from(self.info.video.is_some()));
+        let (mut chains, source) = sound::source(audio, u8::from(self.info.video.is_some()), self.info.part);
         let (mut as_is, mut to_level) = (source.as_str(), source.as_str());
         if !original.is_empty() && !levelled.is_empty() {
             (as_is, to_level) = ("[as_is]", "[to_level]");
@@ -212,6 +214,12 @@ pub(crate) fn limited_grey(source: &Video) -> Option<String> {
     let most = 256 * unit - 1;
     let filter = || format!("lut=c0='clip((val-{})*{most}/{},0,{most})'", 16 * unit, 219 * unit);
     source.limited_grey.then(filter)
+}
+
+/// The filters that leave only a part of the picture, at a constant rate: a frame that stays may have begun before it.
+fn only_part(source: &Video, part: Part) -> String {
+    let half_a_frame = 0.5 / source.frame_rate.value();
+    format!("fps=fps={}:start_time=0,{}", source.frame_rate, part.filters("trim", "setpts", half_a_frame))
 }
 
 /// What happens to the picture before it is split: fields to frames, a constant rate from the source's zero, the

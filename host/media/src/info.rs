@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::containment::ProbeDepth;
+use crate::part::Part;
 
 /// A fraction in lowest terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,9 +186,17 @@ pub struct MediaInfo {
     pub audio: Option<Audio>,
     /// What support people and uploaders should know, such as tracks that aren't used.
     pub notes: Vec<String>,
+    /// The part that this describes, of a source that is trimmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
 }
 
 impl MediaInfo {
+    /// How much of the source is decoded: also what is in front of a part.
+    pub(crate) fn decoded_length(&self) -> Duration {
+        self.part.map_or(self.duration, |part| part.end)
+    }
+
     /// How long the last frame is held for sound that goes on: an hour of talk over a single picture must last an hour.
     pub fn held_picture(&self) -> Option<Duration> {
         let (video, audio) = (self.video.as_ref()?, self.audio.as_ref()?);

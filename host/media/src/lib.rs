@@ -29,6 +29,7 @@ mod output_file;
 pub mod outputs;
 mod packets;
 mod pair;
+pub mod part;
 pub mod plan;
 pub mod probe;
 pub mod process;

@@ -3,6 +3,7 @@
 //! [`Plan::check`] is the trust boundary. Every number that ends up in a process is bounded by it, because ffmpeg's own
 //! limits don't cover what filters are asked to do.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use fault::{Code, Fault, codes};
@@ -12,6 +13,7 @@ use storage::{Destination, Scope};
 
 use crate::info::MediaInfo;
 use crate::outputs::{Ladder, Output, OutputKind, PictureEncode, SegmentedPlaylist};
+use crate::part::Trim;
 
 /// Which form [`Plan::digest`] has. A change of it makes every finished job be encoded again when it is delivered again.
 const DIGEST_VERSION: &str = "plan-1";
@@ -50,6 +52,9 @@ pub struct Plan {
     pub outputs: Vec<Output>,
     pub loudness: Option<LoudnessTarget>,
     pub prefer: Preference,
+    /// The part of the source that it is made from; `None` for all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trim: Option<Trim>,
 }
 
 /// A plan that can't be carried out. The policy is to blame.
@@ -128,6 +133,11 @@ impl LoudnessTarget {
 }
 
 impl Plan {
+    /// What it is made from: the source, or the part of it that the plan names.
+    pub fn source<'a>(&self, whole: &'a MediaInfo) -> Cow<'a, MediaInfo> {
+        self.trim.map_or(Cow::Borrowed(whole), |trim| Cow::Owned(trim.apply(whole)))
+    }
+
     /// The outputs of one kind, with their places in the plan.
     pub(crate) fn all_of<K: OutputKind>(&self) -> impl Iterator<Item = (usize, &K)> {
         self.outputs.iter().enumerate().filter_map(|(index, output)| Some((index, output.downcast()?)))
@@ -160,8 +170,12 @@ impl Plan {
         hex::encode(digest.finalize())
     }
 
-    /// Checks that it can be carried out on this source, and that it writes only where it may.
-    pub fn check(&self, info: &MediaInfo, scope: Scope<'_>) -> Result<(), PlanError> {
+    /// Checks that it can be carried out on this whole source, and that it writes only where it may.
+    pub fn check(&self, whole: &MediaInfo, scope: Scope<'_>) -> Result<(), PlanError> {
+        if let Some(trim) = self.trim {
+            trim.check(whole)?;
+        }
+        let info = &*self.source(whole);
         in_range("a number of outputs", self.outputs.len() as u64, 1..=MAX_OUTPUTS as u64)?;
         for output in &self.outputs {
             output.kind().check(self, info)?;

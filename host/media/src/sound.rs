@@ -9,6 +9,7 @@ use crate::error::{MediaError, UploadError};
 use crate::graph::all_tracks_seen;
 use crate::info::{Audio, LATE, MediaInfo};
 use crate::loudness::{self, METER, Measure};
+use crate::part::Part;
 use crate::plan::Plan;
 use crate::process::ProcessError;
 use crate::waveform::{Waveform, WaveformBuilder};
@@ -40,7 +41,16 @@ pub(crate) fn as_it_is(audio: &Audio) -> &'static str {
 }
 
 /// Where the sound comes from in a graph: the chains that make it of its tracks, and the pad that has it.
-pub(crate) fn source(audio: &Audio, input: u8) -> (Vec<String>, String) {
+pub(crate) fn source(audio: &Audio, input: u8, part: Option<Part>) -> (Vec<String>, String) {
+    let (mut chains, whole) = whole_source(audio, input);
+    let Some(part) = part else { return (chains, whole) };
+    // Gaps are filled first, as a gap may begin before the part.
+    let filled = if audio.untimed { "asetpts=N/SR/TB" } else { as_it_is(audio) };
+    chains.push(format!("{whole}{filled},{}[part]", part.filters("atrim", "asetpts", 0.0)));
+    (chains, "[part]".to_owned())
+}
+
+fn whole_source(audio: &Audio, input: u8) -> (Vec<String>, String) {
     let Some(right) = audio.right else { return (Vec::new(), format!("[{input}:{}]", audio.index)) };
     // `join` counts samples and takes no notice of times, so each channel begins at zero and has its gaps filled.
     let channel = |index, pad| format!("[{input}:{index}]aresample=async=1:first_pts=0{pad}");
@@ -65,7 +75,7 @@ pub fn reports_loudness(plan: &Plan, info: &MediaInfo) -> bool {
 /// The command of the analysis; `None` if there is nothing to find out.
 pub fn command(info: &MediaInfo, plan: &Plan) -> Option<Arguments> {
     let audio = info.audio.as_ref()?;
-    let (mut chains, source) = source(audio, 0);
+    let (mut chains, source) = source(audio, 0, info.part);
     let needs_loudness = needs_loudness(plan);
     let needs_samples = plan.outputs.iter().any(|output| output.kind().waveform_resolution().is_some());
     let meter = format!("{},{METER}[loudness]", common_form(audio));

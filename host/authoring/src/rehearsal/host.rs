@@ -101,7 +101,7 @@ impl HostCalls for RehearsalHost {
     }
 
     async fn start(&mut self, plan: Plan, asked: &asked::Plan) -> Result<(), Failure> {
-        let Some(info) = self.opened.clone() else {
+        let Some(info) = self.opened.as_ref().map(|info| plan.source(info).into_owned()) else {
             let (call, reason) = ("transcode.start", "no source is open");
             return Err(refused(PlanError::OutOfOrder { call, reason }));
         };

@@ -38,6 +38,7 @@ pub fn source_info(info: &wit_types::MediaInfo) -> Result<MediaInfo, String> {
         video: info.video.as_ref().map(|video| picture(video, duration)).transpose()?,
         audio,
         notes: convert::notes(&info.attributes),
+        part: None,
     })
 }
 

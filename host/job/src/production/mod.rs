@@ -235,7 +235,7 @@ async fn make(
     }
     let rungs = rung_uploads(context, plan, &publication);
     let uploader = SegmentUploader::start(&context.stores, rungs, &context.labels);
-    let info = &original.info;
+    let info = &*plan.source(&original.info);
     let length = info.ladder_length();
     let watch = |advance: EncodeProgress| {
         let left = length * (100 - advance.percent.min(100)) / 100;

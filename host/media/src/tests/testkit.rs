@@ -72,6 +72,7 @@ pub(crate) fn info() -> MediaInfo {
             length,
         }),
         notes: Vec::new(),
+        part: None,
     }
 }
 
@@ -119,5 +120,5 @@ pub(crate) fn plan() -> Plan {
 }
 
 pub(crate) fn plan_of(outputs: impl Into<Vec<Output>>) -> Plan {
-    Plan { outputs: outputs.into(), loudness: None, prefer: Preference::Auto }
+    Plan { outputs: outputs.into(), loudness: None, prefer: Preference::Auto, trim: None }
 }

@@ -11,6 +11,7 @@ use contract::v0_2::download::DownloadOutput;
 use contract::v0_2::iframes::IframeOutput;
 use contract::v0_2::media::{Host, HostPlan, HostSource, HostTranscode};
 use contract::v0_2::storyboard::StoryboardOutput;
+use contract::v0_2::trim::Part;
 use contract::v0_2::{gpu, job, log, storage, webhook};
 use media::plan::MAX_OUTPUTS;
 use wasmtime::component::Resource;
@@ -186,6 +187,10 @@ impl HostPlan for State {
 
     async fn set_loudness(&mut self, plan: Resource<Plan>, target: LoudnessTarget) -> wasmtime::Result<()> {
         self.change(HostCall::unrecorded("plan.set", size(&target)), &plan, |plan| plan.loudness = Some(target))
+    }
+
+    async fn set_trim(&mut self, plan: Resource<Plan>, part: Part) -> wasmtime::Result<()> {
+        self.change(HostCall::unrecorded("plan.set", size(&part)), &plan, |plan| plan.trim = Some(part))
     }
 
     async fn set_preference(&mut self, plan: Resource<Plan>, prefer: Preference) -> wasmtime::Result<()> {
