@@ -199,6 +199,21 @@ fn a_trimmed_film_begins_and_ends_with_the_frames_that_were_asked_for() {
     assert_eq!(cues(&object(&outcome, "storyboardKey")).len(), 2);
 }
 
+/// One picture with a tone that is 500 Hz in its first five seconds and 2 kHz behind them.
+#[test]
+fn a_part_of_a_talk_over_a_single_picture_has_its_picture() {
+    let picture = ["-f", "lavfi", "-i", "color=red:size=320x180:rate=25:duration=0.04"];
+    let sound = "aevalsrc='0.5*sin(2*PI*t*if(lt(t,5),500,2000))':sample_rate=48000:duration=10";
+    let both = [&picture[..], &["-f", "lavfi", "-i", sound], fixtures::X264, &["-c:a", "aac"]].concat();
+    let words = ["--attribute", "from=6000", "--attribute", "until=9000"];
+    let outcome = showcase(&fixtures::ffmpeg("trim-talk.mkv", &both)).args(&words).run().done();
+    let path = &outcome.variants()[0].path;
+    assert_eq!(testkit::colour::brightness_over_time(path).len(), 75);
+    testkit::colour::assert_close(Picture::at(path, 2.0).colour(50, 50), [254, 0, 0], 8.0, "the picture");
+    let [low, high] = [500.0, 2000.0].map(|hertz| testkit::sound::tone_of_both(path, hertz)[0]);
+    assert!(high > 10.0 * low, "{low} {high}");
+}
+
 #[test]
 fn a_part_that_is_not_there_is_refused() {
     let upload = fixtures::silent_clip(320, 180, "25", 2.0);

@@ -3,16 +3,14 @@
 //!
 //! Outputs add their branches to it. File names are the host's own and relative to the work directory.
 
-use std::time::Duration;
-
 use crate::command::Arguments;
 use crate::containment::{guarded_input, quiet_ffmpeg};
 use crate::encoder::{Processor, video_options};
 use crate::encoding::Encoding;
-use crate::info::{Audio, DynamicRange, LATE, Matrix, MediaInfo, Video, may_start_over};
+use crate::info::{Audio, DynamicRange, LATE, Matrix, MediaInfo, Ratio, Video, may_start_over};
 use crate::muxer::Muxer;
 use crate::outputs::Container;
-use crate::part::Part;
+use crate::part::{Part, Shown};
 use crate::plan::Plan;
 use crate::sound::{self, as_it_is, common_form};
 
@@ -80,8 +78,9 @@ impl Graph<'_> {
 
     /// The picture's part of the graph. Some branches leave before the trunk, most behind it.
     fn picture(&self, source: &Video, branches: &Branches<'_>) -> Vec<String> {
-        let (decoded, trunk) = (format!("[0:{}]", source.index), trunk(source, self.info.held_picture()));
-        let part = self.info.part.map_or(String::new(), |part| only_part(source, part));
+        let shown = Shown { start: source.start, length: source.length, held: self.info.held_picture() };
+        let (decoded, trunk) = (format!("[0:{}]", source.index), trunk(source, shown));
+        let part = self.info.part.map_or(String::new(), |part| only_part(source.frame_rate, part));
         split_twice(PICTURE, (&decoded, &part), &branches.decoded_picture, ("shown", &trunk), &branches.picture)
     }
 
@@ -217,14 +216,25 @@ pub(crate) fn limited_grey(source: &Video) -> Option<String> {
 }
 
 /// The filters that leave only a part of the picture, at a constant rate: a frame that stays may have begun before it.
-fn only_part(source: &Video, part: Part) -> String {
-    let half_a_frame = 0.5 / source.frame_rate.value();
-    format!("fps=fps={}:start_time=0,{}", source.frame_rate, part.filters("trim", "setpts", half_a_frame))
+fn only_part(rate: Ratio, part: Part) -> String {
+    let held = part.picture.into_iter().map(|picture| constant_rate(rate, picture));
+    held.chain([part.filters("trim", "setpts", 0.5 / rate.value())]).collect::<Vec<_>>().join(",")
+}
+
+/// The filters to a constant rate from the source's zero, with the last frame held for sound that goes on.
+fn constant_rate(rate: Ratio, Shown { start, length, held }: Shown) -> String {
+    // A start isn't forced where there is nothing to fill: filters start again where the size changes on the way.
+    let from_zero = if start > LATE { ":start_time=0" } else { "" };
+    // Less than a frame would be rounded to none.
+    let end = if length.as_secs_f64() * rate.value() < 1.0 { ":eof_action=pass" } else { "" };
+    let held =
+        held.map_or(String::new(), |held| format!(",tpad=stop_mode=clone:stop_duration={:.3}", held.as_secs_f64()));
+    format!("fps=fps={rate}{from_zero}{end}{held}")
 }
 
 /// What happens to the picture before it is split: fields to frames, a constant rate from the source's zero, the
 /// last frame held for sound that goes on, and high dynamic range to standard.
-fn trunk(source: &Video, held: Option<Duration>) -> String {
+fn trunk(source: &Video, shown: Shown) -> String {
     let mut filters = Vec::new();
     if source.interlaced {
         filters.push("bwdif=mode=send_frame".to_owned());
@@ -233,14 +243,7 @@ fn trunk(source: &Video, held: Option<Duration>) -> String {
         filters.push("bwdif=mode=send_frame:deint=interlaced".to_owned());
     }
     filters.extend(limited_grey(source));
-    // A start isn't forced where there is nothing to fill: filters start again where the size changes on the way.
-    let start = if source.start > LATE { ":start_time=0" } else { "" };
-    // Less than a frame would be rounded to none.
-    let end = if source.length.as_secs_f64() * source.frame_rate.value() < 1.0 { ":eof_action=pass" } else { "" };
-    filters.push(format!("fps=fps={}{start}{end}", source.frame_rate));
-    if let Some(held) = held {
-        filters.push(format!("tpad=stop_mode=clone:stop_duration={:.3}", held.as_secs_f64()));
-    }
+    filters.push(constant_rate(source.frame_rate, shown));
     let transfer = match source.range {
         DynamicRange::Sdr => None,
         DynamicRange::Pq => Some("smpte2084"),

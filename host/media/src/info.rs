@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::containment::ProbeDepth;
-use crate::part::Part;
+use crate::part::{Part, Shown};
 
 /// A fraction in lowest terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -201,6 +201,11 @@ impl MediaInfo {
     pub fn held_picture(&self) -> Option<Duration> {
         let (video, audio) = (self.video.as_ref()?, self.audio.as_ref()?);
         audio.length.checked_sub(video.length).filter(|tail| *tail > SOUND_TAIL)
+    }
+
+    pub(crate) fn shown(&self) -> Option<Shown> {
+        let video = self.video.as_ref()?;
+        Some(Shown { start: video.start, length: video.length, held: self.held_picture() })
     }
 
     /// The length of a ladder of this source: that of its picture, if it has one.
