@@ -50,6 +50,12 @@ pub fn video_options(processor: Processor, encoding: &Encoding, threads: usize) 
         .pair("-pix_fmt", "yuv420p")
         .pair_opt("-maxrate", encoding.max_kbps.map(|kbps| format!("{kbps}k")))
         .pair_opt("-bufsize", encoding.max_kbps.map(|kbps| format!("{}k", kbps * 2)))
+        .all(signalled_colour())
+}
+
+/// What standard players assume.
+pub fn signalled_colour() -> Arguments {
+    Arguments::new()
         .pair("-color_primaries", "bt709")
         .pair("-color_trc", "bt709")
         .pair("-colorspace", "bt709")

@@ -56,7 +56,8 @@ impl Graph<'_> {
         if branches.outputs.is_empty() {
             return None;
         }
-        let picture = self.info.video.as_ref().map(|source| self.picture(source, &branches));
+        let picture = self.info.video.as_ref().zip(self.info.shown());
+        let picture = picture.map(|(source, shown)| self.picture(source, shown, &branches));
         let sound = self.info.audio.as_ref().map(|source| self.sound(source, &branches));
         // Each has a graph and a demuxer of its own. In a graph of both, pictures pile up in memory until the first sound
         // arrives; with one demuxer, everything between them does. Each demuxer drops what it isn't asked for.
@@ -77,8 +78,7 @@ impl Graph<'_> {
     }
 
     /// The picture's part of the graph. Some branches leave before the trunk, most behind it.
-    fn picture(&self, source: &Video, branches: &Branches<'_>) -> Vec<String> {
-        let shown = Shown { start: source.start, length: source.length, held: self.info.held_picture() };
+    fn picture(&self, source: &Video, shown: Shown, branches: &Branches<'_>) -> Vec<String> {
         let (decoded, trunk) = (format!("[0:{}]", source.index), trunk(source, shown));
         let part = self.info.part.map_or(String::new(), |part| only_part(source.frame_rate, part));
         split_twice(PICTURE, (&decoded, &part), &branches.decoded_picture, ("shown", &trunk), &branches.picture)

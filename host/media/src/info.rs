@@ -186,8 +186,8 @@ pub struct MediaInfo {
     pub audio: Option<Audio>,
     /// What support people and uploaders should know, such as tracks that aren't used.
     pub notes: Vec<String>,
-    /// The part that this describes, of a source that is trimmed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The part that this describes, of a source that is trimmed. What is stored is always the whole.
+    #[serde(skip)]
     pub part: Option<Part>,
 }
 

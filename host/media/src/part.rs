@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::info::{LATE, MediaInfo};
 use crate::plan::{PlanError, impossible};
@@ -22,7 +22,7 @@ pub struct Trim {
 }
 
 /// When a source's picture is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shown {
     /// From the source's zero to the first frame.
     pub start: Duration,
@@ -33,7 +33,7 @@ pub struct Shown {
 }
 
 /// A part of a source, in its own time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
     /// If there is a picture, a frame of the outputs' rate begins here.
     pub start: Duration,

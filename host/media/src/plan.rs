@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use storage::{Destination, Scope};
 
 use crate::info::MediaInfo;
-use crate::outputs::{Ladder, Output, OutputKind, PictureEncode, SegmentedPlaylist};
+use crate::outputs::{Ladder, Output, OutputKind, PictureEncode, Rung, SegmentedPlaylist};
 use crate::part::Trim;
 
 /// Which form [`Plan::digest`] has. A change of it makes every finished job be encoded again when it is delivered again.
@@ -145,6 +145,13 @@ impl Plan {
 
     pub fn ladder(&self) -> Option<&Ladder> {
         self.all_of().next().map(|(_, ladder)| ladder)
+    }
+
+    /// The ladder's rung of this name, and its place there.
+    pub(crate) fn rung(&self, name: &str) -> Option<(&Ladder, usize, &Rung)> {
+        let ladder = self.ladder()?;
+        let (number, rung) = ladder.rungs.iter().enumerate().find(|(_, rung)| rung.name == name)?;
+        Some((ladder, number, rung))
     }
 
     /// Every object that the plan names.

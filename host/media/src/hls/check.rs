@@ -3,7 +3,7 @@
 //! ffmpeg's exit code proves nothing: on a full disk its HLS muxer exits with 0 and leaves empty segments.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Take};
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use fault::codes;
 use storage::{open_regular, read_at_most, read_part};
 
 use super::iframes::{self, Keyframe};
+use super::keyframe::first_keyframe_end;
 use super::measure::{Rates, measure};
 use super::mp4::{self, Header};
 use super::playlist::{ByteRange, Map, MediaPlaylist, rounded_seconds};
@@ -245,25 +246,31 @@ impl FilePart {
         Ok(())
     }
 
+    /// Reads it from its start to its end.
+    fn reader(&mut self) -> std::io::Result<Take<&File>> {
+        self.handle.seek(SeekFrom::Start(self.offset))?;
+        Ok((&self.handle).take(self.length))
+    }
+
     fn transport_stream_spans(&mut self) -> Result<Spans, CodedError> {
-        let read = self.handle.seek(SeekFrom::Start(self.offset));
-        let spans = read.and_then(|_| timing::of_transport_stream((&self.handle).take(self.length)));
+        let spans = self.reader().and_then(timing::of_transport_stream);
         spans.map_err(|error| unreadable(&self.file, &error))?.map_err(|problem| self.damaged(problem))
     }
 
     pub(super) fn transport_stream_keyframes(&mut self) -> Result<Vec<Keyframe>, CodedError> {
-        let read = self.handle.seek(SeekFrom::Start(self.offset));
-        let found = read.and_then(|_| iframes::of_transport_stream((&self.handle).take(self.length)));
+        let found = self.reader().and_then(iframes::of_transport_stream);
         let found = found.map_err(|error| unreadable(&self.file, &error))?;
         found.ok_or_else(|| self.damaged("its keyframes can't be found"))
     }
 
-    /// The first keyframe.
-    pub(super) fn fragment_keyframes(&self, init: &[u8]) -> Result<Vec<Keyframe>, CodedError> {
-        let table = *self.check_fragment()?.first().ok_or_else(|| self.damaged("it has no table"))?;
+    /// The first keyframe, from the start of the segment.
+    pub(super) fn fragment_keyframes(&self, init: &[u8], clocks: &[Clock]) -> Result<Vec<Keyframe>, CodedError> {
+        let lost = || self.damaged("its keyframes can't be found");
+        let table = *self.check_fragment()?.first().ok_or_else(lost)?;
         let head = self.read(0, table.end().min(MAX_TABLE))?;
-        let keyframe = iframes::of_fragment(&head, table, init);
-        keyframe.map(|keyframe| vec![keyframe]).ok_or_else(|| self.damaged("its keyframes can't be found"))
+        let length = first_keyframe_end(&head, init).ok_or_else(lost)?;
+        let at = self.fragment_spans(&[table], clocks)?.video.ok_or_else(lost)?.first;
+        Ok(vec![Keyframe { at, range: ByteRange { length, offset: 0 } }])
     }
 
     fn fragment_spans(&self, tables: &[ByteRange], clocks: &[Clock]) -> Result<Spans, CodedError> {

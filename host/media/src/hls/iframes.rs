@@ -7,9 +7,8 @@ use std::time::Duration;
 use fault::codes;
 
 use super::check::{FilePart, read_map};
-use super::keyframe::first_video_sample;
 use super::measure::{Rates, measure};
-use super::playlist::{ByteRange, MediaPlaylist, Segment, rounded_seconds};
+use super::playlist::{ByteRange, MediaPlaylist, Segment};
 use super::timing::{self, PIECE};
 use super::{nal, ts};
 use crate::error::CodedError;
@@ -31,12 +30,13 @@ pub(super) struct Keyframe {
 /// Blocks: it reads all transport streams, and the tables of fragmented MP4.
 pub fn iframe_playlist(dir: &Path, rendition: &MediaPlaylist) -> Result<(MediaPlaylist, Rates), CodedError> {
     let init = rendition.map.as_ref().map(|map| read_map(dir, map)).transpose()?;
+    let clocks = init.as_deref().and_then(timing::clocks).unwrap_or_default();
     let mut found: Vec<(f64, Segment)> = Vec::new();
     for segment in &rendition.segments {
         let mut part = FilePart::open(dir, &segment.uri, segment.byte_range)?;
         let keyframes = match &init {
             None => part.transport_stream_keyframes()?,
-            Some(init) => part.fragment_keyframes(init)?,
+            Some(init) => part.fragment_keyframes(init, &clocks)?,
         };
         let start = segment.byte_range.map_or(0, |range| range.offset);
         for Keyframe { at, range: ByteRange { length, offset } } in keyframes {
@@ -59,9 +59,9 @@ pub fn iframe_playlist(dir: &Path, rendition: &MediaPlaylist) -> Result<(MediaPl
     }
     let measured: Vec<(Duration, u64)> =
         segments.iter().map(|segment| (segment.duration, segment.byte_range.map_or(0, |range| range.length))).collect();
-    let target = segments.iter().map(|segment| rounded_seconds(segment.duration)).max().unwrap_or(0).max(1);
-    let rates = measure(&measured, Duration::from_secs(target.into()));
-    let playlist = MediaPlaylist { target_duration: target, segments, iframes_only: true, ..rendition.clone() };
+    let mut playlist = MediaPlaylist { segments, iframes_only: true, ..rendition.clone() };
+    playlist.target_duration = playlist.least_target_duration();
+    let rates = measure(&measured, Duration::from_secs(playlist.target_duration.into()));
     Ok((playlist, rates))
 }
 
@@ -117,17 +117,6 @@ impl Unit {
         let range = ByteRange { length: (end - self.begins) * packet, offset: self.begins * packet };
         is_keyframe.then_some(Keyframe { at: self.at, range })
     }
-}
-
-/// The first keyframe of a segment of fragmented MP4, which begins with its first table. `None` if that can't be read.
-pub(super) fn of_fragment(segment: &[u8], table: ByteRange, init: &[u8]) -> Option<Keyframe> {
-    let sample = first_video_sample(segment, init)?;
-    let clocks = timing::clocks(init)?;
-    let mut spans = timing::Spans::default();
-    let content = segment.get(usize::try_from(table.offset).ok()?..usize::try_from(table.end()).ok()?)?;
-    timing::add_fragment(content, &clocks, &mut spans).ok()?;
-    let length = sample.begins.checked_add(sample.size)?;
-    Some(Keyframe { at: spans.video?.first, range: ByteRange::new(length, 0)? })
 }
 
 #[cfg(test)]

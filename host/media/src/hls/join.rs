@@ -7,6 +7,7 @@ use std::path::Path;
 use storage::open_regular;
 
 use super::playlist::{ByteRange, MediaPlaylist};
+use crate::moment::millis;
 
 /// Writes the initialisation map, if there is one, and the segments of these numbers to a new file.
 pub fn join(
@@ -23,6 +24,27 @@ pub fn join(
         append(&folder.join(&segment.uri), segment.byte_range, &mut joined)?;
     }
     Ok(())
+}
+
+/// Joins the segments that a span touches. Returns the start of the first of them in milliseconds.
+pub fn join_span(
+    folder: &Path,
+    playlist: &MediaPlaylist,
+    (start_ms, length_ms): (u64, u64),
+    to: &Path,
+) -> std::io::Result<u64> {
+    let (mut at_ms, mut touched, mut first) = (0, Vec::new(), None);
+    for (number, segment) in playlist.segments.iter().enumerate() {
+        let end_ms = at_ms + millis(segment.duration);
+        // Some slack: durations in a playlist are rounded.
+        if end_ms > start_ms + 20 && at_ms < start_ms + length_ms {
+            first.get_or_insert(at_ms);
+            touched.push(number);
+        }
+        at_ms = end_ms;
+    }
+    join(folder, playlist, touched, to)?;
+    Ok(first.unwrap_or(0))
 }
 
 fn append(from: &Path, range: Option<ByteRange>, to: &mut File) -> std::io::Result<()> {

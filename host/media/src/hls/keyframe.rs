@@ -40,17 +40,12 @@ fn in_fragment(segment: &[u8], init: &[u8]) -> Option<bool> {
     Some(idr.unwrap_or(true))
 }
 
-/// Where the first picture of a segment of fragmented MP4 is, from the start of the segment.
-pub(super) struct FirstSample {
-    pub begins: u64,
-    pub size: u64,
-}
-
-/// The first picture, if it is a keyframe by its flags. The segment's front up to the end of its first table is enough.
-pub(super) fn first_video_sample(segment: &[u8], init: &[u8]) -> Option<FirstSample> {
+/// Where the first picture of a segment of fragmented MP4 ends, if it is a keyframe by its flags. The segment's front up to
+/// the end of its first table is enough.
+pub(super) fn first_keyframe_end(segment: &[u8], init: &[u8]) -> Option<u64> {
     let (start, sample) = first_picture(segment, &mp4::tracks(init)?.video?)?;
-    let begins = start as u64 + u64::from(sample.offset?);
-    (sample.flags & NOT_SYNC == 0).then_some(FirstSample { begins, size: sample.size?.into() })
+    let end = start as u64 + u64::from(sample.offset?) + u64::from(sample.size?);
+    (sample.flags & NOT_SYNC == 0).then_some(end)
 }
 
 /// The first picture's sample, and where its fragment begins in the segment.

@@ -27,7 +27,7 @@ mod tests;
 pub use check::{CheckedRung, Expectation, check_rung, usual_tolerance};
 pub use codecs::{Codecs, codecs_of};
 pub use iframes::iframe_playlist;
-pub use join::join;
+pub use join::{join, join_span};
 pub use keyframe::starts_with_keyframe;
 pub use master::{IframeSummary, RungSummary, render_master};
 pub use playlist::MediaPlaylist;

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::moment::millis;
+
 /// A part of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByteRange {
@@ -73,6 +75,11 @@ impl MediaPlaylist {
     /// The sum of its segments' durations.
     pub fn duration(&self) -> Duration {
         self.segments.iter().fold(Duration::ZERO, |sum, segment| sum.saturating_add(segment.duration))
+    }
+
+    /// The same of durations in whole milliseconds.
+    pub fn duration_ms(&self) -> u64 {
+        self.segments.iter().map(|segment| millis(segment.duration)).sum()
     }
 
     /// The lowest target duration that RFC 8216 allows: no segment, rounded to whole seconds, may be longer.

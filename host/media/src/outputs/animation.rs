@@ -8,15 +8,17 @@ use async_trait::async_trait;
 use serde::Serialize;
 use storage::{Destination, read_at_most};
 
-use super::clip::join;
-use super::ladder::{Ladder, Rung, rung_folder};
+use super::ladder::{Ladder, rung_folder};
+use super::still::fit_into;
 use super::{Description, OutputKind, Process};
 use crate::collector::Collector;
 use crate::command::Arguments;
 use crate::containment::quiet_ffmpeg;
 use crate::context::{TranscodeContext, blocking};
+use crate::encoder::signalled_colour;
 use crate::error::MediaError;
 use crate::graph::MADE;
+use crate::hls;
 use crate::info::{MediaInfo, Video};
 use crate::moment::{Moment, millis};
 use crate::plan::{Plan, PlanError, impossible, in_range};
@@ -55,10 +57,7 @@ impl AnimationFormat {
                     .pair("-profile:v", "high")
                     // 45 is the worst that is still a picture, 18 looks like the rung.
                     .pair("-crf", 45 - u32::from(quality) * 27 / 100)
-                    .pair("-color_primaries", "bt709")
-                    .pair("-color_trc", "bt709")
-                    .pair("-colorspace", "bt709")
-                    .pair("-color_range", "tv")
+                    .all(signalled_colour())
                     .pair("-movflags", "+faststart")
                     .pair("-f", "mp4"),
             ),
@@ -121,15 +120,16 @@ impl OutputKind for Animation {
         let context = collector.context;
         let lost = || MediaError::Lost { detail: "an animation without its rung".to_owned() };
         let (ladder, video) = context.plan.ladder().zip(context.info.video.as_ref()).ok_or_else(lost)?;
-        let (number, rung) = self.rung_of(ladder, video).ok_or_else(lost)?;
+        let (number, size) = self.rung_of(ladder, video).ok_or_else(lost)?;
         let playlist = collector.encoded.rungs.get(number).ok_or_else(lost)?.playlist.clone();
-        let duration_ms = playlist.segments.iter().map(|segment| millis(segment.duration)).sum();
+        let duration_ms = playlist.duration_ms();
         let (start_ms, length_ms) = self.span(duration_ms);
 
         let failed = MediaError::work("making an animation");
         let (from, to) = (context.work.join(rung_folder(number)), context.work.join(joined(index)));
-        let began = blocking(move || join(&from, &playlist, (start_ms, length_ms), &to)).await?.map_err(&failed)?;
-        let arguments = self.command(index, ladder, size(rung, video), (start_ms.saturating_sub(began), length_ms));
+        let began =
+            blocking(move || hls::join_span(&from, &playlist, (start_ms, length_ms), &to)).await?.map_err(&failed)?;
+        let arguments = self.command(index, ladder, size, (start_ms.saturating_sub(began), length_ms));
         let ran = context.tools.ffmpeg.capture(&arguments, context.work, context.cancel, 0).await;
         ran.map_err(|error| MediaError::process("making an animation", error))?;
         tokio::fs::remove_file(context.work.join(joined(index))).await.map_err(&failed)?;
@@ -139,17 +139,11 @@ impl OutputKind for Animation {
 
     fn processes(&self, index: usize, plan: &Plan, info: &MediaInfo) -> Vec<Process> {
         let (Some(ladder), Some(video)) = (plan.ladder(), &info.video) else { return Vec::new() };
-        let Some((_, rung)) = self.rung_of(ladder, video) else { return Vec::new() };
+        let Some((_, size)) = self.rung_of(ladder, video) else { return Vec::new() };
         let (start_ms, length_ms) = self.span(millis(info.ladder_length()));
-        let arguments =
-            self.command(index, ladder, size(rung, video), (start_ms % u64::from(ladder.segment_ms.max(1)), length_ms));
+        let arguments = self.command(index, ladder, size, (start_ms % u64::from(ladder.segment_ms.max(1)), length_ms));
         vec![Process { what: "make an animation".to_owned(), arguments }]
     }
-}
-
-/// Of a rung's picture.
-fn size(rung: &Rung, video: &Video) -> (u32, u32) {
-    rung.video.map_or((0, 0), |(short_side, _)| video.scaled_to(short_side))
 }
 
 /// The joined segments, below the work directory.
@@ -158,10 +152,11 @@ fn joined(index: usize) -> String {
 }
 
 impl Animation {
-    /// The smallest rung that is wide enough, else the widest, and its place in the ladder.
-    fn rung_of<'a>(&self, ladder: &'a Ladder, video: &Video) -> Option<(usize, &'a Rung)> {
-        let with_picture = ladder.rungs.iter().enumerate().filter(|(_, rung)| rung.video.is_some());
-        let width = |(_, rung): &(usize, &Rung)| size(rung, video).0;
+    /// The place in the ladder of the smallest rung that is wide enough, else of the widest, and its size.
+    fn rung_of(&self, ladder: &Ladder, video: &Video) -> Option<(usize, (u32, u32))> {
+        let rungs = ladder.rungs.iter().enumerate();
+        let with_picture = rungs.filter_map(|(number, rung)| Some((number, rung.size(video)?)));
+        let width = |(_, (width, _)): &(usize, (u32, u32))| *width;
         let wide = with_picture.clone().filter(|rung| width(rung) >= self.max_width).min_by_key(width);
         wide.or_else(|| with_picture.max_by_key(width))
     }
@@ -186,8 +181,7 @@ impl Animation {
     ) -> Arguments {
         let seconds = |ms: u64| ms as f64 / 1000.0;
         let (from, until) = (seconds(offset_ms), seconds(offset_ms + length_ms));
-        let width = size.0.min(self.max_width) & !1;
-        let height = (u64::from(size.1) * u64::from(width) / u64::from(size.0.max(1))) & !1;
+        let (width, height) = fit_into(size, self.max_width);
         let (colours, encoder) = self.format.coded(self.quality);
         quiet_ffmpeg()
             .pair("-f", ladder.container.demuxer())
@@ -197,9 +191,8 @@ impl Animation {
             .pair(
                 "-vf",
                 format_args!(
-                    "setpts=PTS-STARTPTS,trim=start={from}:end={until},setpts=PTS-STARTPTS,fps={},scale={width}:{},{colours}",
-                    self.frame_rate,
-                    height.max(2)
+                    "setpts=PTS-STARTPTS,trim=start={from}:end={until},setpts=PTS-STARTPTS,fps={},scale={width}:{height},{colours}",
+                    self.frame_rate
                 ),
             )
             .all(encoder)

@@ -4,7 +4,6 @@
 //! second encode would cost as much as the rung's own. A ladder of sound alone has no keyframes and can be cut anywhere.
 //! A plan with a clip and without a ladder is refused.
 
-use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -155,14 +154,14 @@ impl Clip {
         context: &TranscodeContext<'_>,
     ) -> Result<u64, MediaError> {
         let failed = MediaError::work("cutting a preview");
-        let duration_ms = playlist.segments.iter().map(|segment| millis(segment.duration)).sum();
+        let duration_ms = playlist.duration_ms();
         let (start_ms, length_ms) = self.span(ladder.keyframe_ms, duration_ms);
 
         let folder = context.work.join(clip_folder(index));
         tokio::fs::create_dir_all(&folder).await.map_err(&failed)?;
         let (from, to) = (context.work.join(rung_folder(self.rung_of(ladder))), folder.join(JOINED));
         let playlist = playlist.clone();
-        let joined = blocking(move || join(&from, &playlist, (start_ms, length_ms), &to)).await?;
+        let joined = blocking(move || hls::join_span(&from, &playlist, (start_ms, length_ms), &to)).await?;
         let joined_start_ms = joined.map_err(&failed)?;
 
         for arguments in self.commands(index, ladder, context.info, (start_ms, length_ms), joined_start_ms) {
@@ -209,27 +208,6 @@ impl Clip {
 fn frames(rate: Ratio, start_ms: u64, end_ms: u64) -> u64 {
     let first_at = |ms: u64| (ms * u64::from(rate.numerator)).div_ceil(u64::from(rate.denominator) * 1000);
     first_at(end_ms).saturating_sub(first_at(start_ms)).max(1)
-}
-
-/// Joins the segments that a span touches. Returns the start of the first of them in milliseconds.
-pub(super) fn join(
-    folder: &Path,
-    playlist: &MediaPlaylist,
-    (start_ms, length_ms): (u64, u64),
-    to: &Path,
-) -> std::io::Result<u64> {
-    let (mut at_ms, mut touched, mut first) = (0, Vec::new(), None);
-    for (number, segment) in playlist.segments.iter().enumerate() {
-        let end_ms = at_ms + millis(segment.duration);
-        // Some slack: durations in a playlist are rounded.
-        if end_ms > start_ms + 20 && at_ms < start_ms + length_ms {
-            first.get_or_insert(at_ms);
-            touched.push(number);
-        }
-        at_ms = end_ms;
-    }
-    hls::join(folder, playlist, touched, to)?;
-    Ok(first.unwrap_or(0))
 }
 
 #[cfg(test)]

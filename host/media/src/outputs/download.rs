@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use storage::Destination;
 
-use super::ladder::{Ladder, Rung, copy_joined, rung_folder};
+use super::ladder::{Ladder, copy_joined, rung_folder};
 use super::{Description, OutputKind, Process};
 use crate::collector::Collector;
 use crate::command::Arguments;
@@ -29,7 +29,7 @@ pub struct Download {
 #[async_trait]
 impl OutputKind for Download {
     fn check(&self, plan: &Plan, _info: &MediaInfo) -> Result<(), PlanError> {
-        if self.rung_of(plan).is_none() {
+        if plan.rung(&self.rung).is_none() {
             let name = fault::text::printable(&self.rung, 64);
             return impossible(format!("it wants a download of the rung `{name}`, which its ladder doesn't have"));
         }
@@ -45,14 +45,14 @@ impl OutputKind for Download {
     }
 
     fn estimate(&self, plan: &Plan, info: &MediaInfo) -> Vec<(Destination, u64)> {
-        let rate = self.rung_of(plan).map_or(0, |(_, _, rung)| rung.estimated_rate(info));
+        let rate = plan.rung(&self.rung).map_or(0, |(_, _, rung)| rung.estimated_rate(info));
         vec![(self.to.clone(), bytes(rate, info.ladder_length().as_secs_f64()))]
     }
 
     async fn collect(&self, index: usize, collector: &mut Collector<'_>) -> Result<(), MediaError> {
         let context = collector.context;
         let lost = || MediaError::Lost { detail: "a download without its rung".to_owned() };
-        let (ladder, number, rung) = self.rung_of(context.plan).ok_or_else(lost)?;
+        let (ladder, number, rung) = context.plan.rung(&self.rung).ok_or_else(lost)?;
         let playlist = collector.encoded.rungs.get(number).ok_or_else(lost)?.playlist.clone();
         let (from, to) = (context.work.join(rung_folder(number)), context.work.join(joined(index)));
         let segments = 0..playlist.segments.len();
@@ -74,13 +74,6 @@ impl OutputKind for Download {
         let process =
             plan.ladder().map(|ladder| Process { what: "make a download".to_owned(), arguments: remux(index, ladder) });
         process.into_iter().collect()
-    }
-}
-
-impl Download {
-    /// The rung, and its place in the ladder.
-    fn rung_of<'a>(&self, plan: &'a Plan) -> Option<(&'a Ladder, usize, &'a Rung)> {
-        plan.ladder()?.rung_called(&self.rung)
     }
 }
 

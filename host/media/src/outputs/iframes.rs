@@ -33,7 +33,7 @@ pub struct Iframes {
 impl OutputKind for Iframes {
     fn check(&self, plan: &Plan, _info: &MediaInfo) -> Result<(), PlanError> {
         let name = fault::text::printable(&self.rung, 64);
-        let Some((ladder, _, rung)) = self.rung_of(plan).filter(|(_, _, rung)| rung.video.is_some()) else {
+        let Some((ladder, _, rung)) = plan.rung(&self.rung).filter(|(_, _, rung)| rung.video.is_some()) else {
             return impossible(format!("it wants the keyframes of the rung `{name}`, which isn't one with a picture"));
         };
         if self.playlist.store != ladder.store || !self.playlist.key.is_beside(&rung.playlist) {
@@ -64,19 +64,12 @@ impl OutputKind for Iframes {
             stem: ladder.stem(rung).to_owned(),
             early_folder: None,
         };
-        self.rung_of(plan).map(playlist).into_iter().collect()
+        plan.rung(&self.rung).map(playlist).into_iter().collect()
     }
 
     /// See [`collect_all`].
     async fn collect(&self, _index: usize, _collector: &mut Collector<'_>) -> Result<(), MediaError> {
         Ok(())
-    }
-}
-
-impl Iframes {
-    /// The rung, and its place in the ladder.
-    fn rung_of<'a>(&self, plan: &'a Plan) -> Option<(&'a Ladder, usize, &'a Rung)> {
-        plan.ladder()?.rung_called(&self.rung)
     }
 }
 
@@ -86,7 +79,7 @@ pub(super) async fn collect_all(collector: &mut Collector<'_>) -> Result<Vec<Ifr
     let lost = || MediaError::Lost { detail: "keyframes without their rung".to_owned() };
     let mut summaries = Vec::new();
     for (_, iframes) in context.plan.all_of::<Iframes>() {
-        let (ladder, number, rung) = iframes.rung_of(context.plan).ok_or_else(lost)?;
+        let (ladder, number, rung) = context.plan.rung(&iframes.rung).ok_or_else(lost)?;
         let checked = collector.encoded.rungs.get(number).ok_or_else(lost)?;
         let (folder, rendition) = (context.work.join(rung_folder(number)), checked.playlist.clone());
         let (playlist, rates) = blocking(move || hls::iframe_playlist(&folder, &rendition)).await??;
@@ -94,7 +87,7 @@ pub(super) async fn collect_all(collector: &mut Collector<'_>) -> Result<Vec<Ifr
         collector.add(iframes.playlist.clone(), Body::Bytes(named.render().into_bytes()), Role::MediaPlaylist);
         let source = context.info.video.as_ref().ok_or_else(lost)?;
         summaries.push(IframeSummary {
-            size: rung.video.map_or((0, 0), |(short_side, _)| source.scaled_to(short_side)),
+            size: rung.size(source).ok_or_else(lost)?,
             peak_bps: rates.peak_bps,
             average_bps: rates.average_bps,
             codecs: checked.codecs.video.clone().unwrap_or_default(),

@@ -19,7 +19,7 @@ use crate::error::MediaError;
 use crate::estimate::{PLAYLIST_BYTES, audio_rate, bytes, video_rate};
 use crate::graph::{Branches, MADE, PLAYLIST, STREAM, hls_muxer, nothing_else};
 use crate::hls::{self, CheckedRung, Expectation, RungSummary};
-use crate::info::MediaInfo;
+use crate::info::{MediaInfo, Video};
 use crate::muxer::{self, Packets, Written};
 use crate::output_file::Role;
 use crate::plan::{Plan, PlanError, impossible, in_range};
@@ -103,6 +103,11 @@ impl Rung {
         self.audio_kbps.is_some() && info.audio.is_some()
     }
 
+    /// Of its picture, made from this one.
+    pub(super) fn size(&self, source: &Video) -> Option<(u32, u32)> {
+        self.video.map(|(short_side, _)| source.scaled_to(short_side))
+    }
+
     /// The likely bits per second.
     pub fn estimated_rate(&self, info: &MediaInfo) -> u64 {
         let video = self.video.map_or(0, |(short_side, encoding)| video_rate(&encoding, Some(short_side), info));
@@ -146,12 +151,6 @@ impl Ladder {
 
     pub(super) fn at(&self, key: &Key) -> Destination {
         Destination { store: self.store.clone(), key: key.clone() }
-    }
-
-    /// The rung of this name, and its place in the ladder.
-    pub(super) fn rung_called(&self, name: &str) -> Option<(&Self, usize, &Rung)> {
-        let (number, rung) = self.rungs.iter().enumerate().find(|(_, rung)| rung.name == name)?;
-        Some((self, number, rung))
     }
 
     /// The packets of a rung.
@@ -297,7 +296,7 @@ impl OutputKind for Ladder {
             let source = rung.video.as_ref().and(collector.context.info.video.as_ref());
             collector.rungs.push(RungSummary {
                 name: rung.name.clone(),
-                size: source.zip(rung.video).map(|(source, (short_side, _))| source.scaled_to(short_side)),
+                size: source.and_then(|source| rung.size(source)),
                 frame_rate: source.map(|source| source.frame_rate),
                 peak_bps: checked.rates.peak_bps,
                 average_bps: checked.rates.average_bps,

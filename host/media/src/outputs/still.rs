@@ -203,7 +203,11 @@ fn window_of(at: Moment, plan: &Plan, info: &MediaInfo) -> Option<CandidateWindo
 
 /// The size of a still: the video's own, or narrower.
 pub(super) fn fit(video: &Video, max_width: u32) -> (u32, u32) {
-    let (width, height) = video.scaled_to(video.short_side());
+    fit_into(video.scaled_to(video.short_side()), max_width)
+}
+
+/// The same shape, not wider than this, with even sides.
+pub(super) fn fit_into((width, height): (u32, u32), max_width: u32) -> (u32, u32) {
     if width <= max_width {
         return (width, height);
     }
