@@ -146,6 +146,7 @@ fn an_animation_shows_three_seconds_of_the_film_without_sound() {
 
     let mp4 = showcase(&half_second_steps()).setting("animation", "mp4").run().done();
     let file = object(&mp4, "animationKey");
+    assert!(file.to_str().unwrap().ends_with("default.mp4"));
     assert_eq!((probe::size(&file), probe::audio(&file).is_none()), ((320, 180), true));
     let brightness = testkit::colour::brightness_over_time(&file);
     assert_eq!(brightness.len(), 36);

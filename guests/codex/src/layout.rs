@@ -23,7 +23,7 @@ pub fn key_for(job: &Job, asset: &Asset) -> Destination {
         Asset::WaveformData => (MEDIA, "waveforms", "waveform.json"),
         Asset::WaveformImage => (MEDIA, "waveforms", "waveform.png"),
         Asset::Mezzanine => (ARCHIVE, "mezzanine", "mezzanine.mp4"),
-        Asset::Animation(name) => return Destination::of_job(job, MEDIA, "animations", &[name, ".webp"]),
+        Asset::Animation(name) => return Destination::of_job(job, MEDIA, "animations", &[name]),
         Asset::Download(rung) => return Destination::of_job(job, MEDIA, "downloads", &[rung, ".mp4"]),
     };
     Destination::of_job(job, store, folder, &[file])

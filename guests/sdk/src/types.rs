@@ -47,7 +47,7 @@ pub enum Asset {
     Mezzanine,
     /// The MP4 file of the rung with this name.
     Download(String),
-    /// The animation with this name.
+    /// The animation with this name, which ends as its format wants: `preview.webp`, `preview.mp4`.
     Animation(String),
     /// The playlist of the keyframes of the rung with this name.
     IframePlaylist(String),

@@ -14,8 +14,18 @@ const THUMBNAIL: Thumbnail = Thumbnail { name: "default", max_width: 1280, forma
 /// From one picture of the storyboard to the next.
 const STORYBOARD_MS: u32 = 5_000;
 
-/// The name of the animation.
-pub const ANIMATION: &str = "default";
+/// The animation in this format.
+pub fn animation(format: AnimationFormat) -> Asset {
+    Asset::Animation(animation_name(format).into())
+}
+
+/// Browsers and stores tell a file's type by how its name ends.
+fn animation_name(format: AnimationFormat) -> &'static str {
+    match format {
+        AnimationFormat::Webp => "default.webp",
+        AnimationFormat::Mp4 => "default.mp4",
+    }
+}
 
 /// The store and key of an asset.
 pub fn key_for(job: &Job, asset: &Asset) -> Destination {
@@ -29,7 +39,7 @@ pub fn key_for(job: &Job, asset: &Asset) -> Destination {
         Asset::WaveformImage => ("waveforms", &["waveform.png"]),
         Asset::Mezzanine => ("mezzanine", &["mezzanine.mp4"]),
         Asset::IframePlaylist(rung) => ("hls", &[rung, "/iframes.m3u8"]),
-        Asset::Animation(name) => ("animations", &[name, ".webp"]),
+        Asset::Animation(name) => ("animations", &[name]),
         Asset::Download(rung) => ("downloads", &[rung, ".mp4"]),
     };
     Destination::of_job(job, MEDIA, folder, file)
@@ -54,7 +64,7 @@ pub fn plan(job: &Job, info: &MediaInfo, renditions: Vec<Rendition>, settings: &
         plan.storyboard(STORYBOARD_MS);
     }
     if let Some(format) = settings.animation {
-        plan.animation(ANIMATION, format);
+        plan.animation(animation_name(format), format);
     }
     Plan { loudness: Some(LOUDNESS), trim: Wishes::of(job).part, ..plan.finish(Preference::Auto) }
 }

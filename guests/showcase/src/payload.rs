@@ -3,11 +3,13 @@
 use policy_sdk::json::{self, Object};
 use policy_sdk::prelude::*;
 
-use crate::outputs::{ANIMATION, key_for};
+use crate::outputs::{animation, key_for};
 
 /// The message for a job that is done. A key is `null` if its object was not published.
 pub fn completed(job: &Job, report: &Report) -> Message {
     let published = |asset| report.published(key_for(job, &asset));
+    let formats = [AnimationFormat::Webp, AnimationFormat::Mp4];
+    let animated = formats.into_iter().find_map(|format| published(animation(format)));
     let rungs: Vec<&str> = report.rungs.iter().map(|rung| rung.name.as_str()).collect();
     let body = Object::new()
         .text("status", Some("completed"))
@@ -15,7 +17,7 @@ pub fn completed(job: &Job, report: &Report) -> Message {
         .text("masterPlaylistKey", published(Asset::MasterPlaylist).as_deref())
         .text("thumbnailKey", published(Asset::Still("default".into())).as_deref())
         .text("storyboardKey", published(Asset::Storyboard).as_deref())
-        .text("animationKey", published(Asset::Animation(ANIMATION.into())).as_deref())
+        .text("animationKey", animated.as_deref())
         .text("downloadKey", rungs.last().and_then(|rung| published(Asset::Download((*rung).into()))).as_deref())
         .number("durationSeconds", Some(report.seconds()))
         .json("rungs", &json::list(&rungs));

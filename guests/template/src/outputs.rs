@@ -20,7 +20,7 @@ pub fn key_for(job: &Job, asset: &Asset) -> Destination {
         Asset::WaveformImage => ("waveforms", &["waveform.png"]),
         Asset::Mezzanine => ("mezzanine", &["mezzanine.mp4"]),
         Asset::IframePlaylist(rung) => ("hls", &[rung, "/iframes.m3u8"]),
-        Asset::Animation(name) => ("animations", &[name, ".webp"]),
+        Asset::Animation(name) => ("animations", &[name]),
         Asset::Download(rung) => ("downloads", &[rung, ".mp4"]),
     };
     Destination::of_job(job, MEDIA, folder, file)
