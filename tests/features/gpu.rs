@@ -1,8 +1,9 @@
 //! The GPU: used where it is proven, left where it fails. No machine of ours has NVENC while tests run, so a mock takes
 //! its place, and the mock's idea of NVENC is held against ffmpeg's own.
 
-use media::encoder::{Processor, video_options};
-use media::encoding::{Effort, Encoding};
+use media::encoder::{Encoder, Keyframes, Processor, VideoEncode};
+use media::encoding::{Codec, Effort, Encoding, Samples};
+use media::info::DynamicRange;
 use testkit::job::Job;
 use testkit::mock_gpu::{Gpu, MockGpu};
 use testkit::needs::unmet;
@@ -82,7 +83,7 @@ fn a_gpu_that_is_insisted_on_and_fails_is_not_replaced() {
 }
 
 /// Generic options, which every encoder of ffmpeg has.
-const OF_EVERY_ENCODER: [&str; 9] = [
+const OF_EVERY_ENCODER: [&str; 12] = [
     "-c:v",
     "-b:v",
     "-pix_fmt",
@@ -92,28 +93,46 @@ const OF_EVERY_ENCODER: [&str; 9] = [
     "-color_trc",
     "-colorspace",
     "-color_range",
+    "-tag:v",
+    "-g",
+    "-force_key_frames",
 ];
+
+const EFFORTS: [Effort; 4] = [Effort::Fastest, Effort::Fast, Effort::Medium, Effort::Slow];
 
 #[test]
 fn every_option_that_nvenc_is_given_is_one_that_ffmpeg_lists_for_it() {
-    let help = tool::attempt("ffmpeg", &["-hide_banner", "-h", "encoder=h264_nvenc"], std::path::Path::new("/"));
-    let help = String::from_utf8_lossy(&help.stdout).into_owned();
-    if !help.contains("Encoder h264_nvenc") {
-        unmet("this ffmpeg was built without h264_nvenc");
-        return;
-    }
-    let words = |line: &str| line.split_whitespace().next().unwrap_or_default().to_owned();
-    let listed: Vec<String> = help.lines().map(words).collect();
-    for effort in [Effort::Fastest, Effort::Fast, Effort::Medium, Effort::Slow] {
-        let encoding = Encoding { quality: 23, max_kbps: Some(3000), effort };
-        let arguments = video_options(Processor::Gpu, &encoding, 2);
-        let arguments: Vec<String> =
-            arguments.as_slice().iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
-        for pair in arguments.chunks(2).filter(|pair| !OF_EVERY_ENCODER.contains(&pair[0].as_str())) {
-            let option = pair[0].trim_end_matches(":v");
-            assert!(listed.iter().any(|name| name == option), "{option} is no option of h264_nvenc");
-            let is_number = pair[1].parse::<f64>().is_ok();
-            assert!(is_number || listed.contains(&pair[1]), "{option} does not take {}", pair[1]);
+    for encoder in Encoder::all_on(Processor::Gpu) {
+        let (name, of_it) = (encoder.name(), format!("encoder={}", encoder.name()));
+        let help = tool::attempt("ffmpeg", &["-hide_banner", "-h", &of_it], std::path::Path::new("/"));
+        let help = String::from_utf8_lossy(&help.stdout).into_owned();
+        if !help.contains(&format!("Encoder {name}")) {
+            // ffmpeg has it from version 6 on.
+            if encoder.codec == Codec::Av1 {
+                continue;
+            }
+            unmet(&format!("this ffmpeg was built without {name}"));
+            continue;
+        }
+        let words = |line: &str| line.split_whitespace().next().unwrap_or_default().to_owned();
+        let listed: Vec<String> = help.lines().map(words).collect();
+        let samples =
+            if encoder.codec == Codec::H264 { &[Samples::Sdr8][..] } else { &[Samples::Sdr8, Samples::Source10] };
+        for (effort, samples) in
+            EFFORTS.iter().flat_map(|effort| samples.iter().map(move |samples| (*effort, *samples)))
+        {
+            let encoding = Encoding { codec: encoder.codec, samples, ..Encoding::h264(23, Some(3000), effort) };
+            let keyframes = Some(Keyframes { seconds: 2.0, frame_rate: 25.0, are_counted: false });
+            let (processor, range) = (Processor::Gpu, DynamicRange::Pq);
+            let options = VideoEncode { processor, encoding: &encoding, range, threads: 2, keyframes }.options();
+            let options: Vec<String> =
+                options.as_slice().iter().map(|option| option.to_string_lossy().into_owned()).collect();
+            for pair in options.chunks(2).filter(|pair| !OF_EVERY_ENCODER.contains(&pair[0].as_str())) {
+                let option = pair[0].trim_end_matches(":v");
+                assert!(listed.iter().any(|name| name == option), "{option} is no option of {name}");
+                let is_number = pair[1].parse::<f64>().is_ok();
+                assert!(is_number || listed.contains(&pair[1]), "{name}: {option} does not take {}", pair[1]);
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use job::JobHost;
 use job::event::{Event, Observer};
 use job::production::{JobContext, UploadLimits};
 use media::context::MediaTools;
-use media::encoder::Proof;
+use media::encoder::{Processor, Proof};
 use media::probe::DeclaredKind;
 use media::process::Tool;
 use policy::engine;
@@ -61,7 +61,7 @@ impl Bench {
                 ffmpeg: no_tool(),
                 version: String::new(),
                 ffprobe: no_tool(),
-                proof: Proof { gpu_missing: None, cpu_missing: None },
+                proof: Proof::assumed(&[Processor::Gpu, Processor::Cpu]),
                 devices: Vec::new(),
                 threads: 1,
                 forced_preference: None,

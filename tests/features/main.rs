@@ -10,6 +10,7 @@
 
 mod author;
 mod bad_input;
+mod codecs;
 mod corpus;
 mod docs;
 mod fleet;

@@ -84,18 +84,7 @@ impl RunningTranscode for media::Transcode {
 fn written(plan: &Plan) -> media::Plan {
     let made = media::Plan::new();
     for output in &plan.outputs {
-        match output {
-            Output::Hls(hls) => made.add_hls(hls),
-            Output::File(file) => made.add_file(file),
-            Output::Clip(clip) => made.add_clip(clip),
-            Output::Still(still) => made.add_still(still),
-            Output::Storyboard(storyboard) => made.add_storyboard(storyboard),
-            Output::Download(download) => made.add_download(download),
-            Output::Animation(animation) => made.add_animation(animation),
-            Output::Iframes(iframes) => made.add_iframes(iframes),
-            Output::Waveform(waveform) => made.add_waveform(waveform),
-            Output::Loudness => made.add_loudness(),
-        }
+        (output.add)(output, &made);
     }
     if let Some(target) = plan.loudness {
         made.set_loudness(target);

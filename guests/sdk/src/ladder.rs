@@ -1,6 +1,9 @@
 //! Ladders of fixed rungs: a source gets those that need no enlarging.
 
-use crate::types::{Effort, MediaInfo, Refusal, Rendition, VideoCodec, VideoEncoding, VideoRendition};
+use crate::joined;
+use crate::types::{
+    Effort, MediaInfo, Refusal, Rendition, Samples, VideoCodec, VideoEncoder, VideoEncoding, VideoRendition,
+};
 
 /// Visually lossless for most material. The rung's rate caps what would need more bits.
 const QUALITY: u8 = 23;
@@ -29,6 +32,7 @@ impl Rung {
             quality: QUALITY,
             max_kbps: Some(self.video_kbps),
             effort,
+            samples: None,
             attributes: Vec::new(),
         };
         Rendition {
@@ -38,6 +42,38 @@ impl Rung {
             attributes: Vec::new(),
         }
     }
+}
+
+/// The rungs that fit a source's picture in another codec, with 10 bits and in the source's own dynamic range, called like
+/// `1080p-hevc`. To be listed behind the same in H.264, which every player shows. None if no encoder for it works, or without
+/// a picture.
+pub fn in_codec(
+    codec: VideoCodec,
+    encoders: &[VideoEncoder],
+    info: &MediaInfo,
+    rungs: &[Rung],
+    effort: Effort,
+) -> Vec<Rendition> {
+    // What comparisons of the codecs at equal quality agree on.
+    let (ending, quality, percent) = match codec {
+        VideoCodec::H264 => ("-h264", QUALITY, 100),
+        VideoCodec::Hevc => ("-hevc", 26, 65),
+        VideoCodec::Av1 => ("-av1", 35, 55),
+    };
+    let Some(video) = info.video.as_ref().filter(|_| encoders.iter().any(|encoder| encoder.codec == codec)) else {
+        return Vec::new();
+    };
+    let rendition = |rung: Rung| {
+        let kbps = rung.video_kbps / 100 * percent;
+        let mut made = Rung { video_kbps: kbps, ..rung }.rendition(info.audio.is_some(), effort);
+        made.name = joined(&[rung.name, ending]);
+        if let Some(video) = &mut made.video {
+            let samples = (codec != VideoCodec::H264).then_some(Samples::Source10);
+            video.encoding = VideoEncoding { codec, quality, samples, ..video.encoding.clone() };
+        }
+        made
+    };
+    fitting(video.width.min(video.height), rungs).into_iter().map(rendition).collect()
 }
 
 /// The renditions of a source, the largest first: those of `rungs` that fit its picture, or one for each name and rate
@@ -112,6 +148,18 @@ mod tests {
         for (short_side, expected) in [(2160, &["large", "small"][..]), (720, &["large", "small"]), (719, &["small"])] {
             assert_eq!(names(&fitting(short_side, &RUNGS)), expected, "{short_side}");
         }
+    }
+
+    #[test]
+    fn another_codec_has_its_own_rates_and_the_sources_range() {
+        let encoders = [VideoEncoder { codec: VideoCodec::Hevc, processor: crate::types::Processor::Cpu }];
+        let info = media_info(Some(video_info(1280, 720)), None);
+        let made = in_codec(VideoCodec::Hevc, &encoders, &info, &RUNGS, Effort::Fast);
+        let names: Vec<&str> = made.iter().map(|rendition| rendition.name.as_str()).collect();
+        assert_eq!(names, ["large-hevc", "small-hevc"]);
+        let encoding = &made[0].video.as_ref().unwrap().encoding;
+        assert_eq!((encoding.max_kbps, encoding.samples), (Some(1950), Some(Samples::Source10)));
+        assert_eq!(in_codec(VideoCodec::Av1, &encoders, &info, &RUNGS, Effort::Fast), [], "there is no encoder for it");
     }
 
     #[test]

@@ -42,8 +42,12 @@ impl<'a> PlanBuilder<'a> {
         Self { job, key_for, has_video: info.video.is_some(), has_sound: info.audio.is_some(), plan }
     }
 
-    /// Adds a ladder in MPEG transport streams. Its master playlist has the renditions in this order.
+    /// Adds a ladder. Its master playlist has the renditions in this order. Its segments are MPEG transport streams, or
+    /// fragmented MP4 if a rendition is in a codec that needs it.
     pub fn ladder(&mut self, renditions: Vec<Rendition>, layout: SegmentLayout) {
+        let is_modern = |video: &VideoRendition| video.encoding.codec != VideoCodec::H264;
+        let needs_mp4 = renditions.iter().any(|rendition| rendition.video.as_ref().is_some_and(is_modern));
+        let container = if needs_mp4 { SegmentContainer::Fmp4 } else { SegmentContainer::Ts };
         let master = self.destination(Asset::MasterPlaylist);
         let rung = |rendition: Rendition| {
             let playlist = self.destination(Asset::RungPlaylist(rendition.name.clone())).key;
@@ -55,24 +59,30 @@ impl<'a> PlanBuilder<'a> {
             rungs: renditions.into_iter().map(rung).collect(),
             segment_ms: SEGMENT_MS,
             keyframe_ms: KEYFRAME_MS,
-            container: SegmentContainer::Ts,
+            container,
             layout,
             attributes: Vec::new(),
         };
-        self.plan.outputs.push(Output::Hls(ladder));
+        self.plan.outputs.push(ladder.into());
     }
 
     /// Adds a file for the archive, good enough to make every later ladder from. Needs a picture.
     pub fn mezzanine(&mut self, effort: Effort) {
-        let video =
-            VideoEncoding { codec: VideoCodec::H264, quality: 18, max_kbps: None, effort, attributes: Vec::new() };
+        let video = VideoEncoding {
+            codec: VideoCodec::H264,
+            quality: 18,
+            max_kbps: None,
+            effort,
+            samples: None,
+            attributes: Vec::new(),
+        };
         let file = FileOutput {
             destination: self.destination(Asset::Mezzanine),
             video: Some(video),
             audio_kbps: self.has_sound.then_some(256),
             attributes: Vec::new(),
         };
-        self.push_if(self.has_video, Output::File(file));
+        self.push_if(self.has_video, file);
     }
 
     /// Adds a preview of 30 seconds, cut from the rung of 720p or the next smaller one. Needs a picture.
@@ -86,7 +96,7 @@ impl<'a> PlanBuilder<'a> {
             short_side: 720,
             attributes: Vec::new(),
         };
-        self.push_if(self.has_video, Output::Clip(clip));
+        self.push_if(self.has_video, clip);
     }
 
     /// Adds a still from where most titles are over. Needs a picture.
@@ -104,7 +114,7 @@ impl<'a> PlanBuilder<'a> {
             quality: thumbnail.quality,
             attributes: Vec::new(),
         };
-        self.push_if(self.has_video, Output::Still(still));
+        self.push_if(self.has_video, still);
     }
 
     /// Adds a storyboard: JPEG sheets of 5x5 pictures of 160 pixels, one every `interval_ms`. Needs a picture.
@@ -119,14 +129,14 @@ impl<'a> PlanBuilder<'a> {
             quality: 75,
             attributes: Vec::new(),
         };
-        self.push_if(self.has_video, Output::Storyboard(storyboard));
+        self.push_if(self.has_video, storyboard);
     }
 
     /// Adds the rung of this name as one MP4 file. Needs a ladder that has it.
     pub fn download(&mut self, rung: &str) {
         let destination = self.destination(Asset::Download(rung.into()));
         let download = DownloadOutput { destination, rung: rung.into(), attributes: Vec::new() };
-        self.plan.outputs.push(Output::Download(download));
+        self.plan.outputs.push(download.into());
     }
 
     /// Adds three seconds that move without a player, 320 pixels wide, from where most titles are over. Needs a picture and
@@ -142,14 +152,14 @@ impl<'a> PlanBuilder<'a> {
             quality: 60,
             attributes: Vec::new(),
         };
-        self.push_if(self.has_video, Output::Animation(animation));
+        self.push_if(self.has_video, animation);
     }
 
     /// Adds a playlist of the keyframes of the rung of this name. Needs a ladder that has it, with a picture.
     pub fn iframes(&mut self, rung: &str) {
         let playlist = self.destination(Asset::IframePlaylist(rung.into()));
         let iframes = IframeOutput { rung: rung.into(), playlist, attributes: Vec::new() };
-        self.push_if(self.has_video, Output::Iframes(iframes));
+        self.push_if(self.has_video, iframes);
     }
 
     /// Adds the waveform's data, and on demand its image. Needs sound.
@@ -163,12 +173,12 @@ impl<'a> PlanBuilder<'a> {
             image_height: 140,
             attributes: Vec::new(),
         };
-        self.push_if(self.has_sound, Output::Waveform(waveform));
+        self.push_if(self.has_sound, waveform);
     }
 
     /// Measures the source's loudness and brings the ladder's sound to [`LOUDNESS`]. Needs sound.
     pub fn loudness(&mut self) {
-        self.push_if(self.has_sound, Output::Loudness);
+        self.push_if(self.has_sound, Planned::loudness());
         self.plan.loudness = self.has_sound.then_some(LOUDNESS);
     }
 
@@ -181,9 +191,9 @@ impl<'a> PlanBuilder<'a> {
         (self.key_for)(self.job, &asset)
     }
 
-    fn push_if(&mut self, possible: bool, output: Output) {
+    fn push_if(&mut self, possible: bool, output: impl Into<Planned>) {
         if possible {
-            self.plan.outputs.push(output);
+            self.plan.outputs.push(output.into());
         }
     }
 }
@@ -212,7 +222,7 @@ mod tests {
     }
 
     fn names(plan: &Plan) -> Vec<String> {
-        let name = |output: &Output| format!("{output:?}").split(['(', ' ']).next().unwrap_or_default().to_owned();
+        let name = |output: &Planned| format!("{output:?}").split(['(', ' ']).next().unwrap_or_default().to_owned();
         plan.outputs.iter().map(name).collect()
     }
 
@@ -232,7 +242,7 @@ mod tests {
     #[test]
     fn a_silent_video_has_a_mezzanine_without_sound() {
         let plan = everything(&media_info(Some(video_info(640, 360)), None));
-        let Output::File(file) = &plan.outputs[1] else { panic!("no mezzanine") };
+        let Output::File(file) = &*plan.outputs[1] else { panic!("no mezzanine") };
         assert_eq!(file.audio_kbps, None);
     }
 

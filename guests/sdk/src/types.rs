@@ -2,12 +2,18 @@
 
 pub use crate::bindings::codex::transcode::animation::{AnimationFormat, AnimationOutput};
 pub use crate::bindings::codex::transcode::download::DownloadOutput;
+pub use crate::bindings::codex::transcode::encoding::{
+    Rendition, Samples, VideoCodec, VideoEncoder, VideoEncoding, VideoRendition,
+};
+pub use crate::bindings::codex::transcode::file::FileOutput;
 pub use crate::bindings::codex::transcode::gpu::Device;
+pub use crate::bindings::codex::transcode::hls::{HlsOutput, HlsRung};
 pub use crate::bindings::codex::transcode::iframes::IframeOutput;
 pub use crate::bindings::codex::transcode::log::Level;
+use crate::bindings::codex::transcode::media;
 pub use crate::bindings::codex::transcode::outputs::{
-    ClipOutput, FileOutput, HlsOutput, HlsRung, LoudnessTarget, Moment, Preference, SegmentContainer, SegmentLayout,
-    StillFormat, StillOutput, WaveformOutput,
+    ClipOutput, LoudnessTarget, Moment, Preference, SegmentContainer, SegmentLayout, StillFormat, StillOutput,
+    WaveformOutput,
 };
 pub use crate::bindings::codex::transcode::reports::{
     Dimensions, LoudnessMeasure, ProgressReport, PublishedObject, Report, RungReport,
@@ -17,8 +23,7 @@ pub use crate::bindings::codex::transcode::storyboard::StoryboardOutput;
 pub use crate::bindings::codex::transcode::trim::Part;
 pub use crate::bindings::codex::transcode::types::{
     Attributes, AudioInfo, Blame, Destination, DynamicRange, Effort, Failure, Job, Key, MediaInfo, MediaKind, Message,
-    Processor, Ratio, Rendition, SignatureScheme, StoreName, VideoCodec, VideoEncoder, VideoEncoding, VideoInfo,
-    VideoRendition,
+    Processor, Ratio, SignatureScheme, StoreName, VideoInfo,
 };
 pub use crate::bindings::codex::transcode::webhook::{Delivery, Event};
 pub use crate::bindings::exports::codex::transcode::ladder::Refusal;
@@ -98,11 +103,76 @@ pub enum Output {
     Loudness,
 }
 
+/// An output of a plan, and how it is added: a policy imports the functions of the outputs that it makes, and no others. Made
+/// from the records, by `into`.
+#[derive(Clone)]
+pub struct Planned {
+    output: Output,
+    #[cfg_attr(not(target_family = "wasm"), expect(dead_code, reason = "there is no host to add it to"))]
+    pub(crate) add: fn(&Output, &media::Plan),
+}
+
+impl Planned {
+    /// Only the loudness measurement.
+    pub fn loudness() -> Self {
+        Self { output: Output::Loudness, add: |_, plan| plan.add_loudness() }
+    }
+}
+
+impl core::ops::Deref for Planned {
+    type Target = Output;
+
+    fn deref(&self) -> &Output {
+        &self.output
+    }
+}
+
+impl core::fmt::Debug for Planned {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.output.fmt(f)
+    }
+}
+
+impl PartialEq for Planned {
+    fn eq(&self, other: &Self) -> bool {
+        self.output == other.output
+    }
+}
+
+impl Eq for Planned {}
+
+macro_rules! planned {
+    ($($kind:ident($record:ty) is added by $add:ident;)+) => {$(
+        impl From<$record> for Planned {
+            fn from(output: $record) -> Self {
+                let add: fn(&Output, &media::Plan) = |output, plan| {
+                    if let Output::$kind(output) = output {
+                        plan.$add(output);
+                    }
+                };
+                Self { output: Output::$kind(output), add }
+            }
+        }
+    )+};
+}
+
+planned! {
+    Hls(HlsOutput) is added by add_hls;
+    File(FileOutput) is added by add_file;
+    Clip(ClipOutput) is added by add_clip;
+    Still(StillOutput) is added by add_still;
+    Storyboard(StoryboardOutput) is added by add_storyboard;
+    Download(DownloadOutput) is added by add_download;
+    Animation(AnimationOutput) is added by add_animation;
+    Iframes(IframeOutput) is added by add_iframes;
+    Waveform(WaveformOutput) is added by add_waveform;
+}
+
 /// Everything to make from one source, so that it is decoded once. [`crate::HostApi::start`] hands it to the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// 1 to 64 outputs, no two with the same destination.
-    pub outputs: Vec<Output>,
+    pub outputs: Vec<Planned>,
     /// The target loudness of the ladder's audio. `None` to leave it as it is.
     pub loudness: Option<LoudnessTarget>,
     /// The part of the source that everything is made from. `None` for all of it.

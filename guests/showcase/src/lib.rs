@@ -24,6 +24,14 @@ const RUNGS: [Rung; 4] = [
     Rung { name: "360p", short_side: 360, video_kbps: 800, audio_kbps: 64 },
 ];
 
+/// The rungs in a codec that needs fewer bits: up to four times as many pixels.
+const LARGER_RUNGS: [Rung; 4] = [
+    Rung { name: "2160p", short_side: 2160, video_kbps: 16_000, audio_kbps: 192 },
+    Rung { name: "1440p", short_side: 1440, video_kbps: 9_000, audio_kbps: 192 },
+    RUNGS[0],
+    RUNGS[1],
+];
+
 /// The rungs of sound alone.
 const SOUND_RUNGS: [(&str, u32); 1] = [("128k", 128)];
 
@@ -41,12 +49,18 @@ impl Policy for Showcase {
     fn select(
         job: &Job,
         info: &MediaInfo,
-        _encoders: &[VideoEncoder],
+        encoders: &[VideoEncoder],
         settings: &str,
     ) -> Result<Vec<Rendition>, Refusal> {
-        let largest = if Wishes::of(job).is_free { FREE } else { u32::MAX };
+        let Settings { effort, codec, .. } = Settings::parse_or_default(settings);
+        let is_free = Wishes::of(job).is_free;
+        let largest = if is_free { FREE } else { u32::MAX };
         let rungs: Vec<Rung> = RUNGS.into_iter().filter(|rung| rung.short_side <= largest).collect();
-        ladder::select(info, &rungs, &SOUND_RUNGS, Settings::parse_or_default(settings).effort)
+        let mut renditions = ladder::select(info, &rungs, &SOUND_RUNGS, effort)?;
+        if let Some(codec) = codec.filter(|_| !is_free) {
+            renditions.extend(ladder::in_codec(codec, encoders, info, &LARGER_RUNGS, effort));
+        }
+        Ok(renditions)
     }
 
     fn key_for(job: &Job, asset: &Asset, _settings: &str) -> Destination {

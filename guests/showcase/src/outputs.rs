@@ -45,16 +45,22 @@ pub fn key_for(job: &Job, asset: &Asset) -> Destination {
     Destination::of_job(job, MEDIA, folder, file)
 }
 
+/// Whether a rendition is in a codec that not every player shows.
+fn is_modern(rendition: &Rendition) -> bool {
+    rendition.video.as_ref().is_some_and(|video| video.encoding.codec != VideoCodec::H264)
+}
+
 /// The plan for a source and its renditions.
 pub fn plan(job: &Job, info: &MediaInfo, renditions: Vec<Rendition>, settings: &Settings) -> Plan {
     let mut plan = PlanBuilder::new(job, info, key_for);
     let rungs: Vec<String> = renditions.iter().map(|rendition| rendition.name.clone()).collect();
+    let smallest = renditions.iter().rfind(|rendition| !is_modern(rendition)).map(|rendition| rendition.name.clone());
     plan.ladder(renditions, SegmentLayout::Separate);
     for rung in &rungs {
         plan.iframes(rung);
     }
-    if let Some(smallest) = rungs.last().filter(|_| settings.download) {
-        plan.download(smallest);
+    if let Some(smallest) = smallest.filter(|_| settings.download) {
+        plan.download(&smallest);
     }
     match Wishes::of(job).poster_ms {
         Some(ms) => plan.thumbnail_at(THUMBNAIL, Moment::AtMs(ms)),

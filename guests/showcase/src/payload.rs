@@ -11,6 +11,7 @@ pub fn completed(job: &Job, report: &Report) -> Message {
     let formats = [AnimationFormat::Webp, AnimationFormat::Mp4];
     let animated = formats.into_iter().find_map(|format| published(animation(format)));
     let rungs: Vec<&str> = report.rungs.iter().map(|rung| rung.name.as_str()).collect();
+    let download = rungs.iter().find_map(|rung| published(Asset::Download((*rung).into())));
     let body = Object::new()
         .text("status", Some("completed"))
         .text("mediaId", Some(&job.media_id))
@@ -18,7 +19,7 @@ pub fn completed(job: &Job, report: &Report) -> Message {
         .text("thumbnailKey", published(Asset::Still("default".into())).as_deref())
         .text("storyboardKey", published(Asset::Storyboard).as_deref())
         .text("animationKey", animated.as_deref())
-        .text("downloadKey", rungs.last().and_then(|rung| published(Asset::Download((*rung).into()))).as_deref())
+        .text("downloadKey", download.as_deref())
         .number("durationSeconds", Some(report.seconds()))
         .json("rungs", &json::list(&rungs));
     signed(body)

@@ -9,6 +9,8 @@ policy_sdk::settings! {
     pub struct Settings {
         /// The effort of the encodes.
         pub effort: Effort = Effort::Fast, "effort" => effort;
+        /// A codec besides H.264 for the larger rungs; `none` for H.264 alone.
+        pub codec: Option<VideoCodec> = None, "codec" => codec;
         /// Whether to offer the smallest rung for download.
         pub download: bool = true, "download" => flag;
         /// The format of the animation; `none` for no animation.
@@ -16,6 +18,11 @@ policy_sdk::settings! {
         /// Whether to make a storyboard.
         pub storyboard: bool = true, "storyboard" => flag;
     }
+}
+
+/// Reads a codec.
+fn codec(value: &Value<'_>) -> Result<Option<VideoCodec>, String> {
+    choice(value, &[("hevc", Some(VideoCodec::Hevc)), ("av1", Some(VideoCodec::Av1)), ("none", None)])
 }
 
 /// Reads the format of an animation.

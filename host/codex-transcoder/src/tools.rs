@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use fault::{Failure, codes};
 use media::context::MediaTools;
-use media::encoder;
+use media::encoder::{self, Encoder, Processor};
 use media::plan::Preference;
 use media::process::Tool;
 use sandbox::Sandbox;
@@ -60,11 +60,11 @@ impl ToolOptions {
     pub async fn prove(&self) -> Result<MediaTools, Failure> {
         let (ffmpeg, ffprobe) = self.confined()?;
         let ((proof, version), devices) = tokio::join!(encoder::prove(&ffmpeg), encoder::devices());
-        if proof.processors().is_empty() {
+        let [libx264, ..] = Encoder::all_on(Processor::Cpu);
+        if let (Some(missing), Some(_)) = (proof.missing(libx264), proof.gpu_missing()) {
             let message = format!(
-                "no encoder works: libx264: {}. Install an ffmpeg with libx264, or name one with --ffmpeg; \
-`codex-transcoder doctor` says more",
-                proof.cpu_missing.unwrap_or_default()
+                "no encoder works: libx264: {missing}. Install an ffmpeg with libx264, or name one with --ffmpeg; \
+`codex-transcoder doctor` says more"
             );
             return Err(Failure::new(&codes::host::FFMPEG, message));
         }

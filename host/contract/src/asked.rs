@@ -2,7 +2,6 @@
 //!
 //! Its JSON form is that of version 0.1, with more kinds of output.
 
-use media::encoding::Encoding;
 use media::outputs::{
     self, Animation, AnimationFormat, Archive, Clip, Download, Iframes, Ladder, LoudnessMeasurement, Rung, Still,
     Storyboard, WaveformRequest,
@@ -14,13 +13,13 @@ use storage::Key;
 
 use crate::v0_1::convert::checked_record;
 use crate::v0_1::media as v0_1;
-use crate::v0_1::media::{
-    ClipOutput, FileOutput, HlsOutput, HlsRung, LoudnessTarget, Moment, Preference, SegmentLayout, StillOutput,
-    WaveformOutput,
-};
-use crate::v0_1::types::{Attributes, VideoCodec, VideoEncoding};
+use crate::v0_1::media::{ClipOutput, LoudnessTarget, Moment, Preference, SegmentLayout, StillOutput, WaveformOutput};
+use crate::v0_1::types::Attributes;
 use crate::v0_2::animation::{AnimationFormat as AskedFormat, AnimationOutput};
+use crate::v0_2::convert::encoding;
 use crate::v0_2::download::DownloadOutput;
+use crate::v0_2::file::FileOutput;
+use crate::v0_2::hls::{HlsOutput, HlsRung};
 use crate::v0_2::iframes::IframeOutput;
 use crate::v0_2::storyboard::StoryboardOutput;
 use crate::v0_2::trim::Part;
@@ -65,8 +64,8 @@ impl From<v0_1::Plan> for Plan {
 impl From<v0_1::Output> for Output {
     fn from(output: v0_1::Output) -> Self {
         match output {
-            v0_1::Output::Hls(hls) => Self::Hls(hls),
-            v0_1::Output::File(file) => Self::File(file),
+            v0_1::Output::Hls(hls) => Self::Hls(hls.into()),
+            v0_1::Output::File(file) => Self::File(file.into()),
             v0_1::Output::Clip(clip) => Self::Clip(clip),
             v0_1::Output::Still(still) => Self::Still(still),
             v0_1::Output::Waveform(waveform) => Self::Waveform(waveform),
@@ -181,20 +180,11 @@ fn output(output: &Output) -> Result<outputs::Output, PlanError> {
 
 /// Refuses all attributes in a request: this version knows none, and ignoring one would execute only part of the
 /// request.
-fn no_unknown(attributes: &Attributes) -> Result<(), PlanError> {
+pub(crate) fn no_unknown(attributes: &Attributes) -> Result<(), PlanError> {
     match attributes.first() {
         None => Ok(()),
         Some((name, _)) => Err(PlanError::UnknownAttribute { name: fault::text::printable(name, 64) }),
     }
-}
-
-pub fn encoding(encoding: &VideoEncoding) -> Result<Encoding, PlanError> {
-    no_unknown(&encoding.attributes)?;
-    // The contract has one codec. A second one must fail to compile here.
-    match encoding.codec {
-        VideoCodec::H264 => {}
-    }
-    Ok(Encoding { quality: encoding.quality, max_kbps: encoding.max_kbps, effort: encoding.effort.into() })
 }
 
 fn moment(moment: Moment) -> media::Moment {

@@ -9,8 +9,10 @@ use contract::v0_1::convert::{self, refused};
 use contract::v0_1::gpu::Device;
 use contract::v0_1::media::{ProgressReport, Report as ContractReport};
 use contract::v0_1::storage::ObjectInfo;
-use contract::v0_1::types::{Failure, Message, SignatureScheme, VideoEncoder};
+use contract::v0_1::types::{Failure, Message, SignatureScheme};
 use contract::v0_1::webhook::{Delivery, Event as MessageEvent};
+use contract::v0_2;
+use contract::v0_2::encoding::VideoEncoder;
 use fault::text::printable;
 use media::info::MediaInfo;
 use media::plan::{Plan, PlanError};
@@ -59,7 +61,7 @@ impl HostCalls for JobHost {
     }
 
     fn encoders(&self) -> Vec<VideoEncoder> {
-        self.context.tools.proof.processors().into_iter().map(convert::encoder).collect()
+        self.context.tools.proof.encoders().into_iter().map(v0_2::convert::encoder).collect()
     }
 
     async fn open(&mut self, from: Destination) -> Result<MediaInfo, Failure> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use fault::codes;
 
 use crate::encoder::Processor;
-use crate::encoding::Effort;
+use crate::encoding::{Codec, Effort, Encoding};
 use crate::error::{CodedError, MediaError, UploadError};
 use crate::info::MediaInfo;
 use crate::plan::Plan;
@@ -88,13 +88,14 @@ fn pixels(plan: &Plan, info: &MediaInfo) -> f64 {
 /// Memory that an encode takes at least. Measured with x264 at 1080p and 2160p, two threads, then two thirds of it: its
 /// lookahead holds 40 frames and more.
 fn memory(plan: &Plan, info: &MediaInfo) -> u64 {
-    let bytes_per_pixel = |effort| match effort {
-        Effort::Fastest => 12,
-        Effort::Fast | Effort::Medium => 100,
-        Effort::Slow => 130,
+    let bytes_per_pixel = |encoding: Encoding| match (encoding.codec, encoding.effort) {
+        (Codec::H264 | Codec::Hevc, Effort::Fastest) => 12,
+        (Codec::H264 | Codec::Hevc, Effort::Fast | Effort::Medium) => 100,
+        (Codec::H264 | Codec::Hevc, Effort::Slow) => 130,
+        (Codec::Av1, _) => 200,
     };
     let encodes = plan.picture_encodes(info);
-    let encoders: u64 = encodes.iter().map(|encode| encode.pixels * bytes_per_pixel(encode.effort)).sum();
+    let encoders: u64 = encodes.iter().map(|encode| encode.pixels * bytes_per_pixel(encode.encoding)).sum();
     encoders + info.video.as_ref().map_or(0, |video| video.pixels() * DECODER_BYTES_PER_PIXEL)
 }
 

@@ -7,13 +7,13 @@ use tokio_util::sync::CancellationToken;
 use crate::budget::Budget;
 use crate::command::Arguments;
 use crate::containment::quiet_ffmpeg;
-use crate::encoder::{Device, Processor, Proof};
+use crate::encoder::{Device, Encoder, Processor, Proof};
 use crate::error::MediaError;
 use crate::graph::PLAYLIST;
 use crate::hls::{self, CheckedRung, Expectation};
 use crate::info::MediaInfo;
 use crate::outputs::Container;
-use crate::plan::{Plan, Preference};
+use crate::plan::{Plan, PlanError, Preference};
 use crate::process::{Finished, ProcessError, Tool, last_lines};
 
 /// The media programs of a worker, and what was found out about them at its start.
@@ -52,13 +52,32 @@ impl TranscodeContext<'_> {
 
     /// The processor to try first. Sound alone is encoded on the CPU.
     pub(crate) fn first_processor(&self) -> Result<Processor, MediaError> {
-        let missing = self.tools.proof.gpu_missing.as_ref();
+        let missing = self.tools.proof.gpu_missing();
         match (self.preference(), missing) {
             _ if self.info.video.is_none() => Ok(Processor::Cpu),
-            (Preference::Gpu, Some(reason)) => Err(MediaError::NoGpu { reason: reason.clone() }),
+            (Preference::Gpu, Some(reason)) => Err(MediaError::NoGpu { reason: reason.to_owned() }),
             (Preference::Gpu | Preference::Auto, None) => Ok(Processor::Gpu),
             (Preference::Auto, Some(_)) | (Preference::Cpu, _) => Ok(Processor::Cpu),
         }
+    }
+
+    /// Checks that every codec that the plan wants has an encoder here.
+    pub(crate) fn check_encoders(&self) -> Result<(), MediaError> {
+        let proof = &self.tools.proof;
+        for codec in self.plan.picture_encodes(self.info).iter().map(|encode| encode.encoding.codec) {
+            let [gpu, cpu] = [Processor::Gpu, Processor::Cpu].map(|processor| Encoder { codec, processor });
+            match (self.preference(), proof.missing(gpu), proof.missing(cpu)) {
+                (Preference::Gpu, Some(reason), _) => {
+                    return Err(MediaError::NoGpu { reason: format!("{}: {reason}", gpu.name()) });
+                }
+                (Preference::Auto, Some(_), Some(reason)) | (Preference::Cpu, _, Some(reason)) => {
+                    let reason = format!("{}: {reason}", cpu.name());
+                    return Err(PlanError::NoEncoder { codec: codec.name(), reason }.into());
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Checks the rendition that ffmpeg's HLS muxer wrote into a folder.

@@ -68,7 +68,8 @@ impl Encode<'_> {
     ) -> Result<(Vec<CheckedRung>, Vec<String>), MediaError> {
         let TranscodeContext { tools, plan, info, work, cancel } = self.context;
         budget::check_fits(plan, info, work, processor, tools.threads)?;
-        let graph = Graph { info, plan, processor, loudness_filter: self.loudness_filter, threads: tools.threads };
+        let (proof, threads, loudness_filter) = (&tools.proof, tools.threads, self.loudness_filter);
+        let graph = Graph { info, plan, processor, proof, loudness_filter, threads };
         self.clear().await.map_err(MediaError::work("making room for the outputs"))?;
         let Some(arguments) = graph.arguments() else { return Ok((Vec::new(), Vec::new())) };
         let ffmpeg = tools.ffmpeg.on(processor).within(Budget::of_encode(plan, info));

@@ -28,7 +28,7 @@ fn tools(ffmpeg: Tool, ffprobe: Tool) -> MediaTools {
         ffmpeg,
         version: String::new(),
         ffprobe,
-        proof: Proof { gpu_missing: None, cpu_missing: None },
+        proof: Proof::assumed(&[Processor::Gpu, Processor::Cpu]),
         devices: Vec::new(),
         threads: 1,
         forced_preference: None,
@@ -78,7 +78,7 @@ async fn archived_with(flag: &str) -> Result<Encoded, MediaError> {
     );
     let mut tools =
         tools(script(programs.path(), "ffmpeg", &replaced), Tool::new("ffprobe".into(), Duration::from_secs(60)));
-    tools.proof.gpu_missing = Some("none here".to_owned());
+    tools.proof = Proof::assumed(&[Processor::Cpu]);
     let mut info = MediaInfo { duration: Duration::from_secs(2), audio: None, ..info() };
     let video = info.video.as_mut().unwrap();
     (video.width, video.height, video.length) = (320, 180, Duration::from_secs(2));

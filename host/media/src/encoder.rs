@@ -5,26 +5,19 @@ use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
 use crate::command::Arguments;
-use crate::encoding::{Effort, Encoding};
+use crate::encoding::{Codec, Effort, Encoding, Samples};
+use crate::info::DynamicRange;
 use crate::process::{Finished, ProcessError, Tool, last_lines};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Processor {
     /// NVENC.
     Gpu,
-    /// libx264.
+    /// libx264, libx265, SVT-AV1.
     Cpu,
 }
 
 impl Processor {
-    /// The encoder's name in ffmpeg.
-    pub fn encoder(self) -> &'static str {
-        match self {
-            Self::Gpu => "h264_nvenc",
-            Self::Cpu => "libx264",
-        }
-    }
-
     /// The name in reports.
     pub fn name(self) -> &'static str {
         match self {
@@ -34,57 +27,163 @@ impl Processor {
     }
 }
 
-/// The options of one encode.
-///
-/// Rates are capped quality: the cap holds over a buffer of two seconds, and no average is aimed at. Colour is always
-/// what standard players assume, and always signalled.
-pub fn video_options(processor: Processor, encoding: &Encoding, threads: usize) -> Arguments {
-    let arguments =
-        Arguments::new().pair("-c:v", processor.encoder()).pair("-preset", preset(processor, encoding.effort));
-    let arguments = match processor {
-        Processor::Cpu => arguments.pair("-crf", encoding.quality).pair("-threads", threads),
-        Processor::Gpu => arguments.pair("-rc", "vbr").pair("-cq", encoding.quality).pair("-b:v", 0),
-    };
-    arguments
-        .pair("-profile:v", "high")
-        .pair("-pix_fmt", "yuv420p")
-        .pair_opt("-maxrate", encoding.max_kbps.map(|kbps| format!("{kbps}k")))
-        .pair_opt("-bufsize", encoding.max_kbps.map(|kbps| format!("{}k", kbps * 2)))
-        .all(signalled_colour())
+/// An encoder of ffmpeg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Encoder {
+    pub codec: Codec,
+    pub processor: Processor,
 }
 
-/// What standard players assume.
-pub fn signalled_colour() -> Arguments {
-    Arguments::new()
-        .pair("-color_primaries", "bt709")
-        .pair("-color_trc", "bt709")
-        .pair("-colorspace", "bt709")
-        .pair("-color_range", "tv")
-}
+impl Encoder {
+    /// Its name in ffmpeg.
+    pub fn name(self) -> &'static str {
+        match (self.codec, self.processor) {
+            (Codec::H264, Processor::Gpu) => "h264_nvenc",
+            (Codec::H264, Processor::Cpu) => "libx264",
+            (Codec::Hevc, Processor::Gpu) => "hevc_nvenc",
+            (Codec::Hevc, Processor::Cpu) => "libx265",
+            (Codec::Av1, Processor::Gpu) => "av1_nvenc",
+            (Codec::Av1, Processor::Cpu) => "libsvtav1",
+        }
+    }
 
-fn preset(processor: Processor, effort: Effort) -> &'static str {
-    let (x264, nvenc) = match effort {
-        Effort::Fastest => ("ultrafast", "p1"),
-        Effort::Fast => ("fast", "p4"),
-        Effort::Medium => ("medium", "p5"),
-        Effort::Slow => ("slow", "p6"),
-    };
-    match processor {
-        Processor::Cpu => x264,
-        Processor::Gpu => nvenc,
+    /// All of a processor.
+    pub fn all_on(processor: Processor) -> [Self; 3] {
+        Codec::ALL.map(|codec| Self { codec, processor })
+    }
+
+    fn preset(self, effort: Effort) -> &'static str {
+        let (x26x, svt, nvenc) = match effort {
+            Effort::Fastest => ("ultrafast", "12", "p1"),
+            Effort::Fast => ("fast", "8", "p4"),
+            Effort::Medium => ("medium", "6", "p5"),
+            Effort::Slow => ("slow", "4", "p6"),
+        };
+        match (self.processor, self.codec) {
+            (Processor::Gpu, _) => nvenc,
+            (Processor::Cpu, Codec::H264 | Codec::Hevc) => x26x,
+            (Processor::Cpu, Codec::Av1) => svt,
+        }
     }
 }
 
 /// Keyframes at these instants and nowhere else, so that every rung of a ladder has the same.
-pub fn keyframe_options(processor: Processor, seconds: f64, frame_rate: f64) -> Arguments {
-    let arguments = match processor {
-        Processor::Cpu => Arguments::new().pair("-sc_threshold", 0),
-        Processor::Gpu => Arguments::new().pair("-no-scenecut", 1).pair("-forced-idr", 1),
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Keyframes {
+    pub seconds: f64,
+    /// Frames per second.
+    pub frame_rate: f64,
+    /// Whether they are a whole number of frames apart, as SVT-AV1 makes them, which can't be told single ones in every
+    /// version. Otherwise each is at the first frame behind its instant, which never drifts away from the clock.
+    pub are_counted: bool,
+}
+
+impl Keyframes {
+    /// Frames from one to the next, rounded up: segments that are measured in seconds must not end before their keyframe.
+    fn frames(self) -> f64 {
+        (self.frame_rate * self.seconds - 0.001).ceil().max(1.0)
+    }
+
+    fn options(self, encoder: Encoder) -> Arguments {
+        let arguments = match (encoder.processor, encoder.codec) {
+            (Processor::Cpu, Codec::H264) => Arguments::new().pair("-sc_threshold", 0),
+            (Processor::Cpu, Codec::Hevc) => Arguments::new().pair("-forced-idr", 1),
+            (Processor::Cpu, Codec::Av1) => return Arguments::new().pair("-g", self.frames()),
+            (Processor::Gpu, _) => Arguments::new().pair("-no-scenecut", 1).pair("-forced-idr", 1),
+        };
+        let (seconds, frames) = (self.seconds, self.frames());
+        let condition =
+            if self.are_counted { format!("not(mod(n,{frames}))") } else { format!("gte(t,n_forced*{seconds})") };
+        arguments
+            // The encoder's own longest distance must never come before a forced keyframe.
+            .pair("-g", (self.frame_rate * seconds * 2.0).ceil())
+            .pair("-force_key_frames", format_args!("expr:{condition}"))
+    }
+}
+
+/// One encode of a picture.
+#[derive(Clone, Copy, Debug)]
+pub struct VideoEncode<'a> {
+    pub processor: Processor,
+    pub encoding: &'a Encoding,
+    /// Of the source.
+    pub range: DynamicRange,
+    pub threads: usize,
+    /// Where keyframes have to be; `None` where the encoder puts them.
+    pub keyframes: Option<Keyframes>,
+}
+
+impl VideoEncode<'_> {
+    /// Its options.
+    ///
+    /// Rates are capped quality: the cap holds over a buffer of two seconds, and no average is aimed at. Colour is always
+    /// what standard players assume, or high dynamic range as HDR10 and HLG define it, and always signalled.
+    pub fn options(self) -> Arguments {
+        let Self { processor, encoding, threads, .. } = self;
+        let encoder = Encoder { codec: encoding.codec, processor };
+        let arguments = Arguments::new().pair("-c:v", encoder.name()).pair("-preset", encoder.preset(encoding.effort));
+        let arguments = match processor {
+            Processor::Cpu => arguments.pair("-crf", encoding.quality).pair("-threads", threads),
+            Processor::Gpu => arguments.pair("-rc", "vbr").pair("-cq", encoding.quality).pair("-b:v", 0),
+        };
+        let (is_deep, on_gpu) = (encoding.samples.bits() == 10, processor == Processor::Gpu);
+        let profile = match encoding.codec {
+            Codec::H264 => Some("high"),
+            Codec::Hevc if is_deep => Some("main10"),
+            Codec::Hevc => Some("main"),
+            Codec::Av1 => None,
+        };
+        let pixels = match (is_deep, on_gpu) {
+            (false, _) => "yuv420p",
+            (true, false) => "yuv420p10le",
+            (true, true) => "p010le",
+        };
+        let arguments = arguments
+            .pair_opt("-profile:v", profile)
+            .pair("-pix_fmt", pixels)
+            .pair_opt("-maxrate", encoding.max_kbps.map(|kbps| format!("{kbps}k")))
+            .pair_opt("-bufsize", encoding.max_kbps.map(|kbps| format!("{}k", kbps * 2)))
+            .all(signalled_colour(encoding.samples.range(self.range)))
+            .all(self.own_options(encoder));
+        match self.keyframes {
+            Some(keyframes) => arguments.all(keyframes.options(encoder)),
+            None => arguments,
+        }
+    }
+
+    /// What ffmpeg has no options for.
+    fn own_options(self, encoder: Encoder) -> Arguments {
+        let threads = self.threads;
+        match (encoder.codec, encoder.processor) {
+            (Codec::H264, _) | (Codec::Av1, Processor::Gpu) => Arguments::new(),
+            // Apple's players want parameter sets in the header only, which this tag promises.
+            (Codec::Hevc, Processor::Gpu) => Arguments::new().pair("-tag:v", "hvc1"),
+            (Codec::Hevc, Processor::Cpu) => {
+                let only_forced = if self.keyframes.is_some() { ":scenecut=0" } else { "" };
+                Arguments::new()
+                    .pair("-tag:v", "hvc1")
+                    .pair("-x265-params", format_args!("log-level=error:pools={threads}:open-gop=0{only_forced}"))
+            }
+            // Type 2 begins each group with a picture that nothing later refers behind.
+            (Codec::Av1, Processor::Cpu) => {
+                Arguments::new().pair("-svtav1-params", format_args!("lp={threads}:irefresh-type=2:scd=0"))
+            }
+        }
+    }
+}
+
+/// What players are told of the colours: BT.709, or BT.2020 for high dynamic range.
+pub fn signalled_colour(range: DynamicRange) -> Arguments {
+    let (primaries, transfer, matrix) = match range {
+        DynamicRange::Sdr => ("bt709", "bt709", "bt709"),
+        DynamicRange::Pq => ("bt2020", "smpte2084", "bt2020nc"),
+        DynamicRange::Hlg => ("bt2020", "arib-std-b67", "bt2020nc"),
     };
-    arguments
-        // The encoder's own longest distance must never come before a forced keyframe.
-        .pair("-g", (frame_rate * seconds * 2.0).ceil())
-        .pair("-force_key_frames", format_args!("expr:gte(t,n_forced*{seconds})"))
+    Arguments::new()
+        .pair("-color_primaries", primaries)
+        .pair("-color_trc", transfer)
+        .pair("-colorspace", matrix)
+        .pair("-color_range", "tv")
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,20 +213,47 @@ fn parse_devices(answer: &str) -> Vec<Device> {
 }
 
 /// The results of the test encodes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proof {
-    /// Why NVENC does not work, for operators.
-    pub gpu_missing: Option<String>,
-    /// Why libx264 does not work.
-    pub cpu_missing: Option<String>,
+    /// Each encoder that was tried, and why it doesn't work.
+    tried: Vec<(Encoder, Option<String>)>,
 }
 
+/// The reason for an encoder that wasn't tried.
+const NOT_TRIED: &str = "it was not tried";
+
 impl Proof {
-    /// The processors that work, the fastest first.
-    pub fn processors(&self) -> Vec<Processor> {
-        let gpu = self.gpu_missing.is_none().then_some(Processor::Gpu);
-        let cpu = self.cpu_missing.is_none().then_some(Processor::Cpu);
-        gpu.into_iter().chain(cpu).collect()
+    /// Every encoder of these processors works.
+    pub fn assumed(processors: &[Processor]) -> Self {
+        let encoders = processors.iter().flat_map(|processor| Encoder::all_on(*processor));
+        Self { tried: encoders.map(|encoder| (encoder, None)).collect() }
+    }
+
+    /// The same, without an encoder that has this reason not to work.
+    #[must_use]
+    pub fn without(mut self, encoder: Encoder, reason: &str) -> Self {
+        self.tried.retain(|(tried, _)| *tried != encoder);
+        self.tried.push((encoder, Some(reason.to_owned())));
+        self
+    }
+
+    /// Why an encoder doesn't work, for operators; `None` if it does.
+    pub fn missing(&self, encoder: Encoder) -> Option<&str> {
+        match self.tried.iter().find(|(tried, _)| *tried == encoder) {
+            Some((_, missing)) => missing.as_deref(),
+            None => Some(NOT_TRIED),
+        }
+    }
+
+    /// Why the GPU doesn't work: without H.264 it is not used at all.
+    pub fn gpu_missing(&self) -> Option<&str> {
+        self.missing(Encoder { codec: Codec::H264, processor: Processor::Gpu })
+    }
+
+    /// The encoders that work, those of the GPU first.
+    pub fn encoders(&self) -> Vec<Encoder> {
+        let all = [Processor::Gpu, Processor::Cpu].into_iter().flat_map(Encoder::all_on);
+        all.filter(|encoder| self.missing(*encoder).is_none()).collect()
     }
 }
 
@@ -136,15 +262,47 @@ impl Proof {
 /// Also returns ffmpeg's version from the banner, or nothing if there is none. A process of its own for that would cost
 /// most of a worker's start: ffmpeg loads 200 libraries.
 pub async fn prove(ffmpeg: &Tool) -> (Proof, String) {
-    let (gpu, cpu) = tokio::join!(test_encode(ffmpeg, Processor::Gpu), test_encode(ffmpeg, Processor::Cpu));
-    let banners = [&gpu, &cpu].map(|encode| encode.as_ref().map_or_else(ProcessError::stderr, |done| &done.stderr));
-    let version = banners.iter().find_map(|banner| version(banner)).unwrap_or_default().to_owned();
-    let missing = |encode: Result<Finished, ProcessError>| match encode {
+    let (gpu, cpu) = tokio::join!(prove_on(ffmpeg, Processor::Gpu), prove_on(ffmpeg, Processor::Cpu));
+    let version = [&gpu, &cpu].iter().find_map(|(_, banner)| version(banner)).unwrap_or_default().to_owned();
+    (Proof { tried: [gpu.0, cpu.0].concat() }, version)
+}
+
+/// Tries all encoders of a processor. Returns what was found, and ffmpeg's banner.
+async fn prove_on(ffmpeg: &Tool, processor: Processor) -> (Vec<(Encoder, Option<String>)>, String) {
+    let [h264, others @ ..] = Encoder::all_on(processor);
+    let alone = [h264];
+    let (first, others_at_once) = tokio::join!(test_encode(ffmpeg, &alone), async {
+        // Without a GPU, its other encoders fail for the same reason.
+        if processor == Processor::Cpu { Some(test_encode(ffmpeg, &others).await) } else { None }
+    });
+    let banner = first.as_ref().map_or_else(ProcessError::stderr, |done| &done.stderr).to_owned();
+    let missing = reason(first);
+    let mut tried = vec![(h264, missing.clone())];
+    let others_at_once = match (others_at_once, missing) {
+        (Some(done), _) => done,
+        (None, None) => test_encode(ffmpeg, &others).await,
+        (None, Some(missing)) => {
+            tried.extend(others.map(|encoder| (encoder, Some(missing.clone()))));
+            return (tried, banner);
+        }
+    };
+    if others_at_once.is_ok() {
+        tried.extend(others.map(|encoder| (encoder, None)));
+        return (tried, banner);
+    }
+    for encoder in others {
+        tried.push((encoder, reason(test_encode(ffmpeg, &[encoder]).await)));
+    }
+    (tried, banner)
+}
+
+/// Why a test encode failed.
+fn reason(encode: Result<Finished, ProcessError>) -> Option<String> {
+    match encode {
         Ok(_) => None,
         Err(ProcessError::Failed { stderr, .. }) => Some(explain(&stderr)),
         Err(error) => Some(error.to_string()),
-    };
-    (Proof { gpu_missing: missing(gpu), cpu_missing: missing(cpu) }, version)
+    }
 }
 
 /// The version in ffmpeg's banner: `ffmpeg version 5.1.9-0+deb12u1 Copyright (c) ...`
@@ -152,19 +310,26 @@ fn version(banner: &str) -> Option<&str> {
     banner.lines().find_map(|line| line.strip_prefix("ffmpeg version "))?.split_whitespace().next()
 }
 
-async fn test_encode(ffmpeg: &Tool, processor: Processor) -> Result<Finished, ProcessError> {
-    let encoding = Encoding { quality: 23, max_kbps: Some(1000), effort: Effort::Fast };
+/// Encodes a few frames with each of these encoders of one processor, in every form of samples that it is asked for.
+async fn test_encode(ffmpeg: &Tool, encoders: &[Encoder]) -> Result<Finished, ProcessError> {
     // With its banner, which has the version.
-    let arguments = Arguments::new()
+    let mut arguments = Arguments::new()
         .flag("-nostdin")
         .flag("-nostats")
         .pair("-f", "lavfi")
         // 256x256: NVENC refuses frames under about 145x49, whatever the GPU.
-        .pair("-i", "color=c=gray:size=256x256:rate=25:duration=0.2")
-        .all(video_options(processor, &encoding, 1))
-        .pair("-f", "null")
-        .flag("-");
-    let ffmpeg = ffmpeg.on(processor);
+        .pair("-i", "color=c=gray:size=256x256:rate=25:duration=0.2");
+    for Encoder { codec, processor } in encoders.iter().copied() {
+        let forms: &[Samples] = if codec == Codec::H264 { &[Samples::Sdr8] } else { &[Samples::Sdr8, Samples::Sdr10] };
+        for samples in forms.iter().copied() {
+            let encoding = Encoding { codec, samples, ..Encoding::h264(23, Some(1000), Effort::Fast) };
+            let (range, keyframes) = (DynamicRange::Sdr, None);
+            let encode = VideoEncode { processor, encoding: &encoding, range, threads: 1, keyframes };
+            arguments = arguments.pair("-map", "0:v").all(encode.options()).pair("-f", "null").flag("-");
+        }
+    }
+    let on = encoders.first().map_or(Processor::Cpu, |encoder| encoder.processor);
+    let ffmpeg = ffmpeg.on(on);
     ffmpeg.capture(&arguments, Path::new("/"), &CancellationToken::new(), 0).await.map(|(_, finished)| finished)
 }
 
@@ -201,13 +366,50 @@ mod tests {
 
     #[test]
     fn each_encoder_gets_the_options_of_the_ladder() {
-        let encoding = Encoding { quality: 23, max_kbps: Some(5000), effort: Effort::Fast };
-        let cpu = video_options(Processor::Cpu, &encoding, 2).to_string();
+        let options = |processor, encoding: Encoding| {
+            let (range, keyframes) = (DynamicRange::Sdr, None);
+            VideoEncode { processor, encoding: &encoding, range, threads: 2, keyframes }.options().to_string()
+        };
+        let h264 = Encoding::h264(23, Some(5000), Effort::Fast);
+        let cpu = options(Processor::Cpu, h264);
         assert!(cpu.starts_with("-c:v libx264 -preset fast -crf 23 "), "{cpu}");
         assert!(cpu.contains("-maxrate 5000k -bufsize 10000k"), "{cpu}");
-        let gpu = video_options(Processor::Gpu, &encoding, 2).to_string();
+        let gpu = options(Processor::Gpu, h264);
         assert!(gpu.starts_with("-c:v h264_nvenc -preset p4 -rc vbr -cq 23 -b:v 0 "), "{gpu}");
         assert!(!cpu.contains("-b:v"), "an average beside a CRF is ignored by libx264: {cpu}");
+        let deep = options(Processor::Cpu, Encoding { codec: Codec::Hevc, samples: Samples::Sdr10, ..h264 });
+        assert!(deep.contains("-profile:v main10 -pix_fmt yuv420p10le") && deep.contains("-tag:v hvc1"), "{deep}");
+        let deep = options(Processor::Gpu, Encoding { codec: Codec::Av1, samples: Samples::Sdr10, ..h264 });
+        assert!(deep.starts_with("-c:v av1_nvenc ") && deep.contains("-pix_fmt p010le"), "{deep}");
+    }
+
+    #[test]
+    fn high_dynamic_range_is_signalled_only_where_it_is_kept() {
+        let transfer = |samples: Samples| {
+            let encoding = Encoding { codec: Codec::Hevc, samples, ..Encoding::h264(23, None, Effort::Fast) };
+            let (processor, range, keyframes) = (Processor::Cpu, DynamicRange::Pq, None);
+            let options = VideoEncode { processor, encoding: &encoding, range, threads: 1, keyframes }.options();
+            let options = options.to_string();
+            options.split("-color_trc ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap().to_owned()
+        };
+        assert_eq!(transfer(Samples::Source10), "smpte2084");
+        assert_eq!(transfer(Samples::Sdr10), "bt709");
+    }
+
+    #[test]
+    fn counted_keyframes_are_a_whole_number_of_frames_apart() {
+        let frames = |frame_rate| Keyframes { seconds: 2.0, frame_rate, are_counted: true }.frames();
+        assert_eq!([25.0, 30_000.0 / 1001.0, 24.2, 0.4].map(frames), [50.0, 60.0, 49.0, 1.0]);
+    }
+
+    #[test]
+    fn an_encoder_that_was_not_tried_is_missing() {
+        let [h264, hevc, av1] = Encoder::all_on(Processor::Cpu);
+        let proof = Proof::assumed(&[Processor::Cpu]).without(hevc, "no such library");
+        assert_eq!(proof.missing(h264), None);
+        assert_eq!(proof.missing(hevc), Some("no such library"));
+        assert_eq!(proof.gpu_missing(), Some(NOT_TRIED));
+        assert_eq!(proof.encoders(), [h264, av1]);
     }
 
     #[test]

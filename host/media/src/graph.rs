@@ -5,8 +5,8 @@
 
 use crate::command::Arguments;
 use crate::containment::{guarded_input, quiet_ffmpeg};
-use crate::encoder::{Processor, video_options};
-use crate::encoding::Encoding;
+use crate::encoder::{Encoder, Keyframes, Processor, Proof, VideoEncode};
+use crate::encoding::{Encoding, Samples};
 use crate::info::{Audio, DynamicRange, LATE, Matrix, MediaInfo, Ratio, Video, may_start_over};
 use crate::muxer::Muxer;
 use crate::outputs::Container;
@@ -28,7 +28,9 @@ pub const STREAM: &str = "stream";
 pub struct Graph<'a> {
     pub info: &'a MediaInfo,
     pub plan: &'a Plan,
+    /// An encoder that it doesn't have is the CPU's.
     pub processor: Processor,
+    pub proof: &'a Proof,
     /// Brings the ladder's sound to its target loudness.
     pub loudness_filter: Option<&'a str>,
     /// Threads of the decoder and of each encoder.
@@ -41,9 +43,11 @@ impl Graph<'_> {
         let mut branches = Branches {
             info: self.info,
             processor: self.processor,
+            proof: self.proof,
             threads: self.threads,
             is_levelled: self.loudness_filter.is_some(),
             decoded_picture: Vec::new(),
+            deep_picture: Vec::new(),
             picture: Vec::new(),
             sound_before_levelling: Vec::new(),
             original_sound: Vec::new(),
@@ -77,11 +81,16 @@ impl Graph<'_> {
         Some((0..inputs).fold(arguments, |arguments, input| arguments.all(all_tracks_seen(self.info, input))))
     }
 
-    /// The picture's part of the graph. Some branches leave before the trunk, most behind it.
+    /// The picture's part of the graph. Some branches leave before the trunk, or before it is brought to standard dynamic
+    /// range, most behind it.
     fn picture(&self, source: &Video, shown: Shown, branches: &Branches<'_>) -> Vec<String> {
-        let (decoded, trunk) = (format!("[0:{}]", source.index), trunk(source, shown));
         let part = self.info.part.map_or(String::new(), |part| only_part(source.frame_rate, part));
-        split_twice(PICTURE, (&decoded, &part), &branches.decoded_picture, ("shown", &trunk), &branches.picture)
+        let levels = [
+            Level { name: "", filters: part, branches: &branches.decoded_picture },
+            Level { name: "shown", filters: trunk(source, shown), branches: &branches.deep_picture },
+            Level { name: "sdr", filters: to_standard_range(source).unwrap_or_default(), branches: &branches.picture },
+        ];
+        split_levels(PICTURE, &format!("[0:{}]", source.index), &levels)
     }
 
     /// The sound's part of the graph. The archive takes it as it is; the ladder takes it levelled, once for all rungs.
@@ -100,7 +109,10 @@ impl Graph<'_> {
         chains.extend(split(SOUND, (as_is, ""), original));
         let before = &branches.sound_before_levelling;
         chains.extend(match self.loudness_filter {
-            Some(filter) => split_twice(SOUND, (to_level, &form), before, ("formed", filter), levelled),
+            Some(filter) => {
+                let levelling = Level { name: "formed", filters: filter.to_owned(), branches: levelled };
+                split_levels(SOUND, to_level, &[Level { name: "", filters: form, branches: before }, levelling])
+            }
             None => split(SOUND, (to_level, &form), levelled),
         });
         chains
@@ -118,11 +130,14 @@ struct Branch {
 #[derive(Debug)]
 pub struct Branches<'a> {
     pub(crate) info: &'a MediaInfo,
-    pub(crate) processor: Processor,
+    processor: Processor,
+    proof: &'a Proof,
     threads: usize,
     /// Whether the sound is levelled by a filter.
     is_levelled: bool,
     decoded_picture: Vec<Branch>,
+    /// In the source's own dynamic range.
+    deep_picture: Vec<Branch>,
     picture: Vec<Branch>,
     original_sound: Vec<Branch>,
     sound_before_levelling: Vec<Branch>,
@@ -146,10 +161,24 @@ impl Branches<'_> {
         branch(&mut self.decoded_picture, pad, filters)
     }
 
-    /// A branch of the picture at this size. Returns the options that map and encode it.
-    pub(crate) fn encoded_picture(&mut self, pad: &str, size: (u32, u32), encoding: &Encoding) -> Arguments {
-        let options = video_options(self.processor, encoding, self.threads);
-        self.raw_picture(pad, self.scale(size)).all(options)
+    /// A branch of the picture at this size. Returns the options that map and encode it. Without `keyframes` the encoder
+    /// puts them where it likes.
+    pub(crate) fn encoded_picture(
+        &mut self,
+        pad: &str,
+        size: (u32, u32),
+        encoding: &Encoding,
+        keyframes: Option<Keyframes>,
+    ) -> Arguments {
+        let on_gpu = Encoder { codec: encoding.codec, processor: Processor::Gpu };
+        let has_encoder = self.processor == Processor::Gpu && self.proof.missing(on_gpu).is_none();
+        let processor = if has_encoder { Processor::Gpu } else { Processor::Cpu };
+        let range = self.info.video.as_ref().map_or(DynamicRange::Sdr, |video| video.range);
+        let options = VideoEncode { processor, encoding, range, threads: self.threads, keyframes }.options();
+        let filters = self.scale(size, encoding.samples);
+        let is_kept = encoding.samples.range(range) != DynamicRange::Sdr;
+        let branches = if is_kept { &mut self.deep_picture } else { &mut self.picture };
+        branch(branches, pad, filters).pair("-fps_mode", "passthrough").all(options)
     }
 
     /// The sound at its target loudness, as AAC. Returns the options that map and encode it: none without
@@ -179,18 +208,29 @@ impl Branches<'_> {
     }
 
     /// The filters to a size, to square pixels, and to the colours that players expect.
-    pub(crate) fn scale(&self, (width, height): (u32, u32)) -> String {
-        let (scaled, converted) = match &self.info.video {
+    pub(crate) fn scale(&self, (width, height): (u32, u32), samples: Samples) -> String {
+        let (range, matrix) = match &self.info.video {
+            // Kept as it is, apart from black at 0.
+            Some(Video { range, full_range, .. }) if samples.range(*range) != DynamicRange::Sdr => {
+                (if *full_range { ":out_range=tv" } else { "" }, None)
+            }
             // Tone mapping has converted it to BT.709.
-            Some(video) if video.range != DynamicRange::Sdr => ("", ""),
-            Some(Video { matrix: Matrix::Bt709, full_range: false, .. }) | None => ("", ""),
-            Some(Video { matrix: Matrix::Bt709, .. }) => (":out_range=tv", ""),
-            Some(Video { matrix: Matrix::Rgb, .. }) => (":out_color_matrix=bt709:out_range=tv", ""),
-            // The scaler could do this too: it takes four times as long, and makes everything darker by 2 of 255.
-            Some(Video { matrix: Matrix::Bt601, .. }) => (":out_range=tv", ",colormatrix=bt601:bt709"),
-            Some(Video { matrix: Matrix::Bt2020, .. }) => (":out_range=tv", ",colormatrix=bt2020:bt709"),
+            Some(video) if video.range != DynamicRange::Sdr => ("", None),
+            Some(Video { matrix: Matrix::Bt709, full_range: false, .. }) | None => ("", None),
+            Some(Video { matrix: Matrix::Bt709, .. }) => (":out_range=tv", None),
+            Some(Video { matrix: Matrix::Rgb, .. }) => (":out_color_matrix=bt709:out_range=tv", None),
+            Some(Video { matrix: Matrix::Bt601, .. }) => (":out_range=tv", Some("bt601")),
+            Some(Video { matrix: Matrix::Bt2020, .. }) => (":out_range=tv", Some("bt2020")),
         };
-        format!("scale={width}:{height}{scaled},setsar=1,format=yuv420p{converted}")
+        let (scaled, converted) = match (matrix, samples.bits()) {
+            (None, _) => (String::new(), String::new()),
+            // The scaler could do this too: it takes four times as long, and makes everything darker by 2 of 255.
+            (Some(matrix), 8) => (String::new(), format!(",colormatrix={matrix}:bt709")),
+            // The filter knows only 8 bits.
+            (Some(matrix), _) => (format!(":in_color_matrix={matrix}:out_color_matrix=bt709"), String::new()),
+        };
+        let pixels = if samples.bits() == 8 { "yuv420p" } else { "yuv420p10le" };
+        format!("scale={width}:{height}{range}{scaled},setsar=1,format={pixels}{converted}")
     }
 }
 
@@ -232,8 +272,8 @@ fn constant_rate(rate: Ratio, Shown { start, length, held }: Shown) -> String {
     format!("fps=fps={rate}{from_zero}{end}{held}")
 }
 
-/// What happens to the picture before it is split: fields to frames, a constant rate from the source's zero, the
-/// last frame held for sound that goes on, and high dynamic range to standard.
+/// What happens to the picture before it is split: fields to frames, a constant rate from the source's zero, and the last
+/// frame held for sound that goes on.
 fn trunk(source: &Video, shown: Shown) -> String {
     let mut filters = Vec::new();
     if source.interlaced {
@@ -244,20 +284,22 @@ fn trunk(source: &Video, shown: Shown) -> String {
     }
     filters.extend(limited_grey(source));
     filters.push(constant_rate(source.frame_rate, shown));
-    let transfer = match source.range {
-        DynamicRange::Sdr => None,
-        DynamicRange::Pq => Some("smpte2084"),
-        DynamicRange::Hlg => Some("arib-std-b67"),
-    };
-    if let Some(transfer) = transfer {
-        // In linear light, 100 nits as white, as BT.2408 relates the two; "mobius" keeps skin and sky as they are and
-        // bends only the highlights. All properties of the input are given, because uploads often signal only half of them.
-        filters.push(format!(
-            "zscale=tin={transfer}:min=bt2020nc:pin=bt2020:rin=tv:t=linear:npl=203,format=gbrpf32le,zscale=p=bt709,\
-tonemap=tonemap=mobius:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p"
-        ));
-    }
     filters.join(",")
+}
+
+/// The filters from high dynamic range to standard; `None` for a source that has no other.
+fn to_standard_range(source: &Video) -> Option<String> {
+    let transfer = match source.range {
+        DynamicRange::Sdr => return None,
+        DynamicRange::Pq => "smpte2084",
+        DynamicRange::Hlg => "arib-std-b67",
+    };
+    // In linear light, 100 nits as white, as BT.2408 relates the two; "mobius" keeps skin and sky as they are and bends only
+    // the highlights. All properties of the input are given, because uploads often signal only half of them.
+    Some(format!(
+        "zscale=tin={transfer}:min=bt2020nc:pin=bt2020:rin=tv:t=linear:npl=203,format=gbrpf32le,zscale=p=bt709,\
+tonemap=tonemap=mobius:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p"
+    ))
 }
 
 /// A kind of stream: the filter that splits it, and the one that does nothing.
@@ -287,22 +329,39 @@ fn split((splitter, nothing): Kind, (from, trunk): (&str, &str), branches: &[Bra
     }
 }
 
-/// A trunk with branches in its middle, at a pad of this name, and at its end.
-fn split_twice(
-    kind: Kind,
-    trunk: (&str, &str),
-    early: &[Branch],
-    (middle, rest): (&str, &str),
-    late: &[Branch],
-) -> Vec<String> {
-    if early.is_empty() {
-        let filters = [trunk.1, rest].iter().filter(|filters| !filters.is_empty()).copied().collect::<Vec<_>>();
-        return split(kind, (trunk.0, &filters.join(",")), late);
+/// A part of a trunk, and the branches that leave at its end.
+struct Level<'a> {
+    /// The pad that it begins at; the first begins at a pad of the source.
+    name: &'static str,
+    filters: String,
+    branches: &'a [Branch],
+}
+
+/// A trunk with branches at several levels.
+fn split_levels(kind: Kind, from: &str, levels: &[Level<'_>]) -> Vec<String> {
+    let (mut chains, mut from, mut filters) = (Vec::new(), from.to_owned(), Vec::new());
+    let mut levels = levels.iter();
+    let mut entered = false;
+    while let Some(level) = levels.next() {
+        if !entered && !level.filters.is_empty() {
+            filters.push(level.filters.as_str());
+        }
+        entered = false;
+        if level.branches.is_empty() {
+            continue;
+        }
+        // The next part of the trunk is a branch too.
+        let rest = levels.as_slice();
+        let next = rest.first().filter(|_| rest.iter().any(|later| !later.branches.is_empty()));
+        let trunk = next.map(|next| Branch { pad: next.name.to_owned(), filters: next.filters.clone() });
+        let branches: Vec<Branch> = level.branches.iter().cloned().chain(trunk).collect();
+        chains.extend(split(kind, (&from, &filters.join(",")), &branches));
+        filters.clear();
+        if let Some(next) = next {
+            from = format!("[{}]", next.name);
+            entered = true;
+        }
     }
-    let rest = (!late.is_empty()).then(|| Branch { pad: middle.to_owned(), filters: rest.to_owned() });
-    let first: Vec<Branch> = early.iter().cloned().chain(rest).collect();
-    let mut chains = split(kind, trunk, &first);
-    chains.extend(split(kind, (&format!("[{middle}]"), ""), late));
     chains
 }
 

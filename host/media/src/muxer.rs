@@ -11,11 +11,21 @@ use crate::budget::Budget;
 use crate::command::Arguments;
 use crate::containment::quiet_ffmpeg;
 use crate::context::{TranscodeContext, blocking};
+use crate::encoding::Codec;
 use crate::error::MediaError;
 use crate::process::ProcessError;
 
-/// Leaves the slices of H.264 only: muxers move parameter sets (7, 8) and information (6) about, and add delimiters (9).
-const SLICES: &str = "filter_units=remove_types=6-9";
+/// Leaves the pictures only: muxers move parameter sets and information about, and add or remove delimiters.
+fn slices(codec: Codec) -> &'static str {
+    match codec {
+        // Information 6, parameter sets 7 and 8, delimiters 9.
+        Codec::H264 => "filter_units=remove_types=6-9",
+        // Parameter sets 32 to 34, delimiters 35, information 39 and 40.
+        Codec::Hevc => "filter_units=remove_types=32-40",
+        // Delimiters.
+        Codec::Av1 => "filter_units=remove_types=2",
+    }
+}
 
 /// Of ffmpeg's sums the fastest that isn't easily fooled.
 const SUM: &str = "murmur3";
@@ -52,7 +62,7 @@ impl Muxer {
     pub fn with_sums(self, packets: &Packets) -> Arguments {
         let (Self { name, options, file }, sums) = (self, &packets.sums);
         let options: String = options.iter().map(|(name, value)| format!(":{name}={value}")).collect();
-        let slices = if packets.has_video { format!(":bsfs/v={SLICES}") } else { String::new() };
+        let slices = packets.codec.map_or(String::new(), |codec| format!(":bsfs/v={}", slices(codec)));
         Arguments::new()
             // A tee doesn't tell encoders what its muxers want.
             .pair("-flags", "+global_header")
@@ -67,7 +77,8 @@ impl Muxer {
 /// What is to be summed up.
 #[derive(Clone, Debug)]
 pub(crate) struct Packets {
-    pub has_video: bool,
+    /// Of its picture, if it has one.
+    pub codec: Option<Codec>,
     pub is_transport_stream: bool,
     /// The file of the sums that were taken before the muxer.
     pub sums: String,
@@ -127,10 +138,10 @@ fn summing(files: &[Written]) -> Arguments {
     let maps = (0..files.len()).fold(inputs, |maps, number| {
         maps.pair("-map", format_args!("{number}:v?")).pair("-map", format_args!("{number}:a?"))
     });
-    let has_video = files.iter().any(|file| file.packets.has_video);
+    let pictures = files.iter().filter_map(|file| file.packets.codec).enumerate();
+    let maps = pictures.fold(maps, |maps, (number, codec)| maps.pair(&format!("-bsf:v:{number}"), slices(codec)));
     let is_transport_stream = files.iter().any(|file| file.packets.is_transport_stream);
     maps.pair("-c", "copy")
-        .pair_opt("-bsf:v", has_video.then_some(SLICES))
         // A transport stream puts a header before each frame of sound.
         .pair_opt("-bsf:a", is_transport_stream.then_some("aac_adtstoasc"))
         .pair("-f", "streamhash")

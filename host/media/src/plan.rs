@@ -85,6 +85,11 @@ pub enum PlanError {
         /// The attribute, escaped.
         name: String,
     },
+    /// A codec that nothing here encodes.
+    #[error(
+        "the policy's plan wants {codec}, and no encoder for it works here ({reason}); `gpu.encoders` lists those that do"
+    )]
+    NoEncoder { codec: &'static str, reason: String },
     /// A second transcode, or a second wait.
     #[error("the policy called `{call}` out of order: {reason}")]
     OutOfOrder { call: &'static str, reason: &'static str },
@@ -99,6 +104,7 @@ impl Fault for PlanError {
             Self::BadKey(_) => &codes::plan::BAD_KEY,
             Self::OutOfScope(error) => error.code(),
             Self::UnknownAttribute { .. } => &codes::plan::UNKNOWN_ATTRIBUTE,
+            Self::NoEncoder { .. } => &codes::plan::NO_ENCODER,
             Self::OutOfOrder { .. } => &codes::plan::OUT_OF_ORDER,
         }
     }

@@ -1,7 +1,7 @@
 use fault::Fault as _;
 
 use super::*;
-use crate::encoding::Encoding;
+use crate::encoding::{Codec, Encoding, Samples};
 use crate::info::MediaInfo;
 use crate::moment::Moment;
 use crate::outputs::{
@@ -114,6 +114,31 @@ fn the_numbers_of_a_rung_are_bounded() {
     bounded("max_kbps", [49, 50, 200_000, 200_001], |kbps| {
         with_rung(|rung| rung.video = Some((720, Encoding { max_kbps: Some(kbps), ..encoding() })))
     });
+}
+
+#[test]
+fn codecs_are_asked_for_where_players_take_them() {
+    let with = |container, codec, samples| {
+        with_ladder(|ladder| {
+            ladder.container = container;
+            ladder.rungs[0].video = Some((720, Encoding { codec, samples, ..encoding() }));
+        })
+    };
+    for (codec, samples) in
+        [(Codec::Hevc, Samples::Sdr8), (Codec::Hevc, Samples::Source10), (Codec::Av1, Samples::Sdr10)]
+    {
+        assert_eq!(checked(&with(Container::Fmp4, codec, samples), &info()), Ok(()));
+        assert_eq!(checked(&with(Container::Ts, codec, samples), &info()), IMPOSSIBLE, "not in transport streams");
+    }
+    assert_eq!(checked(&with(Container::Fmp4, Codec::H264, Samples::Sdr10), &info()), IMPOSSIBLE, "no player");
+    let worst = |codec, quality| {
+        with_ladder(|ladder| {
+            ladder.container = Container::Fmp4;
+            ladder.rungs[0].video = Some((720, Encoding { codec, quality, ..encoding() }));
+        })
+    };
+    assert_eq!(checked(&worst(Codec::Av1, 63), &info()), Ok(()));
+    assert_eq!(checked(&worst(Codec::Hevc, 52), &info()), OUT_OF_RANGE);
 }
 
 #[test]

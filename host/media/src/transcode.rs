@@ -69,6 +69,7 @@ pub async fn make(
         parts.push((part, since.elapsed()));
         since = Instant::now();
     };
+    context.check_encoders()?;
     budget::check_fits(plan, info, work, context.first_processor()?, tools.threads)?;
     let sound = sound::analyse(&context).await?;
     done("listen");

@@ -7,8 +7,9 @@ use contract::v0_1::Source;
 use contract::v0_1::ladder::Refusal;
 use contract::v0_1::media::Report;
 use contract::v0_1::settings::Problem;
-use contract::v0_1::types::{Destination, Failure as WitFailure, Job, MediaInfo, Message, Rendition, VideoEncoder};
+use contract::v0_1::types::{Destination, Failure as WitFailure, Job, MediaInfo, Message};
 use contract::v0_1::workflow::Outcome;
+use contract::v0_2::encoding::{Rendition, VideoEncoder};
 use wasmtime::component::{Resource, ResourceTableError};
 use wasmtime::{Store, Trap, UpdateDeadline};
 

@@ -9,11 +9,13 @@ use std::time::Duration;
 use contract::asset::{self, Asset};
 use contract::v0_1::media::{Dimensions, PublishedObject, Report, RungReport};
 use contract::v0_1::types::{
-    AudioInfo, Destination, DynamicRange, Job, MediaInfo, MediaKind, Message, Processor, Ratio, Rendition, VideoCodec,
-    VideoEncoder, VideoInfo,
+    AudioInfo, Destination, DynamicRange, Job, MediaInfo, MediaKind, Message, Processor, Ratio, VideoInfo,
 };
+use contract::v0_2::convert;
+use contract::v0_2::encoding::{Rendition, VideoCodec, VideoEncoder};
 use fault::text::printable;
 use fault::{Failure, codes};
+use media::encoder::{self, Proof};
 use media::outputs::ladder::{MAX_RUNGS, is_rung_name};
 use serde::de::IgnoredAny;
 use storage::Key;
@@ -54,12 +56,12 @@ pub struct SmokeTest<'a> {
 
 impl SmokeTest<'_> {
     async fn run(&self) -> Result<(), AdmitError> {
-        let cpu = VideoEncoder { codec: VideoCodec::H264, processor: Processor::Cpu };
-        let gpu = VideoEncoder { codec: VideoCodec::H264, processor: Processor::Gpu };
+        let all = Proof::assumed(&[encoder::Processor::Gpu, encoder::Processor::Cpu]).encoders();
+        let few = vec![VideoEncoder { codec: VideoCodec::H264, processor: Processor::Cpu }];
         let mut ladder = Vec::new();
-        for encoders in [&[cpu][..], &[gpu, cpu][..]] {
+        for encoders in [few, all.into_iter().map(convert::encoder).collect()] {
             // A refusal is a valid result.
-            if let Ok(renditions) = Call::pure(self.policy).select(&self.job, &self.info, encoders).await? {
+            if let Ok(renditions) = Call::pure(self.policy).select(&self.job, &self.info, &encoders).await? {
                 self.check_ladder(&renditions)?;
                 ladder = renditions;
             }

@@ -6,8 +6,10 @@ use contract::asset::Asset;
 use contract::v0_1::ladder::Refusal;
 use contract::v0_1::media::Report;
 use contract::v0_1::settings::Problem;
-use contract::v0_1::types::{Destination, Failure, Job, MediaInfo, Message, Rendition, VideoEncoder};
+use contract::v0_1::types::{Destination, Failure, Job, MediaInfo, Message};
 use contract::v0_1::workflow::Outcome;
+use contract::v0_2::convert::encoders_in_0_1;
+use contract::v0_2::encoding::{Rendition, VideoEncoder};
 use contract::{v0_1, v0_2};
 use wasmtime::Store;
 use wasmtime::component::{Component, HasSelf, Linker};
@@ -89,7 +91,11 @@ impl World {
         settings: &str,
     ) -> Called<Result<Vec<Rendition>, Refusal>> {
         match self {
-            Self::V0_1(world) => world.codex_transcode_ladder().call_select(store, info, encoders, settings).await,
+            Self::V0_1(world) => {
+                let encoders = encoders_in_0_1(encoders);
+                let selected = world.codex_transcode_ladder().call_select(store, info, &encoders, settings).await?;
+                Ok(selected.map(|renditions| renditions.into_iter().map(Rendition::from).collect()))
+            }
             Self::V0_2(world) => {
                 let ladder = world.codex_transcode_ladder();
                 let selected = ladder.call_select(store, job, info, encoders, settings).await?;

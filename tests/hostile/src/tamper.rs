@@ -7,41 +7,47 @@ use crate::Behaviour;
 /// Puts the fault into the plan if it is one of these.
 pub fn tamper(behaviour: Behaviour, plan: &mut Plan) {
     if behaviour == Behaviour::SameKeyTwice {
-        let twice = plan.outputs.iter().find(|output| !matches!(output, Output::Hls(_) | Output::Loudness)).cloned();
+        let twice = plan.outputs.iter().find(|output| !matches!(***output, Output::Hls(_) | Output::Loudness)).cloned();
         plan.outputs.extend(twice);
     }
     for output in &mut plan.outputs {
-        let Output::Hls(hls) = output else { continue };
-        match behaviour {
-            Behaviour::KeyTraversal => hls.master = "../../etc/x".into(),
-            Behaviour::KeyControl => hls.master.push_str("\u{1b}[2J"),
-            Behaviour::KeyLong => hls.master.push_str(&"k".repeat(2048)),
-            Behaviour::ForeignPrefix => {
-                hls.master = "somebody-else/hls/their-media/master.m3u8".into();
-            }
-            Behaviour::ReservedKey => {
-                hls.master = hls.master.replace("/hls/", "/.Codex/hls/");
-            }
-            Behaviour::SameKeyInAnotherCase => {
-                let Some(rung) = hls.rungs.first_mut() else { continue };
-                rung.playlist = hls.master.replace("master", "MASTER");
-            }
-            Behaviour::TenThousandRungs => {
-                let Some(first) = hls.rungs.first().cloned() else { continue };
-                for number in 0..10_000 {
-                    let mut rung = first.clone();
-                    rung.rendition.name = format!("rung-{number}");
-                    rung.playlist = format!("{}-{number}.m3u8", first.playlist);
-                    hls.rungs.push(rung);
-                }
-            }
-            Behaviour::GiantRung => set_short_sides(hls, 20_000),
-            Behaviour::ZeroRung => set_short_sides(hls, 0),
-            Behaviour::NegativeRung => set_short_sides(hls, u32::MAX),
-            Behaviour::ZeroSegment => hls.segment_ms = 0,
-            Behaviour::NegativeSegment => hls.segment_ms = u32::MAX,
-            _ => {}
+        let Output::Hls(hls) = &**output else { continue };
+        let mut changed = hls.clone();
+        tamper_with_ladder(behaviour, &mut changed);
+        *output = changed.into();
+    }
+}
+
+fn tamper_with_ladder(behaviour: Behaviour, hls: &mut HlsOutput) {
+    match behaviour {
+        Behaviour::KeyTraversal => hls.master = "../../etc/x".into(),
+        Behaviour::KeyControl => hls.master.push_str("\u{1b}[2J"),
+        Behaviour::KeyLong => hls.master.push_str(&"k".repeat(2048)),
+        Behaviour::ForeignPrefix => {
+            hls.master = "somebody-else/hls/their-media/master.m3u8".into();
         }
+        Behaviour::ReservedKey => {
+            hls.master = hls.master.replace("/hls/", "/.Codex/hls/");
+        }
+        Behaviour::SameKeyInAnotherCase => {
+            let Some(rung) = hls.rungs.first_mut() else { return };
+            rung.playlist = hls.master.replace("master", "MASTER");
+        }
+        Behaviour::TenThousandRungs => {
+            let Some(first) = hls.rungs.first().cloned() else { return };
+            for number in 0..10_000 {
+                let mut rung = first.clone();
+                rung.rendition.name = format!("rung-{number}");
+                rung.playlist = format!("{}-{number}.m3u8", first.playlist);
+                hls.rungs.push(rung);
+            }
+        }
+        Behaviour::GiantRung => set_short_sides(hls, 20_000),
+        Behaviour::ZeroRung => set_short_sides(hls, 0),
+        Behaviour::NegativeRung => set_short_sides(hls, u32::MAX),
+        Behaviour::ZeroSegment => hls.segment_ms = 0,
+        Behaviour::NegativeSegment => hls.segment_ms = u32::MAX,
+        _ => {}
     }
 }
 

@@ -13,8 +13,8 @@ fn run(behaviour: &str) -> (ScriptedHost, Result<Outcome, Failure>) {
 }
 
 fn ladder_of(host: &ScriptedHost) -> HlsOutput {
-    let Output::Hls(hls) = host.plans()[0].outputs[0].clone() else { panic!("no ladder") };
-    hls
+    let Output::Hls(hls) = &*host.plans()[0].outputs[0] else { panic!("no ladder") };
+    hls.clone()
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn a_faulty_plan_has_the_fault_that_was_selected() {
 #[test]
 fn two_outputs_can_share_a_key() {
     let (host, _) = run("same-key-twice");
-    let files = host.plans()[0].outputs.iter().filter(|output| matches!(output, Output::File(_))).count();
+    let files = host.plans()[0].outputs.iter().filter(|output| matches!(***output, Output::File(_))).count();
     assert_eq!(files, 2);
 }
 

@@ -32,7 +32,7 @@ fn kinds(plan: &Plan) -> Vec<String> {
         Output::Waveform(_) => "waveform".into(),
         Output::Loudness => "loudness".into(),
     };
-    plan.outputs.iter().map(kind).collect()
+    plan.outputs.iter().map(|output| kind(output)).collect()
 }
 
 const STILLS: [&str; 3] = ["StillFormat::Webp 200 75", "StillFormat::Webp 400 80", "StillFormat::Webp 800 82"];
@@ -52,7 +52,7 @@ fn a_silent_video_gets_no_measure_and_no_target_loudness() {
     let plan = plan(&media_info(Some(video_info(640, 360)), None), r#"{"mezzanine": true}"#);
     assert_eq!(kinds(&plan), ["hls", "file", "clip", STILLS[0], STILLS[1], STILLS[2]]);
     assert_eq!(plan.loudness, None);
-    let Output::File(file) = &plan.outputs[1] else { panic!("no mezzanine") };
+    let Output::File(file) = &*plan.outputs[1] else { panic!("no mezzanine") };
     assert_eq!(file.audio_kbps, None);
 }
 
@@ -69,7 +69,7 @@ fn each_flag_turns_its_own_output_on_or_off() {
     }
     for (json, drawn) in [("{}", true), (r#"{"waveformImage": false}"#, false)] {
         let plan = plan(&sound(), json);
-        let Output::Waveform(waveform) = &plan.outputs[1] else { panic!("no waveform") };
+        let Output::Waveform(waveform) = &*plan.outputs[1] else { panic!("no waveform") };
         assert_eq!((waveform.data.is_some(), waveform.image.is_some()), (true, drawn), "{json}");
     }
 }
@@ -77,7 +77,7 @@ fn each_flag_turns_its_own_output_on_or_off() {
 #[test]
 fn a_rung_is_one_transport_stream_and_the_ladder_begins_with_the_rung_nearest_to_two_megabits() {
     let plan = plan(&video(), "{}");
-    let Output::Hls(hls) = &plan.outputs[0] else { panic!("the ladder is not the first output") };
+    let Output::Hls(hls) = &*plan.outputs[0] else { panic!("the ladder is not the first output") };
     assert_eq!((hls.container, hls.layout), (SegmentContainer::Ts, SegmentLayout::SingleFile));
     let rungs: Vec<&str> = hls.rungs.iter().map(|rung| rung.rendition.name.as_str()).collect();
     assert_eq!(rungs, ["480p", "720p"]);
@@ -95,6 +95,6 @@ fn the_sound_is_brought_to_the_platforms_loudness_unless_that_is_turned_off() {
 fn effort_and_processor_are_those_of_the_settings() {
     let plan = plan(&video(), r#"{"mezzanine": true, "effort": "fastest", "processor": "gpu"}"#);
     assert_eq!(plan.prefer, Preference::Gpu);
-    let Output::File(file) = &plan.outputs[1] else { panic!("no mezzanine") };
+    let Output::File(file) = &*plan.outputs[1] else { panic!("no mezzanine") };
     assert_eq!(file.video.as_ref().unwrap().effort, Effort::Fastest);
 }

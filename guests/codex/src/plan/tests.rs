@@ -32,11 +32,11 @@ fn kinds(plan: &Plan) -> Vec<&'static str> {
         Output::Waveform(_) => "waveform",
         Output::Loudness => "loudness",
     };
-    plan.outputs.iter().map(kind).collect()
+    plan.outputs.iter().map(|output| kind(output)).collect()
 }
 
 fn hls_rungs(plan: &Plan) -> Vec<&str> {
-    let Some(Output::Hls(hls)) = plan.outputs.first() else { panic!("the ladder is not the first output") };
+    let Output::Hls(hls) = &*plan.outputs[0] else { panic!("the ladder is not the first output") };
     hls.rungs.iter().map(|rung| rung.rendition.name.as_str()).collect()
 }
 
@@ -55,7 +55,7 @@ fn a_silent_video_gets_no_measure_and_no_waveform() {
     let plan = plan(&media_info(Some(video_info(640, 360)), None), r#"{"waveform": "always"}"#);
     assert_eq!(kinds(&plan), ["hls", "file", "clip", "still"]);
     assert_eq!(plan.loudness, None);
-    let Output::File(file) = &plan.outputs[1] else { panic!("no mezzanine") };
+    let Output::File(file) = &*plan.outputs[1] else { panic!("no mezzanine") };
     assert_eq!(file.audio_kbps, None);
 }
 
@@ -82,7 +82,7 @@ fn a_video_gets_a_waveform_if_the_setting_says_always() {
 fn the_waveforms_image_can_be_left_out() {
     for (json, drawn) in [("{}", true), (r#"{"waveformImage": false}"#, false)] {
         let plan = plan(&sound(), json);
-        let Output::Waveform(waveform) = &plan.outputs[1] else { panic!("no waveform") };
+        let Output::Waveform(waveform) = &*plan.outputs[1] else { panic!("no waveform") };
         assert_eq!((waveform.data.is_some(), waveform.image.is_some()), (true, drawn), "{json}");
     }
 }
@@ -99,7 +99,7 @@ fn the_master_playlist_begins_with_the_rung_nearest_to_two_megabits() {
 fn the_effort_setting_holds_for_the_mezzanine_too() {
     for (json, effort) in [("{}", Effort::Slow), (r#"{"effort": "fastest"}"#, Effort::Fastest)] {
         let plan = plan(&video_of(1920, 1080), json);
-        let Output::File(file) = &plan.outputs[1] else { panic!("no mezzanine") };
+        let Output::File(file) = &*plan.outputs[1] else { panic!("no mezzanine") };
         assert_eq!(file.video.as_ref().unwrap().effort, effort, "{json}");
     }
 }

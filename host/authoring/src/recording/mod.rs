@@ -13,7 +13,9 @@ pub use cleaner::{Cleaner, LEFT_OUT_URL};
 use contract::json;
 use contract::v0_1::convert;
 use contract::v0_1::gpu::Device;
-use contract::v0_1::types::{Job, MediaInfo, VideoEncoder};
+use contract::v0_1::types::{Job, MediaInfo};
+use contract::v0_2;
+use contract::v0_2::encoding::VideoEncoder;
 use fault::{Code, Failure, Fault, codes};
 pub use folder::RecordingFolder;
 use job::RecordingContext;
@@ -105,7 +107,7 @@ impl Recording {
         outcome: &Result<Value, Failure>,
     ) -> Self {
         let RecordingContext { job, stores, tools, attempts } = context;
-        let encoders: Vec<VideoEncoder> = tools.proof.processors().into_iter().map(convert::encoder).collect();
+        let encoders: Vec<VideoEncoder> = tools.proof.encoders().into_iter().map(v0_2::convert::encoder).collect();
         let RecordedCalls { calls, left_out, media_info, .. } = recorder.recorded_calls();
         let cleaner = recorder.cleaner();
         let inputs = Inputs { job: &job, media_info: media_info.as_ref(), encoders: &encoders };

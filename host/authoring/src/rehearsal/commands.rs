@@ -1,6 +1,6 @@
 //! The ffmpeg processes that would execute a plan. None is started.
 
-use media::encoder::Processor;
+use media::encoder::{Processor, Proof};
 use media::graph::Graph;
 use media::info::MediaInfo;
 use media::loudness::{self, Measure};
@@ -24,7 +24,8 @@ pub fn processes(
     }
     let filter =
         info.audio.as_ref().and_then(|audio| loudness::filter_to(plan.loudness?, Some(measured), audio.length, true));
-    let graph = Graph { info, plan, processor, loudness_filter: filter.as_deref(), threads };
+    let proof = &Proof::assumed(&[Processor::Gpu, Processor::Cpu]);
+    let graph = Graph { info, plan, processor, proof, loudness_filter: filter.as_deref(), threads };
     if let Some(arguments) = graph.arguments() {
         add("encode everything in one pass", arguments);
     }

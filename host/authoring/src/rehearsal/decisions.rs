@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use contract::json::{from_value, to_value};
 use contract::v0_1::media::Report;
-use contract::v0_1::types::{Job, MediaInfo, Message, VideoEncoder};
+use contract::v0_1::types::{Job, MediaInfo, Message};
+use contract::v0_2::encoding::VideoEncoder;
 use fault::Failure;
 use policy::{Call, Policy, PolicyError, smoke};
 use serde::{Deserialize, Serialize};

@@ -3,13 +3,15 @@
 use contract::v0_1::convert;
 use contract::v0_1::media::Report;
 use media::encoder::Processor;
-use media::info::MediaInfo;
+use media::info::{DynamicRange, MediaInfo};
 use media::loudness::Measure;
 use media::outputs::Rung;
 use media::plan::Plan;
 use media::sound::reports_loudness;
 use media::transcode::{RungSummary, TranscodeSummary};
 use storage::Destination;
+
+use super::level;
 
 /// The estimated report of a plan on this source. Rungs and objects that `known` has too keep their measured values.
 pub(super) fn report(
@@ -65,13 +67,15 @@ fn made(rung: &Rung, store: &str, info: &MediaInfo) -> RungSummary {
     let picture = rung.video.zip(info.video.as_ref());
     let size = picture.map(|((short_side, _), video)| video.scaled_to(short_side));
     let frame_rate = picture.map(|(_, video)| video.frame_rate);
-    let video = size.zip(frame_rate).map(|(size, rate)| super::level::avc1(size, rate.value()));
+    let named = rung.video.zip(size).zip(frame_rate);
+    let video = named.map(|(((_, encoding), size), rate)| level::codec_name(&encoding, size, rate.value()));
     let audio = (rung.audio_kbps.is_some() && info.audio.is_some()).then(|| "mp4a.40.2".to_owned());
     let bps = rung.estimated_rate(info);
     RungSummary {
         name: rung.name.clone(),
         size,
         frame_rate,
+        range: picture.map_or(DynamicRange::Sdr, |((_, encoding), video)| encoding.samples.range(video.range)),
         peak_bps: bps,
         average_bps: bps,
         codecs: video.into_iter().chain(audio).collect::<Vec<_>>().join(","),

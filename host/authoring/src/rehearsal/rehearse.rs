@@ -8,11 +8,13 @@ use contract::json::from_value;
 use contract::v0_1::convert;
 use contract::v0_1::gpu::Device;
 use contract::v0_1::media::Report;
-use contract::v0_1::types::{Failure as WitFailure, Job, MediaInfo as WitMediaInfo, VideoEncoder};
+use contract::v0_1::types::{Failure as WitFailure, Job, MediaInfo as WitMediaInfo};
 use contract::v0_1::workflow::Outcome;
+use contract::v0_2;
+use contract::v0_2::encoding::VideoEncoder;
 use fault::{Failure, codes};
 use job::output_of;
-use media::encoder::Processor;
+use media::encoder::{Processor, Proof};
 use media::info::MediaInfo;
 use media::loudness::Measure;
 use media::plan::Plan;
@@ -68,7 +70,7 @@ impl RehearsalSetup {
 
     /// The processors as encoders of the contract.
     pub fn encoders(&self) -> Vec<VideoEncoder> {
-        self.processors.iter().map(|processor| convert::encoder(*processor)).collect()
+        Proof::assumed(&self.processors).encoders().into_iter().map(v0_2::convert::encoder).collect()
     }
 }
 

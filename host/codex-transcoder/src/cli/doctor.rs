@@ -7,7 +7,7 @@ use clap::Args;
 use fault::Failure;
 use media::budget::free_bytes;
 use media::command::Arguments;
-use media::encoder::{self, Device};
+use media::encoder::{self, Device, Encoder, Processor};
 use media::process::Tool;
 use policy::{AdmitError, Compiler, Policy, PolicyError, read_local};
 use sandbox::Level;
@@ -115,10 +115,15 @@ async fn version(tool: &Tool) -> Finding {
 
 async fn encoders(ffmpeg: &Tool) -> Vec<(&'static str, Finding)> {
     let ((proof, _), devices) = tokio::join!(encoder::prove(ffmpeg), encoder::devices());
-    let proven = || Good::Works("proven by a test encode".into());
-    // Without a GPU everything works, but slower.
-    let gpu = proof.gpu_missing.map_or_else(proven, |why| Good::Note(format!("not used: {why}")));
-    let mut found = vec![("libx264", proof.cpu_missing.map_or_else(|| Ok(proven()), Err)), ("h264_nvenc", Ok(gpu))];
+    // Only libx264 is needed: without a GPU everything works, but slower, and the other codecs are for those who ask for them.
+    let [libx264, ..] = Encoder::all_on(Processor::Cpu);
+    let all = [Processor::Cpu, Processor::Gpu].into_iter().flat_map(Encoder::all_on);
+    let finding = |encoder: Encoder| match proof.missing(encoder) {
+        None => Ok(Good::Works("proven by a test encode".into())),
+        Some(why) if encoder == libx264 => Err(why.to_owned()),
+        Some(why) => Ok(Good::Note(format!("not used: {why}"))),
+    };
+    let mut found: Vec<(&'static str, Finding)> = all.map(|encoder| (encoder.name(), finding(encoder))).collect();
     let describe = |device: &Device| Good::Works(format!("{}, {} MiB", device.name, device.memory_mib));
     found.extend(devices.iter().map(|device| ("gpu", Ok(describe(device)))));
     found

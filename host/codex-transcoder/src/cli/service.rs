@@ -89,7 +89,7 @@ pub async fn start(
                 policy_place = %settings.policy.place,
                 ffmpeg = service.environment.tools.version,
                 sandbox = service.environment.tools.ffmpeg.confinement().0.name(),
-                gpu = service.environment.tools.proof.gpu_missing.is_none(),
+                gpu = service.environment.tools.proof.gpu_missing().is_none(),
                 stores = service.environment.stores.names().join(", "),
                 environment = settings.environment.word(),
                 "startup checks passed"

@@ -1,7 +1,6 @@
 //! Converts between the contract's types and the host's.
 
 use fault::Failure as OurFailure;
-use media::encoder::Processor;
 use media::info;
 use media::loudness::Measure;
 use media::plan::PlanError;
@@ -174,13 +173,10 @@ pub fn devices(devices: &[media::encoder::Device]) -> Vec<super::gpu::Device> {
     devices.iter().map(device).collect()
 }
 
-/// An encoder that passed the startup check.
-pub fn encoder(processor: Processor) -> wit_types::VideoEncoder {
-    wit_types::VideoEncoder { codec: wit_types::VideoCodec::H264, processor: processor.into() }
-}
-
 #[cfg(test)]
 mod tests {
+    use media::encoder::Processor;
+
     use super::*;
 
     #[test]

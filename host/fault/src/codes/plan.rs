@@ -11,6 +11,10 @@ codes! {
     IMPOSSIBLE "plan.impossible" (Policy)
         "Some outputs contradict each other or the source." => "Correct the policy. The message has the reason.";
 
+    NO_ENCODER "plan.no-encoder" (Policy)
+        "A codec was asked for that no encoder of this machine makes."
+            => "Have the policy choose among the codecs of `gpu.encoders`, or use an ffmpeg that has the encoder.";
+
     SAME_DESTINATION "plan.same-destination" (Policy)
         "Two outputs have the same key." => "Give every output a key of its own.";
 

@@ -18,6 +18,7 @@ use super::playlist::{ByteRange, Map, MediaPlaylist, rounded_seconds};
 use super::timeline::Timeline;
 use super::timing::{self, Clock, Spans};
 use super::{Codecs, codecs_of, parse, starts_with_keyframe, ts};
+use crate::encoding::Codec;
 use crate::error::CodedError;
 use crate::info::Ratio;
 
@@ -50,6 +51,8 @@ pub struct Expectation {
     pub tolerance: Duration,
     /// Of its picture, if it has one.
     pub frame_rate: Option<Ratio>,
+    /// Of its picture, if it has one.
+    pub codec: Option<Codec>,
     /// How long its sound lasts, if it has any.
     pub sound: Option<Duration>,
 }
@@ -173,20 +176,19 @@ fn check_codecs(first: &FilePart, init: Option<&[u8]>, expected: &Expectation) -
             Err(problem) => return Err(wrong(format!("the codecs of {} can't be found: {problem}", first.file))),
         }
     };
-    let (is, wanted) =
-        ((codecs.video.is_some(), codecs.audio.is_some()), (expected.frame_rate.is_some(), expected.sound.is_some()));
+    let (is, wanted) = ((codecs.video_codec(), codecs.audio.is_some()), (expected.codec, expected.sound.is_some()));
     if is == wanted {
         return Ok(codecs);
     }
     Err(wrong(format!("{} should have {} and has {}", first.file, tracks(wanted), tracks(is))))
 }
 
-fn tracks((video, audio): (bool, bool)) -> &'static str {
-    match (video, audio) {
-        (true, true) => "H.264 and AAC",
-        (true, false) => "H.264 alone",
-        (false, true) => "AAC alone",
-        (false, false) => "neither H.264 nor AAC",
+fn tracks((video, has_sound): (Option<Codec>, bool)) -> String {
+    match (video.map(Codec::name), has_sound) {
+        (Some(video), true) => format!("{video} and AAC"),
+        (Some(video), false) => format!("{video} alone"),
+        (None, true) => "AAC alone".to_owned(),
+        (None, false) => "neither a picture nor AAC".to_owned(),
     }
 }
 

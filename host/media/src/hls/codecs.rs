@@ -3,14 +3,28 @@
 use std::fmt;
 
 use super::{mp4, nal, ts};
+use crate::encoding::Codec;
 
 /// Codec names as in RFC 6381.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Codecs {
-    /// As in `avc1.640028`: profile, constraints and level of the H.264 stream.
+    /// As in `avc1.640028`, `hvc1.1.6.L93.90`, `av01.0.04M.08`: profile and level of the stream.
     pub video: Option<String>,
     /// As in `mp4a.40.2`.
     pub audio: Option<String>,
+}
+
+impl Codecs {
+    /// Of the picture.
+    pub fn video_codec(&self) -> Option<Codec> {
+        let (kind, _) = self.video.as_ref()?.split_once('.')?;
+        match kind {
+            "avc1" => Some(Codec::H264),
+            "hvc1" => Some(Codec::Hevc),
+            "av01" => Some(Codec::Av1),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Codecs {
@@ -30,11 +44,11 @@ const NO_SOUND_HEADER: &str = "its sound does not begin with an ADTS header";
 /// Finds the codecs of a rendition from the front of its first segment and, for fragmented MP4, its map.
 ///
 /// Players decide by these names whether they can play a rendition, so the names come from the stream's own headers and not
-/// from the plan. Streams other than H.264 and AAC are left out.
+/// from the plan. Streams of other codecs than ours are left out.
 pub fn codecs_of(first_segment: &[u8], init: Option<&[u8]>) -> Result<Codecs, &'static str> {
     let Some(init) = init else { return in_transport_stream(first_segment) };
     let tracks = mp4::tracks(init).ok_or(BAD_MAP)?;
-    Ok(Codecs { video: tracks.video.map(|video| video.codec), audio: tracks.audio })
+    Ok(Codecs { video: tracks.video.map(|video| video.configuration.name), audio: tracks.audio })
 }
 
 fn in_transport_stream(segment: &[u8]) -> Result<Codecs, &'static str> {

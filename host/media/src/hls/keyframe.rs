@@ -1,18 +1,20 @@
 //! Whether a segment can be played without the one before it.
 
+use super::configuration::Configuration;
 use super::mp4::{self, VideoTrack};
-use super::{nal, ts};
+use super::{nal, obu, ts};
+use crate::encoding::Codec;
 
 /// In a sample's flags: decoding can't start here (ISO/IEC 14496-12, section 8.8.3.1).
 const NOT_SYNC: u32 = 0x0001_0000;
 
-/// Whether the first picture of a segment is an IDR picture. `init` is the map of fragmented MP4; a transport stream has
-/// none. The front of the segment is enough.
+/// Whether the first picture of a segment is one that nothing later refers behind: an IDR picture of H.264 or HEVC, or a key
+/// frame of AV1. `init` is the map of fragmented MP4; a transport stream has none. The front of the segment is enough.
 ///
 /// In a transport stream the first access unit of the H.264 stream must hold an IDR slice. In fragmented MP4 the first
-/// sample of the H.264 track must be flagged as a sync sample and, if its bytes are within `segment`, hold an IDR slice too:
-/// with open GOPs the flag is also set for pictures whose neighbours refer behind them. A segment whose
-/// video can't be found does not start with a keyframe.
+/// sample of the picture's track must be flagged as a sync sample and, if its bytes are within `segment`, hold such a picture
+/// too: with open GOPs the flag is also set for pictures whose neighbours refer behind them. A segment whose video can't be
+/// found does not start with a keyframe.
 pub fn starts_with_keyframe(segment: &[u8], init: Option<&[u8]>) -> bool {
     let found = match init {
         None => in_transport_stream(segment),
@@ -36,8 +38,13 @@ fn in_fragment(segment: &[u8], init: &[u8]) -> Option<bool> {
         let there = segment.get(start.checked_add(offset as usize)?..)?;
         there.get(..sample.size.map_or(there.len(), |size| there.len().min(size as usize)))
     });
-    let idr = bytes.and_then(|bytes| nal::first_picture_is_idr(nal::length_prefixed(bytes, track.length_width)));
-    Some(idr.unwrap_or(true))
+    let Configuration { codec, length_width, .. } = track.configuration;
+    let is_keyframe = bytes.and_then(|bytes| match codec {
+        Codec::H264 => nal::first_picture_is_idr(nal::length_prefixed(bytes, length_width)),
+        Codec::Hevc => nal::first_hevc_picture_is_idr(nal::length_prefixed(bytes, length_width)),
+        Codec::Av1 => obu::first_frame_is_key(bytes),
+    });
+    Some(is_keyframe.unwrap_or(true))
 }
 
 /// Where the first picture of a segment of fragmented MP4 ends, if it is a keyframe by its flags. The segment's front up to

@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_e
 use serde::{Deserialize, Serialize};
 use storage::{Destination, Key};
 
-use crate::info::Ratio;
+use crate::info::{DynamicRange, Ratio};
 
 /// A rung as the master playlist lists it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,9 @@ pub struct RungSummary {
     pub size: Option<(u32, u32)>,
     /// `None` for sound alone.
     pub frame_rate: Option<Ratio>,
+    /// For `VIDEO-RANGE`; of sound alone, standard.
+    #[serde(default = "standard")]
+    pub range: DynamicRange,
     /// For `BANDWIDTH`: the measured peak, sound included.
     pub peak_bps: u64,
     /// For `AVERAGE-BANDWIDTH`: the measured average, sound included.
@@ -26,11 +29,16 @@ pub struct RungSummary {
     pub playlist: Destination,
 }
 
+fn standard() -> DynamicRange {
+    DynamicRange::Sdr
+}
+
 /// An I-frame playlist as the master playlist lists it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IframeSummary {
     /// Width and height.
     pub size: (u32, u32),
+    pub range: DynamicRange,
     /// Of the keyframes alone.
     pub peak_bps: u64,
     pub average_bps: u64,
@@ -44,7 +52,10 @@ pub fn render_master(master: &Key, rungs: &[RungSummary], iframes: &[IframeSumma
     // Nothing here needs more than version 1. Version 3 keeps away players that don't support fractional seconds, which
     // the media playlists have.
     let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-INDEPENDENT-SEGMENTS\n");
-    for RungSummary { size, frame_rate, peak_bps, average_bps, codecs, playlist, .. } in rungs {
+    // A player that isn't told assumes standard dynamic range, so only a mixture has to be told apart.
+    let is_mixed = rungs.iter().any(|rung| rung.range != DynamicRange::Sdr);
+    let range_of = |range: DynamicRange| if is_mixed { video_range(range) } else { "" };
+    for RungSummary { size, frame_rate, range, peak_bps, average_bps, codecs, playlist, .. } in rungs {
         // Writing to a String can't fail, so the results below are dropped.
         let _ = write!(text, "#EXT-X-STREAM-INF:BANDWIDTH={peak_bps},AVERAGE-BANDWIDTH={average_bps}");
         if let Some((width, height)) = size {
@@ -53,17 +64,27 @@ pub fn render_master(master: &Key, rungs: &[RungSummary], iframes: &[IframeSumma
         if let Some(thousandths) = frame_rate.and_then(thousandths) {
             let _ = write!(text, ",FRAME-RATE={}.{:03}", thousandths / 1000, thousandths % 1000);
         }
-        let _ = writeln!(text, ",CODECS=\"{codecs}\"\n{}", escaped(&master.relative(&playlist.key)));
+        let range = if size.is_some() { range_of(*range) } else { "" };
+        let _ = writeln!(text, "{range},CODECS=\"{codecs}\"\n{}", escaped(&master.relative(&playlist.key)));
     }
-    for IframeSummary { size: (width, height), peak_bps, average_bps, codecs, playlist } in iframes {
+    for IframeSummary { size: (width, height), range, peak_bps, average_bps, codecs, playlist } in iframes {
         let uri = escaped(&master.relative(&playlist.key)).to_string();
         let _ = writeln!(
             text,
             "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={peak_bps},AVERAGE-BANDWIDTH={average_bps},\
-RESOLUTION={width}x{height},CODECS=\"{codecs}\",URI=\"{uri}\""
+RESOLUTION={width}x{height}{},CODECS=\"{codecs}\",URI=\"{uri}\"",
+            range_of(*range)
         );
     }
     text
+}
+
+fn video_range(range: DynamicRange) -> &'static str {
+    match range {
+        DynamicRange::Sdr => ",VIDEO-RANGE=SDR",
+        DynamicRange::Pq => ",VIDEO-RANGE=PQ",
+        DynamicRange::Hlg => ",VIDEO-RANGE=HLG",
+    }
 }
 
 /// Rounded to the nearest; none without a denominator.
@@ -88,6 +109,7 @@ mod tests {
             name: "1080p".into(),
             size: Some((1920, 1080)),
             frame_rate: Ratio::new(30000, 1001),
+            range: DynamicRange::Sdr,
             peak_bps: 5_600_001,
             average_bps: 4_100_000,
             codecs: "avc1.640028,mp4a.40.2".into(),
@@ -116,6 +138,7 @@ mod tests {
     fn keyframes_are_listed_behind_the_rungs() {
         let iframes = IframeSummary {
             size: (640, 360),
+            range: DynamicRange::Sdr,
             peak_bps: 90_000,
             average_bps: 80_000,
             codecs: "avc1.64001E".into(),
@@ -125,6 +148,19 @@ mod tests {
         let expected = "\n1080p/video.m3u8\n#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=90000,AVERAGE-BANDWIDTH=80000,\
             RESOLUTION=640x360,CODECS=\"avc1.64001E\",URI=\"360p/i%20frames.m3u8\"\n";
         assert!(text.ends_with(expected), "{text}");
+    }
+
+    #[test]
+    fn every_picture_tells_its_range_where_one_is_high() {
+        let high = RungSummary { range: DynamicRange::Hlg, codecs: "hvc1.2.4.L120.90".into(), ..full_hd() };
+        let text = master(&[high, full_hd(), sound()]);
+        let ranges: Vec<_> = text
+            .lines()
+            .filter(|line| line.starts_with("#EXT-X-STREAM"))
+            .map(|line| line.split_once("VIDEO-RANGE=").map(|(_, rest)| rest.split(',').next().unwrap().to_owned()))
+            .collect();
+        assert_eq!(ranges, [Some("HLG".to_owned()), Some("SDR".to_owned()), None]);
+        assert!(!master(&[full_hd()]).contains("VIDEO-RANGE"));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod check;
 mod codecs;
+mod configuration;
 mod iframes;
 mod join;
 mod keyframe;
@@ -12,6 +13,7 @@ mod master;
 mod measure;
 pub(crate) mod mp4;
 mod nal;
+mod obu;
 mod parse;
 mod playlist;
 mod timeline;

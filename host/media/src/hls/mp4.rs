@@ -2,7 +2,7 @@
 //!
 //! The bytes are not trusted: what is missing or malformed gives `None`, never a panic.
 
-use super::nal;
+use super::configuration::{self, Configuration};
 
 /// A box: its type, its content (which may be cut off), and its offset.
 #[derive(Clone, Copy, Debug)]
@@ -51,14 +51,11 @@ pub(super) fn find<'a>(bytes: &'a [u8], path: &[&[u8; 4]]) -> Option<&'a [u8]> {
     path.iter().try_fold(bytes, |inside, kind| boxes(inside).find(|found| found.kind == **kind).map(|found| found.body))
 }
 
-/// The H.264 track of a map.
+/// The track of a map that has the picture.
 #[derive(Clone, Debug)]
 pub(super) struct VideoTrack {
     pub id: u32,
-    /// Its RFC 6381 name.
-    pub codec: String,
-    /// Bytes of the length in front of each NAL unit.
-    pub length_width: usize,
+    pub configuration: Configuration,
     /// Flags of samples that have none in the fragment.
     pub default_flags: u32,
 }
@@ -70,7 +67,7 @@ pub(super) struct Tracks {
     pub audio: Option<String>,
 }
 
-/// Reads a map. `None` if it is not a map, or if an H.264 or AAC track in it can't be read.
+/// Reads a map. `None` if it is not a map, or if a track of ours in it can't be read.
 pub(super) fn tracks(init: &[u8]) -> Option<Tracks> {
     let movie = find(init, &[b"moov"])?;
     let mut tracks = Tracks::default();
@@ -78,12 +75,12 @@ pub(super) fn tracks(init: &[u8]) -> Option<Tracks> {
         let head = find(track.body, &[b"tkhd"])?;
         let id = be32(head, if head.first() == Some(&1) { 20 } else { 12 })?;
         let Some(entry) = sample_entry(track.body) else { continue };
+        if tracks.video.is_none()
+            && let Some(configuration) = configuration::of_entry(entry.kind, entry.body)?
+        {
+            tracks.video = Some(VideoTrack { id, configuration, default_flags: default_flags(id, movie) });
+        }
         match &entry.kind {
-            b"avc1" | b"avc3" if tracks.video.is_none() => {
-                // A visual sample entry has 78 bytes of fields before its boxes.
-                let configuration = find(entry.body.get(78..)?, &[b"avcC"])?;
-                tracks.video = Some(video_track(id, configuration, movie)?);
-            }
             b"mp4a" if tracks.audio.is_none() => {
                 // An audio sample entry has 28.
                 let descriptor = find(entry.body.get(28..)?, &[b"esds"])?;
@@ -101,15 +98,11 @@ fn sample_entry(track: &[u8]) -> Option<Mp4Box<'_>> {
     boxes(descriptions.get(8..)?).next()
 }
 
-fn video_track(id: u32, configuration: &[u8], movie: &[u8]) -> Option<VideoTrack> {
-    let length_width = usize::from(configuration.get(4)? & 3) + 1;
-    let sets = configuration.get(5)? & 0x1f;
-    let length = usize::from(u16::from_be_bytes(*configuration.get(6..)?.first_chunk()?));
-    let codec = (sets > 0).then(|| nal::codec(configuration.get(8..8 + length)?))??;
+/// The flags of samples of this track that have none in their fragment.
+fn default_flags(id: u32, movie: &[u8]) -> u32 {
     let extends = find(movie, &[b"mvex"]).unwrap_or_default();
     let own = boxes(extends).find(|found| found.kind == *b"trex" && be32(found.body, 4) == Some(id));
-    let default_flags = own.and_then(|own| be32(own.body, 20)).unwrap_or(0);
-    Some(VideoTrack { id, codec, length_width, default_flags })
+    own.and_then(|own| be32(own.body, 20)).unwrap_or(0)
 }
 
 /// Descends into an `esds` box: elementary stream, decoder configuration, decoder-specific data.
@@ -185,7 +178,8 @@ mod tests {
     fn the_tracks_of_a_real_map_are_found() {
         let init = samples::make(Kind::Fmp4).read("init.mp4");
         let Tracks { video: Some(video), audio } = tracks(&init).unwrap() else { panic!("no video") };
-        assert_eq!((video.id, video.length_width, video.codec.as_str()), (1, 4, "avc1.4D4028"));
+        assert_eq!((video.id, video.configuration.length_width), (1, 4));
+        assert_eq!(video.configuration.name, "avc1.4D4028");
         assert_eq!(audio.as_deref(), Some("mp4a.40.2"));
     }
 

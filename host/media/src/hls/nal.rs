@@ -1,4 +1,4 @@
-//! H.264 NAL units, in byte streams and in MP4 samples.
+//! NAL units of H.264 and HEVC, in byte streams and in MP4 samples.
 
 /// A slice of a picture that is not a keyframe.
 pub(super) const SLICE: u8 = 1;
@@ -51,6 +51,13 @@ pub(super) fn first_picture_is_idr<'a>(units: impl Iterator<Item = &'a [u8]>) ->
     units.filter_map(kind).find(|kind| (SLICE..=IDR).contains(kind)).map(|kind| kind == IDR)
 }
 
+/// The same for HEVC (ITU-T H.265, table 7-1). Of its keyframes only IDR pictures count (19 and 20): behind others, pictures
+/// may refer to what is before them.
+pub(super) fn first_hevc_picture_is_idr<'a>(units: impl Iterator<Item = &'a [u8]>) -> Option<bool> {
+    let mut kinds = units.filter_map(|unit| unit.first().map(|header| (header >> 1) & 0x3f));
+    kinds.find(|kind| *kind < 32).map(|kind| kind == 19 || kind == 20)
+}
+
 /// The RFC 6381 name of the codec, if this unit is a sequence parameter set (ITU-T H.264, section 7.3.2.1.1): profile,
 /// constraint flags and level, a byte each.
 pub(super) fn codec(unit: &[u8]) -> Option<String> {
@@ -84,6 +91,19 @@ mod tests {
         assert_eq!(of(&[9, 6, 1, 5]), Some(false));
         assert_eq!(of(&[9, 7, 8]), None);
     }
+
+    #[test]
+    fn of_hevc_only_idr_pictures_are_keyframes() {
+        let of = |kinds: &[u8]| {
+            let units: Vec<[u8; 2]> = kinds.iter().map(|kind| [kind << 1, 1]).collect();
+            first_hevc_picture_is_idr(units.iter().map(|unit| &unit[..]))
+        };
+        assert_eq!(of(&[32, 33, 34, 39, 19, 1]), Some(true));
+        assert_eq!(of(&[20]), Some(true));
+        assert_eq!(of(&[21, 19]), Some(false), "an open group");
+        assert_eq!(of(&[32, 33, 34]), None);
+    }
+
     #[test]
     fn profile_and_level_are_read() {
         // From libx264: High, level 4.0.

@@ -19,7 +19,7 @@ use crate::encoder::signalled_colour;
 use crate::error::MediaError;
 use crate::graph::MADE;
 use crate::hls;
-use crate::info::{MediaInfo, Video};
+use crate::info::{DynamicRange, MediaInfo, Video};
 use crate::moment::{Moment, millis};
 use crate::plan::{Plan, PlanError, impossible, in_range};
 
@@ -57,7 +57,7 @@ impl AnimationFormat {
                     .pair("-profile:v", "high")
                     // 45 is the worst that is still a picture, 18 looks like the rung.
                     .pair("-crf", 45 - u32::from(quality) * 27 / 100)
-                    .all(signalled_colour())
+                    .all(signalled_colour(DynamicRange::Sdr))
                     .pair("-movflags", "+faststart")
                     .pair("-f", "mp4"),
             ),
@@ -92,7 +92,9 @@ impl OutputKind for Animation {
             return impossible("it wants an animation from a source without a picture");
         };
         if plan.ladder().and_then(|ladder| self.rung_of(ladder, video)).is_none() {
-            return impossible("an animation is made from a rung with a picture, and it has none");
+            return impossible(
+                "an animation is made from a rung with a picture in standard dynamic range, and it has none",
+            );
         }
         Ok(())
     }
@@ -152,9 +154,10 @@ fn joined(index: usize) -> String {
 }
 
 impl Animation {
-    /// The place in the ladder of the smallest rung that is wide enough, else of the widest, and its size.
+    /// The place in the ladder of the smallest rung that is wide enough, else of the widest, and its size. Only rungs in
+    /// standard dynamic range count.
     fn rung_of(&self, ladder: &Ladder, video: &Video) -> Option<(usize, (u32, u32))> {
-        let rungs = ladder.rungs.iter().enumerate();
+        let rungs = ladder.rungs.iter().enumerate().filter(|(_, rung)| rung.range(video) == Some(DynamicRange::Sdr));
         let with_picture = rungs.filter_map(|(number, rung)| Some((number, rung.size(video)?)));
         let width = |(_, (width, _)): &(usize, (u32, u32))| *width;
         let wide = with_picture.clone().filter(|rung| width(rung) >= self.max_width).min_by_key(width);

@@ -46,8 +46,8 @@ impl Archive {
     }
 
     fn packets(&self, index: usize, info: &MediaInfo) -> Packets {
-        let (has_video, _) = self.tracks(info);
-        Packets { has_video, is_transport_stream: false, sums: format!("{MADE}/archive{index}.sums") }
+        let codec = self.video.filter(|_| info.video.is_some()).map(|encoding| encoding.codec);
+        Packets { codec, is_transport_stream: false, sums: format!("{MADE}/archive{index}.sums") }
     }
 }
 
@@ -85,7 +85,7 @@ impl OutputKind for Archive {
         let mut arguments = Arguments::new();
         if let (Some(encoding), Some(source)) = (&self.video, &graph.info.video) {
             let size = source.scaled_to(source.short_side());
-            arguments = graph.encoded_picture(&format!("archive{index}"), size, encoding);
+            arguments = graph.encoded_picture(&format!("archive{index}"), size, encoding, None);
         }
         let packets = self.packets(index, graph.info);
         let sound = graph.original_sound(&format!("original{index}"), self.audio_kbps);

@@ -10,12 +10,13 @@ use async_trait::async_trait;
 use serde::Serialize;
 use storage::{Destination, Key};
 
-use super::ladder::{Ladder, copy_joined, rung_folder};
+use super::ladder::{Ladder, Rung, copy_joined, rung_folder};
 use super::{Description, OutputKind, Process, SegmentedPlaylist};
 use crate::collector::Collector;
 use crate::command::Arguments;
 use crate::containment::quiet_ffmpeg;
 use crate::context::{TranscodeContext, blocking};
+use crate::encoding::Codec;
 use crate::error::MediaError;
 use crate::estimate::{PLAYLIST_BYTES, bytes};
 use crate::graph::{MADE, hls_muxer};
@@ -121,12 +122,15 @@ impl Clip {
         Destination { store: self.store.clone(), key: self.playlist.clone() }
     }
 
-    /// The rung that it is cut from: the largest that is not larger than wanted, else the smallest.
+    /// The rung that it is cut from: the largest that is not larger than wanted, else the smallest. Of several, one that
+    /// every player shows.
     fn rung_of(&self, ladder: &Ladder) -> usize {
         let short_side = |at: &usize| ladder.rungs.get(*at).and_then(|rung| rung.video).map_or(0, |(side, _)| side);
         let all = 0..ladder.rungs.len();
-        let fitting = all.clone().filter(|at| short_side(at) <= self.short_side).max_by_key(short_side);
-        fitting.or_else(|| all.min_by_key(short_side)).unwrap_or(0)
+        let is_h264 = |at: &usize| ladder.rungs.get(*at).and_then(Rung::codec) == Some(Codec::H264);
+        let fitting = all.clone().filter(|at| short_side(at) <= self.short_side);
+        let largest = fitting.max_by_key(|at| (short_side(at), is_h264(at)));
+        largest.or_else(|| all.min_by_key(|at| (short_side(at), !is_h264(at)))).unwrap_or(0)
     }
 
     /// Of the rung that it is cut from; `None` for sound alone.

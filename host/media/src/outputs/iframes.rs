@@ -88,6 +88,7 @@ pub(super) async fn collect_all(collector: &mut Collector<'_>) -> Result<Vec<Ifr
         let source = context.info.video.as_ref().ok_or_else(lost)?;
         summaries.push(IframeSummary {
             size: rung.size(source).ok_or_else(lost)?,
+            range: rung.range(source).ok_or_else(lost)?,
             peak_bps: rates.peak_bps,
             average_bps: rates.average_bps,
             codecs: checked.codecs.video.clone().unwrap_or_default(),

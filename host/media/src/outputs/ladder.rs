@@ -13,13 +13,13 @@ use crate::command::Arguments;
 use crate::comparison;
 use crate::containment::quiet_ffmpeg;
 use crate::context::TranscodeContext;
-use crate::encoder::keyframe_options;
-use crate::encoding::{Encoding, check_audio};
+use crate::encoder::Keyframes;
+use crate::encoding::{Codec, Encoding, check_audio};
 use crate::error::MediaError;
 use crate::estimate::{PLAYLIST_BYTES, audio_rate, bytes, video_rate};
 use crate::graph::{Branches, MADE, PLAYLIST, STREAM, hls_muxer, nothing_else};
 use crate::hls::{self, CheckedRung, Expectation, RungSummary};
-use crate::info::{MediaInfo, Video};
+use crate::info::{DynamicRange, MediaInfo, Video};
 use crate::muxer::{self, Packets, Written};
 use crate::output_file::Role;
 use crate::plan::{Plan, PlanError, impossible, in_range};
@@ -103,6 +103,16 @@ impl Rung {
         self.audio_kbps.is_some() && info.audio.is_some()
     }
 
+    /// Of its picture, if it has one.
+    pub(crate) fn codec(&self) -> Option<Codec> {
+        self.video.map(|(_, encoding)| encoding.codec)
+    }
+
+    /// The dynamic range of its picture, made from this one.
+    pub(crate) fn range(&self, source: &Video) -> Option<DynamicRange> {
+        self.video.map(|(_, encoding)| encoding.samples.range(source.range))
+    }
+
     /// Of its picture, made from this one.
     pub(super) fn size(&self, source: &Video) -> Option<(u32, u32)> {
         self.video.map(|(short_side, _)| source.scaled_to(short_side))
@@ -156,7 +166,7 @@ impl Ladder {
     /// The packets of a rung.
     pub(crate) fn packets(&self, rung: &Rung, number: usize) -> Packets {
         Packets {
-            has_video: rung.video.is_some(),
+            codec: rung.codec(),
             is_transport_stream: self.container == Container::Ts,
             sums: format!("{MADE}/rung{number}.sums"),
         }
@@ -176,16 +186,23 @@ impl Ladder {
     ) -> Expectation {
         let frame_rate = rung.video.and(info.video.as_ref()).map(|video| video.frame_rate);
         let sound = info.audio.as_ref().filter(|_| rung.has_audio(info)).map(|audio| audio.length.min(duration));
-        Expectation { duration, segment: self.segment(), tolerance, frame_rate, sound }
+        Expectation { duration, segment: self.segment(), tolerance, frame_rate, codec: rung.codec(), sound }
+    }
+
+    /// At the same instants in every rung, so that players can change between codecs too.
+    pub(crate) fn keyframes(&self, source: &Video) -> Keyframes {
+        Keyframes {
+            seconds: f64::from(self.keyframe_ms) / 1000.0,
+            frame_rate: source.frame_rate.value(),
+            are_counted: self.rungs.iter().any(|rung| rung.codec() == Some(Codec::Av1)),
+        }
     }
 
     fn add_rung(&self, rung: &Rung, number: usize, graph: &mut Branches<'_>) {
         let mut arguments = Arguments::new();
         if let (Some((short_side, encoding)), Some(source)) = (&rung.video, &graph.info.video) {
-            let (seconds, rate) = (f64::from(self.keyframe_ms) / 1000.0, source.frame_rate.value());
-            arguments = graph
-                .encoded_picture(&format!("rung{number}"), source.scaled_to(*short_side), encoding)
-                .all(keyframe_options(graph.processor, seconds, rate));
+            let (pad, size) = (format!("rung{number}"), source.scaled_to(*short_side));
+            arguments = graph.encoded_picture(&pad, size, encoding, Some(self.keyframes(source)));
         }
         let sound = graph.levelled_sound(&format!("sound{number}"), rung.audio_kbps);
         let muxer = hls_muxer(self.segment_ms, self.container, self.single_file, &rung_folder(number));
@@ -211,6 +228,10 @@ impl OutputKind for Ladder {
         let mut names = BTreeSet::new();
         for rung in &self.rungs {
             rung.check(info)?;
+            if let Some(codec) = rung.codec().filter(|codec| self.container == Container::Ts && *codec != Codec::H264) {
+                let (name, codec) = (&rung.name, codec.name());
+                return impossible(format!("rung `{name}` has {codec}, which players take from fragmented MP4 only"));
+            }
             if !names.insert(&rung.name) {
                 return impossible(format!("two rungs are called `{}`", rung.name));
             }
@@ -298,6 +319,7 @@ impl OutputKind for Ladder {
                 name: rung.name.clone(),
                 size: source.and_then(|source| rung.size(source)),
                 frame_rate: source.map(|source| source.frame_rate),
+                range: source.and_then(|source| rung.range(source)).unwrap_or(DynamicRange::Sdr),
                 peak_bps: checked.rates.peak_bps,
                 average_bps: checked.rates.average_bps,
                 codecs: checked.codecs.to_string(),

@@ -34,7 +34,7 @@ pub use self::waveform::WaveformRequest;
 use crate::collector::Collector;
 use crate::command::Arguments;
 use crate::context::TranscodeContext;
-use crate::encoding::{Effort, Encoding};
+use crate::encoding::Encoding;
 use crate::error::MediaError;
 use crate::graph::Branches;
 use crate::hls::CheckedRung;
@@ -104,7 +104,7 @@ pub struct SegmentedPlaylist {
 pub struct PictureEncode {
     /// Of one frame.
     pub pixels: u64,
-    pub effort: Effort,
+    pub encoding: Encoding,
 }
 
 impl PictureEncode {
@@ -112,7 +112,7 @@ impl PictureEncode {
     pub(crate) fn new(info: &MediaInfo, short_side: Option<u32>, encoding: &Encoding) -> Option<Self> {
         let video = info.video.as_ref()?;
         let (width, height) = video.scaled_to(short_side.unwrap_or(video.short_side()));
-        Some(Self { pixels: u64::from(width) * u64::from(height), effort: encoding.effort })
+        Some(Self { pixels: u64::from(width) * u64::from(height), encoding: *encoding })
     }
 }
 

@@ -6,7 +6,7 @@ use storage::{Destination, Key};
 
 use crate::containment::ProbeDepth;
 use crate::context::MediaTools;
-use crate::encoder::Proof;
+use crate::encoder::{Processor, Proof};
 use crate::encoding::{Effort, Encoding};
 use crate::info::{Audio, DynamicRange, Matrix, MediaInfo, Ratio, Video};
 use crate::moment::Moment;
@@ -29,7 +29,7 @@ pub(crate) fn tools() -> MediaTools {
         ffmpeg: tool("ffmpeg"),
         version: String::new(),
         ffprobe: tool("ffprobe"),
-        proof: Proof { gpu_missing: Some("none here".into()), cpu_missing: None },
+        proof: Proof::assumed(&[Processor::Cpu]),
         devices: Vec::new(),
         threads: 1,
         forced_preference: None,
@@ -77,7 +77,7 @@ pub(crate) fn info() -> MediaInfo {
 }
 
 pub(crate) fn encoding() -> Encoding {
-    Encoding { quality: 23, max_kbps: Some(3000), effort: Effort::Fast }
+    Encoding::h264(23, Some(3000), Effort::Fast)
 }
 
 pub(crate) fn rung(name: &str, short_side: u32) -> Rung {
@@ -104,7 +104,7 @@ pub(crate) fn ladder() -> Ladder {
 pub(crate) fn archive() -> Archive {
     Archive {
         to: Destination { store: "archive".into(), key: key("u/mezzanine.mp4") },
-        video: Some(Encoding { quality: 18, max_kbps: None, effort: Effort::Slow }),
+        video: Some(Encoding::h264(18, None, Effort::Slow)),
         audio_kbps: Some(256),
     }
 }

@@ -2,12 +2,15 @@
 
 use contract::asked::{Output, Plan, size};
 use contract::v0_1::media::{
-    ClipOutput, FileOutput, HlsOutput, LoudnessTarget, Preference, ProgressReport, Report, StillOutput, WaveformOutput,
+    ClipOutput, LoudnessTarget, Preference, ProgressReport, Report, StillOutput, WaveformOutput,
 };
-use contract::v0_1::types::{Attributes, Failure, Key, MediaInfo, Message, StoreName, VideoEncoder};
+use contract::v0_1::types::{Attributes, Failure, Key, MediaInfo, Message, StoreName};
 use contract::v0_1::{self, Source, Transcode};
 use contract::v0_2::animation::AnimationOutput;
 use contract::v0_2::download::DownloadOutput;
+use contract::v0_2::encoding::VideoEncoder;
+use contract::v0_2::file::FileOutput;
+use contract::v0_2::hls::HlsOutput;
 use contract::v0_2::iframes::IframeOutput;
 use contract::v0_2::media::{Host, HostPlan, HostSource, HostTranscode};
 use contract::v0_2::storyboard::StoryboardOutput;
@@ -26,7 +29,7 @@ impl gpu::Host for State {
     }
 
     async fn encoders(&mut self) -> wasmtime::Result<Vec<VideoEncoder>> {
-        v0_1::gpu::Host::encoders(self).await
+        self.all_encoders().await
     }
 }
 

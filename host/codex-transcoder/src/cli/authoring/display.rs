@@ -2,7 +2,8 @@
 
 pub(super) use authoring::rehearsal::compare::short;
 use contract::asked;
-use contract::v0_1::types::Rendition;
+use contract::v0_2::convert;
+use contract::v0_2::encoding::Rendition;
 use fault::text::printable;
 use media::encoding::describe_audio;
 use media::outputs::{Description, Output};
@@ -35,7 +36,7 @@ pub(super) fn first_lines(lines: &[String], indent: usize) -> String {
 pub(super) fn rendition(rendition: &Rendition) -> (String, String) {
     let video = rendition.video.as_ref();
     let video = video.map_or("-".to_owned(), |video| {
-        asked::encoding(&video.encoding).map_or_else(|error| error.to_string(), |encoding| encoding.to_string())
+        convert::encoding(&video.encoding).map_or_else(|error| error.to_string(), |encoding| encoding.to_string())
     });
     (video, describe_audio(rendition.audio_kbps))
 }

@@ -1,0 +1,91 @@
+//! Converts between the host's codecs and the contract's, and what 0.1 says of encodes into 0.2.
+
+use media::encoder::Encoder;
+use media::encoding::{Codec, Encoding, Samples};
+use media::plan::PlanError;
+
+use super::encoding::{self as wit, Rendition, VideoCodec, VideoEncoder, VideoEncoding, VideoRendition};
+use super::file::FileOutput;
+use super::hls::{HlsOutput, HlsRung};
+use crate::asked::no_unknown;
+use crate::v0_1;
+
+/// An encoder that passed its test encode.
+pub fn encoder(Encoder { codec, processor }: Encoder) -> VideoEncoder {
+    let codec = match codec {
+        Codec::H264 => VideoCodec::H264,
+        Codec::Hevc => VideoCodec::Hevc,
+        Codec::Av1 => VideoCodec::Av1,
+    };
+    VideoEncoder { codec, processor: processor.into() }
+}
+
+/// Those of these encoders that 0.1 has a name for.
+pub fn encoders_in_0_1(encoders: &[VideoEncoder]) -> Vec<v0_1::types::VideoEncoder> {
+    let encoder = |VideoEncoder { codec, processor }: &VideoEncoder| match codec {
+        VideoCodec::H264 => {
+            Some(v0_1::types::VideoEncoder { codec: v0_1::types::VideoCodec::H264, processor: *processor })
+        }
+        VideoCodec::Hevc | VideoCodec::Av1 => None,
+    };
+    encoders.iter().filter_map(encoder).collect()
+}
+
+/// The host's encoding.
+pub fn encoding(encoding: &VideoEncoding) -> Result<Encoding, PlanError> {
+    no_unknown(&encoding.attributes)?;
+    let codec = match encoding.codec {
+        VideoCodec::H264 => Codec::H264,
+        VideoCodec::Hevc => Codec::Hevc,
+        VideoCodec::Av1 => Codec::Av1,
+    };
+    let samples = match encoding.samples {
+        None | Some(wit::Samples::Sdr8) => Samples::Sdr8,
+        Some(wit::Samples::Sdr10) => Samples::Sdr10,
+        Some(wit::Samples::Source10) => Samples::Source10,
+    };
+    let VideoEncoding { quality, max_kbps, effort, .. } = encoding;
+    Ok(Encoding { codec, quality: *quality, max_kbps: *max_kbps, effort: (*effort).into(), samples })
+}
+
+impl From<v0_1::types::VideoEncoding> for VideoEncoding {
+    fn from(encoding: v0_1::types::VideoEncoding) -> Self {
+        let v0_1::types::VideoEncoding { codec, quality, max_kbps, effort, attributes } = encoding;
+        // That version has one codec. A second one must fail to compile here.
+        let codec = match codec {
+            v0_1::types::VideoCodec::H264 => VideoCodec::H264,
+        };
+        Self { codec, quality, max_kbps, effort, samples: None, attributes }
+    }
+}
+
+impl From<v0_1::types::Rendition> for Rendition {
+    fn from(rendition: v0_1::types::Rendition) -> Self {
+        let v0_1::types::Rendition { name, video, audio_kbps, attributes } = rendition;
+        let video = video.map(|v0_1::types::VideoRendition { short_side, encoding }| VideoRendition {
+            short_side,
+            encoding: encoding.into(),
+        });
+        Self { name, video, audio_kbps, attributes }
+    }
+}
+
+impl From<v0_1::media::HlsOutput> for HlsOutput {
+    fn from(output: v0_1::media::HlsOutput) -> Self {
+        let v0_1::media::HlsOutput { store, master, rungs, segment_ms, keyframe_ms, container, layout, attributes } =
+            output;
+        let rung = |v0_1::media::HlsRung { rendition, playlist }: v0_1::media::HlsRung| HlsRung {
+            rendition: rendition.into(),
+            playlist,
+        };
+        let rungs = rungs.into_iter().map(rung).collect();
+        Self { store, master, rungs, segment_ms, keyframe_ms, container, layout, attributes }
+    }
+}
+
+impl From<v0_1::media::FileOutput> for FileOutput {
+    fn from(output: v0_1::media::FileOutput) -> Self {
+        let v0_1::media::FileOutput { destination, video, audio_kbps, attributes } = output;
+        Self { destination, video: video.map(VideoEncoding::from), audio_kbps, attributes }
+    }
+}
