@@ -24,6 +24,7 @@ mod picture;
 mod policy;
 mod policy_tools;
 mod publication;
+mod renditions;
 mod showcase;
 mod sound;
 mod still_and_preview;

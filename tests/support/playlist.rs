@@ -101,6 +101,18 @@ pub fn iframes(path: &Path) -> Vec<Variant> {
     lists.map(|attributes| Variant { path: path.with_file_name(&attributes["URI"]), attributes }).collect()
 }
 
+/// The renditions of sound and text of a master playlist, in its order.
+pub fn renditions(path: &Path) -> Vec<Variant> {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let lists = text.lines().filter_map(|line| line.strip_prefix("#EXT-X-MEDIA:")).map(attributes);
+    lists.map(|attributes| Variant { path: path.with_file_name(unescaped(&attributes["URI"])), attributes }).collect()
+}
+
+/// A path of a playlist, in which all but plain characters are escaped.
+fn unescaped(uri: &str) -> String {
+    percent_encoding::percent_decode_str(uri).decode_utf8().unwrap().into_owned()
+}
+
 /// A media playlist.
 pub fn media(path: &Path) -> Media {
     let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -133,7 +145,7 @@ pub fn media(path: &Path) -> Media {
 /// Everything that a viewer who has a master playlist will ask for, itself included.
 pub fn reachable(path: &Path) -> Vec<PathBuf> {
     let mut all = vec![path.to_owned()];
-    for variant in master(path).into_iter().chain(iframes(path)) {
+    for variant in master(path).into_iter().chain(iframes(path)).chain(renditions(path)) {
         all.extend(media(&variant.path).segments.into_iter().map(|(_, segment)| segment));
         all.push(variant.path);
     }

@@ -13,6 +13,9 @@ const ASSETS: &str = "assets";
 pub fn key_for(job: &Job, asset: &Asset) -> Destination {
     let (store, folder, file): (_, _, &[&str]) = match asset {
         Asset::MasterPlaylist => (MEDIA, "hls", &["master.m3u8"]),
+        Asset::AudioPlaylist(name) => (MEDIA, "hls", &["audio/", name, ".m3u8"]),
+        Asset::SubtitlePlaylist(name) => (MEDIA, "hls", &["subtitles/", name, ".m3u8"]),
+        Asset::DashManifest => (MEDIA, "hls", &["manifest.mpd"]),
         Asset::IframePlaylist(rung) => (MEDIA, "hls", &[rung, "/iframes.m3u8"]),
         Asset::RungPlaylist(rung) => (MEDIA, "hls", &[rung, "/index.m3u8"]),
         // The platform's playlist proxy serves only folders that have a rung's name, so the preview can't have one of

@@ -48,7 +48,7 @@ pub fn of(plan: &Plan) -> Vec<(Step, u32)> {
 
 fn step_of(output: &Output) -> Step {
     match output {
-        Output::Hls(_) => ENCODING,
+        Output::Hls(_) | Output::Audio(_) | Output::Subtitles(_) | Output::Dash(_) => ENCODING,
         Output::File(_) => MEZZANINE,
         Output::Clip(_) => PREVIEW,
         Output::Download(_) | Output::Iframes(_) => UPLOADING,

@@ -14,6 +14,9 @@ pub const DEFAULT_STILL: &str = "default";
 pub fn key_for(job: &Job, asset: &Asset) -> Destination {
     let (store, folder, file) = match asset {
         Asset::MasterPlaylist => (MEDIA, "hls", "master.m3u8"),
+        Asset::AudioPlaylist(name) => return Destination::of_job(job, MEDIA, "hls", &["audio/", name, ".m3u8"]),
+        Asset::SubtitlePlaylist(name) => return Destination::of_job(job, MEDIA, "hls", &["subtitles/", name, ".m3u8"]),
+        Asset::DashManifest => (MEDIA, "hls", "manifest.mpd"),
         Asset::IframePlaylist(rung) => return Destination::of_job(job, MEDIA, "hls", &[rung, "/iframes.m3u8"]),
         Asset::RungPlaylist(rung) => return Destination::of_job(job, MEDIA, "hls", &[rung, "/index.m3u8"]),
         Asset::PreviewPlaylist => (MEDIA, "hls", "preview/preview.m3u8"),

@@ -48,6 +48,9 @@ pub trait HostApi {
 pub trait OpenSource {
     /// What the host found in the file.
     fn info(&self) -> MediaInfo;
+
+    /// Its tracks of sound and of subtitles.
+    fn tracks(&self) -> TrackList;
 }
 
 /// The handle of a started plan.

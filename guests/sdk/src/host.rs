@@ -64,6 +64,10 @@ impl OpenSource for media::Source {
     fn info(&self) -> MediaInfo {
         self.info()
     }
+
+    fn tracks(&self) -> TrackList {
+        self.tracks()
+    }
 }
 
 impl RunningTranscode for media::Transcode {

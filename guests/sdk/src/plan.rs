@@ -1,5 +1,6 @@
 //! Plans, put together output by output.
 
+use crate::joined;
 use crate::types::*;
 
 /// Apple's recommendation for HLS: segments of six seconds, and a keyframe every two seconds to switch at.
@@ -42,12 +43,107 @@ impl<'a> PlanBuilder<'a> {
         Self { job, key_for, has_video: info.video.is_some(), has_sound: info.audio.is_some(), plan }
     }
 
+    /// Adds a ladder whose sound is in renditions of its own: a rendition for each of `tracks`, in AAC stereo, named by its
+    /// title or language, the main track first and the default. To be used for [`PlanBuilder::dash`] and for several languages.
+    /// Its segments are fragmented MP4.
+    pub fn ladder_with_languages(&mut self, mut renditions: Vec<Rendition>, tracks: &TrackList) {
+        for rendition in &mut renditions {
+            rendition.audio_kbps = None;
+        }
+        self.ladder_in(renditions, SegmentContainer::Fmp4, SegmentLayout::Separate);
+        let main = tracks.audio.iter().filter(|track| track.is_main);
+        for track in main.chain(tracks.audio.iter().filter(|track| !track.is_main)) {
+            let name = self.unique_name(track.title.as_deref().or(track.language.as_deref()).unwrap_or("Sound"));
+            let audio = AudioOutput {
+                playlist: self.destination(Asset::AudioPlaylist(name.clone())),
+                track: Some(track.index),
+                language: track.language.clone(),
+                is_default: track.is_main,
+                codec: AudioCodec::Aac,
+                kbps: 128,
+                channels: Channels::Stereo,
+                name,
+                attributes: Vec::new(),
+            };
+            self.plan.outputs.push(audio.into());
+        }
+    }
+
+    /// Adds the main track of sound once more with its 5.1 channels, in E-AC-3, if it has more than two. Needs a ladder whose
+    /// sound is in renditions of its own. Players that know E-AC-3 take this group, others the one in AAC.
+    pub fn surround(&mut self, tracks: &TrackList) {
+        let main = tracks.audio.iter().find(|track| track.is_main && track.channels > 2);
+        if let Some(track) = main {
+            let name = String::from("5.1");
+            let audio = AudioOutput {
+                playlist: self.destination(Asset::AudioPlaylist(name.clone())),
+                track: Some(track.index),
+                language: track.language.clone(),
+                is_default: true,
+                codec: AudioCodec::Eac3,
+                kbps: 384,
+                channels: Channels::Source,
+                name,
+                attributes: Vec::new(),
+            };
+            self.plan.outputs.push(audio.into());
+        }
+    }
+
+    /// Adds subtitles for each track of text. Tracks of pictures can't be made into text and are left out.
+    pub fn subtitles(&mut self, tracks: &TrackList) {
+        for track in tracks.text.iter().filter(|track| !track.is_picture) {
+            let name = self.unique_name(track.title.as_deref().or(track.language.as_deref()).unwrap_or("Subtitles"));
+            self.subtitles_from(SubtitleSource::Track(track.index), &name, track.language.as_deref(), track.is_forced);
+        }
+    }
+
+    /// Adds subtitles of a track or of a file that was uploaded beside the original.
+    pub fn subtitles_from(&mut self, source: SubtitleSource, name: &str, language: Option<&str>, is_forced: bool) {
+        let subtitles = SubtitleOutput {
+            name: name.into(),
+            source,
+            language: language.map(String::from),
+            is_default: false,
+            is_forced,
+            playlist: self.destination(Asset::SubtitlePlaylist(name.into())),
+            attributes: Vec::new(),
+        };
+        self.plan.outputs.push(subtitles.into());
+    }
+
+    /// Adds a DASH manifest. Needs a ladder whose sound is in renditions of its own.
+    pub fn dash(&mut self) {
+        let dash = DashOutput { manifest: self.destination(Asset::DashManifest), attributes: Vec::new() };
+        self.plan.outputs.push(dash.into());
+    }
+
+    /// A name that no other rendition of sound and no subtitles have, of what can be part of a key and of a playlist.
+    fn unique_name(&self, name: &str) -> String {
+        let is_plain = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '.' | '(' | ')');
+        let name: String = name.chars().filter(is_plain).take(40).collect();
+        let name = if name.trim().is_empty() { "Track" } else { name.trim() };
+        let is_taken = |name: &str| {
+            self.plan.outputs.iter().any(|output| match &**output {
+                Output::Audio(audio) => audio.name == name,
+                Output::Subtitles(subtitles) => subtitles.name == name,
+                _ => false,
+            })
+        };
+        let numbered = (2_u32..).map(|number| joined(&[name, " ", &number.to_string()]));
+        core::iter::once(String::from(name)).chain(numbered).find(|name| !is_taken(name)).unwrap_or_default()
+    }
+
     /// Adds a ladder. Its master playlist has the renditions in this order. Its segments are MPEG transport streams, or
     /// fragmented MP4 if a rendition is in a codec that needs it.
     pub fn ladder(&mut self, renditions: Vec<Rendition>, layout: SegmentLayout) {
         let is_modern = |video: &VideoRendition| video.encoding.codec != VideoCodec::H264;
         let needs_mp4 = renditions.iter().any(|rendition| rendition.video.as_ref().is_some_and(is_modern));
         let container = if needs_mp4 { SegmentContainer::Fmp4 } else { SegmentContainer::Ts };
+        self.ladder_in(renditions, container, layout);
+    }
+
+    fn ladder_in(&mut self, renditions: Vec<Rendition>, container: SegmentContainer, layout: SegmentLayout) {
         let master = self.destination(Asset::MasterPlaylist);
         let rung = |rendition: Rendition| {
             let playlist = self.destination(Asset::RungPlaylist(rendition.name.clone())).key;
@@ -244,6 +340,51 @@ mod tests {
         let plan = everything(&media_info(Some(video_info(640, 360)), None));
         let Output::File(file) = &*plan.outputs[1] else { panic!("no mezzanine") };
         assert_eq!(file.audio_kbps, None);
+    }
+
+    #[test]
+    fn every_language_and_text_gets_a_rendition_of_its_own_name() {
+        let sound = |index, title: Option<&str>, is_main| AudioTrack {
+            index,
+            codec: "aac".into(),
+            channels: 2,
+            sample_rate: 48_000,
+            language: Some("eng".into()),
+            title: title.map(String::from),
+            is_default: false,
+            is_main,
+        };
+        let text = |index, is_picture| TextTrack {
+            index,
+            codec: "subrip".into(),
+            language: Some("eng".into()),
+            title: None,
+            is_default: false,
+            is_forced: false,
+            is_picture,
+        };
+        let tracks = TrackList {
+            audio: vec![sound(1, Some("Director's \"cut\"/x"), false), sound(2, None, true), sound(3, None, false)],
+            text: vec![text(4, false), text(5, true)],
+        };
+        let job = job(MediaKind::Video);
+        let mut plan = PlanBuilder::new(&job, &media_info(Some(video_info(640, 360)), Some(audio_info())), key_for);
+        plan.ladder_with_languages(vec![crate::ladder::sound("a", 64)], &tracks);
+        plan.subtitles(&tracks);
+        let plan = plan.finish(Preference::Auto);
+        let named: Vec<(&str, bool)> = plan
+            .outputs
+            .iter()
+            .filter_map(|output| match &**output {
+                Output::Audio(audio) => Some((audio.name.as_str(), audio.is_default)),
+                Output::Subtitles(subtitles) => Some((subtitles.name.as_str(), false)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(named, [("eng", true), ("Directors cutx", false), ("eng 2", false), ("eng 3", false)]);
+        let Output::Hls(hls) = &*plan.outputs[0] else { panic!("no ladder") };
+        assert!(hls.rungs.iter().all(|rung| rung.rendition.audio_kbps.is_none()));
+        assert_eq!(hls.container, SegmentContainer::Fmp4);
     }
 
     #[test]

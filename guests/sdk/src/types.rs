@@ -1,6 +1,8 @@
 //! The contract's records in one flat module. Their documentation comes from `wit/`.
 
 pub use crate::bindings::codex::transcode::animation::{AnimationFormat, AnimationOutput};
+pub use crate::bindings::codex::transcode::audio::{AudioCodec, AudioOutput, Channels};
+pub use crate::bindings::codex::transcode::dash::DashOutput;
 pub use crate::bindings::codex::transcode::download::DownloadOutput;
 pub use crate::bindings::codex::transcode::encoding::{
     Rendition, Samples, VideoCodec, VideoEncoder, VideoEncoding, VideoRendition,
@@ -20,6 +22,8 @@ pub use crate::bindings::codex::transcode::reports::{
 };
 pub use crate::bindings::codex::transcode::storage::ObjectInfo;
 pub use crate::bindings::codex::transcode::storyboard::StoryboardOutput;
+pub use crate::bindings::codex::transcode::subtitles::{SubtitleOutput, SubtitleSource};
+pub use crate::bindings::codex::transcode::tracks::{AudioTrack, TextTrack, TrackList};
 pub use crate::bindings::codex::transcode::trim::Part;
 pub use crate::bindings::codex::transcode::types::{
     Attributes, AudioInfo, Blame, Destination, DynamicRange, Effort, Failure, Job, Key, MediaInfo, MediaKind, Message,
@@ -56,6 +60,12 @@ pub enum Asset {
     Animation(String),
     /// The playlist of the keyframes of the rung with this name.
     IframePlaylist(String),
+    /// The media playlist of the rendition of sound with this name.
+    AudioPlaylist(String),
+    /// The media playlist of the subtitles with this name.
+    SubtitlePlaylist(String),
+    /// The DASH manifest.
+    DashManifest,
 }
 
 impl Asset {
@@ -73,6 +83,9 @@ impl Asset {
             "download" => Self::Download(name.into()),
             "animation" => Self::Animation(name.into()),
             "iframe-playlist" => Self::IframePlaylist(name.into()),
+            "audio-playlist" => Self::AudioPlaylist(name.into()),
+            "subtitle-playlist" => Self::SubtitlePlaylist(name.into()),
+            "dash-manifest" => Self::DashManifest,
             _ => return None,
         })
     }
@@ -97,6 +110,12 @@ pub enum Output {
     Animation(AnimationOutput),
     /// A playlist of a rung's keyframes. Requires a ladder in the same plan.
     Iframes(IframeOutput),
+    /// A rendition of sound. Requires a ladder in the same plan.
+    Audio(AudioOutput),
+    /// Subtitles. Requires a ladder in the same plan.
+    Subtitles(SubtitleOutput),
+    /// A DASH manifest. Requires a ladder in the same plan.
+    Dash(DashOutput),
     /// The waveform of the audio.
     Waveform(WaveformOutput),
     /// Only the loudness measurement, which is in the report.
@@ -165,6 +184,9 @@ planned! {
     Download(DownloadOutput) is added by add_download;
     Animation(AnimationOutput) is added by add_animation;
     Iframes(IframeOutput) is added by add_iframes;
+    Audio(AudioOutput) is added by add_audio;
+    Subtitles(SubtitleOutput) is added by add_subtitles;
+    Dash(DashOutput) is added by add_dash;
     Waveform(WaveformOutput) is added by add_waveform;
 }
 

@@ -86,7 +86,7 @@ impl Policy for Showcase {
         log_ladder(host, &renditions);
 
         host.progress("encoding", 10);
-        let transcode = host.start(&source, &outputs::plan(job, &info, renditions, &settings))?;
+        let transcode = host.start(&source, &outputs::plan(job, &info, &source.tracks(), renditions, &settings))?;
         follow(host, &transcode, "encoding", 10..=90);
         let report = transcode.wait()?;
 

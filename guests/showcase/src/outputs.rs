@@ -38,6 +38,9 @@ pub fn key_for(job: &Job, asset: &Asset) -> Destination {
         Asset::WaveformData => ("waveforms", &["waveform.json"]),
         Asset::WaveformImage => ("waveforms", &["waveform.png"]),
         Asset::Mezzanine => ("mezzanine", &["mezzanine.mp4"]),
+        Asset::AudioPlaylist(name) => ("hls", &["audio/", name, ".m3u8"]),
+        Asset::SubtitlePlaylist(name) => ("hls", &["subtitles/", name, ".m3u8"]),
+        Asset::DashManifest => ("hls", &["manifest.mpd"]),
         Asset::IframePlaylist(rung) => ("hls", &[rung, "/iframes.m3u8"]),
         Asset::Animation(name) => ("animations", &[name]),
         Asset::Download(rung) => ("downloads", &[rung, ".mp4"]),
@@ -50,19 +53,32 @@ fn is_modern(rendition: &Rendition) -> bool {
     rendition.video.as_ref().is_some_and(|video| video.encoding.codec != VideoCodec::H264)
 }
 
-/// The plan for a source and its renditions.
-pub fn plan(job: &Job, info: &MediaInfo, renditions: Vec<Rendition>, settings: &Settings) -> Plan {
+/// The plan for a source with these tracks, and its renditions.
+pub fn plan(job: &Job, info: &MediaInfo, tracks: &TrackList, renditions: Vec<Rendition>, settings: &Settings) -> Plan {
     let mut plan = PlanBuilder::new(job, info, key_for);
     let rungs: Vec<String> = renditions.iter().map(|rendition| rendition.name.clone()).collect();
     let smallest = renditions.iter().rfind(|rendition| !is_modern(rendition)).map(|rendition| rendition.name.clone());
-    plan.ladder(renditions, SegmentLayout::Separate);
+    let wishes = Wishes::of(job);
+    if settings.languages && info.video.is_some() {
+        plan.ladder_with_languages(renditions, tracks);
+        plan.surround(tracks);
+        plan.dash();
+    } else {
+        plan.ladder(renditions, SegmentLayout::Separate);
+    }
+    if settings.subtitles {
+        plan.subtitles(tracks);
+    }
+    if let Some(key) = &wishes.captions {
+        plan.subtitles_from(SubtitleSource::File(Destination::new("originals", key.as_str())), "Captions", None, false);
+    }
     for rung in &rungs {
         plan.iframes(rung);
     }
     if let Some(smallest) = smallest.filter(|_| settings.download) {
         plan.download(&smallest);
     }
-    match Wishes::of(job).poster_ms {
+    match wishes.poster_ms {
         Some(ms) => plan.thumbnail_at(THUMBNAIL, Moment::AtMs(ms)),
         None => plan.thumbnail(THUMBNAIL),
     }
@@ -72,5 +88,5 @@ pub fn plan(job: &Job, info: &MediaInfo, renditions: Vec<Rendition>, settings: &
     if let Some(format) = settings.animation {
         plan.animation(animation_name(format), format);
     }
-    Plan { loudness: Some(LOUDNESS), trim: Wishes::of(job).part, ..plan.finish(Preference::Auto) }
+    Plan { loudness: Some(LOUDNESS), trim: wishes.part, ..plan.finish(Preference::Auto) }
 }

@@ -4,12 +4,14 @@ use policy_sdk::json::{self, Value};
 use policy_sdk::types::{Job, Part};
 
 /// What this policy understands of it; the rest is ignored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wishes {
     /// `"poster": 1500`: the moment of the thumbnail in milliseconds.
     pub poster_ms: Option<u64>,
     /// `"from": 2000` and `"until": 9000`: the part to publish, in milliseconds.
     pub part: Option<Part>,
+    /// `"captions": "creator-1/originals/media-1/captions.srt"`: the key of a file of subtitles beside the upload.
+    pub captions: Option<String>,
     /// `"plan": "free"`.
     pub is_free: bool,
 }
@@ -24,6 +26,7 @@ impl Wishes {
                 ("poster", Ok(Value::Number(ms))) => wishes.poster_ms = ms.parse().ok(),
                 ("from", Ok(Value::Number(ms))) => from = ms.parse().ok(),
                 ("until", Ok(Value::Number(ms))) => until = ms.parse().ok(),
+                ("captions", Ok(Value::Text(key))) => wishes.captions = Some(key.into()),
                 ("plan", Ok(Value::Text(plan))) => wishes.is_free = plan == "free",
                 _ => {}
             }
@@ -49,7 +52,7 @@ mod tests {
         };
         assert_eq!(
             of(&[("poster", "1500"), ("plan", "\"free\"")]),
-            Wishes { poster_ms: Some(1500), part: None, is_free: true }
+            Wishes { poster_ms: Some(1500), is_free: true, ..Wishes::default() }
         );
         let part = Some(Part { start_ms: 0, end_ms: Some(9000) });
         assert_eq!(of(&[("until", "9000")]), Wishes { part, ..Wishes::default() });

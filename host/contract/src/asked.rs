@@ -3,8 +3,8 @@
 //! Its JSON form is that of version 0.1, with more kinds of output.
 
 use media::outputs::{
-    self, Animation, AnimationFormat, Archive, Clip, Download, Iframes, Ladder, LoudnessMeasurement, Rung, Still,
-    Storyboard, WaveformRequest,
+    self, Animation, AnimationFormat, Archive, AudioCodec, AudioRendition, Channels, Clip, Dash, Download, Iframes,
+    Ladder, LoudnessMeasurement, Rung, Still, Storyboard, Subtitles, TextSource, WaveformRequest,
 };
 use media::part::Trim;
 use media::plan::{self, PlanError};
@@ -16,12 +16,15 @@ use crate::v0_1::media as v0_1;
 use crate::v0_1::media::{ClipOutput, LoudnessTarget, Moment, Preference, SegmentLayout, StillOutput, WaveformOutput};
 use crate::v0_1::types::Attributes;
 use crate::v0_2::animation::{AnimationFormat as AskedFormat, AnimationOutput};
+use crate::v0_2::audio::{AudioCodec as AskedCodec, AudioOutput, Channels as AskedChannels};
 use crate::v0_2::convert::encoding;
+use crate::v0_2::dash::DashOutput;
 use crate::v0_2::download::DownloadOutput;
 use crate::v0_2::file::FileOutput;
 use crate::v0_2::hls::{HlsOutput, HlsRung};
 use crate::v0_2::iframes::IframeOutput;
 use crate::v0_2::storyboard::StoryboardOutput;
+use crate::v0_2::subtitles::{SubtitleOutput, SubtitleSource};
 use crate::v0_2::trim::Part;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +37,9 @@ pub enum Output {
     Download(DownloadOutput),
     Animation(AnimationOutput),
     Iframes(IframeOutput),
+    Audio(AudioOutput),
+    Subtitles(SubtitleOutput),
+    Dash(DashOutput),
     Waveform(WaveformOutput),
     Loudness,
 }
@@ -164,6 +170,43 @@ fn output(output: &Output) -> Result<outputs::Output, PlanError> {
                 playlist: checked_record(&iframes.playlist)?,
             })
         }
+        Output::Audio(audio) => {
+            no_unknown(&audio.attributes)?;
+            outputs::Output::Audio(AudioRendition {
+                name: audio.name.clone(),
+                track: audio.track,
+                language: audio.language.clone(),
+                is_default: audio.is_default,
+                codec: match audio.codec {
+                    AskedCodec::Aac => AudioCodec::Aac,
+                    AskedCodec::Eac3 => AudioCodec::Eac3,
+                },
+                kbps: audio.kbps,
+                channels: match audio.channels {
+                    AskedChannels::Stereo => Channels::Stereo,
+                    AskedChannels::Source => Channels::Source,
+                },
+                playlist: checked_record(&audio.playlist)?,
+            })
+        }
+        Output::Subtitles(subtitles) => {
+            no_unknown(&subtitles.attributes)?;
+            outputs::Output::Subtitles(Subtitles {
+                name: subtitles.name.clone(),
+                source: match &subtitles.source {
+                    SubtitleSource::Track(index) => TextSource::Track(*index),
+                    SubtitleSource::File(file) => TextSource::File(checked_record(file)?),
+                },
+                language: subtitles.language.clone(),
+                is_default: subtitles.is_default,
+                is_forced: subtitles.is_forced,
+                playlist: checked_record(&subtitles.playlist)?,
+            })
+        }
+        Output::Dash(dash) => {
+            no_unknown(&dash.attributes)?;
+            outputs::Output::Dash(Dash { manifest: checked_record(&dash.manifest)? })
+        }
         Output::Waveform(waveform) => {
             no_unknown(&waveform.attributes)?;
             outputs::Output::Waveform(WaveformRequest {
@@ -261,6 +304,15 @@ mod tests {
                 } },
                 { "download": { "destination": to, "rung": "720p", "attributes": [] } },
                 { "iframes": { "rung": "720p", "playlist": to, "attributes": [] } },
+                { "audio": {
+                    "name": "English", "track": 2, "language": "en", "is-default": true, "codec": "aac", "kbps": 128,
+                    "channels": "stereo", "playlist": to, "attributes": [],
+                } },
+                { "subtitles": {
+                    "name": "English", "source": { "track": 3 }, "language": null, "is-default": false,
+                    "is-forced": false, "playlist": to, "attributes": [],
+                } },
+                { "dash": { "manifest": to, "attributes": [] } },
                 { "animation": {
                     "destination": to, "start": { "at-ms": 0 }, "length-ms": 3000, "width": 320, "frame-rate": 10,
                     "format": "webp", "quality": 60, "attributes": [],
@@ -299,7 +351,7 @@ mod tests {
         read(&whole).unwrap();
         let mut paths = Vec::new();
         attribute_paths(&whole, "", &mut paths);
-        assert_eq!(paths.len(), 13, "{paths:?}");
+        assert_eq!(paths.len(), 16, "{paths:?}");
         for path in paths {
             let mut changed = whole.clone();
             *changed.pointer_mut(&path).unwrap() = json!([["watermark", "on"]]);

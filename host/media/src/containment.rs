@@ -66,6 +66,19 @@ pub fn guarded_input(depth: ProbeDepth) -> Arguments {
         .pair("-i", format_args!("file:{INPUT_NAME}"))
 }
 
+/// Demuxers for files of subtitles.
+const TEXT_FORMATS: &str = "srt,webvtt,ass";
+
+/// The same for a file of subtitles in the work directory.
+pub fn guarded_text(file: &str) -> Arguments {
+    Arguments::new()
+        .pair("-protocol_whitelist", "file")
+        .pair("-format_whitelist", TEXT_FORMATS)
+        .pair("-codec_whitelist", COMPANIONS)
+        .pair("-max_alloc", MAX_ALLOC_BYTES)
+        .pair("-i", format_args!("file:{file}"))
+}
+
 /// The first options of every ffmpeg process. How much may fail to decode is decided here, not by ffmpeg, which from two
 /// thirds on would end as failed.
 pub fn quiet_ffmpeg() -> Arguments {

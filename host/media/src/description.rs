@@ -7,7 +7,7 @@ use crate::containment::{MAX_PIXELS, ProbeDepth, is_decoded};
 use crate::error::{MediaError, UploadError};
 use crate::frame_rate;
 use crate::header::{Header, Kind, Stream};
-use crate::info::{Audio, MediaInfo, Video};
+use crate::info::{Audio, MediaInfo, SoundTrack, TextTrack, Video};
 use crate::packets::Packets;
 use crate::pair::right_of;
 use crate::probe::DeclaredKind;
@@ -30,6 +30,12 @@ const PAUSES: f64 = 1.4;
 
 /// Shortest sound in seconds: less than a frame of AAC plays nothing.
 const LEAST_SOUND: f64 = 0.02;
+
+/// Most tracks of sound, and of subtitles, that policies are told of. Films have up to thirty of each.
+const MAX_TRACKS: usize = 64;
+
+/// ffmpeg's names of subtitles that consist of pictures.
+const PICTURES: [&str; 5] = ["dvd_subtitle", "dvb_subtitle", "hdmv_pgs_subtitle", "xsub", "dvb_teletext"];
 
 /// Fewest samples in a second of sound; telephones have 8,000.
 const MIN_SAMPLE_RATE: u32 = 1_000;
@@ -114,7 +120,7 @@ pub(crate) fn describe(
         let detail = format!("its sound has {} samples in a second", stream.sample_rate());
         return Err(UploadError::Damaged { detail }.into());
     }
-    let audio = sound.map(|(stream, packets)| Audio {
+    let described = |(stream, packets): Track<'_>, right: Option<Track<'_>>| Audio {
         index: stream.index,
         right: right.map(|(right, _)| right.index),
         codec: stream.codec_or_tag(),
@@ -127,7 +133,24 @@ pub(crate) fn describe(
         length: duration_of(
             right.map_or(packets.length(origin), |(_, right)| right.length(origin).min(packets.length(origin))),
         ),
+    };
+    let audio = sound.map(|sound| described(sound, right));
+    // Of a pair, the right track is no sound of its own.
+    let is_right = |(stream, _): &Track<'_>| right.is_some_and(|(right, _)| right.index == stream.index);
+    let sounds = sounds.iter().copied().filter(|track| is_usable(track) && is_publishable(track) && !is_right(track));
+    let sounds = sounds.take(MAX_TRACKS).map(|track| SoundTrack {
+        audio: audio.clone().filter(|main| main.index == track.0.index).unwrap_or_else(|| described(track, None)),
+        label: track.0.label(),
     });
+    let sounds: Vec<SoundTrack> = sounds.collect();
+    let texts = header.streams.iter().filter(|stream| stream.kind == Kind::Subtitle).take(MAX_TRACKS);
+    let texts = texts.map(|stream| TextTrack {
+        index: stream.index,
+        codec: stream.codec_or_tag(),
+        label: stream.label(),
+        is_picture: PICTURES.contains(&stream.codec_or_tag().as_str()),
+    });
+    let texts = texts.collect();
     let container = header.format.format_name.clone();
     Ok(MediaInfo {
         depth: ProbeDepth::Usual,
@@ -136,9 +159,16 @@ pub(crate) fn describe(
         size,
         video,
         audio,
+        sounds,
+        texts,
         notes,
         part: None,
     })
+}
+
+/// Whether a track other than the chosen one may be published: nothing is refused because of it.
+fn is_publishable((stream, packets): &Track<'_>) -> bool {
+    stream.channels <= MAX_CHANNELS && stream.sample_rate() >= MIN_SAMPLE_RATE && !packets.encrypted
 }
 
 /// Checks that there is media for the time that the tracks span. Each moment of it will be encoded.

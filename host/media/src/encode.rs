@@ -1,5 +1,6 @@
 //! The encode: on the GPU where possible, on the CPU if that fails, and checked before it counts.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,9 +13,11 @@ use crate::error::{MediaError, UploadError};
 use crate::graph::{Graph, MADE};
 use crate::hls::CheckedRung;
 use crate::info::Audio;
+use crate::outputs::Ladder;
 use crate::plan::Preference;
 use crate::process::{ProcessError, last_lines};
 use crate::progress::Progress;
+use crate::sound::Levels;
 
 /// How much shorter than announced an original may decode and still not be blamed.
 const LENGTH_TOLERANCE: Duration = Duration::from_secs(1);
@@ -27,6 +30,8 @@ const FULL_BYTES: u64 = 1 << 20;
 pub struct Encoded {
     /// The ladder's rungs, checked, in the plan's order.
     pub rungs: Vec<CheckedRung>,
+    /// Renditions beside the rungs, checked, by their outputs' places in the plan.
+    pub renditions: BTreeMap<usize, CheckedRung>,
     pub processor: Processor,
     /// Why the GPU attempt failed, if the CPU took over.
     pub fell_back: Option<String>,
@@ -38,8 +43,8 @@ pub struct Encoded {
 #[derive(Clone, Copy, Debug)]
 pub struct Encode<'a> {
     pub context: TranscodeContext<'a>,
-    /// Brings the ladder's sound to its target loudness.
-    pub loudness_filter: Option<&'a str>,
+    /// Bring the sound to its target loudness.
+    pub levels: &'a Levels,
 }
 
 impl Encode<'_> {
@@ -47,7 +52,7 @@ impl Encode<'_> {
         let mut fell_back = None;
         if self.context.first_processor()? == Processor::Gpu {
             match self.attempt(Processor::Gpu, &mut watch).await {
-                Ok((rungs, notes)) => return Ok(Encoded { rungs, processor: Processor::Gpu, fell_back, notes }),
+                Ok(encoded) => return Ok(encoded),
                 Err(error) if self.context.preference() == Preference::Auto && may_be_the_encoder(&error) => {
                     tracing::warn!(%error, reason = error.last_words(), "the GPU run failed; running again on the CPU");
                     fell_back = Some(error.last_words());
@@ -56,32 +61,34 @@ impl Encode<'_> {
             }
         }
         match self.attempt(Processor::Cpu, &mut watch).await {
-            Ok((rungs, notes)) => Ok(Encoded { rungs, processor: Processor::Cpu, fell_back, notes }),
+            Ok(encoded) => Ok(Encoded { fell_back, ..encoded }),
             Err(error) => Err(self.find_cause(error).await),
         }
     }
 
-    async fn attempt(
-        &self,
-        processor: Processor,
-        watch: &mut impl FnMut(Progress),
-    ) -> Result<(Vec<CheckedRung>, Vec<String>), MediaError> {
+    async fn attempt(&self, processor: Processor, watch: &mut impl FnMut(Progress)) -> Result<Encoded, MediaError> {
         let TranscodeContext { tools, plan, info, work, cancel } = self.context;
         budget::check_fits(plan, info, work, processor, tools.threads)?;
-        let (proof, threads, loudness_filter) = (&tools.proof, tools.threads, self.loudness_filter);
-        let graph = Graph { info, plan, processor, proof, loudness_filter, threads };
+        let (proof, threads, levels) = (&tools.proof, tools.threads, self.levels);
+        let graph = Graph { info, plan, processor, proof, levels, threads };
         self.clear().await.map_err(MediaError::work("making room for the outputs"))?;
-        let Some(arguments) = graph.arguments() else { return Ok((Vec::new(), Vec::new())) };
+        let mut encoded =
+            Encoded { rungs: Vec::new(), renditions: BTreeMap::new(), processor, fell_back: None, notes: Vec::new() };
+        let Some(arguments) = graph.arguments() else { return Ok(encoded) };
         let ffmpeg = tools.ffmpeg.on(processor).within(Budget::of_encode(plan, info));
         let ran = ffmpeg.watch(arguments, work, cancel, watch).await;
         let finished = ran.map_err(|error| MediaError::process("encoding", error))?;
-        let notes = damage::judge(info, &finished.complaints)?;
+        encoded.notes = damage::judge(info, &finished.complaints)?;
 
-        let mut checked = Vec::new();
         for (index, output) in plan.outputs.iter().enumerate() {
-            checked.extend(output.kind().verify(index, &self.context).await?);
+            let checked = output.kind().verify(index, &self.context).await?;
+            if output.downcast::<Ladder>().is_some() {
+                encoded.rungs = checked;
+            } else {
+                encoded.renditions.extend(checked.into_iter().map(|rendition| (index, rendition)));
+            }
         }
-        Ok((checked, notes))
+        Ok(encoded)
     }
 
     /// Removes what an earlier attempt left and makes an empty folder for each output that needs one.

@@ -38,7 +38,7 @@ fn tools(ffmpeg: Tool, ffprobe: Tool) -> MediaTools {
 async fn encode(tools: &MediaTools, work: &Path, info: &MediaInfo, plan: &Plan) -> Result<Encoded, MediaError> {
     let cancel = CancellationToken::new();
     let context = TranscodeContext { tools, work, info, plan, cancel: &cancel };
-    Encode { context, loudness_filter: None }.run(|_| ()).await
+    Encode { context, levels: &Levels::default() }.run(|_| ()).await
 }
 
 #[tokio::test]
@@ -125,7 +125,13 @@ async fn an_empty_or_missing_file_is_not_published() {
     let context = TranscodeContext { tools: &tools, work: work.path(), info: &info, plan: &plan, cancel: &cancel };
     let (sound, encoded) = (
         SoundAnalysis::default(),
-        Encoded { rungs: Vec::new(), processor: Processor::Cpu, fell_back: None, notes: Vec::new() },
+        Encoded {
+            rungs: Vec::new(),
+            renditions: BTreeMap::new(),
+            processor: Processor::Cpu,
+            fell_back: None,
+            notes: Vec::new(),
+        },
     );
     let mut collector =
         Collector { context, publication: "p", sound: &sound, encoded: &encoded, files: Vec::new(), rungs: Vec::new() };

@@ -39,6 +39,9 @@ HDR10, as Dolby Vision profile 8, or in standard dynamic range"
     DolbyVision { profile: u8 },
     #[error("the sound has {channels} channels, and at most 8 are supported: export it as stereo, 5.1 or 7.1")]
     TooManyChannels { channels: u32 },
+    /// Subtitles that can't be made into text.
+    #[error("the subtitles `{name}` can't be read: {detail}")]
+    Subtitles { name: String, detail: String },
     /// Larger than a camera makes.
     #[error(
         "the picture is {width}x{height}, which is more than the 8192x4320 pixels that are supported: export it smaller"
@@ -89,6 +92,7 @@ impl Fault for UploadError {
             Self::UnsupportedCodec { .. } => &codes::upload::UNSUPPORTED_CODEC,
             Self::Protected => &codes::upload::PROTECTED,
             Self::DolbyVision { .. } => &codes::upload::DOLBY_VISION,
+            Self::Subtitles { .. } => &codes::upload::SUBTITLES,
             Self::TooManyChannels { .. } => &codes::upload::TOO_MANY_CHANNELS,
             Self::TooLarge { .. } => &codes::upload::TOO_LARGE,
             Self::TooManyBytes { .. } => &codes::upload::TOO_MANY_BYTES,

@@ -12,7 +12,7 @@ use crate::muxer::Muxer;
 use crate::outputs::Container;
 use crate::part::{Part, Shown};
 use crate::plan::Plan;
-use crate::sound::{self, as_it_is, common_form};
+use crate::sound::{self, Levels, as_it_is, common_form};
 
 /// The folder below the work directory that everything is made in.
 pub const MADE: &str = "made";
@@ -31,8 +31,8 @@ pub struct Graph<'a> {
     /// An encoder that it doesn't have is the CPU's.
     pub processor: Processor,
     pub proof: &'a Proof,
-    /// Brings the ladder's sound to its target loudness.
-    pub loudness_filter: Option<&'a str>,
+    /// Bring the sound to its target loudness.
+    pub levels: &'a Levels,
     /// Threads of the decoder and of each encoder.
     pub threads: usize,
 }
@@ -45,13 +45,14 @@ impl Graph<'_> {
             processor: self.processor,
             proof: self.proof,
             threads: self.threads,
-            is_levelled: self.loudness_filter.is_some(),
+            levels: self.levels,
             decoded_picture: Vec::new(),
             deep_picture: Vec::new(),
             picture: Vec::new(),
             sound_before_levelling: Vec::new(),
             original_sound: Vec::new(),
             levelled_sound: Vec::new(),
+            tracks: Vec::new(),
             outputs: Vec::new(),
         };
         for (index, output) in self.plan.outputs.iter().enumerate() {
@@ -65,16 +66,18 @@ impl Graph<'_> {
         let sound = self.info.audio.as_ref().map(|source| self.sound(source, &branches));
         // Each has a graph and a demuxer of its own. In a graph of both, pictures pile up in memory until the first sound
         // arrives; with one demuxer, everything between them does. Each demuxer drops what it isn't asked for.
-        let inputs = u8::from(picture.is_some()) + u8::from(sound.is_some());
+        let inputs = usize::from(picture.is_some()) + usize::from(sound.is_some());
         let mut arguments = quiet_ffmpeg()
             .pair_opt("-hwaccel", (self.processor == Processor::Gpu).then_some("cuda"))
             .pair("-threads", self.threads)
             .all(guarded_input(self.info.depth));
-        if inputs == 2 {
+        let inputs = inputs + branches.tracks.len();
+        for _ in 1..inputs {
             arguments = arguments.all(guarded_input(self.info.depth));
         }
         arguments = arguments.pair("-filter_complex_threads", self.threads);
-        for chains in [picture, sound].into_iter().flatten().filter(|chains| !chains.is_empty()) {
+        let graphs = [picture, sound].into_iter().flatten().chain(branches.tracks);
+        for chains in graphs.filter(|chains| !chains.is_empty()) {
             arguments = arguments.pair("-filter_complex", chains.join(";"));
         }
         let arguments = branches.outputs.into_iter().fold(arguments, Arguments::all);
@@ -100,7 +103,8 @@ impl Graph<'_> {
             return Vec::new();
         }
         let form = common_form(audio);
-        let (mut chains, source) = sound::source(audio, u8::from(self.info.video.is_some()), self.info.part);
+        let input = usize::from(self.info.video.is_some());
+        let (mut chains, source) = sound::source(audio, input, self.info.part, "part");
         let (mut as_is, mut to_level) = (source.as_str(), source.as_str());
         if !original.is_empty() && !levelled.is_empty() {
             (as_is, to_level) = ("[as_is]", "[to_level]");
@@ -108,9 +112,9 @@ impl Graph<'_> {
         }
         chains.extend(split(SOUND, (as_is, ""), original));
         let before = &branches.sound_before_levelling;
-        chains.extend(match self.loudness_filter {
+        chains.extend(match &self.levels.usual {
             Some(filter) => {
-                let levelling = Level { name: "formed", filters: filter.to_owned(), branches: levelled };
+                let levelling = Level { name: "formed", filters: filter.clone(), branches: levelled };
                 split_levels(SOUND, to_level, &[Level { name: "", filters: form, branches: before }, levelling])
             }
             None => split(SOUND, (to_level, &form), levelled),
@@ -133,8 +137,7 @@ pub struct Branches<'a> {
     processor: Processor,
     proof: &'a Proof,
     threads: usize,
-    /// Whether the sound is levelled by a filter.
-    is_levelled: bool,
+    levels: &'a Levels,
     decoded_picture: Vec<Branch>,
     /// In the source's own dynamic range.
     deep_picture: Vec<Branch>,
@@ -142,6 +145,8 @@ pub struct Branches<'a> {
     original_sound: Vec<Branch>,
     sound_before_levelling: Vec<Branch>,
     levelled_sound: Vec<Branch>,
+    /// Further graphs: each of a track of sound, on a demuxer of its own.
+    tracks: Vec<Vec<String>>,
     outputs: Vec<Arguments>,
 }
 
@@ -195,7 +200,32 @@ impl Branches<'_> {
 
     /// A branch of the same sound before a filter levels it; `None` if none does.
     pub(crate) fn sound_before_levelling(&mut self, pad: &str, filters: String) -> Option<Arguments> {
-        self.is_levelled.then(|| branch(&mut self.sound_before_levelling, pad, filters))
+        self.levels.usual.is_some().then(|| branch(&mut self.sound_before_levelling, pad, filters))
+    }
+
+    /// The sound at its target loudness, and a branch of it with these filters. Returns the options that map each.
+    pub(crate) fn usual_sound(&mut self, pad: &str, heard: String) -> [Arguments; 2] {
+        let sound = self.raw_levelled_sound(pad, String::new()).pair("-bsf:a", ONLY_FORWARD);
+        [sound, self.raw_levelled_sound(&format!("{pad}_heard"), heard)]
+    }
+
+    /// The same of a track, brought to a form and to the level that was found for the output with this place in the plan.
+    pub(crate) fn track_of_sound(
+        &mut self,
+        pad: &str,
+        track: &Audio,
+        (index, form): (usize, String),
+        heard: &str,
+    ) -> [Arguments; 2] {
+        let main = usize::from(self.info.video.is_some()) + usize::from(self.info.audio.is_some());
+        let input = main + self.tracks.len();
+        let (mut chains, source) = sound::source(track, input, self.info.part, &format!("{pad}_part"));
+        let level = self.levels.tracks.get(&index).map_or(String::new(), |level| format!(",{level}"));
+        chains.push(format!("{source}{form}{level},asplit=2[{pad}][{pad}_in]"));
+        chains.push(format!("[{pad}_in]{heard}[{pad}_heard]"));
+        self.tracks.push(chains);
+        let map = |pad: String| Arguments::new().pair("-map", format_args!("[{pad}]"));
+        [map(pad.to_owned()).pair("-bsf:a", ONLY_FORWARD), map(format!("{pad}_heard"))]
     }
 
     /// The sound as it is in the source, as AAC. Returns the options that map and encode it: none without
@@ -236,7 +266,7 @@ impl Branches<'_> {
 
 /// Has a demuxer read every track, and drops them. Where times may start over, ffmpeg works out zero and shifts from the tracks
 /// that it reads: so each demuxer comes to the same.
-pub(crate) fn all_tracks_seen(info: &MediaInfo, input: u8) -> Arguments {
+pub(crate) fn all_tracks_seen(info: &MediaInfo, input: usize) -> Arguments {
     if !may_start_over(&info.container) {
         return Arguments::new();
     }

@@ -7,7 +7,8 @@ use crate::tests::testkit::{archive, info, key, ladder, plan, plan_of, still};
 fn command(info: &MediaInfo, plan: &Plan, loudness_filter: Option<&str>) -> String {
     let processor = Processor::Cpu;
     let proof = &Proof::assumed(&[Processor::Cpu]);
-    Graph { info, plan, processor, proof, loudness_filter, threads: 2 }.arguments().unwrap().to_string()
+    let levels = &Levels { usual: loudness_filter.map(str::to_owned), ..Levels::default() };
+    Graph { info, plan, processor, proof, levels, threads: 2 }.arguments().unwrap().to_string()
 }
 
 #[test]
@@ -133,7 +134,7 @@ fn the_gpu_gets_its_own_options_and_decodes_if_it_can() {
     let (info, plan) = (info(), plan());
     let proof = Proof::assumed(&[Processor::Gpu]);
     let processor = Processor::Gpu;
-    let graph = Graph { info: &info, plan: &plan, processor, proof: &proof, loudness_filter: None, threads: 2 };
+    let graph = Graph { info: &info, plan: &plan, processor, proof: &proof, levels: &Levels::default(), threads: 2 };
     let command = graph.arguments().unwrap().to_string();
     assert!(command.contains("-hwaccel cuda ") && !command.contains("libx264"), "{command}");
     assert_eq!(command.matches("-c:v h264_nvenc").count(), 3);

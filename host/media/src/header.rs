@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use fault::text::printable;
 use serde::Deserialize;
 
-use crate::info::{DynamicRange, Matrix, Ratio};
+use crate::info::{DynamicRange, Label, Matrix, Ratio};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -76,6 +77,9 @@ pub(super) struct Stream {
     side_data_list: Vec<SideData>,
     tags: Tags,
 }
+
+/// Longest title of a track, in characters: containers keep any text.
+const MAX_LABEL: usize = 64;
 
 /// The marks of sound beside or instead of the programme's.
 const PURPOSES: &str =
@@ -152,6 +156,17 @@ impl Stream {
     /// As its container has it, such as `eng`; none if it doesn't say.
     pub(super) fn language(&self) -> Option<&str> {
         Some(self.tags.language.as_str()).filter(|language| !matches!(*language, "" | "und"))
+    }
+
+    /// What tells it from other tracks of its kind.
+    pub(super) fn label(&self) -> Label {
+        let text = |text: &str| Some(printable(text.trim(), MAX_LABEL)).filter(|text| !text.is_empty());
+        Label {
+            language: self.language().and_then(text),
+            title: text(&self.tags.title),
+            is_default: self.is_default(),
+            is_forced: self.is_marked("forced"),
+        }
     }
 
     /// Whether it is marked as something beside or instead of the programme's sound: a commentary, a dub, a description.

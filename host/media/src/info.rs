@@ -161,6 +161,35 @@ impl Audio {
     }
 }
 
+/// A track of sound that a rendition of its own can be made from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SoundTrack {
+    pub audio: Audio,
+    pub label: Label,
+}
+
+/// A track of subtitles.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TextTrack {
+    /// The stream's index in the container.
+    pub index: u32,
+    pub codec: String,
+    pub label: Label,
+    /// Whether it consists of pictures, which can't be made into text.
+    pub is_picture: bool,
+}
+
+/// What a container says of one of several tracks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Label {
+    /// As the container has it, such as `eng`.
+    pub language: Option<String>,
+    pub title: Option<String>,
+    pub is_default: bool,
+    /// Of subtitles: whether they are for what isn't in the language of the sound.
+    pub is_forced: bool,
+}
+
 /// A track that starts later than this is filled from the source's zero.
 pub(crate) const LATE: Duration = Duration::from_millis(100);
 
@@ -184,6 +213,12 @@ pub struct MediaInfo {
     pub size: u64,
     pub video: Option<Video>,
     pub audio: Option<Audio>,
+    /// Every track of sound that can be used, `audio` among them.
+    #[serde(default)]
+    pub sounds: Vec<SoundTrack>,
+    /// The tracks of subtitles.
+    #[serde(default)]
+    pub texts: Vec<TextTrack>,
     /// What support people and uploaders should know, such as tracks that aren't used.
     pub notes: Vec<String>,
     /// The part that this describes, of a source that is trimmed. What is stored is always the whole.
@@ -201,6 +236,11 @@ impl MediaInfo {
     pub fn held_picture(&self) -> Option<Duration> {
         let (video, audio) = (self.video.as_ref()?, self.audio.as_ref()?);
         audio.length.checked_sub(video.length).filter(|tail| *tail > SOUND_TAIL)
+    }
+
+    /// The track of sound with this index in the container.
+    pub fn sound(&self, index: u32) -> Option<&Audio> {
+        self.sounds.iter().map(|track| &track.audio).find(|audio| audio.index == index)
     }
 
     pub(crate) fn shown(&self) -> Option<Shown> {

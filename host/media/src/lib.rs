@@ -8,6 +8,7 @@ mod comparison;
 pub mod containment;
 pub mod context;
 mod damage;
+mod dash;
 mod description;
 mod encode;
 pub mod encoder;
@@ -20,6 +21,7 @@ pub mod graph;
 mod header;
 mod hls;
 pub mod info;
+mod label;
 mod lines;
 pub mod loudness;
 mod moment;
@@ -38,6 +40,7 @@ pub mod sound;
 pub mod transcode;
 mod unused;
 mod waveform;
+mod webvtt;
 
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]

@@ -109,12 +109,13 @@ const MOST_GAIN_OF_QUIET: f64 = 12.0;
 /// become 48 again. Sound that `loudnorm` can't level gets the gain and a limiter.
 ///
 /// `is_steady` is false where filters start again on the way, because rate or channels change: `loudnorm` would lose the 3 s
-/// that it holds each time.
+/// that it holds each time. `channels` is ffmpeg's name of the channels that it has.
 pub fn filter_to(
     target: LoudnessTarget,
     measure: Option<Measure>,
     length: Duration,
     is_steady: bool,
+    channels: &str,
 ) -> Option<String> {
     let measure = measure.filter(|measure| measure.integrated >= NOISE)?;
     let wanted = target.integrated - measure.integrated;
@@ -128,12 +129,12 @@ pub fn filter_to(
         let limit = 10f64.powf((target.true_peak - 0.3) / 20.0);
         return Some(format!(
             "volume={gain:.2}dB:precision=float,aresample=192000,alimiter=limit={limit:.4}:attack=1:release=20:level=false,\
-aresample=48000,aformat=sample_fmts=fltp:channel_layouts=stereo"
+aresample=48000,aformat=sample_fmts=fltp:channel_layouts={channels}"
         ));
     }
     Some(format!(
         "loudnorm=I={:.2}:TP={:.2}:LRA={:.2}:measured_I={:.2}:measured_TP={:.2}:measured_LRA={:.2}:measured_thresh={:.2},\
-aresample=48000,aformat=sample_fmts=fltp:channel_layouts=stereo",
+aresample=48000,aformat=sample_fmts=fltp:channel_layouts={channels}",
         target.integrated,
         target.true_peak,
         // The filter's own bounds.
@@ -170,7 +171,7 @@ LRA high:  -31.9 LUFS\n\n  True peak:\n    Peak:      -25.6 dBFS\n";
         // A tenth and all of the same power: 5.5 tenths.
         assert!((measure.integrated - -26.4).abs() < 0.01 && measure.true_peak > -5.7, "{measure:?}");
         assert!(!is_steady(&both) && is_steady(SUMMARY) && is_steady(""));
-        let filter = filter_to(TARGET, Some(measure), MINUTE, false).unwrap();
+        let filter = filter_to(TARGET, Some(measure), MINUTE, false, "stereo").unwrap();
         assert!(!filter.contains("loudnorm") && filter.contains("alimiter"), "{filter}");
     }
 
@@ -186,20 +187,20 @@ LRA high:  -31.9 LUFS\n\n  True peak:\n    Peak:      -25.6 dBFS\n";
     fn silence_has_no_measure_and_gets_no_filter() {
         let silent = SUMMARY.replace("-33.8", "-70.0").replace("-25.6", "-inf");
         assert_eq!(parse_summary(&silent), None);
-        assert_eq!(filter_to(TARGET, None, MINUTE, true), None);
+        assert_eq!(filter_to(TARGET, None, MINUTE, true, "stereo"), None);
         assert_eq!(parse_summary("nothing of the kind"), None);
     }
 
     #[test]
     fn a_source_with_headroom_gets_a_constant_gain() {
         let measure = Measure { integrated: -26.0, true_peak: -12.0, range: 5.0, threshold: -36.0 };
-        assert_eq!(filter_to(TARGET, Some(measure), MINUTE, true).unwrap(), "volume=10.00dB:precision=float");
+        assert_eq!(filter_to(TARGET, Some(measure), MINUTE, true, "stereo").unwrap(), "volume=10.00dB:precision=float");
     }
 
     #[test]
     fn the_gain_of_what_may_be_noise_has_a_ceiling() {
         let quiet = |integrated| Measure { integrated, true_peak: integrated + 10.0, range: 5.0, threshold: -70.0 };
-        let filter = |integrated| filter_to(TARGET, Some(quiet(integrated)), MINUTE, true);
+        let filter = |integrated| filter_to(TARGET, Some(quiet(integrated)), MINUTE, true, "stereo");
         assert_eq!(filter(-39.0).unwrap(), "volume=23.00dB:precision=float");
         assert_eq!(filter(-41.0).unwrap(), "volume=12.00dB:precision=float");
         assert_eq!(filter(-61.0), None);
@@ -208,16 +209,16 @@ LRA high:  -31.9 LUFS\n\n  True peak:\n    Peak:      -25.6 dBFS\n";
     #[test]
     fn a_source_above_full_scale_is_turned_down_by_gain_and_limiter() {
         let loud = Measure { integrated: 1.7, true_peak: 4.0, range: 20.0, threshold: -8.0 };
-        let filter = filter_to(TARGET, Some(loud), MINUTE, true).unwrap();
+        let filter = filter_to(TARGET, Some(loud), MINUTE, true, "stereo").unwrap();
         assert!(filter.starts_with("volume=-17.70dB") && filter.contains("alimiter"), "{filter}");
     }
 
     #[test]
     fn a_source_whose_peaks_would_clip_is_compressed_and_resampled_to_48_khz() {
         let measure = Measure { integrated: -26.0, true_peak: -3.0, range: 5.0, threshold: -36.0 };
-        let filter = filter_to(TARGET, Some(measure), MINUTE, true).unwrap();
+        let filter = filter_to(TARGET, Some(measure), MINUTE, true, "stereo").unwrap();
         assert!(filter.starts_with("loudnorm=I=-16.00:") && filter.contains("aresample=48000"), "{filter}");
-        let filter = filter_to(TARGET, Some(measure), Duration::from_secs(2), true).unwrap();
+        let filter = filter_to(TARGET, Some(measure), Duration::from_secs(2), true, "stereo").unwrap();
         assert!(filter.starts_with("volume=10.00dB") && filter.contains("alimiter=limit=0.8128:"), "{filter}");
     }
 }

@@ -87,6 +87,8 @@ pub(crate) struct Packets {
 /// A file, or the files of a rendition, and what they have to hold.
 pub(crate) struct Written {
     pub packets: Packets,
+    /// Lists of what other encoders put into it, behind that.
+    pub further_sums: Vec<String>,
     /// ffmpeg's input: options, and `-i` with a file at the end.
     pub input: Arguments,
     /// For error messages.
@@ -116,7 +118,8 @@ async fn check(context: &TranscodeContext<'_>, files: &[Written], what: &str) ->
         Err(ProcessError::Failed { .. }) => return Err(bad("can't be read")),
         Err(error) => return Err(MediaError::process("checking an output", error)),
     };
-    let lists: Vec<_> = files.iter().map(|file| context.work.join(&file.packets.sums)).collect();
+    let lists = files.iter().flat_map(|file| std::iter::once(&file.packets.sums).chain(&file.further_sums));
+    let lists: Vec<_> = lists.map(|list| context.work.join(list)).collect();
     let read = move || lists.iter().map(|list| read_at_most(list, MAX_SUMS)).collect::<std::io::Result<Vec<_>>>();
     let lists = blocking(read).await?.map_err(MediaError::work("reading the sums of packets"))?;
     let made: Vec<String> = lists.iter().flat_map(|list| sums(list)).collect();

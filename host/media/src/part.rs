@@ -85,7 +85,8 @@ impl Trim {
             video.packets = packets(video.packets);
         }
         trimmed.audio = trimmed.audio.filter(|audio| audio.length > part.start);
-        if let Some(audio) = &mut trimmed.audio {
+        trimmed.sounds.retain(|track| track.audio.length > part.start);
+        for audio in trimmed.audio.iter_mut().chain(trimmed.sounds.iter_mut().map(|track| &mut track.audio)) {
             audio.length = left(audio.length);
             audio.packets = packets(audio.packets);
             // A late one begins with silence at the source's zero.

@@ -165,6 +165,12 @@ impl Plan {
         self.outputs.iter().flat_map(|output| output.kind().destinations()).collect()
     }
 
+    /// The objects that outputs need beside the original, with the outputs' places and how many bytes each may have.
+    pub fn companions(&self) -> impl Iterator<Item = (usize, &Destination, usize)> {
+        let outputs = self.outputs.iter().enumerate();
+        outputs.filter_map(|(index, output)| output.kind().companion().map(|(from, most)| (index, from, most)))
+    }
+
     /// The encodes that run throughout the source.
     pub fn picture_encodes(&self, info: &MediaInfo) -> Vec<PictureEncode> {
         self.outputs.iter().flat_map(|output| output.kind().picture_encodes(info)).collect()

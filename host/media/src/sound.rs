@@ -1,5 +1,7 @@
 //! The analysis of the sound: its loudness and its waveforms, in a pass over the sound alone before the encode.
 
+use std::collections::BTreeMap;
+
 use crate::budget::Budget;
 use crate::command::Arguments;
 use crate::containment::{guarded_input, quiet_ffmpeg};
@@ -9,6 +11,7 @@ use crate::error::{MediaError, UploadError};
 use crate::graph::all_tracks_seen;
 use crate::info::{Audio, LATE, MediaInfo};
 use crate::loudness::{self, METER, Measure};
+use crate::outputs::AudioRendition;
 use crate::part::Part;
 use crate::plan::Plan;
 use crate::process::ProcessError;
@@ -40,17 +43,27 @@ pub(crate) fn as_it_is(audio: &Audio) -> &'static str {
     }
 }
 
-/// Where the sound comes from in a graph: the chains that make it of its tracks, and the pad that has it.
-pub(crate) fn source(audio: &Audio, input: u8, part: Option<Part>) -> (Vec<String>, String) {
+/// The filters that bring sound to its target loudness; none where it stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Levels {
+    /// For the stereo that rungs have.
+    pub usual: Option<String>,
+    /// For renditions of other sound, by their outputs' places in the plan.
+    pub tracks: BTreeMap<usize, String>,
+}
+
+/// Where the sound comes from in a graph: the chains that make it of its tracks, and the pad that has it. `pad` is what that
+/// is called where it is made.
+pub(crate) fn source(audio: &Audio, input: usize, part: Option<Part>, pad: &str) -> (Vec<String>, String) {
     let (mut chains, whole) = whole_source(audio, input);
     let Some(part) = part else { return (chains, whole) };
     // Gaps are filled first, as a gap may begin before the part.
     let filled = if audio.untimed { "asetpts=N/SR/TB" } else { as_it_is(audio) };
-    chains.push(format!("{whole}{filled},{}[part]", part.filters("atrim", "asetpts", 0.0)));
-    (chains, "[part]".to_owned())
+    chains.push(format!("{whole}{filled},{}[{pad}]", part.filters("atrim", "asetpts", 0.0)));
+    (chains, format!("[{pad}]"))
 }
 
-fn whole_source(audio: &Audio, input: u8) -> (Vec<String>, String) {
+fn whole_source(audio: &Audio, input: usize) -> (Vec<String>, String) {
     let Some(right) = audio.right else { return (Vec::new(), format!("[{input}:{}]", audio.index)) };
     // `join` counts samples and takes no notice of times, so each channel begins at zero and has its gaps filled.
     let channel = |index, pad| format!("[{input}:{index}]aresample=async=1:first_pts=0{pad}");
@@ -75,7 +88,7 @@ pub fn reports_loudness(plan: &Plan, info: &MediaInfo) -> bool {
 /// The command of the analysis; `None` if there is nothing to find out.
 pub fn command(info: &MediaInfo, plan: &Plan) -> Option<Arguments> {
     let audio = info.audio.as_ref()?;
-    let (mut chains, source) = source(audio, 0, info.part);
+    let (mut chains, source) = source(audio, 0, info.part, "part");
     let needs_loudness = needs_loudness(plan);
     let needs_samples = plan.outputs.iter().any(|output| output.kind().waveform_resolution().is_some());
     let meter = format!("{},{METER}[loudness]", common_form(audio));
@@ -125,6 +138,33 @@ pub async fn analyse(context: &TranscodeContext<'_>) -> Result<SoundAnalysis, Me
         source_loudness: if is_mono { loudness.map(Measure::as_mono) } else { loudness },
         waveforms: builders.into_iter().map(|(index, builder)| (index, builder.finish())).collect(),
     })
+}
+
+/// Finds out how the sound is brought to its target loudness.
+pub async fn levels(context: &TranscodeContext<'_>, analysis: &SoundAnalysis) -> Result<Levels, MediaError> {
+    let TranscodeContext { tools, work, info, plan, cancel } = *context;
+    let Some(target) = plan.loudness else { return Ok(Levels::default()) };
+    let length = info.audio.as_ref().map_or(info.duration, |audio| audio.length);
+    let usual = loudness::filter_to(target, analysis.loudness, length, !analysis.changes, "stereo");
+    let mut tracks = BTreeMap::new();
+    for (index, rendition) in plan.all_of::<AudioRendition>().filter(|(_, rendition)| !rendition.is_usual(info)) {
+        let Some(track) = rendition.track(info) else { continue };
+        let arguments = measuring(info, track, &rendition.form(track));
+        let ffmpeg = tools.ffmpeg.within(Budget::of_sound(info));
+        let finished = ffmpeg.watch(arguments, work, cancel, |_| ()).await.map_err(failed)?;
+        let (measure, is_steady) = (loudness::parse_summary(&finished.stderr), loudness::is_steady(&finished.stderr));
+        let filter = loudness::filter_to(target, measure, track.length, is_steady, rendition.layout(track));
+        tracks.extend(filter.map(|filter| (index, filter)));
+    }
+    Ok(Levels { usual, tracks })
+}
+
+/// The command that measures a track in a form.
+fn measuring(info: &MediaInfo, track: &Audio, form: &str) -> Arguments {
+    let (mut chains, source) = source(track, 0, info.part, "part");
+    chains.push(format!("{source}{form},{METER}[loudness]"));
+    let arguments = quiet_ffmpeg().all(guarded_input(info.depth)).pair("-filter_complex", chains.join(";"));
+    arguments.pair("-map", "[loudness]").pair("-f", "null").flag("-").all(all_tracks_seen(info, 0))
 }
 
 fn builders(plan: &Plan, audio: &Audio) -> Result<Vec<(usize, WaveformBuilder)>, MediaError> {

@@ -14,7 +14,7 @@ use crate::encoder::Processor;
 use crate::error::MediaError;
 pub use crate::hls::RungSummary;
 use crate::info::MediaInfo;
-use crate::loudness::{self, Measure};
+use crate::loudness::Measure;
 use crate::output_file::OutputFile;
 use crate::plan::Plan;
 use crate::sound;
@@ -72,12 +72,11 @@ pub async fn make(
     context.check_encoders()?;
     budget::check_fits(plan, info, work, context.first_processor()?, tools.threads)?;
     let sound = sound::analyse(&context).await?;
+    let levels = sound::levels(&context, &sound).await?;
     done("listen");
 
-    let length = info.audio.as_ref().map_or(info.duration, |audio| audio.length);
-    let filter = plan.loudness.and_then(|target| loudness::filter_to(target, sound.loudness, length, !sound.changes));
     let whole = info.ladder_length().as_secs_f64().max(0.001);
-    let encoded = Encode { context, loudness_filter: filter.as_deref() }
+    let encoded = Encode { context, levels: &levels }
         .run(|progress| {
             let share = (progress.at.as_secs_f64() / whole).clamp(0.0, 1.0);
             watch(EncodeProgress { percent: (share * 100.0) as u32, speed: progress.speed });

@@ -109,6 +109,7 @@ impl Key {
     pub fn content_type(&self) -> &'static str {
         match self.0.rsplit_once('.').map(|(_, ending)| ending) {
             Some("m3u8") => "application/vnd.apple.mpegurl",
+            Some("mpd") => "application/dash+xml",
             Some("ts") => "video/mp2t",
             Some("m4s" | "mp4") => "video/mp4",
             Some("json") => "application/json",

@@ -29,6 +29,9 @@ fn kinds(plan: &Plan) -> Vec<&'static str> {
         Output::Download(_) => "download",
         Output::Animation(_) => "animation",
         Output::Iframes(_) => "iframes",
+        Output::Audio(_) => "audio",
+        Output::Subtitles(_) => "subtitles",
+        Output::Dash(_) => "dash",
         Output::Waveform(_) => "waveform",
         Output::Loudness => "loudness",
     };

@@ -27,6 +27,9 @@ fn add(report: &mut Report, output: &Output) {
         Output::Download(download) => publish(download.destination.clone()),
         Output::Animation(animation) => publish(animation.destination.clone()),
         Output::Iframes(iframes) => publish(iframes.playlist.clone()),
+        Output::Audio(audio) => publish(audio.playlist.clone()),
+        Output::Subtitles(subtitles) => publish(subtitles.playlist.clone()),
+        Output::Dash(dash) => publish(dash.manifest.clone()),
         Output::Waveform(waveform) => waveform.data.iter().chain(&waveform.image).cloned().for_each(publish),
         Output::Loudness => {
             report.loudness = Some(LoudnessMeasure { integrated: -2000, true_peak: -300, range: 700 });

@@ -14,6 +14,7 @@ pub enum Call {
     Encoders,
     Open { store: String, key: String },
     Info,
+    Tracks,
     Start(Plan),
     NextProgress,
     Wait,
@@ -44,6 +45,7 @@ type Objects = BTreeMap<(String, String), Vec<u8>>;
 #[derive(Clone)]
 struct Script {
     info: MediaInfo,
+    tracks: TrackList,
     settings: String,
     encoders: Vec<VideoEncoder>,
     devices: Vec<Device>,
@@ -61,6 +63,7 @@ impl ScriptedHost {
     pub fn new(info: MediaInfo) -> Self {
         let script = Script {
             info,
+            tracks: TrackList { audio: Vec::new(), text: Vec::new() },
             settings: "{}".into(),
             encoders: vec![VideoEncoder { codec: VideoCodec::H264, processor: Processor::Cpu }],
             devices: Vec::new(),
@@ -77,6 +80,11 @@ impl ScriptedHost {
     fn scripted(mut self, change: impl FnOnce(&mut Script)) -> Self {
         change(Rc::make_mut(&mut self.script));
         self
+    }
+
+    /// Sets the tracks of every original. By default it has none to choose from.
+    pub fn with_tracks(self, tracks: TrackList) -> Self {
+        self.scripted(|script| script.tracks = tracks)
     }
 
     /// Sets the environment's settings for the policy.
@@ -241,6 +249,11 @@ impl OpenSource for ScriptedSource {
     fn info(&self) -> MediaInfo {
         self.0.record(Call::Info);
         self.0.script.info.clone()
+    }
+
+    fn tracks(&self) -> TrackList {
+        self.0.record(Call::Tracks);
+        self.0.script.tracks.clone()
     }
 }
 

@@ -6,7 +6,7 @@ use media::info::MediaInfo;
 use media::loudness::{self, Measure};
 pub use media::outputs::Process;
 use media::plan::Plan;
-use media::sound;
+use media::sound::{self, Levels};
 
 /// The processes of a plan, in the order in which they would run. The audio gain is computed from `measured`. Cuts of a
 /// preview assume segments of exactly the requested length.
@@ -22,10 +22,13 @@ pub fn processes(
     if let Some(arguments) = sound::command(info, plan) {
         add("listen to the sound", arguments);
     }
-    let filter =
-        info.audio.as_ref().and_then(|audio| loudness::filter_to(plan.loudness?, Some(measured), audio.length, true));
+    let usual = info
+        .audio
+        .as_ref()
+        .and_then(|audio| loudness::filter_to(plan.loudness?, Some(measured), audio.length, true, "stereo"));
+    let levels = &Levels { usual, ..Levels::default() };
     let proof = &Proof::assumed(&[Processor::Gpu, Processor::Cpu]);
-    let graph = Graph { info, plan, processor, proof, loudness_filter: filter.as_deref(), threads };
+    let graph = Graph { info, plan, processor, proof, levels, threads };
     if let Some(arguments) = graph.arguments() {
         add("encode everything in one pass", arguments);
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use contract::v0_1::{convert, types as wit_types};
 use media::containment::ProbeDepth;
-use media::info::{Audio, DynamicRange, Matrix, MediaInfo, Ratio, Video};
+use media::info::{Audio, DynamicRange, Label, Matrix, MediaInfo, Ratio, SoundTrack, Video};
 
 /// Fields that the contract does not have get usual values: the colour matrix that players assume for the size, and
 /// tracks as long as the file.
@@ -36,6 +36,8 @@ pub fn source_info(info: &wit_types::MediaInfo) -> Result<MediaInfo, String> {
         duration,
         size: info.size_bytes,
         video: info.video.as_ref().map(|video| picture(video, duration)).transpose()?,
+        sounds: audio.clone().map(|audio| SoundTrack { audio, label: Label::default() }).into_iter().collect(),
+        texts: Vec::new(),
         audio,
         notes: convert::notes(&info.attributes),
         part: None,

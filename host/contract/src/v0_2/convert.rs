@@ -2,11 +2,13 @@
 
 use media::encoder::Encoder;
 use media::encoding::{Codec, Encoding, Samples};
+use media::info::{self, MediaInfo, SoundTrack};
 use media::plan::PlanError;
 
 use super::encoding::{self as wit, Rendition, VideoCodec, VideoEncoder, VideoEncoding, VideoRendition};
 use super::file::FileOutput;
 use super::hls::{HlsOutput, HlsRung};
+use super::tracks::{AudioTrack, TextTrack, TrackList};
 use crate::asked::no_unknown;
 use crate::v0_1;
 
@@ -18,6 +20,31 @@ pub fn encoder(Encoder { codec, processor }: Encoder) -> VideoEncoder {
         Codec::Av1 => VideoCodec::Av1,
     };
     VideoEncoder { codec, processor: processor.into() }
+}
+
+/// The tracks of a probed source.
+pub fn tracks(info: &MediaInfo) -> TrackList {
+    let main = info.audio.as_ref().map(|audio| audio.index);
+    let audio = |SoundTrack { audio, label }: &SoundTrack| AudioTrack {
+        index: audio.index,
+        codec: audio.codec.clone(),
+        channels: audio.channels,
+        sample_rate: audio.sample_rate,
+        language: label.language.clone(),
+        title: label.title.clone(),
+        is_default: label.is_default,
+        is_main: main == Some(audio.index),
+    };
+    let text = |info::TextTrack { index, codec, label, is_picture }: &info::TextTrack| TextTrack {
+        index: *index,
+        codec: codec.clone(),
+        language: label.language.clone(),
+        title: label.title.clone(),
+        is_default: label.is_default,
+        is_forced: label.is_forced,
+        is_picture: *is_picture,
+    };
+    TrackList { audio: info.sounds.iter().map(audio).collect(), text: info.texts.iter().map(text).collect() }
 }
 
 /// Those of these encoders that 0.1 has a name for.

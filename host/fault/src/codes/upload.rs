@@ -31,6 +31,10 @@ codes! {
     TOO_MANY_CHANNELS "upload.too-many-channels" (Upload)
         "The sound has more than 8 channels, whose places are not known." => "Export it as stereo, 5.1 or 7.1.";
 
+    SUBTITLES "upload.subtitles" (Upload)
+        "Subtitles that the policy wants can't be read. The message has the reason."
+            => "Save them as SRT or WebVTT in UTF-8, or leave them out.";
+
     TOO_LARGE "upload.too-large" (Upload)
         "The picture has more pixels than 8192x4320." => "Export it smaller.";
 

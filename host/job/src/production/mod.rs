@@ -1,6 +1,7 @@
 //! From an original and a plan to a publication: download the original, encode, upload early segments, stage the rest,
 //! commit, and record every step in the journal.
 
+mod companions;
 mod original;
 
 use std::collections::BTreeMap;
@@ -69,7 +70,7 @@ impl JobContext {
 /// The outcome of [`make`].
 enum Product {
     /// Encoded by this attempt and not published yet.
-    Encoded { made: TranscodeResult, uploaded: UploadedSegments, publication: String },
+    Encoded { made: TranscodeResult, uploaded: UploadedSegments, publication: String, digest: String },
     /// Published by an earlier run, and still complete.
     Published { summary: TranscodeSummary, objects: Objects },
 }
@@ -122,7 +123,9 @@ impl Production {
         self.task = None;
         Some(match product {
             Ok(Ok(Product::Published { summary, objects })) => Ok((summary, objects)),
-            Ok(Ok(Product::Encoded { made, uploaded, publication })) => self.commit(made, uploaded, publication).await,
+            Ok(Ok(Product::Encoded { made, uploaded, publication, digest })) => {
+                self.commit(made, uploaded, publication, digest).await
+            }
             Ok(Err(error)) => Err(error),
             Err(lost) => Err(MediaError::Lost { detail: lost.to_string() }.into()),
         })
@@ -133,6 +136,7 @@ impl Production {
         made: TranscodeResult,
         uploaded: UploadedSegments,
         publication: String,
+        digest: String,
     ) -> Result<(TranscodeSummary, Objects), Failure> {
         let context = &self.context;
         let owners: BTreeMap<Destination, Destination> =
@@ -167,7 +171,7 @@ impl Production {
             let published = Published {
                 publication: publication.clone(),
                 source: self.original.version.clone(),
-                plan: self.plan.digest(),
+                plan: digest,
                 summary: serde_json::to_value(&made.summary).unwrap_or_default(),
                 objects: objects.clone(),
                 pieces: staged.objects(),
@@ -217,9 +221,9 @@ async fn make(
     plan: &Plan,
     sender: &watch::Sender<EncodeProgress>,
 ) -> Result<Product, Failure> {
+    let digest = companions::fetch(context, plan).await?;
     if let Some(journal) = &context.journal {
         let began = Instant::now();
-        let digest = plan.digest();
         if let Some(published) = journal.published(&context.stores, &original.version, &digest).await?
             && let Ok(summary) = TranscodeSummary::deserialize(&published.summary)
         {
@@ -253,7 +257,7 @@ async fn make(
             for (part, took) in &made.parts {
                 context.observer.on(&Event::done(part, *took));
             }
-            Ok(Product::Encoded { made, uploaded, publication })
+            Ok(Product::Encoded { made, uploaded, publication, digest })
         }
         Err(error) => {
             abandon(context, uploader.abandon().await, &publication).await;

@@ -23,7 +23,7 @@ use crate::context::{TranscodeContext, blocking, without_complaint};
 use crate::error::MediaError;
 use crate::graph::{Branches, MADE, limited_grey};
 use crate::hls::{self, CheckedRung, MediaPlaylist};
-use crate::info::{DynamicRange, LATE, Matrix, Ratio, Video};
+use crate::info::{DynamicRange, LATE, Matrix, MediaInfo, Ratio, Video};
 use crate::outputs::ladder::{Ladder, Rung, rung_folder};
 
 /// Frames by which the first packet's time and the first picture's may differ.
@@ -78,6 +78,16 @@ fn sound_before_levelling() -> String {
     format!("{}/before.txt", source_folder())
 }
 
+/// What is taken from a rendition of sound, and from the source for it.
+pub(crate) fn audio_folder(index: usize) -> String {
+    format!("{MADE}/compared_audio{index}")
+}
+
+/// The envelope of the source's sound for a rendition.
+fn heard_in_source(index: usize) -> String {
+    format!("{}/source.txt", audio_folder(index))
+}
+
 /// The folders that ffmpeg writes into.
 pub(crate) fn folders(ladder: &Ladder) -> Vec<String> {
     (0..ladder.rungs.len()).map(made_folder).chain([source_folder()]).collect()
@@ -99,7 +109,7 @@ fn raw_pictures(folder: &str) -> Arguments {
 }
 
 /// The envelope's file is written by a filter; its samples go nowhere.
-fn no_file() -> Arguments {
+pub(crate) fn no_file() -> Arguments {
     Arguments::new().pair("-c:a", "pcm_s16le").pair("-f", "null").flag("-")
 }
 
@@ -120,6 +130,45 @@ pub(crate) fn add_to_graph(ladder: &Ladder, graph: &mut Branches<'_>) {
             graph.output(sound.all(no_file()));
         }
     }
+}
+
+/// The filters that take what is needed of the sound that a rendition is made of.
+pub(crate) fn heard(ladder: &Ladder, info: &MediaInfo, index: usize) -> String {
+    envelope(&Sampling::of(ladder, info), &heard_in_source(index))
+}
+
+/// Compares a checked rendition of sound, which lies in `folder`, with what it was made of, which begins at `begin`. It is
+/// decoded for that, which has to leave no complaint.
+pub(crate) async fn check_audio(
+    context: &TranscodeContext<'_>,
+    ladder: &Ladder,
+    (index, folder): (usize, &str),
+    (playlist, begin): (&MediaPlaylist, Duration),
+    what: String,
+) -> Result<(), MediaError> {
+    let sampling = Sampling::of(ladder, context.info);
+    let own = audio_folder(index);
+    let joined = format!("{own}/joined");
+    let (from, to, playlist) = (context.work.join(folder), context.work.join(&joined), playlist.clone());
+    let segments = sampling.segments.clone();
+    let written = blocking(move || join(&from, &playlist, &segments, &to)).await?;
+    written.map_err(MediaError::work("joining segments"))?;
+    let whole = Sampling { is_whole: true, ..sampling };
+    let arguments = quiet_ffmpeg()
+        .pair("-v", "error")
+        .flag("-copyts")
+        .pair("-f", ladder.container.demuxer())
+        .pair("-i", format_args!("file:{joined}"))
+        .pair("-af", format_args!("asetpts=PTS-STARTPTS,{}", envelope(&whole, &sound_in(&own))))
+        .all(no_file());
+    let ffmpeg = context.tools.ffmpeg.within(Budget::of_encode(context.plan, context.info));
+    let decoded = ffmpeg.watch(arguments, context.work, context.cancel, |_| ()).await;
+    without_complaint(decoded, &what, "checking sound")?;
+    let removed = tokio::fs::remove_file(context.work.join(&joined)).await;
+    removed.map_err(MediaError::work("joining segments"))?;
+    let (source, made) = (context.work.join(heard_in_source(index)), context.work.join(sound_in(&own)));
+    let compared = compare_sound(source, made, Some(begin), sound::Tolerance::ENCODED).await?;
+    compared.map_err(|detail| MediaError::Differs { what, detail })
 }
 
 /// How the source's planes become red, green and blue. Of high dynamic range only shapes are compared.

@@ -20,6 +20,7 @@ use crate::muxer::Packets;
 use crate::outputs::ladder::rung_folder;
 use crate::outputs::{Container, Ladder, Output, OutputKind as _};
 use crate::plan::Plan;
+use crate::sound::Levels;
 use crate::tests::testkit::{info, ladder, plan_of, rung, tools};
 
 const SECONDS: u64 = 6;
@@ -97,7 +98,8 @@ impl Made {
         let kept = tempfile::tempdir().unwrap();
         let cancel = CancellationToken::new();
         let mut made = Self { tools: tools(), cancel, work, info, plan, ladder, kept, kept_sums: Vec::new() };
-        Encode { context: made.context(), loudness_filter: Some(LEVELLING) }.run(|_| ()).await.unwrap();
+        let levels = Levels { usual: Some(LEVELLING.to_owned()), ..Levels::default() };
+        Encode { context: made.context(), levels: &levels }.run(|_| ()).await.unwrap();
         copy(&made.rung(), made.kept.path());
         made.kept_sums = std::fs::read(made.sums()).unwrap();
         made

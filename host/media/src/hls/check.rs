@@ -254,7 +254,7 @@ impl FilePart {
         Ok((&self.handle).take(self.length))
     }
 
-    fn transport_stream_spans(&mut self) -> Result<Spans, CodedError> {
+    pub(super) fn transport_stream_spans(&mut self) -> Result<Spans, CodedError> {
         let spans = self.reader().and_then(timing::of_transport_stream);
         spans.map_err(|error| unreadable(&self.file, &error))?.map_err(|problem| self.damaged(problem))
     }

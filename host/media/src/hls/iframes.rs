@@ -65,6 +65,17 @@ pub fn iframe_playlist(dir: &Path, rendition: &MediaPlaylist) -> Result<(MediaPl
     Ok((playlist, rates))
 }
 
+/// When the first picture of a rendition in transport streams is shown, or without a picture its first sound is heard, in
+/// seconds of its own clock.
+///
+/// Blocks: it reads the first segment.
+pub fn first_shown(dir: &Path, rendition: &MediaPlaylist) -> Result<f64, CodedError> {
+    let Some(first) = rendition.segments.first() else { return Ok(0.0) };
+    let mut part = FilePart::open(dir, &first.uri, first.byte_range)?;
+    let spans = part.transport_stream_spans()?;
+    Ok(spans.video.or(spans.audio).map_or(0.0, |span| span.first))
+}
+
 /// The keyframes of a transport stream. `None` if its tables or times can't be read.
 ///
 /// Each begins with the packet that its unit begins in, the first one with the tables in front of it, and ends before the

@@ -47,16 +47,105 @@ pub struct IframeSummary {
     pub playlist: Destination,
 }
 
+/// A rendition of sound as the master playlist lists it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AudioSummary {
+    /// For `GROUP-ID`.
+    pub group: &'static str,
+    pub name: String,
+    pub language: Option<String>,
+    pub is_default: bool,
+    pub channels: u32,
+    pub peak_bps: u64,
+    pub average_bps: u64,
+    /// For `CODECS`.
+    pub codecs: String,
+    pub playlist: Destination,
+}
+
+/// Subtitles as the master playlist lists them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SubtitleSummary {
+    pub name: String,
+    pub language: Option<String>,
+    pub is_default: bool,
+    pub is_forced: bool,
+    pub playlist: Destination,
+}
+
+/// Everything that a master playlist lists.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Master {
+    pub rungs: Vec<RungSummary>,
+    pub iframes: Vec<IframeSummary>,
+    /// With any, every rung is listed once for each of their groups.
+    pub audio: Vec<AudioSummary>,
+    pub subtitles: Vec<SubtitleSummary>,
+}
+
+/// The rates and codecs of a group of sound: what is added to those of a rung is that of its heaviest rendition.
+struct Group<'a> {
+    name: &'static str,
+    peak_bps: u64,
+    average_bps: u64,
+    codecs: &'a str,
+}
+
+impl Master {
+    fn groups(&self) -> Vec<Group<'_>> {
+        let mut groups: Vec<Group<'_>> = Vec::new();
+        for AudioSummary { group, peak_bps, average_bps, codecs, .. } in &self.audio {
+            let (peak_bps, average_bps) = (*peak_bps, *average_bps);
+            match groups.iter_mut().find(|found| found.name == *group) {
+                Some(found) => {
+                    found.peak_bps = found.peak_bps.max(peak_bps);
+                    found.average_bps = found.average_bps.max(average_bps);
+                }
+                None => groups.push(Group { name: group, peak_bps, average_bps, codecs }),
+            }
+        }
+        groups
+    }
+}
+
 /// The text of the master playlist with this key. Players start with the first rung.
-pub fn render_master(master: &Key, rungs: &[RungSummary], iframes: &[IframeSummary]) -> String {
+pub fn render_master(master: &Key, listed: &Master) -> String {
+    let Master { rungs, iframes, audio, subtitles } = listed;
     // Nothing here needs more than version 1. Version 3 keeps away players that don't support fractional seconds, which
     // the media playlists have.
     let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-INDEPENDENT-SEGMENTS\n");
     // A player that isn't told assumes standard dynamic range, so only a mixture has to be told apart.
     let is_mixed = rungs.iter().any(|rung| rung.range != DynamicRange::Sdr);
     let range_of = |range: DynamicRange| if is_mixed { video_range(range) } else { "" };
-    for RungSummary { size, frame_rate, range, peak_bps, average_bps, codecs, playlist, .. } in rungs {
-        // Writing to a String can't fail, so the results below are dropped.
+    for AudioSummary { group, name, language, is_default, channels, playlist, .. } in audio {
+        let (language, default) = (language_of(language.as_deref()), yes_or_no(*is_default));
+        // Writing to a String can't fail, so the results here and below are dropped.
+        let _ = writeln!(
+            text,
+            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{group}\",NAME=\"{name}\"{language},DEFAULT={default},AUTOSELECT=YES,\
+CHANNELS=\"{channels}\",URI=\"{}\"",
+            escaped(&master.relative(&playlist.key))
+        );
+    }
+    for SubtitleSummary { name, language, is_default, is_forced, playlist } in subtitles {
+        let language = language_of(language.as_deref());
+        let (default, forced) = (yes_or_no(*is_default), yes_or_no(*is_forced));
+        let _ = writeln!(
+            text,
+            "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"{SUBTITLES}\",NAME=\"{name}\"{language},DEFAULT={default},\
+AUTOSELECT=YES,FORCED={forced},URI=\"{}\"",
+            escaped(&master.relative(&playlist.key))
+        );
+    }
+    let shown = if subtitles.is_empty() { String::new() } else { format!(",SUBTITLES=\"{SUBTITLES}\"") };
+    let groups = listed.groups();
+    let groups: Vec<Option<&Group<'_>>> =
+        if groups.is_empty() { vec![None] } else { groups.iter().map(Some).collect() };
+    let variants = groups.iter().flat_map(|group| rungs.iter().map(move |rung| (rung, group)));
+    for (rung, group) in variants {
+        let RungSummary { size, frame_rate, range, codecs, playlist, .. } = rung;
+        let (peak_bps, average_bps) = group.map_or((0, 0), |group| (group.peak_bps, group.average_bps));
+        let (peak_bps, average_bps) = (rung.peak_bps + peak_bps, rung.average_bps + average_bps);
         let _ = write!(text, "#EXT-X-STREAM-INF:BANDWIDTH={peak_bps},AVERAGE-BANDWIDTH={average_bps}");
         if let Some((width, height)) = size {
             let _ = write!(text, ",RESOLUTION={width}x{height}");
@@ -65,7 +154,14 @@ pub fn render_master(master: &Key, rungs: &[RungSummary], iframes: &[IframeSumma
             let _ = write!(text, ",FRAME-RATE={}.{:03}", thousandths / 1000, thousandths % 1000);
         }
         let range = if size.is_some() { range_of(*range) } else { "" };
-        let _ = writeln!(text, "{range},CODECS=\"{codecs}\"\n{}", escaped(&master.relative(&playlist.key)));
+        let (more, sound) = group.map_or((String::new(), String::new()), |group| {
+            (format!(",{}", group.codecs), format!(",AUDIO=\"{}\"", group.name))
+        });
+        let _ = writeln!(
+            text,
+            "{range},CODECS=\"{codecs}{more}\"{sound}{shown}\n{}",
+            escaped(&master.relative(&playlist.key))
+        );
     }
     for IframeSummary { size: (width, height), range, peak_bps, average_bps, codecs, playlist } in iframes {
         let uri = escaped(&master.relative(&playlist.key)).to_string();
@@ -77,6 +173,17 @@ RESOLUTION={width}x{height}{},CODECS=\"{codecs}\",URI=\"{uri}\"",
         );
     }
     text
+}
+
+/// The group of all subtitles.
+const SUBTITLES: &str = "subtitles";
+
+fn yes_or_no(is: bool) -> &'static str {
+    if is { "YES" } else { "NO" }
+}
+
+fn language_of(language: Option<&str>) -> String {
+    language.map_or(String::new(), |language| format!(",LANGUAGE=\"{language}\""))
 }
 
 fn video_range(range: DynamicRange) -> &'static str {
@@ -93,9 +200,12 @@ fn thousandths(rate: Ratio) -> Option<u64> {
     (u64::from(rate.numerator) * 1000 + denominator / 2).checked_div(denominator)
 }
 
+/// Everything but what stands for itself in every part of a path.
+pub(crate) const ESCAPED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'_').remove(b'-').remove(b'~');
+
 /// Keys may hold what a URI may not, such as spaces, and a `#` or `:` would change what the line means.
 fn escaped(path: &str) -> PercentEncode<'_> {
-    const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'_').remove(b'-').remove(b'~');
     utf8_percent_encode(path, ESCAPED)
 }
 
@@ -123,7 +233,7 @@ mod tests {
     }
 
     fn master(rungs: &[RungSummary]) -> String {
-        render_master(&key("u/master.m3u8"), rungs, &[])
+        render_master(&key("u/master.m3u8"), &Master { rungs: rungs.to_vec(), ..Master::default() })
     }
 
     #[test]
@@ -144,10 +254,64 @@ mod tests {
             codecs: "avc1.64001E".into(),
             playlist: at("u/360p/i frames.m3u8"),
         };
-        let text = render_master(&key("u/master.m3u8"), &[full_hd()], &[iframes]);
+        let listed = Master { rungs: vec![full_hd()], iframes: vec![iframes], ..Master::default() };
+        let text = render_master(&key("u/master.m3u8"), &listed);
         let expected = "\n1080p/video.m3u8\n#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=90000,AVERAGE-BANDWIDTH=80000,\
             RESOLUTION=640x360,CODECS=\"avc1.64001E\",URI=\"360p/i%20frames.m3u8\"\n";
         assert!(text.ends_with(expected), "{text}");
+    }
+
+    #[test]
+    fn every_rung_is_listed_once_for_each_group_of_sound() {
+        let audio = |group, name: &str, codecs: &str, bps| AudioSummary {
+            group,
+            name: name.into(),
+            language: Some("en".into()),
+            is_default: name == "English",
+            channels: 2,
+            peak_bps: bps,
+            average_bps: bps / 2,
+            codecs: codecs.into(),
+            playlist: at(&format!("u/audio/{group}-{name}.m3u8")),
+        };
+        let rung = RungSummary { codecs: "avc1.640028".into(), ..full_hd() };
+        let sound = vec![
+            audio("aac", "English", "mp4a.40.2", 100_000),
+            audio("aac", "Comment", "mp4a.40.2", 120_000),
+            audio("eac3", "English", "ec-3", 400_000),
+        ];
+        let listed = Master { rungs: vec![rung], audio: sound, ..Master::default() };
+        let text = render_master(&key("u/master.m3u8"), &listed);
+        let expected = "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"aac\",NAME=\"English\",LANGUAGE=\"en\",DEFAULT=YES,\
+            AUTOSELECT=YES,CHANNELS=\"2\",URI=\"audio/aac-English.m3u8\"\n";
+        assert!(text.contains(expected), "{text}");
+        let variants: Vec<&str> = text.lines().filter(|line| line.starts_with("#EXT-X-STREAM-INF")).collect();
+        assert_eq!(variants.len(), 2);
+        assert!(variants[0].contains("BANDWIDTH=5720001,AVERAGE-BANDWIDTH=4160000,"), "{text}");
+        assert!(variants[0].ends_with("CODECS=\"avc1.640028,mp4a.40.2\",AUDIO=\"aac\""), "{text}");
+        assert!(variants[1].ends_with("CODECS=\"avc1.640028,ec-3\",AUDIO=\"eac3\""), "{text}");
+    }
+
+    #[test]
+    fn subtitles_are_a_group_of_every_rung() {
+        let subtitles = |name: &str, language: Option<&str>, is_forced| SubtitleSummary {
+            name: name.into(),
+            language: language.map(str::to_owned),
+            is_default: false,
+            is_forced,
+            playlist: at("u/s.m3u8"),
+        };
+        let listed = Master {
+            rungs: vec![full_hd(), sound()],
+            subtitles: vec![subtitles("Deutsch", Some("de"), false), subtitles("Signs", None, true)],
+            ..Master::default()
+        };
+        let text = render_master(&key("u/master.m3u8"), &listed);
+        let expected = "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"subtitles\",NAME=\"Deutsch\",LANGUAGE=\"de\",DEFAULT=NO,\
+            AUTOSELECT=YES,FORCED=NO,URI=\"s.m3u8\"\n#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"subtitles\",NAME=\"Signs\",\
+            DEFAULT=NO,AUTOSELECT=YES,FORCED=YES,URI=\"s.m3u8\"\n";
+        assert!(text.contains(expected), "{text}");
+        assert_eq!(text.matches(",SUBTITLES=\"subtitles\"\n").count(), 2, "{text}");
     }
 
     #[test]

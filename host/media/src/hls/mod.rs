@@ -28,8 +28,9 @@ mod tests;
 
 pub use check::{CheckedRung, Expectation, check_rung, usual_tolerance};
 pub use codecs::{Codecs, codecs_of};
-pub use iframes::iframe_playlist;
+pub use iframes::{first_shown, iframe_playlist};
 pub use join::{join, join_span};
 pub use keyframe::starts_with_keyframe;
-pub use master::{IframeSummary, RungSummary, render_master};
-pub use playlist::MediaPlaylist;
+pub(crate) use master::ESCAPED;
+pub use master::{AudioSummary, IframeSummary, Master, RungSummary, SubtitleSummary, render_master};
+pub use playlist::{MediaPlaylist, Segment};

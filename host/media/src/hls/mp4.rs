@@ -86,6 +86,7 @@ pub(super) fn tracks(init: &[u8]) -> Option<Tracks> {
                 let descriptor = find(entry.body.get(28..)?, &[b"esds"])?;
                 tracks.audio = Some(audio_codec(descriptor)?);
             }
+            b"ec-3" if tracks.audio.is_none() => tracks.audio = Some("ec-3".to_owned()),
             _ => {}
         }
     }

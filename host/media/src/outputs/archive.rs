@@ -131,7 +131,11 @@ impl OutputKind for Archive {
         }
         let input = Arguments::new().pair("-i", format!("file:{file}"));
         let packets = self.packets(index, context.info);
-        muxer::check_all(context, &[Written { packets, input, what: "the archive file".to_owned() }]).await?;
+        muxer::check_all(
+            context,
+            &[Written { packets, further_sums: Vec::new(), input, what: "the archive file".to_owned() }],
+        )
+        .await?;
         let beginning = Arguments::new().pair("-t", 0.5).pair("-i", format!("file:{file}"));
         context.decodes(beginning, "the archive file").await?;
         Ok(Vec::new())

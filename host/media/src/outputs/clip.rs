@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use storage::{Destination, Key};
 
+use super::audio::{self, audio_folder};
 use super::ladder::{Ladder, Rung, copy_joined, rung_folder};
 use super::{Description, OutputKind, Process, SegmentedPlaylist};
 use crate::collector::Collector;
@@ -48,6 +49,9 @@ fn clip_folder(index: usize) -> String {
 
 /// The joined segments of a preview, in its folder.
 const JOINED: &str = "part";
+
+/// The same of the sound, if that is a rendition of its own.
+const SOUND: &str = "sound";
 
 /// The joined segments with an index.
 const SEEKABLE: &str = "part.mp4";
@@ -94,10 +98,19 @@ impl OutputKind for Clip {
         let number = self.rung_of(ladder);
         let encoded = collector.encoded;
         let (rung, checked) = ladder.rungs.get(number).zip(encoded.rungs.get(number)).ok_or_else(lost)?;
-        let length_ms = self.cut(index, ladder, &checked.playlist, &context).await?;
+        let sound = audio::chosen(context.plan).filter(|_| rung.audio_kbps.is_none());
+        let sound_playlist = match sound {
+            Some((number, _)) => Some((number, &encoded.renditions.get(&number).ok_or_else(lost)?.playlist)),
+            None => None,
+        };
+        let length_ms = self.cut(index, ladder, (&checked.playlist, sound_playlist), &context).await?;
         // Less than the distance between keyframes: a cut at the wrong keyframe must not pass.
         let tolerance = Duration::from_millis(u64::from(ladder.keyframe_ms) / 2);
-        let expectation = ladder.expectation(rung, context.info, Duration::from_millis(length_ms), tolerance);
+        let length = Duration::from_millis(length_ms);
+        let mut expectation = ladder.expectation(rung, context.info, length, tolerance);
+        if let Some((_, sound)) = sound {
+            expectation.sound = sound.track(context.info).map(|track| track.length.min(length));
+        }
         let folder = clip_folder(index);
         let cut = context.check_rendition(&folder, expectation).await?;
         context.rendition_decodes(&folder, &cut, ladder.container, "the preview").await?;
@@ -109,7 +122,9 @@ impl OutputKind for Clip {
         let (start_ms, length_ms) = self.span(ladder.keyframe_ms, millis(info.ladder_length()));
         let segment_ms = u64::from(ladder.segment_ms.max(1));
         let joined_start_ms = start_ms / segment_ms * segment_ms;
-        let [remux, cut] = self.commands(index, ladder, info, (start_ms, length_ms), joined_start_ms);
+        let sound_start_ms = audio::chosen(plan).map(|_| joined_start_ms);
+        let joined = (joined_start_ms, sound_start_ms);
+        let [remux, cut] = self.commands(index, ladder, info, (start_ms, length_ms), joined);
         vec![
             Process { what: "make a preview's part seekable".to_owned(), arguments: remux },
             Process { what: "cut a preview".to_owned(), arguments: cut },
@@ -154,7 +169,7 @@ impl Clip {
         &self,
         index: usize,
         ladder: &Ladder,
-        playlist: &MediaPlaylist,
+        (playlist, sound): (&MediaPlaylist, Option<(usize, &MediaPlaylist)>),
         context: &TranscodeContext<'_>,
     ) -> Result<u64, MediaError> {
         let failed = MediaError::work("cutting a preview");
@@ -167,33 +182,45 @@ impl Clip {
         let playlist = playlist.clone();
         let joined = blocking(move || hls::join_span(&from, &playlist, (start_ms, length_ms), &to)).await?;
         let joined_start_ms = joined.map_err(&failed)?;
+        let mut sound_starts_ms = None;
+        if let Some((number, playlist)) = sound {
+            let (from, to) = (context.work.join(audio_folder(number)), folder.join(SOUND));
+            let playlist = playlist.clone();
+            let joined = blocking(move || hls::join_span(&from, &playlist, (start_ms, length_ms), &to)).await?;
+            sound_starts_ms = Some(joined.map_err(&failed)?);
+        }
 
-        for arguments in self.commands(index, ladder, context.info, (start_ms, length_ms), joined_start_ms) {
+        let joined = (joined_start_ms, sound_starts_ms);
+        for arguments in self.commands(index, ladder, context.info, (start_ms, length_ms), joined) {
             let ran = context.tools.ffmpeg.capture(&arguments, context.work, context.cancel, 0).await;
             ran.map_err(|error| MediaError::process("cutting a preview", error))?;
         }
-        for file in [SEEKABLE, JOINED] {
+        for file in [SEEKABLE, JOINED].into_iter().chain(sound.map(|_| SOUND)) {
             tokio::fs::remove_file(folder.join(file)).await.map_err(&failed)?;
         }
         Ok(length_ms)
     }
 
-    /// One command gives the joined segments, which begin at `joined_start_ms`, an index; one cuts.
+    /// One command gives the joined segments, which begin at `joined_start_ms`, an index, and the sound to them if that is a
+    /// rendition of its own, whose joined segments begin at `sound_start_ms`; one cuts.
     fn commands(
         &self,
         index: usize,
         ladder: &Ladder,
         info: &MediaInfo,
         (start_ms, length_ms): (u64, u64),
-        joined_start_ms: u64,
+        (joined_start_ms, sound_start_ms): (u64, Option<u64>),
     ) -> [Arguments; 2] {
         let (folder, rate) = (clip_folder(index), self.frame_rate(ladder, info));
         let offset_ms = start_ms.saturating_sub(joined_start_ms);
         let aim_ms = if offset_ms > 0 { AIM_MS } else { 0 };
         // MP4 has an index, so that a seek finds the keyframe, and the sound that belongs to it, exactly. A transport
         // stream has none: there a seek lands between keyframes, and sound and picture begin apart.
-        let remux =
-            copy_joined(ladder.container, &format!("{folder}/{JOINED}")).flag(format!("file:{folder}/{SEEKABLE}"));
+        let sound = format!("{folder}/{SOUND}");
+        let sound =
+            sound_start_ms.map(|start_ms| (sound.as_str(), start_ms.cast_signed() - joined_start_ms.cast_signed()));
+        let remux = copy_joined(ladder.container, &format!("{folder}/{JOINED}"), sound)
+            .flag(format!("file:{folder}/{SEEKABLE}"));
         let cut = quiet_ffmpeg()
             // After the keyframe: a seek goes to the one before.
             .pair_opt("-ss", (aim_ms > 0).then_some((offset_ms + aim_ms) as f64 / 1000.0))

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use storage::Destination;
 
+use super::audio::{self, AudioRendition, audio_folder};
 use super::ladder::{Ladder, copy_joined, rung_folder};
 use super::{Description, OutputKind, Process};
 use crate::collector::Collector;
@@ -58,21 +59,34 @@ impl OutputKind for Download {
         let segments = 0..playlist.segments.len();
         let failed = MediaError::work("making a download");
         blocking(move || hls::join(&from, &playlist, segments, &to)).await?.map_err(&failed)?;
-        let arguments = remux(index, ladder);
+        let sound = audio::chosen(context.plan).filter(|_| rung.audio_kbps.is_none());
+        if let Some((number, _)) = sound {
+            let playlist = collector.encoded.renditions.get(&number).ok_or_else(lost)?.playlist.clone();
+            let (from, to) = (context.work.join(audio_folder(number)), context.work.join(joined_sound(index)));
+            let segments = 0..playlist.segments.len();
+            blocking(move || hls::join(&from, &playlist, segments, &to)).await?.map_err(&failed)?;
+        }
+        let arguments = remux(index, ladder, sound.is_some());
         let ran = context.tools.ffmpeg.capture(&arguments, context.work, context.cancel, 0).await;
         ran.map_err(|error| MediaError::process("making a download", error))?;
         tokio::fs::remove_file(context.work.join(joined(index))).await.map_err(&failed)?;
+        if sound.is_some() {
+            tokio::fs::remove_file(context.work.join(joined_sound(index))).await.map_err(&failed)?;
+        }
         // It has to hold what the rung's encoders made.
         let packets = Packets { is_transport_stream: false, ..ladder.packets(rung, number) };
         let input = Arguments::new().pair("-i", format_args!("file:{}", file(index)));
         let what = format!("the download of rung `{}`", rung.name);
-        muxer::check_all(&context, &[Written { packets, input, what }]).await?;
+        let further_sums = sound.map(|(number, _)| AudioRendition::packets(number).sums).into_iter().collect();
+        muxer::check_all(&context, &[Written { packets, further_sums, input, what }]).await?;
         collector.add_file(&self.to, &file(index)).await
     }
 
     fn processes(&self, index: usize, plan: &Plan, _info: &MediaInfo) -> Vec<Process> {
-        let process =
-            plan.ladder().map(|ladder| Process { what: "make a download".to_owned(), arguments: remux(index, ladder) });
+        let process = plan.ladder().map(|ladder| Process {
+            what: "make a download".to_owned(),
+            arguments: remux(index, ladder, audio::chosen(plan).is_some()),
+        });
         process.into_iter().collect()
     }
 }
@@ -86,7 +100,16 @@ fn file(index: usize) -> String {
     format!("{MADE}/download{index}.mp4")
 }
 
+/// The same of the sound, if that is a rendition of its own.
+fn joined_sound(index: usize) -> String {
+    format!("{MADE}/download{index}.sound")
+}
+
 /// The command that puts the joined segments into an MP4, its index in front.
-fn remux(index: usize, ladder: &Ladder) -> Arguments {
-    copy_joined(ladder.container, &joined(index)).pair("-movflags", "+faststart").flag(format!("file:{}", file(index)))
+fn remux(index: usize, ladder: &Ladder, has_sound: bool) -> Arguments {
+    let sound = joined_sound(index);
+    let sound = has_sound.then_some((sound.as_str(), 0));
+    copy_joined(ladder.container, &joined(index), sound)
+        .pair("-movflags", "+faststart")
+        .flag(format!("file:{}", file(index)))
 }

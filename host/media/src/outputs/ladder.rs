@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use storage::{Body, Destination, Key};
 
-use super::{Description, OutputKind, PictureEncode, SegmentedPlaylist, iframes};
+use super::{Description, OutputKind, PictureEncode, SegmentedPlaylist, audio, iframes, subtitles};
 use crate::collector::Collector;
 use crate::command::Arguments;
 use crate::comparison;
@@ -18,7 +18,7 @@ use crate::encoding::{Codec, Encoding, check_audio};
 use crate::error::MediaError;
 use crate::estimate::{PLAYLIST_BYTES, audio_rate, bytes, video_rate};
 use crate::graph::{Branches, MADE, PLAYLIST, STREAM, hls_muxer, nothing_else};
-use crate::hls::{self, CheckedRung, Expectation, RungSummary};
+use crate::hls::{self, CheckedRung, Expectation, Master, RungSummary};
 use crate::info::{DynamicRange, MediaInfo, Video};
 use crate::muxer::{self, Packets, Written};
 use crate::output_file::Role;
@@ -130,13 +130,17 @@ pub(crate) fn rung_folder(number: usize) -> String {
     format!("{MADE}/rung{number}")
 }
 
-/// The command that copies all tracks of joined segments, up to its output.
-pub(super) fn copy_joined(container: Container, joined: &str) -> Arguments {
-    quiet_ffmpeg()
-        .pair("-f", container.demuxer())
-        .pair("-i", format_args!("file:{joined}"))
-        .pair("-map", 0)
-        .pair("-c", "copy")
+/// The command that copies all tracks of joined segments, up to its output. `sound` is a file with the sound, if that is a
+/// rendition of its own, and by how many milliseconds it begins later.
+pub(super) fn copy_joined(container: Container, joined: &str, sound: Option<(&str, i64)>) -> Arguments {
+    let input = |arguments: Arguments, file: &str| {
+        arguments.pair("-f", container.demuxer()).pair("-i", format_args!("file:{file}"))
+    };
+    let mut arguments = input(quiet_ffmpeg(), joined);
+    if let Some((sound, later_ms)) = sound {
+        arguments = input(arguments.pair("-itsoffset", later_ms as f64 / 1000.0), sound);
+    }
+    arguments.pair("-map", 0).pair_opt("-map", sound.map(|_| 1)).pair("-c", "copy")
 }
 
 /// A whole rendition as ffmpeg's input.
@@ -172,7 +176,7 @@ impl Ladder {
         }
     }
 
-    fn segment(&self) -> Duration {
+    pub(crate) fn segment(&self) -> Duration {
         Duration::from_millis(self.segment_ms.into())
     }
 
@@ -301,7 +305,7 @@ impl OutputKind for Ladder {
             let rendition = context.check_rendition(&folder, expectation).await?;
             let input = all_of(&rendition, &folder, self.container);
             let packets = self.packets(rung, number);
-            written.push(Written { packets, input, what: format!("rung `{}`", rung.name) });
+            written.push(Written { packets, further_sums: Vec::new(), input, what: format!("rung `{}`", rung.name) });
             checked.push(rendition);
         }
         muxer::check_all(context, &written).await?;
@@ -327,7 +331,10 @@ impl OutputKind for Ladder {
             });
         }
         let iframes = iframes::collect_all(collector).await?;
-        let body = Body::Bytes(hls::render_master(&self.master, &collector.rungs, &iframes).into_bytes());
+        let audio = audio::collect_all(collector)?;
+        let subtitles = subtitles::collect_all(collector).await?;
+        let listed = Master { rungs: collector.rungs.clone(), iframes, audio, subtitles };
+        let body = Body::Bytes(hls::render_master(&self.master, &listed).into_bytes());
         collector.add(self.at(&self.master), body, Role::Master);
         Ok(())
     }

@@ -6,13 +6,16 @@
 
 pub mod animation;
 pub mod archive;
+pub mod audio;
 pub mod clip;
+pub mod dash;
 pub mod download;
 pub mod iframes;
 pub mod ladder;
 pub mod loudness;
 pub mod still;
 pub mod storyboard;
+pub mod subtitles;
 pub mod waveform;
 
 use std::any::Any;
@@ -23,13 +26,16 @@ use storage::Destination;
 
 pub use self::animation::{Animation, AnimationFormat};
 pub use self::archive::Archive;
+pub use self::audio::{AudioCodec, AudioRendition, Channels};
 pub use self::clip::Clip;
+pub use self::dash::Dash;
 pub use self::download::Download;
 pub use self::iframes::Iframes;
 pub use self::ladder::{Container, Ladder, Rung};
 pub use self::loudness::LoudnessMeasurement;
 pub use self::still::{Still, StillFormat};
 pub use self::storyboard::Storyboard;
+pub use self::subtitles::{Subtitles, TextSource};
 pub use self::waveform::WaveformRequest;
 use crate::collector::Collector;
 use crate::command::Arguments;
@@ -53,6 +59,9 @@ pub enum Output {
     Download(Download),
     Animation(Animation),
     Iframes(Iframes),
+    Audio(AudioRendition),
+    Subtitles(Subtitles),
+    Dash(Dash),
     Waveform(WaveformRequest),
     Loudness(LoudnessMeasurement),
 }
@@ -68,6 +77,9 @@ impl Output {
             Self::Download(download) => download,
             Self::Animation(animation) => animation,
             Self::Iframes(iframes) => iframes,
+            Self::Audio(audio) => audio,
+            Self::Subtitles(subtitles) => subtitles,
+            Self::Dash(dash) => dash,
             Self::Waveform(waveform) => waveform,
             Self::Loudness(loudness) => loudness,
         }
@@ -148,6 +160,11 @@ pub trait OutputKind: Any + Send + Sync {
     /// Its media playlists.
     fn playlists(&self, _index: usize, _plan: &Plan) -> Vec<SegmentedPlaylist> {
         Vec::new()
+    }
+
+    /// The object that it needs beside the original, and how many bytes that may have.
+    fn companion(&self) -> Option<(&Destination, usize)> {
+        None
     }
 
     /// Whether it reports the loudness of the source.

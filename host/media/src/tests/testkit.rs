@@ -71,6 +71,8 @@ pub(crate) fn info() -> MediaInfo {
             untimed: false,
             length,
         }),
+        sounds: Vec::new(),
+        texts: Vec::new(),
         notes: Vec::new(),
         part: None,
     }

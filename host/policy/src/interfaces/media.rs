@@ -113,6 +113,9 @@ async fn start(context: CallContext<'_>, asked: &asked::Plan) -> Result<(), Fail
     };
     let plan = asked.convert().map_err(refused)?;
     plan.check(info, host.may_write()).map_err(refused)?;
+    for (_, from, _) in plan.companions() {
+        host.may_read(from).map_err(refused)?;
+    }
     host.calls.start(plan, asked).await?;
     guest.transcoding = true;
     Ok(())

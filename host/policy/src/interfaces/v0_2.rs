@@ -7,6 +7,9 @@ use contract::v0_1::media::{
 use contract::v0_1::types::{Attributes, Failure, Key, MediaInfo, Message, StoreName};
 use contract::v0_1::{self, Source, Transcode};
 use contract::v0_2::animation::AnimationOutput;
+use contract::v0_2::audio::AudioOutput;
+use contract::v0_2::convert;
+use contract::v0_2::dash::DashOutput;
 use contract::v0_2::download::DownloadOutput;
 use contract::v0_2::encoding::VideoEncoder;
 use contract::v0_2::file::FileOutput;
@@ -14,6 +17,8 @@ use contract::v0_2::hls::HlsOutput;
 use contract::v0_2::iframes::IframeOutput;
 use contract::v0_2::media::{Host, HostPlan, HostSource, HostTranscode};
 use contract::v0_2::storyboard::StoryboardOutput;
+use contract::v0_2::subtitles::SubtitleOutput;
+use contract::v0_2::tracks::TrackList;
 use contract::v0_2::trim::Part;
 use contract::v0_2::{gpu, job, log, storage, webhook};
 use media::plan::MAX_OUTPUTS;
@@ -113,6 +118,14 @@ impl HostSource for State {
         v0_1::media::HostSource::info(self, source).await
     }
 
+    async fn tracks(&mut self, source: Resource<Source>) -> wasmtime::Result<TrackList> {
+        self.table.get(&source)?;
+        let tracks = self.call(HostCall::plain("source.tracks"), async |context| {
+            context.guest.opened.as_ref().map(|(_, info)| convert::tracks(info))
+        });
+        tracks.await?.ok_or_else(|| wasmtime::Error::msg("a source was used before it was opened"))
+    }
+
     async fn drop(&mut self, source: Resource<Source>) -> wasmtime::Result<()> {
         v0_1::media::HostSource::drop(self, source).await
     }
@@ -178,6 +191,18 @@ impl HostPlan for State {
 
     async fn add_iframes(&mut self, plan: Resource<Plan>, output: IframeOutput) -> wasmtime::Result<()> {
         self.add_output(&plan, Output::Iframes(output))
+    }
+
+    async fn add_audio(&mut self, plan: Resource<Plan>, output: AudioOutput) -> wasmtime::Result<()> {
+        self.add_output(&plan, Output::Audio(output))
+    }
+
+    async fn add_subtitles(&mut self, plan: Resource<Plan>, output: SubtitleOutput) -> wasmtime::Result<()> {
+        self.add_output(&plan, Output::Subtitles(output))
+    }
+
+    async fn add_dash(&mut self, plan: Resource<Plan>, output: DashOutput) -> wasmtime::Result<()> {
+        self.add_output(&plan, Output::Dash(output))
     }
 
     async fn add_waveform(&mut self, plan: Resource<Plan>, output: WaveformOutput) -> wasmtime::Result<()> {

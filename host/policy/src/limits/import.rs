@@ -30,7 +30,7 @@ const fn on_media(name: &'static str, default: u64, cap: u64) -> Import {
 
 /// How many there are. A number of its own: with optimisation, the compiler (1.95) needs all types of the package to work
 /// out a length from the value of [`IMPORTS`], and that length to work out the types.
-pub const IMPORT_COUNT: usize = 19;
+pub const IMPORT_COUNT: usize = 20;
 
 /// Every host function.
 pub const IMPORTS: [Import; IMPORT_COUNT] = [
@@ -39,6 +39,7 @@ pub const IMPORTS: [Import; IMPORT_COUNT] = [
     // The first call downloads the original; later ones only create a handle.
     on_media("media.open", 100, 1_000),
     cheap("source.info"),
+    cheap("source.tracks"),
     cheap("plan.constructor"),
     // All functions that add an output.
     cheap("plan.add"),

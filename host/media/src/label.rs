@@ -1,0 +1,52 @@
+//! The names and languages of renditions, as players show them.
+
+use crate::plan::{PlanError, impossible};
+
+/// Longest name of a rendition, in characters.
+const MAX_NAME: usize = 64;
+
+/// Checks a name that is written in quotes into a playlist.
+pub(crate) fn check_name(name: &str) -> Result<(), PlanError> {
+    let is_plain = |c: char| !c.is_control() && c != '"';
+    if (1..=MAX_NAME).contains(&name.chars().count()) && name.chars().all(is_plain) {
+        return Ok(());
+    }
+    impossible(format!("the name of a rendition is not 1 to {MAX_NAME} characters without quotes and line breaks"))
+}
+
+/// Checks the form of a language tag (RFC 5646, section 2.1): parts of 1 to 8 letters and digits.
+pub(crate) fn check_language(language: Option<&str>) -> Result<(), PlanError> {
+    let Some(language) = language else { return Ok(()) };
+    let is_part = |part: &str| (1..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric());
+    let first = language.split('-').next().unwrap_or_default();
+    if language.len() <= 35 && language.split('-').all(is_part) && first.chars().all(|c| c.is_ascii_alphabetic()) {
+        return Ok(());
+    }
+    impossible(format!("`{}` is not a language tag such as `en` or `pt-BR`", fault::text::printable(language, 64)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_end_its_quotes() {
+        for good in ["English", "日本語", "a, b", &"n".repeat(64)] {
+            check_name(good).unwrap();
+        }
+        for bad in ["", "a\"b", "a\nb", &"n".repeat(65)] {
+            assert!(check_name(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn languages_have_the_form_of_tags() {
+        for good in ["en", "eng", "pt-BR", "zh-Hant-TW", "de-1996"] {
+            check_language(Some(good)).unwrap();
+        }
+        for bad in ["", "en_US", "e n", "-", "en-", "englishly1", "1e", "en\""] {
+            assert!(check_language(Some(bad)).is_err(), "{bad}");
+        }
+        check_language(None).unwrap();
+    }
+}

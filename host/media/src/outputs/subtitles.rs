@@ -1,0 +1,244 @@
+//! Subtitles: a track of text or a file beside the upload, as segmented WebVTT.
+//!
+//! The master playlist lists them, so the ladder collects them before it writes that.
+
+use async_trait::async_trait;
+use serde::Serialize;
+use storage::{Destination, read_at_most};
+
+use super::dash::Dash;
+use super::ladder::rung_folder;
+use super::{Description, OutputKind, SegmentedPlaylist};
+use crate::collector::Collector;
+use crate::containment::{guarded_input, guarded_text, quiet_ffmpeg};
+use crate::context::{TranscodeContext, blocking};
+use crate::error::{MediaError, UploadError};
+use crate::estimate::PLAYLIST_BYTES;
+use crate::graph::MADE;
+use crate::hls::{self, MediaPlaylist, Segment, SubtitleSummary};
+use crate::info::MediaInfo;
+use crate::label::{check_language, check_name};
+use crate::moment::millis;
+use crate::names::segment_name;
+use crate::outputs::Container;
+use crate::plan::{Plan, PlanError, impossible};
+use crate::process::{ProcessError, last_lines};
+use crate::webvtt::{self, Cue};
+
+/// Most bytes of a file of subtitles. A film has 200 KB, with all the styles of ASS a few MB.
+pub const MAX_FILE: usize = 8 << 20;
+
+/// Most bytes of what ffmpeg makes of it.
+const MAX_WEBVTT: usize = 16 << 20;
+
+/// Ticks of the clock of transport streams in a second.
+const TICKS: f64 = 90_000.0;
+
+/// Where subtitles come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TextSource {
+    /// The track with this index in the container.
+    Track(u32),
+    /// A file in a store.
+    File(Destination),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Subtitles {
+    /// What players show.
+    pub name: String,
+    pub source: TextSource,
+    /// As in BCP 47.
+    pub language: Option<String>,
+    pub is_default: bool,
+    pub is_forced: bool,
+    pub playlist: Destination,
+}
+
+fn folder(index: usize) -> String {
+    format!("{MADE}/subtitles{index}")
+}
+
+fn stem(index: usize) -> String {
+    format!("subtitles{index}")
+}
+
+/// The file that has all of the subtitles in one, below their folder.
+const WHOLE: &str = "whole.vtt";
+
+/// The name of a companion below the work directory: a file that an output needs beside the original.
+pub fn companion_file(index: usize) -> String {
+    format!("companion{index}")
+}
+
+#[async_trait]
+impl OutputKind for Subtitles {
+    fn check(&self, plan: &Plan, info: &MediaInfo) -> Result<(), PlanError> {
+        check_name(&self.name)?;
+        check_language(self.language.as_deref())?;
+        let Some(ladder) = plan.ladder() else { return impossible("subtitles belong to a ladder, and it has none") };
+        if self.playlist.store != ladder.store {
+            return impossible("subtitles are in another store than their ladder");
+        }
+        if let TextSource::Track(index) = self.source {
+            match info.texts.iter().find(|track| track.index == index) {
+                None => return impossible(format!("the source has no subtitles with the number {index}")),
+                Some(track) if track.is_picture => {
+                    let codec = &track.codec;
+                    return impossible(format!(
+                        "the subtitles with the number {index} ({codec}) are pictures, not text"
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        let all = || plan.all_of::<Self>();
+        if all().filter(|(_, other)| other.name == self.name).count() > 1 {
+            let name = fault::text::printable(&self.name, 64);
+            return impossible(format!("two subtitles are called `{name}`"));
+        }
+        if all().filter(|(_, other)| other.is_default).count() > 1 {
+            return impossible("two subtitles are the default");
+        }
+        Ok(())
+    }
+
+    fn destinations(&self) -> Vec<Destination> {
+        vec![self.playlist.clone()]
+    }
+
+    fn describe(&self) -> Description {
+        let language = self.language.as_ref().map_or(String::new(), |language| format!(", {language}"));
+        let from = match &self.source {
+            TextSource::Track(index) => format!("track {index}"),
+            TextSource::File(file) => file.to_string(),
+        };
+        let how = format!("{}{language}, from {from}", self.name);
+        Description { what: "subtitles", how, destinations: self.destinations() }
+    }
+
+    fn estimate(&self, _plan: &Plan, info: &MediaInfo) -> Vec<(Destination, u64)> {
+        // People speak some twenty characters in a second at most.
+        vec![(self.playlist.clone(), PLAYLIST_BYTES + info.ladder_length().as_secs() * 20)]
+    }
+
+    fn playlists(&self, index: usize, _plan: &Plan) -> Vec<SegmentedPlaylist> {
+        vec![SegmentedPlaylist { playlist: self.playlist.clone(), stem: stem(index), early_folder: None }]
+    }
+
+    fn companion(&self) -> Option<(&Destination, usize)> {
+        match &self.source {
+            TextSource::Track(_) => None,
+            TextSource::File(file) => Some((file, MAX_FILE)),
+        }
+    }
+
+    fn folders(&self, index: usize) -> Vec<String> {
+        vec![folder(index)]
+    }
+
+    /// See [`collect_all`].
+    async fn collect(&self, _index: usize, _collector: &mut Collector<'_>) -> Result<(), MediaError> {
+        Ok(())
+    }
+}
+
+impl Subtitles {
+    /// All of them, on the clock of the outputs.
+    async fn cues(&self, index: usize, context: &TranscodeContext<'_>) -> Result<Vec<Cue>, MediaError> {
+        let unusable = |detail: String| MediaError::from(UploadError::Subtitles { name: self.name.clone(), detail });
+        let arguments = match self.source {
+            TextSource::Track(track) => {
+                quiet_ffmpeg().all(guarded_input(context.info.depth)).pair("-map", format_args!("0:{track}"))
+            }
+            TextSource::File(_) => {
+                let file = companion_file(index);
+                let path = context.work.join(&file);
+                let rewritten = blocking(move || {
+                    let text = webvtt::decoded(&read_at_most(&path, MAX_FILE as u64)?);
+                    std::fs::write(&path, text)
+                });
+                rewritten.await?.map_err(MediaError::work("reading subtitles"))?;
+                quiet_ffmpeg().all(guarded_text(&file)).pair("-map", "0:s:0")
+            }
+        };
+        let arguments = arguments.pair("-c:s", "webvtt").pair("-f", "webvtt").flag("pipe:1");
+        let ffmpeg = context.tools.ffmpeg.within(crate::budget::Budget::of_sound(context.info));
+        let text = match ffmpeg.capture(&arguments, context.work, context.cancel, MAX_WEBVTT).await {
+            Ok((text, _)) if text.len() == MAX_WEBVTT => {
+                return Err(unusable(format!("they have more than {} MiB", MAX_WEBVTT >> 20)));
+            }
+            Ok((text, _)) => text,
+            Err(ProcessError::Failed { stderr, .. }) => return Err(unusable(last_lines(&stderr, 1))),
+            Err(error) => return Err(MediaError::process("converting subtitles", error)),
+        };
+        let cues = webvtt::parse(&String::from_utf8_lossy(&text)).map_err(unusable)?;
+        Ok(context.info.part.map_or(cues.clone(), |part| webvtt::only_part(cues, part)))
+    }
+}
+
+/// Makes the subtitles of a plan. Returns what the master playlist says of them.
+pub(super) async fn collect_all(collector: &mut Collector<'_>) -> Result<Vec<SubtitleSummary>, MediaError> {
+    let context = collector.context;
+    let lost = || MediaError::Lost { detail: "subtitles without a ladder".to_owned() };
+    let mut summaries = Vec::new();
+    for (index, subtitles) in context.plan.all_of::<Subtitles>() {
+        let ladder = context.plan.ladder().ok_or_else(lost)?;
+        let rung = collector.encoded.rungs.first().ok_or_else(lost)?.playlist.clone();
+        let cues = subtitles.cues(index, &context).await?;
+        let mpegts = match ladder.container {
+            Container::Fmp4 => 0,
+            Container::Ts => {
+                let (first, playlist) = (context.work.join(rung_folder(0)), rung.clone());
+                let began = blocking(move || hls::first_shown(&first, &playlist)).await??;
+                (began * TICKS).round().max(0.0) as u64
+            }
+        };
+        let to = context.work.join(folder(index));
+        let playlist = blocking(move || write(&to, &rung, &cues, mpegts)).await?;
+        let playlist = playlist.map_err(MediaError::work("writing subtitles"))?;
+        let target = collector.encoded.rungs.iter().map(|rung| rung.playlist.target_duration).max();
+        let playlist = MediaPlaylist { target_duration: target.unwrap_or(0).max(playlist.target_duration), ..playlist };
+        collector.add_rendition(&folder(index), &playlist, &subtitles.playlist, &stem(index))?;
+        if context.plan.all_of::<Dash>().next().is_some() {
+            let whole = format!("{}/{WHOLE}", folder(index));
+            let name = whole_name(index, collector.publication);
+            let to = subtitles.playlist.key.sibling(&name).map_err(PlanError::from)?;
+            let to = Destination { store: subtitles.playlist.store.clone(), key: to };
+            collector.add_segment(&whole, to, &subtitles.playlist);
+        }
+        summaries.push(SubtitleSummary {
+            name: subtitles.name.clone(),
+            language: subtitles.language.clone(),
+            is_default: subtitles.is_default,
+            is_forced: subtitles.is_forced,
+            playlist: subtitles.playlist.clone(),
+        });
+    }
+    Ok(summaries)
+}
+
+/// The name of the file that has all of it, beside the playlist.
+pub(super) fn whole_name(index: usize, publication: &str) -> String {
+    segment_name(&stem(index), publication, WHOLE)
+}
+
+/// Writes the segments, each of the time of one of the rung's, and all of it in one file. Returns the playlist.
+fn write(to: &std::path::Path, rung: &MediaPlaylist, cues: &[Cue], mpegts: u64) -> std::io::Result<MediaPlaylist> {
+    let (mut at_ms, mut segments) = (0, Vec::with_capacity(rung.segments.len()));
+    for (number, segment) in rung.segments.iter().enumerate() {
+        let end_ms = at_ms + millis(segment.duration);
+        let uri = format!("{number:05}.vtt");
+        // The last one has what begins within a rounding of its end.
+        let until_ms = if number + 1 == rung.segments.len() { end_ms + 1 } else { end_ms };
+        std::fs::write(to.join(&uri), webvtt::render(cues, (at_ms, until_ms), Some(mpegts)))?;
+        segments.push(Segment { uri, duration: segment.duration, byte_range: None });
+        at_ms = end_ms;
+    }
+    std::fs::write(to.join(WHOLE), webvtt::render(cues, (0, at_ms), None))?;
+    let mut playlist = MediaPlaylist { segments, ended: true, ..MediaPlaylist::default() };
+    playlist.target_duration = playlist.least_target_duration();
+    Ok(playlist)
+}
