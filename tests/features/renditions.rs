@@ -69,6 +69,7 @@ fn every_language_is_a_rendition_of_its_own() {
     assert!(variants[1].attribute("CODECS").unwrap().ends_with(",ec-3"));
     assert!(variants[1].number("BANDWIDTH") > variants[0].number("BANDWIDTH") + 200_000.0);
     assert!(probe::audio(&outcome.rung("source")).is_none(), "a rung has no sound of its own");
+    assert!(outcome.report()["notes"].is_null(), "every track is used: {}", outcome.report());
 }
 
 #[test]
@@ -179,4 +180,43 @@ fn subtitles_are_in_the_dash_manifest_too() {
     assert_eq!(text.matches("-->").count(), 2, "{text}");
     let (_, clock) = texts(&of_kind(&outcome, "SUBTITLES")[0].path);
     assert_eq!(clock, "X-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:0");
+}
+
+fn captioned(file: &Path) -> Job {
+    let upload = fixtures::silent_clip(320, 180, "25", 5.0);
+    let name = format!("captions={}", file.file_name().unwrap().to_str().unwrap());
+    showcase(&upload).args(&["--beside", file.to_str().unwrap(), "--attribute", &name])
+}
+
+#[test]
+fn a_file_beside_the_upload_becomes_subtitles_in_whatever_encoding() {
+    let text = "1\r\n00:00:01,000 --> 00:00:03,000\r\nGrüße, 5 €\r\n";
+    let western: Vec<u8> = text.chars().map(|c| if c == '€' { 0x80 } else { u8::try_from(c).unwrap() }).collect();
+    let wide: Vec<u8> = [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let styled = "[Script Info]\n[V4+ Styles]\n[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, \
+        Effect, Text\nDialogue: 0,0:00:01.00,0:00:03.00,Default,,0,0,0,,{\\an8\\c&HFF&}Grüße, 5 €\n";
+    let vtt = "WEBVTT\n\nNOTE x\n\n00:01.000 --> 00:03.000\nGrüße, 5 €\n";
+    for (name, bytes) in [
+        ("utf8.srt", text.as_bytes()),
+        ("western.srt", &western),
+        ("wide.srt", &wide),
+        ("styled.ass", styled.as_bytes()),
+        ("web.vtt", vtt.as_bytes()),
+    ] {
+        let outcome = captioned(&fixtures::bytes(name, bytes)).run().done();
+        let (cues, _) = texts(&of_kind(&outcome, "SUBTITLES")[0].path);
+        assert_eq!(cues, [["00:00:01.000 --> 00:00:03.000 | Grüße, 5 €"]], "{name}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_subtitles_is_the_uploads_fault() {
+    let playlist = b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n";
+    for (name, bytes) in [("film.srt", &[0_u8, 1, 2, 3][..]), ("empty.srt", b""), ("list.vtt", playlist)] {
+        let outcome = captioned(&fixtures::bytes(name, bytes)).run();
+        outcome.failed(3, "upload.subtitles");
+        outcome.published_nothing();
+    }
+    let large = fixtures::bytes("large.srt", &vec![b'x'; (8 << 20) + 1]);
+    captioned(&large).run().failed(3, "upload.too-many-bytes");
 }

@@ -9,6 +9,9 @@ use crate::wishes::Wishes;
 /// The store that viewers read from.
 const MEDIA: &str = "media";
 
+/// The store that users upload to.
+const ORIGINALS: &str = "originals";
+
 const THUMBNAIL: Thumbnail = Thumbnail { name: "default", max_width: 1280, format: StillFormat::Jpeg, quality: 85 };
 
 /// From one picture of the storyboard to the next.
@@ -69,8 +72,9 @@ pub fn plan(job: &Job, info: &MediaInfo, tracks: &TrackList, renditions: Vec<Ren
     if settings.subtitles {
         plan.subtitles(tracks);
     }
-    if let Some(key) = &wishes.captions {
-        plan.subtitles_from(SubtitleSource::File(Destination::new("originals", key.as_str())), "Captions", None, false);
+    if let Some(name) = &wishes.captions {
+        let file = Destination::of_job(job, ORIGINALS, "originals", &[name]);
+        plan.subtitles_from(SubtitleSource::File(file), "Captions", None, false);
     }
     for rung in &rungs {
         plan.iframes(rung);

@@ -10,7 +10,7 @@ pub struct Wishes {
     pub poster_ms: Option<u64>,
     /// `"from": 2000` and `"until": 9000`: the part to publish, in milliseconds.
     pub part: Option<Part>,
-    /// `"captions": "creator-1/originals/media-1/captions.srt"`: the key of a file of subtitles beside the upload.
+    /// `"captions": "captions.srt"`: the name of a file of subtitles that was uploaded beside the original.
     pub captions: Option<String>,
     /// `"plan": "free"`.
     pub is_free: bool,
@@ -26,7 +26,7 @@ impl Wishes {
                 ("poster", Ok(Value::Number(ms))) => wishes.poster_ms = ms.parse().ok(),
                 ("from", Ok(Value::Number(ms))) => from = ms.parse().ok(),
                 ("until", Ok(Value::Number(ms))) => until = ms.parse().ok(),
-                ("captions", Ok(Value::Text(key))) => wishes.captions = Some(key.into()),
+                ("captions", Ok(Value::Text(key))) => wishes.captions = Some(key),
                 ("plan", Ok(Value::Text(plan))) => wishes.is_free = plan == "free",
                 _ => {}
             }

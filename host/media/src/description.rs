@@ -93,7 +93,7 @@ pub(crate) fn describe(
 
     let chosen: Vec<Track<'_>> = picture.into_iter().chain(sound).chain(right).collect();
     let tracks: Vec<Track<'_>> = pictures.iter().chain(&sounds).copied().collect();
-    notes.extend(unused::notes(header, &tracks, &chosen, declared));
+    let unused = unused::notes(header, &tracks, &chosen, declared);
     if chosen.iter().any(|(_, packets)| packets.encrypted) {
         return Err(UploadError::Protected.into());
     }
@@ -162,6 +162,7 @@ pub(crate) fn describe(
         sounds,
         texts,
         notes,
+        unused,
         part: None,
     })
 }

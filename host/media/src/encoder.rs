@@ -225,8 +225,12 @@ const NOT_TRIED: &str = "it was not tried";
 impl Proof {
     /// Every encoder of these processors works.
     pub fn assumed(processors: &[Processor]) -> Self {
-        let encoders = processors.iter().flat_map(|processor| Encoder::all_on(*processor));
-        Self { tried: encoders.map(|encoder| (encoder, None)).collect() }
+        Self::of(processors.iter().flat_map(|processor| Encoder::all_on(*processor)))
+    }
+
+    /// These encoders work, and no others.
+    pub fn of(encoders: impl IntoIterator<Item = Encoder>) -> Self {
+        Self { tried: encoders.into_iter().map(|encoder| (encoder, None)).collect() }
     }
 
     /// The same, without an encoder that has this reason not to work.

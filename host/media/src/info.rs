@@ -179,6 +179,14 @@ pub struct TextTrack {
     pub is_picture: bool,
 }
 
+/// What is to be known of a track.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackNote {
+    /// The stream's index in the container; `None` for several.
+    pub track: Option<u32>,
+    pub text: String,
+}
+
 /// What a container says of one of several tracks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Label {
@@ -219,8 +227,11 @@ pub struct MediaInfo {
     /// The tracks of subtitles.
     #[serde(default)]
     pub texts: Vec<TextTrack>,
-    /// What support people and uploaders should know, such as tracks that aren't used.
+    /// What support people and uploaders should know.
     pub notes: Vec<String>,
+    /// The same of tracks that nothing is made from, unless a plan asks for them.
+    #[serde(default)]
+    pub unused: Vec<TrackNote>,
     /// The part that this describes, of a source that is trimmed. What is stored is always the whole.
     #[serde(skip)]
     pub part: Option<Part>,
@@ -236,6 +247,12 @@ impl MediaInfo {
     pub fn held_picture(&self) -> Option<Duration> {
         let (video, audio) = (self.video.as_ref()?, self.audio.as_ref()?);
         audio.length.checked_sub(video.length).filter(|tail| *tail > SOUND_TAIL)
+    }
+
+    /// All notes, if these tracks are used besides the main ones.
+    pub fn notes_beside(&self, used: &[u32]) -> Vec<String> {
+        let unused = self.unused.iter().filter(|note| note.track.is_none_or(|track| !used.contains(&track)));
+        self.notes.iter().chain(unused.map(|note| &note.text)).cloned().collect()
     }
 
     /// The track of sound with this index in the container.

@@ -165,6 +165,11 @@ impl Plan {
         self.outputs.iter().flat_map(|output| output.kind().destinations()).collect()
     }
 
+    /// The tracks that outputs are made from, besides the main ones.
+    pub fn tracks(&self, info: &MediaInfo) -> Vec<u32> {
+        self.outputs.iter().filter_map(|output| output.kind().track(info)).collect()
+    }
+
     /// The objects that outputs need beside the original, with the outputs' places and how many bytes each may have.
     pub fn companions(&self) -> impl Iterator<Item = (usize, &Destination, usize)> {
         let outputs = self.outputs.iter().enumerate();

@@ -398,7 +398,7 @@ fn every_track_that_is_not_used_is_named_with_its_codec_its_language_and_the_rea
     ];
     let streams: Vec<&str> = streams.iter().map(String::as_str).collect();
     let of = [(0, 250, 10.0), (1, 469, 10.0), (2, 250, 10.0), (3, 469, 10.0), (4, 469, 10.0), (5, 3, 10.0)];
-    let notes = described(&streams, &of, DeclaredKind::Video).unwrap().notes;
+    let notes = described(&streams, &of, DeclaredKind::Video).unwrap().notes_beside(&[]);
     assert_eq!(
         notes,
         [
@@ -409,7 +409,7 @@ fn every_track_that_is_not_used_is_named_with_its_codec_its_language_and_the_rea
             "audio track 4 (aac) isn't used: there is nothing in it",
         ]
     );
-    let notes = described(&streams, &of, DeclaredKind::Audio).unwrap().notes;
+    let notes = described(&streams, &of, DeclaredKind::Audio).unwrap().notes_beside(&[]);
     assert_eq!(notes[0], "video track 1 (h264) isn't used: the file was uploaded as audio");
 }
 
@@ -418,7 +418,7 @@ fn the_notes_about_tracks_have_a_bound() {
     let subtitle = |index: u32| format!(r#"{{"index":{index},"codec_type":"subtitle","codec_name":"subrip"}}"#);
     let subtitles: Vec<String> = (2..14).map(subtitle).collect();
     let streams: Vec<&str> = [VIDEO, AUDIO].into_iter().chain(subtitles.iter().map(String::as_str)).collect();
-    let notes = described(&streams, &[(0, 250, 10.0), (1, 469, 10.0)], DeclaredKind::Video).unwrap().notes;
+    let notes = described(&streams, &[(0, 250, 10.0), (1, 469, 10.0)], DeclaredKind::Video).unwrap().notes_beside(&[]);
     assert_eq!((notes.len(), notes[8].as_str()), (9, "4 more tracks aren't used"));
 }
 

@@ -148,7 +148,7 @@ pub async fn levels(context: &TranscodeContext<'_>, analysis: &SoundAnalysis) ->
     let usual = loudness::filter_to(target, analysis.loudness, length, !analysis.changes, "stereo");
     let mut tracks = BTreeMap::new();
     for (index, rendition) in plan.all_of::<AudioRendition>().filter(|(_, rendition)| !rendition.is_usual(info)) {
-        let Some(track) = rendition.track(info) else { continue };
+        let Some(track) = rendition.sound(info) else { continue };
         let arguments = measuring(info, track, &rendition.form(track));
         let ffmpeg = tools.ffmpeg.within(Budget::of_sound(info));
         let finished = ffmpeg.watch(arguments, work, cancel, |_| ()).await.map_err(failed)?;

@@ -97,7 +97,7 @@ pub async fn make(
         fell_back: encoded.fell_back,
         rungs,
         loudness: sound.source_loudness,
-        notes: info.notes.iter().cloned().chain(encoded.notes).collect(),
+        notes: info.notes_beside(&plan.tracks(info)).into_iter().chain(encoded.notes).collect(),
     };
     done("finish");
     Ok(TranscodeResult { summary, files, parts })

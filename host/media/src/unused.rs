@@ -5,6 +5,7 @@ use fault::text::printable;
 use crate::containment::is_decoded;
 use crate::description::{Track, is_usable};
 use crate::header::{Header, Kind, Stream};
+use crate::info::TrackNote;
 use crate::probe::DeclaredKind;
 
 /// Most tracks that get a sentence of their own. A broadcast has dozens.
@@ -16,17 +17,22 @@ const LANGUAGE: usize = 16;
 
 /// A sentence for each track of picture, sound and subtitles that isn't among the used ones. Cover pictures, time codes
 /// and other data are no loss.
-pub(crate) fn notes(header: &Header, tracks: &[Track<'_>], used: &[Track<'_>], declared: DeclaredKind) -> Vec<String> {
+pub(crate) fn notes(
+    header: &Header,
+    tracks: &[Track<'_>],
+    used: &[Track<'_>],
+    declared: DeclaredKind,
+) -> Vec<TrackNote> {
     let is_used = |stream: &Stream| used.iter().any(|(used, _)| used.index == stream.index);
     let unused = header.streams.iter().filter(|stream| stream.kind != Kind::Other && !stream.is_cover());
     let unused: Vec<&Stream> = unused.filter(|stream| !is_used(stream)).collect();
     let sentence = |stream: &&Stream| {
         let why = reason(header, stream, tracks, used, declared);
-        format!("{} isn't used: {why}", described(header, stream))
+        TrackNote { track: Some(stream.index), text: format!("{} isn't used: {why}", described(header, stream)) }
     };
-    let mut notes: Vec<String> = unused.iter().take(MOST).map(sentence).collect();
+    let mut notes: Vec<TrackNote> = unused.iter().take(MOST).map(sentence).collect();
     if unused.len() > MOST {
-        notes.push(format!("{} more tracks aren't used", unused.len() - MOST));
+        notes.push(TrackNote { track: None, text: format!("{} more tracks aren't used", unused.len() - MOST) });
     }
     notes
 }

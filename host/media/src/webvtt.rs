@@ -4,6 +4,8 @@
 
 use std::fmt::Write as _;
 
+use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
+
 use crate::part::Part;
 
 /// Most cues of a track. A film has two thousand, a day of live captions thirty.
@@ -106,30 +108,12 @@ fn clock(ms: u64) -> String {
 
 /// A text file of unknown encoding: by its byte order mark, else UTF-8 if it can be, else Windows-1252, which never fails.
 pub(crate) fn decoded(bytes: &[u8]) -> String {
-    let wide = |bytes: &[u8], of: fn([u8; 2]) -> u16| {
-        let (pairs, _) = bytes.as_chunks::<2>();
-        String::from_utf16_lossy(&pairs.iter().map(|pair| of(*pair)).collect::<Vec<u16>>())
+    let encoding = match Encoding::for_bom(bytes) {
+        Some((marked, _)) => marked,
+        None if std::str::from_utf8(bytes).is_ok() => UTF_8,
+        None => WINDOWS_1252,
     };
-    match bytes {
-        [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
-        [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
-        _ => match std::str::from_utf8(bytes) {
-            Ok(text) => text.trim_start_matches('\u{feff}').to_owned(),
-            Err(_) => bytes.iter().map(|byte| windows_1252(*byte)).collect(),
-        },
-    }
-}
-
-/// WHATWG's index of windows-1252.
-fn windows_1252(byte: u8) -> char {
-    const FROM_128: [char; 32] = [
-        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘',
-        '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
-    ];
-    match byte {
-        0x80..=0x9f => FROM_128[usize::from(byte - 0x80)],
-        _ => char::from(byte),
-    }
+    encoding.decode(bytes).0.into_owned()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use contract::v0_1::storage::ObjectInfo;
 use contract::v0_1::types::{Failure, MediaInfo as ContractMediaInfo, Message};
 use contract::v0_1::webhook::{Delivery, Event};
 use contract::v0_2::encoding::VideoEncoder;
+use contract::v0_2::tracks::TrackList;
 use media::info::MediaInfo;
 use media::plan::Plan;
 use serde_json::Value;
@@ -68,8 +69,8 @@ pub trait CallRecorder: Send + Sync {
     /// Records a call with its result.
     fn call(&self, call: &'static str, arguments: Value, answer: Value);
 
-    /// Records the opened source.
-    fn media(&self, info: ContractMediaInfo);
+    /// Records the opened source and its tracks.
+    fn media(&self, info: ContractMediaInfo, tracks: TrackList);
 }
 
 /// The job that a workflow runs for, and its host functions.

@@ -13,6 +13,7 @@ mod failing;
 #[doc(hidden)]
 #[path = "tests/fuzzing.rs"]
 pub mod fuzzing;
+mod given_files;
 mod key;
 mod local;
 mod proof;
@@ -20,7 +21,6 @@ mod records;
 mod regular_file;
 pub mod s3;
 mod scope;
-mod single_file;
 mod stores;
 
 use std::collections::BTreeMap;
@@ -32,13 +32,13 @@ pub use counted::Traffic;
 pub use error::{Operation, StoreError};
 #[cfg(any(test, feature = "failing-store"))]
 pub use failing::{FailingStore, FailurePlan};
+pub use given_files::GivenFiles;
 pub use key::{BadKey, Key, RESERVED};
 pub use local::{LocalDirectory, UNFINISHED, folder_of};
 pub use proof::prove_writable;
 pub use records::{Record, Records};
 pub use regular_file::{open_regular, read_at_most, read_part};
 pub use scope::{Destination, OutOfScope, Scope};
-pub use single_file::SingleFile;
 pub use stores::{ORIGINALS, Stores};
 
 /// The content of an object to write.

@@ -85,3 +85,19 @@ fn a_recorded_job_shows_what_another_policy_would_change() {
     assert_eq!(output["jobs"], 1);
     assert!(output["passed-over"][0]["reason"].as_str().unwrap().contains("version is 9"), "{output:#}");
 }
+
+#[test]
+fn a_job_in_several_languages_replays_as_it_was() {
+    let sound = |hertz: u32| format!("sine=frequency={hertz}:duration=3");
+    let (one, other) = (sound(440), sound(880));
+    let inputs = ["-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=3", "-f", "lavfi", "-i", &one];
+    let further = ["-f", "lavfi", "-i", &other, "-map", "0", "-map", "1", "-map", "2", "-c:a", "aac"];
+    let upload = fixtures::ffmpeg("replayed.mkv", &[&inputs[..], &further, fixtures::X264].concat());
+    let folder = workspace::scratch();
+    let job = crate::transcode(&upload).policy(workspace::showcase_policy()).setting("languages", "true");
+    assert_eq!(job.args(&["--record", shown(folder.path()), "--job-id", "job-8"]).run().done().code, Some(0));
+    let file = folder.path().join("job-8.recording.json");
+    let showcase = shown(workspace::showcase_policy());
+    let replayed = policy(&["replay", shown(&file), "--policy", showcase, "--exit-code"]);
+    replayed.ends_with(0).says(&["plan      unchanged"]);
+}

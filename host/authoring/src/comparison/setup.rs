@@ -1,5 +1,7 @@
 //! Prepares the rehearsal of a recorded job.
 
+use contract::v0_2::convert::set_tracks;
+use media::encoder::Proof;
 use serde_json::json;
 
 use crate::recording::{CallRecord, Cleaner, Recording};
@@ -8,9 +10,12 @@ use crate::rehearsal::{Answer, RehearsalSetup, SCRIPTABLE, report_of, source_inf
 /// The same job with the same source, encoders and stores. Recorded calls get their recorded answers; the host computes
 /// the answers to other calls.
 pub fn setup_of(recording: &Recording) -> Result<RehearsalSetup, String> {
-    let source = recording.media_info.as_ref().map(source_info).transpose()?;
+    let mut source = recording.media_info.as_ref().map(source_info).transpose()?;
+    if let (Some(source), Some(tracks)) = (&mut source, &recording.tracks) {
+        set_tracks(source, tracks);
+    }
     Ok(RehearsalSetup {
-        processors: recording.encoders.iter().map(|encoder| encoder.processor.into()).collect(),
+        proof: Proof::of(recording.encoders.iter().map(|encoder| (*encoder).into())),
         devices: recording.devices.clone(),
         stores: recording.stores.clone(),
         answers: recording.calls.iter().filter_map(answer).collect(),

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use contract::v0_1::types::MediaInfo;
+use contract::v0_2::tracks::TrackList;
 use fault::Failure;
 use fault::redact::Redactor;
 use job::{JobRecorder, JobRecording, RecordingContext};
@@ -84,8 +85,8 @@ impl CallRecorder for RecordedJob {
         self.recorder.call(call, arguments, answer);
     }
 
-    fn media(&self, info: MediaInfo) {
-        self.recorder.media(info);
+    fn media(&self, info: MediaInfo, tracks: TrackList) {
+        self.recorder.media(info, tracks);
     }
 }
 

@@ -16,6 +16,7 @@ use contract::v0_1::gpu::Device;
 use contract::v0_1::types::{Job, MediaInfo};
 use contract::v0_2;
 use contract::v0_2::encoding::VideoEncoder;
+use contract::v0_2::tracks::TrackList;
 use fault::{Code, Failure, Fault, codes};
 pub use folder::RecordingFolder;
 use job::RecordingContext;
@@ -66,6 +67,9 @@ pub struct Recording {
     /// The probed source; none if the policy never opened it.
     #[serde(default)]
     pub media_info: Option<MediaInfo>,
+    /// Its tracks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracks: Option<TrackList>,
     /// Number of attempts. The calls are those of the last one.
     pub attempts: u32,
     /// The host calls in order.
@@ -108,7 +112,7 @@ impl Recording {
     ) -> Self {
         let RecordingContext { job, stores, tools, attempts } = context;
         let encoders: Vec<VideoEncoder> = tools.proof.encoders().into_iter().map(v0_2::convert::encoder).collect();
-        let RecordedCalls { calls, left_out, media_info, .. } = recorder.recorded_calls();
+        let RecordedCalls { calls, left_out, media_info, tracks, .. } = recorder.recorded_calls();
         let cleaner = recorder.cleaner();
         let inputs = Inputs { job: &job, media_info: media_info.as_ref(), encoders: &encoders };
         let decisions = Decisions::of(policy, inputs, &calls, outcome).await.cleaned(cleaner);
@@ -123,6 +127,7 @@ impl Recording {
             stores,
             encoders,
             media_info,
+            tracks,
             attempts,
             calls,
             calls_left_out: left_out,

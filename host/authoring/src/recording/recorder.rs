@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use contract::v0_1::types::MediaInfo;
+use contract::v0_2::tracks::TrackList;
 use policy::CallRecorder;
 use serde_json::Value;
 
@@ -29,6 +30,8 @@ pub struct RecordedCalls {
     pub left_out: u64,
     /// The probed source.
     pub media_info: Option<MediaInfo>,
+    /// Its tracks.
+    pub tracks: Option<TrackList>,
     bytes: usize,
 }
 
@@ -57,8 +60,9 @@ impl Recorder {
 }
 
 impl CallRecorder for Recorder {
-    fn media(&self, info: MediaInfo) {
-        self.lock().media_info = Some(info);
+    fn media(&self, info: MediaInfo, tracks: TrackList) {
+        let mut recorded = self.lock();
+        (recorded.media_info, recorded.tracks) = (Some(info), Some(tracks));
     }
 
     fn call(&self, call: &'static str, arguments: Value, answer: Value) {

@@ -12,7 +12,7 @@ use contract::v0_1::storage::ObjectInfo;
 use contract::v0_1::types::{Failure, MediaKind, Message};
 use contract::v0_1::webhook::{Delivery, Event};
 use contract::v0_2::encoding::VideoEncoder;
-use media::encoder::Processor;
+use media::encoder::{Processor, Proof};
 use media::error::{MediaError, UploadError};
 use media::info::MediaInfo;
 use media::plan::{Plan, PlanError, Preference};
@@ -137,8 +137,8 @@ impl HostCalls for RehearsalHost {
             return Some(Err(refused(MediaError::Cancelled)));
         }
         let RehearsedTranscode { plan, info, .. } = transcode;
-        let RehearsalSetup { processors, loudness, known, .. } = &self.setup;
-        Some(match processor(plan, info, processors) {
+        let RehearsalSetup { proof, loudness, known, .. } = &self.setup;
+        Some(match processor(plan, info, proof) {
             Err(reason) => Err(refused(MediaError::NoGpu { reason })),
             Ok(processor) => Ok(nominal::report(plan, info, processor, *loudness, known.as_ref())),
         })
@@ -197,11 +197,11 @@ impl HostCalls for RehearsalHost {
 }
 
 /// The processor that would encode, or why a required GPU is not available.
-pub(super) fn processor(plan: &Plan, info: &MediaInfo, available: &[Processor]) -> Result<Processor, String> {
+pub(super) fn processor(plan: &Plan, info: &MediaInfo, proof: &Proof) -> Result<Processor, String> {
     if info.video.is_none() || plan.prefer == Preference::Cpu {
         return Ok(Processor::Cpu);
     }
-    match (available.contains(&Processor::Gpu), plan.prefer) {
+    match (proof.gpu_missing().is_none(), plan.prefer) {
         (true, _) => Ok(Processor::Gpu),
         (false, Preference::Gpu) => Err("no gpu in this rehearsal".to_owned()),
         (false, _) => Ok(Processor::Cpu),

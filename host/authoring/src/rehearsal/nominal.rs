@@ -29,7 +29,7 @@ pub(super) fn report(
         fell_back: None,
         rungs: rungs.unwrap_or_default(),
         loudness: reports_loudness(plan, info).then_some(loudness),
-        notes: info.notes.clone(),
+        notes: info.notes_beside(&plan.tracks(info)),
     };
     let objects: Vec<(Destination, u64)> =
         plan.outputs.iter().flat_map(|output| output.kind().estimate(plan, info)).collect();

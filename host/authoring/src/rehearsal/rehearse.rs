@@ -33,8 +33,8 @@ pub struct RehearsalSetup {
     /// The probed source; none if it can't be opened.
     pub source: Option<MediaInfo>,
     pub loudness: Measure,
-    /// The processors that can encode, fastest first.
-    pub processors: Vec<Processor>,
+    /// The encoders that work.
+    pub proof: Proof,
     /// The GPUs.
     pub devices: Vec<Device>,
     pub stores: Vec<String>,
@@ -57,7 +57,7 @@ impl RehearsalSetup {
             job,
             source,
             loudness: NOMINAL_LOUDNESS,
-            processors: vec![Processor::Cpu],
+            proof: Proof::assumed(&[Processor::Cpu]),
             devices: Vec::new(),
             stores: ["media", "archive", "assets"].map(str::to_owned).into(),
             objects: BTreeMap::new(),
@@ -68,9 +68,9 @@ impl RehearsalSetup {
         }
     }
 
-    /// The processors as encoders of the contract.
+    /// The encoders of the contract.
     pub fn encoders(&self) -> Vec<VideoEncoder> {
-        Proof::assumed(&self.processors).encoders().into_iter().map(v0_2::convert::encoder).collect()
+        self.proof.encoders().into_iter().map(v0_2::convert::encoder).collect()
     }
 }
 
@@ -104,7 +104,7 @@ pub async fn rehearse(policy: &Policy, setup: &RehearsalSetup) -> RehearsalResul
     let started = recorded.calls.iter().any(|call| call.call == "transcode.start" && call.answer.get("ok").is_some());
     let accepted = setup.source.as_ref().filter(|_| started).and_then(|info| {
         let plan = from_value::<asked::Plan>("plan", decisions.plan.clone()).ok()?.convert().ok()?;
-        let processor = host::processor(&plan, info, &setup.processors).ok()?;
+        let processor = host::processor(&plan, info, &setup.proof).ok()?;
         Some((plan, processor))
     });
     RehearsalResult {

@@ -40,6 +40,7 @@ pub fn source_info(info: &wit_types::MediaInfo) -> Result<MediaInfo, String> {
         texts: Vec::new(),
         audio,
         notes: convert::notes(&info.attributes),
+        unused: Vec::new(),
         part: None,
     })
 }

@@ -7,7 +7,10 @@ use contract::json::{JsonError, from_value};
 use contract::v0_1::gpu::Device;
 use contract::v0_1::media::LoudnessMeasure;
 use contract::v0_1::types::Processor;
+use contract::v0_2::convert::set_tracks;
+use contract::v0_2::tracks::TrackList;
 use fault::Blame;
+use media::encoder::{self, Proof};
 use media::loudness::Measure;
 use policy::limits::IMPORTS;
 use serde::Deserialize;
@@ -23,6 +26,7 @@ struct Written {
     about: String,
     job: Value,
     media: Value,
+    tracks: Option<TrackList>,
     loudness: Option<LoudnessMeasure>,
     encoders: Option<Vec<Processor>>,
     devices: Option<Vec<Device>>,
@@ -77,7 +81,10 @@ pub(super) fn scenario(
         media => media,
     };
     let media = described_media(media)?;
-    let source = source_info(&media).map_err(|wrong| error(wrong).below("media"))?;
+    let mut source = source_info(&media).map_err(|wrong| error(wrong).below("media"))?;
+    if let Some(tracks) = &written.tracks {
+        set_tracks(&mut source, tracks);
+    }
     let mut setup = RehearsalSetup::of(described_job(written.job, Some(&media))?, Some(source));
     if let Some(LoudnessMeasure { integrated, true_peak, range }) = written.loudness {
         let [integrated, true_peak, range] = [integrated, true_peak, range].map(|value| f64::from(value) / 100.0);
@@ -85,9 +92,10 @@ pub(super) fn scenario(
         setup.loudness = Measure { integrated, true_peak, range, threshold: integrated - 10.0 };
     }
     if let Some(encoders) = written.encoders {
-        setup.processors = encoders.into_iter().map(Into::into).collect();
+        let processors: Vec<encoder::Processor> = encoders.into_iter().map(Into::into).collect();
+        setup.proof = Proof::assumed(&processors);
     }
-    let has_gpu = setup.processors.contains(&media::encoder::Processor::Gpu);
+    let has_gpu = setup.proof.gpu_missing().is_none();
     let gpu = || Device { name: "a GPU".to_owned(), memory_mib: 16 * 1024 };
     setup.devices = written.devices.unwrap_or_else(|| has_gpu.then(gpu).into_iter().collect());
     if let Some(stores) = written.stores {

@@ -43,6 +43,7 @@ impl Demo {
             out: self.out.clone(),
             policy: None,
             settings: vec!["waveform=always".to_owned()],
+            beside: Vec::new(),
             webhook: Some(receiver.url()),
             media_type: None,
             creator: "demo".to_owned(),

@@ -13,7 +13,7 @@ use media::probe::DeclaredKind;
 use policy::SelectedPolicy;
 use publish::CacheRules;
 use serde_json::{Map, Value};
-use storage::{Destination, Key, LocalDirectory, ORIGINALS, SingleFile, Stores};
+use storage::{Destination, GivenFiles, Key, LocalDirectory, ORIGINALS, Stores};
 use tokio_util::sync::CancellationToken;
 use webhook::{Deliverer, JobWebhooks, Secret, UrlRules};
 
@@ -39,6 +39,10 @@ pub struct Run {
     /// Settings of the policy: a JSON or TOML file, or key=value. May be repeated.
     #[arg(long, value_name = "FILE|KEY=VALUE")]
     pub settings: Vec<String>,
+    /// A file that was uploaded beside it, such as subtitles: `{creator}/originals/{media}/{its name}` in the store of the
+    /// originals. May be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub beside: Vec<PathBuf>,
     /// Where to send the webhook, signed with WEBHOOK_SECRET.
     #[arg(long, value_name = "URL")]
     pub webhook: Option<String>,
@@ -120,6 +124,9 @@ impl Run {
         if !self.input.is_file() {
             return Err(Ended::usage(format!("there is no file {}", self.input.display())));
         }
+        if let Some(missing) = self.beside.iter().find(|file| !file.is_file()) {
+            return Err(Ended::usage(format!("there is no file {}", missing.display())));
+        }
         let media_id = self.media_id.clone().unwrap_or_else(|| slug(&self.input));
         let creator = self.creator.clone();
         let request = Request {
@@ -151,7 +158,8 @@ impl Run {
     }
 
     fn stores(&self) -> Result<Stores, Ended> {
-        let mut stores = Stores::default().with(ORIGINALS, SingleFile(self.input.clone()));
+        let given = GivenFiles { main: self.input.clone(), beside: self.beside.clone() };
+        let mut stores = Stores::default().with(ORIGINALS, given);
         // Each is a folder.
         for name in OUTPUT_STORES {
             let folder = self.out.join(name);

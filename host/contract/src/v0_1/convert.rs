@@ -108,7 +108,7 @@ pub fn media_info(info: &info::MediaInfo) -> wit_types::MediaInfo {
             sample_rate: audio.sample_rate,
             attributes: Vec::new(),
         }),
-        attributes: note_attributes(&info.notes),
+        attributes: note_attributes(&info.notes_beside(&[])),
     }
 }
 

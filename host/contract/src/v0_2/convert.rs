@@ -2,7 +2,7 @@
 
 use media::encoder::Encoder;
 use media::encoding::{Codec, Encoding, Samples};
-use media::info::{self, MediaInfo, SoundTrack};
+use media::info::{self, Label, MediaInfo, SoundTrack};
 use media::plan::PlanError;
 
 use super::encoding::{self as wit, Rendition, VideoCodec, VideoEncoder, VideoEncoding, VideoRendition};
@@ -20,6 +20,52 @@ pub fn encoder(Encoder { codec, processor }: Encoder) -> VideoEncoder {
         Codec::Av1 => VideoCodec::Av1,
     };
     VideoEncoder { codec, processor: processor.into() }
+}
+
+impl From<VideoEncoder> for Encoder {
+    fn from(VideoEncoder { codec, processor }: VideoEncoder) -> Self {
+        Self { codec: host_codec(codec), processor: processor.into() }
+    }
+}
+
+fn host_codec(codec: VideoCodec) -> Codec {
+    match codec {
+        VideoCodec::H264 => Codec::H264,
+        VideoCodec::Hevc => Codec::Hevc,
+        VideoCodec::Av1 => Codec::Av1,
+    }
+}
+
+/// Gives a source the tracks of a scenario or a recording.
+pub fn set_tracks(info: &mut MediaInfo, tracks: &TrackList) {
+    let sound = |track: &AudioTrack| {
+        // Of the main track more is known.
+        let main = info.audio.as_ref();
+        let length = main.map_or(info.duration, |audio| audio.length);
+        let audio = main.filter(|_| track.is_main).cloned().unwrap_or_else(|| info::Audio {
+            index: track.index,
+            right: None,
+            codec: track.codec.clone(),
+            channels: track.channels,
+            sample_rate: track.sample_rate,
+            packets: 0,
+            start: std::time::Duration::ZERO,
+            untimed: false,
+            length,
+        });
+        let AudioTrack { index, language, title, is_default, .. } = track.clone();
+        let label = Label { language, title, is_default, is_forced: false };
+        SoundTrack { audio: info::Audio { index, ..audio }, label }
+    };
+    let text = |track: &TextTrack| {
+        let TextTrack { index, codec, language, title, is_default, is_forced, is_picture } = track.clone();
+        info::TextTrack { index, codec, label: Label { language, title, is_default, is_forced }, is_picture }
+    };
+    let (sounds, texts) = (tracks.audio.iter().map(sound).collect(), tracks.text.iter().map(text).collect());
+    if let (Some(audio), Some(main)) = (&mut info.audio, tracks.audio.iter().find(|track| track.is_main)) {
+        audio.index = main.index;
+    }
+    (info.sounds, info.texts) = (sounds, texts);
 }
 
 /// The tracks of a probed source.
@@ -61,11 +107,7 @@ pub fn encoders_in_0_1(encoders: &[VideoEncoder]) -> Vec<v0_1::types::VideoEncod
 /// The host's encoding.
 pub fn encoding(encoding: &VideoEncoding) -> Result<Encoding, PlanError> {
     no_unknown(&encoding.attributes)?;
-    let codec = match encoding.codec {
-        VideoCodec::H264 => Codec::H264,
-        VideoCodec::Hevc => Codec::Hevc,
-        VideoCodec::Av1 => Codec::Av1,
-    };
+    let codec = host_codec(encoding.codec);
     let samples = match encoding.samples {
         None | Some(wit::Samples::Sdr8) => Samples::Sdr8,
         Some(wit::Samples::Sdr10) => Samples::Sdr10,

@@ -1,7 +1,7 @@
 //! Files that a plan needs beside the original, such as subtitles.
 
 use fault::Failure;
-use media::error::MediaError;
+use media::error::{MediaError, UploadError};
 use media::outputs::subtitles::companion_file;
 use media::plan::Plan;
 use sha2::{Digest as _, Sha256};
@@ -15,6 +15,11 @@ pub async fn fetch(context: &JobContext, plan: &Plan) -> Result<String, Failure>
     let mut digest: Option<Sha256> = None;
     for (index, from, most) in plan.companions() {
         let store = context.stores.get(&from.store)?;
+        let found = context.unless_cancelled(store.head(&from.key)).await??;
+        let size = found.map_or(0, |found| found.size);
+        if size > most as u64 {
+            return Err(MediaError::from(UploadError::TooManyBytes { size, limit: most as u64 }).into());
+        }
         let content = context.unless_cancelled(store.read(&from.key, most)).await??;
         let content = content.ok_or_else(|| StoreError::NotFound { key: from.key.clone() })?;
         digest.get_or_insert_with(|| Sha256::new_with_prefix(plan.digest())).update(Sha256::digest(&content));

@@ -45,7 +45,7 @@ impl Original {
         let began = Instant::now();
         let info = probe::probe(&context.tools.ffprobe, &context.work, declared, &context.cancel).await?;
         context.observer.on(&Event::done("probe", began.elapsed()));
-        for note in &info.notes {
+        for note in info.notes_beside(&[]) {
             tracing::info!(job = context.job_id, "{note}");
         }
         if info.duration > length {

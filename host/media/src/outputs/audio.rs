@@ -78,7 +78,7 @@ pub(super) fn stem(index: usize) -> String {
 
 impl AudioRendition {
     /// The track that it is made from.
-    pub(crate) fn track<'a>(&self, info: &'a MediaInfo) -> Option<&'a Audio> {
+    pub(crate) fn sound<'a>(&self, info: &'a MediaInfo) -> Option<&'a Audio> {
         match self.track {
             None => info.audio.as_ref(),
             Some(index) => info.audio.as_ref().filter(|audio| audio.index == index).or_else(|| info.sound(index)),
@@ -88,7 +88,7 @@ impl AudioRendition {
     /// Whether it is the sound that rungs have, which is levelled for all of them at once.
     pub(crate) fn is_usual(&self, info: &MediaInfo) -> bool {
         let main = info.audio.as_ref();
-        let is_main = self.track(info).zip(main).is_some_and(|(track, main)| track.index == main.index);
+        let is_main = self.sound(info).zip(main).is_some_and(|(track, main)| track.index == main.index);
         is_main && (self.channels == Channels::Stereo || main.is_some_and(|main| main.right.is_some()))
     }
 
@@ -160,7 +160,7 @@ impl OutputKind for AudioRendition {
         if self.playlist.store != ladder.store {
             return impossible("a rendition of sound is in another store than its ladder");
         }
-        if self.track(info).is_none() {
+        if self.sound(info).is_none() {
             let track = self.track.map_or("any".to_owned(), |track| track.to_string());
             return impossible(format!("the source has no track of sound with the number {track}"));
         }
@@ -186,7 +186,7 @@ impl OutputKind for AudioRendition {
     }
 
     fn estimate(&self, _plan: &Plan, info: &MediaInfo) -> Vec<(Destination, u64)> {
-        let seconds = self.track(info).map_or(0.0, |track| track.length.as_secs_f64());
+        let seconds = self.sound(info).map_or(0.0, |track| track.length.as_secs_f64());
         vec![(self.playlist.clone(), PLAYLIST_BYTES + bytes(u64::from(self.kbps) * 1000, seconds))]
     }
 
@@ -195,12 +195,16 @@ impl OutputKind for AudioRendition {
         vec![SegmentedPlaylist { playlist: self.playlist.clone(), stem: stem(index), early_folder: early }]
     }
 
+    fn track(&self, info: &MediaInfo) -> Option<u32> {
+        self.sound(info).map(|track| track.index)
+    }
+
     fn folders(&self, index: usize) -> Vec<String> {
         vec![audio_folder(index), comparison::audio_folder(index)]
     }
 
     fn add_to_graph(&self, index: usize, plan: &Plan, graph: &mut Branches<'_>) {
-        let (Some(ladder), Some(track)) = (plan.ladder(), self.track(graph.info)) else { return };
+        let (Some(ladder), Some(track)) = (plan.ladder(), self.sound(graph.info)) else { return };
         let pad = format!("track{index}");
         let heard = comparison::heard(ladder, graph.info, index);
         let [sound, envelope] = if self.is_usual(graph.info) {
@@ -216,7 +220,7 @@ impl OutputKind for AudioRendition {
 
     async fn verify(&self, index: usize, context: &TranscodeContext<'_>) -> Result<Vec<CheckedRung>, MediaError> {
         let lost = || MediaError::Lost { detail: "a rendition of sound without its track".to_owned() };
-        let (ladder, track) = context.plan.ladder().zip(self.track(context.info)).ok_or_else(lost)?;
+        let (ladder, track) = context.plan.ladder().zip(self.sound(context.info)).ok_or_else(lost)?;
         let (folder, segment) = (audio_folder(index), ladder.segment());
         let expectation = Expectation {
             duration: track.length,
@@ -254,7 +258,7 @@ pub(super) fn collect_all(collector: &mut Collector<'_>) -> Result<Vec<AudioSumm
             name: audio.name.clone(),
             language: audio.language.clone(),
             is_default: audio.is_default,
-            channels: audio.track(info).map_or(2, |track| audio.channel_count(track)),
+            channels: audio.sound(info).map_or(2, |track| audio.channel_count(track)),
             peak_bps: checked.rates.peak_bps,
             average_bps: checked.rates.average_bps,
             codecs: checked.codecs.audio.clone().unwrap_or_default(),
@@ -265,7 +269,7 @@ pub(super) fn collect_all(collector: &mut Collector<'_>) -> Result<Vec<AudioSumm
 }
 
 /// The rendition of sound that files made of a rung get, if the rungs have none.
-pub(super) fn chosen<'a>(plan: &'a Plan) -> Option<(usize, &'a AudioRendition)> {
+pub(super) fn chosen(plan: &Plan) -> Option<(usize, &AudioRendition)> {
     let all = || plan.all_of::<AudioRendition>();
     all().find(|(_, audio)| audio.is_default).or_else(|| all().next())
 }

@@ -109,7 +109,7 @@ impl OutputKind for Clip {
         let length = Duration::from_millis(length_ms);
         let mut expectation = ladder.expectation(rung, context.info, length, tolerance);
         if let Some((_, sound)) = sound {
-            expectation.sound = sound.track(context.info).map(|track| track.length.min(length));
+            expectation.sound = sound.sound(context.info).map(|track| track.length.min(length));
         }
         let folder = clip_folder(index);
         let cut = context.check_rendition(&folder, expectation).await?;

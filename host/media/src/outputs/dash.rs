@@ -133,7 +133,7 @@ impl Dash {
                 codecs: codecs.audio.clone().unwrap_or_default(),
                 bandwidth: rates.peak_bps,
                 content: Content::Sound {
-                    channels: audio.track(info).map_or(2, |track| audio.channel_count(track)),
+                    channels: audio.sound(info).map_or(2, |track| audio.channel_count(track)),
                     is_dolby: audio.codec == AudioCodec::Eac3,
                 },
                 timing,

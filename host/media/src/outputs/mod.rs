@@ -162,6 +162,11 @@ pub trait OutputKind: Any + Send + Sync {
         Vec::new()
     }
 
+    /// The track of the container that it is made from, if that is one that it chooses.
+    fn track(&self, _info: &MediaInfo) -> Option<u32> {
+        None
+    }
+
     /// The object that it needs beside the original, and how many bytes that may have.
     fn companion(&self) -> Option<(&Destination, usize)> {
         None

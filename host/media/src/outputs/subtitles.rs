@@ -128,6 +128,13 @@ impl OutputKind for Subtitles {
         vec![SegmentedPlaylist { playlist: self.playlist.clone(), stem: stem(index), early_folder: None }]
     }
 
+    fn track(&self, _info: &MediaInfo) -> Option<u32> {
+        match self.source {
+            TextSource::Track(index) => Some(index),
+            TextSource::File(_) => None,
+        }
+    }
+
     fn companion(&self) -> Option<(&Destination, usize)> {
         match &self.source {
             TextSource::Track(_) => None,
@@ -154,11 +161,12 @@ impl Subtitles {
                 quiet_ffmpeg().all(guarded_input(context.info.depth)).pair("-map", format_args!("0:{track}"))
             }
             TextSource::File(_) => {
-                let file = companion_file(index);
-                let path = context.work.join(&file);
+                // Where a confined ffmpeg may read, and in the encoding that it takes.
+                let file = format!("{}/source.txt", folder(index));
+                let (from, to) = (context.work.join(companion_file(index)), context.work.join(&file));
                 let rewritten = blocking(move || {
-                    let text = webvtt::decoded(&read_at_most(&path, MAX_FILE as u64)?);
-                    std::fs::write(&path, text)
+                    let text = webvtt::decoded(&read_at_most(&from, MAX_FILE as u64)?);
+                    std::fs::write(&to, text)
                 });
                 rewritten.await?.map_err(MediaError::work("reading subtitles"))?;
                 quiet_ffmpeg().all(guarded_text(&file)).pair("-map", "0:s:0")

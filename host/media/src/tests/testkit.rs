@@ -74,6 +74,7 @@ pub(crate) fn info() -> MediaInfo {
         sounds: Vec::new(),
         texts: Vec::new(),
         notes: Vec::new(),
+        unused: Vec::new(),
         part: None,
     }
 }

@@ -7,6 +7,7 @@ use contract::v0_1::convert::{self, destination, refused};
 use contract::v0_1::media::{Host, HostSource, HostTranscode, Plan, ProgressReport, Report};
 use contract::v0_1::types::{Failure, Key, MediaInfo, StoreName};
 use contract::v0_1::{Source, Transcode};
+use contract::v0_2;
 use serde_json::json;
 use wasmtime::component::Resource;
 
@@ -33,7 +34,7 @@ async fn open(context: CallContext<'_>, store: &str, key: &str) -> Result<(), Fa
     context.host.may_read(&from).map_err(refused)?;
     let info = context.host.calls.open(from.clone()).await?;
     if let Some(recorder) = &context.host.recorder {
-        recorder.media(convert::media_info(&info));
+        recorder.media(convert::media_info(&info), v0_2::convert::tracks(&info));
     }
     context.guest.opened = Some((from, info));
     Ok(())

@@ -15,7 +15,7 @@ use contract::v0_1::types::{Job, MediaKind};
 use contract::v0_2::encoding::Rendition;
 use media::containment::{INPUT_NAME, ProbeDepth, guarded_input};
 use media::describe;
-use media::encoder::Processor;
+use media::encoder::{Processor, Proof};
 use media::info::MediaInfo;
 use media::plan::Preference;
 use media::probe::{self, DeclaredKind};
@@ -85,7 +85,7 @@ impl Explain {
         match self.encoders {
             Processor::Cpu => setup,
             Processor::Gpu => RehearsalSetup {
-                processors: vec![Processor::Gpu, Processor::Cpu],
+                proof: Proof::assumed(&[Processor::Gpu, Processor::Cpu]),
                 devices: vec![Device { name: "a GPU".to_owned(), memory_mib: 16 * 1024 }],
                 ..setup
             },
