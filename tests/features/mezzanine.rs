@@ -1,6 +1,9 @@
 //! The mezzanine: one file to make everything else from, years later.
 
-use testkit::{fixtures, probe};
+use std::path::{Path, PathBuf};
+
+use testkit::outcome::Outcome;
+use testkit::{fixtures, probe, workspace};
 
 use crate::ladder::full_hd;
 use crate::transcode;
@@ -52,4 +55,52 @@ fn nothing_of_what_the_upload_says_about_itself_is_passed_on() {
 
 fn contains(contents: &[u8], text: &str) -> bool {
     contents.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+fn archived(upload: &Path, further: &[&str]) -> Outcome {
+    let job = transcode(upload).policy(workspace::showcase_policy()).setting("archive", "true");
+    job.args(further).run().done()
+}
+
+/// Two seconds of moving picture and sound, encoded like this.
+fn encoded(name: &str, encoders: &str) -> PathBuf {
+    let inputs = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=2 -f lavfi -i sine=duration=2";
+    let arguments: Vec<&str> = inputs.split(' ').chain(encoders.split(' ')).collect();
+    fixtures::ffmpeg(name, &arguments)
+}
+
+#[test]
+fn an_upload_that_an_archive_wants_is_kept_to_the_last_bit() {
+    for (name, encoders, codec) in [
+        ("kept.mp4", "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac", "h264"),
+        ("kept.ts", "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac", "h264"),
+        ("kept.mkv", "-c:v libx265 -preset ultrafast -x265-params log-level=error -c:a ac3", "hevc"),
+        ("kept.mov", "-c:v prores_ks -profile:v 1 -pix_fmt yuv422p10le -c:a pcm_s24le", "prores"),
+        ("kept-av1.mp4", "-c:v libsvtav1 -preset 12 -pix_fmt yuv420p -c:a libopus", "av1"),
+    ] {
+        let upload = encoded(name, encoders);
+        let outcome = archived(&upload, &[]);
+        let file = outcome.mezzanine();
+        assert_eq!(probe::video(&file).unwrap().says("codec_name"), codec, "{name}");
+        assert_eq!(probe::digests(&file), probe::digests(&upload), "{name}");
+        assert_eq!(probe::audio(&file).unwrap().codec, probe::audio(&upload).unwrap().codec, "{name}");
+        let boxes = probe::boxes(&file);
+        let place = |kind: &str| boxes.iter().position(|found| found == kind);
+        assert!(place("moov") < place("mdat"), "{boxes:?}");
+        assert!((probe::duration(&file) - 2.0).abs() < 0.1, "{name}");
+        probe::decodes(&file);
+    }
+}
+
+#[test]
+fn an_upload_that_an_archive_does_not_want_is_encoded() {
+    let vp9 = encoded("not-kept.webm", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -c:a libopus");
+    let h264 = encoded("kept-part.mp4", "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac");
+    for (upload, further, frames) in [(vp9, &[][..], 50), (h264, &["--attribute", "from=1000"][..], 25)] {
+        let outcome = archived(&upload, further);
+        let file = outcome.mezzanine();
+        assert_eq!(probe::video(&file).unwrap().says("codec_name"), "h264");
+        assert_eq!(probe::frames(&file).len(), frames);
+        assert_eq!(probe::audio(&file).unwrap().codec, "aac");
+    }
 }

@@ -49,7 +49,7 @@ pub fn of(plan: &Plan) -> Vec<(Step, u32)> {
 fn step_of(output: &Output) -> Step {
     match output {
         Output::Hls(_) | Output::Audio(_) | Output::Subtitles(_) | Output::Dash(_) => ENCODING,
-        Output::File(_) => MEZZANINE,
+        Output::File(_) | Output::KeptFile(_) => MEZZANINE,
         Output::Clip(_) => PREVIEW,
         Output::Download(_) | Output::Iframes(_) => UPLOADING,
         Output::Still(_) | Output::Storyboard(_) | Output::Animation(_) => THUMBNAILS,

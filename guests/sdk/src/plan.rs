@@ -164,6 +164,15 @@ impl<'a> PlanBuilder<'a> {
 
     /// Adds a file for the archive, good enough to make every later ladder from. Needs a picture.
     pub fn mezzanine(&mut self, effort: Effort) {
+        self.push_if(self.has_video, self.archive(effort));
+    }
+
+    /// Adds the same without an encode where the upload's own tracks will do. Needs a picture.
+    pub fn kept_mezzanine(&mut self, effort: Effort) {
+        self.push_if(self.has_video, Planned::kept(self.archive(effort)));
+    }
+
+    fn archive(&self, effort: Effort) -> FileOutput {
         let video = VideoEncoding {
             codec: VideoCodec::H264,
             quality: 18,
@@ -172,13 +181,12 @@ impl<'a> PlanBuilder<'a> {
             samples: None,
             attributes: Vec::new(),
         };
-        let file = FileOutput {
+        FileOutput {
             destination: self.destination(Asset::Mezzanine),
             video: Some(video),
             audio_kbps: self.has_sound.then_some(256),
             attributes: Vec::new(),
-        };
-        self.push_if(self.has_video, file);
+        }
     }
 
     /// Adds a preview of 30 seconds, cut from the rung of 720p or the next smaller one. Needs a picture.

@@ -98,6 +98,8 @@ pub enum Output {
     Hls(HlsOutput),
     /// An MP4 file for the archive.
     File(FileOutput),
+    /// An MP4 or MOV file for the archive: the upload's own tracks where they will do.
+    KeptFile(FileOutput),
     /// A preview. Requires a ladder in the same plan.
     Clip(ClipOutput),
     /// A picture from the video.
@@ -132,6 +134,16 @@ pub struct Planned {
 }
 
 impl Planned {
+    /// The same file as the upload's own tracks where these will do.
+    pub fn kept(file: FileOutput) -> Self {
+        let add: fn(&Output, &media::Plan) = |output, plan| {
+            if let Output::KeptFile(file) = output {
+                plan.add_kept_file(file);
+            }
+        };
+        Self { output: Output::KeptFile(file), add }
+    }
+
     /// Only the loudness measurement.
     pub fn loudness() -> Self {
         Self { output: Output::Loudness, add: |_, plan| plan.add_loudness() }

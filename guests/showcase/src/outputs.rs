@@ -40,7 +40,7 @@ pub fn key_for(job: &Job, asset: &Asset) -> Destination {
         Asset::Storyboard => ("storyboards", &["storyboard.vtt"]),
         Asset::WaveformData => ("waveforms", &["waveform.json"]),
         Asset::WaveformImage => ("waveforms", &["waveform.png"]),
-        Asset::Mezzanine => ("mezzanine", &["mezzanine.mp4"]),
+        Asset::Mezzanine => return Destination::of_job(job, "archive", "mezzanine", &["mezzanine.mp4"]),
         Asset::AudioPlaylist(name) => ("hls", &["audio/", name, ".m3u8"]),
         Asset::SubtitlePlaylist(name) => ("hls", &["subtitles/", name, ".m3u8"]),
         Asset::DashManifest => ("hls", &["manifest.mpd"]),
@@ -85,6 +85,9 @@ pub fn plan(job: &Job, info: &MediaInfo, tracks: &TrackList, renditions: Vec<Ren
     match wishes.poster_ms {
         Some(ms) => plan.thumbnail_at(THUMBNAIL, Moment::AtMs(ms)),
         None => plan.thumbnail(THUMBNAIL),
+    }
+    if settings.archive {
+        plan.kept_mezzanine(settings.effort);
     }
     if settings.storyboard {
         plan.storyboard(STORYBOARD_MS);

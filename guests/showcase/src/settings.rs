@@ -11,6 +11,8 @@ policy_sdk::settings! {
         pub effort: Effort = Effort::Fast, "effort" => effort;
         /// A codec besides H.264 for the larger rungs; `none` for H.264 alone.
         pub codec: Option<VideoCodec> = None, "codec" => codec;
+        /// Whether to keep the upload for the archive.
+        pub archive: bool = false, "archive" => flag;
         /// Whether every language of the sound is published, and a DASH manifest beside the HLS playlists.
         pub languages: bool = false, "languages" => flag;
         /// Whether to publish the subtitles of the upload.

@@ -31,6 +31,7 @@ use crate::v0_2::trim::Part;
 pub enum Output {
     Hls(HlsOutput),
     File(FileOutput),
+    KeptFile(FileOutput),
     Clip(ClipOutput),
     Still(StillOutput),
     Storyboard(StoryboardOutput),
@@ -101,14 +102,8 @@ impl Plan {
 fn output(output: &Output) -> Result<outputs::Output, PlanError> {
     Ok(match output {
         Output::Hls(hls) => outputs::Output::Ladder(ladder(hls)?),
-        Output::File(file) => {
-            no_unknown(&file.attributes)?;
-            outputs::Output::Archive(Archive {
-                to: checked_record(&file.destination)?,
-                video: file.video.as_ref().map(encoding).transpose()?,
-                audio_kbps: file.audio_kbps,
-            })
-        }
+        Output::File(file) => outputs::Output::Archive(archive(file, false)?),
+        Output::KeptFile(file) => outputs::Output::Archive(archive(file, true)?),
         Output::Clip(clip) => {
             no_unknown(&clip.attributes)?;
             outputs::Output::Clip(Clip {
@@ -230,6 +225,12 @@ pub(crate) fn no_unknown(attributes: &Attributes) -> Result<(), PlanError> {
     }
 }
 
+fn archive(file: &FileOutput, keep: bool) -> Result<Archive, PlanError> {
+    no_unknown(&file.attributes)?;
+    let to = checked_record(&file.destination)?;
+    Ok(Archive { to, video: file.video.as_ref().map(encoding).transpose()?, audio_kbps: file.audio_kbps, keep })
+}
+
 fn moment(moment: Moment) -> media::Moment {
     match moment {
         Moment::AtMs(ms) => media::Moment::At(ms),
@@ -290,6 +291,7 @@ mod tests {
                     "rungs": [{ "rendition": rendition, "playlist": "u/720p.m3u8" }],
                 } },
                 { "file": { "destination": to, "video": encoding, "audio-kbps": null, "attributes": [] } },
+                { "kept-file": { "destination": to, "video": null, "audio-kbps": 256, "attributes": [] } },
                 { "clip": {
                     "store": "media", "playlist": "u/c.m3u8", "start": { "at-ms": 0 }, "length-ms": 1000,
                     "short-side": 720, "attributes": [],
@@ -351,7 +353,7 @@ mod tests {
         read(&whole).unwrap();
         let mut paths = Vec::new();
         attribute_paths(&whole, "", &mut paths);
-        assert_eq!(paths.len(), 16, "{paths:?}");
+        assert_eq!(paths.len(), 17, "{paths:?}");
         for path in paths {
             let mut changed = whole.clone();
             *changed.pointer_mut(&path).unwrap() = json!([["watermark", "on"]]);

@@ -74,6 +74,17 @@ impl Muxer {
     }
 }
 
+/// The last arguments of an output that only sums up copied packets. AAC may be in a transport stream, where it has a header
+/// before each frame; without one it is let through.
+pub(crate) fn only_sums(packets: &Packets, is_aac: bool) -> Arguments {
+    Arguments::new()
+        .pair_opt("-bsf:v", packets.codec.map(slices))
+        .pair_opt("-bsf:a", is_aac.then_some("aac_adtstoasc"))
+        .pair("-f", "streamhash")
+        .pair("-hash", SUM)
+        .flag(format!("file:{}", packets.sums))
+}
+
 /// What is to be summed up.
 #[derive(Clone, Debug)]
 pub(crate) struct Packets {

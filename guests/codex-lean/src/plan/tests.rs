@@ -22,7 +22,7 @@ fn sound() -> MediaInfo {
 fn kinds(plan: &Plan) -> Vec<String> {
     let kind = |output: &Output| match output {
         Output::Hls(_) => "hls".into(),
-        Output::File(_) => "file".into(),
+        Output::File(_) | Output::KeptFile(_) => "file".into(),
         Output::Storyboard(_) => "storyboard".into(),
         Output::Download(_) => "download".into(),
         Output::Animation(_) => "animation".into(),

@@ -22,7 +22,7 @@ fn sound() -> MediaInfo {
 fn kinds(plan: &Plan) -> Vec<&'static str> {
     let kind = |output: &Output| match output {
         Output::Hls(_) => "hls",
-        Output::File(_) => "file",
+        Output::File(_) | Output::KeptFile(_) => "file",
         Output::Clip(_) => "clip",
         Output::Still(_) => "still",
         Output::Storyboard(_) => "storyboard",

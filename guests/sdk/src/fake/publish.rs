@@ -20,7 +20,7 @@ fn add(report: &mut Report, output: &Output) {
                 report.rungs.push(rung_report(&rung.rendition.name, &rung.playlist));
             }
         }
-        Output::File(file) => publish(file.destination.clone()),
+        Output::File(file) | Output::KeptFile(file) => publish(file.destination.clone()),
         Output::Clip(clip) => publish(Destination::new(&clip.store, clip.playlist.as_str())),
         Output::Still(still) => publish(still.destination.clone()),
         Output::Storyboard(storyboard) => publish(storyboard.index.clone()),

@@ -1,4 +1,4 @@
-//! The archive file (mezzanine): an MP4 at the source's own size.
+//! The archive file (mezzanine): an MP4 at the source's own size, encoded, or the upload's own tracks where these will do.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,17 +7,19 @@ use async_trait::async_trait;
 use serde::Serialize;
 use storage::{Destination, open_regular, read_part};
 
-use super::{Description, OutputKind, PictureEncode};
+use super::{Description, OutputKind, PictureEncode, Process};
+use crate::budget::Budget;
 use crate::collector::Collector;
 use crate::command::Arguments;
+use crate::containment::{guarded_input, quiet_ffmpeg};
 use crate::context::{TranscodeContext, blocking};
-use crate::encoding::{Encoding, check_audio, describe_audio};
+use crate::encoding::{Codec, Encoding, check_audio, describe_audio};
 use crate::error::MediaError;
 use crate::estimate::{audio_rate, bytes, video_rate};
 use crate::graph::{Branches, MADE, nothing_else};
 use crate::hls::CheckedRung;
 use crate::hls::mp4::{self, Header};
-use crate::info::MediaInfo;
+use crate::info::{Audio, MediaInfo};
 use crate::muxer::{self, Muxer, Packets, Written};
 use crate::plan::{Plan, PlanError, impossible};
 use crate::process::ProcessError;
@@ -33,6 +35,20 @@ pub struct Archive {
     pub video: Option<Encoding>,
     /// AAC rate.
     pub audio_kbps: Option<u32>,
+    /// Whether the upload's tracks are kept as they are, if they can be.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub keep: bool,
+}
+
+/// Codecs of pictures that archives keep, by ffmpeg's names.
+const KEPT_PICTURES: [&str; 4] = ["h264", "hevc", "av1", "prores"];
+
+/// The same of sound: what a MOV or MP4 file holds and every tool reads. PCM in all its forms too.
+const KEPT_SOUNDS: [&str; 6] = ["aac", "ac3", "eac3", "alac", "mp3", "opus"];
+
+/// What QuickTime files hold and MP4 files don't.
+fn needs_quicktime(codec: &str) -> bool {
+    codec == "prores" || codec.starts_with("pcm_")
 }
 
 fn archive_file(index: usize) -> String {
@@ -45,7 +61,49 @@ impl Archive {
         (self.video.is_some() && info.video.is_some(), self.audio_kbps.is_some() && info.audio.is_some())
     }
 
+    /// Whether it is the upload's own tracks. A part of them can't be cut to the frame without an encode.
+    fn is_kept(&self, info: &MediaInfo) -> bool {
+        let (has_video, has_audio) = self.tracks(info);
+        let picture = info.video.as_ref().filter(|_| has_video);
+        let sound = info.audio.as_ref().filter(|_| has_audio);
+        let can_keep = |sound: &Audio| {
+            sound.right.is_none() && (KEPT_SOUNDS.contains(&sound.codec.as_str()) || sound.codec.starts_with("pcm_"))
+        };
+        self.keep
+            && info.part.is_none()
+            && picture.is_none_or(|picture| KEPT_PICTURES.contains(&picture.codec.as_str()))
+            && sound.is_none_or(can_keep)
+    }
+
+    /// The command that copies the upload's tracks, and sums up their packets.
+    fn copy(&self, index: usize, info: &MediaInfo) -> Arguments {
+        let (has_video, has_audio) = self.tracks(info);
+        let picture = info.video.as_ref().filter(|_| has_video);
+        let sound = info.audio.as_ref().filter(|_| has_audio);
+        let codecs = picture.map(|picture| &picture.codec).into_iter().chain(sound.map(|sound| &sound.codec));
+        let format = if codecs.into_iter().any(|codec| needs_quicktime(codec)) { "mov" } else { "mp4" };
+        let indexes = picture.map(|picture| picture.index).into_iter().chain(sound.map(|sound| sound.index));
+        let maps = indexes.fold(Arguments::new(), |maps, index| maps.pair("-map", format_args!("0:{index}")));
+        let maps = maps.pair("-c", "copy");
+        let tagged = picture.is_some_and(|picture| picture.codec == "hevc").then_some("hvc1");
+        let muxer = Muxer::new(format, archive_file(index)).option("movflags", "+faststart");
+        // Not by a tee: in one, the muxer can't take off the headers that sound has in a transport stream.
+        let file = maps.clone().pair_opt("-tag:v", tagged).all(nothing_else()).all(muxer.arguments());
+        let is_aac = sound.is_some_and(|sound| sound.codec == "aac");
+        let sums = maps.all(nothing_else()).all(muxer::only_sums(&self.packets(index, info), is_aac));
+        quiet_ffmpeg().all(guarded_input(info.depth)).all(file).all(sums)
+    }
+
     fn packets(&self, index: usize, info: &MediaInfo) -> Packets {
+        if self.is_kept(info) {
+            let codec = info.video.as_ref().filter(|_| self.video.is_some()).and_then(|video| match &*video.codec {
+                "h264" => Some(Codec::H264),
+                "hevc" => Some(Codec::Hevc),
+                "av1" => Some(Codec::Av1),
+                _ => None,
+            });
+            return Packets { codec, is_transport_stream: false, sums: format!("{MADE}/archive{index}.sums") };
+        }
         let codec = self.video.filter(|_| info.video.is_some()).map(|encoding| encoding.codec);
         Packets { codec, is_transport_stream: false, sums: format!("{MADE}/archive{index}.sums") }
     }
@@ -67,21 +125,29 @@ impl OutputKind for Archive {
 
     fn describe(&self) -> Description {
         let video = self.video.map_or("no picture".to_owned(), |encoding| encoding.to_string());
-        let how = format!("{video}, sound {}", describe_audio(self.audio_kbps));
+        let kept = if self.keep { "the upload's own tracks where they will do, else " } else { "" };
+        let how = format!("{kept}{video}, sound {}", describe_audio(self.audio_kbps));
         Description { what: "file", how, destinations: self.destinations() }
     }
 
     fn estimate(&self, _plan: &Plan, info: &MediaInfo) -> Vec<(Destination, u64)> {
+        if self.is_kept(info) {
+            return vec![(self.to.clone(), info.size)];
+        }
         let video = self.video.map_or(0, |encoding| video_rate(&encoding, None, info));
         let rate = video + audio_rate(self.audio_kbps, info);
         vec![(self.to.clone(), bytes(rate, info.ladder_length().as_secs_f64()))]
     }
 
     fn picture_encodes(&self, info: &MediaInfo) -> Vec<PictureEncode> {
-        self.video.iter().filter_map(|encoding| PictureEncode::new(info, None, encoding)).collect()
+        let encoded = self.video.iter().filter(|_| !self.is_kept(info));
+        encoded.filter_map(|encoding| PictureEncode::new(info, None, encoding)).collect()
     }
 
     fn add_to_graph(&self, index: usize, _plan: &Plan, graph: &mut Branches<'_>) {
+        if self.is_kept(graph.info) {
+            return;
+        }
         let mut arguments = Arguments::new();
         if let (Some(encoding), Some(source)) = (&self.video, &graph.info.video) {
             let size = source.scaled_to(source.short_side());
@@ -94,8 +160,33 @@ impl OutputKind for Archive {
         graph.output(arguments.all(sound).all(nothing_else()).all(muxer.with_sums(&packets)));
     }
 
-    /// Checks that the index is in front of the media, that length and tracks are right, and that it decodes.
     async fn verify(&self, index: usize, context: &TranscodeContext<'_>) -> Result<Vec<CheckedRung>, MediaError> {
+        if !self.is_kept(context.info) {
+            self.check_file(index, context).await?;
+        }
+        Ok(Vec::new())
+    }
+
+    async fn collect(&self, index: usize, collector: &mut Collector<'_>) -> Result<(), MediaError> {
+        let context = collector.context;
+        if self.is_kept(context.info) {
+            let ffmpeg = context.tools.ffmpeg.within(Budget::of_encode(context.plan, context.info));
+            let ran = ffmpeg.watch(self.copy(index, context.info), context.work, context.cancel, |_| ()).await;
+            ran.map_err(|error| MediaError::process("copying the upload's tracks", error))?;
+            self.check_file(index, &context).await?;
+        }
+        collector.add_file(&self.to, &archive_file(index)).await
+    }
+
+    fn processes(&self, index: usize, _plan: &Plan, info: &MediaInfo) -> Vec<Process> {
+        let copy = || Process { what: "copy the upload's tracks".to_owned(), arguments: self.copy(index, info) };
+        self.is_kept(info).then(copy).into_iter().collect()
+    }
+}
+
+impl Archive {
+    /// Checks that the index is in front of the media, that length and tracks are right, and that it decodes.
+    async fn check_file(&self, index: usize, context: &TranscodeContext<'_>) -> Result<(), MediaError> {
         let file = archive_file(index);
         let bad = |detail: &str| MediaError::BadFile { detail: format!("the archive file {detail}") };
         let arguments = Arguments::new()
@@ -137,12 +228,7 @@ impl OutputKind for Archive {
         )
         .await?;
         let beginning = Arguments::new().pair("-t", 0.5).pair("-i", format!("file:{file}"));
-        context.decodes(beginning, "the archive file").await?;
-        Ok(Vec::new())
-    }
-
-    async fn collect(&self, index: usize, collector: &mut Collector<'_>) -> Result<(), MediaError> {
-        collector.add_file(&self.to, &archive_file(index)).await
+        context.decodes(beginning, "the archive file").await
     }
 }
 

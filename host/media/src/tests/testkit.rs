@@ -109,6 +109,7 @@ pub(crate) fn archive() -> Archive {
         to: Destination { store: "archive".into(), key: key("u/mezzanine.mp4") },
         video: Some(Encoding::h264(18, None, Effort::Slow)),
         audio_kbps: Some(256),
+        keep: false,
     }
 }
 

@@ -169,6 +169,10 @@ impl HostPlan for State {
         self.add_output(&plan, Output::File(output))
     }
 
+    async fn add_kept_file(&mut self, plan: Resource<Plan>, output: FileOutput) -> wasmtime::Result<()> {
+        self.add_output(&plan, Output::KeptFile(output))
+    }
+
     async fn add_clip(&mut self, plan: Resource<Plan>, output: ClipOutput) -> wasmtime::Result<()> {
         self.add_output(&plan, Output::Clip(output))
     }
