@@ -65,6 +65,7 @@ impl Bench {
                 devices: Vec::new(),
                 threads: 1,
                 forced_preference: None,
+                keys: None,
             }),
             work: self.folder.path().to_owned(),
             journal: None,

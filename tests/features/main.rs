@@ -13,6 +13,7 @@ mod bad_input;
 mod codecs;
 mod corpus;
 mod docs;
+mod encryption;
 mod fleet;
 mod gpu;
 mod hostile;

@@ -96,6 +96,9 @@ fn written(plan: &Plan) -> media::Plan {
     if let Some(part) = plan.trim {
         made.set_trim(part);
     }
+    if let Some(encryption) = &plan.encryption {
+        made.set_encryption(encryption);
+    }
     made.set_preference(plan.prefer);
     made
 }

@@ -7,6 +7,7 @@ pub use crate::bindings::codex::transcode::download::DownloadOutput;
 pub use crate::bindings::codex::transcode::encoding::{
     Rendition, Samples, VideoCodec, VideoEncoder, VideoEncoding, VideoRendition,
 };
+pub use crate::bindings::codex::transcode::encryption::Encryption;
 pub use crate::bindings::codex::transcode::file::FileOutput;
 pub use crate::bindings::codex::transcode::gpu::Device;
 pub use crate::bindings::codex::transcode::hls::{HlsOutput, HlsRung};
@@ -213,6 +214,8 @@ pub struct Plan {
     pub trim: Option<Part>,
     /// Which processor to encode on. The environment may override it.
     pub prefer: Preference,
+    /// How the ladder is encrypted. `None` for not at all.
+    pub encryption: Option<Encryption>,
 }
 
 impl From<Refusal> for Failure {

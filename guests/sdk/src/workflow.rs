@@ -70,7 +70,7 @@ mod tests {
         let host = ScriptedHost::new(media_info(None, None)).with_progress(&[0, 50, 100, 250]);
         let job = job(MediaKind::Video);
         let source = host.open(&job.source.store, &job.source.key).unwrap();
-        let plan = Plan { outputs: Vec::new(), loudness: None, trim: None, prefer: Preference::Cpu };
+        let plan = Plan { outputs: Vec::new(), loudness: None, trim: None, prefer: Preference::Cpu, encryption: None };
         follow(&host, &host.start(&source, &plan).unwrap(), "encoding", 10..=90);
         let percents: Vec<_> = host.steps().into_iter().map(|(_, percent)| percent).collect();
         assert_eq!(percents, [10, 50, 90, 90]);

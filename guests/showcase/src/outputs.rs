@@ -14,6 +14,9 @@ const ORIGINALS: &str = "originals";
 
 const THUMBNAIL: Thumbnail = Thumbnail { name: "default", max_width: 1280, format: StillFormat::Jpeg, quality: 85 };
 
+/// How many segments have the same key: a minute.
+const KEY_SEGMENTS: u32 = 10;
+
 /// From one picture of the storyboard to the next.
 const STORYBOARD_MS: u32 = 5_000;
 
@@ -65,7 +68,9 @@ pub fn plan(job: &Job, info: &MediaInfo, tracks: &TrackList, renditions: Vec<Ren
     if settings.languages && info.video.is_some() {
         plan.ladder_with_languages(renditions, tracks);
         plan.surround(tracks);
-        plan.dash();
+        if settings.key.is_none() {
+            plan.dash();
+        }
     } else {
         plan.ladder(renditions, SegmentLayout::Separate);
     }
@@ -76,7 +81,8 @@ pub fn plan(job: &Job, info: &MediaInfo, tracks: &TrackList, renditions: Vec<Ren
         let file = Destination::of_job(job, ORIGINALS, "originals", &[name]);
         plan.subtitles_from(SubtitleSource::File(file), "Captions", None, false);
     }
-    for rung in &rungs {
+    // Keyframes can't be taken out of segments that are encrypted as a whole.
+    for rung in rungs.iter().filter(|_| settings.key.is_none()) {
         plan.iframes(rung);
     }
     if let Some(smallest) = smallest.filter(|_| settings.download) {
@@ -95,5 +101,6 @@ pub fn plan(job: &Job, info: &MediaInfo, tracks: &TrackList, renditions: Vec<Ren
     if let Some(format) = settings.animation {
         plan.animation(animation_name(format), format);
     }
-    Plan { loudness: Some(LOUDNESS), trim: wishes.part, ..plan.finish(Preference::Auto) }
+    let encryption = settings.key.clone().map(|key_id| Encryption { key_id, rotate_segments: Some(KEY_SEGMENTS) });
+    Plan { encryption, loudness: Some(LOUDNESS), trim: wishes.part, ..plan.finish(Preference::Auto) }
 }

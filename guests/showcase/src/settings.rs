@@ -11,6 +11,8 @@ policy_sdk::settings! {
         pub effort: Effort = Effort::Fast, "effort" => effort;
         /// A codec besides H.264 for the larger rungs; `none` for H.264 alone.
         pub codec: Option<VideoCodec> = None, "codec" => codec;
+        /// The name of the key that the ladder is encrypted with, which changes every ten segments; none for no encryption.
+        pub key: Option<String> = None, "key" => key;
         /// Whether to keep the upload for the archive.
         pub archive: bool = false, "archive" => flag;
         /// Whether every language of the sound is published, and a DASH manifest beside the HLS playlists.
@@ -23,6 +25,14 @@ policy_sdk::settings! {
         pub animation: Option<AnimationFormat> = Some(AnimationFormat::Webp), "animation" => animation;
         /// Whether to make a storyboard.
         pub storyboard: bool = true, "storyboard" => flag;
+    }
+}
+
+/// Reads the name of a key.
+fn key(value: &Value<'_>) -> Result<Option<String>, String> {
+    match value {
+        Value::Text(name) if !name.is_empty() => Ok(Some(name.to_string())),
+        _ => Err("must be the name of a key".into()),
     }
 }
 

@@ -8,6 +8,7 @@ pub mod cli;
 #[path = "tests/fuzzing.rs"]
 pub mod fuzzing;
 mod json;
+mod keys;
 mod listen;
 mod observe;
 mod serve;

@@ -76,6 +76,7 @@ impl ToolOptions {
             devices,
             threads: threads(),
             forced_preference: Some(self.encoder).filter(|&encoder| encoder != Preference::Auto),
+            keys: None,
         })
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Its JSON form is that of version 0.1, with more kinds of output.
 
+use media::encryption;
 use media::outputs::{
     self, Animation, AnimationFormat, Archive, AudioCodec, AudioRendition, Channels, Clip, Dash, Download, Iframes,
     Ladder, LoudnessMeasurement, Rung, Still, Storyboard, Subtitles, TextSource, WaveformRequest,
@@ -20,6 +21,7 @@ use crate::v0_2::audio::{AudioCodec as AskedCodec, AudioOutput, Channels as Aske
 use crate::v0_2::convert::encoding;
 use crate::v0_2::dash::DashOutput;
 use crate::v0_2::download::DownloadOutput;
+use crate::v0_2::encryption::Encryption;
 use crate::v0_2::file::FileOutput;
 use crate::v0_2::hls::{HlsOutput, HlsRung};
 use crate::v0_2::iframes::IframeOutput;
@@ -52,19 +54,23 @@ pub struct Plan {
     pub prefer: Preference,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trim: Option<Part>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption>,
     /// No version knows any.
     pub attributes: Attributes,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { outputs: Vec::new(), loudness: None, prefer: Preference::Auto, trim: None, attributes: Vec::new() }
+        let (loudness, prefer) = (None, Preference::Auto);
+        Self { outputs: Vec::new(), loudness, prefer, trim: None, encryption: None, attributes: Vec::new() }
     }
 }
 
 impl From<v0_1::Plan> for Plan {
     fn from(v0_1::Plan { outputs, loudness, prefer, attributes }: v0_1::Plan) -> Self {
-        Self { outputs: outputs.into_iter().map(Output::from).collect(), loudness, prefer, trim: None, attributes }
+        let outputs = outputs.into_iter().map(Output::from).collect();
+        Self { outputs, loudness, prefer, trim: None, encryption: None, attributes }
     }
 }
 
@@ -94,6 +100,10 @@ impl Plan {
                 range: hundredths(target.range),
             }),
             prefer: self.prefer.into(),
+            encryption: self.encryption.as_ref().map(|Encryption { key_id, rotate_segments }| encryption::Encryption {
+                key_id: key_id.clone(),
+                rotate_segments: *rotate_segments,
+            }),
             trim: self.trim.map(|Part { start_ms, end_ms }| Trim { start_ms, end_ms }),
         })
     }

@@ -6,8 +6,10 @@ use storage::{Body, Destination, open_regular};
 
 use crate::context::{TranscodeContext, blocking};
 use crate::encode::Encoded;
+use crate::encryption;
 use crate::error::MediaError;
-use crate::hls::{MediaPlaylist, RungSummary};
+use crate::hls::{CheckedRung, MediaPlaylist, Rates, RungSummary};
+use crate::keys::KeyError;
 use crate::names::segment_name;
 use crate::output_file::{OutputFile, Role};
 use crate::plan::PlanError;
@@ -74,6 +76,38 @@ impl Collector<'_> {
         let to = Destination { store: of.store.clone(), key: of.key.sibling(name).map_err(PlanError::from)? };
         self.files.push(OutputFile { to, body: Body::File(path), role: Role::Segment, counted_with: of.clone() });
         Ok(())
+    }
+
+    /// The same of the ladder: if the plan says so, encrypted. Returns the rates of what is published.
+    pub(crate) async fn add_protected(
+        &mut self,
+        folder: &str,
+        checked: &CheckedRung,
+        to: &Destination,
+        stem: &str,
+    ) -> Result<Rates, MediaError> {
+        let Some(encryption) = &self.context.plan.encryption else {
+            self.add_rendition(folder, &checked.playlist, to, stem)?;
+            return Ok(checked.rates);
+        };
+        let service = self.context.tools.keys.as_ref().ok_or(KeyError::NoService)?;
+        let (mut keys, mut uris) = (Vec::new(), Vec::new());
+        for (first, name) in encryption.keys(&checked.playlist) {
+            keys.push((first, service.key(&name).await?));
+            uris.push((first, service.uri(&name)));
+        }
+        let playlist = encryption::with_keys(&checked.playlist, uris);
+        let encrypted = format!("{folder}.encrypted");
+        let (from, into) = (self.context.work.join(folder), self.context.work.join(&encrypted));
+        let segments = checked.playlist.clone();
+        let written = blocking(move || {
+            encryption::encrypt(&from, &segments, &keys, &into)?;
+            // The map is published as it is.
+            segments.map.iter().try_for_each(|map| std::fs::copy(from.join(&map.uri), into.join(&map.uri)).map(drop))
+        });
+        written.await?.map_err(MediaError::work("encrypting segments"))?;
+        self.add_rendition(&encrypted, &playlist, to, stem)?;
+        Ok(checked.rates_of(checked.sizes.iter().map(|size| encryption::encrypted_size(*size))))
     }
 
     /// Adds a checked media playlist and its segments, renamed for this publication.

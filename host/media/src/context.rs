@@ -1,6 +1,7 @@
 //! What every step of a transcode works with, and the checks that the steps share.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +13,7 @@ use crate::error::MediaError;
 use crate::graph::PLAYLIST;
 use crate::hls::{self, CheckedRung, Expectation};
 use crate::info::MediaInfo;
+use crate::keys::KeyService;
 use crate::outputs::Container;
 use crate::plan::{Plan, PlanError, Preference};
 use crate::process::{Finished, ProcessError, Tool, last_lines};
@@ -31,6 +33,8 @@ pub struct MediaTools {
     pub threads: usize,
     /// Overrides the policy's preference.
     pub forced_preference: Option<Preference>,
+    /// Has the keys of encrypted ladders.
+    pub keys: Option<Arc<dyn KeyService>>,
 }
 
 /// What the steps of one transcode share.

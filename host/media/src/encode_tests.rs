@@ -32,6 +32,7 @@ fn tools(ffmpeg: Tool, ffprobe: Tool) -> MediaTools {
         devices: Vec::new(),
         threads: 1,
         forced_preference: None,
+        keys: None,
     }
 }
 

@@ -139,6 +139,8 @@ pub enum MediaError {
     /// A GPU is required, and none works here.
     #[error("a GPU encoder is required, and none works here: {reason}")]
     NoGpu { reason: String },
+    #[error(transparent)]
+    Keys(#[from] crate::keys::KeyError),
     /// A rendition that is not whole.
     #[error("ffmpeg produced an incomplete output")]
     Output(#[from] CodedError),
@@ -207,6 +209,7 @@ impl Fault for MediaError {
             Self::Process { source: ProcessError::Start { .. }, .. } => &codes::host::FFMPEG_MISSING,
             Self::Process { .. } => &codes::host::FFMPEG_FAILED,
             Self::NoGpu { .. } => &codes::host::NO_GPU,
+            Self::Keys(error) => error.code(),
             Self::Differs { .. } => &codes::output::DIFFERS,
             Self::BadFile { .. } => &codes::output::NOT_WHOLE,
             Self::WorkDirectory { .. } => &codes::host::WORK_DIRECTORY,

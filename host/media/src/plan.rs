@@ -11,6 +11,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use storage::{Destination, Scope};
 
+use crate::encryption::Encryption;
 use crate::info::MediaInfo;
 use crate::outputs::{Ladder, Output, OutputKind, PictureEncode, Rung, SegmentedPlaylist};
 use crate::part::Trim;
@@ -55,6 +56,9 @@ pub struct Plan {
     /// The part of the source that it is made from; `None` for all of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trim: Option<Trim>,
+    /// How the ladder's segments are encrypted; `None` for not at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption>,
 }
 
 /// A plan that can't be carried out. The policy is to blame.
@@ -206,6 +210,9 @@ impl Plan {
         }
         if let Some(target) = self.loudness {
             target.check()?;
+        }
+        if let Some(encryption) = &self.encryption {
+            encryption.check(self)?;
         }
         let destinations = self.destinations();
         let mut seen = BTreeSet::new();

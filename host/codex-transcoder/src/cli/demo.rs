@@ -44,6 +44,8 @@ impl Demo {
             policy: None,
             settings: vec!["waveform=always".to_owned()],
             beside: Vec::new(),
+            keys: None,
+            key_uri: None,
             webhook: Some(receiver.url()),
             media_type: None,
             creator: "demo".to_owned(),

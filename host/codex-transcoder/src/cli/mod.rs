@@ -42,7 +42,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run one job on a local file, with folders as stores.
-    Run(run::Run),
+    Run(Box<run::Run>),
     /// Check this machine: ffmpeg, encoders, the policy, the disk.
     Doctor(doctor::Doctor),
     /// Make a clip, run a job on it, and receive the webhook.

@@ -23,6 +23,7 @@ use super::exit::Ended;
 use super::policy::load::load;
 use super::view::View;
 use crate::choice::Choice as _;
+use crate::keys::{KeyPlace, Keys, is_key_uri};
 use crate::observe::Redactor;
 use crate::settings::OUTPUT_STORES;
 
@@ -43,6 +44,12 @@ pub struct Run {
     /// originals. May be repeated.
     #[arg(long, value_name = "FILE")]
     pub beside: Vec<PathBuf>,
+    /// Where the keys of an encrypted ladder are: a folder with a file for each, or an address that their names are added to.
+    #[arg(long, value_name = "DIR|URL", requires = "key_uri")]
+    pub keys: Option<String>,
+    /// What players are told that the name of a key is added to.
+    #[arg(long, value_name = "URL", requires = "keys")]
+    pub key_uri: Option<String>,
     /// Where to send the webhook, signed with WEBHOOK_SECRET.
     #[arg(long, value_name = "URL")]
     pub webhook: Option<String>,
@@ -93,7 +100,15 @@ impl Run {
         let request = self.request()?;
         let webhooks = self.webhooks(secret)?;
         let policy = load(self.policy.as_deref(), &self.settings).await?;
-        let tools = Arc::new(self.environment.tools.prove().await?);
+        let mut tools = self.environment.tools.prove().await?;
+        if let Some((place, uri)) = self.keys.as_ref().zip(self.key_uri.clone()) {
+            let place = KeyPlace::parse(place).map_err(|problem| Ended::usage(format!("--keys {problem}")))?;
+            if !is_key_uri(&uri) {
+                return Err(Ended::usage("--key-uri is not an address"));
+            }
+            tools.keys = Some(Keys::new(place, uri, None)?);
+        }
+        let tools = Arc::new(tools);
         let redactor = Redactor::default();
         redactor.register(secret);
         let recordings = recordings(self.record.as_deref(), redactor)?;

@@ -30,6 +30,10 @@ pub enum Kind {
     Address,
     Hosts,
     PolicyPlace,
+    /// Where keys of encrypted ladders are kept.
+    KeyPlace,
+    /// What players are told that a key's name is added to.
+    KeyUri,
     /// minisign keys.
     PublicKeys,
     /// The value of an HTTP header.

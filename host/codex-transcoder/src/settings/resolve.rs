@@ -18,9 +18,10 @@ use webhook::{HttpRule, Secret, UrlRules, is_this_machine};
 use super::problem::SettingsError;
 use super::raw::Raw;
 use super::table::UNKNOWN_TO_DEFAULT_POLICY;
-use super::types::{JobSettings, PolicySettings, Settings, WebhookSettings};
+use super::types::{JobSettings, KeySettings, PolicySettings, Settings, WebhookSettings};
 use super::{stores, value};
 use crate::choice::{Choice as _, Environment};
+use crate::keys::KeyPlace;
 use crate::tools::ToolOptions;
 
 /// Records a problem for a missing or wrong value and goes on with any other, so that all problems are found.
@@ -44,6 +45,7 @@ fn settings(raw: &mut Raw) -> Settings {
             playlists: raw.text("cache.playlists"),
             objects: raw.text("cache.objects"),
         },
+        keys: keys(raw),
         outbox_prefix: raw.value("outbox.prefix"),
         metrics_address: raw.get("metrics.address"),
         serve_address: raw.get("serve.address").unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
@@ -51,6 +53,16 @@ fn settings(raw: &mut Raw) -> Settings {
         notes,
         secrets: raw.secrets.clone(),
     }
+}
+
+fn keys(raw: &mut Raw) -> Option<KeySettings> {
+    if !raw.has("keys.place") && !raw.has("keys.uri") {
+        return None;
+    }
+    let place = raw.required("keys.place");
+    let uri = raw.required("keys.uri");
+    let place = KeyPlace::parse(&place).ok()?;
+    Some(KeySettings { place, uri, token: raw.text("keys.token").map(SecretText::new) })
 }
 
 fn job(raw: &Raw) -> JobSettings {

@@ -183,6 +183,16 @@ settings! {
     /// does no harm for a few minutes.
     "cache.objects", Header, Value("public, max-age=300");
 
+    /// Where the keys of encrypted ladders are kept: a folder with a file for each key, or an address that a key's name
+    /// is added to. A key is 16 bytes, or 32 hexadecimal digits. http is for this machine.
+    "keys.place", KeyPlace, Words("none: no ladder can be encrypted");
+
+    /// What players are told: the name of a key is added to it. Who may have a key is for the server there to decide.
+    "keys.uri", KeyUri, Words("none; `keys.place` needs it");
+
+    /// The bearer token that the server at `keys.place` asks for.
+    "keys.token", Secret, Words("none");
+
     /// The store for records of jobs and for undelivered webhooks.
     "state.store", Store, Value("media");
 

@@ -14,6 +14,7 @@ use storage::s3::S3Settings;
 use webhook::UrlRules;
 
 use crate::choice::Environment;
+use crate::keys::KeyPlace;
 use crate::tools::ToolOptions;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +28,8 @@ pub struct Settings {
     pub originals: String,
     /// The `Cache-Control` headers of published objects; all are set.
     pub cache: CacheRules,
+    /// `None`: no ladder can be encrypted.
+    pub keys: Option<KeySettings>,
     /// The store for records of jobs and for undelivered webhooks; one of the stores.
     pub state_store: String,
     pub outbox_prefix: String,
@@ -37,6 +40,15 @@ pub struct Settings {
     pub notes: Vec<String>,
     /// Every secret that was set, even where another value overrides it. No log may show one.
     pub secrets: BTreeSet<SecretText>,
+}
+
+/// The key service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySettings {
+    pub place: KeyPlace,
+    /// For players.
+    pub uri: String,
+    pub token: Option<SecretText>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -10,6 +10,7 @@ use storage::s3::{is_bucket_name, is_key_text, parse_endpoint};
 use toml::de::DeValue;
 
 use super::keys::Kind;
+use crate::keys::{KeyPlace, is_key_uri};
 
 /// In the place of a policy: stands for the environment's name.
 const ENVIRONMENT: &str = "{environment}";
@@ -40,6 +41,10 @@ pub fn from_text(kind: Kind, text: &str) -> Result<String, String> {
         Kind::PolicyPlace => {
             return place(text, "any").map(|_| text.to_owned()).map_err(|problem| refusal(kind, text, &problem));
         }
+        Kind::KeyPlace => {
+            return KeyPlace::parse(text).map(|_| text.to_owned()).map_err(|problem| refusal(kind, text, problem));
+        }
+        Kind::KeyUri => is_key_uri(text),
         // Not a single value: see `Raw::set_policy`.
         Kind::Object => false,
     };
@@ -96,6 +101,8 @@ fn expected(kind: Kind) -> String {
         Kind::Address => "an IP address with a port, such as `127.0.0.1:9090`",
         Kind::Hosts => "names of hosts, such as `hooks.example.com` or `*.example.com`",
         Kind::PolicyPlace => "a file, a folder, `STORE:PREFIX` or an https address",
+        Kind::KeyPlace => "a folder, or an https address that ends with `/`",
+        Kind::KeyUri => "an address such as `https://keys.example.com/`",
         Kind::PublicKeys => "public keys of minisign: the second line of a .pub file",
         Kind::Header => "the value of an HTTP header: 1 to 256 printable ASCII characters",
         Kind::KeyPrefix => {
@@ -113,7 +120,7 @@ fn refusal(kind: Kind, text: &str, reason: &str) -> String {
     let mut sentence = format!("must be {}", expected(kind));
     if !reason.is_empty() {
         sentence.push_str(&format!("; {reason}"));
-    } else if !matches!(kind, Kind::Secret | Kind::Endpoint | Kind::PolicyPlace) {
+    } else if !matches!(kind, Kind::Secret | Kind::Endpoint | Kind::PolicyPlace | Kind::KeyPlace) {
         sentence.push_str(&format!(", not `{}`", printable(text, SHOWN)));
     }
     sentence

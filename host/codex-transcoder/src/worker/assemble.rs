@@ -17,8 +17,9 @@ use webhook::{Deliverer, Outbox, Secret};
 
 use super::Service;
 use crate::choice::{Choice as _, Environment};
+use crate::keys::Keys;
 use crate::observe::Metrics;
-use crate::settings::{OUTPUT_STORES, PolicySettings, Settings, StoreBackend, WebhookSettings};
+use crate::settings::{KeySettings, OUTPUT_STORES, PolicySettings, Settings, StoreBackend, WebhookSettings};
 
 /// Before the second attempt of a job: a store that throttles, or a full disk, needs some seconds.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
@@ -65,7 +66,11 @@ pub async fn assemble(
     let tools = tools.unwrap_or_else(|lost| {
         Err(Failure::new(&codes::host::BUG, format!("the check of ffmpeg did not finish: {lost}")))
     });
-    let tools = tools.map_err(FailedStartupCheck::of("ffmpeg"))?;
+    let mut tools = tools.map_err(FailedStartupCheck::of("ffmpeg"))?;
+    if let Some(KeySettings { place, uri, token }) = settings.keys.clone() {
+        let keys = Keys::new(place, uri, token).map_err(Failure::from).map_err(FailedStartupCheck::of("keys"))?;
+        tools.keys = Some(keys);
+    }
     check_sandbox(settings, &tools).map_err(FailedStartupCheck::of("sandbox"))?;
     let watcher = watcher.map_err(FailedStartupCheck::of("policy"))?;
     checked.map_err(FailedStartupCheck::of("stores"))?;

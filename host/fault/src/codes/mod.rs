@@ -42,6 +42,7 @@ macro_rules! codes {
 
 pub mod host;
 pub mod job;
+pub mod keys;
 pub mod observe;
 pub mod output;
 pub mod plan;
@@ -67,10 +68,11 @@ pub struct Area {
 }
 
 /// In the order of docs/errors.md.
-pub static AREAS: [&Area; 15] = [
+pub static AREAS: [&Area; 16] = [
     &upload::AREA,
     &policy::AREA,
     &plan::AREA,
+    &keys::AREA,
     &settings::AREA,
     &scenario::AREA,
     &recording::AREA,

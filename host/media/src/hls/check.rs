@@ -74,6 +74,17 @@ pub struct CheckedRung {
     pub rates: Rates,
     /// For `CODECS`.
     pub codecs: Codecs,
+    /// Bytes of each segment.
+    pub sizes: Vec<u64>,
+}
+
+impl CheckedRung {
+    /// The rates of segments of other sizes.
+    pub fn rates_of(&self, sizes: impl Iterator<Item = u64>) -> Rates {
+        let durations = self.playlist.segments.iter().map(|segment| segment.duration);
+        let measured: Vec<(Duration, u64)> = durations.zip(sizes).collect();
+        measure(&measured, Duration::from_secs(u64::from(self.playlist.target_duration)))
+    }
 }
 
 /// Checks a rendition in `dir`: the playlist, every file that it names, and the packets of every segment.
@@ -117,7 +128,8 @@ pub fn check_rung(dir: &Path, playlist_file: &str, expected: &Expectation) -> Re
     playlist.target_duration = rounded_seconds(expected.segment).max(playlist.least_target_duration());
     playlist.independent_segments = true;
     let rates = measure(&measured, Duration::from_secs(u64::from(playlist.target_duration)));
-    Ok(CheckedRung { playlist, rates, codecs: codecs.unwrap_or_default() })
+    let sizes = measured.iter().map(|(_, size)| *size).collect();
+    Ok(CheckedRung { playlist, rates, codecs: codecs.unwrap_or_default(), sizes })
 }
 
 fn read_playlist(dir: &Path, file: &str) -> Result<MediaPlaylist, CodedError> {

@@ -45,6 +45,15 @@ pub struct Map {
     pub byte_range: Option<ByteRange>,
 }
 
+/// From which segment on a key is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyChange {
+    /// The number of the segment.
+    pub first: usize,
+    /// Where players get the key.
+    pub uri: String,
+}
+
 /// One rendition: its segments in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MediaPlaylist {
@@ -61,6 +70,8 @@ pub struct MediaPlaylist {
     pub ended: bool,
     /// Whether each segment is a single keyframe.
     pub iframes_only: bool,
+    /// In their order; none if the segments are not encrypted.
+    pub keys: Vec<KeyChange>,
 }
 
 impl MediaPlaylist {
@@ -126,7 +137,12 @@ impl MediaPlaylist {
             }
             text.push('\n');
         }
-        for Segment { uri, duration, byte_range } in &self.segments {
+        let mut keys = self.keys.iter().peekable();
+        for (number, Segment { uri, duration, byte_range }) in self.segments.iter().enumerate() {
+            // Behind the map, which is not encrypted.
+            if let Some(key) = keys.next_if(|key| key.first <= number) {
+                let _ = writeln!(text, "#EXT-X-KEY:METHOD=AES-128,URI=\"{}\"", key.uri);
+            }
             let _ = writeln!(text, "#EXTINF:{}.{:06},", duration.as_secs(), duration.subsec_micros());
             if let Some(range) = byte_range {
                 let _ = writeln!(text, "#EXT-X-BYTERANGE:{}@{}", range.length, range.offset);
@@ -182,6 +198,7 @@ mod tests {
             independent_segments: true,
             ended: true,
             iframes_only: false,
+            keys: Vec::new(),
         }
     }
 
@@ -225,6 +242,18 @@ mod tests {
         let renamed = playlist.renamed(|old| format!("r-{old}"));
         assert_eq!(renamed.files(), ["r-all.mp4"]);
         assert_eq!(renamed.segments[1].uri, "r-all.mp4");
+    }
+
+    #[test]
+    fn a_key_is_named_in_front_of_its_first_segment() {
+        let mut playlist = playlist(&[6000, 6000, 6000]);
+        let key = |first, uri: &str| KeyChange { first, uri: uri.into() };
+        playlist.keys = vec![key(0, "https://k/a-0"), key(2, "https://k/a-1")];
+        let text = playlist.render();
+        let tags: Vec<&str> =
+            text.lines().filter(|line| line.starts_with("#EXT-X-KEY") || !line.starts_with('#')).collect();
+        let of = |uri: &str| format!("#EXT-X-KEY:METHOD=AES-128,URI=\"{uri}\"");
+        assert_eq!(tags, [&*of("https://k/a-0"), "s0.ts", "s1.ts", &*of("https://k/a-1"), "s2.ts"]);
     }
 
     #[test]

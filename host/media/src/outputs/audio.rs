@@ -191,7 +191,8 @@ impl OutputKind for AudioRendition {
     }
 
     fn playlists(&self, index: usize, plan: &Plan) -> Vec<SegmentedPlaylist> {
-        let early = plan.ladder().is_some_and(|ladder| !ladder.single_file).then(|| audio_folder(index));
+        let early = plan.ladder().is_some_and(|ladder| !ladder.single_file && plan.encryption.is_none());
+        let early = early.then(|| audio_folder(index));
         vec![SegmentedPlaylist { playlist: self.playlist.clone(), stem: stem(index), early_folder: early }]
     }
 
@@ -246,21 +247,21 @@ impl OutputKind for AudioRendition {
 }
 
 /// Collects the renditions of sound of a plan. Returns what the master playlist says of them.
-pub(super) fn collect_all(collector: &mut Collector<'_>) -> Result<Vec<AudioSummary>, MediaError> {
+pub(super) async fn collect_all(collector: &mut Collector<'_>) -> Result<Vec<AudioSummary>, MediaError> {
     let (plan, info, encoded) = (collector.context.plan, collector.context.info, collector.encoded);
     let lost = || MediaError::Lost { detail: "a rendition of sound that was not encoded".to_owned() };
     let mut summaries = Vec::new();
     for (index, audio) in plan.all_of::<AudioRendition>() {
         let checked = encoded.renditions.get(&index).ok_or_else(lost)?;
-        collector.add_rendition(&audio_folder(index), &checked.playlist, &audio.playlist, &stem(index))?;
+        let rates = collector.add_protected(&audio_folder(index), checked, &audio.playlist, &stem(index)).await?;
         summaries.push(AudioSummary {
             group: audio.group(),
             name: audio.name.clone(),
             language: audio.language.clone(),
             is_default: audio.is_default,
             channels: audio.sound(info).map_or(2, |track| audio.channel_count(track)),
-            peak_bps: checked.rates.peak_bps,
-            average_bps: checked.rates.average_bps,
+            peak_bps: rates.peak_bps,
+            average_bps: rates.average_bps,
             codecs: checked.codecs.audio.clone().unwrap_or_default(),
             playlist: audio.playlist.clone(),
         });

@@ -125,7 +125,7 @@ impl Dash {
     fn sound(&self, collector: &Collector<'_>) -> Option<Vec<AdaptationSet>> {
         let (plan, info) = (collector.context.plan, collector.context.info);
         let set = |(index, audio): (usize, &AudioRendition)| {
-            let CheckedRung { playlist, rates, codecs } = collector.encoded.renditions.get(&index)?;
+            let CheckedRung { playlist, rates, codecs, .. } = collector.encoded.renditions.get(&index)?;
             let named = (playlist, &audio.playlist.key, audio::stem(index));
             let timing = self.timing((named.0, named.1, &named.2), collector.publication).ok()?;
             let representation = Representation {

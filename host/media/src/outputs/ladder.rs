@@ -274,12 +274,12 @@ impl OutputKind for Ladder {
         pictures.filter_map(|(short_side, encoding)| PictureEncode::new(info, Some(*short_side), encoding)).collect()
     }
 
-    fn playlists(&self, _index: usize, _plan: &Plan) -> Vec<SegmentedPlaylist> {
+    fn playlists(&self, _index: usize, plan: &Plan) -> Vec<SegmentedPlaylist> {
         let playlist = |(number, rung): (usize, &Rung)| SegmentedPlaylist {
             playlist: self.at(&rung.playlist),
             stem: self.stem(rung).to_owned(),
-            // One file for all segments is whole only at the end.
-            early_folder: (!self.single_file).then(|| rung_folder(number)),
+            // One file for all segments is whole only at the end, and what is encrypted is encrypted then.
+            early_folder: (!self.single_file && plan.encryption.is_none()).then(|| rung_folder(number)),
         };
         self.rungs.iter().enumerate().map(playlist).collect()
     }
@@ -317,21 +317,22 @@ impl OutputKind for Ladder {
         let encoded = collector.encoded;
         for (number, (rung, checked)) in self.rungs.iter().zip(&encoded.rungs).enumerate() {
             let playlist = self.at(&rung.playlist);
-            collector.add_rendition(&rung_folder(number), &checked.playlist, &playlist, self.stem(rung))?;
+            let stem = self.stem(rung);
+            let rates = collector.add_protected(&rung_folder(number), checked, &playlist, stem).await?;
             let source = rung.video.as_ref().and(collector.context.info.video.as_ref());
             collector.rungs.push(RungSummary {
                 name: rung.name.clone(),
                 size: source.and_then(|source| rung.size(source)),
                 frame_rate: source.map(|source| source.frame_rate),
                 range: source.and_then(|source| rung.range(source)).unwrap_or(DynamicRange::Sdr),
-                peak_bps: checked.rates.peak_bps,
-                average_bps: checked.rates.average_bps,
+                peak_bps: rates.peak_bps,
+                average_bps: rates.average_bps,
                 codecs: checked.codecs.to_string(),
                 playlist,
             });
         }
         let iframes = iframes::collect_all(collector).await?;
-        let audio = audio::collect_all(collector)?;
+        let audio = audio::collect_all(collector).await?;
         let subtitles = subtitles::collect_all(collector).await?;
         let listed = Master { rungs: collector.rungs.clone(), iframes, audio, subtitles };
         let body = Body::Bytes(hls::render_master(&self.master, &listed).into_bytes());

@@ -33,6 +33,7 @@ pub(crate) fn tools() -> MediaTools {
         devices: Vec::new(),
         threads: 1,
         forced_preference: None,
+        keys: None,
     }
 }
 
@@ -124,5 +125,5 @@ pub(crate) fn plan() -> Plan {
 }
 
 pub(crate) fn plan_of(outputs: impl Into<Vec<Output>>) -> Plan {
-    Plan { outputs: outputs.into(), loudness: None, prefer: Preference::Auto, trim: None }
+    Plan { outputs: outputs.into(), loudness: None, prefer: Preference::Auto, trim: None, encryption: None }
 }

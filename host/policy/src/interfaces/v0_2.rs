@@ -12,6 +12,7 @@ use contract::v0_2::convert;
 use contract::v0_2::dash::DashOutput;
 use contract::v0_2::download::DownloadOutput;
 use contract::v0_2::encoding::VideoEncoder;
+use contract::v0_2::encryption::Encryption;
 use contract::v0_2::file::FileOutput;
 use contract::v0_2::hls::HlsOutput;
 use contract::v0_2::iframes::IframeOutput;
@@ -223,6 +224,11 @@ impl HostPlan for State {
 
     async fn set_trim(&mut self, plan: Resource<Plan>, part: Part) -> wasmtime::Result<()> {
         self.change(HostCall::unrecorded("plan.set", size(&part)), &plan, |plan| plan.trim = Some(part))
+    }
+
+    async fn set_encryption(&mut self, plan: Resource<Plan>, encryption: Encryption) -> wasmtime::Result<()> {
+        let call = HostCall::unrecorded("plan.set", size(&encryption));
+        self.change(call, &plan, |plan| plan.encryption = Some(encryption))
     }
 
     async fn set_preference(&mut self, plan: Resource<Plan>, prefer: Preference) -> wasmtime::Result<()> {

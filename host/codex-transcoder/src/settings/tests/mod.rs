@@ -69,6 +69,9 @@ const SAMPLES: &[(&str, &str)] = &[
     ("cache.segments", "'public, max-age=1'"),
     ("cache.playlists", "'no-cache'"),
     ("cache.objects", "'no-store'"),
+    ("keys.place", "'/run/keys'"),
+    ("keys.uri", "'https://keys.example.com/'"),
+    ("keys.token", "'a token'"),
     ("state.store", "'archive'"),
     ("outbox.prefix", "'.codex/state/outbox'"),
     ("metrics.address", "'127.0.0.1:9090'"),
@@ -88,6 +91,18 @@ fn every_setting_can_be_set_in_the_file_and_by_its_variable() {
         let mut base = deployed();
         if key.path == "stores.NAME.path" {
             base.retain(|name, _| !name.starts_with("R2_"));
+        }
+        // A place and an address belong together.
+        for (path, variable, value) in
+            [("keys.uri", "CODEX_KEYS_PLACE", "/run/keys"), ("keys.place", "CODEX_KEYS_URI", "https://k.example/")]
+        {
+            if key.path == path {
+                base.insert(variable.to_owned(), value.to_owned());
+            }
+        }
+        if key.path == "keys.token" {
+            base.insert("CODEX_KEYS_PLACE".to_owned(), "/run/keys".to_owned());
+            base.insert("CODEX_KEYS_URI".to_owned(), "https://k.example/".to_owned());
         }
         if key.path == "webhook.allow_private" {
             base.insert("ENVIRONMENT".to_owned(), "staging".to_owned());

@@ -67,6 +67,8 @@ fn described(kind: Kind) -> String {
         Kind::Endpoint => "URL",
         Kind::Bucket => "bucket",
         Kind::Address => "IP address and port",
+        Kind::KeyPlace => "folder or address",
+        Kind::KeyUri => "address",
         Kind::Hosts => "list of hosts; with commas in a variable",
         Kind::PolicyPlace => "path, store and prefix, or URL",
         Kind::PublicKeys => "list of keys; with commas in a variable",
