@@ -32,6 +32,7 @@ mod still_and_preview;
 mod structure;
 mod tutorial;
 mod uploads;
+mod watermark;
 mod waveform;
 mod webhook;
 mod worker;

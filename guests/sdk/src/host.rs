@@ -99,6 +99,9 @@ fn written(plan: &Plan) -> media::Plan {
     if let Some(encryption) = &plan.encryption {
         made.set_encryption(encryption);
     }
+    if let Some(watermark) = &plan.watermark {
+        made.set_watermark(watermark);
+    }
     made.set_preference(plan.prefer);
     made
 }

@@ -39,7 +39,7 @@ pub struct PlanBuilder<'a> {
 impl<'a> PlanBuilder<'a> {
     /// A plan without outputs for this source. `key_for` is the policy's layout.
     pub fn new(job: &'a Job, info: &MediaInfo, key_for: fn(&Job, &Asset) -> Destination) -> Self {
-        let plan = Plan { outputs: Vec::new(), loudness: None, trim: None, prefer: Preference::Auto, encryption: None };
+        let plan = Plan::new(Vec::new());
         Self { job, key_for, has_video: info.video.is_some(), has_sound: info.audio.is_some(), plan }
     }
 

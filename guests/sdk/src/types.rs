@@ -30,6 +30,7 @@ pub use crate::bindings::codex::transcode::types::{
     Attributes, AudioInfo, Blame, Destination, DynamicRange, Effort, Failure, Job, Key, MediaInfo, MediaKind, Message,
     Processor, Ratio, SignatureScheme, StoreName, VideoInfo,
 };
+pub use crate::bindings::codex::transcode::watermark::{Corner, Watermark};
 pub use crate::bindings::codex::transcode::webhook::{Delivery, Event};
 pub use crate::bindings::exports::codex::transcode::ladder::Refusal;
 pub use crate::bindings::exports::codex::transcode::settings::Problem;
@@ -216,6 +217,16 @@ pub struct Plan {
     pub prefer: Preference,
     /// How the ladder is encrypted. `None` for not at all.
     pub encryption: Option<Encryption>,
+    /// What is drawn over every rung. `None` for nothing.
+    pub watermark: Option<Watermark>,
+}
+
+impl Plan {
+    /// A plan of these outputs, without anything else.
+    pub fn new(outputs: Vec<Planned>) -> Self {
+        let prefer = Preference::Auto;
+        Self { outputs, loudness: None, trim: None, prefer, encryption: None, watermark: None }
+    }
 }
 
 impl From<Refusal> for Failure {

@@ -54,7 +54,7 @@ pub fn send_completed<H: HostApi>(host: &H, message: &Message) {
 mod tests {
     use super::*;
     use crate::fake::{ScriptedHost, audio_info, job, media_info, video_info};
-    use crate::types::{Blame, Failure, Plan, Preference, SignatureScheme};
+    use crate::types::{Blame, Failure, Plan, SignatureScheme};
 
     #[test]
     fn a_video_upload_needs_a_video_track() {
@@ -70,7 +70,7 @@ mod tests {
         let host = ScriptedHost::new(media_info(None, None)).with_progress(&[0, 50, 100, 250]);
         let job = job(MediaKind::Video);
         let source = host.open(&job.source.store, &job.source.key).unwrap();
-        let plan = Plan { outputs: Vec::new(), loudness: None, trim: None, prefer: Preference::Cpu, encryption: None };
+        let plan = Plan::new(Vec::new());
         follow(&host, &host.start(&source, &plan).unwrap(), "encoding", 10..=90);
         let percents: Vec<_> = host.steps().into_iter().map(|(_, percent)| percent).collect();
         assert_eq!(percents, [10, 50, 90, 90]);

@@ -54,6 +54,20 @@ pub fn key_for(job: &Job, asset: &Asset) -> Destination {
     Destination::of_job(job, MEDIA, folder, file)
 }
 
+/// An image in the corner where nothing is written as a rule, a fifth of the picture wide, seen through a little.
+fn watermark(job: &Job, name: &str) -> Watermark {
+    Watermark {
+        image: Destination::of_job(job, ORIGINALS, "originals", &[name]),
+        corner: Corner::TopRight,
+        width_permille: 200,
+        height_permille: 150,
+        margin_permille: 40,
+        opacity_percent: 75,
+        from_ms: None,
+        until_ms: None,
+    }
+}
+
 /// Whether a rendition is in a codec that not every player shows.
 fn is_modern(rendition: &Rendition) -> bool {
     rendition.video.as_ref().is_some_and(|video| video.encoding.codec != VideoCodec::H264)
@@ -102,5 +116,6 @@ pub fn plan(job: &Job, info: &MediaInfo, tracks: &TrackList, renditions: Vec<Ren
         plan.animation(animation_name(format), format);
     }
     let encryption = settings.key.clone().map(|key_id| Encryption { key_id, rotate_segments: Some(KEY_SEGMENTS) });
-    Plan { encryption, loudness: Some(LOUDNESS), trim: wishes.part, ..plan.finish(Preference::Auto) }
+    let watermark = wishes.logo.as_ref().map(|name| watermark(job, name));
+    Plan { encryption, watermark, loudness: Some(LOUDNESS), trim: wishes.part, ..plan.finish(Preference::Auto) }
 }

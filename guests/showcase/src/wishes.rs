@@ -12,6 +12,8 @@ pub struct Wishes {
     pub part: Option<Part>,
     /// `"captions": "captions.srt"`: the name of a file of subtitles that was uploaded beside the original.
     pub captions: Option<String>,
+    /// `"logo": "logo.png"`: the name of an image that was uploaded beside the original.
+    pub logo: Option<String>,
     /// `"plan": "free"`.
     pub is_free: bool,
 }
@@ -27,6 +29,7 @@ impl Wishes {
                 ("from", Ok(Value::Number(ms))) => from = ms.parse().ok(),
                 ("until", Ok(Value::Number(ms))) => until = ms.parse().ok(),
                 ("captions", Ok(Value::Text(key))) => wishes.captions = Some(key),
+                ("logo", Ok(Value::Text(name))) => wishes.logo = Some(name),
                 ("plan", Ok(Value::Text(plan))) => wishes.is_free = plan == "free",
                 _ => {}
             }

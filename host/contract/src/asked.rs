@@ -9,6 +9,7 @@ use media::outputs::{
 };
 use media::part::Trim;
 use media::plan::{self, PlanError};
+use media::watermark;
 use serde::{Deserialize, Serialize};
 use storage::Key;
 
@@ -28,6 +29,7 @@ use crate::v0_2::iframes::IframeOutput;
 use crate::v0_2::storyboard::StoryboardOutput;
 use crate::v0_2::subtitles::{SubtitleOutput, SubtitleSource};
 use crate::v0_2::trim::Part;
+use crate::v0_2::watermark::{Corner, Watermark};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Output {
@@ -56,6 +58,8 @@ pub struct Plan {
     pub trim: Option<Part>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption: Option<Encryption>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<Watermark>,
     /// No version knows any.
     pub attributes: Attributes,
 }
@@ -63,14 +67,16 @@ pub struct Plan {
 impl Default for Plan {
     fn default() -> Self {
         let (loudness, prefer) = (None, Preference::Auto);
-        Self { outputs: Vec::new(), loudness, prefer, trim: None, encryption: None, attributes: Vec::new() }
+        let (trim, encryption, watermark) = (None, None, None);
+        Self { outputs: Vec::new(), loudness, prefer, trim, encryption, watermark, attributes: Vec::new() }
     }
 }
 
 impl From<v0_1::Plan> for Plan {
     fn from(v0_1::Plan { outputs, loudness, prefer, attributes }: v0_1::Plan) -> Self {
         let outputs = outputs.into_iter().map(Output::from).collect();
-        Self { outputs, loudness, prefer, trim: None, encryption: None, attributes }
+        let (trim, encryption, watermark) = (None, None, None);
+        Self { outputs, loudness, prefer, trim, encryption, watermark, attributes }
     }
 }
 
@@ -104,6 +110,7 @@ impl Plan {
                 key_id: key_id.clone(),
                 rotate_segments: *rotate_segments,
             }),
+            watermark: self.watermark.as_ref().map(watermark).transpose()?,
             trim: self.trim.map(|Part { start_ms, end_ms }| Trim { start_ms, end_ms }),
         })
     }
@@ -233,6 +240,24 @@ pub(crate) fn no_unknown(attributes: &Attributes) -> Result<(), PlanError> {
         None => Ok(()),
         Some((name, _)) => Err(PlanError::UnknownAttribute { name: fault::text::printable(name, 64) }),
     }
+}
+
+fn watermark(asked: &Watermark) -> Result<watermark::Watermark, PlanError> {
+    Ok(watermark::Watermark {
+        image: checked_record(&asked.image)?,
+        corner: match asked.corner {
+            Corner::TopLeft => watermark::Corner::TopLeft,
+            Corner::TopRight => watermark::Corner::TopRight,
+            Corner::BottomLeft => watermark::Corner::BottomLeft,
+            Corner::BottomRight => watermark::Corner::BottomRight,
+        },
+        width_permille: asked.width_permille,
+        height_permille: asked.height_permille,
+        margin_permille: asked.margin_permille,
+        opacity_percent: asked.opacity_percent,
+        from_ms: asked.from_ms,
+        until_ms: asked.until_ms,
+    })
 }
 
 fn archive(file: &FileOutput, keep: bool) -> Result<Archive, PlanError> {

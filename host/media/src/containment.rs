@@ -79,6 +79,24 @@ pub fn guarded_text(file: &str) -> Arguments {
         .pair("-i", format_args!("file:{file}"))
 }
 
+/// Demuxers and decoders of images that are drawn over a picture.
+const PICTURE_FORMATS: &str = "png_pipe,jpeg_pipe,webp_pipe";
+const PICTURE_CODECS: &str = "png,mjpeg,webp";
+
+/// Most pixels of such an image.
+const PICTURE_PIXELS: u64 = 4096 * 4096;
+
+/// The same for an image in the work directory.
+pub fn guarded_picture(file: &str) -> Arguments {
+    Arguments::new()
+        .pair("-protocol_whitelist", "file")
+        .pair("-format_whitelist", PICTURE_FORMATS)
+        .pair("-codec_whitelist", PICTURE_CODECS)
+        .pair("-max_pixels", PICTURE_PIXELS)
+        .pair("-max_alloc", MAX_ALLOC_BYTES)
+        .pair("-i", format_args!("file:{file}"))
+}
+
 /// The first options of every ffmpeg process. How much may fail to decode is decided here, not by ffmpeg, which from two
 /// thirds on would end as failed.
 pub fn quiet_ffmpeg() -> Arguments {

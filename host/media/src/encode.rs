@@ -75,6 +75,9 @@ impl Encode<'_> {
         let mut encoded =
             Encoded { rungs: Vec::new(), renditions: BTreeMap::new(), processor, fell_back: None, notes: Vec::new() };
         let Some(arguments) = graph.arguments() else { return Ok(encoded) };
+        if let Some((watermark, video)) = plan.watermark.as_ref().zip(info.video.as_ref()) {
+            watermark.prepare(video, &self.context).await?;
+        }
         let ffmpeg = tools.ffmpeg.on(processor).within(Budget::of_encode(plan, info));
         let ran = ffmpeg.watch(arguments, work, cancel, watch).await;
         let finished = ran.map_err(|error| MediaError::process("encoding", error))?;

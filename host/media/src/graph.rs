@@ -13,6 +13,7 @@ use crate::outputs::Container;
 use crate::part::{Part, Shown};
 use crate::plan::Plan;
 use crate::sound::{self, Levels, as_it_is, common_form};
+use crate::watermark::Watermark;
 
 /// The folder below the work directory that everything is made in.
 pub const MADE: &str = "made";
@@ -46,9 +47,11 @@ impl Graph<'_> {
             proof: self.proof,
             threads: self.threads,
             levels: self.levels,
+            has_watermark: self.plan.watermark.is_some(),
             decoded_picture: Vec::new(),
             deep_picture: Vec::new(),
             picture: Vec::new(),
+            marked_picture: Vec::new(),
             sound_before_levelling: Vec::new(),
             original_sound: Vec::new(),
             levelled_sound: Vec::new(),
@@ -75,6 +78,9 @@ impl Graph<'_> {
         for _ in 1..inputs {
             arguments = arguments.all(guarded_input(self.info.depth));
         }
+        if self.plan.watermark.is_some() {
+            arguments = arguments.all(Watermark::input());
+        }
         arguments = arguments.pair("-filter_complex_threads", self.threads);
         let graphs = [picture, sound].into_iter().flatten().chain(branches.tracks);
         for chains in graphs.filter(|chains| !chains.is_empty()) {
@@ -88,11 +94,19 @@ impl Graph<'_> {
     /// range, most behind it.
     fn picture(&self, source: &Video, shown: Shown, branches: &Branches<'_>) -> Vec<String> {
         let part = self.info.part.map_or(String::new(), |part| only_part(source.frame_rate, part));
-        let levels = [
-            Level { name: "", filters: part, branches: &branches.decoded_picture },
-            Level { name: "shown", filters: trunk(source, shown), branches: &branches.deep_picture },
-            Level { name: "sdr", filters: to_standard_range(source).unwrap_or_default(), branches: &branches.picture },
+        let level = |name, filters, branches| Level { name, filters, beside: None, branches };
+        let mut levels = vec![
+            level("", part, &branches.decoded_picture),
+            level("shown", trunk(source, shown), &branches.deep_picture),
+            level("sdr", to_standard_range(source).unwrap_or_default(), &branches.picture),
         ];
+        if let Some(watermark) = &self.plan.watermark {
+            let (sized, drawn) = watermark.filters(source);
+            levels.push(level("sized", sized, &[]));
+            // Its input is behind all others.
+            let beside = Some(format!("[{}:v]", branches.inputs()));
+            levels.push(Level { name: "marked", filters: drawn, beside, branches: &branches.marked_picture });
+        }
         split_levels(PICTURE, &format!("[0:{}]", source.index), &levels)
     }
 
@@ -114,8 +128,9 @@ impl Graph<'_> {
         let before = &branches.sound_before_levelling;
         chains.extend(match &self.levels.usual {
             Some(filter) => {
-                let levelling = Level { name: "formed", filters: filter.clone(), branches: levelled };
-                split_levels(SOUND, to_level, &[Level { name: "", filters: form, branches: before }, levelling])
+                let level = |name, filters, branches| Level { name, filters, beside: None, branches };
+                let levelling = level("formed", filter.clone(), levelled);
+                split_levels(SOUND, to_level, &[level("", form, before), levelling])
             }
             None => split(SOUND, (to_level, &form), levelled),
         });
@@ -138,10 +153,13 @@ pub struct Branches<'a> {
     proof: &'a Proof,
     threads: usize,
     levels: &'a Levels,
+    has_watermark: bool,
     decoded_picture: Vec<Branch>,
     /// In the source's own dynamic range.
     deep_picture: Vec<Branch>,
     picture: Vec<Branch>,
+    /// With what is drawn over the ladder.
+    marked_picture: Vec<Branch>,
     original_sound: Vec<Branch>,
     sound_before_levelling: Vec<Branch>,
     levelled_sound: Vec<Branch>,
@@ -167,7 +185,7 @@ impl Branches<'_> {
     }
 
     /// A branch of the picture at this size. Returns the options that map and encode it. Without `keyframes` the encoder
-    /// puts them where it likes.
+    /// puts them where it likes. With them it is a rung, which has the watermark.
     pub(crate) fn encoded_picture(
         &mut self,
         pad: &str,
@@ -182,7 +200,11 @@ impl Branches<'_> {
         let options = VideoEncode { processor, encoding, range, threads: self.threads, keyframes }.options();
         let filters = self.scale(size, encoding.samples);
         let is_kept = encoding.samples.range(range) != DynamicRange::Sdr;
-        let branches = if is_kept { &mut self.deep_picture } else { &mut self.picture };
+        let branches = match (is_kept, self.has_watermark && keyframes.is_some()) {
+            (true, _) => &mut self.deep_picture,
+            (false, true) => &mut self.marked_picture,
+            (false, false) => &mut self.picture,
+        };
         branch(branches, pad, filters).pair("-fps_mode", "passthrough").all(options)
     }
 
@@ -209,6 +231,11 @@ impl Branches<'_> {
         [sound, self.raw_levelled_sound(&format!("{pad}_heard"), heard)]
     }
 
+    /// How many demuxers of the source there are.
+    fn inputs(&self) -> usize {
+        usize::from(self.info.video.is_some()) + usize::from(self.info.audio.is_some()) + self.tracks.len()
+    }
+
     /// The same of a track, brought to a form and to the level that was found for the output with this place in the plan.
     pub(crate) fn track_of_sound(
         &mut self,
@@ -217,9 +244,7 @@ impl Branches<'_> {
         (index, form): (usize, String),
         heard: &str,
     ) -> [Arguments; 2] {
-        let main = usize::from(self.info.video.is_some()) + usize::from(self.info.audio.is_some());
-        let input = main + self.tracks.len();
-        let (mut chains, source) = sound::source(track, input, self.info.part, &format!("{pad}_part"));
+        let (mut chains, source) = sound::source(track, self.inputs(), self.info.part, &format!("{pad}_part"));
         let level = self.levels.tracks.get(&index).map_or(String::new(), |level| format!(",{level}"));
         chains.push(format!("{source}{form}{level},asplit=2[{pad}][{pad}_in]"));
         chains.push(format!("[{pad}_in]{heard}[{pad}_heard]"));
@@ -364,6 +389,8 @@ struct Level<'a> {
     /// The pad that it begins at; the first begins at a pad of the source.
     name: &'static str,
     filters: String,
+    /// A second pad that it begins with.
+    beside: Option<String>,
     branches: &'a [Branch],
 }
 
@@ -373,6 +400,13 @@ fn split_levels(kind: Kind, from: &str, levels: &[Level<'_>]) -> Vec<String> {
     let mut levels = levels.iter();
     let mut entered = false;
     while let Some(level) = levels.next() {
+        let is_used = || level.branches.iter().chain(levels.as_slice().iter().flat_map(|later| later.branches)).next();
+        if let Some(beside) = level.beside.as_ref().filter(|_| !entered && is_used().is_some()) {
+            let trunk = Branch { pad: level.name.to_owned(), filters: String::new() };
+            chains.extend(split(kind, (&from, &filters.join(",")), &[trunk]));
+            filters.clear();
+            from = format!("[{}]{beside}", level.name);
+        }
         if !entered && !level.filters.is_empty() {
             filters.push(level.filters.as_str());
         }

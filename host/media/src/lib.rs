@@ -41,6 +41,7 @@ mod progress;
 pub mod sound;
 pub mod transcode;
 mod unused;
+pub mod watermark;
 mod waveform;
 mod webvtt;
 

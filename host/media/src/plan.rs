@@ -13,8 +13,10 @@ use storage::{Destination, Scope};
 
 use crate::encryption::Encryption;
 use crate::info::MediaInfo;
+use crate::outputs::subtitles::companion_file;
 use crate::outputs::{Ladder, Output, OutputKind, PictureEncode, Rung, SegmentedPlaylist};
 use crate::part::Trim;
+use crate::watermark::{self, Watermark};
 
 /// Which form [`Plan::digest`] has. A change of it makes every finished job be encoded again when it is delivered again.
 const DIGEST_VERSION: &str = "plan-1";
@@ -59,6 +61,9 @@ pub struct Plan {
     /// How the ladder's segments are encrypted; `None` for not at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encryption: Option<Encryption>,
+    /// What is drawn over the ladder's pictures; `None` for nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<Watermark>,
 }
 
 /// A plan that can't be carried out. The policy is to blame.
@@ -174,10 +179,15 @@ impl Plan {
         self.outputs.iter().filter_map(|output| output.kind().track(info)).collect()
     }
 
-    /// The objects that outputs need beside the original, with the outputs' places and how many bytes each may have.
-    pub fn companions(&self) -> impl Iterator<Item = (usize, &Destination, usize)> {
-        let outputs = self.outputs.iter().enumerate();
-        outputs.filter_map(|(index, output)| output.kind().companion().map(|(from, most)| (index, from, most)))
+    /// The objects that it needs beside the original, each with its file's name in the work directory and how many bytes it
+    /// may have.
+    pub fn companions(&self) -> impl Iterator<Item = (String, &Destination, usize)> {
+        let outputs = self.outputs.iter().enumerate().filter_map(|(index, output)| {
+            let (from, most) = output.kind().companion()?;
+            Some((companion_file(index), from, most))
+        });
+        let watermark = self.watermark.iter();
+        outputs.chain(watermark.map(|drawn| (watermark::COMPANION.to_owned(), &drawn.image, watermark::MAX_FILE)))
     }
 
     /// The encodes that run throughout the source.
@@ -213,6 +223,9 @@ impl Plan {
         }
         if let Some(encryption) = &self.encryption {
             encryption.check(self)?;
+        }
+        if let Some(watermark) = &self.watermark {
+            watermark.check(self, info.video.as_ref())?;
         }
         let destinations = self.destinations();
         let mut seen = BTreeSet::new();

@@ -259,7 +259,7 @@ fn full_plan() -> Plan {
     outputs.extend(others);
     outputs.push(Output::Loudness(LoudnessMeasurement));
     let loudness = Some(LoudnessTarget { integrated: -16.0, true_peak: -1.5, range: 11.0 });
-    Plan { outputs, loudness, prefer: Preference::Auto, trim: None, encryption: None }
+    Plan { outputs, loudness, prefer: Preference::Auto, trim: None, encryption: None, watermark: None }
 }
 
 /// Finished jobs are found again by this digest. If this test fails, every job that is delivered again after the update is

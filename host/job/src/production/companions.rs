@@ -2,7 +2,6 @@
 
 use fault::Failure;
 use media::error::{MediaError, UploadError};
-use media::outputs::subtitles::companion_file;
 use media::plan::Plan;
 use sha2::{Digest as _, Sha256};
 use storage::StoreError;
@@ -13,7 +12,7 @@ use super::JobContext;
 /// of an earlier attempt again.
 pub async fn fetch(context: &JobContext, plan: &Plan) -> Result<String, Failure> {
     let mut digest: Option<Sha256> = None;
-    for (index, from, most) in plan.companions() {
+    for (name, from, most) in plan.companions() {
         let store = context.stores.get(&from.store)?;
         let found = context.unless_cancelled(store.head(&from.key)).await??;
         let size = found.map_or(0, |found| found.size);
@@ -23,7 +22,7 @@ pub async fn fetch(context: &JobContext, plan: &Plan) -> Result<String, Failure>
         let content = context.unless_cancelled(store.read(&from.key, most)).await??;
         let content = content.ok_or_else(|| StoreError::NotFound { key: from.key.clone() })?;
         digest.get_or_insert_with(|| Sha256::new_with_prefix(plan.digest())).update(Sha256::digest(&content));
-        let to = context.work.join(companion_file(index));
+        let to = context.work.join(name);
         let written = tokio::fs::write(&to, content).await;
         written.map_err(MediaError::work("keeping a file beside the original"))?;
     }

@@ -25,6 +25,7 @@ use crate::graph::{Branches, MADE, limited_grey};
 use crate::hls::{self, CheckedRung, MediaPlaylist};
 use crate::info::{DynamicRange, LATE, Matrix, MediaInfo, Ratio, Video};
 use crate::outputs::ladder::{Ladder, Rung, rung_folder};
+use crate::watermark::Place;
 
 /// Frames by which the first packet's time and the first picture's may differ.
 const MOST_REORDERED: f64 = 5.0;
@@ -293,7 +294,9 @@ async fn compare(
         let every = if frames == Frames::Key { sampling.keyframe_every } else { 1 };
         let (source, made, sampling) = (source.clone(), made.clone(), sampling.clone());
         let selected = move |instant: u64| instant.is_multiple_of(every) && sampling.has(instant);
-        let compared = blocking(move || picture::compare(&source, &made, &selected, needed, kind)).await?;
+        let covered = context.plan.watermark.as_ref().map(|watermark| covered(watermark.place(video), video));
+        let compared =
+            blocking(move || picture::compare(&source, &made, &selected, needed, (kind, covered.as_ref()))).await?;
         compared.map_err(MediaError::work("comparing pictures"))?.map_err(differs)?;
     }
     if rung.rung.has_audio(context.info) && frames != Frames::Referenced {
@@ -302,6 +305,19 @@ async fn compare(
         compared.await?.map_err(differs)?;
     }
     Ok(())
+}
+
+/// The part of the small pictures that a watermark touches.
+fn covered(place: Place, video: &Video) -> picture::Covered {
+    let span = |from: u32, length: u32, whole: u32, pixels: usize| {
+        let at = |side: u32| f64::from(side) / f64::from(whole.max(1)) * pixels as f64;
+        // A pixel of the small picture blends with its neighbours.
+        (at(from).floor() as usize).saturating_sub(1)..(at(from + length).ceil() as usize + 1).min(pixels)
+    };
+    picture::Covered {
+        columns: span(place.left, place.width, video.width, picture::WIDTH),
+        lines: span(place.top, place.height, video.height, picture::HEIGHT),
+    }
 }
 
 /// Checks that levelling has kept the time of the sound.

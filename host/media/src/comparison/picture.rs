@@ -1,6 +1,7 @@
 //! Compares small pictures of a rung with those of its source.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 
 use storage::read_at_most;
@@ -46,6 +47,13 @@ pub(super) enum Kind {
     Shapes,
 }
 
+/// A part of a small picture that is not compared, because something is drawn over it: its columns and its lines.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Covered {
+    pub columns: Range<usize>,
+    pub lines: Range<usize>,
+}
+
 /// Red, green and blue of each pixel.
 struct Picture(Vec<[u8; 3]>);
 
@@ -56,6 +64,15 @@ impl Picture {
             0.2126 * f64::from(*red) + 0.7152 * f64::from(*green) + 0.0722 * f64::from(*blue)
         };
         self.0.iter().map(weigh).collect()
+    }
+
+    /// The same with one colour where something is drawn.
+    fn without(mut self, covered: Option<&Covered>) -> Self {
+        let Some(Covered { columns, lines }) = covered else { return self };
+        for line in self.0.chunks_exact_mut(WIDTH).skip(lines.start).take(lines.len()) {
+            line.iter_mut().skip(columns.start).take(columns.len()).for_each(|pixel| *pixel = [128; 3]);
+        }
+        self
     }
 
     /// The one that differs least.
@@ -78,19 +95,20 @@ pub(super) fn compare(
     rung: &Path,
     is_selected: &dyn Fn(u64) -> bool,
     needed: u64,
-    kind: Kind,
+    (kind, covered): (Kind, Option<&Covered>),
 ) -> std::io::Result<Result<(), String>> {
-    let (mut originals, mut made) = (BTreeMap::new(), BTreeMap::new());
+    let (mut originals, mut made) = (BTreeMap::<u64, Vec<Picture>>::new(), BTreeMap::new());
     for entry in std::fs::read_dir(source)? {
         let name = entry?.file_name();
         let name = name.to_string_lossy();
         let Some(instant) = name.strip_suffix(".rgb").and_then(|number| number.parse::<u64>().ok()) else { continue };
         let reach = MOST_SHIFT.unsigned_abs();
         if (instant.saturating_sub(reach)..=instant + reach).any(is_selected) {
-            originals.insert(instant, read(&source.join(&*name))?);
+            let pictures = read(&source.join(&*name))?.into_iter().map(|picture| picture.without(covered));
+            originals.insert(instant, pictures.collect());
         }
         if is_selected(instant) {
-            made.extend(read(&rung.join(&*name))?.pop().map(|picture| (instant, picture)));
+            made.extend(read(&rung.join(&*name))?.pop().map(|picture| (instant, picture.without(covered))));
         }
     }
     let mut colours = Vec::new();

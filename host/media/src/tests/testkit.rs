@@ -125,5 +125,12 @@ pub(crate) fn plan() -> Plan {
 }
 
 pub(crate) fn plan_of(outputs: impl Into<Vec<Output>>) -> Plan {
-    Plan { outputs: outputs.into(), loudness: None, prefer: Preference::Auto, trim: None, encryption: None }
+    Plan {
+        outputs: outputs.into(),
+        loudness: None,
+        prefer: Preference::Auto,
+        trim: None,
+        encryption: None,
+        watermark: None,
+    }
 }

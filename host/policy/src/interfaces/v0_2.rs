@@ -21,6 +21,7 @@ use contract::v0_2::storyboard::StoryboardOutput;
 use contract::v0_2::subtitles::SubtitleOutput;
 use contract::v0_2::tracks::TrackList;
 use contract::v0_2::trim::Part;
+use contract::v0_2::watermark::Watermark;
 use contract::v0_2::{gpu, job, log, storage, webhook};
 use media::plan::MAX_OUTPUTS;
 use wasmtime::component::Resource;
@@ -224,6 +225,11 @@ impl HostPlan for State {
 
     async fn set_trim(&mut self, plan: Resource<Plan>, part: Part) -> wasmtime::Result<()> {
         self.change(HostCall::unrecorded("plan.set", size(&part)), &plan, |plan| plan.trim = Some(part))
+    }
+
+    async fn set_watermark(&mut self, plan: Resource<Plan>, watermark: Watermark) -> wasmtime::Result<()> {
+        let call = HostCall::unrecorded("plan.set", size(&watermark));
+        self.change(call, &plan, |plan| plan.watermark = Some(watermark))
     }
 
     async fn set_encryption(&mut self, plan: Resource<Plan>, encryption: Encryption) -> wasmtime::Result<()> {
