@@ -77,12 +77,17 @@ fn av1_and_h264_have_their_keyframes_at_the_same_frames() {
     probe::decodes(&rung);
 }
 
+/// What a film was graded for, as libx265 takes it.
+const LIGHT: &str =
+    "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1):max-cll=1000,400";
+
 /// Stripes of rising brightness, as a camera codes them in PQ or HLG.
 fn high_range(transfer: &str) -> PathBuf {
     let source = "color=black:size=640x360:rate=25:duration=5,format=yuv420p10le,\
 geq=lum='200+floor(X/80)*60':cb=512:cr=512";
     let colours = ["-color_primaries", "bt2020", "-color_trc", transfer, "-colorspace", "bt2020nc"];
-    let x265 = format!("log-level=error:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc");
+    let light = if transfer == "smpte2084" { format!(":hdr10=1:{LIGHT}") } else { String::new() };
+    let x265 = format!("log-level=error:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc{light}");
     let encoder = ["-c:v", "libx265", "-preset", "ultrafast", "-crf", "10", "-x265-params", &x265, "-tag:v", "hvc1"];
     let arguments = [&["-f", "lavfi", "-i", source][..], &encoder, &colours].concat();
     fixtures::ffmpeg(&format!("high-{transfer}.mp4"), &arguments)
@@ -119,6 +124,32 @@ fn high_dynamic_range_is_kept_beside_a_standard_ladder() {
         for (before, after) in before.iter().zip(&after) {
             assert!(before.abs_diff(*after) < 8, "{before} became {after}");
         }
+    }
+}
+
+/// What the first frame says of its light: the display's red and most luminance, and the brightest pixel.
+fn light(file: &Path) -> (f64, f64, u64) {
+    let answer = testkit::tool::ffprobe(
+        file,
+        &["-read_intervals", "%+#1", "-show_entries", "frame=pts:frame_side_data=red_x,max_luminance,max_content"],
+    );
+    let said = answer["frames"][0]["side_data_list"].as_array().unwrap();
+    let value = |name: &str| said.iter().find_map(|data| data.get(name)).unwrap_or_else(|| panic!("{name}: {said:?}"));
+    let fraction = |name: &str| {
+        let (above, below) = value(name).as_str().unwrap().split_once('/').unwrap();
+        above.parse::<f64>().unwrap() / below.parse::<f64>().unwrap()
+    };
+    (fraction("red_x"), fraction("max_luminance"), value("max_content").as_u64().unwrap())
+}
+
+#[test]
+fn the_light_that_a_film_was_graded_for_stays_with_it() {
+    let upload = high_range("smpte2084");
+    for codec in ["hevc", "av1"] {
+        let outcome = in_two_codecs(&upload, codec);
+        let (red, most, brightest) = light(&outcome.rung(&format!("source-{codec}")));
+        assert!((red - 0.68).abs() < 0.001 && (most - 1000.0).abs() < 0.1, "{codec}: {red} {most}");
+        assert_eq!(brightest, 1000, "{codec}");
     }
 }
 

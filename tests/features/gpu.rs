@@ -123,8 +123,8 @@ fn every_option_that_nvenc_is_given_is_one_that_ffmpeg_lists_for_it() {
         {
             let encoding = Encoding { codec: encoder.codec, samples, ..Encoding::h264(23, Some(3000), effort) };
             let keyframes = Some(Keyframes { seconds: 2.0, frame_rate: 25.0, are_counted: false });
-            let (processor, range) = (Processor::Gpu, DynamicRange::Pq);
-            let options = VideoEncode { processor, encoding: &encoding, range, threads: 2, keyframes }.options();
+            let (processor, range, light) = (Processor::Gpu, DynamicRange::Pq, None);
+            let options = VideoEncode { processor, encoding: &encoding, range, light, threads: 2, keyframes }.options();
             let options: Vec<String> =
                 options.as_slice().iter().map(|option| option.to_string_lossy().into_owned()).collect();
             for pair in options.chunks(2).filter(|pair| !OF_EVERY_ENCODER.contains(&pair[0].as_str())) {

@@ -93,14 +93,14 @@ fn written(plan: &Plan) -> media::Plan {
     if let Some(target) = plan.loudness {
         made.set_loudness(target);
     }
-    if let Some(part) = plan.trim {
-        made.set_trim(part);
+    if let Some(trim) = &plan.trim {
+        (trim.set)(trim, &made);
     }
     if let Some(encryption) = &plan.encryption {
-        made.set_encryption(encryption);
+        (encryption.set)(encryption, &made);
     }
     if let Some(watermark) = &plan.watermark {
-        made.set_watermark(watermark);
+        (watermark.set)(watermark, &made);
     }
     made.set_preference(plan.prefer);
     made

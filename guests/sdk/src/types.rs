@@ -204,6 +204,55 @@ planned! {
     Waveform(WaveformOutput) is added by add_waveform;
 }
 
+/// Something that holds for a whole plan, and how it is set: a policy imports the functions of what it sets, and no others.
+/// Made from the records, by `into`.
+#[derive(Clone)]
+pub struct Setting<T> {
+    value: T,
+    #[cfg_attr(not(target_family = "wasm"), expect(dead_code, reason = "there is no host to set it"))]
+    pub(crate) set: fn(&T, &media::Plan),
+}
+
+impl<T> core::ops::Deref for Setting<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: core::fmt::Debug> core::fmt::Debug for Setting<T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.value.fmt(f)
+    }
+}
+
+impl<T: PartialEq> PartialEq for Setting<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl<T: Eq> Eq for Setting<T> {}
+
+impl From<Part> for Setting<Part> {
+    fn from(value: Part) -> Self {
+        Self { value, set: |part, plan| plan.set_trim(*part) }
+    }
+}
+
+impl From<Encryption> for Setting<Encryption> {
+    fn from(value: Encryption) -> Self {
+        Self { value, set: |encryption, plan| plan.set_encryption(encryption) }
+    }
+}
+
+impl From<Watermark> for Setting<Watermark> {
+    fn from(value: Watermark) -> Self {
+        Self { value, set: |watermark, plan| plan.set_watermark(watermark) }
+    }
+}
+
 /// Everything to make from one source, so that it is decoded once. [`crate::HostApi::start`] hands it to the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -212,13 +261,13 @@ pub struct Plan {
     /// The target loudness of the ladder's audio. `None` to leave it as it is.
     pub loudness: Option<LoudnessTarget>,
     /// The part of the source that everything is made from. `None` for all of it.
-    pub trim: Option<Part>,
+    pub trim: Option<Setting<Part>>,
     /// Which processor to encode on. The environment may override it.
     pub prefer: Preference,
     /// How the ladder is encrypted. `None` for not at all.
-    pub encryption: Option<Encryption>,
+    pub encryption: Option<Setting<Encryption>>,
     /// What is drawn over every rung. `None` for nothing.
-    pub watermark: Option<Watermark>,
+    pub watermark: Option<Setting<Watermark>>,
 }
 
 impl Plan {

@@ -115,7 +115,14 @@ pub fn plan(job: &Job, info: &MediaInfo, tracks: &TrackList, renditions: Vec<Ren
     if let Some(format) = settings.animation {
         plan.animation(animation_name(format), format);
     }
-    let encryption = settings.key.clone().map(|key_id| Encryption { key_id, rotate_segments: Some(KEY_SEGMENTS) });
-    let watermark = wishes.logo.as_ref().map(|name| watermark(job, name));
-    Plan { encryption, watermark, loudness: Some(LOUDNESS), trim: wishes.part, ..plan.finish(Preference::Auto) }
+    let encryption =
+        settings.key.clone().map(|key_id| Encryption { key_id, rotate_segments: Some(KEY_SEGMENTS) }.into());
+    let watermark = wishes.logo.as_ref().map(|name| watermark(job, name).into());
+    Plan {
+        encryption,
+        watermark,
+        loudness: Some(LOUDNESS),
+        trim: wishes.part.map(Into::into),
+        ..plan.finish(Preference::Auto)
+    }
 }

@@ -278,6 +278,7 @@ fn describe_video(stream: &Stream, packets: Packets, origin: f64) -> Result<Vide
         frame_rate: frame_rate::choose(stream.nominal_rate(), average),
         bit_depth: stream.bit_depth(),
         range: stream.dynamic_range(),
+        light: None,
         matrix: stream.matrix(),
         full_range: stream.is_full_range(),
         limited_grey: stream.is_limited_grey(),

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::command::Arguments;
 use crate::encoding::{Codec, Effort, Encoding, Samples};
-use crate::info::DynamicRange;
+use crate::info::{DynamicRange, Light};
 use crate::process::{Finished, ProcessError, Tool, last_lines};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -108,6 +108,8 @@ pub struct VideoEncode<'a> {
     pub encoding: &'a Encoding,
     /// Of the source.
     pub range: DynamicRange,
+    /// Of the source.
+    pub light: Option<Light>,
     pub threads: usize,
     /// Where keyframes have to be; `None` where the encoder puts them.
     pub keyframes: Option<Keyframes>,
@@ -154,19 +156,21 @@ impl VideoEncode<'_> {
     /// What ffmpeg has no options for.
     fn own_options(self, encoder: Encoder) -> Arguments {
         let threads = self.threads;
+        let light = self.light.filter(|_| self.encoding.samples.range(self.range) == DynamicRange::Pq);
         match (encoder.codec, encoder.processor) {
             (Codec::H264, _) | (Codec::Av1, Processor::Gpu) => Arguments::new(),
             // Apple's players want parameter sets in the header only, which this tag promises.
             (Codec::Hevc, Processor::Gpu) => Arguments::new().pair("-tag:v", "hvc1"),
             (Codec::Hevc, Processor::Cpu) => {
                 let only_forced = if self.keyframes.is_some() { ":scenecut=0" } else { "" };
-                Arguments::new()
-                    .pair("-tag:v", "hvc1")
-                    .pair("-x265-params", format_args!("log-level=error:pools={threads}:open-gop=0{only_forced}"))
+                let light = light.map_or(String::new(), |light| format!(":{}", light.for_x265()));
+                let parameters = format!("log-level=error:pools={threads}:open-gop=0{only_forced}{light}");
+                Arguments::new().pair("-tag:v", "hvc1").pair("-x265-params", parameters)
             }
             // Type 2 begins each group with a picture that nothing later refers behind.
             (Codec::Av1, Processor::Cpu) => {
-                Arguments::new().pair("-svtav1-params", format_args!("lp={threads}:irefresh-type=2:scd=0"))
+                let light = light.map_or(String::new(), |light| format!(":{}", light.for_svt()));
+                Arguments::new().pair("-svtav1-params", format_args!("lp={threads}:irefresh-type=2:scd=0{light}"))
             }
         }
     }
@@ -273,31 +277,40 @@ pub async fn prove(ffmpeg: &Tool) -> (Proof, String) {
 
 /// Tries all encoders of a processor. Returns what was found, and ffmpeg's banner.
 async fn prove_on(ffmpeg: &Tool, processor: Processor) -> (Vec<(Encoder, Option<String>)>, String) {
-    let [h264, others @ ..] = Encoder::all_on(processor);
-    let alone = [h264];
-    let (first, others_at_once) = tokio::join!(test_encode(ffmpeg, &alone), async {
-        // Without a GPU, its other encoders fail for the same reason.
-        if processor == Processor::Cpu { Some(test_encode(ffmpeg, &others).await) } else { None }
-    });
-    let banner = first.as_ref().map_or_else(ProcessError::stderr, |done| &done.stderr).to_owned();
-    let missing = reason(first);
-    let mut tried = vec![(h264, missing.clone())];
-    let others_at_once = match (others_at_once, missing) {
-        (Some(done), _) => done,
-        (None, None) => test_encode(ffmpeg, &others).await,
-        (None, Some(missing)) => {
-            tried.extend(others.map(|encoder| (encoder, Some(missing.clone()))));
-            return (tried, banner);
-        }
-    };
-    if others_at_once.is_ok() {
-        tried.extend(others.map(|encoder| (encoder, None)));
-        return (tried, banner);
-    }
-    for encoder in others {
-        tried.push((encoder, reason(test_encode(ffmpeg, &[encoder]).await)));
+    let all = Encoder::all_on(processor);
+    // To start a process costs as much as the encodes. Without a GPU, all of its encoders fail for the same reason.
+    let (first, others) = all.split_at(if processor == Processor::Cpu { all.len() } else { 1 });
+    let done = test_encode(ffmpeg, first).await;
+    let banner = done.as_ref().map_or_else(ProcessError::stderr, |done| &done.stderr).to_owned();
+    let mut tried = judged(ffmpeg, first, done).await;
+    if let [(_, Some(missing))] = &*tried {
+        let missing = missing.clone();
+        tried.extend(others.iter().map(|encoder| (*encoder, Some(missing.clone()))));
+    } else if !others.is_empty() {
+        let done = test_encode(ffmpeg, others).await;
+        tried.extend(judged(ffmpeg, others, done).await);
     }
     (tried, banner)
+}
+
+/// What a test of these encoders says of each. If it failed, each is tried alone.
+async fn judged(
+    ffmpeg: &Tool,
+    encoders: &[Encoder],
+    done: Result<Finished, ProcessError>,
+) -> Vec<(Encoder, Option<String>)> {
+    let mut tried = Vec::new();
+    match (reason(done), encoders) {
+        (missing, [only]) => tried.push((*only, missing)),
+        (None, all) => tried.extend(all.iter().map(|encoder| (*encoder, None))),
+        (Some(_), all) => {
+            for encoder in all {
+                let alone = test_encode(ffmpeg, std::slice::from_ref(encoder)).await;
+                tried.push((*encoder, reason(alone)));
+            }
+        }
+    }
+    tried
 }
 
 /// Why a test encode failed.
@@ -316,23 +329,24 @@ fn version(banner: &str) -> Option<&str> {
 
 /// Encodes a few frames with each of these encoders of one processor, in every form of samples that it is asked for.
 async fn test_encode(ffmpeg: &Tool, encoders: &[Encoder]) -> Result<Finished, ProcessError> {
+    let on = encoders.first().map_or(Processor::Cpu, |encoder| encoder.processor);
+    // NVENC refuses frames under about 145x49, whatever the GPU. A CPU needs one small frame to show what it can.
+    let (size, seconds) = if on == Processor::Gpu { ("256x256", 0.2) } else { ("64x64", 0.04) };
     // With its banner, which has the version.
     let mut arguments = Arguments::new()
         .flag("-nostdin")
         .flag("-nostats")
         .pair("-f", "lavfi")
-        // 256x256: NVENC refuses frames under about 145x49, whatever the GPU.
-        .pair("-i", "color=c=gray:size=256x256:rate=25:duration=0.2");
+        .pair("-i", format_args!("color=c=gray:size={size}:rate=25:duration={seconds}"));
     for Encoder { codec, processor } in encoders.iter().copied() {
         let forms: &[Samples] = if codec == Codec::H264 { &[Samples::Sdr8] } else { &[Samples::Sdr8, Samples::Sdr10] };
         for samples in forms.iter().copied() {
-            let encoding = Encoding { codec, samples, ..Encoding::h264(23, Some(1000), Effort::Fast) };
-            let (range, keyframes) = (DynamicRange::Sdr, None);
-            let encode = VideoEncode { processor, encoding: &encoding, range, threads: 1, keyframes };
+            let encoding = Encoding { codec, samples, ..Encoding::h264(23, Some(1000), Effort::Fastest) };
+            let (range, light, keyframes) = (DynamicRange::Sdr, None, None);
+            let encode = VideoEncode { processor, encoding: &encoding, range, light, threads: 1, keyframes };
             arguments = arguments.pair("-map", "0:v").all(encode.options()).pair("-f", "null").flag("-");
         }
     }
-    let on = encoders.first().map_or(Processor::Cpu, |encoder| encoder.processor);
     let ffmpeg = ffmpeg.on(on);
     ffmpeg.capture(&arguments, Path::new("/"), &CancellationToken::new(), 0).await.map(|(_, finished)| finished)
 }
@@ -371,8 +385,8 @@ mod tests {
     #[test]
     fn each_encoder_gets_the_options_of_the_ladder() {
         let options = |processor, encoding: Encoding| {
-            let (range, keyframes) = (DynamicRange::Sdr, None);
-            VideoEncode { processor, encoding: &encoding, range, threads: 2, keyframes }.options().to_string()
+            let (range, light, keyframes) = (DynamicRange::Sdr, None, None);
+            VideoEncode { processor, encoding: &encoding, range, light, threads: 2, keyframes }.options().to_string()
         };
         let h264 = Encoding::h264(23, Some(5000), Effort::Fast);
         let cpu = options(Processor::Cpu, h264);
@@ -391,8 +405,8 @@ mod tests {
     fn high_dynamic_range_is_signalled_only_where_it_is_kept() {
         let transfer = |samples: Samples| {
             let encoding = Encoding { codec: Codec::Hevc, samples, ..Encoding::h264(23, None, Effort::Fast) };
-            let (processor, range, keyframes) = (Processor::Cpu, DynamicRange::Pq, None);
-            let options = VideoEncode { processor, encoding: &encoding, range, threads: 1, keyframes }.options();
+            let (processor, range, light, keyframes) = (Processor::Cpu, DynamicRange::Pq, None, None);
+            let options = VideoEncode { processor, encoding: &encoding, range, light, threads: 1, keyframes }.options();
             let options = options.to_string();
             options.split("-color_trc ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap().to_owned()
         };

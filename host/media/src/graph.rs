@@ -197,7 +197,8 @@ impl Branches<'_> {
         let has_encoder = self.processor == Processor::Gpu && self.proof.missing(on_gpu).is_none();
         let processor = if has_encoder { Processor::Gpu } else { Processor::Cpu };
         let range = self.info.video.as_ref().map_or(DynamicRange::Sdr, |video| video.range);
-        let options = VideoEncode { processor, encoding, range, threads: self.threads, keyframes }.options();
+        let light = self.info.video.as_ref().and_then(|video| video.light);
+        let options = VideoEncode { processor, encoding, range, light, threads: self.threads, keyframes }.options();
         let filters = self.scale(size, encoding.samples);
         let is_kept = encoding.samples.range(range) != DynamicRange::Sdr;
         let branches = match (is_kept, self.has_watermark && keyframes.is_some()) {

@@ -68,6 +68,17 @@ pub enum Matrix {
     Rgb,
 }
 
+/// The light that a film in HDR10 was graded for (SMPTE ST 2086), and has (CTA-861.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Light {
+    /// Of the display: x and y of green, blue, red and white, in fifty-thousandths.
+    pub primaries: [[u32; 2]; 4],
+    /// Of the display: most and least, in ten-thousandths of a candela per square metre.
+    pub luminance: [u32; 2],
+    /// Of the film: the brightest pixel, and the brightest frame in the mean, in candelas per square metre.
+    pub levels: Option<[u32; 2]>,
+}
+
 /// The video track that outputs are made from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Video {
@@ -84,6 +95,9 @@ pub struct Video {
     pub bit_depth: u8,
     /// The transfer function.
     pub range: DynamicRange,
+    /// Of a film in PQ, if it says so.
+    #[serde(default)]
+    pub light: Option<Light>,
     pub matrix: Matrix,
     /// Whether black is 0 and not 16.
     pub full_range: bool,
@@ -287,6 +301,7 @@ mod tests {
             frame_rate: Ratio { numerator: 25, denominator: 1 },
             bit_depth: 8,
             range: DynamicRange::Sdr,
+            light: None,
             matrix: Matrix::Bt709,
             full_range: false,
             limited_grey: false,

@@ -24,6 +24,7 @@ mod hls;
 pub mod info;
 pub mod keys;
 mod label;
+mod light;
 mod lines;
 pub mod loudness;
 mod moment;

@@ -15,7 +15,8 @@ use crate::context::blocking;
 use crate::description::{LEAST_BYTES_PER_SECOND, LONG, MISSING_TOLERATED, describe};
 use crate::error::{CodedError, MediaError, UploadError};
 use crate::header::{Header, Kind, Stream};
-use crate::info::MediaInfo;
+use crate::info::{DynamicRange, Light, MediaInfo};
+use crate::light;
 use crate::lines::Lines;
 use crate::packets::{Clock, Packets, take_packet};
 use crate::process::{ProcessError, Tool, last_lines};
@@ -91,7 +92,10 @@ pub async fn probe(
         });
         header.counted = true;
     }
-    let info = MediaInfo { depth: questions.depth, ..describe(&header, &packets, size, declared)? };
+    let mut info = MediaInfo { depth: questions.depth, ..describe(&header, &packets, size, declared)? };
+    if let Some(video) = info.video.as_mut().filter(|video| video.range == DynamicRange::Pq) {
+        video.light = questions.light(video.index).await?;
+    }
     check_cut_off(&header, &info, ends_early, work).await?;
     Ok(info)
 }
@@ -153,6 +157,23 @@ stream_tags=rotate,language,title,handler_name:chapter=id";
             // With a damaged end ffprobe fails, but only after it has listed everything that it could read.
             Err(ProcessError::Failed { .. }) => Ok((packets, false)),
             Err(error) => Err(failed("reading the original's packets", error)),
+        }
+    }
+
+    /// Decodes the first frame of a track, which may say what light it was graded for.
+    async fn light(&self, track: u32) -> Result<Option<Light>, MediaError> {
+        let command = Arguments::new()
+            .pair("-v", "error")
+            .pair("-select_streams", track)
+            .pair("-read_intervals", "%+#1")
+            .pair("-show_entries", format_args!("frame=pts:frame_side_data={}", light::FIELDS))
+            .pair("-of", "json")
+            .all(guarded_input(self.depth));
+        match self.of_header.capture(&command, self.work, self.cancel, MAX_HEADER).await {
+            Ok((json, _)) => Ok(light::parse(&json)),
+            // The encode will tell of what doesn't decode.
+            Err(ProcessError::Failed { .. }) => Ok(None),
+            Err(error) => Err(failed("looking at the original's first frame", error)),
         }
     }
 

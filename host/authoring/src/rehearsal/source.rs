@@ -65,6 +65,7 @@ fn picture(video: &wit_types::VideoInfo, length: Duration) -> Result<Video, Stri
         frame_rate,
         bit_depth: video.bit_depth,
         range,
+        light: None,
         matrix: match range {
             DynamicRange::Sdr if video.width.min(video.height) >= 720 => Matrix::Bt709,
             DynamicRange::Sdr => Matrix::Bt601,

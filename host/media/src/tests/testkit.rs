@@ -53,6 +53,7 @@ pub(crate) fn info() -> MediaInfo {
             frame_rate: Ratio { numerator: 30_000, denominator: 1001 },
             bit_depth: 8,
             range: DynamicRange::Sdr,
+            light: None,
             matrix: Matrix::Bt709,
             full_range: false,
             limited_grey: false,
