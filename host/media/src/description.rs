@@ -35,7 +35,7 @@ const LEAST_SOUND: f64 = 0.02;
 const MAX_TRACKS: usize = 64;
 
 /// ffmpeg's names of subtitles that consist of pictures.
-const PICTURES: [&str; 5] = ["dvd_subtitle", "dvb_subtitle", "hdmv_pgs_subtitle", "xsub", "dvb_teletext"];
+pub(crate) const PICTURES: [&str; 5] = ["dvd_subtitle", "dvb_subtitle", "hdmv_pgs_subtitle", "xsub", "dvb_teletext"];
 
 /// Fewest samples in a second of sound; telephones have 8,000.
 const MIN_SAMPLE_RATE: u32 = 1_000;

@@ -405,7 +405,7 @@ fn every_track_that_is_not_used_is_named_with_its_codec_its_language_and_the_rea
             "video track 2 (mjpeg) isn't used: one video track is published, and it is video track 1",
             "audio track 2 (aac, deu) isn't used: one audio track is published, and it is audio track 1",
             "audio track 3 (zzzz, a language with …) isn't used: its codec is not supported",
-            "subtitle track 1 (hdmv_pgs_subtitle, fra) isn't used: subtitles aren't published",
+            "subtitle track 1 (hdmv_pgs_subtitle, fra) isn't used: it consists of pictures, not of text",
             "audio track 4 (aac) isn't used: there is nothing in it",
         ]
     );

@@ -3,7 +3,7 @@
 use fault::text::printable;
 
 use crate::containment::is_decoded;
-use crate::description::{Track, is_usable};
+use crate::description::{PICTURES, Track, is_usable};
 use crate::header::{Header, Kind, Stream};
 use crate::info::TrackNote;
 use crate::probe::DeclaredKind;
@@ -58,7 +58,10 @@ fn reason(
 ) -> String {
     let kind = stream.kind.name();
     if stream.kind == Kind::Subtitle {
-        return "subtitles aren't published".to_owned();
+        let consists_of_pictures = PICTURES.contains(&stream.codec_or_tag().as_str());
+        let reason =
+            if consists_of_pictures { "it consists of pictures, not of text" } else { "subtitles aren't published" };
+        return reason.to_owned();
     }
     if stream.kind == Kind::Video && declared == DeclaredKind::Audio {
         return "the file was uploaded as audio".to_owned();
