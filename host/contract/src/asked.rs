@@ -4,8 +4,8 @@
 
 use media::encryption;
 use media::outputs::{
-    self, Animation, AnimationFormat, Archive, AudioCodec, AudioRendition, Channels, Clip, Dash, Download, Iframes,
-    Ladder, LoudnessMeasurement, Rung, Still, Storyboard, Subtitles, TextSource, WaveformRequest,
+    self, Animation, Archive, AudioRendition, Clip, Dash, Download, Iframes, Ladder, LoudnessMeasurement, Rung, Still,
+    Storyboard, Subtitles, TextSource, WaveformRequest,
 };
 use media::part::Trim;
 use media::plan::{self, PlanError};
@@ -17,8 +17,8 @@ use crate::v0_1::convert::checked_record;
 use crate::v0_1::media as v0_1;
 use crate::v0_1::media::{ClipOutput, LoudnessTarget, Moment, Preference, SegmentLayout, StillOutput, WaveformOutput};
 use crate::v0_1::types::Attributes;
-use crate::v0_2::animation::{AnimationFormat as AskedFormat, AnimationOutput};
-use crate::v0_2::audio::{AudioCodec as AskedCodec, AudioOutput, Channels as AskedChannels};
+use crate::v0_2::animation::AnimationOutput;
+use crate::v0_2::audio::AudioOutput;
 use crate::v0_2::convert::encoding;
 use crate::v0_2::dash::DashOutput;
 use crate::v0_2::download::DownloadOutput;
@@ -29,7 +29,7 @@ use crate::v0_2::iframes::IframeOutput;
 use crate::v0_2::storyboard::StoryboardOutput;
 use crate::v0_2::subtitles::{SubtitleOutput, SubtitleSource};
 use crate::v0_2::trim::Part;
-use crate::v0_2::watermark::{Corner, Watermark};
+use crate::v0_2::watermark::Watermark;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Output {
@@ -168,10 +168,7 @@ fn output(output: &Output) -> Result<outputs::Output, PlanError> {
                 length_ms: animation.length_ms,
                 max_width: animation.width,
                 frame_rate: animation.frame_rate,
-                format: match animation.format {
-                    AskedFormat::Webp => AnimationFormat::Webp,
-                    AskedFormat::Mp4 => AnimationFormat::Mp4,
-                },
+                format: animation.format.into(),
                 quality: animation.quality,
             })
         }
@@ -189,15 +186,9 @@ fn output(output: &Output) -> Result<outputs::Output, PlanError> {
                 track: audio.track,
                 language: audio.language.clone(),
                 is_default: audio.is_default,
-                codec: match audio.codec {
-                    AskedCodec::Aac => AudioCodec::Aac,
-                    AskedCodec::Eac3 => AudioCodec::Eac3,
-                },
+                codec: audio.codec.into(),
                 kbps: audio.kbps,
-                channels: match audio.channels {
-                    AskedChannels::Stereo => Channels::Stereo,
-                    AskedChannels::Source => Channels::Source,
-                },
+                channels: audio.channels.into(),
                 playlist: checked_record(&audio.playlist)?,
             })
         }
@@ -245,12 +236,7 @@ pub(crate) fn no_unknown(attributes: &Attributes) -> Result<(), PlanError> {
 fn watermark(asked: &Watermark) -> Result<watermark::Watermark, PlanError> {
     Ok(watermark::Watermark {
         image: checked_record(&asked.image)?,
-        corner: match asked.corner {
-            Corner::TopLeft => watermark::Corner::TopLeft,
-            Corner::TopRight => watermark::Corner::TopRight,
-            Corner::BottomLeft => watermark::Corner::BottomLeft,
-            Corner::BottomRight => watermark::Corner::BottomRight,
-        },
+        corner: asked.corner.into(),
         width_permille: asked.width_permille,
         height_permille: asked.height_permille,
         margin_permille: asked.margin_permille,

@@ -4,6 +4,9 @@
 //! into the one internal plan of the package `media`. [`json`] is the JSON form of the contract's values in recordings,
 //! scenarios and the output of commands.
 
+#[macro_use]
+mod same_cases;
+
 pub mod asked;
 pub mod asset;
 pub mod json;

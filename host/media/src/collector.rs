@@ -66,12 +66,6 @@ impl Collector<'_> {
         Ok(name)
     }
 
-    /// Adds a file of the work directory that only the object `of` names.
-    pub(crate) fn add_segment(&mut self, file: &str, to: Destination, of: &Destination) {
-        let body = Body::File(self.context.work.join(file));
-        self.files.push(OutputFile { to, body, role: Role::Segment, counted_with: of.clone() });
-    }
-
     fn push_segment(&mut self, path: PathBuf, name: &str, of: &Destination) -> Result<(), MediaError> {
         let to = Destination { store: of.store.clone(), key: of.key.sibling(name).map_err(PlanError::from)? };
         self.files.push(OutputFile { to, body: Body::File(path), role: Role::Segment, counted_with: of.clone() });

@@ -34,9 +34,6 @@ const LEAST_SOUND: f64 = 0.02;
 /// Most tracks of sound, and of subtitles, that policies are told of. Films have up to thirty of each.
 const MAX_TRACKS: usize = 64;
 
-/// ffmpeg's names of subtitles that consist of pictures.
-pub(crate) const PICTURES: [&str; 5] = ["dvd_subtitle", "dvb_subtitle", "hdmv_pgs_subtitle", "xsub", "dvb_teletext"];
-
 /// Fewest samples in a second of sound; telephones have 8,000.
 const MIN_SAMPLE_RATE: u32 = 1_000;
 
@@ -148,7 +145,7 @@ pub(crate) fn describe(
         index: stream.index,
         codec: stream.codec_or_tag(),
         label: stream.label(),
-        is_picture: PICTURES.contains(&stream.codec_or_tag().as_str()),
+        is_picture: stream.is_picture_text(),
     });
     let texts = texts.collect();
     let container = header.format.format_name.clone();

@@ -69,12 +69,11 @@ impl Graph<'_> {
         let sound = self.info.audio.as_ref().map(|source| self.sound(source, &branches));
         // Each has a graph and a demuxer of its own. In a graph of both, pictures pile up in memory until the first sound
         // arrives; with one demuxer, everything between them does. Each demuxer drops what it isn't asked for.
-        let inputs = usize::from(picture.is_some()) + usize::from(sound.is_some());
+        let inputs = branches.inputs();
         let mut arguments = quiet_ffmpeg()
             .pair_opt("-hwaccel", (self.processor == Processor::Gpu).then_some("cuda"))
             .pair("-threads", self.threads)
             .all(guarded_input(self.info.depth));
-        let inputs = inputs + branches.tracks.len();
         for _ in 1..inputs {
             arguments = arguments.all(guarded_input(self.info.depth));
         }
@@ -94,20 +93,15 @@ impl Graph<'_> {
     /// range, most behind it.
     fn picture(&self, source: &Video, shown: Shown, branches: &Branches<'_>) -> Vec<String> {
         let part = self.info.part.map_or(String::new(), |part| only_part(source.frame_rate, part));
-        let level = |name, filters, branches| Level { name, filters, beside: None, branches };
-        let mut levels = vec![
-            level("", part, &branches.decoded_picture),
-            level("shown", trunk(source, shown), &branches.deep_picture),
-            level("sdr", to_standard_range(source).unwrap_or_default(), &branches.picture),
+        // Its input is behind all others.
+        let marked = self.plan.watermark.as_ref().map(|watermark| watermark.filters(source, branches.inputs()));
+        let levels = [
+            Level { name: "", filters: part, branches: &branches.decoded_picture },
+            Level { name: "shown", filters: trunk(source, shown), branches: &branches.deep_picture },
+            Level { name: "sdr", filters: to_standard_range(source).unwrap_or_default(), branches: &branches.picture },
+            Level { name: "marked", filters: marked.unwrap_or_default(), branches: &branches.marked_picture },
         ];
-        if let Some(watermark) = &self.plan.watermark {
-            let (sized, drawn) = watermark.filters(source);
-            levels.push(level("sized", sized, &[]));
-            // Its input is behind all others.
-            let beside = Some(format!("[{}:v]", branches.inputs()));
-            levels.push(Level { name: "marked", filters: drawn, beside, branches: &branches.marked_picture });
-        }
-        split_levels(PICTURE, &format!("[0:{}]", source.index), &levels)
+        split_levels(PICTURE, &format!("[0:{}]", source.index), levels)
     }
 
     /// The sound's part of the graph. The archive takes it as it is; the ladder takes it levelled, once for all rungs.
@@ -128,9 +122,8 @@ impl Graph<'_> {
         let before = &branches.sound_before_levelling;
         chains.extend(match &self.levels.usual {
             Some(filter) => {
-                let level = |name, filters, branches| Level { name, filters, beside: None, branches };
-                let levelling = level("formed", filter.clone(), levelled);
-                split_levels(SOUND, to_level, &[level("", form, before), levelling])
+                let levelling = Level { name: "formed", filters: filter.clone(), branches: levelled };
+                split_levels(SOUND, to_level, [Level { name: "", filters: form, branches: before }, levelling])
             }
             None => split(SOUND, (to_level, &form), levelled),
         });
@@ -366,8 +359,8 @@ const SOUND: Kind = ("asplit", "anull");
 /// A pad and filters behind it, then one pad for each branch, and each branch's own filters.
 fn split((splitter, nothing): Kind, (from, trunk): (&str, &str), branches: &[Branch]) -> Vec<String> {
     let chain = |from: &str, filters: &[&str], to: &str| {
-        let filters: Vec<&str> = filters.iter().copied().filter(|filter| !filter.is_empty()).collect();
-        let filters = if filters.is_empty() { nothing.to_owned() } else { filters.join(",") };
+        let filters = in_line(filters);
+        let filters = if filters.is_empty() { nothing } else { &filters };
         format!("{from}{filters}{to}")
     };
     match branches {
@@ -387,47 +380,44 @@ fn split((splitter, nothing): Kind, (from, trunk): (&str, &str), branches: &[Bra
 
 /// A part of a trunk, and the branches that leave at its end.
 struct Level<'a> {
-    /// The pad that it begins at; the first begins at a pad of the source.
+    /// The pad between it and the level before.
     name: &'static str,
     filters: String,
-    /// A second pad that it begins with.
-    beside: Option<String>,
     branches: &'a [Branch],
 }
 
 /// A trunk with branches at several levels.
-fn split_levels(kind: Kind, from: &str, levels: &[Level<'_>]) -> Vec<String> {
-    let (mut chains, mut from, mut filters) = (Vec::new(), from.to_owned(), Vec::new());
-    let mut levels = levels.iter();
-    let mut entered = false;
-    while let Some(level) = levels.next() {
-        let is_used = || level.branches.iter().chain(levels.as_slice().iter().flat_map(|later| later.branches)).next();
-        if let Some(beside) = level.beside.as_ref().filter(|_| !entered && is_used().is_some()) {
-            let trunk = Branch { pad: level.name.to_owned(), filters: String::new() };
-            chains.extend(split(kind, (&from, &filters.join(",")), &[trunk]));
-            filters.clear();
-            from = format!("[{}]{beside}", level.name);
-        }
-        if !entered && !level.filters.is_empty() {
-            filters.push(level.filters.as_str());
-        }
-        entered = false;
-        if level.branches.is_empty() {
-            continue;
-        }
-        // The next part of the trunk is a branch too.
-        let rest = levels.as_slice();
-        let next = rest.first().filter(|_| rest.iter().any(|later| !later.branches.is_empty()));
-        let trunk = next.map(|next| Branch { pad: next.name.to_owned(), filters: next.filters.clone() });
-        let branches: Vec<Branch> = level.branches.iter().cloned().chain(trunk).collect();
-        chains.extend(split(kind, (&from, &filters.join(",")), &branches));
-        filters.clear();
-        if let Some(next) = next {
-            from = format!("[{}]", next.name);
-            entered = true;
+fn split_levels<'a>(kind: Kind, from: &str, levels: impl IntoIterator<Item = Level<'a>>) -> Vec<String> {
+    // A level that nothing leaves at is part of the next one.
+    let (mut used, mut before): (Vec<Level<'_>>, Option<Level<'_>>) = (Vec::new(), None);
+    for level in levels {
+        let joined = match before.take() {
+            Some(Level { name, filters, .. }) => Level { name, filters: in_line(&[&filters, &level.filters]), ..level },
+            None => level,
+        };
+        if joined.branches.is_empty() {
+            before = Some(joined);
+        } else {
+            used.push(joined);
         }
     }
+    let mut chains = Vec::new();
+    for (number, level) in used.iter().enumerate() {
+        // The next part of the trunk is a branch too, with its filters.
+        let next = used.get(number + 1);
+        let trunk = next.map(|next| Branch { pad: next.name.to_owned(), filters: next.filters.clone() });
+        let branches: Vec<Branch> = level.branches.iter().cloned().chain(trunk).collect();
+        chains.extend(match number {
+            0 => split(kind, (from, &level.filters), &branches),
+            _ => split(kind, (&format!("[{}]", level.name), ""), &branches),
+        });
+    }
     chains
+}
+
+/// Filters one behind the other.
+fn in_line(filters: &[&str]) -> String {
+    filters.iter().copied().filter(|filters| !filters.is_empty()).collect::<Vec<_>>().join(",")
 }
 
 /// Adds a branch to those that leave at one place. Returns the option that maps it.

@@ -78,6 +78,9 @@ pub(super) struct Stream {
     tags: Tags,
 }
 
+/// ffmpeg's names of subtitles that consist of pictures.
+const PICTURE_TEXTS: [&str; 5] = ["dvd_subtitle", "dvb_subtitle", "hdmv_pgs_subtitle", "xsub", "dvb_teletext"];
+
 /// Longest title of a track, in characters: containers keep any text.
 const MAX_LABEL: usize = 64;
 
@@ -189,6 +192,11 @@ impl Stream {
     pub(super) fn codec_or_tag(&self) -> String {
         let names = [self.codec_name.as_str(), self.codec_tag_string.as_str()];
         names.into_iter().find(|name| !matches!(*name, "unknown" | "")).unwrap_or("unknown").to_owned()
+    }
+
+    /// Whether it is subtitles that consist of pictures, not of text.
+    pub(super) fn is_picture_text(&self) -> bool {
+        PICTURE_TEXTS.contains(&self.codec_or_tag().as_str())
     }
 
     pub(super) fn pixels(&self) -> u64 {

@@ -1,5 +1,7 @@
 //! The names and languages of renditions, as players show them.
 
+use std::collections::BTreeSet;
+
 use crate::plan::{PlanError, impossible};
 
 /// Longest name of a rendition, in characters.
@@ -25,6 +27,21 @@ pub(crate) fn check_language(language: Option<&str>) -> Result<(), PlanError> {
     impossible(format!("`{}` is not a language tag such as `en` or `pt-BR`", fault::text::printable(language, 64)))
 }
 
+/// Checks the names of renditions that players choose between, and which of them are the default.
+pub(crate) fn check_group<'a>(what: &str, renditions: impl Iterator<Item = (&'a str, bool)>) -> Result<(), PlanError> {
+    let (mut names, mut has_default) = (BTreeSet::new(), false);
+    for (name, is_default) in renditions {
+        if !names.insert(name) {
+            return impossible(format!("two {what} are called `{}`", fault::text::printable(name, 64)));
+        }
+        if is_default && has_default {
+            return impossible(format!("two {what} are the default"));
+        }
+        has_default |= is_default;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,6 +53,15 @@ mod tests {
         }
         for bad in ["", "a\"b", "a\nb", &"n".repeat(65)] {
             assert!(check_name(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn renditions_of_a_group_are_told_apart_and_one_at_most_is_the_default() {
+        let check = |group: &[(&str, bool)]| check_group("subtitles", group.iter().copied());
+        check(&[("a", true), ("b", false), ("c", false)]).unwrap();
+        for bad in [[("a", false), ("a", false)], [("a", true), ("b", true)]] {
+            assert!(check(&bad).is_err(), "{bad:?}");
         }
     }
 

@@ -3,7 +3,7 @@
 use fault::text::printable;
 
 use crate::containment::is_decoded;
-use crate::description::{PICTURES, Track, is_usable};
+use crate::description::{Track, is_usable};
 use crate::header::{Header, Kind, Stream};
 use crate::info::TrackNote;
 use crate::probe::DeclaredKind;
@@ -58,9 +58,8 @@ fn reason(
 ) -> String {
     let kind = stream.kind.name();
     if stream.kind == Kind::Subtitle {
-        let consists_of_pictures = PICTURES.contains(&stream.codec_or_tag().as_str());
-        let reason =
-            if consists_of_pictures { "it consists of pictures, not of text" } else { "subtitles aren't published" };
+        let is_picture = stream.is_picture_text();
+        let reason = if is_picture { "it consists of pictures, not of text" } else { "subtitles aren't published" };
         return reason.to_owned();
     }
     if stream.kind == Kind::Video && declared == DeclaredKind::Audio {

@@ -121,8 +121,8 @@ impl Watermark {
         Arguments::new().pair("-f", "nut").pair("-i", format_args!("file:{MADE}/{DRAWN}"))
     }
 
-    /// The filters that bring the picture to its shown size and draw the second pad over it.
-    pub(crate) fn filters(&self, video: &Video) -> (String, String) {
+    /// The filters that bring the picture to its shown size and draw what the input with this number has over it.
+    pub(crate) fn filters(&self, video: &Video, input: usize) -> String {
         let Place { left, top, .. } = self.place(video);
         let seconds = |ms: u64| Duration::from_millis(ms).as_secs_f64();
         let enabled = match (self.from_ms, self.until_ms) {
@@ -132,8 +132,11 @@ impl Watermark {
                 format!(":enable='gte(t,{})*lt(t,{})'", seconds(from.unwrap_or(0)), seconds(until))
             }
         };
-        let sized = format!("scale={}:{},setsar=1", video.width, video.height);
-        (sized, format!("overlay=x={left}:y={top}:format=auto:eof_action=repeat{enabled}"))
+        let (width, height) = (video.width, video.height);
+        format!(
+            "scale={width}:{height},setsar=1[sized];\
+[sized][{input}:v]overlay=x={left}:y={top}:format=auto:eof_action=repeat{enabled}"
+        )
     }
 
     /// The command that makes what is drawn: fitted into the box at its corner, in the colours of the source.
@@ -215,7 +218,7 @@ mod tests {
     fn its_time_is_in_seconds_of_the_outputs() {
         let video = info().video.unwrap();
         let filter =
-            |from_ms, until_ms| Watermark { from_ms, until_ms, ..watermark(Corner::TopLeft) }.filters(&video).1;
+            |from_ms, until_ms| Watermark { from_ms, until_ms, ..watermark(Corner::TopLeft) }.filters(&video, 2);
         assert!(!filter(None, None).contains("enable"));
         assert!(filter(Some(1_500), None).ends_with(":enable='gte(t,1.5)'"));
         assert!(filter(None, Some(3_000)).ends_with(":enable='gte(t,0)*lt(t,3)'"));

@@ -2,8 +2,11 @@
 
 use media::encoding::{Codec, Encoding};
 
+/// A level's number, and its most units per second and per picture.
+type Level = (u8, u64, u64);
+
 /// Level, most macroblocks per second, most macroblocks per frame: ITU-T H.264, table A-1.
-const LEVELS: [(u8, u64, u64); 14] = [
+const LEVELS: [Level; 14] = [
     (10, 1_485, 99),
     (11, 3_000, 396),
     (12, 6_000, 396),
@@ -20,41 +23,37 @@ const LEVELS: [(u8, u64, u64); 14] = [
     (52, 2_073_600, 36_864),
 ];
 
-/// Level (30 times its number), most luma samples per picture, and per second: ITU-T H.265, tables A.8 and A.9.
-const HEVC_LEVELS: [(u8, u64, u64); 10] = [
-    (30, 36_864, 552_960),
-    (60, 122_880, 3_686_400),
-    (63, 245_760, 7_372_800),
-    (90, 552_960, 16_588_800),
-    (93, 983_040, 33_177_600),
-    (120, 2_228_224, 66_846_720),
-    (123, 2_228_224, 133_693_440),
-    (150, 8_912_896, 267_386_880),
-    (153, 8_912_896, 534_773_760),
-    (156, 8_912_896, 1_069_547_520),
+/// Level (30 times its number), most luma samples per second, and per picture: ITU-T H.265, tables A.8 and A.9.
+const HEVC_LEVELS: [Level; 10] = [
+    (30, 552_960, 36_864),
+    (60, 3_686_400, 122_880),
+    (63, 7_372_800, 245_760),
+    (90, 16_588_800, 552_960),
+    (93, 33_177_600, 983_040),
+    (120, 66_846_720, 2_228_224),
+    (123, 133_693_440, 2_228_224),
+    (150, 267_386_880, 8_912_896),
+    (153, 534_773_760, 8_912_896),
+    (156, 1_069_547_520, 8_912_896),
 ];
 
-/// Level index, most samples per picture, and per second: AV1 specification, annex A.3.
-const AV1_LEVELS: [(u8, u64, u64); 9] = [
-    (0, 147_456, 4_423_680),
-    (1, 278_784, 8_363_520),
-    (4, 665_856, 19_975_680),
-    (5, 1_065_024, 31_950_720),
-    (8, 2_359_296, 70_778_880),
-    (9, 2_359_296, 141_557_760),
-    (12, 8_912_896, 267_386_880),
-    (13, 8_912_896, 534_773_760),
-    (14, 8_912_896, 1_069_547_520),
+/// Level index, most samples per second, and per picture: AV1 specification, annex A.3.
+const AV1_LEVELS: [Level; 9] = [
+    (0, 4_423_680, 147_456),
+    (1, 8_363_520, 278_784),
+    (4, 19_975_680, 665_856),
+    (5, 31_950_720, 1_065_024),
+    (8, 70_778_880, 2_359_296),
+    (9, 141_557_760, 2_359_296),
+    (12, 267_386_880, 8_912_896),
+    (13, 534_773_760, 8_912_896),
+    (14, 1_069_547_520, 8_912_896),
 ];
 
 /// The name in CODECS of a picture that is encoded like this at this size and rate.
 pub(super) fn codec_name(encoding: &Encoding, (width, height): (u32, u32), frames_per_second: f64) -> String {
     let samples = u64::from(width) * u64::from(height);
-    let each_second = (samples as f64 * frames_per_second).ceil() as u64;
-    let level = |levels: &[(u8, u64, u64)], beyond| {
-        let fitting = levels.iter().find(|(_, picture, second)| samples <= *picture && each_second <= *second);
-        fitting.map_or(beyond, |(level, ..)| *level)
-    };
+    let level = |levels: &[Level], beyond| lowest(levels, samples, frames_per_second).unwrap_or(beyond);
     let bits = encoding.samples.bits();
     match encoding.codec {
         Codec::H264 => avc1((width, height), frames_per_second),
@@ -64,12 +63,17 @@ pub(super) fn codec_name(encoding: &Encoding, (width, height): (u32, u32), frame
     }
 }
 
+/// The lowest level that has room for pictures of this size at this rate.
+fn lowest(levels: &[Level], picture: u64, frames_per_second: f64) -> Option<u8> {
+    let each_second = (picture as f64 * frames_per_second).ceil() as u64;
+    let fits = |(_, most_in_second, most): &&Level| each_second <= *most_in_second && picture <= *most;
+    levels.iter().find(fits).map(|(level, ..)| *level)
+}
+
 /// The CODECS string of High-profile video of this size and rate.
 fn avc1((width, height): (u32, u32), frames_per_second: f64) -> String {
     let blocks = u64::from(width.div_ceil(16)) * u64::from(height.div_ceil(16));
-    let each_second = (blocks as f64 * frames_per_second).ceil() as u64;
-    let fitting = LEVELS.iter().find(|(_, per_second, per_frame)| each_second <= *per_second && blocks <= *per_frame);
-    let level = fitting.map_or(62, |(level, ..)| *level);
+    let level = lowest(&LEVELS, blocks, frames_per_second).unwrap_or(62);
     format!("avc1.6400{level:02X}")
 }
 

@@ -10,27 +10,6 @@ use storage::{Destination, Key};
 use super::media as wit;
 use super::types as wit_types;
 
-/// Converts enums with the same cases into each other.
-macro_rules! same_cases {
-    ($($ours:ty = $theirs:ty { $($case:ident),+ })+) => {$(
-        impl From<$ours> for $theirs {
-            fn from(ours: $ours) -> Self {
-                match ours {
-                    $(<$ours>::$case => Self::$case,)+
-                }
-            }
-        }
-
-        impl From<$theirs> for $ours {
-            fn from(theirs: $theirs) -> Self {
-                match theirs {
-                    $(<$theirs>::$case => Self::$case,)+
-                }
-            }
-        }
-    )+};
-}
-
 same_cases! {
     fault::Blame = wit_types::Blame { Upload, Policy, Storage, Receiver, Host }
     info::DynamicRange = wit_types::DynamicRange { Sdr, Pq, Hlg }

@@ -1,38 +1,34 @@
 //! Converts between the host's codecs and the contract's, and what 0.1 says of encodes into 0.2.
 
 use media::encoder::Encoder;
-use media::encoding::{Codec, Encoding, Samples};
+use media::encoding::{Encoding, Samples};
 use media::info::{self, Label, MediaInfo, SoundTrack};
 use media::plan::PlanError;
 
-use super::encoding::{self as wit, Rendition, VideoCodec, VideoEncoder, VideoEncoding, VideoRendition};
+use super::encoding::{Rendition, VideoCodec, VideoEncoder, VideoEncoding, VideoRendition};
 use super::file::FileOutput;
 use super::hls::{HlsOutput, HlsRung};
 use super::tracks::{AudioTrack, TextTrack, TrackList};
 use crate::asked::no_unknown;
 use crate::v0_1;
 
+same_cases! {
+    media::encoding::Codec = VideoCodec { H264, Hevc, Av1 }
+    media::encoding::Samples = super::encoding::Samples { Sdr8, Sdr10, Source10 }
+    media::outputs::AnimationFormat = super::animation::AnimationFormat { Webp, Mp4 }
+    media::outputs::AudioCodec = super::audio::AudioCodec { Aac, Eac3 }
+    media::outputs::Channels = super::audio::Channels { Stereo, Source }
+    media::watermark::Corner = super::watermark::Corner { TopLeft, TopRight, BottomLeft, BottomRight }
+}
+
 /// An encoder that passed its test encode.
 pub fn encoder(Encoder { codec, processor }: Encoder) -> VideoEncoder {
-    let codec = match codec {
-        Codec::H264 => VideoCodec::H264,
-        Codec::Hevc => VideoCodec::Hevc,
-        Codec::Av1 => VideoCodec::Av1,
-    };
-    VideoEncoder { codec, processor: processor.into() }
+    VideoEncoder { codec: codec.into(), processor: processor.into() }
 }
 
 impl From<VideoEncoder> for Encoder {
     fn from(VideoEncoder { codec, processor }: VideoEncoder) -> Self {
-        Self { codec: host_codec(codec), processor: processor.into() }
-    }
-}
-
-fn host_codec(codec: VideoCodec) -> Codec {
-    match codec {
-        VideoCodec::H264 => Codec::H264,
-        VideoCodec::Hevc => Codec::Hevc,
-        VideoCodec::Av1 => Codec::Av1,
+        Self { codec: codec.into(), processor: processor.into() }
     }
 }
 
@@ -107,14 +103,10 @@ pub fn encoders_in_0_1(encoders: &[VideoEncoder]) -> Vec<v0_1::types::VideoEncod
 /// The host's encoding.
 pub fn encoding(encoding: &VideoEncoding) -> Result<Encoding, PlanError> {
     no_unknown(&encoding.attributes)?;
-    let codec = host_codec(encoding.codec);
-    let samples = match encoding.samples {
-        None | Some(wit::Samples::Sdr8) => Samples::Sdr8,
-        Some(wit::Samples::Sdr10) => Samples::Sdr10,
-        Some(wit::Samples::Source10) => Samples::Source10,
-    };
-    let VideoEncoding { quality, max_kbps, effort, .. } = encoding;
-    Ok(Encoding { codec, quality: *quality, max_kbps: *max_kbps, effort: (*effort).into(), samples })
+    let VideoEncoding { codec, quality, max_kbps, effort, samples, .. } = encoding;
+    let samples = samples.map_or(Samples::Sdr8, Samples::from);
+    let (codec, effort) = ((*codec).into(), (*effort).into());
+    Ok(Encoding { codec, quality: *quality, max_kbps: *max_kbps, effort, samples })
 }
 
 impl From<v0_1::types::VideoEncoding> for VideoEncoding {

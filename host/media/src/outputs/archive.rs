@@ -19,7 +19,7 @@ use crate::estimate::{audio_rate, bytes, video_rate};
 use crate::graph::{Branches, MADE, nothing_else};
 use crate::hls::CheckedRung;
 use crate::hls::mp4::{self, Header};
-use crate::info::{Audio, MediaInfo};
+use crate::info::{Audio, MediaInfo, Video};
 use crate::muxer::{self, Muxer, Packets, Written};
 use crate::plan::{Plan, PlanError, impossible};
 use crate::process::ProcessError;
@@ -56,16 +56,17 @@ fn archive_file(index: usize) -> String {
 }
 
 impl Archive {
-    /// Whether it has a picture, and whether it has sound.
-    fn tracks(&self, info: &MediaInfo) -> (bool, bool) {
-        (self.video.is_some() && info.video.is_some(), self.audio_kbps.is_some() && info.audio.is_some())
+    /// The source's picture and sound, if it has them.
+    fn tracks<'a>(&self, info: &'a MediaInfo) -> (Option<&'a Video>, Option<&'a Audio>) {
+        (
+            info.video.as_ref().filter(|_| self.video.is_some()),
+            info.audio.as_ref().filter(|_| self.audio_kbps.is_some()),
+        )
     }
 
     /// Whether it is the upload's own tracks. A part of them can't be cut to the frame without an encode.
     fn is_kept(&self, info: &MediaInfo) -> bool {
-        let (has_video, has_audio) = self.tracks(info);
-        let picture = info.video.as_ref().filter(|_| has_video);
-        let sound = info.audio.as_ref().filter(|_| has_audio);
+        let (picture, sound) = self.tracks(info);
         let can_keep = |sound: &Audio| {
             sound.right.is_none() && (KEPT_SOUNDS.contains(&sound.codec.as_str()) || sound.codec.starts_with("pcm_"))
         };
@@ -77,9 +78,7 @@ impl Archive {
 
     /// The command that copies the upload's tracks, and sums up their packets.
     fn copy(&self, index: usize, info: &MediaInfo) -> Arguments {
-        let (has_video, has_audio) = self.tracks(info);
-        let picture = info.video.as_ref().filter(|_| has_video);
-        let sound = info.audio.as_ref().filter(|_| has_audio);
+        let (picture, sound) = self.tracks(info);
         let codecs = picture.map(|picture| &picture.codec).into_iter().chain(sound.map(|sound| &sound.codec));
         let format = if codecs.into_iter().any(|codec| needs_quicktime(codec)) { "mov" } else { "mp4" };
         let indexes = picture.map(|picture| picture.index).into_iter().chain(sound.map(|sound| sound.index));
@@ -95,16 +94,15 @@ impl Archive {
     }
 
     fn packets(&self, index: usize, info: &MediaInfo) -> Packets {
-        if self.is_kept(info) {
-            let codec = info.video.as_ref().filter(|_| self.video.is_some()).and_then(|video| match &*video.codec {
-                "h264" => Some(Codec::H264),
-                "hevc" => Some(Codec::Hevc),
-                "av1" => Some(Codec::Av1),
-                _ => None,
-            });
-            return Packets { codec, is_transport_stream: false, sums: format!("{MADE}/archive{index}.sums") };
-        }
-        let codec = self.video.filter(|_| info.video.is_some()).map(|encoding| encoding.codec);
+        let (picture, _) = self.tracks(info);
+        let codec = match picture.map(|picture| picture.codec.as_str()).filter(|_| self.is_kept(info)) {
+            Some("h264") => Some(Codec::H264),
+            Some("hevc") => Some(Codec::Hevc),
+            Some("av1") => Some(Codec::Av1),
+            // Its packets are summed up whole.
+            Some(_) => None,
+            None => picture.and(self.video).map(|encoding| encoding.codec),
+        };
         Packets { codec, is_transport_stream: false, sums: format!("{MADE}/archive{index}.sums") }
     }
 }
@@ -113,7 +111,7 @@ impl Archive {
 impl OutputKind for Archive {
     fn check(&self, _plan: &Plan, info: &MediaInfo) -> Result<(), PlanError> {
         check_audio(self.audio_kbps)?;
-        if self.tracks(info) == (false, false) {
+        if self.tracks(info) == (None, None) {
             return impossible(format!("the file {} has neither picture nor sound", self.to));
         }
         self.video.map_or(Ok(()), |encoding| encoding.check())
@@ -212,12 +210,12 @@ impl Archive {
         if !in_front.map_err(MediaError::work("checking the archive file"))? {
             return Err(bad("has its index behind the media"));
         }
-        let (has_video, has_audio) = self.tracks(context.info);
+        let (picture, sound) = self.tracks(context.info);
         let lacks = |kind: &str| !answer.contains(&format!("codec_type={kind}"));
-        if has_video && lacks("video") {
+        if picture.is_some() && lacks("video") {
             return Err(bad("has no picture"));
         }
-        if has_audio && lacks("audio") {
+        if sound.is_some() && lacks("audio") {
             return Err(bad("has no sound"));
         }
         let input = Arguments::new().pair("-i", format!("file:{file}"));

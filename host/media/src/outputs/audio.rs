@@ -11,12 +11,13 @@ use crate::collector::Collector;
 use crate::command::Arguments;
 use crate::comparison;
 use crate::context::TranscodeContext;
+use crate::encode::Encoded;
 use crate::error::MediaError;
 use crate::estimate::{PLAYLIST_BYTES, bytes};
 use crate::graph::{Branches, MADE, PLAYLIST, hls_muxer, nothing_else};
-use crate::hls::{self, AudioSummary, CheckedRung, Expectation};
+use crate::hls::{self, AudioSummary, CheckedRung, Expectation, MediaPlaylist};
 use crate::info::{Audio, MediaInfo};
-use crate::label::{check_language, check_name};
+use crate::label::{check_group, check_language, check_name};
 use crate::muxer::{self, Packets, Written};
 use crate::outputs::Container;
 use crate::plan::{Plan, PlanError, impossible, in_range};
@@ -164,15 +165,9 @@ impl OutputKind for AudioRendition {
             let track = self.track.map_or("any".to_owned(), |track| track.to_string());
             return impossible(format!("the source has no track of sound with the number {track}"));
         }
-        let in_group = || plan.all_of::<Self>().filter(|(_, other)| other.group() == self.group());
-        if in_group().filter(|(_, other)| other.name == self.name).count() > 1 {
-            let name = fault::text::printable(&self.name, 64);
-            return impossible(format!("two renditions of sound of one form are called `{name}`"));
-        }
-        if in_group().filter(|(_, other)| other.is_default).count() > 1 {
-            return impossible("two renditions of sound of one form are the default");
-        }
-        Ok(())
+        let of_group = plan.all_of::<Self>().filter(|(_, audio)| audio.group() == self.group());
+        let of_group = of_group.map(|(_, audio)| (audio.name.as_str(), audio.is_default));
+        check_group("renditions of sound of one form", of_group)
     }
 
     fn destinations(&self) -> Vec<Destination> {
@@ -220,7 +215,6 @@ impl OutputKind for AudioRendition {
     }
 
     async fn verify(&self, index: usize, context: &TranscodeContext<'_>) -> Result<Vec<CheckedRung>, MediaError> {
-        let lost = || MediaError::Lost { detail: "a rendition of sound without its track".to_owned() };
         let (ladder, track) = context.plan.ladder().zip(self.sound(context.info)).ok_or_else(lost)?;
         let (folder, segment) = (audio_folder(index), ladder.segment());
         let expectation = Expectation {
@@ -249,7 +243,6 @@ impl OutputKind for AudioRendition {
 /// Collects the renditions of sound of a plan. Returns what the master playlist says of them.
 pub(super) async fn collect_all(collector: &mut Collector<'_>) -> Result<Vec<AudioSummary>, MediaError> {
     let (plan, info, encoded) = (collector.context.plan, collector.context.info, collector.encoded);
-    let lost = || MediaError::Lost { detail: "a rendition of sound that was not encoded".to_owned() };
     let mut summaries = Vec::new();
     for (index, audio) in plan.all_of::<AudioRendition>() {
         let checked = encoded.renditions.get(&index).ok_or_else(lost)?;
@@ -269,8 +262,22 @@ pub(super) async fn collect_all(collector: &mut Collector<'_>) -> Result<Vec<Aud
     Ok(summaries)
 }
 
-/// The rendition of sound that files made of a rung get, if the rungs have none.
+/// The rendition of sound that files made of a rung get: where there are some, rungs have none.
 pub(super) fn chosen(plan: &Plan) -> Option<(usize, &AudioRendition)> {
     let all = || plan.all_of::<AudioRendition>();
     all().find(|(_, audio)| audio.is_default).or_else(|| all().next())
+}
+
+/// The same as it was encoded.
+pub(super) fn chosen_of<'a>(
+    plan: &'a Plan,
+    encoded: &'a Encoded,
+) -> Result<Option<(usize, &'a AudioRendition, &'a MediaPlaylist)>, MediaError> {
+    let Some((index, audio)) = chosen(plan) else { return Ok(None) };
+    let checked = encoded.renditions.get(&index).ok_or_else(lost)?;
+    Ok(Some((index, audio, &checked.playlist)))
+}
+
+fn lost() -> MediaError {
+    MediaError::Lost { detail: "a rendition of sound that was not encoded".to_owned() }
 }

@@ -98,17 +98,14 @@ impl OutputKind for Clip {
         let number = self.rung_of(ladder);
         let encoded = collector.encoded;
         let (rung, checked) = ladder.rungs.get(number).zip(encoded.rungs.get(number)).ok_or_else(lost)?;
-        let sound = audio::chosen(context.plan).filter(|_| rung.audio_kbps.is_none());
-        let sound_playlist = match sound {
-            Some((number, _)) => Some((number, &encoded.renditions.get(&number).ok_or_else(lost)?.playlist)),
-            None => None,
-        };
+        let sound = audio::chosen_of(context.plan, encoded)?;
+        let sound_playlist = sound.map(|(number, _, playlist)| (number, playlist));
         let length_ms = self.cut(index, ladder, (&checked.playlist, sound_playlist), &context).await?;
         // Less than the distance between keyframes: a cut at the wrong keyframe must not pass.
         let tolerance = Duration::from_millis(u64::from(ladder.keyframe_ms) / 2);
         let length = Duration::from_millis(length_ms);
         let mut expectation = ladder.expectation(rung, context.info, length, tolerance);
-        if let Some((_, sound)) = sound {
+        if let Some((_, sound, _)) = sound {
             expectation.sound = sound.sound(context.info).map(|track| track.length.min(length));
         }
         let folder = clip_folder(index);

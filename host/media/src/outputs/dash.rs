@@ -126,10 +126,10 @@ impl Dash {
         let (plan, info) = (collector.context.plan, collector.context.info);
         let set = |(index, audio): (usize, &AudioRendition)| {
             let CheckedRung { playlist, rates, codecs, .. } = collector.encoded.renditions.get(&index)?;
-            let named = (playlist, &audio.playlist.key, audio::stem(index));
-            let timing = self.timing((named.0, named.1, &named.2), collector.publication).ok()?;
+            let stem = audio::stem(index);
+            let timing = self.timing((playlist, &audio.playlist.key, &stem), collector.publication).ok()?;
             let representation = Representation {
-                id: audio::stem(index),
+                id: stem,
                 codecs: codecs.audio.clone().unwrap_or_default(),
                 bandwidth: rates.peak_bps,
                 content: Content::Sound {

@@ -59,9 +59,9 @@ impl OutputKind for Download {
         let segments = 0..playlist.segments.len();
         let failed = MediaError::work("making a download");
         blocking(move || hls::join(&from, &playlist, segments, &to)).await?.map_err(&failed)?;
-        let sound = audio::chosen(context.plan).filter(|_| rung.audio_kbps.is_none());
-        if let Some((number, _)) = sound {
-            let playlist = collector.encoded.renditions.get(&number).ok_or_else(lost)?.playlist.clone();
+        let sound = audio::chosen_of(context.plan, collector.encoded)?;
+        if let Some((number, _, playlist)) = sound {
+            let playlist = playlist.clone();
             let (from, to) = (context.work.join(audio_folder(number)), context.work.join(joined_sound(index)));
             let segments = 0..playlist.segments.len();
             blocking(move || hls::join(&from, &playlist, segments, &to)).await?.map_err(&failed)?;
@@ -77,7 +77,7 @@ impl OutputKind for Download {
         let packets = Packets { is_transport_stream: false, ..ladder.packets(rung, number) };
         let input = Arguments::new().pair("-i", format_args!("file:{}", file(index)));
         let what = format!("the download of rung `{}`", rung.name);
-        let further_sums = sound.map(|(number, _)| AudioRendition::packets(number).sums).into_iter().collect();
+        let further_sums = sound.map(|(number, ..)| AudioRendition::packets(number).sums).into_iter().collect();
         muxer::check_all(&context, &[Written { packets, further_sums, input, what }]).await?;
         collector.add_file(&self.to, &file(index)).await
     }

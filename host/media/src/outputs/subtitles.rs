@@ -17,7 +17,7 @@ use crate::estimate::PLAYLIST_BYTES;
 use crate::graph::MADE;
 use crate::hls::{self, MediaPlaylist, Segment, SubtitleSummary};
 use crate::info::MediaInfo;
-use crate::label::{check_language, check_name};
+use crate::label::{check_group, check_language, check_name};
 use crate::moment::millis;
 use crate::names::segment_name;
 use crate::outputs::Container;
@@ -94,15 +94,8 @@ impl OutputKind for Subtitles {
                 Some(_) => {}
             }
         }
-        let all = || plan.all_of::<Self>();
-        if all().filter(|(_, other)| other.name == self.name).count() > 1 {
-            let name = fault::text::printable(&self.name, 64);
-            return impossible(format!("two subtitles are called `{name}`"));
-        }
-        if all().filter(|(_, other)| other.is_default).count() > 1 {
-            return impossible("two subtitles are the default");
-        }
-        Ok(())
+        let all = plan.all_of::<Self>().map(|(_, subtitles)| (subtitles.name.as_str(), subtitles.is_default));
+        check_group("subtitles", all)
     }
 
     fn destinations(&self) -> Vec<Destination> {
@@ -183,7 +176,10 @@ impl Subtitles {
             Err(error) => return Err(MediaError::process("converting subtitles", error)),
         };
         let cues = webvtt::parse(&String::from_utf8_lossy(&text)).map_err(unusable)?;
-        Ok(context.info.part.map_or(cues.clone(), |part| webvtt::only_part(cues, part)))
+        Ok(match context.info.part {
+            Some(part) => webvtt::only_part(cues, part),
+            None => cues,
+        })
     }
 }
 
@@ -211,11 +207,7 @@ pub(super) async fn collect_all(collector: &mut Collector<'_>) -> Result<Vec<Sub
         let playlist = MediaPlaylist { target_duration: target.unwrap_or(0).max(playlist.target_duration), ..playlist };
         collector.add_rendition(&folder(index), &playlist, &subtitles.playlist, &stem(index))?;
         if context.plan.all_of::<Dash>().next().is_some() {
-            let whole = format!("{}/{WHOLE}", folder(index));
-            let name = whole_name(index, collector.publication);
-            let to = subtitles.playlist.key.sibling(&name).map_err(PlanError::from)?;
-            let to = Destination { store: subtitles.playlist.store.clone(), key: to };
-            collector.add_segment(&whole, to, &subtitles.playlist);
+            collector.add_piece(&folder(index), WHOLE, &subtitles.playlist, &stem(index)).await?;
         }
         summaries.push(SubtitleSummary {
             name: subtitles.name.clone(),
