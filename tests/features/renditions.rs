@@ -81,6 +81,23 @@ fn files_that_are_made_of_a_rung_have_the_default_language() {
     assert_eq!(probe::frames(&download).len(), 375);
 }
 
+#[test]
+fn odd_titles_and_languages_of_an_upload_do_not_fail_its_job() {
+    let picture = ["-f", "lavfi", "-i", "testsrc2=size=160x90:rate=10:duration=2", "-f", "lavfi"];
+    let tracks = "-i sine=duration=2 -map 0 -map 1 -map 1 -c:a aac -metadata:s:a:0 title=5.1 -metadata:s:a:1 title=5.1 \
+        -metadata:s:a:0 language=en_US -metadata:s:a:1 language=a,b";
+    let tracks: Vec<&str> = tracks.split_whitespace().collect();
+    let upload = fixtures::ffmpeg("odd-names.mkv", &[&picture[..], &tracks, fixtures::X264].concat());
+    let outcome = showcase(&upload).setting("languages", "true").run().done();
+    let told: Vec<_> = of_kind(&outcome, "AUDIO")
+        .into_iter()
+        .map(|rendition| {
+            (rendition.attribute("NAME").unwrap().to_owned(), rendition.attribute("LANGUAGE").map(str::to_owned))
+        })
+        .collect();
+    assert_eq!(told, [("5.1".to_owned(), None), ("5.1 2".to_owned(), None)]);
+}
+
 /// A flash and a beep at once, whichever track begins late.
 #[test]
 fn a_rendition_of_sound_stays_with_the_picture() {

@@ -74,7 +74,7 @@ impl<'a> PlanBuilder<'a> {
     pub fn surround(&mut self, tracks: &TrackList) {
         let main = tracks.audio.iter().find(|track| track.is_main && track.channels > 2);
         if let Some(track) = main {
-            let name = String::from("5.1");
+            let name = self.unique_name("5.1");
             let audio = AudioOutput {
                 playlist: self.destination(Asset::AudioPlaylist(name.clone())),
                 track: Some(track.index),
@@ -118,15 +118,17 @@ impl<'a> PlanBuilder<'a> {
         self.plan.outputs.push(dash.into());
     }
 
-    /// A name that no other rendition of sound and no subtitles have, of what can be part of a key and of a playlist.
+    /// A name that no other rendition of sound and no subtitles have, of what can be part of a key and of a playlist. Stores
+    /// may take keys for the same that differ only in case.
     fn unique_name(&self, name: &str) -> String {
         let is_plain = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '.' | '(' | ')');
         let name: String = name.chars().filter(is_plain).take(40).collect();
         let name = if name.trim().is_empty() { "Track" } else { name.trim() };
+        let is_same = |other: &str, name: &str| other.to_lowercase() == name.to_lowercase();
         let is_taken = |name: &str| {
             self.plan.outputs.iter().any(|output| match &**output {
-                Output::Audio(audio) => audio.name == name,
-                Output::Subtitles(subtitles) => subtitles.name == name,
+                Output::Audio(audio) => is_same(&audio.name, name),
+                Output::Subtitles(subtitles) => is_same(&subtitles.name, name),
                 _ => false,
             })
         };
@@ -393,6 +395,33 @@ mod tests {
         let Output::Hls(hls) = &*plan.outputs[0] else { panic!("no ladder") };
         assert!(hls.rungs.iter().all(|rung| rung.rendition.audio_kbps.is_none()));
         assert_eq!(hls.container, SegmentContainer::Fmp4);
+    }
+
+    #[test]
+    fn names_that_differ_in_case_or_are_the_surrounds_do_not_share_a_key() {
+        let sound = |index, title: &str, is_main| AudioTrack {
+            index,
+            codec: "ac3".into(),
+            channels: 6,
+            sample_rate: 48_000,
+            language: None,
+            title: Some(title.into()),
+            is_default: false,
+            is_main,
+        };
+        let audio = vec![sound(1, "5.1", true), sound(2, "Film", false), sound(3, "film", false)];
+        let tracks = TrackList { audio, text: Vec::new() };
+        let job = job(MediaKind::Video);
+        let mut plan = PlanBuilder::new(&job, &media_info(Some(video_info(640, 360)), Some(audio_info())), key_for);
+        plan.ladder_with_languages(Vec::new(), &tracks);
+        plan.surround(&tracks);
+        let plan = plan.finish(Preference::Auto);
+        let name = |output: &Planned| match &**output {
+            Output::Audio(audio) => Some(audio.name.clone()),
+            _ => None,
+        };
+        let names: Vec<String> = plan.outputs.iter().filter_map(name).collect();
+        assert_eq!(names, ["5.1", "Film", "film 2", "5.1 2"]);
     }
 
     #[test]

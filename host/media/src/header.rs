@@ -6,6 +6,7 @@ use fault::text::printable;
 use serde::Deserialize;
 
 use crate::info::{DynamicRange, Label, Matrix, Ratio};
+use crate::label::is_language;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -165,7 +166,7 @@ impl Stream {
     pub(super) fn label(&self) -> Label {
         let text = |text: &str| Some(printable(text.trim(), MAX_LABEL)).filter(|text| !text.is_empty());
         Label {
-            language: self.language().and_then(text),
+            language: self.language().filter(|language| is_language(language)).map(str::to_owned),
             title: text(&self.tags.title),
             is_default: self.is_default(),
             is_forced: self.is_marked("forced"),

@@ -204,7 +204,7 @@ pub struct TrackNote {
 /// What a container says of one of several tracks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Label {
-    /// As the container has it, such as `eng`.
+    /// As the container has it, such as `eng`; none that isn't in the form of a language tag.
     pub language: Option<String>,
     pub title: Option<String>,
     pub is_default: bool,

@@ -16,15 +16,20 @@ pub(crate) fn check_name(name: &str) -> Result<(), PlanError> {
     impossible(format!("the name of a rendition is not 1 to {MAX_NAME} characters without quotes and line breaks"))
 }
 
-/// Checks the form of a language tag (RFC 5646, section 2.1): parts of 1 to 8 letters and digits.
-pub(crate) fn check_language(language: Option<&str>) -> Result<(), PlanError> {
-    let Some(language) = language else { return Ok(()) };
+/// Whether it has the form of a language tag (RFC 5646, section 2.1): parts of 1 to 8 letters and digits.
+pub(crate) fn is_language(language: &str) -> bool {
     let is_part = |part: &str| (1..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric());
     let first = language.split('-').next().unwrap_or_default();
-    if language.len() <= 35 && language.split('-').all(is_part) && first.chars().all(|c| c.is_ascii_alphabetic()) {
-        return Ok(());
+    language.len() <= 35 && language.split('-').all(is_part) && first.chars().all(|c| c.is_ascii_alphabetic())
+}
+
+pub(crate) fn check_language(language: Option<&str>) -> Result<(), PlanError> {
+    match language.filter(|language| !is_language(language)) {
+        None => Ok(()),
+        Some(bad) => {
+            impossible(format!("`{}` is not a language tag such as `en` or `pt-BR`", fault::text::printable(bad, 64)))
+        }
     }
-    impossible(format!("`{}` is not a language tag such as `en` or `pt-BR`", fault::text::printable(language, 64)))
 }
 
 /// Checks the names of renditions that players choose between, and which of them are the default.
