@@ -94,9 +94,13 @@ fn an_upload_that_an_archive_wants_is_kept_to_the_last_bit() {
 
 #[test]
 fn an_upload_that_an_archive_does_not_want_is_encoded() {
+    // Its edit list begins and ends between keyframes, which a copy can't.
+    let whole = encoded("whole.mp4", "-c:v libx264 -preset ultrafast -g 250 -pix_fmt yuv420p -c:a aac");
+    let cut = fixtures::ffmpeg("cut.mp4", &["-ss", "0.6", "-t", "0.8", "-i", whole.to_str().unwrap(), "-c", "copy"]);
     let vp9 = encoded("not-kept.webm", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -c:a libopus");
     let h264 = encoded("kept-part.mp4", "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac");
-    for (upload, further, frames) in [(vp9, &[][..], 50), (h264, &["--attribute", "from=1000"][..], 25)] {
+    for (upload, further, frames) in [(vp9, &[][..], 50), (cut, &[], 20), (h264, &["--attribute", "from=1000"][..], 25)]
+    {
         let outcome = archived(&upload, further);
         let file = outcome.mezzanine();
         assert_eq!(probe::video(&file).unwrap().says("codec_name"), "h264");

@@ -1,6 +1,6 @@
 //! The encode: on the GPU where possible, on the CPU if that fails, and checked before it counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -70,8 +70,14 @@ impl Encode<'_> {
         let TranscodeContext { tools, plan, info, work, cancel } = self.context;
         budget::check_fits(plan, info, work, processor, tools.threads)?;
         let (proof, threads, levels) = (&tools.proof, tools.threads, self.levels);
-        let graph = Graph { info, plan, processor, proof, levels, threads };
         self.clear().await.map_err(MediaError::work("making room for the outputs"))?;
+        let mut ready = BTreeSet::new();
+        for (index, output) in plan.outputs.iter().enumerate() {
+            if output.kind().make_without_encode(index, &self.context).await? {
+                ready.insert(index);
+            }
+        }
+        let graph = Graph { info, plan, ready: &ready, processor, proof, levels, threads };
         let mut encoded =
             Encoded { rungs: Vec::new(), renditions: BTreeMap::new(), processor, fell_back: None, notes: Vec::new() };
         let Some(arguments) = graph.arguments() else { return Ok(encoded) };
@@ -83,7 +89,8 @@ impl Encode<'_> {
         let finished = ran.map_err(|error| MediaError::process("encoding", error))?;
         encoded.notes = damage::judge(info, &finished.complaints)?;
 
-        for (index, output) in plan.outputs.iter().enumerate() {
+        let outputs = plan.outputs.iter().enumerate();
+        for (index, output) in outputs.filter(|(index, _)| !ready.contains(index)) {
             let checked = output.kind().verify(index, &self.context).await?;
             if output.downcast::<Ladder>().is_some() {
                 encoded.rungs = checked;

@@ -3,6 +3,8 @@
 //!
 //! Outputs add their branches to it. File names are the host's own and relative to the work directory.
 
+use std::collections::BTreeSet;
+
 use crate::command::Arguments;
 use crate::containment::{guarded_input, quiet_ffmpeg};
 use crate::encoder::{Encoder, Keyframes, Processor, Proof, VideoEncode};
@@ -29,6 +31,8 @@ pub const STREAM: &str = "stream";
 pub struct Graph<'a> {
     pub info: &'a MediaInfo,
     pub plan: &'a Plan,
+    /// The places of outputs that are made without an encode.
+    pub ready: &'a BTreeSet<usize>,
     /// An encoder that it doesn't have is the CPU's.
     pub processor: Processor,
     pub proof: &'a Proof,
@@ -58,7 +62,8 @@ impl Graph<'_> {
             tracks: Vec::new(),
             outputs: Vec::new(),
         };
-        for (index, output) in self.plan.outputs.iter().enumerate() {
+        let outputs = self.plan.outputs.iter().enumerate();
+        for (index, output) in outputs.filter(|(index, _)| !self.ready.contains(index)) {
             output.kind().add_to_graph(index, self.plan, &mut branches);
         }
         if branches.outputs.is_empty() {

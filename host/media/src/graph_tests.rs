@@ -8,7 +8,7 @@ fn command(info: &MediaInfo, plan: &Plan, loudness_filter: Option<&str>) -> Stri
     let processor = Processor::Cpu;
     let proof = &Proof::assumed(&[Processor::Cpu]);
     let levels = &Levels { usual: loudness_filter.map(str::to_owned), ..Levels::default() };
-    Graph { info, plan, processor, proof, levels, threads: 2 }.arguments().unwrap().to_string()
+    Graph { info, plan, ready: &BTreeSet::new(), processor, proof, levels, threads: 2 }.arguments().unwrap().to_string()
 }
 
 #[test]
@@ -133,7 +133,15 @@ fn the_gpu_gets_its_own_options_and_decodes_if_it_can() {
     let (info, plan) = (info(), plan());
     let proof = Proof::assumed(&[Processor::Gpu]);
     let processor = Processor::Gpu;
-    let graph = Graph { info: &info, plan: &plan, processor, proof: &proof, levels: &Levels::default(), threads: 2 };
+    let graph = Graph {
+        info: &info,
+        plan: &plan,
+        ready: &BTreeSet::new(),
+        processor,
+        proof: &proof,
+        levels: &Levels::default(),
+        threads: 2,
+    };
     let command = graph.arguments().unwrap().to_string();
     assert!(command.contains("-hwaccel cuda ") && !command.contains("libx264"), "{command}");
     assert_eq!(command.matches("-c:v h264_nvenc").count(), 3);

@@ -27,8 +27,10 @@ pub fn processes(
         .as_ref()
         .and_then(|audio| loudness::filter_to(plan.loudness?, Some(measured), audio.length, true, "stereo"));
     let levels = &Levels { usual, ..Levels::default() };
+    let outputs = plan.outputs.iter().enumerate();
+    let ready = &outputs.filter(|(_, output)| output.kind().skips_encode(info)).map(|(index, _)| index).collect();
     let proof = &Proof::assumed(&[Processor::Gpu, Processor::Cpu]);
-    let graph = Graph { info, plan, processor, proof, levels, threads };
+    let graph = Graph { info, plan, ready, processor, proof, levels, threads };
     if let Some(arguments) = graph.arguments() {
         add("encode everything in one pass", arguments);
     }

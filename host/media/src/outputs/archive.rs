@@ -27,6 +27,9 @@ use crate::process::ProcessError;
 /// How much the file's length may differ from the source's: headers round, and encoders add some frames of silence.
 const LENGTH_TOLERANCE: Duration = Duration::from_secs(1);
 
+/// The same of the upload's own tracks.
+const LENGTH_TOLERANCE_OF_COPY: Duration = Duration::from_millis(100);
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Archive {
@@ -64,8 +67,8 @@ impl Archive {
         )
     }
 
-    /// Whether it is the upload's own tracks. A part of them can't be cut to the frame without an encode.
-    fn is_kept(&self, info: &MediaInfo) -> bool {
+    /// Whether it may be the upload's own tracks. A part of them can't be cut to the frame without an encode.
+    fn may_be_kept(&self, info: &MediaInfo) -> bool {
         let (picture, sound) = self.tracks(info);
         let can_keep = |sound: &Audio| {
             sound.right.is_none() && (KEPT_SOUNDS.contains(&sound.codec.as_str()) || sound.codec.starts_with("pcm_"))
@@ -89,13 +92,13 @@ impl Archive {
         // Not by a tee: in one, the muxer can't take off the headers that sound has in a transport stream.
         let file = maps.clone().pair_opt("-tag:v", tagged).all(nothing_else()).all(muxer.arguments());
         let is_aac = sound.is_some_and(|sound| sound.codec == "aac");
-        let sums = maps.all(nothing_else()).all(muxer::only_sums(&self.packets(index, info), is_aac));
+        let sums = maps.all(nothing_else()).all(muxer::only_sums(&self.packets(index, info, true), is_aac));
         quiet_ffmpeg().all(guarded_input(info.depth)).all(file).all(sums)
     }
 
-    fn packets(&self, index: usize, info: &MediaInfo) -> Packets {
+    fn packets(&self, index: usize, info: &MediaInfo, is_kept: bool) -> Packets {
         let (picture, _) = self.tracks(info);
-        let codec = match picture.map(|picture| picture.codec.as_str()).filter(|_| self.is_kept(info)) {
+        let codec = match picture.map(|picture| picture.codec.as_str()).filter(|_| is_kept) {
             Some("h264") => Some(Codec::H264),
             Some("hevc") => Some(Codec::Hevc),
             Some("av1") => Some(Codec::Av1),
@@ -129,7 +132,7 @@ impl OutputKind for Archive {
     }
 
     fn estimate(&self, _plan: &Plan, info: &MediaInfo) -> Vec<(Destination, u64)> {
-        if self.is_kept(info) {
+        if self.may_be_kept(info) {
             return vec![(self.to.clone(), info.size)];
         }
         let video = self.video.map_or(0, |encoding| video_rate(&encoding, None, info));
@@ -138,20 +141,36 @@ impl OutputKind for Archive {
     }
 
     fn picture_encodes(&self, info: &MediaInfo) -> Vec<PictureEncode> {
-        let encoded = self.video.iter().filter(|_| !self.is_kept(info));
-        encoded.filter_map(|encoding| PictureEncode::new(info, None, encoding)).collect()
+        // Also of one that may be kept: only its copy shows whether it can be.
+        self.video.iter().filter_map(|encoding| PictureEncode::new(info, None, encoding)).collect()
+    }
+
+    fn skips_encode(&self, info: &MediaInfo) -> bool {
+        self.may_be_kept(info)
+    }
+
+    async fn make_without_encode(&self, index: usize, context: &TranscodeContext<'_>) -> Result<bool, MediaError> {
+        if !self.may_be_kept(context.info) {
+            return Ok(false);
+        }
+        match self.keep_tracks(index, context).await {
+            Ok(()) => Ok(true),
+            // Edit lists that cut between keyframes, clocks that start over: a copy can't do what a decoder does with them.
+            Err(error @ (MediaError::BadFile { .. } | MediaError::Process { .. })) => {
+                tracing::info!(%error, "the upload's own tracks won't do for the archive; they are encoded");
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn add_to_graph(&self, index: usize, _plan: &Plan, graph: &mut Branches<'_>) {
-        if self.is_kept(graph.info) {
-            return;
-        }
         let mut arguments = Arguments::new();
         if let (Some(encoding), Some(source)) = (&self.video, &graph.info.video) {
             let size = source.scaled_to(source.short_side());
             arguments = graph.encoded_picture(&format!("archive{index}"), size, encoding, None);
         }
-        let packets = self.packets(index, graph.info);
+        let packets = self.packets(index, graph.info, false);
         let sound = graph.original_sound(&format!("original{index}"), self.audio_kbps);
         // The index in front, so that a player can start before it has the end.
         let muxer = Muxer::new("mp4", archive_file(index)).option("movflags", "+faststart");
@@ -159,32 +178,31 @@ impl OutputKind for Archive {
     }
 
     async fn verify(&self, index: usize, context: &TranscodeContext<'_>) -> Result<Vec<CheckedRung>, MediaError> {
-        if !self.is_kept(context.info) {
-            self.check_file(index, context).await?;
-        }
+        self.check_file(index, context, false).await?;
         Ok(Vec::new())
     }
 
     async fn collect(&self, index: usize, collector: &mut Collector<'_>) -> Result<(), MediaError> {
-        let context = collector.context;
-        if self.is_kept(context.info) {
-            let ffmpeg = context.tools.ffmpeg.within(Budget::of_encode(context.plan, context.info));
-            let ran = ffmpeg.watch(self.copy(index, context.info), context.work, context.cancel, |_| ()).await;
-            ran.map_err(|error| MediaError::process("copying the upload's tracks", error))?;
-            self.check_file(index, &context).await?;
-        }
         collector.add_file(&self.to, &archive_file(index)).await
     }
 
     fn processes(&self, index: usize, _plan: &Plan, info: &MediaInfo) -> Vec<Process> {
         let copy = || Process { what: "copy the upload's tracks".to_owned(), arguments: self.copy(index, info) };
-        self.is_kept(info).then(copy).into_iter().collect()
+        self.may_be_kept(info).then(copy).into_iter().collect()
     }
 }
 
 impl Archive {
+    /// Copies the upload's tracks into the file, and checks it.
+    async fn keep_tracks(&self, index: usize, context: &TranscodeContext<'_>) -> Result<(), MediaError> {
+        let ffmpeg = context.tools.ffmpeg.within(Budget::of_encode(context.plan, context.info));
+        let ran = ffmpeg.watch(self.copy(index, context.info), context.work, context.cancel, |_| ()).await;
+        ran.map_err(|error| MediaError::process("copying the upload's tracks", error))?;
+        self.check_file(index, context, true).await
+    }
+
     /// Checks that the index is in front of the media, that length and tracks are right, and that it decodes.
-    async fn check_file(&self, index: usize, context: &TranscodeContext<'_>) -> Result<(), MediaError> {
+    async fn check_file(&self, index: usize, context: &TranscodeContext<'_>, is_kept: bool) -> Result<(), MediaError> {
         let file = archive_file(index);
         let bad = |detail: &str| MediaError::BadFile { detail: format!("the archive file {detail}") };
         let arguments = Arguments::new()
@@ -200,9 +218,11 @@ impl Archive {
         let answer = String::from_utf8_lossy(&answer).into_owned();
         let length = answer.split(['|', '\n']).find_map(|field| field.strip_prefix("duration=")?.parse::<f64>().ok());
         let (length, expected) = (length.unwrap_or(0.0), context.info.ladder_length());
+        // A copy adds nothing.
+        let tolerance = if is_kept { LENGTH_TOLERANCE_OF_COPY } else { LENGTH_TOLERANCE };
         // Its sound may go on for longer than its picture.
         let tail = context.info.duration.saturating_sub(expected);
-        if (length - expected.as_secs_f64()).abs() > (LENGTH_TOLERANCE + tail).as_secs_f64() {
+        if (length - expected.as_secs_f64()).abs() > (tolerance + tail).as_secs_f64() {
             return Err(bad(&format!("is {length:.2} s long and not {:.2} s", expected.as_secs_f64())));
         }
         let path = context.work.join(&file);
@@ -219,7 +239,7 @@ impl Archive {
             return Err(bad("has no sound"));
         }
         let input = Arguments::new().pair("-i", format!("file:{file}"));
-        let packets = self.packets(index, context.info);
+        let packets = self.packets(index, context.info, is_kept);
         muxer::check_all(
             context,
             &[Written { packets, further_sums: Vec::new(), input, what: "the archive file".to_owned() }],

@@ -187,6 +187,16 @@ pub trait OutputKind: Any + Send + Sync {
         Vec::new()
     }
 
+    /// Whether it is likely made without an encode.
+    fn skips_encode(&self, _info: &MediaInfo) -> bool {
+        false
+    }
+
+    /// Makes and checks it without an encode, if that can be done. Returns whether it was: then it has no part in the encode.
+    async fn make_without_encode(&self, _index: usize, _context: &TranscodeContext<'_>) -> Result<bool, MediaError> {
+        Ok(false)
+    }
+
     /// Adds what it needs to the one ffmpeg command of the encode.
     fn add_to_graph(&self, _index: usize, _plan: &Plan, _graph: &mut Branches<'_>) {}
 
