@@ -1,7 +1,7 @@
 # Every target with a `##` comment is listed by `make help`.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vendor fuzz lint deny bench corpus guests guest-js docs ci ffmpeg toolchain
+.PHONY: help demo test test-vendor fuzz lint deny bench bench-outputs corpus guests guest-js docs ci ffmpeg toolchain
 
 CARGO ?= cargo
 # rustup's programs are found also by a shell that was open while rustup was installed.
@@ -9,7 +9,7 @@ CARGO_HOME ?= $(HOME)/.cargo
 export PATH := $(PATH):$(CARGO_HOME)/bin
 
 help: ## Lists these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: toolchain ffmpeg ## Builds the program and shows a whole job: clip, ladder, signed webhook
 	@echo "building the program"
@@ -62,6 +62,9 @@ deny: toolchain ## Checks licences, banned crates and sources against deny.toml,
 
 bench: toolchain ffmpeg ## Measures a job against its encodes, its link and its memory, and the worker's start
 	@$(CARGO) bench --locked -p codex-transcoder --bench job --bench worker
+
+bench-outputs: toolchain ffmpeg ## Measures what each kind of output costs over the job without it
+	@$(CARGO) bench --locked -p codex-transcoder --bench outputs
 
 CORPUS ?= ../shared/inputs/uploads ../shared/media
 

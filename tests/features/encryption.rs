@@ -107,3 +107,57 @@ fn without_a_key_nothing_is_published() {
     let bad = encrypted(&upload, folder.path()).setting("key", "../film").run();
     bad.failed(4, "plan.impossible");
 }
+
+/// Decoded frames and samples of all segments of a rendition, each behind its init segment, in ffmpeg's words; with the key
+/// where the samples are encrypted.
+fn decrypted(list: &Path, key: Option<&str>) -> Vec<String> {
+    let text = std::fs::read_to_string(list).unwrap();
+    let init = text.split("#EXT-X-MAP:URI=\"").nth(1).unwrap().split('"').next().unwrap();
+    let init = std::fs::read(list.with_file_name(init)).unwrap();
+    let folder = workspace::scratch();
+    let mut digests = Vec::new();
+    for (number, (_, segment)) in playlist::media(list).segments.iter().enumerate() {
+        let joined = folder.path().join(format!("{number}.mp4"));
+        std::fs::write(&joined, [init.clone(), std::fs::read(segment).unwrap()].concat()).unwrap();
+        let key: Vec<&str> = key.map_or(Vec::new(), |key| vec!["-decryption_key", key]);
+        let input = ["-i", joined.to_str().unwrap(), "-map", "0", "-fps_mode", "passthrough", "-f", "framemd5", "-"];
+        let said = String::from_utf8(tool::ffmpeg(&[&key[..], &input].concat())).unwrap();
+        let digest = |line: &str| line.rsplit(',').next().unwrap().trim().to_owned();
+        digests.extend(said.lines().filter(|line| !line.starts_with('#')).map(digest));
+    }
+    digests
+}
+
+#[test]
+fn encrypted_samples_are_those_that_were_encoded_for_who_has_the_key() {
+    let (upload, keys) = (minute(), key_folder());
+    std::fs::write(keys.path().join("film"), b"0123456789abcdef").unwrap();
+    let languages = |job: Job| job.setting("languages", "true").setting("iframes", "false");
+    let clear = languages(plain(&upload)).run().done();
+    let outcome = languages(encrypted(&upload, keys.path())).setting("encrypt", "samples").run().done();
+    outcome.is_whole();
+    let sound = |outcome: &testkit::outcome::Outcome| playlist::renditions(&outcome.master())[0].path.clone();
+    let pairs = [(clear.rung("source"), outcome.rung("source")), (sound(&clear), sound(&outcome))];
+    for (clear, list) in &pairs {
+        let expected = decrypted(clear, None);
+        assert!(expected.len() >= 660, "{}", expected.len());
+        assert_eq!(decrypted(list, Some(&hex(b"0123456789abcdef"))), expected, "{}", list.display());
+        let text = std::fs::read_to_string(list).unwrap();
+        let [key, map] = ["#EXT-X-KEY:METHOD=SAMPLE-AES,", "#EXT-X-MAP"].map(|tag| text.find(tag).unwrap());
+        assert!(key < map, "{text}");
+    }
+    let manifest = std::fs::read_to_string(outcome.hls().join("manifest.mpd")).unwrap();
+    assert_eq!(manifest.matches("value=\"cbcs\" cenc:default_KID=").count(), 2, "{manifest}");
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn samples_have_one_key_and_no_transport_stream() {
+    let (upload, keys) = (fixtures::clip(160, 90, "10", 2.0), key_folder());
+    let outcome = encrypted(&upload, keys.path()).setting("encrypt", "samples").run();
+    outcome.failed(4, "plan.impossible");
+    assert!(outcome.message().contains("fragmented MP4"), "{}", outcome.message());
+}

@@ -59,7 +59,7 @@ impl Bench {
             labels: Labels { cache: CacheRules::default(), notes: Default::default() },
             tools: Arc::new(MediaTools {
                 ffmpeg: no_tool(),
-                version: String::new(),
+                build: media::encoder::Build::default(),
                 ffprobe: no_tool(),
                 proof: Proof::assumed(&[Processor::Gpu, Processor::Cpu]),
                 devices: Vec::new(),

@@ -10,6 +10,7 @@
 
 mod author;
 mod bad_input;
+mod captions;
 mod codecs;
 mod corpus;
 mod docs;
@@ -25,6 +26,7 @@ mod picture;
 mod policy;
 mod policy_tools;
 mod publication;
+mod quality;
 mod renditions;
 mod showcase;
 mod sound;

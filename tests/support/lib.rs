@@ -8,6 +8,7 @@
     reason = "it runs in tests only, and a test may fail"
 )]
 
+pub mod captions;
 pub mod colour;
 pub mod disk;
 pub mod fixtures;

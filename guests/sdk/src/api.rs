@@ -13,6 +13,9 @@ pub trait HostApi {
     /// The encoders that passed a test encode, the fastest first.
     fn encoders(&self) -> Vec<VideoEncoder>;
 
+    /// The measures of likeness that targets of quality may use here.
+    fn measures(&self) -> Vec<Measure>;
+
     /// Downloads an original to the work directory and probes it.
     fn open(&self, store: &str, key: &str) -> Result<Self::Source, Failure>;
 
@@ -60,6 +63,9 @@ pub trait RunningTranscode {
 
     /// Waits for the end and returns what was made and published.
     fn wait(&self) -> Result<Report, Failure>;
+
+    /// What was found for the plan's targets of quality. Empty before `wait` has returned.
+    fn reached(&self) -> Vec<Reached>;
 
     /// Cancels the transcode. `wait` then fails with `job.cancelled`.
     fn cancel(&self);

@@ -17,6 +17,10 @@ impl HostApi for Host {
         gpu::encoders()
     }
 
+    fn measures(&self) -> Vec<Measure> {
+        gpu::measures()
+    }
+
     fn open(&self, store: &str, key: &str) -> Result<media::Source, Failure> {
         media::open(store, key)
     }
@@ -79,6 +83,10 @@ impl RunningTranscode for media::Transcode {
         self.wait()
     }
 
+    fn reached(&self) -> Vec<Reached> {
+        self.reached()
+    }
+
     fn cancel(&self) {
         self.cancel();
     }
@@ -101,6 +109,9 @@ fn written(plan: &Plan) -> media::Plan {
     }
     if let Some(watermark) = &plan.watermark {
         (watermark.set)(watermark, &made);
+    }
+    if let Some(targets) = &plan.targets {
+        (targets.set)(targets, &made);
     }
     made.set_preference(plan.prefer);
     made

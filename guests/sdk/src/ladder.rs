@@ -2,7 +2,8 @@
 
 use crate::joined;
 use crate::types::{
-    Effort, MediaInfo, Refusal, Rendition, Samples, VideoCodec, VideoEncoder, VideoEncoding, VideoRendition,
+    Effort, Measure, MediaInfo, Refusal, Rendition, Samples, Target, VideoCodec, VideoEncoder, VideoEncoding,
+    VideoRendition,
 };
 
 /// Visually lossless for most material. The rung's rate caps what would need more bits.
@@ -115,6 +116,22 @@ pub(crate) fn sound(name: &str, kbps: u32) -> Rendition {
     Rendition { name: name.into(), video: None, audio_kbps: Some(kbps), attributes: Vec::new() }
 }
 
+/// How much better and worse than its own quality a rendition may become to be like its source.
+const BETTER: u8 = 6;
+const WORSE: u8 = 9;
+
+/// Targets that give each title what it needs: every rendition in H.264, or in another codec with standard dynamic range, gets
+/// the worst quality at which it has this score, in thousandths, within some steps of its own. Its rate stays its cap.
+pub fn alike(renditions: &[Rendition], measure: Measure, score: u32) -> Vec<Target> {
+    let target = |rendition: &Rendition| {
+        let encoding = &rendition.video.as_ref()?.encoding;
+        let (best, worst) = (encoding.quality.saturating_sub(BETTER).max(1), encoding.quality + WORSE);
+        let is_sdr = encoding.samples != Some(Samples::Source10);
+        is_sdr.then(|| Target { rung: rendition.name.clone(), measure, score, best, worst })
+    };
+    renditions.iter().filter_map(target).collect()
+}
+
 /// Moves the rendition nearest to this rate to the front. The others keep their order. For the master playlist, because
 /// players start with its first variant.
 pub fn starting_near(kbps: u32, mut renditions: Vec<Rendition>) -> Vec<Rendition> {
@@ -179,6 +196,15 @@ mod tests {
             assert_eq!((renditions[0].name.as_str(), renditions.len()), (first, 2), "{kbps}");
         }
         assert_eq!(starting_near(2000, Vec::new()), []);
+    }
+
+    #[test]
+    fn what_keeps_the_sources_range_has_no_target() {
+        let mut renditions = vec![RUNGS[0].rendition(true, Effort::Fast), sound("sound", 64)];
+        renditions.push(RUNGS[1].rendition(true, Effort::Fast));
+        renditions[2].video.as_mut().unwrap().encoding.samples = Some(Samples::Source10);
+        let target = Target { rung: "large".into(), measure: Measure::Ssim, score: 980, best: 17, worst: 32 };
+        assert_eq!(alike(&renditions, Measure::Ssim, 980), [target]);
     }
 
     #[test]

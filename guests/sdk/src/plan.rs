@@ -93,7 +93,8 @@ impl<'a> PlanBuilder<'a> {
     /// Adds subtitles for each track of text. Tracks of pictures can't be made into text and are left out.
     pub fn subtitles(&mut self, tracks: &TrackList) {
         for track in tracks.text.iter().filter(|track| !track.is_picture) {
-            let name = self.unique_name(track.title.as_deref().or(track.language.as_deref()).unwrap_or("Subtitles"));
+            let usual = if track.codec == "eia_608" { "Captions" } else { "Subtitles" };
+            let name = self.unique_name(track.title.as_deref().or(track.language.as_deref()).unwrap_or(usual));
             self.subtitles_from(SubtitleSource::Track(track.index), &name, track.language.as_deref(), track.is_forced);
         }
     }

@@ -7,7 +7,7 @@ pub use crate::bindings::codex::transcode::download::DownloadOutput;
 pub use crate::bindings::codex::transcode::encoding::{
     Rendition, Samples, VideoCodec, VideoEncoder, VideoEncoding, VideoRendition,
 };
-pub use crate::bindings::codex::transcode::encryption::Encryption;
+pub use crate::bindings::codex::transcode::encryption::{Encryption, EncryptionMethod};
 pub use crate::bindings::codex::transcode::file::FileOutput;
 pub use crate::bindings::codex::transcode::gpu::Device;
 pub use crate::bindings::codex::transcode::hls::{HlsOutput, HlsRung};
@@ -18,6 +18,7 @@ pub use crate::bindings::codex::transcode::outputs::{
     ClipOutput, LoudnessTarget, Moment, Preference, SegmentContainer, SegmentLayout, StillFormat, StillOutput,
     WaveformOutput,
 };
+pub use crate::bindings::codex::transcode::quality::{Measure, Reached, Target};
 pub use crate::bindings::codex::transcode::reports::{
     Dimensions, LoudnessMeasure, ProgressReport, PublishedObject, Report, RungReport,
 };
@@ -253,6 +254,12 @@ impl From<Watermark> for Setting<Watermark> {
     }
 }
 
+impl From<Vec<Target>> for Setting<Vec<Target>> {
+    fn from(value: Vec<Target>) -> Self {
+        Self { value, set: |targets, plan| plan.set_targets(targets) }
+    }
+}
+
 /// Everything to make from one source, so that it is decoded once. [`crate::HostApi::start`] hands it to the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -268,13 +275,15 @@ pub struct Plan {
     pub encryption: Option<Setting<Encryption>>,
     /// What is drawn over every rung. `None` for nothing.
     pub watermark: Option<Setting<Watermark>>,
+    /// What rungs are to look like. `None` for the qualities of their encodings.
+    pub targets: Option<Setting<Vec<Target>>>,
 }
 
 impl Plan {
     /// A plan of these outputs, without anything else.
     pub fn new(outputs: Vec<Planned>) -> Self {
-        let prefer = Preference::Auto;
-        Self { outputs, loudness: None, trim: None, prefer, encryption: None, watermark: None }
+        let (loudness, trim, encryption, watermark, targets) = (None, None, None, None, None);
+        Self { outputs, loudness, trim, prefer: Preference::Auto, encryption, watermark, targets }
     }
 }
 

@@ -68,7 +68,7 @@ impl Policy for Showcase {
     }
 
     fn completed(job: &Job, _info: &MediaInfo, report: &Report, _settings: &str) -> Message {
-        payload::completed(job, report)
+        payload::completed(job, report, &[])
     }
 
     fn failed(job: &Job, failure: &Failure, _settings: &str) -> Message {
@@ -91,7 +91,7 @@ impl Policy for Showcase {
         let report = transcode.wait()?;
 
         host.progress("finalizing", 95);
-        let message = payload::completed(job, &report);
+        let message = payload::completed(job, &report, &transcode.reached());
         send_completed(host, &message);
         Ok(Outcome { output: message.body })
     }

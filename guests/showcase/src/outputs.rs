@@ -1,5 +1,6 @@
 //! What is made from a source, and where every object goes.
 
+use policy_sdk::ladder;
 use policy_sdk::plan::{LOUDNESS, PlanBuilder, Thumbnail};
 use policy_sdk::prelude::*;
 
@@ -76,13 +77,14 @@ fn is_modern(rendition: &Rendition) -> bool {
 /// The plan for a source with these tracks, and its renditions.
 pub fn plan(job: &Job, info: &MediaInfo, tracks: &TrackList, renditions: Vec<Rendition>, settings: &Settings) -> Plan {
     let mut plan = PlanBuilder::new(job, info, key_for);
+    let targets = settings.ssim.map(|score| ladder::alike(&renditions, Measure::Ssim, score).into());
     let rungs: Vec<String> = renditions.iter().map(|rendition| rendition.name.clone()).collect();
     let smallest = renditions.iter().rfind(|rendition| !is_modern(rendition)).map(|rendition| rendition.name.clone());
     let wishes = Wishes::of(job);
     if settings.languages && info.video.is_some() {
         plan.ladder_with_languages(renditions, tracks);
         plan.surround(tracks);
-        if settings.key.is_none() {
+        if settings.key.is_none() || settings.encrypt == EncryptionMethod::Samples {
             plan.dash();
         }
     } else {
@@ -95,8 +97,8 @@ pub fn plan(job: &Job, info: &MediaInfo, tracks: &TrackList, renditions: Vec<Ren
         let file = Destination::of_job(job, ORIGINALS, "originals", &[name]);
         plan.subtitles_from(SubtitleSource::File(file), "Captions", None, false);
     }
-    // Keyframes can't be taken out of segments that are encrypted as a whole.
-    for rung in rungs.iter().filter(|_| settings.key.is_none()) {
+    // Keyframes can't be taken out of what is encrypted.
+    for rung in rungs.iter().filter(|_| settings.iframes && settings.key.is_none()) {
         plan.iframes(rung);
     }
     if let Some(smallest) = smallest.filter(|_| settings.download) {
@@ -115,12 +117,16 @@ pub fn plan(job: &Job, info: &MediaInfo, tracks: &TrackList, renditions: Vec<Ren
     if let Some(format) = settings.animation {
         plan.animation(animation_name(format), format);
     }
-    let encryption =
-        settings.key.clone().map(|key_id| Encryption { key_id, rotate_segments: Some(KEY_SEGMENTS) }.into());
+    let encryption = settings.key.clone().map(|key_id| {
+        let method = settings.encrypt;
+        let rotate_segments = (method == EncryptionMethod::Segments).then_some(KEY_SEGMENTS);
+        Encryption { key_id, rotate_segments, method }.into()
+    });
     let watermark = wishes.logo.as_ref().map(|name| watermark(job, name).into());
     Plan {
         encryption,
         watermark,
+        targets,
         loudness: Some(LOUDNESS),
         trim: wishes.part.map(Into::into),
         ..plan.finish(Preference::Auto)

@@ -1,12 +1,14 @@
 //! The webhook messages for the platform.
 
+use policy_sdk::joined;
 use policy_sdk::json::{self, Object};
 use policy_sdk::prelude::*;
 
 use crate::outputs::{animation, key_for};
 
-/// The message for a job that is done. A key is `null` if its object was not published.
-pub fn completed(job: &Job, report: &Report) -> Message {
+/// The message for a job that is done. A key is `null` if its object was not published. `reached` is what was found for the
+/// rungs that have a target of quality.
+pub fn completed(job: &Job, report: &Report, reached: &[Reached]) -> Message {
     let published = |asset| report.published(key_for(job, &asset));
     let formats = [AnimationFormat::Webp, AnimationFormat::Mp4];
     let animated = formats.into_iter().find_map(|format| published(animation(format)));
@@ -22,6 +24,9 @@ pub fn completed(job: &Job, report: &Report) -> Message {
         .text("downloadKey", download.as_deref())
         .number("durationSeconds", Some(report.seconds()))
         .json("rungs", &json::list(&rungs));
+    let body = reached
+        .iter()
+        .fold(body, |body, found| body.number(&joined(&["quality-", &found.rung]), Some(i64::from(found.quality))));
     signed(body)
 }
 

@@ -17,6 +17,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+mod measure;
+
+use measure::{cpu_of, ffmpeg, film};
 use sandbox::{Confinement, Level, Limits, Profile, Sandbox};
 
 /// Seconds of the clip.
@@ -70,29 +73,8 @@ fn verdict(what: &str, value: f64, most: f64, unit: &str) {
     println!("{what:<15} {value:>8.2} {unit} (at most {most}) {word}");
 }
 
-fn ffmpeg(folder: &Path, arguments: &[&str]) {
-    let done = Command::new("ffmpeg")
-        .args(["-v", "error", "-nostdin", "-y"])
-        .args(arguments)
-        .current_dir(folder)
-        .stdout(Stdio::null())
-        .status()
-        .expect("ffmpeg is needed");
-    assert!(done.success(), "ffmpeg {arguments:?}");
-}
-
-/// Detail everywhere, movement, and colours that change: its encodes cost about as much as those of a film, which grain
-/// would multiply.
 fn make_clip(folder: &Path) {
-    let picture = format!("testsrc2=size=1920x1080:rate=30:duration={SECONDS},hue=H=0.4*t,format=yuv420p");
-    let sound = format!("anoisesrc=d={SECONDS}:c=pink:a=0.3:r=48000,aformat=channel_layouts=stereo");
-    ffmpeg(
-        folder,
-        &[
-            "-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &sound, "-c:v", "libx264", "-preset", "veryfast",
-            "-crf", "18", "-c:a", "aac", "clip.mp4",
-        ],
-    );
+    film(folder, "1920x1080", SECONDS);
     ffmpeg(folder, &["-i", "clip.mp4", "-vn", "-ar", "48000", "-ac", "2", "-f", "s16le", "sound.pcm"]);
 }
 
@@ -264,20 +246,4 @@ fn median_ms(mut times: Vec<Duration>) -> f64 {
 fn peak_kib(status: &str) -> Option<u64> {
     let text = std::fs::read_to_string(status).ok()?;
     text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().trim_end_matches(" kB").parse().ok())
-}
-
-/// CPU time of all processes that ended in the meantime, and of their own children.
-fn cpu_of(work: impl FnOnce()) -> Duration {
-    let before = children_cpu();
-    work();
-    children_cpu() - before
-}
-
-/// From `/proc/self/stat`: fields 16 and 17 are the user and system time of children, in hundredths of a second
-/// (`USER_HZ` is 100 on every Linux that we run on; see proc_pid_stat(5)).
-fn children_cpu() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    let ticks = |at: usize| fields[at - 3].parse::<u64>().unwrap();
-    Duration::from_millis((ticks(16) + ticks(17)) * 10)
 }

@@ -59,7 +59,7 @@ impl ToolOptions {
     /// Finds both programs and runs the test encodes.
     pub async fn prove(&self) -> Result<MediaTools, Failure> {
         let (ffmpeg, ffprobe) = self.confined()?;
-        let ((proof, version), devices) = tokio::join!(encoder::prove(&ffmpeg), encoder::devices());
+        let ((proof, build), devices) = tokio::join!(encoder::prove(&ffmpeg), encoder::devices());
         let [libx264, ..] = Encoder::all_on(Processor::Cpu);
         if let (Some(missing), Some(_)) = (proof.missing(libx264), proof.gpu_missing()) {
             let message = format!(
@@ -70,7 +70,7 @@ impl ToolOptions {
         }
         Ok(MediaTools {
             ffmpeg,
-            version,
+            build,
             ffprobe,
             proof,
             devices,

@@ -9,7 +9,7 @@ use media::outputs::{
 };
 use media::part::Trim;
 use media::plan::{self, PlanError};
-use media::watermark;
+use media::{quality, watermark};
 use serde::{Deserialize, Serialize};
 use storage::Key;
 
@@ -26,6 +26,7 @@ use crate::v0_2::encryption::Encryption;
 use crate::v0_2::file::FileOutput;
 use crate::v0_2::hls::{HlsOutput, HlsRung};
 use crate::v0_2::iframes::IframeOutput;
+use crate::v0_2::quality::Target;
 use crate::v0_2::storyboard::StoryboardOutput;
 use crate::v0_2::subtitles::{SubtitleOutput, SubtitleSource};
 use crate::v0_2::trim::Part;
@@ -60,6 +61,8 @@ pub struct Plan {
     pub encryption: Option<Encryption>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watermark: Option<Watermark>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<Target>,
     /// No version knows any.
     pub attributes: Attributes,
 }
@@ -67,8 +70,7 @@ pub struct Plan {
 impl Default for Plan {
     fn default() -> Self {
         let (loudness, prefer) = (None, Preference::Auto);
-        let (trim, encryption, watermark) = (None, None, None);
-        Self { outputs: Vec::new(), loudness, prefer, trim, encryption, watermark, attributes: Vec::new() }
+        Self::from(v0_1::Plan { outputs: Vec::new(), loudness, prefer, attributes: Vec::new() })
     }
 }
 
@@ -76,7 +78,7 @@ impl From<v0_1::Plan> for Plan {
     fn from(v0_1::Plan { outputs, loudness, prefer, attributes }: v0_1::Plan) -> Self {
         let outputs = outputs.into_iter().map(Output::from).collect();
         let (trim, encryption, watermark) = (None, None, None);
-        Self { outputs, loudness, prefer, trim, encryption, watermark, attributes }
+        Self { outputs, loudness, prefer, trim, encryption, watermark, targets: Vec::new(), attributes }
     }
 }
 
@@ -106,11 +108,15 @@ impl Plan {
                 range: hundredths(target.range),
             }),
             prefer: self.prefer.into(),
-            encryption: self.encryption.as_ref().map(|Encryption { key_id, rotate_segments }| encryption::Encryption {
-                key_id: key_id.clone(),
-                rotate_segments: *rotate_segments,
+            encryption: self.encryption.as_ref().map(|Encryption { key_id, rotate_segments, method }| {
+                encryption::Encryption {
+                    key_id: key_id.clone(),
+                    rotate_segments: *rotate_segments,
+                    method: (*method).into(),
+                }
             }),
             watermark: self.watermark.as_ref().map(watermark).transpose()?,
+            targets: self.targets.iter().map(target).collect(),
             trim: self.trim.map(|Part { start_ms, end_ms }| Trim { start_ms, end_ms }),
         })
     }
@@ -231,6 +237,11 @@ pub(crate) fn no_unknown(attributes: &Attributes) -> Result<(), PlanError> {
         None => Ok(()),
         Some((name, _)) => Err(PlanError::UnknownAttribute { name: fault::text::printable(name, 64) }),
     }
+}
+
+fn target(asked: &Target) -> quality::Target {
+    let Target { rung, measure, score, best, worst } = asked.clone();
+    quality::Target { rung, measure: measure.into(), score, best, worst }
 }
 
 fn watermark(asked: &Watermark) -> Result<watermark::Watermark, PlanError> {

@@ -13,6 +13,7 @@ use contract::v0_1::types::{Failure, Message, SignatureScheme};
 use contract::v0_1::webhook::{Delivery, Event as MessageEvent};
 use contract::v0_2;
 use contract::v0_2::encoding::VideoEncoder;
+use contract::v0_2::quality::{Measure, Reached};
 use fault::text::printable;
 use media::info::MediaInfo;
 use media::plan::{Plan, PlanError};
@@ -41,6 +42,8 @@ pub struct JobHost {
     production: Option<Production>,
     /// The percentage of the last answer to `progress`.
     reported: Option<u32>,
+    /// What the transcode found for the plan's targets of quality.
+    reached: Vec<Reached>,
 }
 
 impl JobHost {
@@ -50,7 +53,8 @@ impl JobHost {
         webhooks: Option<Arc<JobWebhooks>>,
         report: Arc<Mutex<Option<TranscodeReport>>>,
     ) -> Self {
-        Self { context, declared, webhooks, report, original: None, production: None, reported: None }
+        let (original, production, reported) = (None, None, None);
+        Self { context, declared, webhooks, report, original, production, reported, reached: Vec::new() }
     }
 }
 
@@ -62,6 +66,10 @@ impl HostCalls for JobHost {
 
     fn encoders(&self) -> Vec<VideoEncoder> {
         self.context.tools.proof.encoders().into_iter().map(v0_2::convert::encoder).collect()
+    }
+
+    fn measures(&self) -> Vec<Measure> {
+        self.context.tools.build.measures.iter().map(|measure| (*measure).into()).collect()
     }
 
     async fn open(&mut self, from: Destination) -> Result<MediaInfo, Failure> {
@@ -97,12 +105,17 @@ impl HostCalls for JobHost {
     async fn wait(&mut self) -> Option<Result<ContractReport, Failure>> {
         Some(match self.production.as_mut()?.publish().await? {
             Ok((summary, objects)) => {
+                self.reached = summary.reached.iter().map(v0_2::convert::reached).collect();
                 let report = TranscodeReport::of(&summary, &objects);
                 *self.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
                 Ok(convert::report(&summary, &objects))
             }
             Err(failure) => Err(failure.into()),
         })
+    }
+
+    fn reached(&self) -> Vec<Reached> {
+        self.reached.clone()
     }
 
     fn cancel(&mut self) {

@@ -173,7 +173,7 @@ impl Job<'_> {
             job: self.request.id.clone(),
             media: self.request.media_id.clone(),
             host: env!("CARGO_PKG_VERSION"),
-            ffmpeg: self.environment.tools.version.clone(),
+            ffmpeg: self.environment.tools.build.version.clone(),
             sandbox: self.environment.tools.ffmpeg.confinement().0.name(),
             ..JobReport::for_policy(self.chosen)
         }

@@ -1,5 +1,6 @@
 //! What a transcode published, in the form in which events and reports show it.
 
+use media::quality::{Measure, Reached};
 use media::transcode::{RungSummary, TranscodeSummary};
 use serde::Serialize;
 use storage::Destination;
@@ -21,8 +22,32 @@ pub struct RungReport {
     pub average_bps: u64,
     /// As in the master playlist's CODECS.
     pub codecs: String,
+    /// What was found for the rung's target of quality; none without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reached: Option<ReachedReport>,
     /// `store:key` of its media playlist.
     pub playlist: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ReachedReport {
+    /// The encoder's number.
+    pub quality: u8,
+    /// `ssim`, `xpsnr` or `vmaf`.
+    pub measure: Measure,
+    /// SSIM from 0 to 1, XPSNR in decibels, VMAF from 0 to 100, of the samples at that quality.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
+    /// Why no quality was tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_tried: Option<String>,
+}
+
+impl From<&Reached> for ReachedReport {
+    fn from(found: &Reached) -> Self {
+        let Reached { measure, quality, score, not_tried, .. } = found.clone();
+        Self { quality, measure, score: score.map(|thousandths| f64::from(thousandths) / 1000.0), not_tried }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -62,6 +87,7 @@ impl TranscodeReport {
             peak_bps: rung.peak_bps,
             average_bps: rung.average_bps,
             codecs: rung.codecs.clone(),
+            reached: made.reached.iter().find(|found| found.rung == rung.name).map(ReachedReport::from),
             playlist: rung.playlist.to_string(),
         };
         let object = |(to, bytes): &(Destination, u64)| ObjectReport {

@@ -90,18 +90,14 @@ impl Collector<'_> {
             keys.push((first, service.key(&name).await?));
             uris.push((first, service.uri(&name)));
         }
-        let playlist = encryption::with_keys(&checked.playlist, uris);
+        let scheme = encryption.scheme(self.publication);
+        let playlist = encryption::with_keys(&checked.playlist, uris, scheme);
         let encrypted = format!("{folder}.encrypted");
         let (from, into) = (self.context.work.join(folder), self.context.work.join(&encrypted));
         let segments = checked.playlist.clone();
-        let written = blocking(move || {
-            encryption::encrypt(&from, &segments, &keys, &into)?;
-            // The map is published as it is.
-            segments.map.iter().try_for_each(|map| std::fs::copy(from.join(&map.uri), into.join(&map.uri)).map(drop))
-        });
-        written.await?.map_err(MediaError::work("encrypting segments"))?;
+        let sizes = blocking(move || encryption::encrypt(&from, &segments, &keys, scheme, &into)).await??;
         self.add_rendition(&encrypted, &playlist, to, stem)?;
-        Ok(checked.rates_of(checked.sizes.iter().map(|size| encryption::encrypted_size(*size))))
+        Ok(checked.rates_of(sizes.into_iter()))
     }
 
     /// Adds a checked media playlist and its segments, renamed for this publication.

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::budget::Budget;
 use crate::command::Arguments;
 use crate::containment::quiet_ffmpeg;
-use crate::encoder::{Device, Encoder, Processor, Proof};
+use crate::encoder::{Build, Device, Encoder, Processor, Proof};
 use crate::error::MediaError;
 use crate::graph::PLAYLIST;
 use crate::hls::{self, CheckedRung, Expectation};
@@ -22,8 +22,8 @@ use crate::process::{Finished, ProcessError, Tool, last_lines};
 #[derive(Clone, Debug)]
 pub struct MediaTools {
     pub ffmpeg: Tool,
-    /// ffmpeg's version; empty if it didn't report one.
-    pub version: String,
+    /// Its version, and what it can measure.
+    pub build: Build,
     pub ffprobe: Tool,
     /// The results of the test encodes.
     pub proof: Proof,

@@ -3,8 +3,11 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use percent_encoding::utf8_percent_encode;
+use uuid::Uuid;
 
+use crate::cbcs::{self, Scheme};
 use crate::hls::ESCAPED;
 use crate::info::{DynamicRange, Ratio};
 
@@ -35,6 +38,8 @@ pub(crate) struct AdaptationSet {
     pub representations: Vec<Representation>,
     /// A WebVTT file, from the manifest.
     pub text: Option<String>,
+    /// How the samples are encrypted, if they are.
+    pub scheme: Option<Scheme>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -81,7 +86,7 @@ fn seconds(duration: Duration) -> String {
 impl Manifest {
     pub fn render(&self) -> String {
         let mut out = format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" \
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" xmlns:cenc=\"urn:mpeg:cenc:2013\" \
 profiles=\"urn:mpeg:dash:profile:isoff-live:2011\" type=\"static\" mediaPresentationDuration=\"{}\" \
 minBufferTime=\"{}\">\n  <Period id=\"0\" start=\"PT0S\">\n",
             seconds(self.duration),
@@ -109,6 +114,9 @@ impl AdaptationSet {
             out,
             "    <AdaptationSet id=\"{number}\" contentType=\"{kind}\" mimeType=\"{mime}\"{language}{aligned}>"
         );
+        if let Some(scheme) = &self.scheme {
+            protection(scheme, out);
+        }
         // By ITU-T H.273. Without them a player assumes BT.709.
         let colours = match self.range {
             Some(DynamicRange::Pq) => Some(16),
@@ -150,6 +158,21 @@ impl AdaptationSet {
         out.push_str("    </AdaptationSet>\n");
     }
 }
+
+/// How samples are encrypted, for any system of keys (ISO/IEC 23009-1, 5.8.5.2), and for the one that every browser has.
+fn protection(scheme: &Scheme, out: &mut String) {
+    let key_id = Uuid::from_bytes(scheme.key_id);
+    let start = "      <ContentProtection schemeIdUri=";
+    let _ = writeln!(
+        out,
+        "{start}\"urn:mpeg:dash:mp4protection:2011\" value=\"cbcs\" cenc:default_KID=\"{key_id}\"/>\n\
+{start}\"urn:uuid:{CLEAR_KEY}\" value=\"ClearKey1.0\">\n        <cenc:pssh>{}</cenc:pssh>\n      </ContentProtection>",
+        BASE64_STANDARD.encode(cbcs::pssh(scheme))
+    );
+}
+
+/// The number of the DASH Industry Forum for keys that players get in the clear.
+const CLEAR_KEY: &str = "e2719d58-a985-b3c9-781a-b030af78d30e";
 
 impl Representation {
     fn render(&self, out: &mut String) {

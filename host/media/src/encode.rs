@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::budget::{self, Budget};
 use crate::containment::{guarded_input, quiet_ffmpeg};
@@ -17,6 +17,7 @@ use crate::outputs::Ladder;
 use crate::plan::Preference;
 use crate::process::{ProcessError, last_lines};
 use crate::progress::Progress;
+use crate::quality::{self, Reached};
 use crate::sound::Levels;
 
 /// How much shorter than announced an original may decode and still not be blamed.
@@ -37,6 +38,24 @@ pub struct Encoded {
     pub fell_back: Option<String>,
     /// What to say of damage in the source.
     pub notes: Vec<String>,
+    /// What was found for the plan's targets of quality, in their order.
+    pub reached: Vec<Reached>,
+    /// How long that took.
+    pub searched: Duration,
+}
+
+impl Encoded {
+    fn nothing_yet(processor: Processor) -> Self {
+        Self {
+            rungs: Vec::new(),
+            renditions: BTreeMap::new(),
+            processor,
+            fell_back: None,
+            notes: Vec::new(),
+            reached: Vec::new(),
+            searched: Duration::ZERO,
+        }
+    }
 }
 
 /// One encode of everything that the plan makes.
@@ -77,9 +96,12 @@ impl Encode<'_> {
                 ready.insert(index);
             }
         }
-        let graph = Graph { info, plan, ready: &ready, processor, proof, levels, threads };
-        let mut encoded =
-            Encoded { rungs: Vec::new(), renditions: BTreeMap::new(), processor, fell_back: None, notes: Vec::new() };
+        let began = Instant::now();
+        let reached = quality::search(&self.context, processor).await?;
+        let searched = began.elapsed();
+        let settled = quality::settled(plan, &reached);
+        let graph = Graph { info, plan: &settled, ready: &ready, processor, proof, levels, threads };
+        let mut encoded = Encoded { reached, searched, ..Encoded::nothing_yet(processor) };
         let Some(arguments) = graph.arguments() else { return Ok(encoded) };
         if let Some((watermark, video)) = plan.watermark.as_ref().zip(info.video.as_ref()) {
             watermark.prepare(video, &self.context).await?;

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::collector::Collector;
 use crate::context::MediaTools;
-use crate::encoder::Proof;
+use crate::encoder::{Build, Proof};
 use crate::info::MediaInfo;
 use crate::outputs::Output;
 use crate::plan::Plan;
@@ -26,7 +26,7 @@ fn script(folder: &Path, name: &str, script: &str) -> Tool {
 fn tools(ffmpeg: Tool, ffprobe: Tool) -> MediaTools {
     MediaTools {
         ffmpeg,
-        version: String::new(),
+        build: Build::default(),
         ffprobe,
         proof: Proof::assumed(&[Processor::Gpu, Processor::Cpu]),
         devices: Vec::new(),
@@ -124,16 +124,7 @@ async fn an_empty_or_missing_file_is_not_published() {
     let (cancel, plan, info) = (CancellationToken::new(), plan_of([]), info());
     let tools = tools(Tool::new("none".into(), Duration::ZERO), Tool::new("none".into(), Duration::ZERO));
     let context = TranscodeContext { tools: &tools, work: work.path(), info: &info, plan: &plan, cancel: &cancel };
-    let (sound, encoded) = (
-        SoundAnalysis::default(),
-        Encoded {
-            rungs: Vec::new(),
-            renditions: BTreeMap::new(),
-            processor: Processor::Cpu,
-            fell_back: None,
-            notes: Vec::new(),
-        },
-    );
+    let (sound, encoded) = (SoundAnalysis::default(), Encoded::nothing_yet(Processor::Cpu));
     let mut collector =
         Collector { context, publication: "p", sound: &sound, encoded: &encoded, files: Vec::new(), rungs: Vec::new() };
     std::fs::write(work.path().join("empty"), "").unwrap();

@@ -8,6 +8,7 @@ use crate::command::Arguments;
 use crate::encoding::{Codec, Effort, Encoding, Samples};
 use crate::info::{DynamicRange, Light};
 use crate::process::{Finished, ProcessError, Tool, last_lines};
+use crate::quality::Measure;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Processor {
@@ -253,6 +254,14 @@ impl Proof {
         }
     }
 
+    /// The processor that encodes a codec in a run on this one: what it can't is the CPU's.
+    pub(crate) fn encoder_for(&self, codec: Codec, processor: Processor) -> Processor {
+        match self.missing(Encoder { codec, processor }) {
+            None => processor,
+            Some(_) => Processor::Cpu,
+        }
+    }
+
     /// Why the GPU doesn't work: without H.264 it is not used at all.
     pub fn gpu_missing(&self) -> Option<&str> {
         self.missing(Encoder { codec: Codec::H264, processor: Processor::Gpu })
@@ -265,14 +274,25 @@ impl Proof {
     }
 }
 
+/// What ffmpeg's banner tells of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Build {
+    /// Empty if it didn't report one.
+    pub version: String,
+    /// How it can tell the likeness of two pictures.
+    pub measures: Vec<Measure>,
+}
+
 /// Encodes a few frames with each encoder. What ffmpeg lists proves nothing: it lists NVENC where no GPU is.
 ///
-/// Also returns ffmpeg's version from the banner, or nothing if there is none. A process of its own for that would cost
-/// most of a worker's start: ffmpeg loads 200 libraries.
-pub async fn prove(ffmpeg: &Tool) -> (Proof, String) {
+/// Also returns what the banner tells. A process of its own for that would cost most of a worker's start: ffmpeg loads 200
+/// libraries.
+pub async fn prove(ffmpeg: &Tool) -> (Proof, Build) {
     let (gpu, cpu) = tokio::join!(prove_on(ffmpeg, Processor::Gpu), prove_on(ffmpeg, Processor::Cpu));
-    let version = [&gpu, &cpu].iter().find_map(|(_, banner)| version(banner)).unwrap_or_default().to_owned();
-    (Proof { tried: [gpu.0, cpu.0].concat() }, version)
+    let found = [&gpu.1, &cpu.1].into_iter().find_map(|banner| Some((version(banner)?, built_with(banner))));
+    let (version, built_with) = found.unwrap_or_default();
+    let build = Build { version: version.to_owned(), measures: Measure::in_ffmpeg(version, built_with) };
+    (Proof { tried: [gpu.0, cpu.0].concat() }, build)
 }
 
 /// Tries all encoders of a processor. Returns what was found, and ffmpeg's banner.
@@ -325,6 +345,11 @@ fn reason(encode: Result<Finished, ProcessError>) -> Option<String> {
 /// The version in ffmpeg's banner: `ffmpeg version 5.1.9-0+deb12u1 Copyright (c) ...`
 fn version(banner: &str) -> Option<&str> {
     banner.lines().find_map(|line| line.strip_prefix("ffmpeg version "))?.split_whitespace().next()
+}
+
+/// The options that ffmpeg was built with, from its banner; empty without them.
+fn built_with(banner: &str) -> &str {
+    banner.lines().find_map(|line| line.trim().strip_prefix("configuration:")).unwrap_or_default()
 }
 
 /// Encodes a few frames with each of these encoders of one processor, in every form of samples that it is asked for.

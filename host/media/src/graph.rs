@@ -5,13 +5,14 @@
 
 use std::collections::BTreeSet;
 
+use crate::captions;
 use crate::command::Arguments;
 use crate::containment::{guarded_input, quiet_ffmpeg};
-use crate::encoder::{Encoder, Keyframes, Processor, Proof, VideoEncode};
+use crate::encoder::{Keyframes, Processor, Proof, VideoEncode};
 use crate::encoding::{Encoding, Samples};
 use crate::info::{Audio, DynamicRange, LATE, Matrix, MediaInfo, Ratio, Video, may_start_over};
 use crate::muxer::Muxer;
-use crate::outputs::Container;
+use crate::outputs::{Container, takes_captions};
 use crate::part::{Part, Shown};
 use crate::plan::Plan;
 use crate::sound::{self, Levels, as_it_is, common_form};
@@ -52,6 +53,7 @@ impl Graph<'_> {
             threads: self.threads,
             levels: self.levels,
             has_watermark: self.plan.watermark.is_some(),
+            takes_captions: takes_captions(self.plan, self.info),
             decoded_picture: Vec::new(),
             deep_picture: Vec::new(),
             picture: Vec::new(),
@@ -152,6 +154,7 @@ pub struct Branches<'a> {
     threads: usize,
     levels: &'a Levels,
     has_watermark: bool,
+    takes_captions: bool,
     decoded_picture: Vec<Branch>,
     /// In the source's own dynamic range.
     deep_picture: Vec<Branch>,
@@ -191,13 +194,14 @@ impl Branches<'_> {
         encoding: &Encoding,
         keyframes: Option<Keyframes>,
     ) -> Arguments {
-        let on_gpu = Encoder { codec: encoding.codec, processor: Processor::Gpu };
-        let has_encoder = self.processor == Processor::Gpu && self.proof.missing(on_gpu).is_none();
-        let processor = if has_encoder { Processor::Gpu } else { Processor::Cpu };
+        let processor = self.proof.encoder_for(encoding.codec, self.processor);
         let range = self.info.video.as_ref().map_or(DynamicRange::Sdr, |video| video.range);
         let light = self.info.video.as_ref().and_then(|video| video.light);
         let options = VideoEncode { processor, encoding, range, light, threads: self.threads, keyframes }.options();
-        let filters = self.scale(size, encoding.samples);
+        let mut filters = self.scale(size, encoding.samples);
+        if self.takes_captions && keyframes.is_some() {
+            filters = in_line(&[&filters, captions::REMOVED]);
+        }
         let is_kept = encoding.samples.range(range) != DynamicRange::Sdr;
         let branches = match (is_kept, self.has_watermark && keyframes.is_some()) {
             (true, _) => &mut self.deep_picture,
@@ -261,31 +265,36 @@ impl Branches<'_> {
         branch(&mut self.original_sound, pad, filters).all(aac(kbps))
     }
 
-    /// The filters to a size, to square pixels, and to the colours that players expect.
-    pub(crate) fn scale(&self, (width, height): (u32, u32), samples: Samples) -> String {
-        let (range, matrix) = match &self.info.video {
-            // Kept as it is, apart from black at 0.
-            Some(Video { range, full_range, .. }) if samples.range(*range) != DynamicRange::Sdr => {
-                (if *full_range { ":out_range=tv" } else { "" }, None)
-            }
-            // Tone mapping has converted it to BT.709.
-            Some(video) if video.range != DynamicRange::Sdr => ("", None),
-            Some(Video { matrix: Matrix::Bt709, full_range: false, .. }) | None => ("", None),
-            Some(Video { matrix: Matrix::Bt709, .. }) => (":out_range=tv", None),
-            Some(Video { matrix: Matrix::Rgb, .. }) => (":out_color_matrix=bt709:out_range=tv", None),
-            Some(Video { matrix: Matrix::Bt601, .. }) => (":out_range=tv", Some("bt601")),
-            Some(Video { matrix: Matrix::Bt2020, .. }) => (":out_range=tv", Some("bt2020")),
-        };
-        let (scaled, converted) = match (matrix, samples.bits()) {
-            (None, _) => (String::new(), String::new()),
-            // The scaler could do this too: it takes four times as long, and makes everything darker by 2 of 255.
-            (Some(matrix), 8) => (String::new(), format!(",colormatrix={matrix}:bt709")),
-            // The filter knows only 8 bits.
-            (Some(matrix), _) => (format!(":in_color_matrix={matrix}:out_color_matrix=bt709"), String::new()),
-        };
-        let pixels = if samples.bits() == 8 { "yuv420p" } else { "yuv420p10le" };
-        format!("scale={width}:{height}{range}{scaled},setsar=1,format={pixels}{converted}")
+    /// [`scaled`] of the source.
+    pub(crate) fn scale(&self, size: (u32, u32), samples: Samples) -> String {
+        scaled(self.info, size, samples)
     }
+}
+
+/// The filters to a size, to square pixels, and to the colours that players expect.
+pub(crate) fn scaled(info: &MediaInfo, (width, height): (u32, u32), samples: Samples) -> String {
+    let (range, matrix) = match &info.video {
+        // Kept as it is, apart from black at 0.
+        Some(Video { range, full_range, .. }) if samples.range(*range) != DynamicRange::Sdr => {
+            (if *full_range { ":out_range=tv" } else { "" }, None)
+        }
+        // Tone mapping has converted it to BT.709.
+        Some(video) if video.range != DynamicRange::Sdr => ("", None),
+        Some(Video { matrix: Matrix::Bt709, full_range: false, .. }) | None => ("", None),
+        Some(Video { matrix: Matrix::Bt709, .. }) => (":out_range=tv", None),
+        Some(Video { matrix: Matrix::Rgb, .. }) => (":out_color_matrix=bt709:out_range=tv", None),
+        Some(Video { matrix: Matrix::Bt601, .. }) => (":out_range=tv", Some("bt601")),
+        Some(Video { matrix: Matrix::Bt2020, .. }) => (":out_range=tv", Some("bt2020")),
+    };
+    let (scaled, converted) = match (matrix, samples.bits()) {
+        (None, _) => (String::new(), String::new()),
+        // The scaler could do this too: it takes four times as long, and makes everything darker by 2 of 255.
+        (Some(matrix), 8) => (String::new(), format!(",colormatrix={matrix}:bt709")),
+        // The filter knows only 8 bits.
+        (Some(matrix), _) => (format!(":in_color_matrix={matrix}:out_color_matrix=bt709"), String::new()),
+    };
+    let pixels = if samples.bits() == 8 { "yuv420p" } else { "yuv420p10le" };
+    format!("scale={width}:{height}{range}{scaled},setsar=1,format={pixels}{converted}")
 }
 
 /// Has a demuxer read every track, and drops them. Where times may start over, ffmpeg works out zero and shifts from the tracks
@@ -329,6 +338,13 @@ fn constant_rate(rate: Ratio, Shown { start, length, held }: Shown) -> String {
 /// What happens to the picture before it is split: fields to frames, a constant rate from the source's zero, and the last
 /// frame held for sound that goes on.
 fn trunk(source: &Video, shown: Shown) -> String {
+    let mut filters = fields_to_frames(source);
+    filters.push(constant_rate(source.frame_rate, shown));
+    filters.join(",")
+}
+
+/// The filters to whole frames in the right grey.
+pub(crate) fn fields_to_frames(source: &Video) -> Vec<String> {
     let mut filters = Vec::new();
     if source.interlaced {
         filters.push("bwdif=mode=send_frame".to_owned());
@@ -337,12 +353,11 @@ fn trunk(source: &Video, shown: Shown) -> String {
         filters.push("bwdif=mode=send_frame:deint=interlaced".to_owned());
     }
     filters.extend(limited_grey(source));
-    filters.push(constant_rate(source.frame_rate, shown));
-    filters.join(",")
+    filters
 }
 
 /// The filters from high dynamic range to standard; `None` for a source that has no other.
-fn to_standard_range(source: &Video) -> Option<String> {
+pub(crate) fn to_standard_range(source: &Video) -> Option<String> {
     let transfer = match source.range {
         DynamicRange::Sdr => return None,
         DynamicRange::Pq => "smpte2084",

@@ -2,6 +2,8 @@
 
 mod announced;
 pub mod budget;
+mod captions;
+mod cbcs;
 mod collector;
 pub mod command;
 mod comparison;
@@ -39,6 +41,7 @@ pub mod plan;
 pub mod probe;
 pub mod process;
 mod progress;
+pub mod quality;
 pub mod sound;
 pub mod transcode;
 mod unused;

@@ -16,6 +16,7 @@ use crate::info::MediaInfo;
 use crate::outputs::subtitles::companion_file;
 use crate::outputs::{Ladder, Output, OutputKind, PictureEncode, Rung, SegmentedPlaylist};
 use crate::part::Trim;
+use crate::quality::Target;
 use crate::watermark::{self, Watermark};
 
 /// Which form [`Plan::digest`] has. A change of it makes every finished job be encoded again when it is delivered again.
@@ -64,6 +65,9 @@ pub struct Plan {
     /// What is drawn over the ladder's pictures; `None` for nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watermark: Option<Watermark>,
+    /// What rungs are to look like, instead of the quality of their encodings.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<Target>,
 }
 
 /// A plan that can't be carried out. The policy is to blame.
@@ -99,6 +103,11 @@ pub enum PlanError {
         "the policy's plan wants {codec}, and no encoder for it works here ({reason}); `gpu.encoders` lists those that do"
     )]
     NoEncoder { codec: &'static str, reason: String },
+    /// A measure of likeness that ffmpeg doesn't have here.
+    #[error(
+        "the policy's plan has a target in {measure}, which this ffmpeg can't measure; `gpu.measures` lists what it can"
+    )]
+    NoMeasure { measure: &'static str },
     /// A second transcode, or a second wait.
     #[error("the policy called `{call}` out of order: {reason}")]
     OutOfOrder { call: &'static str, reason: &'static str },
@@ -114,6 +123,7 @@ impl Fault for PlanError {
             Self::OutOfScope(error) => error.code(),
             Self::UnknownAttribute { .. } => &codes::plan::UNKNOWN_ATTRIBUTE,
             Self::NoEncoder { .. } => &codes::plan::NO_ENCODER,
+            Self::NoMeasure { .. } => &codes::plan::NO_MEASURE,
             Self::OutOfOrder { .. } => &codes::plan::OUT_OF_ORDER,
         }
     }
@@ -227,6 +237,7 @@ impl Plan {
         if let Some(watermark) = &self.watermark {
             watermark.check(self, info.video.as_ref())?;
         }
+        Target::check_all(self, info)?;
         let destinations = self.destinations();
         let mut seen = BTreeSet::new();
         for destination in &destinations {

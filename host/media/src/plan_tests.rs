@@ -259,7 +259,8 @@ fn full_plan() -> Plan {
     outputs.extend(others);
     outputs.push(Output::Loudness(LoudnessMeasurement));
     let loudness = Some(LoudnessTarget { integrated: -16.0, true_peak: -1.5, range: 11.0 });
-    Plan { outputs, loudness, prefer: Preference::Auto, trim: None, encryption: None, watermark: None }
+    let (trim, encryption, watermark, targets) = (None, None, None, Vec::new());
+    Plan { outputs, loudness, prefer: Preference::Auto, trim, encryption, watermark, targets }
 }
 
 /// Finished jobs are found again by this digest. If this test fails, every job that is delivered again after the update is

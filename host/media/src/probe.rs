@@ -9,13 +9,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::announced::{self, CutOff};
 use crate::budget::Budget;
+use crate::captions;
 use crate::command::Arguments;
 use crate::containment::{INPUT_NAME, ProbeDepth, guarded_input};
 use crate::context::blocking;
 use crate::description::{LEAST_BYTES_PER_SECOND, LONG, MISSING_TOLERATED, describe};
 use crate::error::{CodedError, MediaError, UploadError};
 use crate::header::{Header, Kind, Stream};
-use crate::info::{DynamicRange, Light, MediaInfo};
+use crate::info::{DynamicRange, Label, Light, MediaInfo, TextTrack, TrackNote};
 use crate::light;
 use crate::lines::Lines;
 use crate::packets::{Clock, Packets, take_packet};
@@ -96,6 +97,7 @@ pub async fn probe(
     if let Some(video) = info.video.as_mut().filter(|video| video.range == DynamicRange::Pq) {
         video.light = questions.light(video.index).await?;
     }
+    questions.find_captions(&mut info).await?;
     check_cut_off(&header, &info, ends_early, work).await?;
     Ok(info)
 }
@@ -175,6 +177,36 @@ stream_tags=rotate,language,title,handler_name:chapter=id";
             Err(ProcessError::Failed { .. }) => Ok(None),
             Err(error) => Err(failed("looking at the original's first frame", error)),
         }
+    }
+
+    /// Adds captions in the picture to the tracks of text, with the picture's number.
+    async fn find_captions(&self, info: &mut MediaInfo) -> Result<(), MediaError> {
+        let Some(video) = &info.video else { return Ok(()) };
+        let (codec, original, track) = (video.codec.clone(), self.work.join(INPUT_NAME), video.index);
+        let found = blocking(move || captions::may_be_there(&codec, &original)).await?;
+        if !found.map_err(MediaError::work("looking at the original"))? {
+            return Ok(());
+        }
+        let command = Arguments::new()
+            .pair("-v", "error")
+            .pair("-select_streams", track)
+            .pair("-read_intervals", format_args!("%+#{}", captions::LOOKED_AT))
+            .pair("-show_entries", "frame_side_data=side_data_type")
+            .pair("-of", "csv=p=0")
+            .all(guarded_input(self.depth));
+        let answer = match self.of_header.capture(&command, self.work, self.cancel, MAX_HEADER).await {
+            Ok((answer, _)) => answer,
+            // The encode will tell of what doesn't decode.
+            Err(ProcessError::Failed { .. }) => return Ok(()),
+            Err(error) => return Err(failed("looking for closed captions", error)),
+        };
+        if String::from_utf8_lossy(&answer).contains(captions::SIDE_DATA) {
+            let label = Label { language: None, title: None, is_default: false, is_forced: false };
+            info.texts.push(TextTrack { index: track, codec: captions::CODEC.to_owned(), label, is_picture: false });
+            let text = "the picture has closed captions: they stay in it, unless subtitles are made of them".to_owned();
+            info.unused.push(TrackNote { track: Some(track), text });
+        }
+        Ok(())
     }
 
     /// Decodes a track of sound and counts its samples.

@@ -17,6 +17,7 @@ use crate::info::MediaInfo;
 use crate::loudness::Measure;
 use crate::output_file::OutputFile;
 use crate::plan::Plan;
+use crate::quality::Reached;
 use crate::sound;
 
 /// What is reported of a transcode, and kept in the journal.
@@ -31,6 +32,9 @@ pub struct TranscodeSummary {
     pub rungs: Vec<RungSummary>,
     /// Of the source.
     pub loudness: Option<Measure>,
+    /// What was found for the plan's targets of quality, in their order.
+    #[serde(default)]
+    pub reached: Vec<Reached>,
     /// What support people and uploaders should know of the source.
     #[serde(default)]
     pub notes: Vec<String>,
@@ -83,6 +87,7 @@ pub async fn make(
         })
         .await?;
     done("encode");
+    let searched = (!encoded.reached.is_empty()).then_some(encoded.searched);
 
     let mut collector =
         Collector { context, publication, sound: &sound, encoded: &encoded, files: Vec::new(), rungs: Vec::new() };
@@ -97,8 +102,13 @@ pub async fn make(
         fell_back: encoded.fell_back,
         rungs,
         loudness: sound.source_loudness,
+        reached: encoded.reached,
         notes: info.notes_beside(&plan.tracks(info)).into_iter().chain(encoded.notes).collect(),
     };
     done("finish");
+    if let Some((searched, (_, encoding))) = searched.zip(parts.iter_mut().find(|(part, _)| *part == "encode")) {
+        *encoding = encoding.saturating_sub(searched);
+        parts.insert(1, ("search", searched));
+    }
     Ok(TranscodeResult { summary, files, parts })
 }

@@ -10,6 +10,7 @@ use contract::v0_1::storage::ObjectInfo;
 use contract::v0_1::types::{Failure, MediaInfo as ContractMediaInfo, Message};
 use contract::v0_1::webhook::{Delivery, Event};
 use contract::v0_2::encoding::VideoEncoder;
+use contract::v0_2::quality::{Measure, Reached};
 use contract::v0_2::tracks::TrackList;
 use media::info::MediaInfo;
 use media::plan::Plan;
@@ -27,6 +28,9 @@ pub trait HostCalls: Send {
     /// The encoders that passed a test encode, fastest first.
     fn encoders(&self) -> Vec<VideoEncoder>;
 
+    /// The measures of likeness that ffmpeg has.
+    fn measures(&self) -> Vec<Measure>;
+
     /// Downloads and probes an original. Called once per job, and again only after a failure.
     async fn open(&mut self, from: Destination) -> Result<MediaInfo, Failure>;
 
@@ -38,6 +42,9 @@ pub trait HostCalls: Send {
 
     /// Waits until all outputs are published; `None` if this was called before.
     async fn wait(&mut self) -> Option<Result<Report, Failure>>;
+
+    /// What the transcode found for the plan's targets of quality; empty before `wait` has returned.
+    fn reached(&self) -> Vec<Reached>;
 
     /// Stops the transcode, if there is one.
     fn cancel(&mut self);

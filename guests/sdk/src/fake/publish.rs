@@ -10,6 +10,15 @@ pub fn everything(info: &MediaInfo, plan: &Plan) -> Report {
     report
 }
 
+/// What a host found that reached every target at its best quality.
+pub fn reached(plan: &Plan) -> Vec<Reached> {
+    let reached = |target: &Target| {
+        let Target { rung, best, score, .. } = target.clone();
+        Reached { rung, quality: best, score: Some(score), not_tried: None }
+    };
+    plan.targets.iter().flat_map(|targets| targets.iter()).map(reached).collect()
+}
+
 fn add(report: &mut Report, output: &Output) {
     let mut publish = |destination: Destination| report.objects.push(published(destination));
     match output {

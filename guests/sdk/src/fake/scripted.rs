@@ -12,6 +12,7 @@ use crate::types::*;
 pub enum Call {
     Devices,
     Encoders,
+    Measures,
     Open { store: String, key: String },
     Info,
     Tracks,
@@ -19,6 +20,7 @@ pub enum Call {
     NextProgress,
     Wait,
     Cancel,
+    Reached,
     Deliver(Event, Message),
     Progress { step: String, percent: u32 },
     Cancelled,
@@ -181,6 +183,11 @@ impl HostApi for ScriptedHost {
         self.script.encoders.clone()
     }
 
+    fn measures(&self) -> Vec<Measure> {
+        self.record(Call::Measures);
+        vec![Measure::Ssim]
+    }
+
     fn open(&self, store: &str, key: &str) -> Result<ScriptedSource, Failure> {
         self.record(Call::Open { store: store.into(), key: key.into() });
         self.script.open.clone().map(|()| ScriptedSource(self.clone()))
@@ -274,6 +281,11 @@ impl RunningTranscode for ScriptedTranscode {
         self.host.record(Call::Wait);
         let script = &self.host.script;
         script.wait.clone().unwrap_or_else(|| Ok(publish::everything(&script.info, &self.plan)))
+    }
+
+    fn reached(&self) -> Vec<Reached> {
+        self.host.record(Call::Reached);
+        publish::reached(&self.plan)
     }
 
     fn cancel(&self) {

@@ -12,6 +12,7 @@ use contract::v0_1::storage::ObjectInfo;
 use contract::v0_1::types::{Failure, MediaKind, Message};
 use contract::v0_1::webhook::{Delivery, Event};
 use contract::v0_2::encoding::VideoEncoder;
+use contract::v0_2::quality::{Measure, Reached};
 use media::encoder::{Processor, Proof};
 use media::error::{MediaError, UploadError};
 use media::info::MediaInfo;
@@ -94,6 +95,10 @@ impl HostCalls for RehearsalHost {
         self.setup.encoders()
     }
 
+    fn measures(&self) -> Vec<Measure> {
+        self.scripted("gpu.measures", json!({})).unwrap_or_else(|| vec![Measure::Ssim])
+    }
+
     async fn open(&mut self, from: Destination) -> Result<MediaInfo, Failure> {
         self.scripted_failure("media.open", object(&from))?;
         let info = self.probed(&from)?;
@@ -142,6 +147,12 @@ impl HostCalls for RehearsalHost {
             Err(reason) => Err(refused(MediaError::NoGpu { reason })),
             Ok(processor) => Ok(nominal::report(plan, info, processor, *loudness, known.as_ref())),
         })
+    }
+
+    fn reached(&self) -> Vec<Reached> {
+        let waited = self.transcode.as_ref().filter(|transcode| transcode.waited);
+        let nominal = || waited.map(|transcode| nominal::reached(&transcode.plan)).unwrap_or_default();
+        self.scripted("transcode.reached", json!({})).unwrap_or_else(nominal)
     }
 
     fn cancel(&mut self) {

@@ -2,11 +2,13 @@
 
 use contract::v0_1::convert;
 use contract::v0_1::media::Report;
+use contract::v0_2::quality::Reached;
 use media::encoder::Processor;
 use media::info::{DynamicRange, MediaInfo};
 use media::loudness::Measure;
 use media::outputs::Rung;
 use media::plan::Plan;
+use media::quality::Target;
 use media::sound::reports_loudness;
 use media::transcode::{RungSummary, TranscodeSummary};
 use storage::Destination;
@@ -29,6 +31,7 @@ pub(super) fn report(
         fell_back: None,
         rungs: rungs.unwrap_or_default(),
         loudness: reports_loudness(plan, info).then_some(loudness),
+        reached: Vec::new(),
         notes: info.notes_beside(&plan.tracks(info)),
     };
     let objects: Vec<(Destination, u64)> =
@@ -38,6 +41,21 @@ pub(super) fn report(
         apply_measured(&mut report, known);
     }
     report
+}
+
+/// Every target of quality is reached, at the quality that its rung has anyway.
+pub(super) fn reached(plan: &Plan) -> Vec<Reached> {
+    let start = |target: &Target| {
+        let rungs = plan.ladder().map(|ladder| ladder.rungs.as_slice()).unwrap_or_default();
+        rungs.iter().find(|rung| rung.name == target.rung)?.video.map(|(_, encoding)| encoding.quality)
+    };
+    let reached = |target: &Target| Reached {
+        rung: target.rung.clone(),
+        quality: start(target).unwrap_or(target.worst).clamp(target.best, target.worst),
+        score: Some(target.score),
+        not_tried: None,
+    };
+    plan.targets.iter().map(reached).collect()
 }
 
 /// Replaces estimates with measured values.

@@ -81,13 +81,13 @@ pub async fn start(
             service.metrics.policies(&standing);
             standing.refused.iter().for_each(|refusal| service.metrics.policy_refusal(refusal));
             let tools = &service.environment.tools;
-            service.metrics.host(env!("CARGO_PKG_VERSION"), &tools.version, tools.ffmpeg.confinement().0.name());
+            service.metrics.host(env!("CARGO_PKG_VERSION"), &tools.build.version, tools.ffmpeg.confinement().0.name());
             tracing::info!(
                 policy = standing.current.name(),
                 policy_version = standing.current.version(),
                 policy_sha256 = standing.current.digest(),
                 policy_place = %settings.policy.place,
-                ffmpeg = service.environment.tools.version,
+                ffmpeg = service.environment.tools.build.version,
                 sandbox = service.environment.tools.ffmpeg.confinement().0.name(),
                 gpu = service.environment.tools.proof.gpu_missing().is_none(),
                 stores = service.environment.stores.names().join(", "),

@@ -166,6 +166,7 @@ mod tests {
             fell_back: None,
             rungs: Vec::new(),
             loudness: None,
+            reached: Vec::new(),
             notes: vec!["one".to_owned(), "another".to_owned()],
         };
         let attributes = report(&made, &[]).attributes;

@@ -8,6 +8,7 @@ use media::plan::PlanError;
 use super::encoding::{Rendition, VideoCodec, VideoEncoder, VideoEncoding, VideoRendition};
 use super::file::FileOutput;
 use super::hls::{HlsOutput, HlsRung};
+use super::quality::Reached;
 use super::tracks::{AudioTrack, TextTrack, TrackList};
 use crate::asked::no_unknown;
 use crate::v0_1;
@@ -18,6 +19,8 @@ same_cases! {
     media::outputs::AnimationFormat = super::animation::AnimationFormat { Webp, Mp4 }
     media::outputs::AudioCodec = super::audio::AudioCodec { Aac, Eac3 }
     media::outputs::Channels = super::audio::Channels { Stereo, Source }
+    media::encryption::Method = super::encryption::EncryptionMethod { Segments, Samples }
+    media::quality::Measure = super::quality::Measure { Ssim, Xpsnr, Vmaf }
     media::watermark::Corner = super::watermark::Corner { TopLeft, TopRight, BottomLeft, BottomRight }
 }
 
@@ -87,6 +90,12 @@ pub fn tracks(info: &MediaInfo) -> TrackList {
         is_picture: *is_picture,
     };
     TrackList { audio: info.sounds.iter().map(audio).collect(), text: info.texts.iter().map(text).collect() }
+}
+
+/// What was found for a target of quality.
+pub fn reached(found: &media::quality::Reached) -> Reached {
+    let media::quality::Reached { rung, quality, score, not_tried, .. } = found.clone();
+    Reached { rung, quality, score, not_tried }
 }
 
 /// Those of these encoders that 0.1 has a name for.

@@ -15,6 +15,10 @@ codes! {
         "A codec was asked for that no encoder of this machine makes."
             => "Have the policy choose among the codecs of `gpu.encoders`, or use an ffmpeg that has the encoder.";
 
+    NO_MEASURE "plan.no-measure" (Policy)
+        "A target of quality is in a measure that this machine's ffmpeg doesn't have."
+            => "Have the policy choose among `gpu.measures`, or use an ffmpeg that has it: XPSNR from 7.1 on, VMAF if built with libvmaf.";
+
     SAME_DESTINATION "plan.same-destination" (Policy)
         "Two outputs have the same key." => "Give every output a key of its own.";
 

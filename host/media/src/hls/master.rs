@@ -70,6 +70,8 @@ pub struct SubtitleSummary {
     pub language: Option<String>,
     pub is_default: bool,
     pub is_forced: bool,
+    /// Whether they also tell of sounds, for who can't hear.
+    pub are_captions: bool,
     pub playlist: Destination,
 }
 
@@ -81,6 +83,8 @@ pub struct Master {
     /// With any, every rung is listed once for each of their groups.
     pub audio: Vec<AudioSummary>,
     pub subtitles: Vec<SubtitleSummary>,
+    /// Whether the pictures had closed captions and have none any more: players need not look for them.
+    pub lost_captions: bool,
 }
 
 /// The rates and codecs of a group of sound: what is added to those of a rung is that of its heaviest rendition.
@@ -108,9 +112,13 @@ impl Master {
     }
 }
 
+/// What says that subtitles are captions: without it, players don't count them as such (RFC 8216, section 4.3.4.1).
+const CAPTIONS: &str = ",CHARACTERISTICS=\"public.accessibility.transcribes-spoken-dialog,\
+public.accessibility.describes-music-and-sound\"";
+
 /// The text of the master playlist with this key. Players start with the first rung.
 pub fn render_master(master: &Key, listed: &Master) -> String {
-    let Master { rungs, iframes, audio, subtitles } = listed;
+    let Master { rungs, iframes, audio, subtitles, lost_captions } = listed;
     // Nothing here needs more than version 1. Version 3 keeps away players that don't support fractional seconds, which
     // the media playlists have.
     let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-INDEPENDENT-SEGMENTS\n");
@@ -127,17 +135,21 @@ CHANNELS=\"{channels}\",URI=\"{}\"",
             escaped(&master.relative(&playlist.key))
         );
     }
-    for SubtitleSummary { name, language, is_default, is_forced, playlist } in subtitles {
+    for SubtitleSummary { name, language, is_default, is_forced, are_captions, playlist } in subtitles {
         let language = language_of(language.as_deref());
         let (default, forced) = (yes_or_no(*is_default), yes_or_no(*is_forced));
+        let characteristics = if *are_captions { CAPTIONS } else { "" };
         let _ = writeln!(
             text,
             "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"{SUBTITLES}\",NAME=\"{name}\"{language},DEFAULT={default},\
-AUTOSELECT=YES,FORCED={forced},URI=\"{}\"",
+AUTOSELECT=YES,FORCED={forced}{characteristics},URI=\"{}\"",
             escaped(&master.relative(&playlist.key))
         );
     }
-    let shown = if subtitles.is_empty() { String::new() } else { format!(",SUBTITLES=\"{SUBTITLES}\"") };
+    let mut shown = if subtitles.is_empty() { String::new() } else { format!(",SUBTITLES=\"{SUBTITLES}\"") };
+    if *lost_captions {
+        shown.push_str(",CLOSED-CAPTIONS=NONE");
+    }
     let groups = listed.groups();
     let groups: Vec<Option<&Group<'_>>> =
         if groups.is_empty() { vec![None] } else { groups.iter().map(Some).collect() };
@@ -299,6 +311,7 @@ mod tests {
             language: language.map(str::to_owned),
             is_default: false,
             is_forced,
+            are_captions: false,
             playlist: at("u/s.m3u8"),
         };
         let listed = Master {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::cbcs::Scheme;
 use crate::moment::millis;
 
 /// A part of a file.
@@ -52,6 +53,26 @@ pub struct KeyChange {
     pub first: usize,
     /// Where players get the key.
     pub uri: String,
+    /// Of samples that are encrypted; `None` for whole segments.
+    pub scheme: Option<Scheme>,
+}
+
+impl KeyChange {
+    /// The tags that tell it.
+    fn render(&self, text: &mut String) {
+        let Self { uri, scheme, .. } = self;
+        // Writing to a String can't fail, so the results are dropped.
+        let Some(Scheme { key_id, constant_iv }) = scheme else {
+            let _ = writeln!(text, "#EXT-X-KEY:METHOD=AES-128,URI=\"{uri}\"");
+            return;
+        };
+        let (key_id, vector) = (hex::encode(key_id), hex::encode(constant_iv));
+        let both = format!("KEYFORMATVERSIONS=\"1\",IV=0x{vector}");
+        let _ = writeln!(text, "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"{uri}\",KEYFORMAT=\"identity\",{both}");
+        // The same for players that decrypt in the browser's own module. Others leave out what they don't know.
+        let clear_key = format!("KEYFORMAT=\"org.w3.clearkey\",KEYID=0x{key_id},{both}");
+        let _ = writeln!(text, "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"{uri}\",{clear_key}");
+    }
 }
 
 /// One rendition: its segments in order.
@@ -130,6 +151,11 @@ impl MediaPlaylist {
         if self.iframes_only {
             text.push_str("#EXT-X-I-FRAMES-ONLY\n");
         }
+        let mut keys = self.keys.iter().peekable();
+        // An init segment tells how samples are encrypted.
+        while let Some(key) = keys.next_if(|key| key.scheme.is_some()) {
+            key.render(&mut text);
+        }
         if let Some(map) = &self.map {
             let _ = write!(text, "#EXT-X-MAP:URI=\"{}\"", map.uri);
             if let Some(range) = map.byte_range {
@@ -137,11 +163,10 @@ impl MediaPlaylist {
             }
             text.push('\n');
         }
-        let mut keys = self.keys.iter().peekable();
         for (number, Segment { uri, duration, byte_range }) in self.segments.iter().enumerate() {
             // Behind the map, which is not encrypted.
             if let Some(key) = keys.next_if(|key| key.first <= number) {
-                let _ = writeln!(text, "#EXT-X-KEY:METHOD=AES-128,URI=\"{}\"", key.uri);
+                key.render(&mut text);
             }
             let _ = writeln!(text, "#EXTINF:{}.{:06},", duration.as_secs(), duration.subsec_micros());
             if let Some(range) = byte_range {
@@ -247,13 +272,31 @@ mod tests {
     #[test]
     fn a_key_is_named_in_front_of_its_first_segment() {
         let mut playlist = playlist(&[6000, 6000, 6000]);
-        let key = |first, uri: &str| KeyChange { first, uri: uri.into() };
+        let key = |first, uri: &str| KeyChange { first, uri: uri.into(), scheme: None };
         playlist.keys = vec![key(0, "https://k/a-0"), key(2, "https://k/a-1")];
         let text = playlist.render();
         let tags: Vec<&str> =
             text.lines().filter(|line| line.starts_with("#EXT-X-KEY") || !line.starts_with('#')).collect();
         let of = |uri: &str| format!("#EXT-X-KEY:METHOD=AES-128,URI=\"{uri}\"");
         assert_eq!(tags, [&*of("https://k/a-0"), "s0.ts", "s1.ts", &*of("https://k/a-1"), "s2.ts"]);
+    }
+
+    #[test]
+    fn the_key_of_samples_is_named_in_front_of_the_map() {
+        let scheme = Some(Scheme { key_id: [0x11; 16], constant_iv: [0x22; 16] });
+        let keys = vec![KeyChange { first: 0, uri: "https://k/a".into(), scheme }];
+        let map = Some(Map { uri: "init.mp4".into(), byte_range: None });
+        let text = MediaPlaylist { keys, map, ..playlist(&[6000]) }.render();
+        let tags: Vec<&str> = text.lines().filter(|line| line.contains("-KEY:") || line.contains("-MAP:")).collect();
+        let (key_id, vector) = ("11".repeat(16), "22".repeat(16));
+        let start = "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"https://k/a\",KEYFORMAT=";
+        let end = format!("KEYFORMATVERSIONS=\"1\",IV=0x{vector}");
+        let expected = [
+            format!("{start}\"identity\",{end}"),
+            format!("{start}\"org.w3.clearkey\",KEYID=0x{key_id},{end}"),
+            "#EXT-X-MAP:URI=\"init.mp4\"".to_owned(),
+        ];
+        assert_eq!(tags, expected);
     }
 
     #[test]

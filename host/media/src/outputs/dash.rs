@@ -8,6 +8,7 @@ use super::audio::{self, AudioCodec, AudioRendition};
 use super::ladder::Ladder;
 use super::subtitles::{Subtitles, whole_name};
 use super::{Description, OutputKind};
+use crate::cbcs::Scheme;
 use crate::collector::Collector;
 use crate::dash::{AdaptationSet, Content, Manifest, Representation, Timing};
 use crate::error::MediaError;
@@ -68,6 +69,16 @@ impl OutputKind for Dash {
     }
 }
 
+fn scheme(collector: &Collector<'_>) -> Option<Scheme> {
+    collector.context.plan.encryption.as_ref()?.scheme(collector.publication)
+}
+
+/// The peak rate of what is published: the boxes that tell how samples are encrypted are less than a hundredth of it.
+fn bandwidth(checked: &CheckedRung, scheme: Option<Scheme>) -> u64 {
+    let peak = checked.rates.peak_bps;
+    if scheme.is_some() { peak + peak / 100 } else { peak }
+}
+
 impl Dash {
     /// Where an object of the same store lies, as the manifest names it.
     fn relative(&self, key: &Key) -> String {
@@ -97,13 +108,14 @@ impl Dash {
     fn pictures(&self, ladder: &Ladder, collector: &Collector<'_>) -> Result<Vec<AdaptationSet>, MediaError> {
         let Some(source) = &collector.context.info.video else { return Ok(Vec::new()) };
         let mut sets: Vec<((_, DynamicRange), AdaptationSet)> = Vec::new();
+        let scheme = scheme(collector);
         for (rung, checked) in ladder.rungs.iter().zip(&collector.encoded.rungs) {
             let (Some(size), Some(range)) = (rung.size(source), rung.range(source)) else { continue };
             let playlist = (&checked.playlist, &rung.playlist, ladder.stem(rung));
             let representation = Representation {
                 id: rung.name.clone(),
                 codecs: checked.codecs.video.clone().unwrap_or_default(),
-                bandwidth: checked.rates.peak_bps,
+                bandwidth: bandwidth(checked, scheme),
                 content: Content::Picture { size, frame_rate: source.frame_rate },
                 timing: self.timing(playlist, collector.publication)?,
             };
@@ -114,7 +126,7 @@ impl Dash {
                     let representations = vec![representation];
                     sets.push((
                         kind,
-                        AdaptationSet { range: Some(range), representations, ..AdaptationSet::default() },
+                        AdaptationSet { range: Some(range), representations, scheme, ..AdaptationSet::default() },
                     ));
                 }
             }
@@ -123,15 +135,15 @@ impl Dash {
     }
 
     fn sound(&self, collector: &Collector<'_>) -> Option<Vec<AdaptationSet>> {
-        let (plan, info) = (collector.context.plan, collector.context.info);
+        let (plan, info, scheme) = (collector.context.plan, collector.context.info, scheme(collector));
         let set = |(index, audio): (usize, &AudioRendition)| {
-            let CheckedRung { playlist, rates, codecs, .. } = collector.encoded.renditions.get(&index)?;
+            let checked @ CheckedRung { playlist, codecs, .. } = collector.encoded.renditions.get(&index)?;
             let stem = audio::stem(index);
             let timing = self.timing((playlist, &audio.playlist.key, &stem), collector.publication).ok()?;
             let representation = Representation {
                 id: stem,
                 codecs: codecs.audio.clone().unwrap_or_default(),
-                bandwidth: rates.peak_bps,
+                bandwidth: bandwidth(checked, scheme),
                 content: Content::Sound {
                     channels: audio.sound(info).map_or(2, |track| audio.channel_count(track)),
                     is_dolby: audio.codec == AudioCodec::Eac3,
@@ -143,6 +155,7 @@ impl Dash {
                 label: Some(audio.name.clone()),
                 is_main: audio.is_default,
                 representations: vec![representation],
+                scheme,
                 ..AdaptationSet::default()
             })
         };

@@ -35,6 +35,7 @@ pub use self::ladder::{Container, Ladder, Rung};
 pub use self::loudness::LoudnessMeasurement;
 pub use self::still::{Still, StillFormat};
 pub use self::storyboard::Storyboard;
+pub(crate) use self::subtitles::takes_captions;
 pub use self::subtitles::{Subtitles, TextSource};
 pub use self::waveform::WaveformRequest;
 use crate::collector::Collector;

@@ -9,6 +9,7 @@ use storage::{Destination, read_at_most};
 use super::dash::Dash;
 use super::ladder::rung_folder;
 use super::{Description, OutputKind, SegmentedPlaylist};
+use crate::captions;
 use crate::collector::Collector;
 use crate::containment::{guarded_input, guarded_text, quiet_ffmpeg};
 use crate::context::{TranscodeContext, blocking};
@@ -38,7 +39,7 @@ const TICKS: f64 = 90_000.0;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TextSource {
-    /// The track with this index in the container.
+    /// The track with this index in the container. That of the picture means the captions in it.
     Track(u32),
     /// A file in a store.
     File(Destination),
@@ -145,11 +146,24 @@ impl OutputKind for Subtitles {
     }
 }
 
+/// Whether a plan makes subtitles of the captions in the picture, which no longer have a place in the rungs then.
+pub(crate) fn takes_captions(plan: &Plan, info: &MediaInfo) -> bool {
+    plan.all_of::<Subtitles>().any(|(_, subtitles)| subtitles.are_captions(info))
+}
+
 impl Subtitles {
+    /// Whether they are those in the picture.
+    fn are_captions(&self, info: &MediaInfo) -> bool {
+        matches!((&self.source, &info.video), (TextSource::Track(track), Some(video)) if *track == video.index)
+    }
+
     /// All of them, on the clock of the outputs.
     async fn cues(&self, index: usize, context: &TranscodeContext<'_>) -> Result<Vec<Cue>, MediaError> {
         let unusable = |detail: String| MediaError::from(UploadError::Subtitles { name: self.name.clone(), detail });
         let arguments = match self.source {
+            TextSource::Track(track) if self.are_captions(context.info) => {
+                captions::from_picture(context, &folder(index), track).await?
+            }
             TextSource::Track(track) => {
                 quiet_ffmpeg().all(guarded_input(context.info.depth)).pair("-map", format_args!("0:{track}"))
             }
@@ -214,6 +228,7 @@ pub(super) async fn collect_all(collector: &mut Collector<'_>) -> Result<Vec<Sub
             language: subtitles.language.clone(),
             is_default: subtitles.is_default,
             is_forced: subtitles.is_forced,
+            are_captions: subtitles.are_captions(context.info),
             playlist: subtitles.playlist.clone(),
         });
     }

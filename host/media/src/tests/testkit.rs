@@ -6,7 +6,7 @@ use storage::{Destination, Key};
 
 use crate::containment::ProbeDepth;
 use crate::context::MediaTools;
-use crate::encoder::{Processor, Proof};
+use crate::encoder::{Build, Processor, Proof};
 use crate::encoding::{Effort, Encoding};
 use crate::info::{Audio, DynamicRange, Matrix, MediaInfo, Ratio, Video};
 use crate::moment::Moment;
@@ -27,7 +27,7 @@ pub(crate) fn tools() -> MediaTools {
     let tool = |name: &str| Tool::new(name.into(), Duration::from_secs(60));
     MediaTools {
         ffmpeg: tool("ffmpeg"),
-        version: String::new(),
+        build: Build::default(),
         ffprobe: tool("ffprobe"),
         proof: Proof::assumed(&[Processor::Cpu]),
         devices: Vec::new(),
@@ -133,5 +133,6 @@ pub(crate) fn plan_of(outputs: impl Into<Vec<Output>>) -> Plan {
         trim: None,
         encryption: None,
         watermark: None,
+        targets: Vec::new(),
     }
 }

@@ -17,6 +17,7 @@ use contract::v0_2::file::FileOutput;
 use contract::v0_2::hls::HlsOutput;
 use contract::v0_2::iframes::IframeOutput;
 use contract::v0_2::media::{Host, HostPlan, HostSource, HostTranscode};
+use contract::v0_2::quality::{Measure, Reached, Target};
 use contract::v0_2::storyboard::StoryboardOutput;
 use contract::v0_2::subtitles::SubtitleOutput;
 use contract::v0_2::tracks::TrackList;
@@ -37,6 +38,10 @@ impl gpu::Host for State {
 
     async fn encoders(&mut self) -> wasmtime::Result<Vec<VideoEncoder>> {
         self.all_encoders().await
+    }
+
+    async fn measures(&mut self) -> wasmtime::Result<Vec<Measure>> {
+        self.call(HostCall::plain("gpu.measures"), async |context| context.host.calls.measures()).await
     }
 }
 
@@ -232,6 +237,10 @@ impl HostPlan for State {
         self.change(call, &plan, |plan| plan.watermark = Some(watermark))
     }
 
+    async fn set_targets(&mut self, plan: Resource<Plan>, targets: Vec<Target>) -> wasmtime::Result<()> {
+        self.change(HostCall::unrecorded("plan.set", size(&targets)), &plan, |plan| plan.targets = targets)
+    }
+
     async fn set_encryption(&mut self, plan: Resource<Plan>, encryption: Encryption) -> wasmtime::Result<()> {
         let call = HostCall::unrecorded("plan.set", size(&encryption));
         self.change(call, &plan, |plan| plan.encryption = Some(encryption))
@@ -263,6 +272,11 @@ impl HostTranscode for State {
 
     async fn wait(&mut self, transcode: Resource<Transcode>) -> wasmtime::Result<Result<Report, Failure>> {
         v0_1::media::HostTranscode::wait(self, transcode).await
+    }
+
+    async fn reached(&mut self, transcode: Resource<Transcode>) -> wasmtime::Result<Vec<Reached>> {
+        self.table.get(&transcode)?;
+        self.call(HostCall::plain("transcode.reached"), async |context| context.host.calls.reached()).await
     }
 
     async fn cancel(&mut self, transcode: Resource<Transcode>) -> wasmtime::Result<()> {

@@ -30,12 +30,13 @@ const fn on_media(name: &'static str, default: u64, cap: u64) -> Import {
 
 /// How many there are. A number of its own: with optimisation, the compiler (1.95) needs all types of the package to work
 /// out a length from the value of [`IMPORTS`], and that length to work out the types.
-pub const IMPORT_COUNT: usize = 20;
+pub const IMPORT_COUNT: usize = 22;
 
 /// Every host function.
 pub const IMPORTS: [Import; IMPORT_COUNT] = [
     cheap("gpu.devices"),
     cheap("gpu.encoders"),
+    cheap("gpu.measures"),
     // The first call downloads the original; later ones only create a handle.
     on_media("media.open", 100, 1_000),
     cheap("source.info"),
@@ -50,6 +51,7 @@ pub const IMPORTS: [Import; IMPORT_COUNT] = [
     // One call per percent, and some more.
     on_media("transcode.progress", 1_000, 20_000),
     on_media("transcode.wait", 10, 100),
+    cheap("transcode.reached"),
     rare("transcode.cancel", 100, 1_000),
     // Stores charge for these requests.
     rare("storage.head", 1_000, 10_000),

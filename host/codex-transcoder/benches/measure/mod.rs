@@ -1,0 +1,47 @@
+//! What benchmarks share: a film to work on, and the CPU time of what they start.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// Runs ffmpeg in a folder.
+pub fn ffmpeg(folder: &Path, arguments: &[&str]) {
+    let done = Command::new("ffmpeg")
+        .args(["-v", "error", "-nostdin", "-y"])
+        .args(arguments)
+        .current_dir(folder)
+        .stdout(Stdio::null())
+        .status()
+        .expect("ffmpeg is needed");
+    assert!(done.success(), "ffmpeg {arguments:?}");
+}
+
+/// Makes `clip.mp4`, 30 frames a second. Detail everywhere, movement, and colours that change: its encodes cost about as much
+/// as those of a film, which grain would multiply.
+pub fn film(folder: &Path, size: &str, seconds: u32) {
+    let picture = format!("testsrc2=size={size}:rate=30:duration={seconds},hue=H=0.4*t,format=yuv420p");
+    let sound = format!("anoisesrc=d={seconds}:c=pink:a=0.3:r=48000,aformat=channel_layouts=stereo");
+    ffmpeg(
+        folder,
+        &[
+            "-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &sound, "-c:v", "libx264", "-preset", "veryfast",
+            "-crf", "18", "-c:a", "aac", "clip.mp4",
+        ],
+    );
+}
+
+/// CPU time of all processes that ended in the meantime, and of their own children.
+pub fn cpu_of(work: impl FnOnce()) -> Duration {
+    let before = children_cpu();
+    work();
+    children_cpu() - before
+}
+
+/// From `/proc/self/stat`: fields 16 and 17 are the user and system time of children, in hundredths of a second
+/// (`USER_HZ` is 100 on every Linux that we run on; see proc_pid_stat(5)).
+fn children_cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let ticks = |at: usize| fields[at - 3].parse::<u64>().unwrap();
+    Duration::from_millis((ticks(16) + ticks(17)) * 10)
+}
