@@ -42,7 +42,7 @@ fn damage_anywhere_ends_in_an_error_or_a_whole_file() {
             random ^= random << 17;
             (random >> 16) as usize % most
         };
-        for _ in 0..1500 {
+        for _ in 0..300 {
             let (mut init, mut segment) = (clip.init.clone(), clip.segments[0].clone());
             let target = if next(2) == 0 { &mut init } else { &mut segment };
             let head = target.len().min(3000);
@@ -61,7 +61,7 @@ fn damage_anywhere_ends_in_an_error_or_a_whole_file() {
             }
         }
     }
-    assert!(refused > 1000 && encrypted > 1000, "{refused} and {encrypted}");
+    assert!(refused > 200 && encrypted > 200, "{refused} and {encrypted}");
 }
 
 #[test]

@@ -100,24 +100,20 @@ fn check(clip: &Clip, least_slices: usize) -> usize {
 }
 
 /// A picture that gets darker and lighter, for which encoders weigh their predictions.
-const FADES: &str = "testsrc2=s=320x180:r=25:d=4,fade=in:0:40,fade=out:60:40";
+const FADES: &str = "testsrc2=s=192x108:r=25:d=4,fade=in:0:40,fade=out:60:40";
 
 #[test]
 fn h264_headers_end_where_ffmpeg_says() {
     for options in [
         "",
-        "-x264-params bframes=0:weightp=0",
         "-x264-params bframes=8:b-pyramid=normal:ref=8:weightp=2:weightb=1",
         "-x264-params cabac=0:slices=4:bframes=3:ref=6",
-        "-x264-params slices=4:no-deblock=1",
-        "-x264-params slice-max-size=300:intra-refresh=1",
+        "-x264-params slice-max-size=200:intra-refresh=1",
         "-flags +ildct+ilme -x264-params tff=1:ref=4",
         "-x264-params fake-interlaced=1:aud=1:nal-hrd=vbr:vbv-maxrate=2000:vbv-bufsize=2000",
         "-profile:v baseline -refs 6",
-        "-pix_fmt yuv420p10le -refs 5",
         "-pix_fmt yuv444p -x264-params cqm=jvt",
         "-pix_fmt gray -x264-params weightp=2:bframes=2",
-        "-x264-params b-pyramid=strict:bframes=5:open-gop=1",
     ] {
         eprintln!("{options}");
         check(&Clip::h264(options), 100);
@@ -130,19 +126,15 @@ fn h264_headers_end_where_ffmpeg_says() {
 fn hevc_headers_end_where_ffmpeg_says() {
     for parameters in [
         "bframes=4",
-        "wpp=0:bframes=0",
         "slices=4:ref=5:bframes=6:b-adapt=2",
-        "no-deblock=1:no-sao=1:weightp=0",
         "deblock=2,2:weightb=1:open-gop=1:ref=6",
         "aud=1:hrd=1:vbv-maxrate=2000:vbv-bufsize=2000:cbqpoffs=3:crqpoffs=-3",
         "ctu=16:min-cu-size=8:tskip=1:signhide=0:temporal-layers=3",
-        "lossless=1:scaling-list=default:strong-intra-smoothing=0:temporal-mvp=0",
-        "slices=2:bframes=8:b-pyramid=1:ref=6:rc-lookahead=20",
     ] {
         eprintln!("{parameters}");
         check(&Clip::hevc(parameters), 100);
     }
-    for format in ["yuv420p10le", "yuv444p", "gray", "yuv422p10le"] {
+    for format in ["yuv420p10le", "gray"] {
         let codec = format!("-map 0:v -c:v libx265 -tag:v hvc1 -pix_fmt {format} -g 50 -x265-params");
         check(&Clip::of(FADES, &format!("{codec} log-level=error:pools=2:ref=5:weightb=1:bframes=3")), 100);
     }

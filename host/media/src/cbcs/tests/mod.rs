@@ -15,7 +15,7 @@ pub(super) const KEY: [u8; 16] = *b"\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a
 pub(super) const SCHEME: Scheme = Scheme { key_id: *b"\xabnumber of a key", constant_iv: *b"\xcdinitial vector." };
 
 /// Sound that never repeats, and pictures that move.
-const PICTURE: &str = "testsrc2=s=320x180:r=25:d=4";
+const PICTURE: &str = "testsrc2=s=192x108:r=25:d=4";
 const SOUND: &str = "aevalsrc='0.3*sin(440*t*(1+t))|0.2*sin(300*t*(2+t))':d=4:s=48000";
 
 pub(super) fn run(program: &str, arguments: &[&str]) -> Output {

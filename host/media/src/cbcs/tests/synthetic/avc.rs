@@ -6,11 +6,11 @@ use crate::cbcs::avc::Sets;
 #[test]
 fn any_header_of_h264_ends_where_it_was_written_to_end() {
     let mut agreement = Agreement::default();
-    for seed in 1..=100 {
+    for seed in 1..=20 {
         let stream = Stream::random(seed);
         agreement.check::<Sets>("h264", &stream.sets, &stream.slices);
     }
-    assert!(agreement.traced >= 600 && agreement.prevented >= 20, "{agreement:?}");
+    assert!(agreement.traced >= 120 && agreement.prevented >= 4, "{agreement:?}");
 }
 
 #[derive(Default)]

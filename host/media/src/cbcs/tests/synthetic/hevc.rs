@@ -6,11 +6,11 @@ use crate::cbcs::hevc::Sets;
 #[test]
 fn any_header_of_hevc_ends_where_it_was_written_to_end() {
     let mut agreement = Agreement::default();
-    for seed in 1..=100 {
+    for seed in 1..=20 {
         let stream = Stream::random(seed);
         agreement.check::<Sets>("hevc", &stream.sets, &stream.slices);
     }
-    assert!(agreement.traced >= 500 && agreement.prevented >= 300, "{agreement:?}");
+    assert!(agreement.traced >= 100 && agreement.prevented >= 60, "{agreement:?}");
 }
 
 /// Short-term references: distance, and whether they are used.
