@@ -15,7 +15,7 @@ pub struct Caption {
 
 /// A byte with odd parity, as captions have it.
 fn odd(byte: u8) -> u8 {
-    if byte.count_ones() % 2 == 0 { byte | 0x80 } else { byte }
+    if byte.count_ones().is_multiple_of(2) { byte | 0x80 } else { byte }
 }
 
 /// The pairs of bytes that show a caption. Control codes are sent twice.

@@ -125,9 +125,8 @@ fn frame_bytes(wanted: &Wanted<'_>) -> u64 {
 /// Where samples are taken, in a source's own time: in the middle of equal parts of what is encoded.
 fn moments(info: &MediaInfo, samples: u64) -> Vec<Duration> {
     let start = info.part.map_or(Duration::ZERO, |Part { start, .. }| start);
-    let length = info.ladder_length().as_secs_f64();
-    let share = |number: u64| (number as f64 + 0.5) / samples as f64;
-    (0..samples).map(|number| start + Duration::from_secs_f64(length * share(number))).collect()
+    let (length, samples) = (info.ladder_length(), samples as u32);
+    (0..samples).map(|number| start + length * (2 * number + 1) / (2 * samples).max(1)).collect()
 }
 
 struct Runs<'a> {
