@@ -130,8 +130,8 @@ pub fn render_master(master: &Key, listed: &Master) -> String {
         // Writing to a String can't fail, so the results here and below are dropped.
         let _ = writeln!(
             text,
-            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{group}\",NAME=\"{name}\"{language},DEFAULT={default},AUTOSELECT=YES,\
-CHANNELS=\"{channels}\",URI=\"{}\"",
+            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{group}\",NAME=\"{name}\",LANGUAGE=\"{language}\",DEFAULT={default},\
+AUTOSELECT=YES,CHANNELS=\"{channels}\",URI=\"{}\"",
             escaped(&master.relative(&playlist.key))
         );
     }
@@ -141,7 +141,7 @@ CHANNELS=\"{channels}\",URI=\"{}\"",
         let characteristics = if *are_captions { CAPTIONS } else { "" };
         let _ = writeln!(
             text,
-            "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"{SUBTITLES}\",NAME=\"{name}\"{language},DEFAULT={default},\
+            "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"{SUBTITLES}\",NAME=\"{name}\",LANGUAGE=\"{language}\",DEFAULT={default},\
 AUTOSELECT=YES,FORCED={forced}{characteristics},URI=\"{}\"",
             escaped(&master.relative(&playlist.key))
         );
@@ -194,8 +194,9 @@ fn yes_or_no(is: bool) -> &'static str {
     if is { "YES" } else { "NO" }
 }
 
-fn language_of(language: Option<&str>) -> String {
-    language.map_or(String::new(), |language| format!(",LANGUAGE=\"{language}\""))
+/// Apple's players want a language of every rendition, and `und` is the one that isn't known (BCP 47).
+fn language_of(language: Option<&str>) -> &str {
+    language.unwrap_or("und")
 }
 
 fn video_range(range: DynamicRange) -> &'static str {
@@ -322,7 +323,7 @@ mod tests {
         let text = render_master(&key("u/master.m3u8"), &listed);
         let expected = "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"subtitles\",NAME=\"Deutsch\",LANGUAGE=\"de\",DEFAULT=NO,\
             AUTOSELECT=YES,FORCED=NO,URI=\"s.m3u8\"\n#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"subtitles\",NAME=\"Signs\",\
-            DEFAULT=NO,AUTOSELECT=YES,FORCED=YES,URI=\"s.m3u8\"\n";
+            LANGUAGE=\"und\",DEFAULT=NO,AUTOSELECT=YES,FORCED=YES,URI=\"s.m3u8\"\n";
         assert!(text.contains(expected), "{text}");
         assert_eq!(text.matches(",SUBTITLES=\"subtitles\"\n").count(), 2, "{text}");
     }
