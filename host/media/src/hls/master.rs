@@ -6,6 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_e
 use serde::{Deserialize, Serialize};
 use storage::{Destination, Key};
 
+use super::measure::Rates;
 use crate::info::{DynamicRange, Ratio};
 
 /// A rung as the master playlist lists it.
@@ -72,6 +73,7 @@ pub struct SubtitleSummary {
     pub is_forced: bool,
     /// Whether they also tell of sounds, for who can't hear.
     pub are_captions: bool,
+    pub rates: Rates,
     pub playlist: Destination,
 }
 
@@ -135,7 +137,7 @@ AUTOSELECT=YES,CHANNELS=\"{channels}\",URI=\"{}\"",
             escaped(&master.relative(&playlist.key))
         );
     }
-    for SubtitleSummary { name, language, is_default, is_forced, are_captions, playlist } in subtitles {
+    for SubtitleSummary { name, language, is_default, is_forced, are_captions, playlist, .. } in subtitles {
         let language = language_of(language.as_deref());
         let (default, forced) = (yes_or_no(*is_default), yes_or_no(*is_forced));
         let characteristics = if *are_captions { CAPTIONS } else { "" };
@@ -150,6 +152,10 @@ AUTOSELECT=YES,FORCED={forced}{characteristics},URI=\"{}\"",
     if *lost_captions {
         shown.push_str(",CLOSED-CAPTIONS=NONE");
     }
+    // The rates of a variant are those of everything that may be played with it (RFC 8216, section 4.3.4.2).
+    let heaviest = |rate: fn(&Rates) -> u64| subtitles.iter().map(|text| rate(&text.rates)).max().unwrap_or(0);
+    let text_rates =
+        Rates { peak_bps: heaviest(|rates| rates.peak_bps), average_bps: heaviest(|rates| rates.average_bps) };
     let groups = listed.groups();
     let groups: Vec<Option<&Group<'_>>> =
         if groups.is_empty() { vec![None] } else { groups.iter().map(Some).collect() };
@@ -157,7 +163,8 @@ AUTOSELECT=YES,FORCED={forced}{characteristics},URI=\"{}\"",
     for (rung, group) in variants {
         let RungSummary { size, frame_rate, range, codecs, playlist, .. } = rung;
         let (peak_bps, average_bps) = group.map_or((0, 0), |group| (group.peak_bps, group.average_bps));
-        let (peak_bps, average_bps) = (rung.peak_bps + peak_bps, rung.average_bps + average_bps);
+        let peak_bps = rung.peak_bps + peak_bps + text_rates.peak_bps;
+        let average_bps = rung.average_bps + average_bps + text_rates.average_bps;
         let _ = write!(text, "#EXT-X-STREAM-INF:BANDWIDTH={peak_bps},AVERAGE-BANDWIDTH={average_bps}");
         if let Some((width, height)) = size {
             let _ = write!(text, ",RESOLUTION={width}x{height}");
@@ -313,6 +320,7 @@ mod tests {
             is_default: false,
             is_forced,
             are_captions: false,
+            rates: Rates { peak_bps: if is_forced { 100 } else { 900 }, average_bps: 80 },
             playlist: at("u/s.m3u8"),
         };
         let listed = Master {
@@ -326,6 +334,7 @@ mod tests {
             LANGUAGE=\"und\",DEFAULT=NO,AUTOSELECT=YES,FORCED=YES,URI=\"s.m3u8\"\n";
         assert!(text.contains(expected), "{text}");
         assert_eq!(text.matches(",SUBTITLES=\"subtitles\"\n").count(), 2, "{text}");
+        assert_eq!(text.matches("BANDWIDTH=5600901,AVERAGE-BANDWIDTH=4100080,").count(), 2, "{text}");
     }
 
     #[test]

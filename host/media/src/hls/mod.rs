@@ -33,5 +33,5 @@ pub use join::{join, join_span};
 pub use keyframe::starts_with_keyframe;
 pub(crate) use master::ESCAPED;
 pub use master::{AudioSummary, IframeSummary, Master, RungSummary, SubtitleSummary, render_master};
-pub use measure::Rates;
+pub use measure::{Rates, measure};
 pub use playlist::{KeyChange, MediaPlaylist, Segment};

@@ -2,6 +2,8 @@
 //!
 //! The master playlist lists them, so the ladder collects them before it writes that.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde::Serialize;
 use storage::{Destination, read_at_most};
@@ -215,10 +217,13 @@ pub(super) async fn collect_all(collector: &mut Collector<'_>) -> Result<Vec<Sub
             }
         };
         let to = context.work.join(folder(index));
-        let playlist = blocking(move || write(&to, &rung, &cues, mpegts)).await?;
-        let playlist = playlist.map_err(MediaError::work("writing subtitles"))?;
+        let written = blocking(move || write(&to, &rung, &cues, mpegts)).await?;
+        let (playlist, sizes) = written.map_err(MediaError::work("writing subtitles"))?;
         let target = collector.encoded.rungs.iter().map(|rung| rung.playlist.target_duration).max();
         let playlist = MediaPlaylist { target_duration: target.unwrap_or(0).max(playlist.target_duration), ..playlist };
+        let measured: Vec<(Duration, u64)> =
+            playlist.segments.iter().map(|segment| segment.duration).zip(sizes).collect();
+        let rates = hls::measure(&measured, Duration::from_secs(playlist.target_duration.into()));
         collector.add_rendition(&folder(index), &playlist, &subtitles.playlist, &stem(index))?;
         if context.plan.all_of::<Dash>().next().is_some() {
             collector.add_piece(&folder(index), WHOLE, &subtitles.playlist, &stem(index)).await?;
@@ -229,6 +234,7 @@ pub(super) async fn collect_all(collector: &mut Collector<'_>) -> Result<Vec<Sub
             is_default: subtitles.is_default,
             is_forced: subtitles.is_forced,
             are_captions: subtitles.are_captions(context.info),
+            rates,
             playlist: subtitles.playlist.clone(),
         });
     }
@@ -240,20 +246,29 @@ pub(super) fn whole_name(index: usize, publication: &str) -> String {
     segment_name(&stem(index), publication, WHOLE)
 }
 
-/// Writes the segments, each of the time of one of the rung's, and all of it in one file. Returns the playlist.
-fn write(to: &std::path::Path, rung: &MediaPlaylist, cues: &[Cue], mpegts: u64) -> std::io::Result<MediaPlaylist> {
+/// Writes the segments, each of the time of one of the rung's, and all of it in one file. Returns the playlist, and the
+/// bytes of each segment.
+fn write(
+    to: &std::path::Path,
+    rung: &MediaPlaylist,
+    cues: &[Cue],
+    mpegts: u64,
+) -> std::io::Result<(MediaPlaylist, Vec<u64>)> {
     let (mut at_ms, mut segments) = (0, Vec::with_capacity(rung.segments.len()));
+    let mut sizes = Vec::with_capacity(rung.segments.len());
     for (number, segment) in rung.segments.iter().enumerate() {
         let end_ms = at_ms + millis(segment.duration);
         let uri = format!("{number:05}.vtt");
         // The last one has what begins within a rounding of its end.
         let until_ms = if number + 1 == rung.segments.len() { end_ms + 1 } else { end_ms };
-        std::fs::write(to.join(&uri), webvtt::render(cues, (at_ms, until_ms), Some(mpegts)))?;
+        let text = webvtt::render(cues, (at_ms, until_ms), Some(mpegts));
+        sizes.push(text.len() as u64);
+        std::fs::write(to.join(&uri), text)?;
         segments.push(Segment { uri, duration: segment.duration, byte_range: None });
         at_ms = end_ms;
     }
     std::fs::write(to.join(WHOLE), webvtt::render(cues, (0, at_ms), None))?;
     let mut playlist = MediaPlaylist { segments, ended: true, ..MediaPlaylist::default() };
     playlist.target_duration = playlist.least_target_duration();
-    Ok(playlist)
+    Ok((playlist, sizes))
 }
