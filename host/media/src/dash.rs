@@ -131,6 +131,10 @@ impl AdaptationSet {
                 let _ = writeln!(out, "      <EssentialProperty schemeIdUri=\"{scheme}\" value=\"{value}\"/>");
             }
         }
+        // In front of the role: what sets and representations have in common comes before what only sets have (5.3.3.3).
+        if let Some(label) = &self.label {
+            let _ = writeln!(out, "      <Label>{}</Label>", text(label));
+        }
         let role = match (kind, self.is_forced, self.is_main) {
             (_, true, _) => Some("forced-subtitle"),
             ("text", ..) => Some("subtitle"),
@@ -140,9 +144,6 @@ impl AdaptationSet {
         };
         if let Some(role) = role {
             let _ = writeln!(out, "      <Role schemeIdUri=\"urn:mpeg:dash:role:2011\" value=\"{role}\"/>");
-        }
-        if let Some(label) = &self.label {
-            let _ = writeln!(out, "      <Label>{}</Label>", text(label));
         }
         for representation in &self.representations {
             representation.render(out);
@@ -270,9 +271,10 @@ mod tests {
         assert!(text.contains("cicp:TransferCharacteristics\" value=\"16\""), "{text}");
         let content = Content::Sound { channels: 6, is_dolby: true };
         let sound = Representation { codecs: "ec-3".into(), content, ..picture() };
-        let (language, is_main) = (Some("en".to_owned()), true);
-        let text =
-            render(AdaptationSet { language, is_main, representations: vec![sound], ..AdaptationSet::default() });
+        let (language, label, is_main) = (Some("en".to_owned()), Some("English".to_owned()), true);
+        let representations = vec![sound];
+        let text = render(AdaptationSet { language, label, is_main, representations, ..AdaptationSet::default() });
+        assert!(text.find("<Label>").unwrap() < text.find("<Role").unwrap(), "the schema has labels in front: {text}");
         assert!(text.contains("mimeType=\"audio/mp4\" lang=\"en\"") && text.contains("value=\"F801\""), "{text}");
         assert!(text.contains("role:2011\" value=\"main\""), "{text}");
         let file = Some("subs/a b.vtt".to_owned());
