@@ -481,6 +481,13 @@ pub(crate) fn hls_muxer(segment_ms: u32, container: Container, single_file: bool
         .option("hls_segment_type", kind)
         .option("hls_flags", flags)
         .option("hls_segment_filename", format_args!("{folder}/{name}.{ending}"));
+    // Encoders begin below zero: with frames that need later ones, and with the silence that sound starts with. ffmpeg
+    // would move each rendition up by its own delay, and say so to players, so that none is with the others. MP4 has a
+    // place for the delay instead.
+    let muxer = match container {
+        Container::Ts => muxer,
+        Container::Fmp4 => muxer.option("avoid_negative_ts", "disabled"),
+    };
     if container == Container::Fmp4 && !single_file {
         muxer.option("hls_fmp4_init_filename", "init.mp4")
     } else {
