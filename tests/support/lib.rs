@@ -8,8 +8,10 @@
     reason = "it runs in tests only, and a test may fail"
 )]
 
+pub mod authoring;
 pub mod captions;
 pub mod colour;
+pub mod dash;
 pub mod disk;
 pub mod fixtures;
 pub mod guest;
@@ -24,6 +26,7 @@ pub mod receiver;
 pub mod runpod;
 pub mod s3;
 pub mod sound;
+pub mod standards;
 pub mod tool;
 pub mod wav;
 pub mod workspace;

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::job::{CREATOR, MEDIA};
 use crate::playlist::{self, Variant};
-use crate::workspace;
+use crate::{standards, workspace};
 
 /// A job that has ended. What it published is there until this is dropped.
 #[derive(Clone, Debug)]
@@ -41,13 +41,14 @@ impl Outcome {
         Self { code, events, stderr, out: out.to_owned(), work: work.to_owned(), _scratch: scratch }
     }
 
-    /// Asserts that the job is done, and gives back itself.
+    /// Asserts that the job is done and that what it published keeps the standards, and gives back itself.
     #[must_use]
     #[track_caller]
     pub fn done(self) -> Self {
         assert_eq!(self.code, Some(0), "{:?} {}", self.failure(), self.stderr);
         assert!(self.last("failed").is_none() && self.last("completed").is_some(), "{:?}", self.events);
         self.leaves_nothing_behind();
+        standards::assert_kept(&self.out);
         self
     }
 

@@ -17,7 +17,7 @@ use crate::job::{CREATOR, MEDIA, until};
 use crate::receiver::{Receiver, SECRET};
 use crate::runpod::RunpodServer;
 use crate::s3::{ACCESS_KEY_ID, BUCKET, Personality, S3Server, SECRET_ACCESS_KEY};
-use crate::workspace;
+use crate::{standards, workspace};
 
 /// Longest that anything here may take. The longest takes a tenth of it on two cores.
 pub const PATIENCE: Duration = Duration::from_secs(240);
@@ -143,25 +143,38 @@ impl Platform {
     }
 }
 
-/// What a viewer of a store reads, beginning with the master playlist: asserts that all of it is there, and gives back the
-/// names.
+/// What a viewer of a store reads, beginning with the master playlist: asserts that all of it is there and keeps the
+/// standards, and gives back the names.
 #[track_caller]
 pub fn readable(read: impl Fn(&str) -> Option<Vec<u8>>) -> BTreeSet<String> {
     let (mut found, mut waiting) = (BTreeSet::new(), Vec::new());
+    let copy = workspace::scratch();
     let master = format!("{CREATOR}/hls/{MEDIA}/master.m3u8");
     waiting.extend(read(&master).is_some().then_some(master));
     while let Some(key) = waiting.pop() {
         let content = read(&key).unwrap_or_else(|| panic!("{key} is named and not there"));
         assert!(!content.is_empty(), "{key} is empty");
+        let file = copy.path().join(&key);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, &content).unwrap();
         if key.ends_with(".m3u8") {
             let folder = key.rsplit_once('/').unwrap().0;
             let text = String::from_utf8(content).unwrap();
-            let named = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-            waiting.extend(named.map(|line| format!("{folder}/{line}")));
+            let names = text.lines().filter_map(name_in).filter(|name| !name.contains("://"));
+            waiting.extend(names.map(|name| format!("{folder}/{name}")));
         }
         found.insert(key);
     }
+    standards::assert_kept(copy.path());
     found
+}
+
+/// The file that a line of a playlist names, if it names one.
+fn name_in(line: &str) -> Option<&str> {
+    if line.starts_with('#') {
+        return line.split_once("URI=\"").and_then(|(_, rest)| rest.split('"').next());
+    }
+    (!line.is_empty()).then_some(line)
 }
 
 /// A worker. Ended when it is dropped.

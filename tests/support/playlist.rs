@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 pub struct Variant {
     /// Its media playlist.
     pub path: PathBuf,
-    attributes: BTreeMap<String, String>,
+    attributes: Attributes,
 }
 
 impl Variant {
@@ -43,6 +43,12 @@ pub struct Media {
     pub segments: Vec<(f64, PathBuf)>,
     /// Which bytes of its file each segment is; none for all of them.
     pub ranges: Vec<Option<Range<usize>>>,
+    /// EXT-X-MAP, and which bytes of its file it is; none for all of them.
+    pub map: Option<(PathBuf, Option<Range<usize>>)>,
+    /// The segments that begin behind an EXT-X-DISCONTINUITY.
+    pub breaks: Vec<usize>,
+    /// Every line that is a tag, with its value.
+    pub tags: Vec<String>,
 }
 
 impl Media {
@@ -60,8 +66,30 @@ impl Media {
 
     /// The bytes of a segment.
     pub fn bytes(&self, number: usize) -> Vec<u8> {
-        let whole = fs::read(&self.segments[number].1).unwrap();
-        self.ranges[number].clone().map_or(whole.clone(), |range| whole[range].to_vec())
+        part(&self.segments[number].1, self.ranges[number].as_ref())
+    }
+
+    /// The bytes of the map; none where there is none.
+    pub fn map_bytes(&self) -> Vec<u8> {
+        self.map.as_ref().map_or(Vec::new(), |(path, range)| part(path, range.as_ref()))
+    }
+
+    /// Whether it has a tag, with or without a value.
+    pub fn has(&self, tag: &str) -> bool {
+        self.values(tag).next().is_some()
+    }
+
+    /// The values of every tag of a name; empty ones where it has none.
+    pub fn values<'a>(&'a self, tag: &'a str) -> impl Iterator<Item = &'a str> {
+        self.tags.iter().filter_map(move |line| match line.strip_prefix(tag)? {
+            "" => Some(""),
+            rest => rest.strip_prefix(':'),
+        })
+    }
+
+    /// The attributes of every tag of a name.
+    pub fn attributes(&self, tag: &str) -> Vec<Attributes> {
+        self.values(tag).map(attributes).collect()
     }
 
     /// The only file, asserting that the segments are its parts, one after the other, and nothing else is in it.
@@ -79,6 +107,18 @@ impl Media {
     }
 }
 
+/// All of a file, or a range of it.
+fn part(path: &Path, range: Option<&Range<usize>>) -> Vec<u8> {
+    let whole = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    match range {
+        None => whole,
+        Some(range) => whole.get(range.clone()).unwrap_or_else(|| panic!("{range:?} of {}", path.display())).to_vec(),
+    }
+}
+
+/// The attributes of a tag by their names, without quotes.
+pub type Attributes = BTreeMap<String, String>;
+
 /// The renditions of a master playlist, in its order.
 pub fn master(path: &Path) -> Vec<Variant> {
     let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -87,7 +127,7 @@ pub fn master(path: &Path) -> Vec<Variant> {
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
         if let Some(list) = line.strip_prefix("#EXT-X-STREAM-INF:") {
-            let path = path.with_file_name(lines.next().unwrap());
+            let path = path.with_file_name(unescaped(lines.next().unwrap()));
             variants.push(Variant { path, attributes: attributes(list) });
         }
     }
@@ -98,14 +138,22 @@ pub fn master(path: &Path) -> Vec<Variant> {
 pub fn iframes(path: &Path) -> Vec<Variant> {
     let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let lists = text.lines().filter_map(|line| line.strip_prefix("#EXT-X-I-FRAME-STREAM-INF:")).map(attributes);
-    lists.map(|attributes| Variant { path: path.with_file_name(&attributes["URI"]), attributes }).collect()
+    lists.map(|attributes| Variant { path: path.with_file_name(unescaped(&attributes["URI"])), attributes }).collect()
 }
 
-/// The renditions of sound and text of a master playlist, in its order.
-pub fn renditions(path: &Path) -> Vec<Variant> {
+/// Every EXT-X-MEDIA of a master playlist, in its order.
+pub fn media_tags(path: &Path) -> Vec<Attributes> {
     let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let lists = text.lines().filter_map(|line| line.strip_prefix("#EXT-X-MEDIA:")).map(attributes);
-    lists.map(|attributes| Variant { path: path.with_file_name(unescaped(&attributes["URI"])), attributes }).collect()
+    text.lines().filter_map(|line| line.strip_prefix("#EXT-X-MEDIA:")).map(attributes).collect()
+}
+
+/// The renditions of sound and text that are playlists of their own, in the order of the master playlist.
+pub fn renditions(path: &Path) -> Vec<Variant> {
+    let of_own = |attributes: Attributes| {
+        let path = path.with_file_name(unescaped(attributes.get("URI")?));
+        Some(Variant { path, attributes })
+    };
+    media_tags(path).into_iter().filter_map(of_own).collect()
 }
 
 /// A path of a playlist, in which all but plain characters are escaped.
@@ -119,17 +167,17 @@ pub fn media(path: &Path) -> Media {
     assert!(text.starts_with("#EXTM3U\n"), "{text}");
     let value = |tag: &str| text.lines().find_map(|line| line.strip_prefix(tag)?.strip_prefix(':'));
     let mut segments = Vec::new();
-    let mut ranges = Vec::new();
+    let (mut ranges, mut breaks) = (Vec::new(), Vec::new());
     let (mut seconds, mut range) = (None, None);
     for line in text.lines() {
         if let Some(duration) = line.strip_prefix("#EXTINF:") {
             seconds = duration.trim_end_matches(',').parse().ok();
         } else if let Some(bytes) = line.strip_prefix("#EXT-X-BYTERANGE:") {
-            let (length, start) = bytes.split_once('@').unwrap();
-            let (length, start): (usize, usize) = (length.parse().unwrap(), start.parse().unwrap());
-            range = Some(start..start + length);
+            range = Some(byte_range(bytes));
+        } else if line == "#EXT-X-DISCONTINUITY" {
+            breaks.push(segments.len());
         } else if !line.starts_with('#') {
-            segments.push((seconds.take().unwrap(), path.with_file_name(line)));
+            segments.push((seconds.take().unwrap(), path.with_file_name(unescaped(line))));
             ranges.push(range.take());
         }
     }
@@ -139,7 +187,20 @@ pub fn media(path: &Path) -> Media {
         ended: text.lines().any(|line| line == "#EXT-X-ENDLIST"),
         segments,
         ranges,
+        map: value("#EXT-X-MAP").map(attributes).map(|map| {
+            let range = map.get("BYTERANGE").map(|range| byte_range(range));
+            (path.with_file_name(unescaped(&map["URI"])), range)
+        }),
+        breaks,
+        tags: text.lines().filter(|line| line.starts_with("#EXT")).map(str::to_owned).collect(),
     }
+}
+
+/// `length@start`.
+fn byte_range(text: &str) -> Range<usize> {
+    let (length, start) = text.split_once('@').unwrap();
+    let (length, start): (usize, usize) = (length.parse().unwrap(), start.parse().unwrap());
+    start..start + length
 }
 
 /// Everything that a viewer who has a master playlist will ask for, itself included.
@@ -153,7 +214,7 @@ pub fn reachable(path: &Path) -> Vec<PathBuf> {
 }
 
 /// `A=1,B="x,y"`: commas inside quotes part nothing.
-fn attributes(list: &str) -> BTreeMap<String, String> {
+fn attributes(list: &str) -> Attributes {
     let mut quoted = false;
     let parts = list.split(|c: char| {
         quoted ^= c == '"';
