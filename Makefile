@@ -1,7 +1,7 @@
 # Every target with a `##` comment is listed by `make help`.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vendor fuzz lint deny bench bench-outputs corpus guests guest-js docs ci ffmpeg toolchain
+.PHONY: help demo test test-vendor fuzz lint deny bench bench-outputs corpus guests guest-js docs ci ffmpeg xmllint toolchain
 
 CARGO ?= cargo
 # rustup's programs are found also by a shell that was open while rustup was installed.
@@ -21,7 +21,7 @@ SHARED := $(or $(CODEX_SHARED),../shared)
 
 # Many tests wait for a server or a worker, so one more than there are cores keeps all of them busy.
 test: export RUST_TEST_THREADS ?= $(shell echo $$(($$(nproc) + 1)))
-test: toolchain ffmpeg ## Runs every test, those of the whole program among them
+test: toolchain ffmpeg xmllint ## Runs every test, those of the whole program among them
 	@$(CARGO) test --workspace --locked -- $(if $(wildcard $(SHARED)/media $(SHARED)/waveform),--include-ignored)
 
 test-vendor: toolchain ## Compares the worker's requests with those of RunPod's own client
@@ -100,6 +100,18 @@ ffmpeg:
 	echo "installing ffmpeg:$${root:+ $$root} apt-get install ffmpeg"; \
 	$$root apt-get -qq update </dev/null && \
 	$$root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install ffmpeg </dev/null >/dev/null
+
+# The tests hold DASH manifests against their schema with it.
+xmllint:
+	@if command -v xmllint >/dev/null; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then \
+		echo "xmllint is needed on the PATH and not found. It is part of libxml2 (Fedora: dnf install libxml2)." >&2; \
+		exit 1; \
+	fi; \
+	if [ "$$(id -u)" -eq 0 ]; then root=; else root=sudo; fi; \
+	echo "installing xmllint:$${root:+ $$root} apt-get install libxml2-utils"; \
+	$$root apt-get -qq update </dev/null && \
+	$$root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install libxml2-utils </dev/null >/dev/null
 
 # rustup reads rust-toolchain.toml by itself and brings the right compiler with the target of the guests, unless it is
 # set up not to install anything unasked.
