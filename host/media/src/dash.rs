@@ -86,7 +86,7 @@ fn seconds(duration: Duration) -> String {
 impl Manifest {
     pub fn render(&self) -> String {
         let mut out = format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" xmlns:cenc=\"urn:mpeg:cenc:2013\" \
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" \
 profiles=\"urn:mpeg:dash:profile:isoff-live:2011\" type=\"static\" mediaPresentationDuration=\"{}\" \
 minBufferTime=\"{}\">\n  <Period id=\"0\" start=\"PT0S\">\n",
             seconds(self.duration),
@@ -163,7 +163,7 @@ impl AdaptationSet {
 /// How samples are encrypted, for any system of keys (ISO/IEC 23009-1, 5.8.5.2), and for the one that every browser has.
 fn protection(scheme: &Scheme, out: &mut String) {
     let key_id = Uuid::from_bytes(scheme.key_id);
-    let start = "      <ContentProtection schemeIdUri=";
+    let start = "      <ContentProtection xmlns:cenc=\"urn:mpeg:cenc:2013\" schemeIdUri=";
     let _ = writeln!(
         out,
         "{start}\"urn:mpeg:dash:mp4protection:2011\" value=\"cbcs\" cenc:default_KID=\"{key_id}\"/>\n\
