@@ -18,7 +18,6 @@ pub(super) fn check(publication: &Publication, breaches: &mut Breaches) {
         sound(list, breaches);
     }
     stereo(publication, breaches);
-    captions(publication, breaches);
 }
 
 fn codec(list: &List, picture: &Track, breaches: &mut Breaches) {
@@ -95,16 +94,4 @@ fn stereo(publication: &Publication, breaches: &mut Breaches) {
     breaches.unless(all().next().is_none() || all().any(is_stereo), "2.3", || {
         "there is sound, and nothing of it is stereo in AAC".to_owned()
     });
-}
-
-/// What is in the pictures has to be declared.
-fn captions(publication: &Publication, breaches: &mut Breaches) {
-    let is_declared =
-        publication.media_tags.iter().any(|tag| tag.get("TYPE").is_some_and(|kind| kind == "CLOSED-CAPTIONS"));
-    for list in publication.played() {
-        let has = list.track(Kind::Picture).is_some_and(|picture| picture.number("closed_captions") == 1);
-        breaches.unless(!has || is_declared, "4.4", || {
-            format!("{} has closed captions, and the master playlist doesn't say so", list.name)
-        });
-    }
 }

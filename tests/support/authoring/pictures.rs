@@ -1,4 +1,4 @@
-//! Whether a picture is an IDR: nothing before it is needed by what comes behind it.
+//! What a coded picture is: an IDR, before which nothing is needed by what comes behind it, or one with captions in it.
 
 /// Of a picture with start codes between its units, as transport streams have it.
 pub(super) fn is_idr(picture: &[u8], codec: &str) -> bool {
@@ -26,4 +26,10 @@ fn first_picture(mut units: impl Iterator<Item = u8>, codec: &str) -> bool {
         // Of AV1, ffprobe tells keyframes by their header.
         _ => units.next().is_some(),
     }
+}
+
+/// Whether there are closed captions in front of a picture (ANSI/SCTE 128, section 8.1: country, provider, `GA94`, type 3).
+/// ffprobe tells of them only when it decodes.
+pub(super) fn has_captions(picture: &[u8]) -> bool {
+    picture.windows(8).any(|eight| eight == b"\xb5\x00\x31GA94\x03")
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::Breaches;
 use super::fragments;
 use super::media::{Kind, Track};
-use super::pictures::{is_idr, is_idr_sample};
+use super::pictures::{has_captions, is_idr, is_idr_sample};
 use super::publication::{Form, List, Publication, Role};
 use super::transport::Stream;
+use crate::playlist::Attributes;
 
 /// Seconds that the clock of transport streams and the playlist's decimals may take away.
 const ROUNDING: f64 = 0.001;
@@ -21,11 +22,15 @@ pub(super) fn check(publication: &Publication, breaches: &mut Breaches) {
             (_, form) => {
                 list.tracks.iter().for_each(|track| is_continuous(list, track, breaches));
                 durations(list, frame, breaches);
-                if form == Form::TransportStream {
-                    transport_stream(list, breaches);
+                let has_captions = if form == Form::TransportStream {
+                    transport_stream(list, breaches)
                 } else {
-                    fragmented(list, breaches);
-                }
+                    fragmented(list, breaches)
+                };
+                let tells = |tag: &Attributes| tag.get("TYPE").is_some_and(|kind| kind == "CLOSED-CAPTIONS");
+                breaches.unless(!has_captions || publication.media_tags.iter().any(tells), "4.4", || {
+                    format!("{} has closed captions in its pictures, and nothing tells of them", list.name)
+                });
             }
         }
     }
@@ -74,9 +79,10 @@ fn durations(list: &List, frame: Option<f64>, breaches: &mut Breaches) {
     });
 }
 
-fn transport_stream(list: &List, breaches: &mut Breaches) {
+/// Returns whether there are captions in the pictures.
+fn transport_stream(list: &List, breaches: &mut Breaches) -> bool {
     let picture = list.track(Kind::Picture);
-    let mut stream = Stream::default();
+    let (mut stream, mut captions) = (Stream::default(), false);
     for number in 0..list.media.segments.len() {
         if list.media.breaks.contains(&number) {
             stream.restart();
@@ -88,8 +94,10 @@ fn transport_stream(list: &List, breaches: &mut Breaches) {
         if let Some(picture) = picture {
             let is_key = is_idr(&segment.first_picture, picture.says("codec_name"));
             starts_with_idr(list, picture, number, is_key, breaches);
+            captions |= has_captions(&segment.first_picture);
         }
     }
+    captions
 }
 
 fn starts_with_idr(list: &List, picture: &Track, number: usize, is_idr: bool, breaches: &mut Breaches) {
@@ -97,9 +105,10 @@ fn starts_with_idr(list: &List, picture: &Track, number: usize, is_idr: bool, br
     breaches.unless(is_idr && is_key, "7.4", || format!("{} does not start with an IDR picture", list.segment(number)));
 }
 
-fn fragmented(list: &List, breaches: &mut Breaches) {
+/// The same.
+fn fragmented(list: &List, breaches: &mut Breaches) -> bool {
     let tracks = fragments::tracks(&list.media.map_bytes());
-    let mut ends: BTreeMap<u32, u64> = BTreeMap::new();
+    let (mut ends, mut captions) = (BTreeMap::<u32, u64>::new(), false);
     for number in 0..list.media.segments.len() {
         if list.media.breaks.contains(&number) {
             ends.clear();
@@ -116,12 +125,14 @@ fn fragmented(list: &List, breaches: &mut Breaches) {
         if let Some(picture) = list.track(Kind::Picture) {
             let video = tracks.iter().find(|track| track.is_video);
             let first = video.and_then(|video| Some((video, runs.iter().find(|run| run.track == video.id)?)));
-            let is_key = first.is_some_and(|(video, run)| {
-                is_idr_sample(run.first(&bytes), video.unit_bytes, picture.says("codec_name"))
-            });
+            let first = first.map(|(video, run)| (video.unit_bytes, run.first(&bytes)));
+            let is_key =
+                first.is_some_and(|(unit_bytes, first)| is_idr_sample(first, unit_bytes, picture.says("codec_name")));
             starts_with_idr(list, picture, number, is_key, breaches);
+            captions |= first.is_some_and(|(_, first)| has_captions(first));
         }
     }
+    captions
 }
 
 /// Each range of a playlist of keyframes is one picture, from its beginning on.

@@ -65,7 +65,7 @@ fn a_hole_between_segments_is_found_even_if_the_playlists_know_of_it() {
     });
     assert_eq!(found, ["7.1"]);
     let found = rules_after(plain(), |copy| change(&copy.join(SECOND), |bytes| later(bytes, 36_000)));
-    assert_eq!(found, ["7.1", "8.1"], "the playlist doesn't know of it");
+    assert_eq!(found, ["7.1", "8.1", "8.7"], "the playlist does not know of it, and the other rung has none");
 }
 
 #[test]
@@ -125,6 +125,18 @@ fn a_segment_that_does_not_start_with_an_idr_is_found() {
         });
         assert_eq!(found, ["7.4"], "{rung}");
     }
+}
+
+/// x264 tells of itself in front of the first picture, and what it tells gives way to captions.
+#[test]
+fn captions_that_nothing_tells_of_are_found() {
+    let found = rules_after(plain(), |copy| {
+        change(&copy.join(FIRST), |bytes| {
+            let told = bytes.windows(4).position(|four| four == b"x264").unwrap();
+            bytes[told..told + 8].copy_from_slice(b"\xb5\x00\x31GA94\x03");
+        });
+    });
+    assert_eq!(found, ["4.4"]);
 }
 
 #[test]
