@@ -60,6 +60,9 @@ fn captions_that_no_policy_asks_for_stay_in_the_picture_and_are_told() {
     let rung = &outcome.variants()[0];
     assert_eq!(captions::in_picture(&playlist::media(&rung.path).segments[0].1), ["HELLO WORLD", "SECOND LINE"]);
     assert_eq!(captions::in_picture(&outcome.mezzanine()), ["HELLO WORLD", "SECOND LINE"]);
+    let master = std::fs::read_to_string(outcome.master()).unwrap();
+    assert!(master.contains("TYPE=CLOSED-CAPTIONS,") && master.contains(",INSTREAM-ID=\"CC1\"\n"), "{master}");
+    assert_eq!(rung.attribute("CLOSED-CAPTIONS"), Some("captions"));
     let notes = outcome.report()["notes"].to_string();
     assert!(notes.contains("closed captions"), "{notes}");
 }

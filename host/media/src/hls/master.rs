@@ -85,8 +85,20 @@ pub struct Master {
     /// With any, every rung is listed once for each of their groups.
     pub audio: Vec<AudioSummary>,
     pub subtitles: Vec<SubtitleSummary>,
-    /// Whether the pictures had closed captions and have none any more: players need not look for them.
-    pub lost_captions: bool,
+    /// Of the pictures.
+    pub captions: Captions,
+}
+
+/// What became of closed captions in a source's picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Captions {
+    /// It had none, and players may look for some.
+    #[default]
+    Unknown,
+    /// They are in the rungs too.
+    Kept,
+    /// They are not, and players need not look for any.
+    Lost,
 }
 
 /// The rates and codecs of a group of sound: what is added to those of a rung is that of its heaviest rendition.
@@ -120,7 +132,7 @@ public.accessibility.describes-music-and-sound\"";
 
 /// The text of the master playlist with this key. Players start with the first rung.
 pub fn render_master(master: &Key, listed: &Master) -> String {
-    let Master { rungs, iframes, audio, subtitles, lost_captions } = listed;
+    let Master { rungs, iframes, audio, subtitles, captions } = listed;
     // Nothing here needs more than version 1. Version 3 keeps away players that don't support fractional seconds, which
     // the media playlists have.
     let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-INDEPENDENT-SEGMENTS\n");
@@ -149,8 +161,17 @@ AUTOSELECT=YES,FORCED={forced}{characteristics},URI=\"{}\"",
         );
     }
     let mut shown = if subtitles.is_empty() { String::new() } else { format!(",SUBTITLES=\"{SUBTITLES}\"") };
-    if *lost_captions {
-        shown.push_str(",CLOSED-CAPTIONS=NONE");
+    match captions {
+        Captions::Unknown => {}
+        Captions::Lost => shown.push_str(",CLOSED-CAPTIONS=NONE"),
+        Captions::Kept => {
+            // The first channel is the one that all others are added to.
+            text.push_str(
+                "#EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID=\"captions\",NAME=\"CC1\",LANGUAGE=\"und\",DEFAULT=NO,\
+AUTOSELECT=YES,INSTREAM-ID=\"CC1\"\n",
+            );
+            shown.push_str(",CLOSED-CAPTIONS=\"captions\"");
+        }
     }
     // The rates of a variant are those of everything that may be played with it (RFC 8216, section 4.3.4.2).
     let heaviest = |rate: fn(&Rates) -> u64| subtitles.iter().map(|text| rate(&text.rates)).max().unwrap_or(0);

@@ -32,6 +32,6 @@ pub use iframes::{first_shown, iframe_playlist};
 pub use join::{join, join_span};
 pub use keyframe::starts_with_keyframe;
 pub(crate) use master::ESCAPED;
-pub use master::{AudioSummary, IframeSummary, Master, RungSummary, SubtitleSummary, render_master};
+pub use master::{AudioSummary, Captions, IframeSummary, Master, RungSummary, SubtitleSummary, render_master};
 pub use measure::{Rates, measure};
 pub use playlist::{KeyChange, MediaPlaylist, Segment};

@@ -334,8 +334,8 @@ impl OutputKind for Ladder {
         let iframes = iframes::collect_all(collector).await?;
         let audio = audio::collect_all(collector).await?;
         let subtitles = subtitles::collect_all(collector).await?;
-        let lost_captions = subtitles::takes_captions(collector.context.plan, collector.context.info);
-        let listed = Master { rungs: collector.rungs.clone(), iframes, audio, subtitles, lost_captions };
+        let captions = subtitles::captions(collector.context.plan, collector.context.info);
+        let listed = Master { rungs: collector.rungs.clone(), iframes, audio, subtitles, captions };
         let body = Body::Bytes(hls::render_master(&self.master, &listed).into_bytes());
         collector.add(self.at(&self.master), body, Role::Master);
         Ok(())

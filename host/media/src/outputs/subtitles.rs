@@ -18,7 +18,7 @@ use crate::context::{TranscodeContext, blocking};
 use crate::error::{MediaError, UploadError};
 use crate::estimate::PLAYLIST_BYTES;
 use crate::graph::MADE;
-use crate::hls::{self, MediaPlaylist, Segment, SubtitleSummary};
+use crate::hls::{self, Captions, MediaPlaylist, Segment, SubtitleSummary};
 use crate::info::MediaInfo;
 use crate::label::{check_group, check_language, check_name};
 use crate::moment::millis;
@@ -151,6 +151,16 @@ impl OutputKind for Subtitles {
 /// Whether a plan makes subtitles of the captions in the picture, which no longer have a place in the rungs then.
 pub(crate) fn takes_captions(plan: &Plan, info: &MediaInfo) -> bool {
     plan.all_of::<Subtitles>().any(|(_, subtitles)| subtitles.are_captions(info))
+}
+
+/// What becomes of captions in the picture.
+pub(super) fn captions(plan: &Plan, info: &MediaInfo) -> Captions {
+    let picture = info.video.as_ref().map(|video| video.index);
+    match info.texts.iter().any(|track| Some(track.index) == picture) {
+        false => Captions::Unknown,
+        true if takes_captions(plan, info) => Captions::Lost,
+        true => Captions::Kept,
+    }
 }
 
 impl Subtitles {
