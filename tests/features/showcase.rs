@@ -162,6 +162,7 @@ fn an_animation_shows_three_seconds_of_the_film_without_sound() {
 fn a_playlist_of_keyframes_shows_every_second_second_of_a_rung() {
     let outcome = showcase(&half_second_steps()).run().done();
     outcome.is_whole();
+    assert_eq!(testkit::authoring::check_trick_play(&outcome.master()), []);
     let iframes = testkit::playlist::iframes(&outcome.master());
     assert_eq!(iframes.len(), 1);
     assert_eq!(iframes[0].attribute("RESOLUTION"), Some("640x360"));

@@ -59,7 +59,7 @@ impl Media {
 
     /// Bits per second of each segment, and over all of them.
     pub fn rates(&self) -> (Vec<f64>, f64) {
-        let bits: Vec<f64> = (0..self.segments.len()).map(|number| self.bytes(number).len() as f64 * 8.0).collect();
+        let bits: Vec<f64> = (0..self.segments.len()).map(|number| self.size(number) as f64 * 8.0).collect();
         let each = self.segments.iter().zip(&bits).map(|((seconds, _), bits)| bits / seconds).collect();
         (each, bits.iter().sum::<f64>() / self.duration())
     }
@@ -67,6 +67,12 @@ impl Media {
     /// The bytes of a segment.
     pub fn bytes(&self, number: usize) -> Vec<u8> {
         part(&self.segments[number].1, self.ranges[number].as_ref())
+    }
+
+    /// How many bytes a segment has.
+    pub fn size(&self, number: usize) -> u64 {
+        let whole = || fs::metadata(&self.segments[number].1).map_or(0, |found| found.len());
+        self.ranges[number].as_ref().map_or_else(whole, |range| range.len() as u64)
     }
 
     /// The bytes of the map; none where there is none.

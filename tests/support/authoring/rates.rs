@@ -12,7 +12,7 @@ pub(super) struct Rates {
 /// The peak is the most that neighbouring segments have which play for half to one and a half target durations together;
 /// the average is over all. Where no neighbours play that long, the peak is the average.
 pub(super) fn measure(media: &Media) -> Rates {
-    let bits = |number: usize| media.bytes(number).len() as f64 * 8.0;
+    let bits = |number: usize| media.size(number) as f64 * 8.0;
     let segments: Vec<(f64, f64)> =
         media.segments.iter().enumerate().map(|(number, (seconds, _))| (*seconds, bits(number))).collect();
     let sum = |segments: &[(f64, f64)]| segments.iter().fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));

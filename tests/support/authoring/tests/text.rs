@@ -56,6 +56,7 @@ fn every_change_of_renditions_breaks_its_rule() {
     let captions = "TYPE=CLOSED-CAPTIONS,GROUP-ID=\"cc\",NAME=\"English\",INSTREAM-ID=";
     let head = "#EXT-X-INDEPENDENT-SEGMENTS\n";
     let described = "CHANNELS=\"2\",CHARACTERISTICS=\"public.accessibility.describes-video\",AUTOSELECT=NO";
+    let for_the_deaf = "NO,CHARACTERISTICS=\"public.accessibility.transcribes-spoken-dialog\",URI=\"text";
     assert_all(
         separate(),
         &[
@@ -64,6 +65,7 @@ fn every_change_of_renditions_breaks_its_rule() {
             ("master.m3u8", head, &format!("{head}#EXT-X-MEDIA:{captions}\"CC1\"\n"), &["4.4"]),
             ("master.m3u8", head, &format!("{head}#EXT-X-MEDIA:{captions}\"SERVICE1\",LANGUAGE=\"en\"\n"), &["RFC 7"]),
             ("master.m3u8", "CHANNELS=\"2\",AUTOSELECT=YES", described, &["2.13"]),
+            ("master.m3u8", "NO,AUTOSELECT=YES,URI=\"text", for_the_deaf, &["4.6"]),
             ("master.m3u8", "CHANNELS=\"2\"", "CHANNELS=\"6\"", &["RFC 4.3.4.1"]),
             ("master.m3u8", ",URI=\"sound/fr.m3u8\"", "", &["9.7"]),
             ("master.m3u8", "NAME=\"French\"", "NAME=\"English\"", &["RFC 4.3.4.1.1"]),
