@@ -88,18 +88,46 @@ docs: toolchain ## Writes docs/contract.md from the comments in wit/, and docs/e
 
 ci: lint test ## Runs what has to pass before a change lands
 
+# A function of the shell: by_apt PACKAGES ADVICE. The advice is for systems that don't have these packages.
+define BY_APT
+by_apt() { \
+	if ! command -v apt-get >/dev/null; then echo "$$2" >&2; exit 1; fi; \
+	if [ "$$(id -u)" -eq 0 ]; then root=; else root=sudo; fi; \
+	echo "installing:$${root:+ $$root} apt-get install $$1"; \
+	$$root apt-get -qq update </dev/null && \
+	$$root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $$1 </dev/null >/dev/null || \
+		{ echo "$$2" >&2; exit 1; }; \
+}
+endef
+
 # The tests make their fixtures with it too, so it has to be on the PATH.
 ffmpeg:
-	@if command -v ffmpeg >/dev/null && command -v ffprobe >/dev/null; then exit 0; fi; \
-	if ! command -v apt-get >/dev/null; then \
-		echo "ffmpeg and ffprobe are needed on the PATH and not found. Install them, version 5.1 to 9" >&2; \
-		echo "(macOS: brew install ffmpeg; Fedora: dnf install ffmpeg; Arch: pacman -S ffmpeg)." >&2; \
-		exit 1; \
+	@$(BY_APT); \
+	if command -v ffmpeg >/dev/null && command -v ffprobe >/dev/null; then exit 0; fi; \
+	by_apt ffmpeg "ffmpeg and ffprobe are needed on the PATH and not found. Install them, version 5.1 to 9 \
+	(macOS: brew install ffmpeg; Fedora: dnf install ffmpeg; Arch: pacman -S ffmpeg)."
+
+# What plays the publications of the browser tests. npm writes this file when it has installed all of package-lock.json.
+PLAYERS := tests/players/node_modules/.package-lock.json
+
+players: browser $(PLAYERS)
+
+$(PLAYERS): tests/players/package-lock.json
+	@$(BY_APT); \
+	if ! command -v node >/dev/null || ! command -v npm >/dev/null; then \
+		by_apt "nodejs npm" "Node.js 20 or later and npm are needed on the PATH and not found."; \
 	fi; \
-	if [ "$$(id -u)" -eq 0 ]; then root=; else root=sudo; fi; \
-	echo "installing ffmpeg:$${root:+ $$root} apt-get install ffmpeg"; \
-	$$root apt-get -qq update </dev/null && \
-	$$root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install ffmpeg </dev/null >/dev/null
+	echo "installing hls.js and Shaka Player: npm ci"; \
+	(cd $(<D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null) && touch $@
+
+# The names that tests/support/browser.rs looks for.
+browser:
+	@$(BY_APT); \
+	for name in chromium-headless-shell chromium google-chrome chromium-browser \
+		"/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"; do \
+		if command -v "$$name" >/dev/null; then exit 0; fi; \
+	done; \
+	by_apt chromium-headless-shell "Chromium or Google Chrome is needed on the PATH and not found."
 
 # The tests hold DASH manifests against their schema with it.
 xmllint:

@@ -23,6 +23,7 @@ mod language;
 mod lean;
 mod mezzanine;
 mod picture;
+mod players;
 mod policy;
 mod policy_tools;
 mod publication;

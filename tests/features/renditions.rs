@@ -111,6 +111,17 @@ fn a_rendition_of_sound_stays_with_the_picture() {
     }
 }
 
+/// Slower efforts encode B-frames, of which the first is decoded before zero.
+#[test]
+fn a_rendition_of_sound_stays_with_pictures_that_are_decoded_in_another_order() {
+    let upload = crate::sound::flash_and_beep("apart.mp4", 0.0, 0.0);
+    let outcome = showcase(&upload).setting("languages", "true").setting("effort", "fast").run().done();
+    let flash = colour::brightness_over_time(&outcome.rung("source"));
+    let flash = flash.into_iter().find(|(_, brightness)| *brightness > 128.0).unwrap().0;
+    let beep = sound::first_beep(&of_kind(&outcome, "AUDIO")[0].path).unwrap();
+    assert!((flash - beep).abs() < 0.03, "flash at {flash}, beep at {beep}");
+}
+
 #[test]
 fn dash_names_the_same_segments() {
     let outcome = showcase(&two_languages()).setting("languages", "true").run().done();

@@ -9,6 +9,7 @@
 )]
 
 pub mod authoring;
+pub mod browser;
 pub mod captions;
 pub mod colour;
 pub mod dash;
@@ -25,6 +26,7 @@ pub mod probe;
 pub mod receiver;
 pub mod runpod;
 pub mod s3;
+pub mod site;
 pub mod sound;
 pub mod standards;
 pub mod tool;

@@ -240,7 +240,7 @@ impl FilePart {
     }
 
     /// Its first bytes.
-    fn head(&self, limit: u64) -> Result<Vec<u8>, CodedError> {
+    pub(super) fn head(&self, limit: u64) -> Result<Vec<u8>, CodedError> {
         self.read(0, limit)
     }
 

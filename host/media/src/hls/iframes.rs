@@ -8,7 +8,7 @@ use fault::codes;
 
 use super::check::{FilePart, read_map};
 use super::measure::{Rates, measure};
-use super::playlist::{ByteRange, MediaPlaylist, Segment};
+use super::playlist::{ByteRange, Map, MediaPlaylist, Segment};
 use super::timing::{self, PIECE};
 use super::{nal, ts};
 use crate::error::CodedError;
@@ -45,7 +45,7 @@ pub fn iframe_playlist(dir: &Path, rendition: &MediaPlaylist) -> Result<(MediaPl
         }
     }
     let Some(first) = found.first().map(|(at, _)| *at) else {
-        return Err(CodedError::new(&codes::output::NO_KEYFRAME, "a rendition has no keyframes to list".to_owned()));
+        return Err(no_keyframes());
     };
     // A keyframe stays until the next one, or until the end.
     let end = first + rendition.duration().as_secs_f64();
@@ -59,10 +59,28 @@ pub fn iframe_playlist(dir: &Path, rendition: &MediaPlaylist) -> Result<(MediaPl
     }
     let measured: Vec<(Duration, u64)> =
         segments.iter().map(|segment| (segment.duration, segment.byte_range.map_or(0, |range| range.length))).collect();
-    let mut playlist = MediaPlaylist { segments, iframes_only: true, ..rendition.clone() };
+    let map = match &rendition.map {
+        Some(map) => Some(map.clone()),
+        None => Some(tables(dir, rendition)?),
+    };
+    let mut playlist = MediaPlaylist { segments, map, iframes_only: true, ..rendition.clone() };
     playlist.target_duration = playlist.least_target_duration();
     let rates = measure(&measured, Duration::from_secs(playlist.target_duration.into()));
     Ok((playlist, rates))
+}
+
+/// The tables of transport streams. They are in front of the first keyframe of each segment, and no other one can be
+/// decoded alone without them.
+fn tables(dir: &Path, rendition: &MediaPlaylist) -> Result<Map, CodedError> {
+    let first = rendition.segments.first().ok_or_else(no_keyframes)?;
+    let head = FilePart::open(dir, &first.uri, first.byte_range)?.head(PIECE)?;
+    let length = ts::tables(&head).ok_or_else(no_keyframes)?;
+    let offset = first.byte_range.map_or(0, |range| range.offset);
+    Ok(Map { uri: first.uri.clone(), byte_range: Some(ByteRange { length, offset }) })
+}
+
+fn no_keyframes() -> CodedError {
+    CodedError::new(&codes::output::NO_KEYFRAME, "a rendition has no keyframes to list".to_owned())
 }
 
 /// When the first picture of a rendition in transport streams is shown, or without a picture its first sound is heard, in
@@ -164,18 +182,20 @@ mod tests {
     fn each_range_holds_a_keyframe_and_little_else() {
         for kind in [Kind::Ts, Kind::TsSingleFile, Kind::Fmp4, Kind::Fmp4SingleFile] {
             let (sample, playlist, rates) = made(kind);
-            let init = playlist.map.as_ref().map(|map| {
-                let file = sample.read(&map.uri);
-                map.byte_range.map_or(file.clone(), |range| file[range.offset as usize..range.end() as usize].to_vec())
-            });
+            let map = playlist.map.as_ref().unwrap();
+            let file = sample.read(&map.uri);
+            let range = map.byte_range.map_or(0..file.len(), |range| range.offset as usize..range.end() as usize);
+            let init = file[range].to_vec();
             let mut sum = 0;
             for (number, segment) in playlist.segments.iter().enumerate() {
                 let ByteRange { length, offset } = segment.byte_range.unwrap();
                 let bytes = &sample.read(&segment.uri)[offset as usize..(offset + length) as usize];
                 sum += length;
-                // Tables of a transport stream come before the first keyframe of a segment only.
-                let readable = init.is_some() || number % 3 == 0;
-                assert!(!readable || starts_with_keyframe(bytes, init.as_deref()), "{kind:?} {number}");
+                let is_keyframe = match kind {
+                    Kind::Ts | Kind::TsSingleFile => starts_with_keyframe(&[&init, bytes].concat(), None),
+                    _ => starts_with_keyframe(bytes, Some(&init)),
+                };
+                assert!(is_keyframe, "{kind:?} {number}");
             }
             let all: u64 = playlist.files().iter().map(|file| sample.read(file).len() as u64).sum();
             assert!(sum > 0 && sum * 2 < all, "{kind:?}: {sum} of {all}");
@@ -187,7 +207,7 @@ mod tests {
     fn a_playlist_of_keyframes_says_so() {
         let (_, playlist, _) = made(Kind::Ts);
         let text = playlist.render();
-        assert!(text.starts_with("#EXTM3U\n#EXT-X-VERSION:4\n#EXT-X-TARGETDURATION:2\n"), "{text}");
+        assert!(text.starts_with("#EXTM3U\n#EXT-X-VERSION:5\n#EXT-X-TARGETDURATION:2\n"), "{text}");
         assert!(text.contains("\n#EXT-X-I-FRAMES-ONLY\n"), "{text}");
         assert!(made(Kind::Fmp4).1.render().starts_with("#EXTM3U\n#EXT-X-VERSION:5\n"));
     }

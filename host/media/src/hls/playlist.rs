@@ -83,7 +83,7 @@ pub struct MediaPlaylist {
     pub target_duration: u32,
     /// In playing order.
     pub segments: Vec<Segment>,
-    /// Fragmented MP4 has one, transport streams have none.
+    /// Fragmented MP4 has one. Transport streams have none, but their I-frame playlists have one for the tables.
     pub map: Option<Map>,
     /// Whether every segment can be decoded without the others.
     pub independent_segments: bool,

@@ -56,6 +56,9 @@ pub(super) fn in_step(stream: &[u8]) -> bool {
     stream.chunks_exact(PACKET).all(|packet| packet.first() == Some(&SYNC))
 }
 
+/// Packets that are looked at for the tables. ffmpeg writes three: services, programs, and the streams of the program.
+const MOST_TABLES: usize = 16;
+
 /// Reads the tables.
 pub(super) fn program(stream: &[u8]) -> Option<Program> {
     let associations = table(stream, 0, 0x00)?;
@@ -79,6 +82,12 @@ pub(super) fn program(stream: &[u8]) -> Option<Program> {
         streams = rest.get(length(length_high, length_low)..).unwrap_or_default();
     }
     Some(program)
+}
+
+/// The bytes at the start of a stream that its tables take. `None` if they are not there.
+pub(super) fn tables(stream: &[u8]) -> Option<u64> {
+    let packets = (1..=MOST_TABLES).find(|packets| stream.get(..packets * PACKET).and_then(program).is_some())?;
+    Some((packets * PACKET) as u64)
 }
 
 /// The body of the first table with this identifier, between its header and its checksum.

@@ -1,0 +1,45 @@
+//! Ladders encrypted with AES-128, whose keys the web server has.
+
+use testkit::browser::Player;
+use testkit::site::Site;
+use testkit::workspace;
+
+use super::{Publication, all_through, assert_all_through, film, ladder_alone, showcase};
+
+/// The first ten segments have the first key.
+const KEYS: [(&str, &[u8]); 2] = [("film-0", b"0123456789abcdef"), ("film-1", b"fedcba9876543210")];
+
+/// A publication whose players ask the site for the keys.
+fn encrypted(languages: &str) -> (Publication, tempfile::TempDir) {
+    let folder = workspace::scratch();
+    let (out, keys) = (folder.path().join("out"), folder.path().join("keys"));
+    std::fs::create_dir(&keys).unwrap();
+    for (name, key) in KEYS {
+        std::fs::write(keys.join(name), key).unwrap();
+    }
+    let site = Site::of(&[("media", &out.join("media")), ("keys", &keys)]);
+    let job = ladder_alone(showcase(&film::with_all_tracks())).setting("languages", languages).setting("key", "film");
+    let keys = ["--keys", keys.to_str().unwrap(), "--key-uri", &site.url("/keys/")];
+    let outcome = job.args(&keys).out(&out).run().done();
+    (Publication { outcome, site }, folder)
+}
+
+#[test]
+fn players_decrypt_the_default_segments_with_both_keys() {
+    let (published, _folder) = encrypted("false");
+    for player in [Player::HlsJs, Player::Shaka] {
+        let report = published.watched(all_through(published.hls(player)));
+        assert_all_through(&report);
+        assert!(KEYS.iter().all(|(name, _)| report.asked_for(&format!("/keys/{name}"))));
+    }
+}
+
+#[test]
+fn players_decrypt_fragmented_mp4_and_its_sound() {
+    let (published, _folder) = encrypted("true");
+    for (player, german) in [(Player::HlsJs, "ger"), (Player::Shaka, "de")] {
+        let report = published.watched(all_through(published.hls(player)).audio(german, film::GERMAN));
+        assert_all_through(&report);
+        assert!(KEYS.iter().all(|(name, _)| report.asked_for(&format!("/keys/{name}"))));
+    }
+}

@@ -1,0 +1,283 @@
+//! A real browser without a window, in which hls.js or Shaka Player plays a publication by a scenario.
+
+use std::io::Read;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::site::Site;
+use crate::workspace;
+
+/// What browsers are called, on the PATH and on macOS. All of them have H.264 and AAC.
+const BROWSERS: [&str; 5] = [
+    "chromium-headless-shell",
+    "chromium",
+    "google-chrome",
+    "chromium-browser",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+];
+
+/// Longest that a scenario may take; each of its waits has a deadline of its own in the page. The longest takes a tenth
+/// of it on two cores.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A player of tests/players.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Player {
+    /// hls.js.
+    HlsJs,
+    /// Shaka Player.
+    Shaka,
+    /// The browser's own, for files that need no player.
+    Native,
+}
+
+/// What a viewer does with a publication, one step after the other.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    player: Player,
+    url: String,
+    first_frame: u32,
+    steps: Vec<Value>,
+}
+
+impl Scenario {
+    /// Opens a playlist or manifest of the site.
+    pub fn of(player: Player, url: &str) -> Self {
+        Self { player, url: url.to_owned(), first_frame: 0, steps: Vec::new() }
+    }
+
+    /// Which frame of the film the publication begins with.
+    #[must_use]
+    pub fn beginning_with_frame(self, first_frame: u32) -> Self {
+        Self { first_frame, ..self }
+    }
+
+    fn step(mut self, step: Value) -> Self {
+        self.steps.push(step);
+        self
+    }
+
+    /// Looks at what the player offers.
+    #[must_use]
+    pub fn tracks(self) -> Self {
+        self.step(json!({ "do": "tracks" }))
+    }
+
+    /// Plays, and compares every frame with its time.
+    #[must_use]
+    pub fn play(self, seconds: f64) -> Self {
+        self.step(json!({ "do": "play", "seconds": seconds }))
+    }
+
+    /// Goes to a time until its frame shows. A time below zero is counted from the end.
+    #[must_use]
+    pub fn seek(self, to: f64) -> Self {
+        self.step(json!({ "do": "seek", "to": to }))
+    }
+
+    /// Plays to the end.
+    #[must_use]
+    pub fn end(self) -> Self {
+        self.step(json!({ "do": "end" }))
+    }
+
+    /// Switches to a rung, by its height and how its codec begins, and plays until it shows.
+    #[must_use]
+    pub fn rung(self, height: u32, codec: &str) -> Self {
+        self.step(json!({ "do": "rung", "height": height, "codec": codec }))
+    }
+
+    /// Plays until this tone is heard.
+    #[must_use]
+    pub fn hear(self, hertz: u32) -> Self {
+        self.step(json!({ "do": "audio", "hertz": hertz }))
+    }
+
+    /// Switches to a language of the sound, and plays until its tone is heard.
+    #[must_use]
+    pub fn audio(self, language: &str, hertz: u32) -> Self {
+        self.step(json!({ "do": "audio", "language": language, "hertz": hertz }))
+    }
+
+    /// Plays over the start of a sound, which in a reference file is at the same time.
+    #[must_use]
+    pub fn sync(self, sound_at: f64, reference: &str) -> Self {
+        self.step(json!({ "do": "sync", "soundAt": sound_at, "reference": reference }))
+    }
+
+    /// Switches to subtitles, by their name. Shaka shows them from the next segment on that it loads.
+    #[must_use]
+    pub fn subtitles(self, name: &str) -> Self {
+        self.step(json!({ "do": "texts", "name": name }))
+    }
+
+    /// Goes to a time until exactly this text shows; an empty one for none.
+    #[must_use]
+    pub fn cue(self, at: f64, text: &str) -> Self {
+        self.step(json!({ "do": "cue", "at": at, "text": text }))
+    }
+
+    /// Finds the storyboard's picture for a time.
+    #[must_use]
+    pub fn thumbnail(self, url: &str, at: f64) -> Self {
+        self.step(json!({ "do": "thumbnail", "url": url, "at": at }))
+    }
+
+    /// Decodes an animated picture.
+    #[must_use]
+    pub fn animation(self, url: &str) -> Self {
+        self.step(json!({ "do": "animation", "url": url }))
+    }
+
+    /// Goes fast forward through an I-frame playlist that has a keyframe every so many seconds.
+    #[must_use]
+    pub fn keyframes(self, from: u32, count: u32, every: u32) -> Self {
+        self.step(json!({ "do": "keyframes", "from": from, "count": count, "every": every }))
+    }
+
+    /// Does all of it in a browser of its own.
+    ///
+    /// # Panics
+    /// If there is no browser or no player, or if no report comes in.
+    #[track_caller]
+    pub fn run(self, site: &Site) -> Report {
+        let installed = workspace::root().join("tests/players/node_modules/.package-lock.json");
+        assert!(installed.exists(), "hls.js and Shaka Player are not installed: run `make players`");
+        let (events, incoming) = mpsc::channel();
+        let (reports, reported) = mpsc::channel();
+        let player = match self.player {
+            Player::HlsJs => "hls.js",
+            Player::Shaka => "shaka",
+            Player::Native => "native",
+        };
+        let scenario = json!({
+            "id": site.expect_report(reports),
+            "player": player,
+            "url": self.url,
+            "firstFrame": self.first_frame,
+            "steps": self.steps,
+        });
+        let scenario = utf8_percent_encode(&scenario.to_string(), NON_ALPHANUMERIC).to_string();
+        let page = site.url(&format!("/players/page.html#{scenario}"));
+        forward(reported, events.clone());
+        let _browser = Browser::open(&page, events);
+        match incoming.recv_timeout(PATIENCE) {
+            Ok(Event::Reported(report)) => Report(report),
+            Ok(Event::Ended(said)) => panic!("the browser ended before there was a report: {said}"),
+            Err(error @ (RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected)) => {
+                panic!("no report of {:?} after {} s: {error}", self.url, PATIENCE.as_secs())
+            }
+        }
+    }
+}
+
+enum Event {
+    Reported(Value),
+    /// With the end of what the browser wrote.
+    Ended(String),
+}
+
+fn forward(reported: Receiver<Value>, events: Sender<Event>) {
+    std::thread::spawn(move || {
+        let _ = reported.recv().map(|report| events.send(Event::Reported(report)));
+    });
+}
+
+/// A browser with a profile of its own. Ended with the processes that it started when it is dropped.
+struct Browser {
+    child: Child,
+    _profile: TempDir,
+}
+
+impl Browser {
+    #[track_caller]
+    fn open(page: &str, events: Sender<Event>) -> Self {
+        let profile = workspace::scratch();
+        let mut child = BROWSERS.iter().find_map(|program| Self::start(program, &profile, page)).unwrap_or_else(|| {
+            panic!("there is no browser, neither of {}: run `make players`", BROWSERS.join(", "));
+        });
+        let mut stderr = child.stderr.take().unwrap();
+        std::thread::spawn(move || {
+            let mut said = Vec::new();
+            let _ = stderr.read_to_end(&mut said);
+            let _ = events.send(Event::Ended(String::from_utf8_lossy(&said).into_owned()));
+        });
+        Self { child, _profile: profile }
+    }
+
+    /// None where there is no such program.
+    fn start(program: &str, profile: &TempDir, page: &str) -> Option<Child> {
+        let mut command = Command::new(program);
+        command
+            // Its own sandbox can't be set up by root, nor in most containers. It opens nothing but our own pages.
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"])
+            // A container may give /dev/shm 64 MiB, which pictures fill.
+            .arg("--disable-dev-shm-usage")
+            .args(["--autoplay-policy=no-user-gesture-required", "--disable-background-networking"])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg(page)
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        match command.spawn() {
+            Ok(child) => Some(child),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => panic!("{program} can't be run: {error}"),
+        }
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        let _ = self.child.wait();
+    }
+}
+
+/// What a page saw.
+#[derive(Clone, Debug)]
+pub struct Report(Value);
+
+impl Report {
+    /// Asserts that every step was done and nothing complained, and gives back itself.
+    #[must_use]
+    #[track_caller]
+    pub fn completed(self) -> Self {
+        let errors = self.0["errors"].as_array().unwrap();
+        assert!(self.0["completed"] == true, "{:#}\nthe page's errors: {errors:#?}", self.0["failure"]);
+        assert!(errors.is_empty(), "{errors:#?}");
+        self
+    }
+
+    /// Asserts that this step could not be done, and gives back why.
+    #[track_caller]
+    pub fn failed(&self, step: &str) -> &str {
+        assert_eq!(self.0["failure"]["step"], step, "{:#}", self.0);
+        self.0["failure"]["message"].as_str().unwrap()
+    }
+
+    /// What the page said of a property.
+    pub fn field(&self, name: &str) -> &Value {
+        &self.0[name]
+    }
+
+    /// What every step of a kind saw, in their order.
+    pub fn steps(&self, kind: &str) -> Vec<&Value> {
+        self.0["steps"].as_array().unwrap().iter().filter(|step| step["do"] == kind).collect()
+    }
+
+    /// Whether a file was asked for whose path has this text.
+    pub fn asked_for(&self, text: &str) -> bool {
+        self.0["requests"].as_array().unwrap().iter().any(|path| path.as_str().unwrap().contains(text))
+    }
+}
