@@ -1,7 +1,7 @@
 # Every target with a `##` comment is listed by `make help`.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vendor fuzz lint deny bench bench-outputs corpus guests guest-js docs ci ffmpeg xmllint toolchain
+.PHONY: help demo test test-vendor fuzz lint deny bench bench-outputs corpus guests guest-js docs ci ffmpeg xmllint players browser toolchain
 
 CARGO ?= cargo
 # rustup's programs are found also by a shell that was open while rustup was installed.
@@ -21,7 +21,7 @@ SHARED := $(or $(CODEX_SHARED),../shared)
 
 # Many tests wait for a server or a worker, so one more than there are cores keeps all of them busy.
 test: export RUST_TEST_THREADS ?= $(shell echo $$(($$(nproc) + 1)))
-test: toolchain ffmpeg xmllint ## Runs every test, those of the whole program among them
+test: toolchain ffmpeg xmllint players ## Runs every test, those of the whole program among them
 	@$(CARGO) test --workspace --locked -- $(if $(wildcard $(SHARED)/media $(SHARED)/waveform),--include-ignored)
 
 test-vendor: toolchain ## Compares the worker's requests with those of RunPod's own client
@@ -131,15 +131,9 @@ browser:
 
 # The tests hold DASH manifests against their schema with it.
 xmllint:
-	@if command -v xmllint >/dev/null; then exit 0; fi; \
-	if ! command -v apt-get >/dev/null; then \
-		echo "xmllint is needed on the PATH and not found. It is part of libxml2 (Fedora: dnf install libxml2)." >&2; \
-		exit 1; \
-	fi; \
-	if [ "$$(id -u)" -eq 0 ]; then root=; else root=sudo; fi; \
-	echo "installing xmllint:$${root:+ $$root} apt-get install libxml2-utils"; \
-	$$root apt-get -qq update </dev/null && \
-	$$root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install libxml2-utils </dev/null >/dev/null
+	@$(BY_APT); \
+	if command -v xmllint >/dev/null; then exit 0; fi; \
+	by_apt libxml2-utils "xmllint is needed on the PATH and not found. It is part of libxml2 (Fedora: dnf install libxml2)."
 
 # rustup reads rust-toolchain.toml by itself and brings the right compiler with the target of the guests, unless it is
 # set up not to install anything unasked.

@@ -139,10 +139,13 @@ fn fragmented(list: &List, breaches: &mut Breaches) -> bool {
 fn single_keyframes(list: &List, form: Form, breaches: &mut Breaches) {
     let tracks = fragments::tracks(&list.media.map_bytes());
     let mut stream = Stream::default();
+    if form == Form::TransportStream {
+        // The tables that say which stream the picture is.
+        stream.read(&list.media.map_bytes());
+    }
     for number in 0..list.media.segments.len() {
         let bytes = list.media.bytes(number);
         let count = if form == Form::TransportStream {
-            // The tables that say which stream the picture is are in front of a segment, and so of its first keyframe.
             stream.read(&bytes).pictures
         } else {
             let runs = fragments::runs(&bytes, &tracks);

@@ -13,11 +13,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use segments::Segments;
+use xml::Element;
+
 use crate::authoring::Breach;
 use crate::playlist::{self, Variant};
 use crate::workspace;
-use segments::Segments;
-use xml::Element;
 
 /// The values of the scheme of roles, urn:mpeg:dash:role:2011 (5.8.5.5).
 const ROLES: [&str; 15] = [
