@@ -32,6 +32,21 @@ export const steps = {
     return { ...seen, to: video.currentTime };
   },
 
+  /** Plays from a time on, and counts the frames that were decoded. */
+  async watch(_player, video, { from, seconds }) {
+    video.currentTime = from;
+    const before = video.getVideoPlaybackQuality();
+    await video.play();
+    await until(`playing from ${from} s`, () => video.currentTime >= from + seconds, () => stateOf(video));
+    video.pause();
+    const after = video.getVideoPlaybackQuality();
+    return {
+      frames: after.totalVideoFrames - before.totalVideoFrames,
+      corrupted: after.corruptedVideoFrames ?? 0,
+      size: [video.videoWidth, video.videoHeight],
+    };
+  },
+
   /** Shows the frame of a time, counted from the start, or from the end where it is negative. */
   async seek(_player, video, { to, firstFrame }) {
     return seekTo(video, to < 0 ? video.duration + to : to, firstFrame);

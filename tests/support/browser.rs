@@ -76,6 +76,12 @@ impl Scenario {
         self.step(json!({ "do": "play", "seconds": seconds }))
     }
 
+    /// Goes to a time and plays for so many seconds, of pictures that a page may not read: those that the browser decrypts.
+    #[must_use]
+    pub fn watch(self, from: f64, seconds: f64) -> Self {
+        self.step(json!({ "do": "watch", "from": from, "seconds": seconds }))
+    }
+
     /// Goes to a time until its frame shows. A time below zero is counted from the end.
     #[must_use]
     pub fn seek(self, to: f64) -> Self {
