@@ -101,7 +101,7 @@ fn keyframes(list: &List, breaches: &mut Breaches) {
     breaches.unless(media.has("#EXT-X-I-FRAMES-ONLY"), "6.8", || {
         format!("{name} is listed for keyframes and has no EXT-X-I-FRAMES-ONLY")
     });
-    if list.form != Form::FragmentedMp4 {
+    if media.map.is_none() || list.form == Form::TransportStream {
         return;
     }
     for number in 0..media.segments.len() {
