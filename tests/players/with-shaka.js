@@ -7,6 +7,9 @@ import { stateOf, until } from "./wait.js";
 export async function open(video, url, onError) {
   await script("/players/node_modules/shaka-player/dist/shaka-player.compiled.js");
   const player = new shaka.Player();
+  // With it, Shaka 5.2.12 at times asks for ever for an initialisation segment whose request it gave up when a rung was
+  // changed; of ffmpeg's own DASH as well.
+  player.configure({ streaming: { segmentPrefetchLimit: 0 } });
   player.addEventListener("error", ({ detail: { severity, category, code, data } }) => {
     const fatal = severity === shaka.util.Error.Severity.CRITICAL;
     onError({ from: "shaka", fatal, details: `${category}/${code}`, message: data.map(String).join(", ") });
