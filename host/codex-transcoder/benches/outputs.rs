@@ -1,7 +1,8 @@
 //! What each kind of output costs over the same job without it.
 //!
 //! The job is a ladder of two rungs from half a minute of 480p, made by the showcase policy. It is measured before, between and
-//! after the others, because a machine that is shared doesn't keep its speed. `make bench-outputs` runs it.
+//! after the others, and each is compared with the two nearest, because a machine that is shared doesn't keep its speed.
+//! `make bench-outputs` runs it; `cargo bench --bench outputs -- SSIM AES` measures rows with one of these words.
 
 #![allow(
     missing_docs,
@@ -34,7 +35,7 @@ const NOTHING: [(&str, &str); 5] = [
 ];
 
 /// How often the job without further outputs is measured among the others.
-const EVERY: usize = 5;
+const EVERY: usize = 4;
 
 /// An output, and how the job asks for it.
 struct Row {
@@ -83,24 +84,23 @@ fn main() {
         std::fs::write(folder.join(format!("keys/film-{number}")), [number; 16]).unwrap();
     }
 
-    let (mut bare, mut costs) = (Vec::new(), Vec::new());
-    for (number, row) in ROWS.iter().enumerate() {
-        if number.is_multiple_of(EVERY) {
-            bare.push(cost(folder, &[], &[]));
-        }
-        costs.push(cost(folder, row.settings, row.arguments));
-        eprintln!("measured: {}", row.what);
-    }
-    bare.push(cost(folder, &[], &[]));
-    let seconds: Vec<f64> = bare.iter().map(Duration::as_secs_f64).collect();
-    let mean = seconds.iter().sum::<f64>() / seconds.len() as f64;
-    let (least, most) =
-        seconds.iter().fold((f64::MAX, 0.0_f64), |(least, most), one| (least.min(*one), most.max(*one)));
-    println!("a ladder of two rungs from {SECONDS} s of 480p30: {mean:.1} CPU s ({least:.1} to {most:.1})\n");
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let is_wanted = |row: &&Row| wanted.is_empty() || wanted.iter().any(|word| row.what.contains(word));
+    let rows: Vec<&Row> = ROWS.iter().filter(is_wanted).collect();
+    println!("a ladder of two rungs from {SECONDS} s of 480p30\n");
     println!("| with | CPU s | over the ladder alone |");
     println!("|---|---|---|");
-    for (row, cost) in ROWS.iter().zip(costs) {
-        println!("| {} | {:.1} | {:.2} |", row.what, cost.as_secs_f64(), cost.as_secs_f64() / mean);
+    let alone = || cost(folder, &[], &[]);
+    let mut before = alone();
+    for group in rows.chunks(EVERY) {
+        let costs: Vec<Duration> = group.iter().map(|row| cost(folder, row.settings, row.arguments)).collect();
+        let after = alone();
+        let alone = (before + after).as_secs_f64() / 2.0;
+        for (row, cost) in group.iter().zip(costs) {
+            println!("| {} | {:.1} | {:.2} |", row.what, cost.as_secs_f64(), cost.as_secs_f64() / alone);
+        }
+        println!("| the ladder alone, before and after | {:.1}, {:.1} | |", before.as_secs_f64(), after.as_secs_f64());
+        before = after;
     }
 }
 
