@@ -32,9 +32,49 @@ fn assert_valid(outcome: &Outcome) {
 fn a_gpu_that_passes_the_test_encode_is_used() {
     let gpu = MockGpu::that(Gpu::Works);
     let outcome = job_with(&gpu).run().done();
-    assert_eq!(outcome.report()["processor"], "gpu");
-    assert!(outcome.report().get("fell_back").is_none(), "{}", outcome.report());
+    assert_eq!((&outcome.report()["processor"], &outcome.report()["tier"]), (&"gpu".into(), &"gpu".into()));
+    for reason in ["fell_back", "kept_off"] {
+        assert!(outcome.report().get(reason).is_none(), "{}", outcome.report());
+    }
     assert_eq!(gpu.ladders(), ["gpu"]);
+    assert_valid(&outcome);
+}
+
+/// Turned pictures, and others that a card can't decode or scale: known before the run, which is the only one.
+#[test]
+fn a_source_that_can_not_stay_on_the_card_is_only_encoded_by_it() {
+    let gpu = MockGpu::that(Gpu::Works);
+    let upload = fixtures::turned("turned-for-gpu.mp4", &fixtures::clip(640, 360, "25", 7.0));
+    let outcome = transcode(&upload)
+        .setting("preview", "false")
+        .args(&["--ffmpeg", gpu.program().to_str().unwrap()])
+        .run()
+        .done();
+    assert_eq!((&outcome.report()["processor"], &outcome.report()["tier"]), (&"gpu".into(), &"gpu-encode".into()));
+    assert_eq!(outcome.report()["kept_off"], "it is shown turned or mirrored");
+    assert_eq!(gpu.ladders(), ["gpu-encode"]);
+    outcome.is_whole();
+}
+
+#[test]
+fn pictures_that_can_not_stay_on_the_card_after_all_are_encoded_by_it_all_the_same() {
+    let gpu = MockGpu::that(Gpu::FailsOnCard);
+    let outcome = job_with(&gpu).run().done();
+    assert_eq!((&outcome.report()["processor"], &outcome.report()["tier"]), (&"gpu".into(), &"gpu-encode".into()));
+    let reason = outcome.report()["fell_back"].as_str().unwrap();
+    assert!(reason.starts_with("gpu: ") && reason.contains("No decoder surfaces left"), "{reason}");
+    assert_eq!(gpu.ladders(), ["gpu", "gpu-encode"]);
+    assert_valid(&outcome);
+}
+
+/// A card for consumers: the driver refuses further encodes, whichever job they belong to.
+#[test]
+fn a_limit_of_encodes_at_once_is_found_and_kept() {
+    let gpu = MockGpu::that(Gpu::HasSessions(1));
+    let outcome = job_with(&gpu).run().done();
+    assert_eq!((&outcome.report()["tier"], outcome.report().get("fell_back")), (&"gpu-encode".into(), None));
+    assert_eq!(outcome.report()["kept_off"], "it has 2 encodes, and the driver allows 1 at once");
+    assert_eq!(gpu.ladders(), ["gpu-encode"], "one encode is the GPU's and one the CPU's");
     assert_valid(&outcome);
 }
 
@@ -45,7 +85,7 @@ fn a_gpu_that_fails_half_way_is_left_for_the_cpu() {
     assert_eq!(outcome.report()["processor"], "cpu");
     let reason = outcome.report()["fell_back"].as_str().unwrap();
     assert!(reason.contains("out of memory (10)"), "{reason}");
-    assert_eq!(gpu.ladders(), ["gpu", "cpu"]);
+    assert_eq!(gpu.ladders(), ["gpu", "gpu-encode", "cpu"]);
     assert_valid(&outcome);
 }
 
@@ -79,7 +119,7 @@ fn a_gpu_that_is_insisted_on_and_is_not_there_is_an_error_that_says_why() {
 fn a_gpu_that_is_insisted_on_and_fails_is_not_replaced() {
     let gpu = MockGpu::that(Gpu::FailsAtLadders);
     job_with(&gpu).args(&["--encoder", "gpu"]).run().failed(5, "host.ffmpeg-failed");
-    assert_eq!(gpu.ladders(), ["gpu"]);
+    assert_eq!(gpu.ladders(), ["gpu", "gpu-encode"]);
 }
 
 /// Generic options, which every encoder of ffmpeg has.
@@ -124,7 +164,10 @@ fn every_option_that_nvenc_is_given_is_one_that_ffmpeg_lists_for_it() {
             let encoding = Encoding { codec: encoder.codec, samples, ..Encoding::h264(23, Some(3000), effort) };
             let keyframes = Some(Keyframes { seconds: 2.0, frame_rate: 25.0, are_counted: false });
             let (processor, range, light) = (Processor::Gpu, DynamicRange::Pq, None);
-            let options = VideoEncode { processor, encoding: &encoding, range, light, threads: 2, keyframes }.options();
+            let threads = 2;
+            let encode =
+                VideoEncode { processor, encoding: &encoding, range, light, threads, keyframes, is_on_card: false };
+            let options = encode.options();
             let options: Vec<String> =
                 options.as_slice().iter().map(|option| option.to_string_lossy().into_owned()).collect();
             for pair in options.chunks(2).filter(|pair| !OF_EVERY_ENCODER.contains(&pair[0].as_str())) {
@@ -132,6 +175,44 @@ fn every_option_that_nvenc_is_given_is_one_that_ffmpeg_lists_for_it() {
                 assert!(listed.iter().any(|name| name == option), "{option} is no option of {name}");
                 let is_number = pair[1].parse::<f64>().is_ok();
                 assert!(is_number || listed.contains(&pair[1]), "{name}: {option} does not take {}", pair[1]);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_option_of_the_cards_filters_is_one_that_ffmpeg_lists_for_it() {
+    let upload = fixtures::picture(
+        "fields-for-gpu.mp4",
+        "testsrc2=size=640x360:rate=50:duration=1,interlace",
+        &["-flags", "+ildct+ilme", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv"],
+    );
+    let explain = ["policy", "explain", "--encoders", "gpu", "--json", "--media", upload.to_str().unwrap()];
+    let explained = tool::attempt(env!("CARGO_BIN_EXE_codex-transcoder"), &explain, std::path::Path::new("/"));
+    let explained: serde_json::Value = serde_json::from_slice(&explained.stdout).unwrap();
+    let commands = explained["ffmpeg"].as_array().unwrap().iter().flat_map(|one| one["arguments"].as_array().unwrap());
+    let graphs: Vec<&str> =
+        commands.filter_map(|argument| argument.as_str()).filter(|text| text.contains("_cuda=")).collect();
+    let filters: Vec<&str> = graphs.iter().flat_map(|graph| graph.split([',', ';', ']'])).collect();
+    let of = |name: &str| filters.iter().filter_map(|filter| filter.strip_prefix(name)).collect::<Vec<_>>();
+    assert!(!of("scale_cuda=").is_empty() && !of("yadif_cuda=").is_empty(), "{graphs:?}");
+    for name in ["scale_cuda", "yadif_cuda"] {
+        let help =
+            tool::attempt("ffmpeg", &["-hide_banner", "-h", &format!("filter={name}")], std::path::Path::new("/"));
+        let help = String::from_utf8_lossy(&help.stdout).into_owned();
+        if !help.contains(&format!("Filter {name}")) {
+            unmet(&format!("this ffmpeg was built without {name}"));
+            continue;
+        }
+        let words: Vec<&str> = help.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        for options in of(&format!("{name}=")) {
+            // Width and height have no names.
+            let options = options.split('[').next().unwrap().split(':').filter(|option| option.parse::<u32>().is_err());
+            for option in options {
+                let (key, value) = option.split_once('=').unwrap_or_else(|| panic!("{name}: {option}"));
+                assert!(words.contains(&key), "{name} has no option {key}");
+                // A form of samples is none of its words.
+                assert!(key == "format" || words.contains(&value), "{name}: {key} does not take {value}");
             }
         }
     }

@@ -13,6 +13,7 @@ use media::context::MediaTools;
 use media::encoder::{Processor, Proof};
 use media::probe::DeclaredKind;
 use media::process::Tool;
+use media::sessions::Sessions;
 use policy::engine;
 use policy::limits::{Limit, Limits, Used};
 use policy::{Call, Candidate, Compiler, HostContext, Policy, PolicyError};
@@ -63,7 +64,8 @@ impl Bench {
                 ffprobe: no_tool(),
                 proof: Proof::assumed(&[Processor::Gpu, Processor::Cpu]),
                 devices: Vec::new(),
-                threads: 1,
+                sessions: Sessions::default(),
+                cores: 1,
                 forced_preference: None,
                 keys: None,
             }),

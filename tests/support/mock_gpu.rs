@@ -13,6 +13,10 @@ use crate::workspace;
 pub enum Gpu {
     /// All that is asked of it.
     Works,
+    /// The same, as far as the driver's limit of encodes at once allows.
+    HasSessions(usize),
+    /// Encodes, and can't keep pictures of a whole film on the card.
+    FailsOnCard,
     /// Passes the test encode and fails at the ladder, half-way.
     FailsAtLadders,
     /// Ends every ladder well, with a segment of no bytes.
@@ -29,23 +33,28 @@ pub struct MockGpu {
 
 /// Options of NVENC that the host uses, in libx264's words. Everything else stays as it is.
 const TRANSLATE: &str = r#"
-arguments=() nvenc=no ladder=no playlists=()
+arguments=() nvenc=0 on=gpu-encode ladder=no playlists=()
 for argument in "$@"; do
-  [ "$argument" = h264_nvenc ] && nvenc=yes
+  [ "$argument" = h264_nvenc ] && nvenc=$((nvenc + 1))
+  [ "$argument" = -hwaccel_output_format ] && on=gpu
   # The list of a tee: muxers, each with its options in brackets before its file.
   [[ "$argument" == *:hls_time=*]*.m3u8\|* ]] || continue
   ladder=yes playlist=${argument#*]}
   playlists+=("${playlist%%|*}")
 done
-[ $nvenc = no ] && { echo "cpu $ladder" >> "$log"; exec ffmpeg "$@"; }
-echo "gpu $ladder" >> "$log"
+[ $nvenc = 0 ] && { echo "cpu $ladder" >> "$log"; exec ffmpeg "$@"; }
+echo "$on $ladder" >> "$log"
+full() { echo 'OpenEncodeSessionEx failed: out of memory (10)' >&2; exit 1; }
 while [ $# -gt 0 ]; do
   case "$1" in
     h264_nvenc) arguments+=(libx264) ;;
     -preset) arguments+=(-preset ultrafast); shift ;;
     -cq) arguments+=(-crf "$2"); shift ;;
     -no-scenecut) arguments+=(-sc_threshold 0); shift ;;
-    -rc | -forced-idr | -hwaccel) shift ;;
+    -rc | -forced-idr | -hwaccel | -hwaccel_output_format | -extra_hw_frames) shift ;;
+    *scale_cuda=*)
+      graph=${1//scale_cuda=/scale=} graph=${graph//:format=nv12/,format=yuv420p} graph=${graph//yadif_cuda/yadif}
+      arguments+=("${graph//hwdownload,format=nv12/null}") ;;
     -b:v) [ "$2" = 0 ] || exit 9; shift ;;
     *) arguments+=("$1") ;;
   esac
@@ -59,9 +68,14 @@ impl MockGpu {
         let folder = workspace::scratch();
         let end = match gpu {
             Gpu::Works => "exec ffmpeg \"${arguments[@]}\"\n",
+            Gpu::HasSessions(most) => &format!("[ $nvenc -gt {most} ] && full\nexec ffmpeg \"${{arguments[@]}}\"\n"),
+            Gpu::FailsOnCard => {
+                "if [ $ladder = yes ] && [ $on = gpu ]; then\n  ffmpeg \"${arguments[@]}\" -t 1\n  \
+echo 'No decoder surfaces left' >&2\n  exit 1\nfi\nexec ffmpeg \"${arguments[@]}\"\n"
+            }
             Gpu::FailsAtLadders => {
-                "if [ $ladder = yes ]; then\n  ffmpeg \"${arguments[@]}\" -t 1\n  echo 'OpenEncodeSessionEx failed: out of \
-memory (10)' >&2\n  exit 1\nfi\nexec ffmpeg \"${arguments[@]}\"\n"
+                "if [ $ladder = yes ]; then\n  ffmpeg \"${arguments[@]}\" -t 1\n  full\nfi\n\
+exec ffmpeg \"${arguments[@]}\"\n"
             }
             Gpu::LosesSegments => {
                 "ffmpeg \"${arguments[@]}\" || exit\n\
@@ -82,7 +96,7 @@ for playlist in \"${playlists[@]}\"; do : > \"${playlist%/*}/00000.ts\"; done\n"
         self.folder.path().join("ffmpeg")
     }
 
-    /// On what the ladders were encoded, in their order: `gpu` or `cpu`.
+    /// On what tier the ladders were encoded, in their order.
     pub fn ladders(&self) -> Vec<String> {
         let log = fs::read_to_string(Path::new(self.folder.path()).join("runs")).unwrap_or_default();
         log.lines().filter_map(|line| line.strip_suffix(" yes")).map(str::to_owned).collect()

@@ -10,6 +10,7 @@ use media::context::MediaTools;
 use media::encoder::{self, Encoder, Processor};
 use media::plan::Preference;
 use media::process::Tool;
+use media::sessions::Sessions;
 use sandbox::Sandbox;
 
 use crate::choice::Choice as _;
@@ -68,22 +69,24 @@ impl ToolOptions {
             );
             return Err(Failure::new(&codes::host::FFMPEG, message));
         }
+        let sessions = Sessions::of(proof.sessions());
         Ok(MediaTools {
             ffmpeg,
             build,
             ffprobe,
             proof,
             devices,
-            threads: threads(),
+            sessions,
+            cores: cores(),
             forced_preference: Some(self.encoder).filter(|&encoder| encoder != Preference::Auto),
             keys: None,
         })
     }
 }
 
-/// How many threads an ffmpeg may use.
-pub fn threads() -> usize {
-    std::thread::available_parallelism().map_or(2, usize::from).min(16)
+/// How many cores this process may use.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
 }
 
 /// Processes run in a work directory, where a relative path leads nowhere.

@@ -1,6 +1,7 @@
 //! What a transcode published, in the form in which events and reports show it.
 
 use media::quality::{Measure, Reached};
+use media::tier::Tier;
 use media::transcode::{RungSummary, TranscodeSummary};
 use serde::Serialize;
 use storage::Destination;
@@ -63,7 +64,13 @@ pub struct TranscodeReport {
     pub duration_ms: u64,
     /// `gpu` or `cpu`.
     pub processor: &'static str,
-    /// Why encoding moved from the GPU to the CPU; none if it did not.
+    /// `gpu` if pictures stayed on the card, `gpu-encode` if it only encoded them, `cpu`. None in records of earlier versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tier: Option<&'static str>,
+    /// Why pictures did not stay on the card, if it encoded them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept_off: Option<String>,
+    /// Why encoding moved from a faster tier to this one; none if it did not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fell_back: Option<String>,
     /// In the plan's order.
@@ -98,6 +105,8 @@ impl TranscodeReport {
         Self {
             duration_ms: milliseconds(made.duration),
             processor: made.processor.name(),
+            tier: made.tier.map(Tier::name),
+            kept_off: made.kept_off.clone(),
             fell_back: made.fell_back.clone(),
             rungs: made.rungs.iter().map(rung).collect(),
             objects: objects.iter().map(object).collect(),

@@ -125,7 +125,7 @@ pub fn check_fits(
     info: &MediaInfo,
     work: &Path,
     processor: Processor,
-    threads: usize,
+    cores: usize,
 ) -> Result<(), MediaError> {
     let outputs = plan.outputs.iter().flat_map(|output| output.kind().estimate(plan, info));
     // The likely size is right to a factor of two for most films, and far too large for a still picture with sound.
@@ -148,7 +148,7 @@ least three times the size of the upload"
         let (needed, limit) = (needed >> 20, limit >> 20);
         return too_demanding(format!("its encode needs {needed} MiB of memory, and {limit} MiB are allowed here"));
     }
-    let seconds = pixels(plan, info) / (FASTEST_PIXELS_PER_SECOND * threads.max(1) as f64);
+    let seconds = pixels(plan, info) / (FASTEST_PIXELS_PER_SECOND * cores.max(1) as f64);
     if seconds > LONGEST_ENCODE {
         let hours = seconds / 3600.0;
         return too_demanding(format!("its encode would take more than {hours:.0} h here, and a day is allowed"));

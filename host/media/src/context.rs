@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::budget::Budget;
+use crate::card;
 use crate::command::Arguments;
 use crate::containment::quiet_ffmpeg;
 use crate::encoder::{Build, Device, Encoder, Processor, Proof};
@@ -17,6 +18,8 @@ use crate::keys::KeyService;
 use crate::outputs::Container;
 use crate::plan::{Plan, PlanError, Preference};
 use crate::process::{Finished, ProcessError, Tool, last_lines};
+use crate::sessions::Sessions;
+use crate::tier::Tier;
 
 /// The media programs of a worker, and what was found out about them at its start.
 #[derive(Clone, Debug)]
@@ -29,12 +32,37 @@ pub struct MediaTools {
     pub proof: Proof,
     /// The GPUs that the driver reports.
     pub devices: Vec<Device>,
-    /// Threads of a decoder and of each encoder.
-    pub threads: usize,
+    /// Encodes that all jobs together run on the GPU.
+    pub sessions: Sessions,
+    /// Cores of this machine.
+    pub cores: usize,
     /// Overrides the policy's preference.
     pub forced_preference: Option<Preference>,
     /// Has the keys of encrypted ladders.
     pub keys: Option<Arc<dyn KeyService>>,
+}
+
+/// Encodes of a usual plan: a ladder of four rungs, and an archive.
+const USUAL_ENCODES: usize = 5;
+
+/// Memory of a card that a usual plan of 1080p takes, in MiB, generously: five encoders that look ahead, and a decoder.
+const CARD_MEMORY_MIB: u64 = 4096;
+
+/// Cores that a job needs beside a card: the sound, the packaging, and the checks of what was made.
+const CORES_BESIDE_CARD: usize = 4;
+
+/// More jobs than this make none of them faster: a card has one to three encoders.
+const MOST_AT_ONCE: usize = 4;
+
+impl MediaTools {
+    /// How many jobs this machine does well at the same time: on the CPU one, which uses all of it.
+    pub fn jobs_at_once(&self) -> usize {
+        let Some(card) = self.devices.first().filter(|_| self.proof.gpu_missing().is_none()) else { return 1 };
+        let by_memory = usize::try_from(card.memory_mib / CARD_MEMORY_MIB).unwrap_or(MOST_AT_ONCE);
+        let by_sessions = self.proof.sessions().map_or(MOST_AT_ONCE, |most| most / USUAL_ENCODES);
+        let by_cores = self.cores / CORES_BESIDE_CARD;
+        by_memory.min(by_sessions).min(by_cores).clamp(1, MOST_AT_ONCE)
+    }
 }
 
 /// What the steps of one transcode share.
@@ -54,15 +82,23 @@ impl TranscodeContext<'_> {
         self.tools.forced_preference.unwrap_or(self.plan.prefer)
     }
 
-    /// The processor to try first. Sound alone is encoded on the CPU.
-    pub(crate) fn first_processor(&self) -> Result<Processor, MediaError> {
-        let missing = self.tools.proof.gpu_missing();
-        match (self.preference(), missing) {
-            _ if self.info.video.is_none() => Ok(Processor::Cpu),
-            (Preference::Gpu, Some(reason)) => Err(MediaError::NoGpu { reason: reason.to_owned() }),
-            (Preference::Gpu | Preference::Auto, None) => Ok(Processor::Gpu),
-            (Preference::Auto, Some(_)) | (Preference::Cpu, _) => Ok(Processor::Cpu),
+    /// The tiers to try, in their order, and why pictures don't stay on a card that encodes them. Sound alone is encoded on
+    /// the CPU.
+    pub(crate) fn tiers(&self) -> Result<(Vec<Tier>, Option<String>), MediaError> {
+        let proof = &self.tools.proof;
+        let (preference, missing) = (self.preference(), proof.gpu_missing());
+        if self.info.video.is_none() || preference == Preference::Cpu {
+            return Ok((vec![Tier::Cpu], None));
         }
+        match (preference, missing) {
+            (Preference::Gpu, Some(reason)) => return Err(MediaError::NoGpu { reason: reason.to_owned() }),
+            (_, Some(_)) => return Ok((vec![Tier::Cpu], None)),
+            (_, None) => {}
+        }
+        let kept_off = card::kept_off(self.info, self.plan, proof);
+        let on_card = kept_off.is_none().then_some(Tier::Gpu);
+        let on_cpu = (preference == Preference::Auto).then_some(Tier::Cpu);
+        Ok((on_card.into_iter().chain([Tier::GpuEncode]).chain(on_cpu).collect(), kept_off))
     }
 
     /// Checks that every codec that the plan wants has an encoder here.
@@ -146,4 +182,26 @@ pub(crate) fn without_complaint(
 /// Runs file work on a thread that may block.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, MediaError> {
     tokio::task::spawn_blocking(work).await.map_err(|lost| MediaError::Lost { detail: lost.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::testkit::tools;
+
+    #[test]
+    fn jobs_at_once_are_what_the_scarcest_part_of_the_machine_allows() {
+        let at_once = |memory_mib, sessions, cores| {
+            let proof = Proof::assumed(&[Processor::Gpu, Processor::Cpu]).with_sessions(sessions);
+            let devices = vec![Device { name: "a card".to_owned(), memory_mib }];
+            MediaTools { devices, proof, cores, ..tools() }.jobs_at_once()
+        };
+        assert_eq!(at_once(24_000, None, 16), 4);
+        assert_eq!(at_once(24_000, None, 8), 2);
+        assert_eq!(at_once(24_000, Some(8), 16), 1, "a card for consumers");
+        assert_eq!(at_once(8_192, None, 16), 2);
+        assert_eq!(at_once(2_000, None, 2), 1);
+        let without_encoder = MediaTools { cores: 16, ..tools() };
+        assert_eq!(without_encoder.jobs_at_once(), 1);
+    }
 }

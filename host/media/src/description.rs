@@ -280,6 +280,7 @@ fn describe_video(stream: &Stream, packets: Packets, origin: f64) -> Result<Vide
         full_range: stream.is_full_range(),
         limited_grey: stream.is_limited_grey(),
         interlaced: stream.is_interlaced(),
+        coded: stream.coded(),
         packets: packets.count,
         start: duration_of(start),
         length: duration_of(length),

@@ -14,11 +14,11 @@ use crate::graph::{Graph, MADE};
 use crate::hls::CheckedRung;
 use crate::info::Audio;
 use crate::outputs::Ladder;
-use crate::plan::Preference;
 use crate::process::{ProcessError, last_lines};
 use crate::progress::Progress;
 use crate::quality::{self, Reached};
 use crate::sound::Levels;
+use crate::tier::Tier;
 
 /// How much shorter than announced an original may decode and still not be blamed.
 const LENGTH_TOLERANCE: Duration = Duration::from_secs(1);
@@ -33,8 +33,10 @@ pub struct Encoded {
     pub rungs: Vec<CheckedRung>,
     /// Renditions beside the rungs, checked, by their outputs' places in the plan.
     pub renditions: BTreeMap<usize, CheckedRung>,
-    pub processor: Processor,
-    /// Why the GPU attempt failed, if the CPU took over.
+    pub tier: Tier,
+    /// Why pictures did not stay on the card, if they were encoded by it.
+    pub kept_off: Option<String>,
+    /// Why a faster tier failed, if another one took over.
     pub fell_back: Option<String>,
     /// What to say of damage in the source.
     pub notes: Vec<String>,
@@ -45,11 +47,12 @@ pub struct Encoded {
 }
 
 impl Encoded {
-    fn nothing_yet(processor: Processor) -> Self {
+    fn nothing_yet(tier: Tier) -> Self {
         Self {
             rungs: Vec::new(),
             renditions: BTreeMap::new(),
-            processor,
+            tier,
+            kept_off: None,
             fell_back: None,
             notes: Vec::new(),
             reached: Vec::new(),
@@ -68,27 +71,34 @@ pub struct Encode<'a> {
 
 impl Encode<'_> {
     pub async fn run(&self, mut watch: impl FnMut(Progress)) -> Result<Encoded, MediaError> {
-        let mut fell_back = None;
-        if self.context.first_processor()? == Processor::Gpu {
-            match self.attempt(Processor::Gpu, &mut watch).await {
-                Ok(encoded) => return Ok(encoded),
-                Err(error) if self.context.preference() == Preference::Auto && may_be_the_encoder(&error) => {
-                    tracing::warn!(%error, reason = error.last_words(), "the GPU run failed; running again on the CPU");
-                    fell_back = Some(error.last_words());
+        let (tiers, kept_off) = self.context.tiers()?;
+        let mut failures: Vec<String> = Vec::new();
+        let mut tiers = tiers.into_iter().peekable();
+        while let Some(tier) = tiers.next() {
+            match (self.attempt(tier, &mut watch).await, tiers.peek()) {
+                (Ok(encoded), _) => {
+                    let fell_back = (!failures.is_empty()).then(|| failures.join("; "));
+                    let kept_off = kept_off.filter(|_| tier == Tier::GpuEncode);
+                    return Ok(Encoded { fell_back, kept_off, ..encoded });
                 }
-                Err(error) => return Err(self.find_cause(error).await),
+                (Err(error), Some(next)) if may_be_the_encoder(&error) => {
+                    let (failed, next, reason) = (tier.name(), next.name(), error.last_words());
+                    tracing::warn!(%error, reason, "the run on `{failed}` failed; running again on `{next}`");
+                    failures.push(format!("{failed}: {reason}"));
+                }
+                (Err(error), _) => return Err(self.find_cause(error).await),
             }
         }
-        match self.attempt(Processor::Cpu, &mut watch).await {
-            Ok(encoded) => Ok(Encoded { fell_back, ..encoded }),
-            Err(error) => Err(self.find_cause(error).await),
-        }
+        Err(MediaError::Lost { detail: "an encode without a tier".to_owned() })
     }
 
-    async fn attempt(&self, processor: Processor, watch: &mut impl FnMut(Progress)) -> Result<Encoded, MediaError> {
+    async fn attempt(&self, tier: Tier, watch: &mut impl FnMut(Progress)) -> Result<Encoded, MediaError> {
         let TranscodeContext { tools, plan, info, work, cancel } = self.context;
-        budget::check_fits(plan, info, work, processor, tools.threads)?;
-        let (proof, threads, levels) = (&tools.proof, tools.threads, self.levels);
+        let processor = tier.processor();
+        let wanted = if processor == Processor::Gpu { plan.picture_encodes(info).len() } else { 0 };
+        let _sessions = tools.sessions.take(wanted, cancel).await?;
+        budget::check_fits(plan, info, work, processor, tools.cores)?;
+        let (proof, cores, levels) = (&tools.proof, tools.cores, self.levels);
         self.clear().await.map_err(MediaError::work("making room for the outputs"))?;
         let mut ready = BTreeSet::new();
         for (index, output) in plan.outputs.iter().enumerate() {
@@ -100,8 +110,8 @@ impl Encode<'_> {
         let reached = quality::search(&self.context, processor).await?;
         let searched = began.elapsed();
         let settled = quality::settled(plan, &reached);
-        let graph = Graph { info, plan: &settled, ready: &ready, processor, proof, levels, threads };
-        let mut encoded = Encoded { reached, searched, ..Encoded::nothing_yet(processor) };
+        let graph = Graph { info, plan: &settled, ready: &ready, tier, proof, levels, cores };
+        let mut encoded = Encoded { reached, searched, ..Encoded::nothing_yet(tier) };
         let Some(arguments) = graph.arguments() else { return Ok(encoded) };
         if let Some((watermark, video)) = plan.watermark.as_ref().zip(info.video.as_ref()) {
             watermark.prepare(video, &self.context).await?;

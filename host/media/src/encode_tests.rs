@@ -12,6 +12,7 @@ use crate::info::MediaInfo;
 use crate::outputs::Output;
 use crate::plan::Plan;
 use crate::process::Tool;
+use crate::sessions::Sessions;
 use crate::sound::SoundAnalysis;
 use crate::tests::testkit::{archive, at, info, plan_of};
 
@@ -30,7 +31,8 @@ fn tools(ffmpeg: Tool, ffprobe: Tool) -> MediaTools {
         ffprobe,
         proof: Proof::assumed(&[Processor::Gpu, Processor::Cpu]),
         devices: Vec::new(),
-        threads: 1,
+        sessions: Sessions::default(),
+        cores: 1,
         forced_preference: None,
         keys: None,
     }
@@ -124,7 +126,7 @@ async fn an_empty_or_missing_file_is_not_published() {
     let (cancel, plan, info) = (CancellationToken::new(), plan_of([]), info());
     let tools = tools(Tool::new("none".into(), Duration::ZERO), Tool::new("none".into(), Duration::ZERO));
     let context = TranscodeContext { tools: &tools, work: work.path(), info: &info, plan: &plan, cancel: &cancel };
-    let (sound, encoded) = (SoundAnalysis::default(), Encoded::nothing_yet(Processor::Cpu));
+    let (sound, encoded) = (SoundAnalysis::default(), Encoded::nothing_yet(Tier::Cpu));
     let mut collector =
         Collector { context, publication: "p", sound: &sound, encoded: &encoded, files: Vec::new(), rungs: Vec::new() };
     std::fs::write(work.path().join("empty"), "").unwrap();

@@ -2,13 +2,16 @@
 
 use std::path::Path;
 
+use base64::Engine as _;
 use tokio_util::sync::CancellationToken;
 
+use crate::card;
 use crate::command::Arguments;
 use crate::encoding::{Codec, Effort, Encoding, Samples};
 use crate::info::{DynamicRange, Light};
 use crate::process::{Finished, ProcessError, Tool, last_lines};
 use crate::quality::Measure;
+use crate::tier::Tier;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Processor {
@@ -114,9 +117,17 @@ pub struct VideoEncode<'a> {
     pub threads: usize,
     /// Where keyframes have to be; `None` where the encoder puts them.
     pub keyframes: Option<Keyframes>,
+    /// Whether it gets pictures that are on the card, in the right form.
+    pub is_on_card: bool,
 }
 
-impl VideoEncode<'_> {
+impl<'a> VideoEncode<'a> {
+    /// Of pictures that show nothing.
+    fn test(processor: Processor, encoding: &'a Encoding) -> Self {
+        let (range, light, keyframes) = (DynamicRange::Sdr, None, None);
+        Self { processor, encoding, range, light, threads: 1, keyframes, is_on_card: false }
+    }
+
     /// Its options.
     ///
     /// Rates are capped quality: the cap holds over a buffer of two seconds, and no average is aimed at. Colour is always
@@ -137,13 +148,14 @@ impl VideoEncode<'_> {
             Codec::Av1 => None,
         };
         let pixels = match (is_deep, on_gpu) {
-            (false, _) => "yuv420p",
-            (true, false) => "yuv420p10le",
-            (true, true) => "p010le",
+            _ if self.is_on_card => None,
+            (false, _) => Some("yuv420p"),
+            (true, false) => Some("yuv420p10le"),
+            (true, true) => Some("p010le"),
         };
         let arguments = arguments
             .pair_opt("-profile:v", profile)
-            .pair("-pix_fmt", pixels)
+            .pair_opt("-pix_fmt", pixels)
             .pair_opt("-maxrate", encoding.max_kbps.map(|kbps| format!("{kbps}k")))
             .pair_opt("-bufsize", encoding.max_kbps.map(|kbps| format!("{}k", kbps * 2)))
             .all(signalled_colour(encoding.samples.range(self.range)))
@@ -179,16 +191,28 @@ impl VideoEncode<'_> {
 
 /// What players are told of the colours: BT.709, or BT.2020 for high dynamic range.
 pub fn signalled_colour(range: DynamicRange) -> Arguments {
-    let (primaries, transfer, matrix) = match range {
-        DynamicRange::Sdr => ("bt709", "bt709", "bt709"),
-        DynamicRange::Pq => ("bt2020", "smpte2084", "bt2020nc"),
-        DynamicRange::Hlg => ("bt2020", "arib-std-b67", "bt2020nc"),
-    };
+    let (primaries, transfer, matrix) = colours(range);
     Arguments::new()
         .pair("-color_primaries", primaries)
         .pair("-color_trc", transfer)
         .pair("-colorspace", matrix)
         .pair("-color_range", "tv")
+}
+
+/// The filter that says so of frames. From version 7 on, ffmpeg converts colours where it takes those of a frame for others
+/// than those of the encoder, and it takes frames that say nothing for BT.601.
+pub(crate) fn with_colour(range: DynamicRange) -> String {
+    let (primaries, transfer, matrix) = colours(range);
+    format!("setparams=range=tv:color_primaries={primaries}:color_trc={transfer}:colorspace={matrix}")
+}
+
+/// ffmpeg's names of primaries, transfer and matrix.
+fn colours(range: DynamicRange) -> (&'static str, &'static str, &'static str) {
+    match range {
+        DynamicRange::Sdr => ("bt709", "bt709", "bt709"),
+        DynamicRange::Pq => ("bt2020", "smpte2084", "bt2020nc"),
+        DynamicRange::Hlg => ("bt2020", "arib-std-b67", "bt2020nc"),
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -222,20 +246,41 @@ fn parse_devices(answer: &str) -> Vec<Device> {
 pub struct Proof {
     /// Each encoder that was tried, and why it doesn't work.
     tried: Vec<(Encoder, Option<String>)>,
+    /// Whether pictures were tried that stay on the card, and why that doesn't work.
+    card: Option<Option<String>>,
+    /// The most encodes that the driver lets run at once; `None` if so many were tried that it doesn't matter.
+    sessions: Option<usize>,
 }
 
 /// The reason for an encoder that wasn't tried.
 const NOT_TRIED: &str = "it was not tried";
 
 impl Proof {
-    /// Every encoder of these processors works.
+    /// Every encoder of these processors works; with a GPU, pictures stay on it.
     pub fn assumed(processors: &[Processor]) -> Self {
-        Self::of(processors.iter().flat_map(|processor| Encoder::all_on(*processor)))
+        let card = processors.contains(&Processor::Gpu).then_some(None);
+        Self { card, ..Self::of(processors.iter().flat_map(|processor| Encoder::all_on(*processor))) }
     }
 
-    /// These encoders work, and no others.
+    /// These encoders work, and nothing else.
     pub fn of(encoders: impl IntoIterator<Item = Encoder>) -> Self {
-        Self { tried: encoders.into_iter().map(|encoder| (encoder, None)).collect() }
+        Self { tried: encoders.into_iter().map(|encoder| (encoder, None)).collect(), ..Self::default() }
+    }
+
+    /// The same with a limit of encodes at once.
+    #[must_use]
+    pub fn with_sessions(self, sessions: Option<usize>) -> Self {
+        Self { sessions, ..self }
+    }
+
+    /// Why pictures can't stay on the card, for operators; `None` if they can.
+    pub fn card_missing(&self) -> Option<&str> {
+        self.card.as_ref().map_or(Some(NOT_TRIED), |missing| missing.as_deref())
+    }
+
+    /// The most encodes that the driver lets run at once; `None` for no limit that matters.
+    pub fn sessions(&self) -> Option<usize> {
+        self.sessions
     }
 
     /// The same, without an encoder that has this reason not to work.
@@ -267,6 +312,17 @@ impl Proof {
         self.missing(Encoder { codec: Codec::H264, processor: Processor::Gpu })
     }
 
+    /// The tiers that work, the fastest first.
+    pub fn tiers(&self) -> impl Iterator<Item = Tier> {
+        let (gpu, [libx264, ..]) = (self.gpu_missing().is_none(), Encoder::all_on(Processor::Cpu));
+        let works = [
+            (Tier::Gpu, gpu && self.card_missing().is_none()),
+            (Tier::GpuEncode, gpu),
+            (Tier::Cpu, self.missing(libx264).is_none()),
+        ];
+        works.into_iter().filter(|(_, works)| *works).map(|(tier, _)| tier)
+    }
+
     /// The encoders that work, those of the GPU first.
     pub fn encoders(&self) -> Vec<Encoder> {
         let all = [Processor::Gpu, Processor::Cpu].into_iter().flat_map(Encoder::all_on);
@@ -292,7 +348,61 @@ pub async fn prove(ffmpeg: &Tool) -> (Proof, Build) {
     let found = [&gpu.1, &cpu.1].into_iter().find_map(|banner| Some((version(banner)?, built_with(banner))));
     let (version, built_with) = found.unwrap_or_default();
     let build = Build { version: version.to_owned(), measures: Measure::in_ffmpeg(version, built_with) };
-    (Proof { tried: [gpu.0, cpu.0].concat() }, build)
+    let mut proof = Proof { tried: [gpu.0, cpu.0].concat(), ..Proof::default() };
+    if proof.gpu_missing().is_none() {
+        // One behind the other: they share the sessions that are counted.
+        proof.card = Some(test_card(ffmpeg).await);
+        proof.sessions = count_sessions(ffmpeg).await;
+    }
+    (proof, build)
+}
+
+/// Decodes, scales and encodes a few pictures that stay on the card. Returns why that doesn't work.
+async fn test_card(ffmpeg: &Tool) -> Option<String> {
+    let gpu = ffmpeg.on(Processor::Gpu);
+    let cancel = CancellationToken::new();
+    let film = Arguments::new()
+        .pair("-v", "error")
+        .flag("-nostdin")
+        .pair("-f", "lavfi")
+        .pair("-i", "color=c=gray:size=256x256:rate=25:duration=0.2")
+        .pair("-c:v", "h264_nvenc")
+        .pair("-f", "h264")
+        .flag("pipe:1");
+    let film = match gpu.capture(&film, Path::new("/"), &cancel, MOST_OF_TEST_FILM).await {
+        Ok((film, _)) => base64::engine::general_purpose::STANDARD.encode(film),
+        Err(error) => return reason(Err(error)),
+    };
+    let encoding = Encoding::h264(23, Some(1000), Effort::Fastest);
+    let encode = VideoEncode { is_on_card: true, ..VideoEncode::test(Processor::Gpu, &encoding) };
+    let arguments = Arguments::new()
+        .pair("-v", "error")
+        .flag("-nostdin")
+        .all(card::input())
+        .pair("-f", "h264")
+        .pair("-i", format_args!("data:video/h264;base64,{film}"))
+        .pair("-vf", card::scaled((192, 192), Samples::Sdr8))
+        .all(encode.options())
+        .pair("-f", "null")
+        .flag("-");
+    reason(gpu.capture(&arguments, Path::new("/"), &cancel, 0).await.map(|(_, finished)| finished))
+}
+
+/// The most bytes of some pictures of nothing.
+const MOST_OF_TEST_FILM: usize = 64 * 1024;
+
+/// More encodes than any plan has, and what drivers are known to allow on cards that NVIDIA sells to consumers.
+const SESSIONS: [usize; 6] = [16, 12, 8, 5, 3, 2];
+
+/// Finds out how many encodes run at once. `None` if there is no limit that matters.
+async fn count_sessions(ffmpeg: &Tool) -> Option<usize> {
+    let [h264, ..] = Encoder::all_on(Processor::Gpu);
+    for count in SESSIONS {
+        if test_encode(ffmpeg, &vec![h264; count]).await.is_ok() {
+            return (count < SESSIONS[0]).then_some(count);
+        }
+    }
+    Some(1)
 }
 
 /// Tries all encoders of a processor. Returns what was found, and ffmpeg's banner.
@@ -367,8 +477,7 @@ async fn test_encode(ffmpeg: &Tool, encoders: &[Encoder]) -> Result<Finished, Pr
         let forms: &[Samples] = if codec == Codec::H264 { &[Samples::Sdr8] } else { &[Samples::Sdr8, Samples::Sdr10] };
         for samples in forms.iter().copied() {
             let encoding = Encoding { codec, samples, ..Encoding::h264(23, Some(1000), Effort::Fastest) };
-            let (range, light, keyframes) = (DynamicRange::Sdr, None, None);
-            let encode = VideoEncode { processor, encoding: &encoding, range, light, threads: 1, keyframes };
+            let encode = VideoEncode::test(processor, &encoding);
             arguments = arguments.pair("-map", "0:v").all(encode.options()).pair("-f", "null").flag("-");
         }
     }
@@ -409,10 +518,7 @@ mod tests {
 
     #[test]
     fn each_encoder_gets_the_options_of_the_ladder() {
-        let options = |processor, encoding: Encoding| {
-            let (range, light, keyframes) = (DynamicRange::Sdr, None, None);
-            VideoEncode { processor, encoding: &encoding, range, light, threads: 2, keyframes }.options().to_string()
-        };
+        let options = |processor, encoding: Encoding| VideoEncode::test(processor, &encoding).options().to_string();
         let h264 = Encoding::h264(23, Some(5000), Effort::Fast);
         let cpu = options(Processor::Cpu, h264);
         assert!(cpu.starts_with("-c:v libx264 -preset fast -crf 23 "), "{cpu}");
@@ -430,9 +536,8 @@ mod tests {
     fn high_dynamic_range_is_signalled_only_where_it_is_kept() {
         let transfer = |samples: Samples| {
             let encoding = Encoding { codec: Codec::Hevc, samples, ..Encoding::h264(23, None, Effort::Fast) };
-            let (processor, range, light, keyframes) = (Processor::Cpu, DynamicRange::Pq, None, None);
-            let options = VideoEncode { processor, encoding: &encoding, range, light, threads: 1, keyframes }.options();
-            let options = options.to_string();
+            let encode = VideoEncode { range: DynamicRange::Pq, ..VideoEncode::test(Processor::Cpu, &encoding) };
+            let options = encode.options().to_string();
             options.split("-color_trc ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap().to_owned()
         };
         assert_eq!(transfer(Samples::Source10), "smpte2084");

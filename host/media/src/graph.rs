@@ -6,16 +6,19 @@
 use std::collections::BTreeSet;
 
 use crate::captions;
+use crate::card;
 use crate::command::Arguments;
 use crate::containment::{guarded_input, quiet_ffmpeg};
-use crate::encoder::{Keyframes, Processor, Proof, VideoEncode};
-use crate::encoding::{Encoding, Samples};
+use crate::encoder::{Keyframes, Processor, Proof, VideoEncode, with_colour};
+use crate::encoding::{Codec, Encoding, Samples};
 use crate::info::{Audio, DynamicRange, LATE, Matrix, MediaInfo, Ratio, Video, may_start_over};
 use crate::muxer::Muxer;
 use crate::outputs::{Container, takes_captions};
 use crate::part::{Part, Shown};
 use crate::plan::Plan;
 use crate::sound::{self, Levels, as_it_is, common_form};
+use crate::threads;
+use crate::tier::Tier;
 use crate::watermark::Watermark;
 
 /// The folder below the work directory that everything is made in.
@@ -34,13 +37,13 @@ pub struct Graph<'a> {
     pub plan: &'a Plan,
     /// The places of outputs that are made without an encode.
     pub ready: &'a BTreeSet<usize>,
-    /// An encoder that it doesn't have is the CPU's.
-    pub processor: Processor,
+    /// An encoder that its processor doesn't have is the CPU's.
+    pub tier: Tier,
     pub proof: &'a Proof,
     /// Bring the sound to its target loudness.
     pub levels: &'a Levels,
-    /// Threads of the decoder and of each encoder.
-    pub threads: usize,
+    /// Of this machine.
+    pub cores: usize,
 }
 
 impl Graph<'_> {
@@ -48,9 +51,10 @@ impl Graph<'_> {
     pub fn arguments(&self) -> Option<Arguments> {
         let mut branches = Branches {
             info: self.info,
-            processor: self.processor,
+            tier: self.tier,
             proof: self.proof,
-            threads: self.threads,
+            sessions_left: self.proof.sessions().unwrap_or(usize::MAX),
+            threads: threads::of_encoder(self.cores, self.plan.picture_encodes(self.info).len()),
             levels: self.levels,
             has_watermark: self.plan.watermark.is_some(),
             takes_captions: takes_captions(self.plan, self.info),
@@ -78,8 +82,8 @@ impl Graph<'_> {
         // arrives; with one demuxer, everything between them does. Each demuxer drops what it isn't asked for.
         let inputs = branches.inputs();
         let mut arguments = quiet_ffmpeg()
-            .pair_opt("-hwaccel", (self.processor == Processor::Gpu).then_some("cuda"))
-            .pair("-threads", self.threads)
+            .all(if self.tier == Tier::Gpu { card::input() } else { Arguments::new() })
+            .pair("-threads", threads::of_decoder(self.cores))
             .all(guarded_input(self.info.depth));
         for _ in 1..inputs {
             arguments = arguments.all(guarded_input(self.info.depth));
@@ -87,7 +91,7 @@ impl Graph<'_> {
         if self.plan.watermark.is_some() {
             arguments = arguments.all(Watermark::input());
         }
-        arguments = arguments.pair("-filter_complex_threads", self.threads);
+        arguments = arguments.pair("-filter_complex_threads", threads::of_decoder(self.cores));
         let graphs = [picture, sound].into_iter().flatten().chain(branches.tracks);
         for chains in graphs.filter(|chains| !chains.is_empty()) {
             arguments = arguments.pair("-filter_complex", chains.join(";"));
@@ -104,11 +108,23 @@ impl Graph<'_> {
         let marked = self.plan.watermark.as_ref().map(|watermark| watermark.filters(source, branches.inputs()));
         let levels = [
             Level { name: "", filters: part, branches: &branches.decoded_picture },
-            Level { name: "shown", filters: trunk(source, shown), branches: &branches.deep_picture },
+            Level { name: "shown", filters: self.trunk(source, shown), branches: &branches.deep_picture },
             Level { name: "sdr", filters: to_standard_range(source).unwrap_or_default(), branches: &branches.picture },
             Level { name: "marked", filters: marked.unwrap_or_default(), branches: &branches.marked_picture },
         ];
         split_levels(PICTURE, &format!("[0:{}]", source.index), levels)
+    }
+
+    /// What happens to the picture before it is split: fields to frames, a constant rate from the source's zero, and the last
+    /// frame held for sound that goes on.
+    fn trunk(&self, source: &Video, shown: Shown) -> String {
+        let mut filters = match (self.tier, interlacing(source)) {
+            (Tier::Gpu, Some(is_always)) => vec![card::fields_to_frames(is_always)],
+            (Tier::Gpu, None) => Vec::new(),
+            (Tier::GpuEncode | Tier::Cpu, _) => fields_to_frames(source),
+        };
+        filters.push(constant_rate(source.frame_rate, shown));
+        filters.join(",")
     }
 
     /// The sound's part of the graph. The archive takes it as it is; the ladder takes it levelled, once for all rungs.
@@ -149,8 +165,11 @@ struct Branch {
 #[derive(Debug)]
 pub struct Branches<'a> {
     pub(crate) info: &'a MediaInfo,
-    processor: Processor,
+    tier: Tier,
     proof: &'a Proof,
+    /// How many more encodes the GPU can have.
+    sessions_left: usize,
+    /// Of each encoder.
     threads: usize,
     levels: &'a Levels,
     has_watermark: bool,
@@ -194,16 +213,20 @@ impl Branches<'_> {
         encoding: &Encoding,
         keyframes: Option<Keyframes>,
     ) -> Arguments {
-        let processor = self.proof.encoder_for(encoding.codec, self.processor);
+        let processor = self.encoder_for(encoding.codec);
         let range = self.info.video.as_ref().map_or(DynamicRange::Sdr, |video| video.range);
         let light = self.info.video.as_ref().and_then(|video| video.light);
-        let options = VideoEncode { processor, encoding, range, light, threads: self.threads, keyframes }.options();
-        let mut filters = self.scale(size, encoding.samples);
+        let is_on_card = self.tier == Tier::Gpu;
+        let encode = VideoEncode { processor, encoding, range, light, threads: self.threads, keyframes, is_on_card };
+        let options = encode.options();
+        let kept_range = encoding.samples.range(range);
+        let scaled =
+            if is_on_card { card::scaled(size, encoding.samples) } else { scaled(self.info, size, encoding.samples) };
+        let mut filters = in_line(&[&scaled, &with_colour(kept_range)]);
         if self.takes_captions && keyframes.is_some() {
             filters = in_line(&[&filters, captions::REMOVED]);
         }
-        let is_kept = encoding.samples.range(range) != DynamicRange::Sdr;
-        let branches = match (is_kept, self.has_watermark && keyframes.is_some()) {
+        let branches = match (kept_range != DynamicRange::Sdr, self.has_watermark && keyframes.is_some()) {
             (true, _) => &mut self.deep_picture,
             (false, true) => &mut self.marked_picture,
             (false, false) => &mut self.picture,
@@ -265,9 +288,27 @@ impl Branches<'_> {
         branch(&mut self.original_sound, pad, filters).all(aac(kbps))
     }
 
-    /// [`scaled`] of the source.
-    pub(crate) fn scale(&self, size: (u32, u32), samples: Samples) -> String {
-        scaled(self.info, size, samples)
+    /// The filters of a raw picture in standard dynamic range.
+    pub(crate) fn scale(&self, size: (u32, u32)) -> String {
+        in_line(&[&self.downloaded(), &scaled(self.info, size, Samples::Sdr8)])
+    }
+
+    /// The filter that brings a frame into system memory; none where all of them are there.
+    pub(crate) fn downloaded(&self) -> String {
+        let video = self.info.video.as_ref().filter(|_| self.tier == Tier::Gpu);
+        video.map_or(String::new(), card::downloaded)
+    }
+
+    /// The processor of the next encode.
+    fn encoder_for(&mut self, codec: Codec) -> Processor {
+        let processor = self.proof.encoder_for(codec, self.tier.processor());
+        match (processor, self.sessions_left.checked_sub(1)) {
+            (Processor::Gpu, Some(left)) => {
+                self.sessions_left = left;
+                Processor::Gpu
+            }
+            (Processor::Gpu, None) | (Processor::Cpu, _) => Processor::Cpu,
+        }
     }
 }
 
@@ -335,22 +376,17 @@ fn constant_rate(rate: Ratio, Shown { start, length, held }: Shown) -> String {
     format!("fps=fps={rate}{from_zero}{end}{held}")
 }
 
-/// What happens to the picture before it is split: fields to frames, a constant rate from the source's zero, and the last
-/// frame held for sound that goes on.
-fn trunk(source: &Video, shown: Shown) -> String {
-    let mut filters = fields_to_frames(source);
-    filters.push(constant_rate(source.frame_rate, shown));
-    filters.join(",")
+/// Whether all frames of a source consist of fields, or only those that say so; `None` if none does.
+fn interlacing(source: &Video) -> Option<bool> {
+    // Where the header doesn't say so, frames may.
+    (source.interlaced || MAY_BE_INTERLACED.contains(&source.codec.as_str())).then_some(source.interlaced)
 }
 
 /// The filters to whole frames in the right grey.
 pub(crate) fn fields_to_frames(source: &Video) -> Vec<String> {
     let mut filters = Vec::new();
-    if source.interlaced {
-        filters.push("bwdif=mode=send_frame".to_owned());
-    } else if MAY_BE_INTERLACED.contains(&source.codec.as_str()) {
-        // The header doesn't say so, but frames may.
-        filters.push("bwdif=mode=send_frame:deint=interlaced".to_owned());
+    if let Some(is_always) = interlacing(source) {
+        filters.push(format!("bwdif=mode=send_frame{}", if is_always { "" } else { ":deint=interlaced" }));
     }
     filters.extend(limited_grey(source));
     filters

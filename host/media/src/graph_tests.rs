@@ -5,10 +5,10 @@ use crate::outputs::Output;
 use crate::tests::testkit::{archive, info, key, ladder, plan, plan_of, still};
 
 fn command(info: &MediaInfo, plan: &Plan, loudness_filter: Option<&str>) -> String {
-    let processor = Processor::Cpu;
+    let tier = Tier::Cpu;
     let proof = &Proof::assumed(&[Processor::Cpu]);
     let levels = &Levels { usual: loudness_filter.map(str::to_owned), ..Levels::default() };
-    Graph { info, plan, ready: &BTreeSet::new(), processor, proof, levels, threads: 2 }.arguments().unwrap().to_string()
+    Graph { info, plan, ready: &BTreeSet::new(), tier, proof, levels, cores: 2 }.arguments().unwrap().to_string()
 }
 
 #[test]
@@ -22,7 +22,10 @@ fn each_track_is_decoded_once_for_everything() {
     assert!(command.contains(before), "what is compared is taken before all filters: {command}");
     let behind = "[shown_in]fps=fps=30000/1001[shown];[shown]split=4[rung0_in][rung1_in][archive1_in][still2_in]";
     assert!(command.contains(behind), "{command}");
-    assert!(command.contains("[rung1_in]scale=640:360,setsar=1,format=yuv420p[rung1]"), "{command}");
+    // Or else version 7 of ffmpeg takes frames that say nothing for BT.601, and converts them.
+    let colour = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709";
+    assert!(command.contains(&format!("[rung1_in]scale=640:360,setsar=1,format=yuv420p,{colour}[rung1]")), "{command}");
+    assert_eq!(command.matches(colour).count(), 3, "{command}");
     assert!(command.contains("[archive1_in]scale=1920:1080,"), "{command}");
 }
 
@@ -115,7 +118,7 @@ fn standard_definition_colours_are_converted_to_bt709() {
     info.video.as_mut().unwrap().matrix = Matrix::Bt601;
     let command = command(&info, &plan(), None);
     assert!(
-        command.contains("scale=640:360:out_range=tv,setsar=1,format=yuv420p,colormatrix=bt601:bt709["),
+        command.contains("scale=640:360:out_range=tv,setsar=1,format=yuv420p,colormatrix=bt601:bt709,"),
         "{command}"
     );
 }
@@ -129,20 +132,46 @@ fn a_source_without_sound_makes_a_ladder_without_sound() {
 }
 
 #[test]
-fn the_gpu_gets_its_own_options_and_decodes_if_it_can() {
-    let (info, plan) = (info(), plan());
-    let proof = Proof::assumed(&[Processor::Gpu]);
-    let processor = Processor::Gpu;
-    let graph = Graph {
-        info: &info,
-        plan: &plan,
-        ready: &BTreeSet::new(),
-        processor,
-        proof: &proof,
-        levels: &Levels::default(),
-        threads: 2,
-    };
-    let command = graph.arguments().unwrap().to_string();
-    assert!(command.contains("-hwaccel cuda ") && !command.contains("libx264"), "{command}");
+fn on_the_card_only_stills_and_comparisons_leave_it() {
+    let mut plan = plan();
+    plan.outputs.push(still(1280));
+    let command = gpu_command(&info(), &plan, Tier::Gpu, &Proof::assumed(&[Processor::Gpu]));
+    let input = "-hwaccel cuda -hwaccel_output_format cuda -extra_hw_frames 24 -threads 2 ";
+    assert!(command.contains(input) && !command.contains("libx264"), "{command}");
+    assert_eq!(command.matches("-hwaccel cuda").count(), 1, "the sound's demuxer decodes no picture: {command}");
     assert_eq!(command.matches("-c:v h264_nvenc").count(), 3);
+    assert!(command.contains("[rung1_in]scale_cuda=640:360:format=nv12,setsar=1,setparams="), "{command}");
+    assert!(!command.contains("-pix_fmt yuv420p"), "frames would have to leave the card for it: {command}");
+    // What is compared, three times, and the still.
+    assert_eq!(command.matches("hwdownload,format=nv12").count(), 4, "{command}");
+    let on_the_way = command.split("[shown_in]").nth(2).unwrap().split("[rung0_in]").next().unwrap();
+    assert!(!on_the_way.contains("hwdownload"), "{command}");
+}
+
+#[test]
+fn an_interlaced_source_becomes_frames_on_the_card() {
+    let mut info = info();
+    info.video.as_mut().unwrap().interlaced = true;
+    let command = gpu_command(&info, &plan(), Tier::Gpu, &Proof::assumed(&[Processor::Gpu]));
+    assert!(command.contains("[shown_in]yadif_cuda=mode=send_frame,fps="), "{command}");
+}
+
+#[test]
+fn what_the_gpu_only_encodes_is_decoded_and_scaled_on_the_cpu() {
+    let command = gpu_command(&info(), &plan(), Tier::GpuEncode, &Proof::assumed(&[Processor::Gpu]));
+    assert!(!command.contains("-hwaccel") && !command.contains("cuda"), "{command}");
+    assert_eq!(command.matches("-c:v h264_nvenc").count(), 3);
+}
+
+#[test]
+fn encodes_beyond_the_drivers_limit_are_the_cpus() {
+    let proof = Proof::assumed(&[Processor::Gpu, Processor::Cpu]).with_sessions(Some(2));
+    let command = gpu_command(&info(), &plan(), Tier::GpuEncode, &proof);
+    let counts = ["-c:v h264_nvenc", "-c:v libx264"].map(|encoder| command.matches(encoder).count());
+    assert_eq!(counts, [2, 1], "{command}");
+}
+
+fn gpu_command(info: &MediaInfo, plan: &Plan, tier: Tier, proof: &Proof) -> String {
+    let (ready, levels) = (&BTreeSet::new(), &Levels::default());
+    Graph { info, plan, ready, tier, proof, levels, cores: 2 }.arguments().unwrap().to_string()
 }

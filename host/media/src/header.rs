@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use fault::text::printable;
 use serde::Deserialize;
 
-use crate::info::{DynamicRange, Label, Matrix, Ratio};
+use crate::info::{Coded, DynamicRange, Label, Matrix, Ratio};
 use crate::label::is_language;
 
 #[derive(Debug, Default, Deserialize)]
@@ -235,11 +235,23 @@ impl Stream {
         if self.is_turned() { (self.height, width) } else { (width, self.height) }
     }
 
-    /// Whether rotation swaps width and height.
-    fn is_turned(&self) -> bool {
+    /// Quarters of a turn.
+    fn turns(&self) -> i64 {
         let side_data = self.side_data_list.iter().find_map(|data| data.rotation);
         let degrees: f64 = side_data.or_else(|| self.tags.rotate.parse().ok()).unwrap_or(0.0);
-        ((degrees / 90.0).round() as i64).rem_euclid(2) == 1
+        ((degrees / 90.0).round() as i64).rem_euclid(4)
+    }
+
+    /// Whether rotation swaps width and height.
+    fn is_turned(&self) -> bool {
+        self.turns() % 2 == 1
+    }
+
+    pub(super) fn coded(&self) -> Coded {
+        // A mirrored picture has a matrix too, whose rotation may be 0.
+        let has_matrix = self.side_data_list.iter().any(|data| data.rotation.is_some());
+        let (width, height) = (self.width, self.height);
+        Coded { width, height, pixels: self.pix_fmt.clone(), is_turned: has_matrix || self.turns() != 0 }
     }
 
     pub(super) fn is_interlaced(&self) -> bool {

@@ -79,6 +79,18 @@ pub struct Light {
     pub levels: Option<[u32; 2]>,
 }
 
+/// A picture as it is coded, which decides who can decode it. Empty where that isn't known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coded {
+    /// Pixels, before it is turned and made square.
+    pub width: u32,
+    pub height: u32,
+    /// The form of its samples, by ffmpeg's name.
+    pub pixels: String,
+    /// Whether it is shown turned or mirrored.
+    pub is_turned: bool,
+}
+
 /// The video track that outputs are made from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Video {
@@ -106,6 +118,8 @@ pub struct Video {
     pub limited_grey: bool,
     /// Whether two fields make a frame.
     pub interlaced: bool,
+    #[serde(default)]
+    pub coded: Coded,
     /// How many packets it has.
     #[serde(default)]
     pub packets: u64,
@@ -306,6 +320,7 @@ mod tests {
             full_range: false,
             limited_grey: false,
             interlaced: false,
+            coded: Coded::default(),
             packets: 0,
             start: Duration::ZERO,
             length: Duration::from_secs(10),

@@ -3,6 +3,7 @@
 mod announced;
 pub mod budget;
 mod captions;
+mod card;
 mod cbcs;
 mod collector;
 pub mod command;
@@ -42,7 +43,10 @@ pub mod probe;
 pub mod process;
 mod progress;
 pub mod quality;
+pub mod sessions;
 pub mod sound;
+mod threads;
+pub mod tier;
 pub mod transcode;
 mod unused;
 pub mod watermark;

@@ -19,6 +19,7 @@ use crate::output_file::OutputFile;
 use crate::plan::Plan;
 use crate::quality::Reached;
 use crate::sound;
+use crate::tier::Tier;
 
 /// What is reported of a transcode, and kept in the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,7 +27,13 @@ pub struct TranscodeSummary {
     /// Length of the ladder, or of the source without one.
     pub duration: Duration,
     pub processor: Processor,
-    /// Why the GPU attempt failed, if the CPU took over.
+    /// `None` in records of earlier versions.
+    #[serde(default)]
+    pub tier: Option<Tier>,
+    /// Why pictures did not stay on the card, if they were encoded by it.
+    #[serde(default)]
+    pub kept_off: Option<String>,
+    /// Why a faster tier failed, if another one took over.
     pub fell_back: Option<String>,
     /// In the plan's order.
     pub rungs: Vec<RungSummary>,
@@ -74,7 +81,9 @@ pub async fn make(
         since = Instant::now();
     };
     context.check_encoders()?;
-    budget::check_fits(plan, info, work, context.first_processor()?, tools.threads)?;
+    let (tiers, _) = context.tiers()?;
+    let first = tiers.first().map_or(Processor::Cpu, |tier| tier.processor());
+    budget::check_fits(plan, info, work, first, tools.cores)?;
     let sound = sound::analyse(&context).await?;
     let levels = sound::levels(&context, &sound).await?;
     done("listen");
@@ -98,7 +107,9 @@ pub async fn make(
     let ladder_length = encoded.rungs.first().map(|rung| rung.playlist.duration());
     let summary = TranscodeSummary {
         duration: ladder_length.unwrap_or(info.duration),
-        processor: encoded.processor,
+        processor: encoded.tier.processor(),
+        tier: Some(encoded.tier),
+        kept_off: encoded.kept_off,
         fell_back: encoded.fell_back,
         rungs,
         loudness: sound.source_loudness,

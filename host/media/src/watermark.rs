@@ -133,9 +133,15 @@ impl Watermark {
             }
         };
         let (width, height) = (video.width, video.height);
+        // From version 7 on, ffmpeg converts one of both if they say that their colours differ.
+        let (matrix, range) = colours(video);
+        let same = match video.matrix {
+            Matrix::Rgb => String::new(),
+            _ => format!(",setparams=range={range}:colorspace={matrix}"),
+        };
         format!(
-            "scale={width}:{height},setsar=1[sized];\
-[sized][{input}:v]overlay=x={left}:y={top}:format=auto:eof_action=repeat{enabled}"
+            "scale={width}:{height},setsar=1{same}[sized];[{input}:v]null{same}[drawn];\
+[sized][drawn]overlay=x={left}:y={top}:format=auto:eof_action=repeat{enabled}"
         )
     }
 
@@ -144,13 +150,9 @@ impl Watermark {
         let (width, height) = self.size(video);
         let (x, y) =
             (if self.corner.is_left() { "0" } else { "ow-iw" }, if self.corner.is_top() { "0" } else { "oh-ih" });
-        let matrix = match (video.range, video.matrix) {
-            (DynamicRange::Pq | DynamicRange::Hlg, _) | (_, Matrix::Bt709 | Matrix::Rgb) => "bt709",
-            (DynamicRange::Sdr, Matrix::Bt601) => "bt601",
-            (DynamicRange::Sdr, Matrix::Bt2020) => "bt2020",
-        };
-        let is_full = video.range == DynamicRange::Sdr && video.full_range;
-        let range = if is_full { "pc" } else { "tv" };
+        let (matrix, range) = colours(video);
+        // The scaler of version 5 knows BT.2020 by a shorter name.
+        let matrix = matrix.trim_end_matches("nc");
         let opacity = f64::from(self.opacity_percent) / 100.0;
         let filters = format!(
             "scale={width}:{height}:force_original_aspect_ratio=decrease:force_divisible_by=2,format=rgba,\
@@ -182,6 +184,17 @@ scale=out_color_matrix={matrix}:out_range={range},format=yuva420p"
             Err(error) => Err(MediaError::process("reading the watermark", error)),
         }
     }
+}
+
+/// ffmpeg's names of the matrix and the range that the picture has where the watermark is drawn.
+fn colours(video: &Video) -> (&'static str, &'static str) {
+    let matrix = match (video.range, video.matrix) {
+        (DynamicRange::Pq | DynamicRange::Hlg, _) | (_, Matrix::Bt709 | Matrix::Rgb) => "bt709",
+        (DynamicRange::Sdr, Matrix::Bt601) => "smpte170m",
+        (DynamicRange::Sdr, Matrix::Bt2020) => "bt2020nc",
+    };
+    let is_full = video.range == DynamicRange::Sdr && video.full_range;
+    (matrix, if is_full { "pc" } else { "tv" })
 }
 
 #[cfg(test)]

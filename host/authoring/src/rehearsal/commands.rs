@@ -7,16 +7,11 @@ use media::loudness::{self, Measure};
 pub use media::outputs::Process;
 use media::plan::Plan;
 use media::sound::{self, Levels};
+use media::tier::Tier;
 
 /// The processes of a plan, in the order in which they would run. The audio gain is computed from `measured`. Cuts of a
 /// preview assume segments of exactly the requested length.
-pub fn processes(
-    plan: &Plan,
-    info: &MediaInfo,
-    processor: Processor,
-    measured: Measure,
-    threads: usize,
-) -> Vec<Process> {
+pub fn processes(plan: &Plan, info: &MediaInfo, processor: Processor, measured: Measure, cores: usize) -> Vec<Process> {
     let mut all = Vec::new();
     let mut add = |what: &str, arguments| all.push(Process { what: what.to_owned(), arguments });
     if let Some(arguments) = sound::command(info, plan) {
@@ -30,7 +25,8 @@ pub fn processes(
     let outputs = plan.outputs.iter().enumerate();
     let ready = &outputs.filter(|(_, output)| output.kind().skips_encode(info)).map(|(index, _)| index).collect();
     let proof = &Proof::assumed(&[Processor::Gpu, Processor::Cpu]);
-    let graph = Graph { info, plan, ready, processor, proof, levels, threads };
+    let tier = Tier::fastest_on(processor, info, plan, proof);
+    let graph = Graph { info, plan, ready, tier, proof, levels, cores };
     if let Some(arguments) = graph.arguments() {
         add("encode everything in one pass", arguments);
     }

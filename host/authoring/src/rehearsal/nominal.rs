@@ -28,6 +28,8 @@ pub(super) fn report(
     let summary = TranscodeSummary {
         duration: if ladder.is_some() { info.ladder_length() } else { info.duration },
         processor,
+        tier: None,
+        kept_off: None,
         fell_back: None,
         rungs: rungs.unwrap_or_default(),
         loudness: reports_loudness(plan, info).then_some(loudness),

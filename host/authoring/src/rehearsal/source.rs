@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use contract::v0_1::{convert, types as wit_types};
 use media::containment::ProbeDepth;
-use media::info::{Audio, DynamicRange, Label, Matrix, MediaInfo, Ratio, SoundTrack, Video};
+use media::info::{Audio, Coded, DynamicRange, Label, Matrix, MediaInfo, Ratio, SoundTrack, Video};
 
 /// Fields that the contract does not have get usual values: the colour matrix that players assume for the size, and
 /// tracks as long as the file.
@@ -74,6 +74,13 @@ fn picture(video: &wit_types::VideoInfo, length: Duration) -> Result<Video, Stri
         full_range: false,
         limited_grey: false,
         interlaced: video.interlaced,
+        // The usual form: a description doesn't say.
+        coded: Coded {
+            width: video.width,
+            height: video.height,
+            pixels: if video.bit_depth > 8 { "yuv420p10le" } else { "yuv420p" }.to_owned(),
+            is_turned: false,
+        },
         length,
     })
 }

@@ -7,8 +7,9 @@ use clap::Args;
 use fault::Failure;
 use media::budget::free_bytes;
 use media::command::Arguments;
-use media::encoder::{self, Device, Encoder, Processor};
+use media::encoder::{self, Device, Encoder, Processor, Proof};
 use media::process::Tool;
+use media::tier::Tier;
 use policy::{AdmitError, Compiler, Policy, PolicyError, read_local};
 use sandbox::Level;
 use tokio_util::sync::CancellationToken;
@@ -124,9 +125,21 @@ async fn encoders(ffmpeg: &Tool) -> Vec<(&'static str, Finding)> {
         Some(why) => Ok(Good::Note(format!("not used: {why}"))),
     };
     let mut found: Vec<(&'static str, Finding)> = all.map(|encoder| (encoder.name(), finding(encoder))).collect();
+    found.extend(proof.gpu_missing().is_none().then(|| ("card", card(&proof))));
+    let tiers = proof.tiers().map(Tier::name).collect::<Vec<_>>().join(", ");
+    found.push(("tiers", Ok(Good::Works(tiers))));
     let describe = |device: &Device| Good::Works(format!("{}, {} MiB", device.name, device.memory_mib));
     found.extend(devices.iter().map(|device| ("gpu", Ok(describe(device)))));
     found
+}
+
+/// Whether pictures stay on the card, and how many encodes it runs at once.
+fn card(proof: &Proof) -> Finding {
+    let sessions = proof.sessions().map_or(String::new(), |most| format!("; the driver allows {most} encodes at once"));
+    Ok(match proof.card_missing() {
+        None => Good::Works(format!("decodes, scales and encodes, proven by a test{sessions}")),
+        Some(why) => Good::Note(format!("only encodes: {why}{sessions}")),
+    })
 }
 
 async fn filters(ffmpeg: &Tool) -> Finding {

@@ -30,7 +30,8 @@ impl Serve {
         let assembled = service::start(&settings, self.record.as_deref(), None).await?;
         let service = service::run_in_background(&settings, assembled).await?;
         let address = self.address.unwrap_or(settings.serve_address);
-        let api = LocalApi::bind(address, Arc::new(service), settings.job.concurrency).await?;
+        let concurrency = settings.job.concurrency.unwrap_or_else(|| service.environment.tools.jobs_at_once());
+        let api = LocalApi::bind(address, Arc::new(service), concurrency).await?;
         println!("http://{}", api.address);
         api.run(drain).await;
         Ok(())

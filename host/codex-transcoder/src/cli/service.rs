@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use media::tier::Tier;
 use policy::ActiveSet;
 use runpod::{self, Endpoint};
 use serde_json::{Value, json};
@@ -90,6 +91,7 @@ pub async fn start(
                 ffmpeg = service.environment.tools.build.version,
                 sandbox = service.environment.tools.ffmpeg.confinement().0.name(),
                 gpu = service.environment.tools.proof.gpu_missing().is_none(),
+                tiers = service.environment.tools.proof.tiers().map(Tier::name).collect::<Vec<_>>().join(", "),
                 stores = service.environment.stores.names().join(", "),
                 environment = settings.environment.word(),
                 "startup checks passed"

@@ -55,7 +55,8 @@ impl Worker {
         };
         let assembled = service::start(&settings, self.record.as_deref(), Some(&endpoint)).await?;
         let service = service::run_in_background(&settings, assembled).await?;
-        let JobSettings { concurrency, grace, .. } = settings.job;
+        let concurrency = settings.job.concurrency.unwrap_or_else(|| service.environment.tools.jobs_at_once());
+        let JobSettings { grace, .. } = settings.job;
         let worker = RunpodWorker { concurrency, grace, ..RunpodWorker::new(endpoint, Arc::new(service)) };
         let WorkerSummary { done, failed, stopped, abandoned, lost } = worker.run(drain).await?;
         tracing::info!(done, failed, stopped, abandoned, lost, "worker stopped");

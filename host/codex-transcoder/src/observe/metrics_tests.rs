@@ -17,6 +17,8 @@ fn completed() -> Event {
     let report = TranscodeReport {
         duration_ms: 60_000,
         processor: "cpu",
+        tier: Some("cpu"),
+        kept_off: None,
         fell_back: Some("no device".to_owned()),
         rungs: Vec::new(),
         objects: vec![object("media", 100), object("archive", 7), object("media", 20)],

@@ -18,6 +18,8 @@ pub enum Kind {
         least: u64,
         most: u64,
     },
+    /// An amount of money, in any currency.
+    Amount,
     /// A word without spaces.
     Word,
     /// Never shown.

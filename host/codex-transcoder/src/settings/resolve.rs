@@ -18,7 +18,7 @@ use webhook::{HttpRule, Secret, UrlRules, is_this_machine};
 use super::problem::SettingsError;
 use super::raw::Raw;
 use super::table::UNKNOWN_TO_DEFAULT_POLICY;
-use super::types::{JobSettings, KeySettings, PolicySettings, Settings, WebhookSettings};
+use super::types::{JobSettings, KeySettings, PolicySettings, Prices, Settings, WebhookSettings};
 use super::{stores, value};
 use crate::choice::{Choice as _, Environment};
 use crate::keys::KeyPlace;
@@ -46,6 +46,7 @@ fn settings(raw: &mut Raw) -> Settings {
             objects: raw.text("cache.objects"),
         },
         keys: keys(raw),
+        prices: Prices { worker_hour: raw.get("price.worker_hour"), gib_month: raw.get("price.gib_month") },
         outbox_prefix: raw.value("outbox.prefix"),
         metrics_address: raw.get("metrics.address"),
         serve_address: raw.get("serve.address").unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
@@ -68,10 +69,11 @@ fn keys(raw: &mut Raw) -> Option<KeySettings> {
 fn job(raw: &Raw) -> JobSettings {
     JobSettings {
         attempts: raw.value("job.attempts"),
-        concurrency: raw.value("job.concurrency"),
+        concurrency: raw.get("job.concurrency"),
         grace: Duration::from_secs(raw.value("job.grace_seconds")),
         report: raw.value("job.report"),
         require_sandbox: raw.value("job.require_sandbox"),
+        require_gpu: raw.value("job.require_gpu"),
         tools: ToolOptions {
             ffmpeg: raw.value("job.ffmpeg"),
             ffprobe: raw.get("job.ffprobe"),

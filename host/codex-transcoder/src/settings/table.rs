@@ -81,8 +81,8 @@ settings! {
     /// How many times a job is tried before it fails.
     "job.attempts", count(1, 10), Value("3");
 
-    /// How many jobs run at the same time; one already uses a whole GPU.
-    "job.concurrency", count(1, 16), Value("1");
+    /// How many jobs run at the same time. One alone uses a whole CPU, and seldom a whole GPU.
+    "job.concurrency", count(1, 16), Words("by the GPU's memory and sessions and the CPU's cores; 1 without a GPU");
 
     /// How long running jobs may continue after a request to stop. The default is below the 30 s after which
     /// orchestrators usually kill a process.
@@ -93,6 +93,9 @@ settings! {
 
     /// Whether the worker refuses to start where ffmpeg can't be confined wholly; `doctor` says what is missing.
     "job.require_sandbox", Flag, Value("false");
+
+    /// Whether the worker refuses to start where no GPU encodes; `doctor` says why one doesn't.
+    "job.require_gpu", Flag, Value("false");
 
     /// What to encode video on.
     "job.encoder", choice::<Preference>(), Value("auto");
@@ -192,6 +195,12 @@ settings! {
 
     /// The bearer token that the server at `keys.place` asks for.
     "keys.token", Secret, Words("none");
+
+    /// What an hour of this worker costs, in any currency. With it, reports and estimates say what a job costs.
+    "price.worker_hour", Amount, Words("none: no cost is told");
+
+    /// What it costs to store a GiB for a month, in the same currency.
+    "price.gib_month", Amount, Words("none: no cost of storage is told");
 
     /// The store for records of jobs and for undelivered webhooks.
     "state.store", Store, Value("media");

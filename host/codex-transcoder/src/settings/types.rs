@@ -30,6 +30,7 @@ pub struct Settings {
     pub cache: CacheRules,
     /// `None`: no ladder can be encrypted.
     pub keys: Option<KeySettings>,
+    pub prices: Prices,
     /// The store for records of jobs and for undelivered webhooks; one of the stores.
     pub state_store: String,
     pub outbox_prefix: String,
@@ -40,6 +41,15 @@ pub struct Settings {
     pub notes: Vec<String>,
     /// Every secret that was set, even where another value overrides it. No log may show one.
     pub secrets: BTreeSet<SecretText>,
+}
+
+/// What things cost, in one currency; `None` where that isn't known.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Prices {
+    /// Of the machine.
+    pub worker_hour: Option<f64>,
+    /// Of storage.
+    pub gib_month: Option<f64>,
 }
 
 /// The key service.
@@ -72,13 +82,14 @@ pub struct PolicySettings {
 pub struct JobSettings {
     /// At least one.
     pub attempts: u32,
-    /// At least one.
-    pub concurrency: usize,
+    /// At least one; `None`: as many as the machine can do well.
+    pub concurrency: Option<usize>,
     /// How long running jobs may go on after a request to stop.
     pub grace: Duration,
     /// Whether a report is written beside the publication.
     pub report: bool,
     pub require_sandbox: bool,
+    pub require_gpu: bool,
     pub tools: ToolOptions,
     /// `None`: the system's folder for temporary files.
     pub work_dir: Option<PathBuf>,

@@ -27,6 +27,7 @@ pub fn from_text(kind: Kind, text: &str) -> Result<String, String> {
         Kind::Choice(words) => words.contains(&text),
         Kind::Flag => return flag(text).map(|flag| flag.to_string()).ok_or_else(|| refusal(kind, text, "")),
         Kind::Count { least, most } => text.parse::<u64>().is_ok_and(|count| (least..=most).contains(&count)),
+        Kind::Amount => amount(text).is_some(),
         Kind::Secret | Kind::Store => !text.is_empty(),
         Kind::Word => !text.is_empty() && is_key_text(text),
         Kind::Path => !text.is_empty() && !text.contains('\0'),
@@ -59,6 +60,8 @@ pub fn from_toml(kind: Kind, value: &DeValue<'_>) -> Result<String, String> {
             let decimal = i128::from_str_radix(number.as_str(), number.radix());
             from_text(kind, &decimal.map_or_else(|_| number.to_string(), |number| number.to_string()))
         }
+        (Kind::Amount, DeValue::Integer(number)) => from_text(kind, number.as_str()),
+        (Kind::Amount, DeValue::Float(number)) => from_text(kind, number.as_str()),
         (Kind::Hosts | Kind::PublicKeys, DeValue::Array(items)) => {
             let texts: Option<Vec<&str>> = items.iter().map(|item| item.get_ref().as_str()).collect();
             list(kind, texts.ok_or_else(|| format!("must be {}", expected(kind)))?.into_iter())
@@ -70,7 +73,7 @@ pub fn from_toml(kind: Kind, value: &DeValue<'_>) -> Result<String, String> {
 
 /// Whether the file has it as a text in quotes.
 fn is_quoted(kind: Kind) -> bool {
-    !matches!(kind, Kind::Flag | Kind::Count { .. } | Kind::Hosts | Kind::PublicKeys | Kind::Object)
+    !matches!(kind, Kind::Flag | Kind::Count { .. } | Kind::Amount | Kind::Hosts | Kind::PublicKeys | Kind::Object)
 }
 
 pub fn wrong_type(kind: Kind, value: &DeValue<'_>) -> String {
@@ -93,6 +96,7 @@ fn expected(kind: Kind) -> String {
         Kind::Choice(words) => return format!("one of {}", words.join(", ")),
         Kind::Count { least, most } => return format!("a whole number from {least} to {most}"),
         Kind::Flag => "true or false",
+        Kind::Amount => "an amount from 0 to 1000000",
         Kind::Word => "a word without spaces",
         Kind::Secret => "a secret that is not empty",
         Kind::Path => "a path",
@@ -132,6 +136,14 @@ fn flag(text: &str) -> Option<bool> {
         "false" | "0" | "no" | "off" => Some(false),
         _ => None,
     }
+}
+
+/// The most that anything costs.
+const MOST_AMOUNT: f64 = 1e6;
+
+fn amount(text: &str) -> Option<f64> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    text.parse().ok().filter(|amount| plain && (0.0..=MOST_AMOUNT).contains(amount))
 }
 
 /// Excludes line breaks, which would start another header.
@@ -199,6 +211,16 @@ mod tests {
             assert_eq!(from_text(Kind::Flag, text), Ok("false".into()), "{text}");
         }
         assert_eq!(from_text(Kind::Flag, "maybe"), Err("must be true or false, not `maybe`".into()));
+    }
+
+    #[test]
+    fn an_amount_is_a_plain_number() {
+        for text in ["0", "0.00019", "2.5", "1000000"] {
+            assert_eq!(from_text(Kind::Amount, text).as_deref(), Ok(text));
+        }
+        for text in ["", "-1", "1e3", "inf", "NaN", "1,5", "1000001", "0.3 USD"] {
+            assert!(from_text(Kind::Amount, text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -30,7 +30,7 @@ const STORE_CHECK_TIMEOUT: Duration = Duration::from_secs(20);
 /// Why a worker can't start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedStartupCheck {
-    /// As reported to the platform: `settings`, `ffmpeg`, `sandbox`, `policy`, `webhook`, `stores`, `work-directory`.
+    /// As reported to the platform: `settings`, `ffmpeg`, `sandbox`, `gpu`, `policy`, `webhook`, `stores`, `work-directory`.
     pub check: &'static str,
     pub failure: Failure,
 }
@@ -72,6 +72,7 @@ pub async fn assemble(
         tools.keys = Some(keys);
     }
     check_sandbox(settings, &tools).map_err(FailedStartupCheck::of("sandbox"))?;
+    check_gpu(settings, &tools).map_err(FailedStartupCheck::of("gpu"))?;
     let watcher = watcher.map_err(FailedStartupCheck::of("policy"))?;
     checked.map_err(FailedStartupCheck::of("stores"))?;
     cleaned.map_err(FailedStartupCheck::of("work-directory"))?;
@@ -186,6 +187,22 @@ fn check_sandbox(settings: &Settings, tools: &MediaTools) -> Result<(), Failure>
         return Err(Failure::new(&codes::host::NO_SANDBOX, message));
     }
     tracing::warn!("{message}");
+    Ok(())
+}
+
+/// Refuses a machine whose GPU doesn't encode if the settings require one that does, and says so where they don't.
+fn check_gpu(settings: &Settings, tools: &MediaTools) -> Result<(), Failure> {
+    let Some(reason) = tools.proof.gpu_missing() else { return Ok(()) };
+    let names: Vec<&str> = tools.devices.iter().map(|device| device.name.as_str()).collect();
+    let card = if names.is_empty() { "no GPU".to_owned() } else { format!("not the GPU ({})", names.join(", ")) };
+    let price = settings.prices.worker_hour.map_or(String::new(), |price| format!(", at {price} an hour"));
+    let message = format!("{card} encodes here: {reason}; the CPU does it{price}");
+    if settings.job.require_gpu {
+        return Err(Failure::new(&codes::host::NO_GPU, message));
+    }
+    if !names.is_empty() {
+        tracing::warn!("{message}");
+    }
     Ok(())
 }
 

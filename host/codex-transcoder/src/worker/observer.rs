@@ -50,7 +50,9 @@ impl QueueObserver {
                 let report = report.as_deref();
                 let processor = report.map(|report| report.processor);
                 let fell_back = report.and_then(|report| report.fell_back.as_deref());
-                tracing::info!(processor, fell_back, policy_us, "job completed");
+                let tier = report.and_then(|report| report.tier);
+                let kept_off = report.and_then(|report| report.kept_off.as_deref());
+                tracing::info!(processor, tier, kept_off, fell_back, policy_us, "job completed");
             }
             Event::Failed { failure } if failure.is(&codes::job::CANCELLED) => tracing::info!("job cancelled"),
             Event::Failed { failure } => {

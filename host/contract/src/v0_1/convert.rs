@@ -163,6 +163,8 @@ mod tests {
         let made = TranscodeSummary {
             duration: std::time::Duration::from_secs(1),
             processor: Processor::Cpu,
+            tier: None,
+            kept_off: None,
             fell_back: None,
             rungs: Vec::new(),
             loudness: None,

@@ -25,6 +25,7 @@ use crate::graph::{Branches, MADE, limited_grey};
 use crate::hls::{self, CheckedRung, MediaPlaylist};
 use crate::info::{DynamicRange, LATE, Matrix, MediaInfo, Ratio, Video};
 use crate::outputs::ladder::{Ladder, Rung, rung_folder};
+use crate::threads;
 use crate::watermark::Place;
 
 /// Frames by which the first packet's time and the first picture's may differ.
@@ -120,7 +121,8 @@ pub(crate) fn add_to_graph(ladder: &Ladder, graph: &mut Branches<'_>) {
     let sampling = Sampling::of(ladder, graph.info);
     if let Some(video) = graph.info.video.as_ref().filter(|_| ladder.rungs.iter().any(|rung| rung.video.is_some())) {
         let first = time_of_first(&first_picture());
-        let filters = limited_grey(video).into_iter().chain([first, source_pictures(video, &sampling)]);
+        let filters =
+            limited_grey(video).into_iter().chain([first, source_pictures(video, &sampling, &graph.downloaded())]);
         let pictures = graph.decoded_picture("compared", filters.collect::<Vec<_>>().join(","));
         graph.output(pictures.all(raw_pictures(&source_folder())));
     }
@@ -402,7 +404,7 @@ fn command(
     let mut arguments = quiet_ffmpeg().pair("-v", "error").flag("-copyts");
     for rung in rungs {
         arguments = arguments
-            .pair("-threads", context.tools.threads)
+            .pair("-threads", threads::of_decoder(context.tools.cores))
             // A quarter of the work, and nothing that small pictures show.
             .pair("-skip_loop_filter", "all")
             .pair_opt("-skip_frame", frames.skipped())
@@ -454,8 +456,9 @@ setpts=PTS*{every}[pictures{input}]",
 
 /// What a source shows at each instant, and a frame before and behind it, side by side: the encode's constant rate may move
 /// a frame by half a frame.
-fn source_pictures(video: &Video, sampling: &Sampling) -> String {
-    let instants = sampling.instants(video.start > LATE);
+fn source_pictures(video: &Video, sampling: &Sampling, downloaded: &str) -> String {
+    let separator = if downloaded.is_empty() { "" } else { "," };
+    let instants = format!("{}{separator}{downloaded}", sampling.instants(video.start > LATE));
     let Ratio { numerator, denominator } = video.frame_rate;
     let earlier = format!("setpts=PTS+{denominator}/{numerator}/TB");
     format!(

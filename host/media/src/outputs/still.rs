@@ -16,7 +16,6 @@ use crate::collector::Collector;
 use crate::command::Arguments;
 use crate::containment::quiet_ffmpeg;
 use crate::context::blocking;
-use crate::encoding::Samples;
 use crate::error::{MediaError, UploadError};
 use crate::frame_choice::{Brightness, choose};
 use crate::graph::{Branches, MADE};
@@ -113,7 +112,7 @@ impl OutputKind for Still {
         if window.first != index {
             return;
         }
-        let filters = format!("{},{}", window.select(), graph.scale(window.size, Samples::Sdr8));
+        let filters = format!("{},{}", window.select(), graph.scale(window.size));
         let arguments = graph
             .raw_picture(&format!("still{index}"), filters)
             .pair("-c:v", "rawvideo")

@@ -11,7 +11,6 @@ use super::{Description, OutputKind, Process};
 use crate::collector::Collector;
 use crate::command::Arguments;
 use crate::containment::quiet_ffmpeg;
-use crate::encoding::Samples;
 use crate::error::MediaError;
 use crate::graph::{Branches, MADE};
 use crate::info::{MediaInfo, Video};
@@ -82,8 +81,7 @@ impl OutputKind for Storyboard {
 
     fn add_to_graph(&self, index: usize, _plan: &Plan, graph: &mut Branches<'_>) {
         let Some(video) = &graph.info.video else { return };
-        let filters =
-            format!("fps={}:start_time=0,{}", 1000 / STEP_MS, graph.scale(fit(video, self.width), Samples::Sdr8));
+        let filters = format!("fps={}:start_time=0,{}", 1000 / STEP_MS, graph.scale(fit(video, self.width)));
         let arguments = graph
             .raw_picture(&format!("storyboard{index}"), filters)
             .pair("-c:v", "rawvideo")

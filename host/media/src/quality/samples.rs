@@ -12,7 +12,7 @@ use crate::budget::Budget;
 use crate::command::Arguments;
 use crate::containment::{guarded_input, quiet_ffmpeg};
 use crate::context::TranscodeContext;
-use crate::encoder::{Processor, VideoEncode};
+use crate::encoder::{Processor, VideoEncode, with_colour};
 use crate::encoding::Encoding;
 use crate::error::MediaError;
 use crate::graph::{MADE, fields_to_frames, scaled, to_standard_range};
@@ -20,6 +20,7 @@ use crate::info::{DynamicRange, MediaInfo, Video};
 use crate::outputs::{Ladder, Rung};
 use crate::part::Part;
 use crate::plan::PlanError;
+use crate::threads;
 
 /// Most samples, and most bytes of all that are kept for one rung.
 const MOST_SAMPLES: u64 = 10;
@@ -213,11 +214,12 @@ impl Runs<'_> {
         let encoding = Encoding { quality, ..*wanted.encoding };
         let processor = tools.proof.encoder_for(encoding.codec, self.processor);
         let keyframes = Some(self.ladder.keyframes(self.video));
-        let (range, light, threads) = (DynamicRange::Sdr, None, tools.threads);
-        let encode = VideoEncode { processor, encoding: &encoding, range, light, threads, keyframes };
+        let (range, light, threads) = (DynamicRange::Sdr, None, threads::of_encoder(tools.cores, 1));
+        let is_on_card = false;
+        let encode = VideoEncode { processor, encoding: &encoding, range, light, threads, keyframes, is_on_card };
         let encoded = format!("file:{MADE}/{FOLDER}/tried.mp4");
         let samples = || Arguments::new().pair("-f", "nut").pair("-i", format_args!("file:{}", wanted.file));
-        let encode = quiet_ffmpeg().all(samples()).pair("-map", "0:v").all(encode.options());
+        let encode = quiet_ffmpeg().all(samples()).pair("-vf", with_colour(range)).all(encode.options());
         self.run(encode.pair("-f", "mp4").flag(encoded.clone())).await?;
         let tried = Arguments::new().pair("-f", "mp4").pair("-i", encoded);
         let measure: Measure = wanted.target.measure;

@@ -3,6 +3,8 @@
 use super::Measure;
 use crate::command::Arguments;
 use crate::containment::quiet_ffmpeg;
+use crate::encoder::with_colour;
+use crate::info::DynamicRange;
 
 /// The command that compares two files frame by frame. `first` and `second` are the options that read them, the encode first.
 pub(super) fn command(measure: Measure, first: Arguments, second: Arguments) -> Arguments {
@@ -12,7 +14,9 @@ pub(super) fn command(measure: Measure, first: Arguments, second: Arguments) -> 
         Measure::Vmaf => "libvmaf",
     };
     // By their numbers: containers round times.
-    let graph = format!("[0:v]settb=1/1000,setpts=40*N[a];[1:v]settb=1/1000,setpts=40*N[b];[a][b]{filter}");
+    // Nor are their colours converted into each other's: raw samples say nothing of theirs.
+    let same = format!("settb=1/1000,setpts=40*N,{}", with_colour(DynamicRange::Sdr));
+    let graph = format!("[0:v]{same}[a];[1:v]{same}[b];[a][b]{filter}");
     quiet_ffmpeg().all(first).all(second).pair("-filter_complex", graph).pair("-f", "null").flag("-")
 }
 

@@ -8,11 +8,12 @@ use crate::containment::ProbeDepth;
 use crate::context::MediaTools;
 use crate::encoder::{Build, Processor, Proof};
 use crate::encoding::{Effort, Encoding};
-use crate::info::{Audio, DynamicRange, Matrix, MediaInfo, Ratio, Video};
+use crate::info::{Audio, Coded, DynamicRange, Matrix, MediaInfo, Ratio, Video};
 use crate::moment::Moment;
 use crate::outputs::{Archive, Container, Ladder, Output, Rung, Still, StillFormat};
 use crate::plan::{Plan, Preference};
 use crate::process::Tool;
+use crate::sessions::Sessions;
 
 pub(crate) fn key(text: &str) -> Key {
     Key::parse(text).unwrap()
@@ -31,7 +32,8 @@ pub(crate) fn tools() -> MediaTools {
         ffprobe: tool("ffprobe"),
         proof: Proof::assumed(&[Processor::Cpu]),
         devices: Vec::new(),
-        threads: 1,
+        sessions: Sessions::default(),
+        cores: 1,
         forced_preference: None,
         keys: None,
     }
@@ -58,6 +60,7 @@ pub(crate) fn info() -> MediaInfo {
             full_range: false,
             limited_grey: false,
             interlaced: false,
+            coded: Coded { width: 1920, height: 1080, pixels: "yuv420p".into(), is_turned: false },
             packets: 0,
             start: Duration::ZERO,
             length,

@@ -29,7 +29,7 @@ use crate::cli::exit::{Ended, OrUsage as _};
 use crate::cli::policy::load::load;
 use crate::cli::settings_argument::read_json;
 use crate::cli::table::table;
-use crate::tools::{ToolOptions, threads};
+use crate::tools::{ToolOptions, cores};
 
 #[derive(Clone, Debug, Args)]
 pub struct Explain {
@@ -72,7 +72,7 @@ impl Explain {
         let policy = load(self.policy.as_deref(), &self.settings).await?;
         let result = rehearse(&policy, &self.setup(job.clone(), source.clone())).await;
         let processes = match &result.accepted {
-            Some((plan, processor)) => processes(plan, &source, *processor, NOMINAL_LOUDNESS, threads()),
+            Some((plan, processor)) => processes(plan, &source, *processor, NOMINAL_LOUDNESS, cores()),
             None => Vec::new(),
         };
         let explained = Explained { policy: &policy, job, source, result, processes };

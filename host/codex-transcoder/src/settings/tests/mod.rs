@@ -42,6 +42,7 @@ const SAMPLES: &[(&str, &str)] = &[
     ("job.grace_seconds", "0"),
     ("job.report", "true"),
     ("job.require_sandbox", "true"),
+    ("job.require_gpu", "true"),
     ("job.encoder", "'cpu'"),
     ("job.work_dir", "'/scratch'"),
     ("job.ffmpeg", "'/opt/ffmpeg'"),
@@ -72,6 +73,8 @@ const SAMPLES: &[(&str, &str)] = &[
     ("keys.place", "'/run/keys'"),
     ("keys.uri", "'https://keys.example.com/'"),
     ("keys.token", "'a token'"),
+    ("price.worker_hour", "0.69"),
+    ("price.gib_month", "0.006"),
     ("state.store", "'archive'"),
     ("outbox.prefix", "'.codex/state/outbox'"),
     ("metrics.address", "'127.0.0.1:9090'"),
@@ -133,7 +136,7 @@ fn every_setting_can_be_set_in_the_file_and_by_its_variable() {
 fn defaults_are_those_of_the_reference() {
     let settings = from_file("");
     assert_eq!(settings.job.attempts, 3);
-    assert_eq!(settings.job.concurrency, 1);
+    assert_eq!(settings.job.concurrency, None);
     assert_eq!(settings.job.grace, Duration::from_secs(25));
     assert_eq!(settings.job.max_input_bytes, 1 << 20);
     assert_eq!(settings.job.limits.bytes, 100 << 30);

@@ -61,6 +61,7 @@ fn described(kind: Kind) -> String {
         Kind::Choice(words) => return format!("`{}`", words.join("`, `")),
         Kind::Count { least, most } => return format!("{least} to {most}"),
         Kind::Flag => "`true`, `false`",
+        Kind::Amount => "amount",
         Kind::Word => "text",
         Kind::Secret => "secret text",
         Kind::Path => "path",
