@@ -37,7 +37,7 @@ mod tests {
             for encodes in 1..=8 {
                 let threads = of_encoder(cores, encodes);
                 assert!(
-                    threads * encodes * 2 >= cores * 3 - 2 * encodes,
+                    2 * encodes * (threads + 1) >= cores * 3,
                     "{cores} cores, {encodes} encodes: {threads}"
                 );
             }
