@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
 use crate::budget::{self, Budget};
 use crate::containment::{guarded_input, quiet_ffmpeg};
 use crate::context::TranscodeContext;
@@ -121,9 +123,11 @@ impl Encode<'_> {
         let finished = ran.map_err(|error| MediaError::process("encoding", error))?;
         encoded.notes = damage::judge(info, &finished.complaints)?;
 
-        let outputs = plan.outputs.iter().enumerate();
-        for (index, output) in outputs.filter(|(index, _)| !ready.contains(index)) {
-            let checked = output.kind().verify(index, &self.context).await?;
+        let made: Vec<_> = plan.outputs.iter().enumerate().filter(|(index, _)| !ready.contains(index)).collect();
+        let checks: Vec<_> = made.iter().map(|(index, output)| output.kind().verify(*index, &self.context)).collect();
+        // Most of a check runs on one core.
+        let checked: Vec<Vec<CheckedRung>> = stream::iter(checks).buffered(cores.max(1)).try_collect().await?;
+        for ((index, output), checked) in made.into_iter().zip(checked) {
             if output.downcast::<Ladder>().is_some() {
                 encoded.rungs = checked;
             } else {

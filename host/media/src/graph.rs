@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::branching::{Branch, Level, PICTURE, SOUND, Scaled, branch, in_line, mapped, split, split_levels};
 use crate::captions;
 use crate::card;
 use crate::command::Arguments;
@@ -154,13 +155,6 @@ impl Graph<'_> {
     }
 }
 
-/// A part of the graph that ends in a pad.
-#[derive(Clone, Debug)]
-struct Branch {
-    pad: String,
-    filters: String,
-}
-
 /// The branches of all outputs, and the outputs of the command that take them.
 #[derive(Debug)]
 pub struct Branches<'a> {
@@ -220,18 +214,19 @@ impl Branches<'_> {
         let encode = VideoEncode { processor, encoding, range, light, threads: self.threads, keyframes, is_on_card };
         let options = encode.options();
         let kept_range = encoding.samples.range(range);
-        let scaled =
-            if is_on_card { card::scaled(size, encoding.samples) } else { scaled(self.info, size, encoding.samples) };
-        let mut filters = in_line(&[&scaled, &with_colour(kept_range)]);
-        if self.takes_captions && keyframes.is_some() {
-            filters = in_line(&[&filters, captions::REMOVED]);
-        }
+        let samples = encoding.samples;
+        let scaled = if is_on_card { card::scaled(size, samples) } else { scaled(self.info, size, samples) };
+        let filters = in_line(&[&scaled, &with_colour(kept_range)]);
+        let again =
+            if is_on_card { card::scaled(size, samples) } else { format!("scale={}:{},setsar=1", size.0, size.1) };
+        let last = if self.takes_captions && keyframes.is_some() { captions::REMOVED } else { "" };
         let branches = match (kept_range != DynamicRange::Sdr, self.has_watermark && keyframes.is_some()) {
             (true, _) => &mut self.deep_picture,
             (false, true) => &mut self.marked_picture,
             (false, false) => &mut self.picture,
         };
-        branch(branches, pad, filters).pair("-fps_mode", "passthrough").all(options)
+        branches.push(Branch::scaled(pad, filters, Scaled { size, samples, again }, last));
+        mapped(pad).pair("-fps_mode", "passthrough").all(options)
     }
 
     /// The sound at its target loudness, as AAC. Returns the options that map and encode it: none without
@@ -405,81 +400,6 @@ pub(crate) fn to_standard_range(source: &Video) -> Option<String> {
         "zscale=tin={transfer}:min=bt2020nc:pin=bt2020:rin=tv:t=linear:npl=203,format=gbrpf32le,zscale=p=bt709,\
 tonemap=tonemap=mobius:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p"
     ))
-}
-
-/// A kind of stream: the filter that splits it, and the one that does nothing.
-type Kind = (&'static str, &'static str);
-const PICTURE: Kind = ("split", "null");
-const SOUND: Kind = ("asplit", "anull");
-
-/// A pad and filters behind it, then one pad for each branch, and each branch's own filters.
-fn split((splitter, nothing): Kind, (from, trunk): (&str, &str), branches: &[Branch]) -> Vec<String> {
-    let chain = |from: &str, filters: &[&str], to: &str| {
-        let filters = in_line(filters);
-        let filters = if filters.is_empty() { nothing } else { &filters };
-        format!("{from}{filters}{to}")
-    };
-    match branches {
-        [] => Vec::new(),
-        [only] => vec![chain(from, &[trunk, &only.filters], &format!("[{}]", only.pad))],
-        several => {
-            let pads: String = several.iter().map(|branch| format!("[{}_in]", branch.pad)).collect();
-            let first = chain(from, &[trunk, &format!("{splitter}={}", several.len())], &pads);
-            let others = several.iter().map(|branch| {
-                let pad = &branch.pad;
-                chain(&format!("[{pad}_in]"), &[&branch.filters], &format!("[{pad}]"))
-            });
-            std::iter::once(first).chain(others).collect()
-        }
-    }
-}
-
-/// A part of a trunk, and the branches that leave at its end.
-struct Level<'a> {
-    /// The pad between it and the level before.
-    name: &'static str,
-    filters: String,
-    branches: &'a [Branch],
-}
-
-/// A trunk with branches at several levels.
-fn split_levels<'a>(kind: Kind, from: &str, levels: impl IntoIterator<Item = Level<'a>>) -> Vec<String> {
-    // A level that nothing leaves at is part of the next one.
-    let (mut used, mut before): (Vec<Level<'_>>, Option<Level<'_>>) = (Vec::new(), None);
-    for level in levels {
-        let joined = match before.take() {
-            Some(Level { name, filters, .. }) => Level { name, filters: in_line(&[&filters, &level.filters]), ..level },
-            None => level,
-        };
-        if joined.branches.is_empty() {
-            before = Some(joined);
-        } else {
-            used.push(joined);
-        }
-    }
-    let mut chains = Vec::new();
-    for (number, level) in used.iter().enumerate() {
-        // The next part of the trunk is a branch too, with its filters.
-        let next = used.get(number + 1);
-        let trunk = next.map(|next| Branch { pad: next.name.to_owned(), filters: next.filters.clone() });
-        let branches: Vec<Branch> = level.branches.iter().cloned().chain(trunk).collect();
-        chains.extend(match number {
-            0 => split(kind, (from, &level.filters), &branches),
-            _ => split(kind, (&format!("[{}]", level.name), ""), &branches),
-        });
-    }
-    chains
-}
-
-/// Filters one behind the other.
-fn in_line(filters: &[&str]) -> String {
-    filters.iter().copied().filter(|filters| !filters.is_empty()).collect::<Vec<_>>().join(",")
-}
-
-/// Adds a branch to those that leave at one place. Returns the option that maps it.
-fn branch(branches: &mut Vec<Branch>, pad: &str, filters: String) -> Arguments {
-    branches.push(Branch { pad: pad.to_owned(), filters });
-    Arguments::new().pair("-map", format_args!("[{pad}]"))
 }
 
 /// Drops a packet of sound that begins before the middle of the one that was kept last: where rate or channels change on

@@ -1,6 +1,7 @@
 //! Media work: probes an original, checks a plan, runs one ffmpeg command for it, and checks everything that it made.
 
 mod announced;
+mod branching;
 pub mod budget;
 mod captions;
 mod card;

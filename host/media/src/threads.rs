@@ -36,10 +36,7 @@ mod tests {
         for cores in 2..=32 {
             for encodes in 1..=8 {
                 let threads = of_encoder(cores, encodes);
-                assert!(
-                    2 * encodes * (threads + 1) >= cores * 3,
-                    "{cores} cores, {encodes} encodes: {threads}"
-                );
+                assert!(2 * encodes * (threads + 1) >= cores * 3, "{cores} cores, {encodes} encodes: {threads}");
             }
         }
     }

@@ -58,9 +58,9 @@ fn source_folder() -> String {
     format!("{MADE}/compared_source")
 }
 
-/// What is taken from a rung.
-fn made_folder(number: usize) -> String {
-    format!("{MADE}/compared{number}")
+/// What is taken from a rung. Its keyframes are compared while its other frames are decoded.
+fn made_folder(number: usize, frames: Frames) -> String {
+    format!("{MADE}/compared{number}{}", if frames == Frames::Key { "_key" } else { "" })
 }
 
 /// In either folder, the envelope of the sound that is published.
@@ -92,7 +92,8 @@ fn heard_in_source(index: usize) -> String {
 
 /// The folders that ffmpeg writes into.
 pub(crate) fn folders(ladder: &Ladder) -> Vec<String> {
-    (0..ladder.rungs.len()).map(made_folder).chain([source_folder()]).collect()
+    let of_rung = |number| [Frames::Key, Frames::All].map(|frames| made_folder(number, frames));
+    (0..ladder.rungs.len()).flat_map(of_rung).chain([source_folder()]).collect()
 }
 
 /// Pictures of a size, in colours that can be compared.
@@ -234,12 +235,14 @@ async fn check_by_part(
     rungs: &[Compared<'_>],
     sampling: &Sampling,
 ) -> Result<(), MediaError> {
-    check(context, ladder, rungs, sampling, Frames::Key).await?;
     let with_picture: Vec<Compared<'_>> = rungs.iter().filter(|rung| rung.rung.video.is_some()).copied().collect();
+    let halved = sampling.halved();
+    let by_keyframes = check(context, ladder, rungs, sampling, Frames::Key);
     if with_picture.is_empty() {
-        return Ok(());
+        return by_keyframes.await;
     }
-    check(context, ladder, &with_picture, &sampling.halved(), Frames::Referenced).await
+    let by_others = check(context, ladder, &with_picture, &halved, Frames::Referenced);
+    tokio::try_join!(by_keyframes, by_others).map(drop)
 }
 
 /// A rung that is compared.
@@ -251,13 +254,13 @@ struct Compared<'a> {
 }
 
 impl Compared<'_> {
-    fn folder(&self) -> String {
-        made_folder(self.number)
+    fn folder(&self, frames: Frames) -> String {
+        made_folder(self.number, frames)
     }
 
     /// Its segments that are compared, in one file.
-    fn joined(&self) -> String {
-        format!("{}/joined", self.folder())
+    fn joined(&self, frames: Frames) -> String {
+        format!("{}/joined", self.folder(frames))
     }
 }
 
@@ -282,7 +285,7 @@ async fn compare(
     sampling: &Sampling,
     frames: Frames,
 ) -> Result<(), MediaError> {
-    let (source, made) = (context.work.join(source_folder()), context.work.join(rung.folder()));
+    let (source, made) = (context.work.join(source_folder()), context.work.join(rung.folder(frames)));
     let differs = |detail| MediaError::Differs { what: format!("rung `{}`", rung.rung.name), detail };
     if let Some(video) = context.info.video.as_ref().filter(|_| rung.rung.video.is_some()) {
         let kind = match (video.range, frames) {
@@ -352,9 +355,9 @@ async fn decode(
     frames: Frames,
 ) -> Result<(), MediaError> {
     for rung in rungs {
-        let (from, to) = (context.work.join(rung_folder(rung.number)), context.work.join(rung.folder()));
+        let (from, to) = (context.work.join(rung_folder(rung.number)), context.work.join(rung.folder(frames)));
         let (file, playlist, segments) =
-            (context.work.join(rung.joined()), rung.playlist.clone(), sampling.segments.clone());
+            (context.work.join(rung.joined(frames)), rung.playlist.clone(), sampling.segments.clone());
         let joined = blocking(move || {
             empty(&to)?;
             join(&from, &playlist, &segments, &file)
@@ -367,7 +370,7 @@ async fn decode(
     let ffmpeg = context.tools.ffmpeg.within(Budget::of_encode(context.plan, context.info));
     let decoded = ffmpeg.watch(arguments, context.work, context.cancel, |_| ()).await;
     for rung in rungs {
-        let removed = tokio::fs::remove_file(context.work.join(rung.joined())).await;
+        let removed = tokio::fs::remove_file(context.work.join(rung.joined(frames))).await;
         removed.map_err(MediaError::work("joining segments"))?;
     }
     let names: Vec<&str> = rungs.iter().map(|rung| rung.rung.name.as_str()).collect();
@@ -409,17 +412,17 @@ fn command(
             .pair("-skip_loop_filter", "all")
             .pair_opt("-skip_frame", frames.skipped())
             .pair("-f", ladder.container.demuxer())
-            .pair("-i", format_args!("file:{}", rung.joined()));
+            .pair("-i", format_args!("file:{}", rung.joined(frames)));
     }
     for (input, rung) in rungs.iter().enumerate() {
         if let Some(video) = context.info.video.as_ref().filter(|_| rung.rung.video.is_some()) {
             arguments = arguments
                 .pair("-filter_complex", picture_graph(input, video, sampling, first, frames))
                 .pair("-map", format_args!("[pictures{input}]"))
-                .all(raw_pictures(&rung.folder()));
+                .all(raw_pictures(&rung.folder(frames)));
         }
         if rung.rung.has_audio(context.info) && frames != Frames::Referenced {
-            let envelope = envelope(&Sampling { is_whole: true, ..sampling.clone() }, &sound_in(&rung.folder()));
+            let envelope = envelope(&Sampling { is_whole: true, ..sampling.clone() }, &sound_in(&rung.folder(frames)));
             arguments = arguments
                 .pair("-filter_complex", format_args!("[{input}:a]asetpts=PTS-STARTPTS,{envelope}[sound{input}]"))
                 .pair("-map", format_args!("[sound{input}]"))
@@ -445,9 +448,10 @@ fn picture_graph(input: usize, video: &Video, sampling: &Sampling, first: Option
     let spaced = Sampling { interval_ms: sampling.interval_ms * every, ..sampling.clone() };
     let selected = if sampling.is_whole { String::new() } else { format!(",select='{}'", sampling.selection()) };
     // The last frame is doubled: alone, it would be shown for no time. Of fewer frames, it may be some frames from the end.
+    // Before times are changed: in version 7.1 of ffmpeg that loses the rate that the doubles follow at.
     let held = if frames == Frames::All { 1 } else { 4 };
     format!(
-        "[{input}:v]setpts=PTS-STARTPTS+{first}/TB,tpad=stop={held}:stop_mode=clone{shift},{}{selected},{},\
+        "[{input}:v]tpad=stop={held}:stop_mode=clone,setpts=PTS-STARTPTS+{first}/TB{shift},{}{selected},{},\
 setpts=PTS*{every}[pictures{input}]",
         spaced.instants(true),
         small(picture::WIDTH, ":in_color_matrix=bt709:in_range=tv")

@@ -308,8 +308,7 @@ impl OutputKind for Ladder {
             written.push(Written { packets, further_sums: Vec::new(), input, what: format!("rung `{}`", rung.name) });
             checked.push(rendition);
         }
-        muxer::check_all(context, &written).await?;
-        comparison::check_rungs(context, self, &checked).await?;
+        tokio::try_join!(muxer::check_all(context, &written), comparison::check_rungs(context, self, &checked))?;
         Ok(checked)
     }
 
