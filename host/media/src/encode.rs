@@ -77,7 +77,12 @@ impl Encode<'_> {
         let mut failures: Vec<String> = Vec::new();
         let mut tiers = tiers.into_iter().peekable();
         while let Some(tier) = tiers.next() {
-            match (self.attempt(tier, &mut watch).await, tiers.peek()) {
+            let mut attempted = self.attempt(tier, true, &mut watch).await;
+            if attempted.as_ref().is_err_and(index_did_not_fit) {
+                tracing::warn!("the index of a file needs more room than was reserved; running again without");
+                attempted = self.attempt(tier, false, &mut watch).await;
+            }
+            match (attempted, tiers.peek()) {
                 (Ok(encoded), _) => {
                     let fell_back = (!failures.is_empty()).then(|| failures.join("; "));
                     let kept_off = kept_off.filter(|_| tier == Tier::GpuEncode);
@@ -94,7 +99,12 @@ impl Encode<'_> {
         Err(MediaError::Lost { detail: "an encode without a tier".to_owned() })
     }
 
-    async fn attempt(&self, tier: Tier, watch: &mut impl FnMut(Progress)) -> Result<Encoded, MediaError> {
+    async fn attempt(
+        &self,
+        tier: Tier,
+        may_reserve: bool,
+        watch: &mut impl FnMut(Progress),
+    ) -> Result<Encoded, MediaError> {
         let TranscodeContext { tools, plan, info, work, cancel } = self.context;
         let processor = tier.processor();
         let wanted = if processor == Processor::Gpu { plan.picture_encodes(info).len() } else { 0 };
@@ -112,7 +122,7 @@ impl Encode<'_> {
         let reached = quality::search(&self.context, processor).await?;
         let searched = began.elapsed();
         let settled = quality::settled(plan, &reached);
-        let graph = Graph { info, plan: &settled, ready: &ready, tier, proof, levels, cores };
+        let graph = Graph { info, plan: &settled, ready: &ready, tier, proof, levels, cores, may_reserve };
         let mut encoded = Encoded { reached, searched, ..Encoded::nothing_yet(tier) };
         let Some(arguments) = graph.arguments() else { return Ok(encoded) };
         if let Some((watermark, video)) = plan.watermark.as_ref().zip(info.video.as_ref()) {
@@ -121,6 +131,9 @@ impl Encode<'_> {
         let ffmpeg = tools.ffmpeg.on(processor).within(Budget::of_encode(plan, info));
         let ran = ffmpeg.watch(arguments, work, cancel, watch).await;
         let finished = ran.map_err(|error| MediaError::process("encoding", error))?;
+        if finished.stderr.contains(NO_ROOM) {
+            return Err(MediaError::BadFile { detail: last_lines(&finished.stderr, 3) });
+        }
         encoded.notes = damage::judge(info, &finished.complaints)?;
 
         let made: Vec<_> = plan.outputs.iter().enumerate().filter(|(index, _)| !ready.contains(index)).collect();
@@ -198,6 +211,17 @@ impl Encode<'_> {
             return UploadError::Damaged { detail }.into();
         }
         error
+    }
+}
+
+/// What ffmpeg's MP4 muxer says, at its end, of an index that doesn't fit. Until version 7, a tee ends well all the same.
+const NO_ROOM: &str = "reserved_moov_size is too small";
+
+fn index_did_not_fit(error: &MediaError) -> bool {
+    match error {
+        MediaError::BadFile { detail } => detail.contains(NO_ROOM),
+        MediaError::Process { source, .. } => source.stderr().contains(NO_ROOM),
+        _ => false,
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Graph<'a> {
     pub levels: &'a Levels,
     /// Of this machine.
     pub cores: usize,
+    /// Whether room may be reserved for an index in front of a file.
+    pub may_reserve: bool,
 }
 
 impl Graph<'_> {
@@ -57,6 +59,7 @@ impl Graph<'_> {
             sessions_left: self.proof.sessions().unwrap_or(usize::MAX),
             threads: threads::of_encoder(self.cores, self.plan.picture_encodes(self.info).len()),
             levels: self.levels,
+            may_reserve: self.may_reserve,
             has_watermark: self.plan.watermark.is_some(),
             takes_captions: takes_captions(self.plan, self.info),
             decoded_picture: Vec::new(),
@@ -166,6 +169,7 @@ pub struct Branches<'a> {
     /// Of each encoder.
     threads: usize,
     levels: &'a Levels,
+    pub(crate) may_reserve: bool,
     has_watermark: bool,
     takes_captions: bool,
     decoded_picture: Vec<Branch>,

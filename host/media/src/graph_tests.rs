@@ -8,7 +8,10 @@ fn command(info: &MediaInfo, plan: &Plan, loudness_filter: Option<&str>) -> Stri
     let tier = Tier::Cpu;
     let proof = &Proof::assumed(&[Processor::Cpu]);
     let levels = &Levels { usual: loudness_filter.map(str::to_owned), ..Levels::default() };
-    Graph { info, plan, ready: &BTreeSet::new(), tier, proof, levels, cores: 2 }.arguments().unwrap().to_string()
+    Graph { info, plan, ready: &BTreeSet::new(), tier, proof, levels, cores: 2, may_reserve: true }
+        .arguments()
+        .unwrap()
+        .to_string()
 }
 
 #[test]
@@ -175,5 +178,5 @@ fn encodes_beyond_the_drivers_limit_are_the_cpus() {
 
 fn gpu_command(info: &MediaInfo, plan: &Plan, tier: Tier, proof: &Proof) -> String {
     let (ready, levels) = (&BTreeSet::new(), &Levels::default());
-    Graph { info, plan, ready, tier, proof, levels, cores: 2 }.arguments().unwrap().to_string()
+    Graph { info, plan, ready, tier, proof, levels, cores: 2, may_reserve: true }.arguments().unwrap().to_string()
 }

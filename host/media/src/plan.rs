@@ -14,7 +14,7 @@ use storage::{Destination, Scope};
 use crate::encryption::Encryption;
 use crate::info::MediaInfo;
 use crate::outputs::subtitles::companion_file;
-use crate::outputs::{Ladder, Output, OutputKind, PictureEncode, Rung, SegmentedPlaylist};
+use crate::outputs::{GrowingOutput, Ladder, Output, OutputKind, PictureEncode, Rung, SegmentedPlaylist};
 use crate::part::Trim;
 use crate::quality::Target;
 use crate::watermark::{self, Watermark};
@@ -208,6 +208,12 @@ impl Plan {
     /// Every media playlist, with the names of its segments.
     pub fn playlists(&self) -> Vec<SegmentedPlaylist> {
         self.outputs.iter().enumerate().flat_map(|(index, output)| output.kind().playlists(index, self)).collect()
+    }
+
+    /// The files that can be uploaded during the encode.
+    pub fn growing(&self, info: &MediaInfo) -> Vec<GrowingOutput> {
+        let outputs = self.outputs.iter().enumerate();
+        outputs.filter_map(|(index, output)| output.kind().growing(index, info)).collect()
     }
 
     /// Identifies the plan across restarts and releases: equal plans have equal digests.

@@ -6,12 +6,14 @@
 //! read everything that it names, whether of this publication or of the previous one.
 
 mod concurrent;
+mod growing_uploader;
 pub mod journal;
 mod labels;
 mod segment_uploader;
 mod stage;
 
 use fault::{Code, Fault, codes};
+pub use growing_uploader::{FileUpload, GrowingUploader, GrowingUploads};
 pub use labels::{CacheRules, Labels};
 pub use segment_uploader::{RungUpload, SegmentUploader, UploadedSegments};
 pub use stage::{Staged, stage};

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use storage::{FailingStore, FailurePlan, Key, LocalDirectory};
 
 use super::*;
+use crate::GrowingUploads;
 
 struct Scene {
     store: tempfile::TempDir,
@@ -144,7 +145,9 @@ async fn a_segment_that_is_rewritten_during_its_upload_is_uploaded_again() {
     let stored = scene.store.path().join("u/720p/720p-abc-00000.ts");
     std::fs::write(&stored, "first").unwrap();
     let pieces = vec![Scene::piece("00000.ts", first)];
-    crate::stage(&scene.stores, pieces, uploaded, &Labels::default(), &cancel).await.unwrap();
+    crate::stage(&scene.stores, pieces, (uploaded, GrowingUploads::default()), &Labels::default(), &cancel)
+        .await
+        .unwrap();
     assert_eq!(std::fs::read_to_string(stored).unwrap(), "again");
 }
 

@@ -4,11 +4,12 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use storage::{Body, Destination, ObjectMeta, Prepared, Store, StoreError, Stores};
+use storage::{Body, Destination, Growing, ObjectMeta, Prepared, Store, StoreError, Stores};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::concurrent::delete_unreferenced;
+use crate::growing_uploader::GrowingUploads;
 use crate::segment_uploader::UploadedSegments;
 use crate::{Labels, Piece, PieceKind, PublishError};
 
@@ -40,7 +41,7 @@ struct WaitingPiece {
 pub async fn stage(
     stores: &Stores,
     pieces: Vec<Piece>,
-    uploaded: UploadedSegments,
+    (uploaded, mut growing): (UploadedSegments, GrowingUploads),
     labels: &Labels,
     cancel: &CancellationToken,
 ) -> Result<Staged, PublishError> {
@@ -63,7 +64,8 @@ pub async fn stage(
             if *kind == PieceKind::Segment {
                 segments.insert(to.clone());
             }
-            running.spawn(upload(stores.get(&to.store), labels.of(&to.key, *kind), next));
+            let begun = growing.take(to);
+            running.spawn(upload(stores.get(&to.store), labels.of(&to.key, *kind), next, begun));
         }
         tokio::select! {
             joined = running.join_next() => match joined {
@@ -126,11 +128,15 @@ async fn upload(
     store: Result<Arc<dyn Store>, StoreError>,
     meta: ObjectMeta,
     WaitingPiece { piece: Piece { to, body, kind }, uploaded }: WaitingPiece,
+    begun: Option<Box<dyn Growing>>,
 ) -> Result<StagedPiece, PublishError> {
     let stored = async {
         let store = store?;
         if kind != PieceKind::Segment {
-            let object = store.prepare(&to.key, body, &meta).await?;
+            let object = match begun {
+                Some(begun) => begun.finish().await?,
+                None => store.prepare(&to.key, body, &meta).await?,
+            };
             return Ok((object.length(), Some(object)));
         }
         match uploaded {

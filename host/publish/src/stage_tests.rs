@@ -30,7 +30,7 @@ fn there(folder: &std::path::Path) -> Vec<&'static str> {
 }
 
 async fn publish(stores: &Stores, cancel: &CancellationToken) -> Result<(), PublishError> {
-    stage(stores, pieces(), UploadedSegments::default(), &Labels::default(), cancel)
+    stage(stores, pieces(), (UploadedSegments::default(), GrowingUploads::default()), &Labels::default(), cancel)
         .await?
         .commit(Instant::now() + HOUR)
         .await
@@ -78,7 +78,9 @@ async fn only_segments_are_visible_before_everything_is_uploaded() {
     let folder = tempfile::tempdir().unwrap();
     let stores = Stores::default().with("media", LocalDirectory::open(folder.path()).unwrap());
     let (labels, cancel) = (Labels::default(), CancellationToken::new());
-    let staged = stage(&stores, pieces(), UploadedSegments::default(), &labels, &cancel).await.unwrap();
+    let staged = stage(&stores, pieces(), (UploadedSegments::default(), GrowingUploads::default()), &labels, &cancel)
+        .await
+        .unwrap();
     assert_eq!(there(folder.path()), SEGMENTS);
     assert_eq!(staged.objects().last().unwrap().0.key.as_str(), "u/master.m3u8");
     staged.discard().await;
@@ -114,7 +116,9 @@ async fn playlists_are_not_committed_after_the_deadline() {
     let folder = tempfile::tempdir().unwrap();
     let stores = Stores::default().with("media", LocalDirectory::open(folder.path()).unwrap());
     let (labels, cancel) = (Labels::default(), CancellationToken::new());
-    let staged = stage(&stores, pieces(), UploadedSegments::default(), &labels, &cancel).await.unwrap();
+    let staged = stage(&stores, pieces(), (UploadedSegments::default(), GrowingUploads::default()), &labels, &cancel)
+        .await
+        .unwrap();
     let error = staged.commit(Instant::now() - HOUR).await.unwrap_err();
     assert_eq!(error.code(), "storage.too-slow");
     assert_eq!(there(folder.path()), ["u/thumb.jpg"]);

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Body, Key, ObjectInfo, ObjectMeta, Prepared, Store, StoreError, UploadsTo};
+use super::{Body, Growing, GrowingFile, Key, ObjectInfo, ObjectMeta, Prepared, Store, StoreError, UploadsTo};
 
 /// Bytes that a job transferred.
 #[derive(Debug, Default)]
@@ -76,6 +76,11 @@ impl Store for Counted {
         Ok(length)
     }
 
+    fn begin(&self, key: &Key, file: GrowingFile, meta: &ObjectMeta) -> Option<Box<dyn Growing>> {
+        let (traffic, inner) = (Arc::clone(&self.traffic), self.inner.begin(key, file, meta)?);
+        Some(Box::new(CountedUpload { inner, traffic, sent: 0 }))
+    }
+
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
         self.inner.delete(key).await
     }
@@ -86,6 +91,29 @@ impl Store for Counted {
 
     async fn check(&self) -> Result<(), StoreError> {
         self.inner.check().await
+    }
+}
+
+#[derive(Debug)]
+struct CountedUpload {
+    inner: Box<dyn Growing>,
+    traffic: Arc<Traffic>,
+    sent: u64,
+}
+
+#[async_trait::async_trait]
+impl Growing for CountedUpload {
+    async fn advance(&mut self) -> Result<u64, StoreError> {
+        let sent = self.inner.advance().await?;
+        self.sent += sent;
+        self.traffic.written.fetch_add(sent, Ordering::Relaxed);
+        Ok(sent)
+    }
+
+    async fn finish(self: Box<Self>) -> Result<Box<dyn Prepared>, StoreError> {
+        let prepared = self.inner.finish().await?;
+        self.traffic.written.fetch_add(prepared.length().saturating_sub(self.sent), Ordering::Relaxed);
+        Ok(prepared)
     }
 }
 

@@ -105,6 +105,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// directory writes to a temporary name; S3 leaves a multipart upload open.
     async fn prepare(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<Box<dyn Prepared>, StoreError>;
 
+    /// Begins to upload a file that another program is still writing. `None` if the store has nothing to gain by it.
+    fn begin(&self, _key: &Key, _file: GrowingFile, _meta: &ObjectMeta) -> Option<Box<dyn Growing>> {
+        None
+    }
+
     /// Writes an object atomically, replacing the previous version. Returns its length.
     async fn put(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<u64, StoreError> {
         let prepared = self.prepare(key, body, meta).await?;
@@ -124,6 +129,24 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn check(&self) -> Result<(), StoreError> {
         Ok(())
     }
+}
+
+/// A file that grows only at its end, but for its beginning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrowingFile {
+    pub path: PathBuf,
+    /// So many bytes at its beginning may still change.
+    pub unsettled: u64,
+}
+
+/// An upload of a file that is still being written. It is removed when this is dropped.
+#[async_trait::async_trait]
+pub trait Growing: Send + Sync + std::fmt::Debug {
+    /// Uploads some of what has been written since the last call. Returns how many bytes, or 0 if there is too little yet.
+    async fn advance(&mut self) -> Result<u64, StoreError>;
+
+    /// Uploads the rest of the whole file, and again whatever has changed since it was uploaded.
+    async fn finish(self: Box<Self>) -> Result<Box<dyn Prepared>, StoreError>;
 }
 
 /// An object that is completely uploaded but not visible yet.

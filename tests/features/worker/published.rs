@@ -1,11 +1,11 @@
 //! What a job from the queue leaves behind, and what it leaves alone when it comes again.
 
 use serde_json::{Value, json};
-use testkit::fixtures;
 use testkit::job::{CREATOR, MEDIA};
-use testkit::platform::Platform;
+use testkit::platform::{Platform, Worker};
 use testkit::receiver::SECRET;
 use testkit::s3::SECRET_ACCESS_KEY;
+use testkit::{fixtures, probe};
 
 use super::program;
 
@@ -161,4 +161,48 @@ fn the_report_is_written_beside_the_publication_where_settings_ask_for_it() {
     let written = platform.media.object(&format!("{CREATOR}/hls/{MEDIA}/job-report.json")).expect("no report");
     let written: Value = serde_json::from_slice(&written).unwrap();
     assert_eq!(written["transcode"], result["output"]["report"]["transcode"]);
+}
+
+/// 13 s of 1080p60, so that a mezzanine of more than 32 MiB is likely, with a strip of noise, so that there is one to send.
+#[test]
+fn a_large_mezzanine_is_sent_while_it_is_encoded() {
+    let picture = "color=c=teal:size=1920x1080:rate=60:duration=13,format=yuv420p,split[a][b];[b]crop=1920:64:0:0,\
+noise=alls=60:allf=t[c];[a][c]overlay=0:500";
+    let upload = fixtures::ffmpeg(
+        "strip-of-noise.mp4",
+        &[
+            &["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", "sine=duration=13"][..],
+            fixtures::X264,
+            &["-c:a", "aac"],
+        ]
+        .concat(),
+    );
+    let platform = Platform::default();
+    let input = platform.upload(&upload, "video");
+    platform.queue.queue("job-1", input);
+    let mut command = platform.command(program(), &["worker"]);
+    command.env("CODEX_POLICY_SETTINGS", r#"{"effort":"fastest","rungs":["360p"],"preview":false}"#);
+    command.env("CODEX_STORES_ARCHIVE_PART_MIB", "5");
+    let worker = Worker::start(command);
+    let result = platform.result("job-1");
+    worker.stop();
+
+    let mezzanine = format!("{CREATOR}/mezzanine/{MEDIA}/mezzanine.mp4");
+    let object = platform.archive.object(&mezzanine).unwrap_or_else(|| panic!("{result}"));
+    // Its digest is among the notes of a file that was whole when its upload began.
+    assert!(!platform.archive.metadata(&mezzanine).contains_key("sha256"), "it was only sent at the end");
+    assert_eq!(platform.archive.metadata(&mezzanine)["job"], "job-1");
+    let parts = platform.archive.requests_for("PUT mezzanine.mp4 partNumber=").len();
+    assert_eq!(parts, object.len().div_ceil(5 << 20), "every part is sent once");
+    assert!(parts > 3, "{parts}");
+    assert_eq!(platform.archive.uploads_in_progress(), 0);
+
+    let file = fixtures::bytes("strip-of-noise-mezzanine.mp4", &object);
+    let boxes = probe::boxes(&file);
+    assert!(boxes.starts_with(&["ftyp".to_owned(), "moov".to_owned()]), "its index is not in front: {boxes:?}");
+    probe::decodes(&file);
+    assert_eq!(probe::frames(&file).len(), 780);
+    let report = &result["output"]["report"];
+    let written = report["bytes_written"].as_u64().unwrap();
+    assert!((1.0..1.2).contains(&(written as f64 / object.len() as f64)), "{written} bytes for {}", object.len());
 }

@@ -26,7 +26,7 @@ pub fn processes(plan: &Plan, info: &MediaInfo, processor: Processor, measured: 
     let ready = &outputs.filter(|(_, output)| output.kind().skips_encode(info)).map(|(index, _)| index).collect();
     let proof = &Proof::assumed(&[Processor::Gpu, Processor::Cpu]);
     let tier = Tier::fastest_on(processor, info, plan, proof);
-    let graph = Graph { info, plan, ready, tier, proof, levels, cores };
+    let graph = Graph { info, plan, ready, tier, proof, levels, cores, may_reserve: true };
     if let Some(arguments) = graph.arguments() {
         add("encode everything in one pass", arguments);
     }

@@ -12,15 +12,19 @@ use std::time::{Duration, Instant};
 use fault::Failure;
 use media::context::MediaTools;
 use media::error::MediaError;
-use media::outputs::SegmentedPlaylist;
+use media::info::MediaInfo;
+use media::outputs::{GrowingOutput, SegmentedPlaylist};
 use media::plan::Plan;
 use media::transcode::{self, EncodeProgress, TranscodeResult, TranscodeSummary};
 use media::{Role, segment_prefix};
 pub use original::Original;
 use publish::journal::{self, Attempt, Journal, JournalError, Objects, Published, RungRecord};
-use publish::{Labels, Piece, PieceKind, RungUpload, SegmentUploader, UploadedSegments, fresh_name};
+use publish::{
+    FileUpload, GrowingUploader, GrowingUploads, Labels, Piece, PieceKind, RungUpload, SegmentUploader,
+    UploadedSegments, fresh_name,
+};
 use serde::Deserialize as _;
-use storage::{Body, Destination, Stores};
+use storage::{Body, Destination, GrowingFile, Stores};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -67,10 +71,13 @@ impl JobContext {
     }
 }
 
+/// What was uploaded during the encode.
+type Uploaded = (UploadedSegments, GrowingUploads);
+
 /// The outcome of [`make`].
 enum Product {
     /// Encoded by this attempt and not published yet.
-    Encoded { made: TranscodeResult, uploaded: UploadedSegments, publication: String, digest: String },
+    Encoded { made: TranscodeResult, uploaded: Uploaded, publication: String, digest: String },
     /// Published by an earlier run, and still complete.
     Published { summary: TranscodeSummary, objects: Objects },
 }
@@ -94,8 +101,8 @@ impl Drop for Production {
         let Some(task) = self.task.take() else { return };
         let context = self.context.clone();
         let cleanup = async move {
-            if let Ok(Ok(Product::Encoded { uploaded, publication, .. })) = task.await {
-                abandon(&context, uploaded, &publication).await;
+            if let Ok(Ok(Product::Encoded { uploaded: (segments, _), publication, .. })) = task.await {
+                abandon(&context, segments, &publication).await;
             }
         };
         tokio::spawn(cleanup.in_current_span());
@@ -134,7 +141,7 @@ impl Production {
     async fn commit(
         &self,
         made: TranscodeResult,
-        uploaded: UploadedSegments,
+        uploaded: Uploaded,
         publication: String,
         digest: String,
     ) -> Result<(TranscodeSummary, Objects), Failure> {
@@ -240,6 +247,7 @@ async fn make(
     let rungs = rung_uploads(context, plan, &publication);
     let uploader = SegmentUploader::start(&context.stores, rungs, &context.labels);
     let info = &*plan.source(&original.info);
+    let files = GrowingUploader::start(&context.stores, file_uploads(context, plan, info), &context.labels);
     let length = info.ladder_length();
     let watch = |advance: EncodeProgress| {
         let left = length * (100 - advance.percent.min(100)) / 100;
@@ -253,13 +261,14 @@ async fn make(
     let made = transcode::make(&context.tools, &context.work, info, plan, &publication, &context.cancel, watch).await;
     match made {
         Ok(made) => {
-            let uploaded = uploader.finish(&context.cancel).await;
+            let uploaded = tokio::join!(uploader.finish(&context.cancel), files.finish(&context.cancel));
             for (part, took) in &made.parts {
                 context.observer.on(&Event::done(part, *took));
             }
             Ok(Product::Encoded { made, uploaded, publication, digest })
         }
         Err(error) => {
+            files.abandon();
             abandon(context, uploader.abandon().await, &publication).await;
             Err(error.into())
         }
@@ -286,6 +295,15 @@ fn rung_uploads(context: &JobContext, plan: &Plan, publication: &str) -> Vec<Run
         })
     };
     plan.playlists().into_iter().filter_map(upload).collect()
+}
+
+/// The files that can be uploaded during the encode.
+fn file_uploads(context: &JobContext, plan: &Plan, info: &MediaInfo) -> Vec<FileUpload> {
+    let upload = |GrowingOutput { to, path, unsettled }: GrowingOutput| FileUpload {
+        to,
+        file: GrowingFile { path: context.work.join(path), unsettled },
+    };
+    plan.growing(info).into_iter().map(upload).collect()
 }
 
 async fn abandon(context: &JobContext, uploaded: UploadedSegments, publication: &str) {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use storage::{Destination, open_regular, read_part};
 
-use super::{Description, OutputKind, PictureEncode, Process};
+use super::{Description, GrowingOutput, OutputKind, PictureEncode, Process};
 use crate::budget::Budget;
 use crate::collector::Collector;
 use crate::command::Arguments;
@@ -29,6 +29,23 @@ const LENGTH_TOLERANCE: Duration = Duration::from_secs(1);
 
 /// The same of the upload's own tracks.
 const LENGTH_TOLERANCE_OF_COPY: Duration = Duration::from_millis(100);
+
+/// A file that is likely larger is uploaded while it is encoded.
+const LARGE: u64 = 32 << 20;
+
+/// Bytes of everything in a file's index but the lists of frames and packets, and of the headers around it.
+const HEADERS: u64 = 64 << 10;
+
+/// Most bytes of a frame, and of a packet of sound, in an MP4's index (ISO/IEC 14496-12): its duration 8, its shift 8, its
+/// size 4, a keyframe's number 4, and where each is a chunk of its own, that chunk 12 and its place 8.
+const FRAME_ENTRY: f64 = 44.0;
+const PACKET_ENTRY: f64 = 32.0;
+
+/// AAC has 1024 samples in a packet.
+const SOUND_PACKETS_PER_SECOND: f64 = 48_000.0 / 1024.0;
+
+/// For a source that is longer than its packets say.
+const SPARE: f64 = 1.25;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -77,6 +94,12 @@ impl Archive {
             && info.part.is_none()
             && picture.is_none_or(|picture| KEPT_PICTURES.contains(&picture.codec.as_str()))
             && sound.is_none_or(can_keep)
+    }
+
+    /// Its likely bytes where it is encoded.
+    fn likely_bytes(&self, info: &MediaInfo) -> u64 {
+        let video = self.video.map_or(0, |encoding| video_rate(&encoding, None, info));
+        bytes(video + audio_rate(self.audio_kbps, info), info.ladder_length().as_secs_f64())
     }
 
     /// The command that copies the upload's tracks, and sums up their packets.
@@ -132,12 +155,7 @@ impl OutputKind for Archive {
     }
 
     fn estimate(&self, _plan: &Plan, info: &MediaInfo) -> Vec<(Destination, u64)> {
-        if self.may_be_kept(info) {
-            return vec![(self.to.clone(), info.size)];
-        }
-        let video = self.video.map_or(0, |encoding| video_rate(&encoding, None, info));
-        let rate = video + audio_rate(self.audio_kbps, info);
-        vec![(self.to.clone(), bytes(rate, info.ladder_length().as_secs_f64()))]
+        vec![(self.to.clone(), if self.may_be_kept(info) { info.size } else { self.likely_bytes(info) })]
     }
 
     fn picture_encodes(&self, info: &MediaInfo) -> Vec<PictureEncode> {
@@ -173,8 +191,18 @@ impl OutputKind for Archive {
         let packets = self.packets(index, graph.info, false);
         let sound = graph.original_sound(&format!("original{index}"), self.audio_kbps);
         // The index in front, so that a player can start before it has the end.
-        let muxer = Muxer::new("mp4", archive_file(index)).option("movflags", "+faststart");
+        let muxer = Muxer::new("mp4", archive_file(index));
+        let muxer = match self.reserved(graph.info).filter(|_| graph.may_reserve) {
+            Some(bytes) => muxer.option("moov_size", bytes),
+            None => muxer.option("movflags", "+faststart"),
+        };
         graph.output(arguments.all(sound).all(nothing_else()).all(muxer.with_sums(&packets)));
+    }
+
+    fn growing(&self, index: usize, info: &MediaInfo) -> Option<GrowingOutput> {
+        let reserved = self.reserved(info).filter(|_| !self.may_be_kept(info))?;
+        let unsettled = reserved + HEADERS;
+        Some(GrowingOutput { to: self.to.clone(), path: archive_file(index), unsettled })
     }
 
     async fn verify(&self, index: usize, context: &TranscodeContext<'_>) -> Result<Vec<CheckedRung>, MediaError> {
@@ -193,6 +221,20 @@ impl OutputKind for Archive {
 }
 
 impl Archive {
+    /// Bytes in front of a large file that its index surely fits into: so the file only grows at its end, and what is there
+    /// can be uploaded while it is encoded. `None` for a small file, which is rewritten when it is whole.
+    fn reserved(&self, info: &MediaInfo) -> Option<u64> {
+        if self.likely_bytes(info) < LARGE {
+            return None;
+        }
+        let seconds = info.ladder_length().max(info.duration).as_secs_f64();
+        let (picture, sound) = self.tracks(info);
+        let frames = picture.map_or(0.0, |picture| seconds * picture.frame_rate.value());
+        let packets = sound.map_or(0.0, |_| seconds * SOUND_PACKETS_PER_SECOND);
+        let entries = (frames * FRAME_ENTRY + packets * PACKET_ENTRY) * SPARE;
+        Some(entries as u64 + HEADERS)
+    }
+
     /// Copies the upload's tracks into the file, and checks it.
     async fn keep_tracks(&self, index: usize, context: &TranscodeContext<'_>) -> Result<(), MediaError> {
         let ffmpeg = context.tools.ffmpeg.within(Budget::of_encode(context.plan, context.info));

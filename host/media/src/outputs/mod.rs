@@ -112,6 +112,16 @@ pub struct SegmentedPlaylist {
     pub early_folder: Option<String>,
 }
 
+/// A file that grows at its end throughout the encode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrowingOutput {
+    pub to: Destination,
+    /// Below the work directory.
+    pub path: String,
+    /// So many bytes at its beginning may change until the encode has ended.
+    pub unsettled: u64,
+}
+
 /// An encode of the whole picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PictureEncode {
@@ -161,6 +171,11 @@ pub trait OutputKind: Any + Send + Sync {
     /// Its media playlists.
     fn playlists(&self, _index: usize, _plan: &Plan) -> Vec<SegmentedPlaylist> {
         Vec::new()
+    }
+
+    /// Its file, if that can be uploaded during the encode.
+    fn growing(&self, _index: usize, _info: &MediaInfo) -> Option<GrowingOutput> {
+        None
     }
 
     /// The track of the container that it is made from, if that is one that it chooses.

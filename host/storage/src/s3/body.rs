@@ -31,6 +31,11 @@ enum Source {
 }
 
 impl UploadBody {
+    /// Of a file that isn't whole yet.
+    pub(super) fn unknown() -> Self {
+        Self { source: Source::Bytes(Vec::new()), length: 0, sha256: String::new() }
+    }
+
     /// Reads the body once to hash it.
     pub(super) async fn hash(body: Body) -> io::Result<Self> {
         match body {
@@ -39,10 +44,17 @@ impl UploadBody {
                 Ok(Self { source: Source::Bytes(bytes), length, sha256 })
             }
             Body::File(path) => {
-                let (file, length, sha256) = hash_file(path.clone()).await?;
+                let (file, length, digests) = hash_file(path.clone(), u64::MAX).await?;
+                let sha256 = digests.first().map(hex::encode).unwrap_or_default();
                 Ok(Self { source: Source::File(file, path), length, sha256 })
             }
         }
+    }
+
+    /// A file by the digests of its parts of this size instead of its own.
+    pub(super) async fn hash_parts(path: PathBuf, size: u64) -> io::Result<(Self, Vec<[u8; 32]>)> {
+        let (file, length, digests) = hash_file(path.clone(), size).await?;
+        Ok((Self { source: Source::File(file, path), length, sha256: String::new() }, digests))
     }
 
     /// A range of it, as a request body that can be resent.
@@ -66,22 +78,31 @@ impl UploadBody {
     }
 }
 
-/// A file with its length and digest. Stops after the current block if the caller is cancelled.
-async fn hash_file(path: PathBuf) -> io::Result<(File, u64, String)> {
+/// A file with its length and the digests of its parts of a size; of an empty file, one of nothing. Stops after the current
+/// block if the caller is cancelled.
+async fn hash_file(path: PathBuf, size: u64) -> io::Result<(File, u64, Vec<[u8; 32]>)> {
     // Closed as soon as this future is dropped.
     let (caller, _alive) = oneshot::channel::<()>();
     blocking(move || {
         let (mut file, mut digest) = (open_regular(&path)?, Sha256::new());
-        let (mut block, mut length) = (vec![0; BLOCK], 0);
+        let (mut block, mut length, mut digests) = (vec![0; BLOCK], 0, Vec::new());
         while !caller.is_closed() {
-            let read = file.read(&mut block)?;
+            // No further than the end of the part.
+            let room = usize::try_from(size - length % size).unwrap_or(usize::MAX).min(BLOCK);
+            let read = file.read(block.get_mut(..room).unwrap_or_default())?;
             if read == 0 {
                 break;
             }
             digest.update(block.get(..read).unwrap_or_default());
             length += read as u64;
+            if length.is_multiple_of(size) {
+                digests.push(digest.finalize_reset().into());
+            }
         }
-        Ok((file, length, hex::encode(digest.finalize())))
+        if length == 0 || !length.is_multiple_of(size) {
+            digests.push(digest.finalize().into());
+        }
+        Ok((file, length, digests))
     })
     .await
 }

@@ -3,6 +3,7 @@
 mod body;
 mod client;
 mod download;
+mod growing;
 mod multipart;
 mod request_error;
 mod settings;
@@ -13,6 +14,8 @@ mod download_tests;
 #[cfg(test)]
 #[path = "tests/fixture.rs"]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod growing_tests;
 #[cfg(test)]
 mod personality_tests;
 #[cfg(test)]
@@ -26,6 +29,7 @@ use std::{fmt, io};
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use growing::GrowingUpload;
 use request_error::RequestError;
 pub use settings::{
     Dialect, S3Settings, S3SettingsError, Timeouts, host_of, is_bucket_name, is_key_text, parse_endpoint,
@@ -33,7 +37,9 @@ pub use settings::{
 use tokio::task::JoinSet;
 use upload::Upload;
 
-use super::{Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError, UploadsTo};
+use super::{
+    Body, Growing, GrowingFile, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError, UploadsTo,
+};
 
 #[derive(Debug)]
 pub struct S3Store {
@@ -161,6 +167,10 @@ impl Store for S3Store {
 
     async fn prepare(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<Box<dyn Prepared>, StoreError> {
         Upload::new(Arc::clone(&self.bucket), key, body, meta).await?.prepare().await
+    }
+
+    fn begin(&self, key: &Key, file: GrowingFile, meta: &ObjectMeta) -> Option<Box<dyn Growing>> {
+        Some(Box::new(GrowingUpload::new(&self.bucket, key, file, meta)))
     }
 
     async fn put(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<u64, StoreError> {

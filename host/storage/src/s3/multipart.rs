@@ -1,9 +1,11 @@
 //! Multipart uploads. One is invisible until it is completed, but the store keeps and bills its parts until it is aborted.
 //! [`OpenUpload`] is a guard that aborts it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use tokio::runtime::Handle;
 
@@ -14,7 +16,7 @@ use super::upload::Upload;
 use crate::{Key, Operation, Prepared, StoreError, UploadsTo};
 
 /// The protocol's limit.
-const MAX_PARTS: u64 = 10_000;
+pub(super) const MAX_PARTS: u64 = 10_000;
 /// How long completing an upload may take. For large objects it takes minutes.
 const COMPLETION_TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -39,7 +41,7 @@ impl Upload {
 
 /// Opens an upload. The request continues even if the caller is cancelled, because only the response has the id to abort.
 /// If the response is lost, the upload stays for `sweep`.
-async fn open(upload: &Arc<Upload>) -> Result<OpenUpload, StoreError> {
+pub(super) async fn open(upload: &Arc<Upload>) -> Result<OpenUpload, StoreError> {
     let owned = Arc::clone(upload);
     let opening = tokio::spawn(async move {
         let (bucket, key) = (&owned.bucket, &owned.key);
@@ -56,7 +58,7 @@ async fn open(upload: &Arc<Upload>) -> Result<OpenUpload, StoreError> {
 }
 
 /// Aborts the upload on drop unless it was completed.
-struct OpenUpload {
+pub(super) struct OpenUpload {
     bucket: Arc<Bucket>,
     key: Key,
     /// `None` once there is nothing left to abort.
@@ -65,19 +67,31 @@ struct OpenUpload {
 }
 
 impl OpenUpload {
-    fn id(&self) -> &str {
+    pub(super) fn id(&self) -> &str {
         self.id.as_deref().unwrap_or_default()
     }
 
     /// Sends all parts, `at_once` concurrently.
     async fn send(&self, upload: &Arc<Upload>) -> Result<Vec<CompletedPart>, StoreError> {
         let size = part_size(upload.body.length, self.bucket.settings.part_size);
+        self.send_others(upload, size, Vec::new()).await
+    }
+
+    /// Sends all parts of this size that aren't among those that were sent.
+    pub(super) async fn send_others(
+        &self,
+        upload: &Arc<Upload>,
+        size: u64,
+        mut sent: Vec<CompletedPart>,
+    ) -> Result<Vec<CompletedPart>, StoreError> {
+        let numbers: BTreeSet<Option<i32>> = sent.iter().map(|part| part.part_number).collect();
         let starts = (0..upload.body.length).step_by(usize::try_from(size).unwrap_or(usize::MAX));
-        let parts = (1..).zip(starts).map(|(number, at)| {
+        let others = (1..).zip(starts).filter(|(number, _)| !numbers.contains(&Some(*number)));
+        let parts = others.map(|(number, at)| {
             let length = size.min(upload.body.length - at);
             send_part(Arc::clone(upload), self.id().to_owned(), number, at, length)
         });
-        let mut sent = self.bucket.all(parts, Operation::Write, &self.key).await?;
+        sent.extend(self.bucket.all(parts, Operation::Write, &self.key).await?);
         sent.sort_by_key(|part| part.part_number);
         Ok(sent)
     }
@@ -93,7 +107,7 @@ impl OpenUpload {
         Ok(())
     }
 
-    async fn abort(mut self) {
+    pub(super) async fn abort(mut self) {
         if let Some(id) = self.id.take() {
             abort(&self.bucket, &self.key, &id, "it failed or was discarded").await;
         }
@@ -141,8 +155,19 @@ async fn send_part(
     at: u64,
     length: u64,
 ) -> Result<CompletedPart, StoreError> {
+    let body = upload.body.range(at, length).await.map_err(StoreError::io(Operation::Write, &upload.key))?;
+    send_body(&upload, &id, number, body, length).await
+}
+
+/// Sends a part.
+pub(super) async fn send_body(
+    upload: &Upload,
+    id: &str,
+    number: i32,
+    body: ByteStream,
+    length: u64,
+) -> Result<CompletedPart, StoreError> {
     let (bucket, key) = (&upload.bucket, &upload.key);
-    let body = upload.body.range(at, length).await.map_err(StoreError::io(Operation::Write, key))?;
     let part = bucket.client.upload_part().bucket(bucket.name()).key(key.as_str()).upload_id(id).part_number(number);
     let part = part.content_length(i64::try_from(length).unwrap_or(i64::MAX)).body(body);
     let timeout = timeout_for_body(bucket.settings.timeouts, length);
@@ -152,10 +177,10 @@ async fn send_part(
 }
 
 /// An upload that only has to be completed.
-struct PreparedUpload {
-    upload: Arc<Upload>,
+pub(super) struct PreparedUpload {
+    pub upload: Arc<Upload>,
     /// The open upload and its parts. `None` for an empty object, which is written when it is committed.
-    sent: Option<(OpenUpload, Vec<CompletedPart>)>,
+    pub sent: Option<(OpenUpload, Vec<CompletedPart>)>,
 }
 
 #[async_trait::async_trait]

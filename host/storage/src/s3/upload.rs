@@ -19,27 +19,44 @@ pub(super) struct Upload {
     pub key: Key,
     pub body: UploadBody,
     pub meta: ObjectMeta,
+    /// Not where the upload began before the file was whole.
+    has_digest: bool,
     token: String,
 }
 
 impl Upload {
     /// Hashes the body; nothing is sent yet.
     pub(super) async fn new(bucket: Arc<Bucket>, key: &Key, body: Body, meta: &ObjectMeta) -> Result<Self, StoreError> {
+        let body = UploadBody::hash(body).await.map_err(StoreError::io(Operation::Write, key))?;
+        Self::of(bucket, key, body, meta)
+    }
+
+    /// Of a body whose digest is known, or will be.
+    pub(super) fn of(bucket: Arc<Bucket>, key: &Key, body: UploadBody, meta: &ObjectMeta) -> Result<Self, StoreError> {
         let is_header = |text: &str| text.chars().all(|c| c == ' ' || c.is_ascii_graphic());
         let headers = meta.cache_control.iter().chain([&meta.content_type]).chain(meta.notes.values());
         if let Some(odd) = headers.into_iter().find(|text| !is_header(text)) {
             let reason = format!("`{}` can't be a header", odd.escape_default());
             return Err(StoreError::Rejected { operation: Operation::Write, key: key.clone(), reason });
         }
-        let body = UploadBody::hash(body).await.map_err(StoreError::io(Operation::Write, key))?;
+        let has_digest = !body.sha256.is_empty();
         let token = uuid::Uuid::new_v4().simple().to_string();
-        Ok(Self { bucket, key: key.clone(), body, meta: meta.clone(), token })
+        Ok(Self { bucket, key: key.clone(), body, meta: meta.clone(), has_digest, token })
+    }
+
+    /// The same upload with its whole body.
+    pub(super) fn with_body(&self, body: UploadBody) -> Self {
+        let Self { bucket, key, meta, has_digest, token, .. } = self;
+        let (bucket, key, meta, token) = (Arc::clone(bucket), key.clone(), meta.clone(), token.clone());
+        Self { bucket, key, body, meta, has_digest: *has_digest, token }
     }
 
     /// User metadata to store with the object.
     pub(super) fn notes(&self) -> HashMap<String, String> {
         let mut notes: HashMap<_, _> = self.meta.notes.clone().into_iter().collect();
-        notes.insert(DIGEST.to_owned(), self.body.sha256.clone());
+        if self.has_digest {
+            notes.insert(DIGEST.to_owned(), self.body.sha256.clone());
+        }
         notes.insert(TOKEN.to_owned(), self.token.clone());
         notes
     }
@@ -91,6 +108,6 @@ impl Upload {
 
     fn is_mine(&self, notes: Option<&HashMap<String, String>>) -> bool {
         let is = |name, value: &str| notes.and_then(|notes| notes.get(name)).is_some_and(|found| found == value);
-        is(TOKEN, &self.token) && is(DIGEST, &self.body.sha256)
+        is(TOKEN, &self.token) && (!self.has_digest || is(DIGEST, &self.body.sha256))
     }
 }
