@@ -1,6 +1,7 @@
 //! Runs one job: takes a request, publishes what the policy asks for, sends the webhook, and reports the result.
 
 mod attributes;
+mod cost;
 pub mod event;
 mod host;
 pub mod production;
@@ -11,6 +12,7 @@ pub mod transcode_report;
 pub mod work;
 
 pub use attributes::attributes;
+pub use cost::{Cost, Prices};
 pub use host::{JobHost, kind, scheme};
 pub use recording::{JobRecorder, JobRecording, RecordingContext};
 pub use run::*;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use policy::{PolicyRefusal, Role, SelectedPolicy};
 use serde::Serialize;
 
+use crate::cost::Cost;
 use crate::event::{Event, Observer};
 use crate::transcode_report::TranscodeReport;
 
@@ -61,6 +62,14 @@ pub struct JobReport {
     pub attempts: u32,
     pub total_ms: u64,
     pub parts: Vec<TimedPart>,
+    /// Processor time of ffmpeg and ffprobe, in seconds.
+    pub cpu_seconds: f64,
+    /// Time in which the GPU encoded, in seconds; none for a job on the CPU.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpu_seconds: Option<f64>,
+    /// None without prices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
     /// Bytes downloaded from stores.
     pub bytes_read: u64,
     /// Bytes uploaded to stores.

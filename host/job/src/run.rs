@@ -9,9 +9,11 @@ use contract::v0_1::types;
 use contract::v0_1::workflow::Outcome as WitOutcome;
 use fault::{Failure, codes};
 use media::context::MediaTools;
+use media::encoder::Processor;
 use media::error::MediaError;
 use media::plan::PlanError;
 use media::probe::DeclaredKind;
+use media::process::ProcessorTime;
 use policy::{Call, CallRecorder, HostContext, Policy, PolicyError, SelectedPolicy};
 use publish::journal::Journal;
 use publish::{CacheRules, Labels};
@@ -20,6 +22,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use webhook::{EventKind, JobWebhooks, Message};
 
+use crate::cost::Prices;
 use crate::event::{Event, Observer, delivery_events, milliseconds};
 use crate::host::{JobHost, scheme};
 use crate::production::{JobContext, UploadLimits};
@@ -45,6 +48,8 @@ pub struct JobEnvironment {
     /// Pause before the second attempt. It doubles for each further one.
     pub pause: Duration,
     pub limits: UploadLimits,
+    /// With them, reports say what a job costs.
+    pub prices: Prices,
     /// Whether to write the job's report next to the publication.
     pub write_report: bool,
     /// Records every job, if set.
@@ -128,11 +133,12 @@ impl Job<'_> {
     /// cancelled or that another worker has taken over, because neither has failed. The policy writes the message.
     pub async fn run(self) -> (Result<Outcome, Failure>, JobReport) {
         let began = Instant::now();
-        let traffic = Arc::new(Traffic::default());
+        let (traffic, processor_time) = (Arc::new(Traffic::default()), ProcessorTime::default());
+        let tools = Arc::new(self.environment.tools.counted(&processor_time));
         let report = Arc::new(Mutex::new(self.initial_report()));
         let observer = reporting(&report, &self.observer);
         let recorder = self.recorder();
-        let (ended, attempts) = self.attempts(&observer, &traffic, recorder.as_ref()).await;
+        let (ended, attempts) = self.attempts(&observer, (&traffic, &tools), recorder.as_ref()).await;
         if let Err(failure) = &ended
             && !self.cancel.is_cancelled()
             && !failure.is(&codes::job::TAKEN_OVER)
@@ -146,6 +152,7 @@ impl Job<'_> {
         report.total_ms = milliseconds(began.elapsed());
         (report.bytes_read, report.bytes_written) = (traffic.read(), traffic.written());
         report.transcode = ended.as_ref().ok().and_then(|outcome| outcome.report.clone());
+        self.add_costs(&mut report, &processor_time, began.elapsed());
         if self.environment.write_report {
             self.write_report(&report).await;
         }
@@ -167,6 +174,17 @@ impl Job<'_> {
         &self.chosen.policy
     }
 
+    /// What the job took of the machine, and what that costs.
+    fn add_costs(&self, report: &mut JobReport, processor_time: &ProcessorTime, time: Duration) {
+        report.cpu_seconds = seconds(processor_time.total());
+        let transcode = report.transcode.as_ref();
+        let encoding = report.parts.iter().find(|part| part.part == "encode").map_or(0, |part| part.ms);
+        let on_gpu = transcode.is_some_and(|transcode| transcode.processor == Processor::Gpu.name());
+        report.gpu_seconds = on_gpu.then(|| seconds(Duration::from_millis(encoding)));
+        let bytes = transcode.map_or(0, |transcode| transcode.objects.iter().map(|object| object.bytes).sum());
+        report.cost = self.environment.prices.cost(time, bytes);
+    }
+
     /// The report before the first attempt.
     fn initial_report(&self) -> JobReport {
         JobReport {
@@ -183,12 +201,12 @@ impl Job<'_> {
     async fn attempts(
         &self,
         observer: &Arc<dyn Observer>,
-        traffic: &Arc<Traffic>,
+        counted: (&Arc<Traffic>, &Arc<MediaTools>),
         recorder: Option<&Arc<dyn JobRecording>>,
     ) -> (Result<Outcome, Failure>, u32) {
         let mut attempt = 1;
         loop {
-            let ended = self.attempt(observer, traffic, recorder).await;
+            let ended = self.attempt(observer, counted, recorder).await;
             let failure = match ended {
                 // A policy may turn the cancellation into a failure of its own; the job still counts as cancelled.
                 Err(failure) if self.cancel.is_cancelled() => {
@@ -208,7 +226,7 @@ impl Job<'_> {
     async fn attempt(
         &self,
         observer: &Arc<dyn Observer>,
-        traffic: &Arc<Traffic>,
+        (traffic, tools): (&Arc<Traffic>, &Arc<MediaTools>),
         recorder: Option<&Arc<dyn JobRecording>>,
     ) -> Result<Outcome, Failure> {
         let (environment, request) = (self.environment, self.request);
@@ -228,7 +246,7 @@ impl Job<'_> {
             job_id: request.id.clone(),
             stores,
             labels,
-            tools: Arc::clone(&environment.tools),
+            tools: Arc::clone(tools),
             work: work.path().to_owned(),
             journal,
             observer: Arc::clone(observer),
@@ -333,6 +351,11 @@ impl Job<'_> {
             tracing::warn!(job = self.request.id, %failure, "the job's report could not be written");
         }
     }
+}
+
+/// To a hundredth.
+fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 100.0).round() / 100.0
 }
 
 /// Parses the output of a policy, which must be JSON.

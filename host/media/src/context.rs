@@ -17,7 +17,7 @@ use crate::info::MediaInfo;
 use crate::keys::KeyService;
 use crate::outputs::Container;
 use crate::plan::{Plan, PlanError, Preference};
-use crate::process::{Finished, ProcessError, Tool, last_lines};
+use crate::process::{Finished, ProcessError, ProcessorTime, Tool, last_lines};
 use crate::sessions::Sessions;
 use crate::tier::Tier;
 
@@ -55,6 +55,13 @@ const CORES_BESIDE_CARD: usize = 4;
 const MOST_AT_ONCE: usize = 4;
 
 impl MediaTools {
+    /// The same, with the processor time of their processes added up.
+    #[must_use]
+    pub fn counted(&self, time: &ProcessorTime) -> Self {
+        let (ffmpeg, ffprobe) = (self.ffmpeg.counted(time), self.ffprobe.counted(time));
+        Self { ffmpeg, ffprobe, ..self.clone() }
+    }
+
     /// How many jobs this machine does well at the same time: on the CPU one, which uses all of it.
     pub fn jobs_at_once(&self) -> usize {
         let Some(card) = self.devices.first().filter(|_| self.proof.gpu_missing().is_none()) else { return 1 };

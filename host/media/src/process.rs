@@ -6,6 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -76,6 +77,30 @@ pub struct Tool {
     budget: Budget,
     /// What a process may have on this machine, whatever its budget.
     most_memory: u64,
+    time: ProcessorTime,
+}
+
+/// The processor time of all processes that it was given to. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct ProcessorTime(Arc<AtomicU64>);
+
+impl ProcessorTime {
+    pub fn total(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Adds that of a process that has done its work and was not waited for.
+    fn add(&self, process: Option<u32>) {
+        let stat = process.and_then(|id| std::fs::read_to_string(format!("/proc/{id}/stat")).ok()).unwrap_or_default();
+        self.0.fetch_add(processor_ms(&stat), Ordering::Relaxed);
+    }
+}
+
+/// Of a line of `/proc/*/stat`. Behind the name in parentheses, its 12th and 13th fields are the user and system time, in
+/// hundredths of a second (proc_pid_stat(5); `USER_HZ` is 100 on every Linux that we run on).
+fn processor_ms(stat: &str) -> u64 {
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace().skip(11).take(2);
+    fields.filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * 10
 }
 
 /// The budget of a process that is given none of its own, in seconds of processor time: a look at an output, a still.
@@ -107,7 +132,15 @@ impl Tool {
     pub fn new(program: PathBuf, stall: Duration) -> Self {
         let sandbox = Arc::new(Sandbox::none("no sandbox was asked for"));
         let budget = Budget::of_cpu(SMALL_STEP_SECONDS);
-        Self { program, stall, sandbox, profile: Profile::Strict, budget, most_memory: memory_limit() }
+        Self {
+            program,
+            stall,
+            sandbox,
+            profile: Profile::Strict,
+            budget,
+            most_memory: memory_limit(),
+            time: ProcessorTime::default(),
+        }
     }
 
     /// The same program, confined.
@@ -124,6 +157,12 @@ impl Tool {
             Processor::Gpu => Profile::Gpu,
         };
         Self { profile, ..self.clone() }
+    }
+
+    /// The same program, with the processor time of its processes added up.
+    #[must_use]
+    pub fn counted(&self, time: &ProcessorTime) -> Self {
+        Self { time: time.clone(), ..self.clone() }
     }
 
     /// The same program with another budget.
@@ -233,6 +272,7 @@ impl Tool {
             }
             () = uses_more_memory(running.0.id(), self.memory_bytes()) => Err(self.over_memory()),
         };
+        self.time.add(running.0.id());
         if ended.is_err() {
             running.end();
         }
@@ -446,6 +486,19 @@ mod tests {
         let script = Arguments::new().pair("-c", "ulimit -v 1000000; exec tail /dev/zero");
         let error = tool.capture(&script, Path::new("/"), &CancellationToken::new(), 10).await.unwrap_err();
         assert!(matches!(error, ProcessError::OverBudget { .. }) && error.to_string().contains("50 MiB"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn processor_time_is_added_up() {
+        let (time, cancel) = (ProcessorTime::default(), CancellationToken::new());
+        let script = Arguments::new().pair("-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done");
+        for _ in 0..2 {
+            let before = time.total();
+            shell().counted(&time).capture(&script, Path::new("/"), &cancel, 10).await.unwrap();
+            assert!(time.total() > before, "{before:?}");
+        }
+        assert_eq!(processor_ms("7 (a) b) R 1 1 1 0 -1 4 0 0 0 0 150 25 0 0 20 0"), 1750);
+        assert_eq!(processor_ms(""), 0);
     }
 
     #[tokio::test]

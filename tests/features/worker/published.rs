@@ -44,6 +44,7 @@ fn a_job_is_published_and_reported_to_the_webhook_and_the_queue() {
     assert_eq!(report["webhook"]["delivered"], true);
     assert_eq!(report["policy_digest"].as_str().map(str::len), Some(64));
     assert_eq!(report["transcode"]["processor"], "cpu");
+    assert!(report["cpu_seconds"].as_f64() > Some(0.1) && report.get("cost").is_none(), "{report}");
     assert!(report["ffmpeg"].as_str().is_some_and(|version| !version.is_empty()));
     assert!(report["bytes_read"].as_u64() > Some(1000) && report["bytes_written"].as_u64() > Some(10_000));
     let parts: Vec<&str> =
@@ -183,6 +184,8 @@ noise=alls=60:allf=t[c];[a][c]overlay=0:500";
     let mut command = platform.command(program(), &["worker"]);
     command.env("CODEX_POLICY_SETTINGS", r#"{"effort":"fastest","rungs":["360p"],"preview":false}"#);
     command.env("CODEX_STORES_ARCHIVE_PART_MIB", "5");
+    // A second costs 1, and a GiB 1024.
+    command.env("CODEX_PRICE_WORKER_HOUR", "3600").env("CODEX_PRICE_GIB_MONTH", "1024");
     let worker = Worker::start(command);
     let result = platform.result("job-1");
     worker.stop();
@@ -203,6 +206,11 @@ noise=alls=60:allf=t[c];[a][c]overlay=0:500";
     probe::decodes(&file);
     assert_eq!(probe::frames(&file).len(), 780);
     let report = &result["output"]["report"];
+    let number = |value: &Value| value.as_f64().unwrap_or_else(|| panic!("{report}"));
+    let seconds = number(&report["total_ms"]) / 1000.0;
+    assert!((number(&report["cost"]["worker"]) - seconds).abs() < 1.0, "{report}");
+    assert!((number(&report["cost"]["storage_month"]) * 1048576.0 / object.len() as f64) > 0.99, "{report}");
+    assert!(number(&report["cpu_seconds"]) > seconds / 4.0 && report.get("gpu_seconds").is_none(), "{report}");
     let written = report["bytes_written"].as_u64().unwrap();
     assert!((1.0..1.2).contains(&(written as f64 / object.len() as f64)), "{written} bytes for {}", object.len());
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use fault::Failure;
 use job::event::Observer;
 use job::production::UploadLimits;
-use job::{Job, JobEnvironment, Outcome, Request};
+use job::{Job, JobEnvironment, Outcome, Prices, Request};
 use media::probe::DeclaredKind;
 use policy::SelectedPolicy;
 use publish::CacheRules;
@@ -121,6 +121,7 @@ impl Run {
             attempts: 1,
             pause: Duration::ZERO,
             limits: UploadLimits::NONE,
+            prices: Prices::default(),
             write_report: false,
             recordings,
         };

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fault::secret::SecretText;
+pub use job::Prices;
 use job::production::UploadLimits;
 use policy::PolicyLocation;
 use publish::CacheRules;
@@ -41,15 +42,6 @@ pub struct Settings {
     pub notes: Vec<String>,
     /// Every secret that was set, even where another value overrides it. No log may show one.
     pub secrets: BTreeSet<SecretText>,
-}
-
-/// What things cost, in one currency; `None` where that isn't known.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Prices {
-    /// Of the machine.
-    pub worker_hour: Option<f64>,
-    /// Of storage.
-    pub gib_month: Option<f64>,
 }
 
 /// The key service.

@@ -85,6 +85,7 @@ pub async fn assemble(
         attempts: settings.job.attempts,
         pause: RETRY_PAUSE,
         limits: settings.job.limits,
+        prices: settings.prices,
         write_report: settings.job.report,
         recordings,
     };
