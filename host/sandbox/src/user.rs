@@ -46,8 +46,10 @@ fn hand_over_folders(folder: &Path, user: u32) -> std::io::Result<()> {
     give(folder, user)?;
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            give(&entry.path(), user)?;
+        match entry.file_type().and_then(|kind| if kind.is_dir() { give(&entry.path(), user) } else { Ok(()) }) {
+            // Another step of the job may remove a folder of its own meanwhile.
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
         }
     }
     Ok(())
@@ -75,4 +77,32 @@ pub(crate) fn drop_capabilities() -> std::io::Result<()> {
     let nothing = CapabilitySet::empty();
     set_capabilities(None, CapabilitySets { effective: nothing, permitted: nothing, inheritable: nothing })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn folders_that_are_removed_meanwhile_are_no_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let (stop, path) = (AtomicBool::new(false), folder.path());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    for name in ["a", "b", "c"] {
+                        std::fs::create_dir(path.join(name)).unwrap();
+                        std::fs::remove_dir(path.join(name)).unwrap();
+                    }
+                }
+            });
+            // To the user who has them, as no other may give anything away.
+            let user = rustix::process::geteuid().as_raw();
+            let all = (0..2000).map(|_| hand_over_folders(path, user)).collect::<Result<Vec<()>, _>>();
+            stop.store(true, Ordering::Relaxed);
+            all.unwrap();
+        });
+    }
 }
