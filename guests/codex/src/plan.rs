@@ -13,8 +13,11 @@ const THUMBNAIL: Thumbnail = Thumbnail { name: DEFAULT_STILL, max_width: 1280, f
 pub fn build(job: &Job, info: &MediaInfo, renditions: Vec<Rendition>, settings: &Settings) -> Plan {
     let mut plan = PlanBuilder::new(job, info, key_for);
     plan.ladder(starting_near(START_KBPS, renditions), SegmentLayout::Separate);
-    if settings.mezzanine {
-        plan.mezzanine(settings.effort.unwrap_or(Effort::Slow));
+    let effort = settings.effort.unwrap_or(Effort::Slow);
+    match (settings.mezzanine, settings.keep_mezzanine) {
+        (true, true) => plan.kept_mezzanine(effort),
+        (true, false) => plan.mezzanine(effort),
+        (false, _) => {}
     }
     if settings.preview {
         plan.preview();

@@ -12,6 +12,8 @@ policy_sdk::settings! {
     pub struct Settings {
         /// Whether a video gets a file for the archive.
         pub mezzanine: bool = true, "mezzanine" => flag;
+        /// Whether the upload's own tracks are that file where they will do: the costliest encode is spared.
+        pub keep_mezzanine: bool = false, "keepMezzanine" => flag;
         /// Whether a video gets a preview.
         pub preview: bool = true, "preview" => flag;
         /// Whether a video gets a thumbnail.
@@ -70,7 +72,7 @@ mod tests {
     use super::*;
 
     const KNOWN: &str =
-        "mezzanine, preview, thumbnail, waveform, waveformImage, loudness, effort, rungs, processor, notes";
+        "mezzanine, keepMezzanine, preview, thumbnail, waveform, waveformImage, loudness, effort, rungs, processor, notes";
 
     fn problems(json: &str) -> Vec<(String, String)> {
         Settings::parse(json).unwrap_err().into_iter().map(|problem| (problem.field, problem.message)).collect()
@@ -83,11 +85,12 @@ mod tests {
 
     #[test]
     fn every_setting_can_be_set() {
-        let json = r#"{"mezzanine": false, "preview": false, "thumbnail": false, "waveform": "always",
+        let json = r#"{"mezzanine": false, "keepMezzanine": true, "preview": false, "thumbnail": false, "waveform": "always",
             "waveformImage": false, "loudness": false, "effort": "fastest", "rungs": ["360p", "720p"],
             "processor": "cpu", "notes": true}"#;
         let expected = Settings {
             mezzanine: false,
+            keep_mezzanine: true,
             preview: false,
             thumbnail: false,
             waveform: WaveformWhen::Always,
