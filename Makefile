@@ -1,7 +1,7 @@
 # Every target with a `##` comment is listed by `make help`.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vendor fuzz lint deny bench bench-outputs corpus guests guest-js docs ci ffmpeg xmllint players browser toolchain
+.PHONY: help demo test test-vendor fuzz lint deny bench bench-scaling bench-threads bench-gpu bench-outputs corpus guests guest-js docs ci ffmpeg xmllint players browser toolchain
 
 CARGO ?= cargo
 # rustup's programs are found also by a shell that was open while rustup was installed.
@@ -60,8 +60,17 @@ deny: toolchain ## Checks licences, banned crates and sources against deny.toml,
 	fi
 	@$(CARGO) deny --locked check licenses bans sources
 
-bench: toolchain ffmpeg ## Measures a job against its encodes, its link and its memory, and the worker's start
+bench: toolchain ffmpeg ## Measures a job against its encodes, the straightforward way, its link and its memory
 	@$(CARGO) bench --locked -p codex-transcoder --bench job --bench worker
+
+bench-scaling: toolchain ffmpeg ## Measures what a job costs over lengths, rungs and cores
+	@$(CARGO) bench --locked -p codex-transcoder --bench scaling
+
+bench-threads: toolchain ffmpeg ## Measures encodes by the threads of each encoder
+	@$(CARGO) bench --locked -p codex-transcoder --bench threads
+
+bench-gpu: toolchain ffmpeg ## Measures a card in each tier, as Markdown for docs/performance.md
+	@$(CARGO) bench --locked -p codex-transcoder --bench gpu
 
 bench-outputs: toolchain ffmpeg ## Measures what each kind of output costs over the job without it
 	@$(CARGO) bench --locked -p codex-transcoder --bench outputs

@@ -71,8 +71,7 @@ fn rungs(value: &Value<'_>) -> Result<Vec<Rung>, String> {
 mod tests {
     use super::*;
 
-    const KNOWN: &str =
-        "mezzanine, keepMezzanine, preview, thumbnail, waveform, waveformImage, loudness, effort, rungs, processor, notes";
+    const KNOWN: &str = "mezzanine, keepMezzanine, preview, thumbnail, waveform, waveformImage, loudness, effort, rungs, processor, notes";
 
     fn problems(json: &str) -> Vec<(String, String)> {
         Settings::parse(json).unwrap_err().into_iter().map(|problem| (problem.field, problem.message)).collect()

@@ -119,7 +119,10 @@ fn black_and_white_of_a_grey_film_stay_black_and_white_in_either_range() {
 geq=lum='if(lt(X,160),{black},{white})':cb=128:cr=128,extractplanes=y"
         );
         let x265 = ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none", "-tag:v", "hvc1"];
-        let upload = fixtures::sound(&format!("{range}.mp4"), &halves, &[&x265[..], &["-color_range", range]].concat());
+        // From version 7 on, ffmpeg's encoders call all grey full.
+        let says = format!("hevc_metadata=video_full_range_flag={}", u8::from(range == "pc"));
+        let range_options = ["-color_range", range, "-bsf:v", &says];
+        let upload = fixtures::sound(&format!("{range}.mp4"), &halves, &[&x265[..], &range_options].concat());
         assert_eq!(probe::video(&upload).unwrap().says("pix_fmt"), "gray");
         let outcome = transcode(&upload).run().done();
         for path in [outcome.rung("source"), outcome.mezzanine(), outcome.thumbnail()] {

@@ -1,5 +1,7 @@
 //! What benchmarks share: a film to work on, and the CPU time of what they start.
 
+#![allow(dead_code, reason = "each benchmark uses a part of it")]
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
