@@ -86,7 +86,7 @@ impl Graph<'_> {
         // arrives; with one demuxer, everything between them does. Each demuxer drops what it isn't asked for.
         let inputs = branches.inputs();
         let mut arguments = quiet_ffmpeg()
-            .all(if self.tier == Tier::Gpu { card::input() } else { Arguments::new() })
+            .all(if self.tier == Tier::Gpu { card::input() } else { Arguments::new().pair("-reinit_filter:v", 0) })
             .pair("-threads", threads::of_decoder(self.cores))
             .all(guarded_input(self.info.depth));
         for _ in 1..inputs {
@@ -108,6 +108,8 @@ impl Graph<'_> {
     /// range, most behind it.
     fn picture(&self, source: &Video, shown: Shown, branches: &Branches<'_>) -> Vec<String> {
         let part = self.info.part.map_or(String::new(), |part| only_part(source.frame_rate, part));
+        let steady = if self.tier == Tier::Gpu { String::new() } else { of_one_size(source) };
+        let part = in_line(&[&steady, &part]);
         // Its input is behind all others.
         let marked = self.plan.watermark.as_ref().map(|watermark| watermark.filters(source, branches.inputs()));
         let levels = [
@@ -373,6 +375,13 @@ fn constant_rate(rate: Ratio, Shown { start, length, held }: Shown) -> String {
     let held =
         held.map_or(String::new(), |held| format!(",tpad=stop_mode=clone:stop_duration={:.3}", held.as_secs_f64()));
     format!("fps=fps={rate}{from_zero}{end}{held}")
+}
+
+/// The filter that brings a picture whose size or form changes on the way back to what it began with, and lets all others
+/// pass. Without it filters would start again at a change, which loses a frame, and three with version 7.1 of ffmpeg.
+fn of_one_size(source: &Video) -> String {
+    let (width, height) = source.decoded_size();
+    format!("scale={width}:{height}")
 }
 
 /// Whether all frames of a source consist of fields, or only those that say so; `None` if none does.

@@ -21,7 +21,7 @@ fn each_track_is_decoded_once_for_everything() {
     let command = command(&info(), &plan, Some("volume=3dB"));
     assert_eq!((command.matches("[0:0]").count(), command.matches("[1:1]").count()), (1, 1), "{command}");
     assert_eq!(command.matches("-i file:input").count(), 2, "{command}");
-    let before = "[0:0]split=2[compared_in][shown_in];[compared_in]metadata=";
+    let before = "[0:0]scale=1920:1080,split=2[compared_in][shown_in];[compared_in]metadata=";
     assert!(command.contains(before), "what is compared is taken before all filters: {command}");
     let behind = "[shown_in]fps=fps=30000/1001[shown];[shown]split=2[archive1_in][still2_in]";
     assert!(command.contains(behind), "{command}");

@@ -136,6 +136,17 @@ impl Video {
         u64::from(self.width) * u64::from(self.height)
     }
 
+    /// Of a frame as it comes from the decoder, turned.
+    pub(crate) fn decoded_size(&self) -> (u32, u32) {
+        let Coded { width, height, is_turned, .. } = self.coded;
+        match (width, height) {
+            (0, _) | (_, 0) => (self.width, self.height),
+            // Pixels that aren't square stretch the width as it is coded.
+            _ if is_turned && self.width == height => (height, width),
+            _ => (width, height),
+        }
+    }
+
     /// The shorter side in pixels, by which rungs are chosen.
     pub fn short_side(&self) -> u32 {
         self.width.min(self.height)
