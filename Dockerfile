@@ -3,7 +3,7 @@
 #   docker build -t codex-transcoder .
 #   docker run --rm --gpus all codex-transcoder codex-transcoder doctor
 
-FROM rust:1.95-bookworm AS build
+FROM rust:1.95-trixie AS build
 WORKDIR /src
 # The compiler's components and the target of the policies, in a layer that sources don't change.
 COPY rust-toolchain.toml ./
@@ -12,9 +12,9 @@ COPY . .
 RUN cargo build --release --locked -p codex-transcoder
 
 # No CUDA image underneath: ffmpeg loads libcuda, libnvcuvid and libnvidia-encode when it runs, and the NVIDIA container
-# runtime mounts them from the machine's own driver, so that they always fit it. Debian's ffmpeg is built with NVENC, and
-# needs a driver of version 470 or later.
-FROM debian:bookworm-slim
+# runtime mounts them from the machine's own driver, so that they always fit it. Debian's ffmpeg, 7.1, is built with NVENC,
+# and needs a driver of version 530 or later.
+FROM debian:trixie-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates ffmpeg tini \
     && rm -rf /var/lib/apt/lists/* \
