@@ -1,6 +1,7 @@
 //! Measures the costs of a machine.
 
 use std::path::Path;
+use std::time::Duration;
 
 use contract::v0_1::convert;
 use media::command::Arguments;
@@ -10,16 +11,17 @@ use media::encoder::{Encoder, Processor, Proof, VideoEncode};
 use media::encoding::{Codec, Effort, Encoding, Samples};
 use media::graph::MADE;
 use media::info::{DynamicRange, MediaInfo};
+use media::outputs::Output;
 use media::plan::Plan;
 use media::probe::{self, DeclaredKind};
 use policy::Policy;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::Calibration;
 use super::calibration::{EFFORTS, name};
 use super::samples::{Film, SamplingError};
 use super::usage::{Stopwatch, Usage};
+use super::{Calibration, encodes};
 use crate::rehearsal::commands::processes;
 use crate::rehearsal::{NOMINAL_LOUDNESS, RehearsalSetup, described_job, rehearse};
 
@@ -31,6 +33,9 @@ const SECONDS: u32 = 8;
 /// Fewer frames where a pixel costs most.
 const FRAMES: u32 = 150;
 const FEW_FRAMES: u32 = 60;
+
+/// As often as in a film of this length, pictures are compared.
+const USUAL_FILM: Duration = Duration::from_secs(60);
 
 /// A machine that keeps fewer of its cores busy has other work to do.
 const LEAST_BUSY: f64 = 0.3;
@@ -125,15 +130,17 @@ impl Machine<'_> {
         let long = self.job(f64::from(SECONDS), true).await?;
         let more = long.usage - short.usage;
         let seconds = f64::from(SECONDS) - SHORT;
-        let fixed = |all: f64, more: f64| (all - more.max(0.0) / seconds * SHORT).max(0.0) / long.processes.max(1) as f64;
+        let fixed =
+            |all: f64, more: f64| (all - more.max(0.0) / seconds * SHORT).max(0.0) / long.processes.max(1) as f64;
         measured.process = fixed(short.usage.cpu, more.cpu);
         measured.process_wall = fixed(short.usage.wall, more.wall);
         measured.utilisation = (more.cpu / (more.wall.max(0.01) * self.tools.cores as f64)).clamp(LEAST_BUSY, 1.0);
         let frames = seconds * f64::from(RATE);
-        let encodes = long.plan.picture_encodes(&long.info);
+        let encodes = encodes(&long.plan, &long.info);
         let encoding: f64 =
             encodes.iter().map(|encode| encode.pixels as f64 * measured.of_encode(&encode.encoding) * 1e-9).sum();
-        let pixels = f64::from(SIZE.0) * f64::from(SIZE.1) + encodes.iter().map(|encode| encode.pixels as f64).sum::<f64>();
+        let pixels =
+            f64::from(SIZE.0) * f64::from(SIZE.1) + encodes.iter().map(|encode| encode.pixels as f64).sum::<f64>();
         let other = more.cpu - encoding * frames - measured.sound * seconds;
         measured.other_work = (other * 1e9 / (frames * pixels)).max(0.0);
         Ok(())
@@ -151,13 +158,17 @@ impl Machine<'_> {
         self.film(work, seconds, coded).await?;
         let declared = if has_picture { DeclaredKind::Video } else { DeclaredKind::Audio };
         let info = probe::probe(&self.tools.ffprobe, work, declared, self.cancel).await?;
+        let info = MediaInfo { sample_of: Some(USUAL_FILM), ..info };
         let described = convert::media_info(&info);
-        let job = described_job(Value::Null, Some(&described)).map_err(|error| SamplingError::NoPlan(error.to_string()))?;
+        let job =
+            described_job(Value::Null, Some(&described)).map_err(|error| SamplingError::NoPlan(error.to_string()))?;
         let proof = Proof::of(self.tools.proof.encoders().into_iter().filter(|one| one.processor == Processor::Cpu));
         let setup = RehearsalSetup { proof, ..RehearsalSetup::of(job, Some(info.clone())) };
         let result = rehearse(self.policy, &setup).await;
         let failed = result.failure.map_or_else(|| "it starts no transcode".to_owned(), |failure| failure.to_string());
-        let (plan, _) = result.accepted.ok_or(SamplingError::NoPlan(failed))?;
+        let (mut plan, _) = result.accepted.ok_or(SamplingError::NoPlan(failed))?;
+        // It may be encoded of one film, and kept as it is of another.
+        plan.outputs.retain(|output| !matches!(output, Output::Archive(_)));
         let processes = processes(&plan, &info, Processor::Cpu, NOMINAL_LOUDNESS, self.tools.cores).len();
         let film = Film { tools: self.tools, work, info: &info, declared, cancel: self.cancel };
         let usage = film.make(&plan).await?.usage;
@@ -167,14 +178,12 @@ impl Machine<'_> {
     /// Makes the film, as the original of a work directory.
     async fn film(&self, work: &Path, seconds: f64, options: Arguments) -> Result<(), SamplingError> {
         std::fs::create_dir_all(work.join(MADE))?;
-        let picture = format!("testsrc2=size={}x{}:rate={RATE},noise=alls=6:allf=t,format=yuv420p", SIZE.0, SIZE.1);
+        let picture = format!("testsrc2=size={}x{}:rate={RATE},noise=alls=2:allf=t,format=yuv420p", SIZE.0, SIZE.1);
         let sound = "aevalsrc='0.25*sin(2*PI*(220+40*floor(t))*t)|0.1*random(0)':s=48000";
         let made = format!("{MADE}/film");
         let input = |arguments: Arguments, source: &str| arguments.pair("-f", "lavfi").pair("-i", source);
-        let arguments = input(input(quiet_ffmpeg(), &picture), sound)
-            .pair("-t", seconds)
-            .all(options)
-            .flag(format!("file:{made}"));
+        let arguments =
+            input(input(quiet_ffmpeg(), &picture), sound).pair("-t", seconds).all(options).flag(format!("file:{made}"));
         self.tools.ffmpeg.capture(&arguments, work, self.cancel, 0).await.map_err(SamplingError::Cut)?;
         std::fs::rename(work.join(made), work.join(INPUT_NAME))?;
         Ok(())

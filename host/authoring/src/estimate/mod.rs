@@ -13,6 +13,7 @@ pub use calibrate::calibrate;
 pub use calibration::{Calibration, CalibrationError};
 use media::encoder::Processor;
 use media::info::MediaInfo;
+use media::outputs::{Output, PictureEncode};
 use media::plan::Plan;
 pub use model::{Estimate, by_calibration, by_samples};
 pub use samples::{Film, SamplingError, open, sample};
@@ -67,8 +68,14 @@ impl Task<'_> {
     }
 
     fn encodes_pictures(&self) -> bool {
-        !self.plan.picture_encodes(self.info).is_empty()
+        !encodes(self.plan, self.info).is_empty()
     }
+}
+
+/// The encodes of pictures, without those of a file that is likely kept as it is.
+fn encodes(plan: &Plan, info: &MediaInfo) -> Vec<PictureEncode> {
+    let outputs = plan.outputs.iter().map(Output::kind).filter(|output| !output.skips_encode(info));
+    outputs.flat_map(|output| output.picture_encodes(info)).collect()
 }
 
 fn likely(plan: &Plan, info: &MediaInfo) -> Vec<(Destination, u64)> {

@@ -82,25 +82,29 @@ pub(super) struct Run {
 }
 
 impl Sampled {
-    /// What a job takes however short the film is, and seconds of processor time for each second of film.
-    pub(super) fn costs(&self) -> (Usage, f64) {
+    /// What a job takes however short the film is, and seconds of processor time for each second of film. The former is
+    /// small, and so measured badly: half of the answer is what is `usual` for it.
+    pub(super) fn costs(&self, usual: Usage) -> (Usage, f64) {
         let length: f64 = self.runs.iter().map(|run| run.length).sum();
         let cpu: f64 = self.runs.iter().map(|run| run.usage.cpu).sum();
         let Some(short) = &self.short else { return (Usage::default(), cpu / length.max(0.001)) };
         let count = self.runs.len() as f64;
         let more = length - count * short.length;
         let per_second = (cpu - count * short.usage.cpu) / more.max(0.001);
-        let per_second = per_second.clamp(0.0, cpu / length.max(0.001));
-        let fixed = (short.usage.cpu - per_second * short.length).max(0.0);
-        // The short one keeps hardly more than one core busy.
-        let share = fixed / short.usage.cpu.max(0.001);
-        (Usage { cpu: fixed, wall: short.usage.wall * share }, per_second)
+        let found = short.usage.cpu - per_second * short.length;
+        let fixed = (f64::midpoint(found, usual.cpu)).clamp(0.0, cpu / count);
+        // A short film keeps hardly more than one core busy.
+        let wall = f64::midpoint(short.usage.wall * fixed / short.usage.cpu.max(0.001), usual.wall);
+        (Usage { cpu: fixed, wall }, (cpu - count * fixed) / length.max(0.001))
     }
 
     /// The bytes of an object of the whole film that is expected to have so many.
     pub(super) fn scaled(&self, to: &Destination, likely: u64) -> Option<u64> {
-        let (made, expected) =
-            self.runs.iter().filter_map(|run| run.bytes.get(to)).fold((0, 0), |sum, bytes| (sum.0 + bytes.0, sum.1 + bytes.1));
+        let (made, expected) = self
+            .runs
+            .iter()
+            .filter_map(|run| run.bytes.get(to))
+            .fold((0, 0), |sum, bytes| (sum.0 + bytes.0, sum.1 + bytes.1));
         (expected > 0).then(|| (made as f64 * likely as f64 / expected as f64) as u64)
     }
 }
@@ -138,7 +142,11 @@ pub async fn sample(film: Film<'_>, plan: &Plan, probe: Usage) -> Result<Sampled
     let length = film.info.ladder_length().as_secs_f64();
     let samples = moments(length);
     if samples.is_empty() {
-        let run = if film.info.part.is_none() { film.make(plan).await? } else { film.cut_and_make(plan, 0.0, length, length).await?.0 };
+        let run = if film.info.part.is_none() {
+            film.make(plan).await?
+        } else {
+            film.cut_and_make(plan, 0.0, length, length).await?.0
+        };
         return Ok(Sampled { probe, short: None, runs: vec![run] });
     }
     let (mut short, mut runs) = (None, Vec::new());
@@ -165,7 +173,8 @@ fn moments(length: f64) -> Vec<(f64, f64)> {
 
 /// Without what needs other objects, or isn't known of a sample.
 fn for_samples(plan: &Plan) -> Plan {
-    let stands_alone = |output: &&Output| output.kind().companion().is_none() && !matches!(output, Output::Subtitles(_));
+    let stands_alone =
+        |output: &&Output| output.kind().companion().is_none() && !matches!(output, Output::Subtitles(_));
     Plan {
         outputs: plan.outputs.iter().filter(stands_alone).cloned().collect(),
         trim: None,
@@ -234,7 +243,11 @@ impl Film<'_> {
         if form(&info) != form(self.info) {
             return Err(SamplingError::OtherForm);
         }
-        Ok(Cut { work, info })
+        let film = self.info.sample_of.unwrap_or_else(|| self.info.ladder_length());
+        // Whether an archive may be kept depends on the film's rate.
+        let share = info.duration.as_secs_f64() / self.info.duration.as_secs_f64().max(0.001);
+        let size = (self.info.size as f64 * share) as u64;
+        Ok(Cut { work, info: MediaInfo { size, sample_of: Some(film), ..info } })
     }
 
     /// Makes what a plan wants from all of it.
@@ -295,20 +308,24 @@ mod tests {
         // A second of its own, and three for each second of film.
         let short = Some(run(0.5, 2.5, 0));
         let sampled = Sampled { probe: Usage::default(), short, runs: vec![run(2.0, 7.0, 400), run(2.0, 7.0, 800)] };
-        let (fixed, per_second) = sampled.costs();
+        let (fixed, per_second) = sampled.costs(Usage { cpu: 1.0, wall: 1.0 });
         assert!((fixed.cpu - 1.0).abs() < 1e-9 && (per_second - 3.0).abs() < 1e-9, "{fixed:?} {per_second}");
         assert_eq!((sampled.scaled(&at("a"), 50_000), sampled.scaled(&at("b"), 1)), (Some(30_000), None));
         let whole = Sampled { probe: Usage::default(), short: None, runs: vec![run(2.0, 7.0, 400)] };
-        assert_eq!(whole.costs(), (Usage::default(), 3.5));
+        assert_eq!(whole.costs(Usage::default()), (Usage::default(), 3.5));
     }
 
     #[test]
     fn samples_are_a_twentieth_of_a_film_within_bounds() {
-        for (length, count, each) in [(2.9, 0, 0.0), (10.0, 1, 2.0), (60.0, 1, 3.0), (100.0, 2, 2.5), (7_200.0, 3, 2.0)] {
+        for (length, count, each) in [(2.9, 0, 0.0), (10.0, 1, 2.0), (60.0, 1, 3.0), (100.0, 2, 2.5), (7_200.0, 3, 2.0)]
+        {
             let samples = moments(length);
             assert_eq!(samples.len(), count, "{length}");
             for (start, long) in samples {
-                assert!((long - each).abs() < 1e-9 && start >= 0.0 && start + long <= length, "{length}: {start} {long}");
+                assert!(
+                    (long - each).abs() < 1e-9 && start >= 0.0 && start + long <= length,
+                    "{length}: {start} {long}"
+                );
             }
         }
     }

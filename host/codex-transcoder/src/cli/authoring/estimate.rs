@@ -6,9 +6,7 @@ use authoring::estimate::{
     self, Basis, Calibration, CalibrationError, Estimate as Estimated, Film, SamplingError, Task, Usage,
 };
 use authoring::rehearsal::commands::processes;
-use authoring::rehearsal::{
-    NOMINAL_LOUDNESS, RehearsalSetup, described_job, described_media, rehearse, source_info,
-};
+use authoring::rehearsal::{NOMINAL_LOUDNESS, RehearsalSetup, described_job, described_media, rehearse, source_info};
 use clap::Args;
 use contract::v0_1::convert;
 use contract::v0_1::gpu::Device;
@@ -147,7 +145,8 @@ impl Estimate {
 
     /// What the policy would have made, and on which processor.
     async fn plan(&self, policy: &Policy, job: Job, source: &Source) -> Result<(Plan, Processor), Ended> {
-        let setup = RehearsalSetup { proof: self.proof(source), ..RehearsalSetup::of(job, Some(source.info().clone())) };
+        let setup =
+            RehearsalSetup { proof: self.proof(source), ..RehearsalSetup::of(job, Some(source.info().clone())) };
         let devices = match setup.proof.gpu_missing() {
             None => vec![Device { name: "a GPU".to_owned(), memory_mib: 16 * 1024 }],
             Some(_) => Vec::new(),
@@ -156,7 +155,9 @@ impl Estimate {
         match (result.failure, result.accepted) {
             (Some(failure), _) => Err(failure.into()),
             (None, Some(accepted)) => Ok(accepted),
-            (None, None) => Err(Ended::usage("the policy starts no transcode for this source: nothing is to be estimated")),
+            (None, None) => {
+                Err(Ended::usage("the policy starts no transcode for this source: nothing is to be estimated"))
+            }
         }
     }
 
@@ -196,11 +197,16 @@ impl Estimate {
         if let (Processor::Cpu, Source::Film { work, declared, probe: Some(probe), tools, .. }) = (processor, source) {
             let film = Film { tools, work: work.path(), info, declared: *declared, cancel };
             match estimate::sample(film, plan, *probe).await {
-                Ok(sampled) => return Ok((estimate::by_samples(task, &sampled, calibration), notes)),
+                Ok(sampled) => {
+                    tracing::debug!(?sampled, "made samples");
+                    return Ok((estimate::by_samples(task, &sampled, calibration), notes));
+                }
                 Err(error) if error.is_cancelled() => return Err(Ended::cancelled()),
                 Err(error) => {
                     tracing::info!(%error, "no samples");
-                    notes.push(format!("{error}, so this is for an average film, which can be wrong by a factor of two"));
+                    notes.push(format!(
+                        "{error}, so this is for an average film, which can be wrong by a factor of two"
+                    ));
                 }
             }
         } else {
