@@ -15,6 +15,7 @@ mod codecs;
 mod corpus;
 mod docs;
 mod encryption;
+mod estimate;
 mod fleet;
 mod gpu;
 mod hostile;

@@ -161,6 +161,7 @@ pub(crate) fn describe(
         notes,
         unused,
         part: None,
+        sample_of: None,
     })
 }
 

@@ -274,6 +274,9 @@ pub struct MediaInfo {
     /// The part that this describes, of a source that is trimmed. What is stored is always the whole.
     #[serde(skip)]
     pub part: Option<Part>,
+    /// The length of the film, if this is a sample of one: no more pictures of it are compared than its share.
+    #[serde(skip)]
+    pub sample_of: Option<Duration>,
 }
 
 impl MediaInfo {

@@ -42,6 +42,7 @@ pub fn source_info(info: &wit_types::MediaInfo) -> Result<MediaInfo, String> {
         notes: convert::notes(&info.attributes),
         unused: Vec::new(),
         part: None,
+        sample_of: None,
     })
 }
 

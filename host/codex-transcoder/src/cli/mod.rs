@@ -43,6 +43,9 @@ pub struct Cli {
 enum Command {
     /// Run one job on a local file, with folders as stores.
     Run(Box<run::Run>),
+    /// Tell what a job will take before it is run: time, bytes, cost.
+    #[cfg(feature = "authoring")]
+    Estimate(Box<authoring::Estimate>),
     /// Check this machine: ffmpeg, encoders, the policy, the disk.
     Doctor(doctor::Doctor),
     /// Make a clip, run a job on it, and receive the webhook.
@@ -75,6 +78,8 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Webhook(webhook) => webhook.run(),
         Command::Policy(policy) => policy.run(cancel).await,
         Command::Run(run) => run.run(cancel).await,
+        #[cfg(feature = "authoring")]
+        Command::Estimate(estimate) => estimate.run(cancel).await,
         Command::Doctor(doctor) => doctor.run().await,
         Command::Demo(demo) => demo.run(cancel).await,
     };

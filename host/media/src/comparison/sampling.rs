@@ -37,6 +37,7 @@ impl Sampling {
         let is_whole = count <= MAX_SEGMENTS;
         let keyframe_ms = u64::from(ladder.keyframe_ms);
         let wanted_ms = if is_whole { length_ms / PICTURES } else { (keyframe_ms / 2).max(length_ms / MOST_PICTURES) };
+        let wanted_ms = info.sample_of.map_or(wanted_ms, |film| wanted_of(millis(film), segment_ms, keyframe_ms));
         let (interval_ms, keyframe_every) = interval(keyframe_ms, wanted_ms);
         let segments = if is_whole {
             (0..count).collect()
@@ -79,6 +80,14 @@ impl Sampling {
     pub fn instants(&self, from_zero: bool) -> String {
         let start = if from_zero { ":start_time=0" } else { "" };
         format!("fps=fps=1000/{}:round=up:eof_action=pass{start}", self.interval_ms)
+    }
+}
+
+/// The distance that a sample gets for as many pictures as its share of a film of this length has.
+fn wanted_of(film_ms: u64, segment_ms: u64, keyframe_ms: u64) -> u64 {
+    match film_ms.div_ceil(segment_ms) {
+        0..=MAX_SEGMENTS => film_ms / PICTURES,
+        segments => (keyframe_ms / 2).max(film_ms / MOST_PICTURES) * segments / MAX_SEGMENTS,
     }
 }
 

@@ -81,6 +81,7 @@ pub(crate) fn info() -> MediaInfo {
         notes: Vec::new(),
         unused: Vec::new(),
         part: None,
+        sample_of: None,
     }
 }
 

@@ -1,8 +1,9 @@
-//! What needs the package `authoring`: the commands that rehearse and measure policies, and recordings of jobs.
+//! What needs the package `authoring`: the commands that rehearse and measure policies, estimates, and recordings of jobs.
 
 mod bench;
 mod diff;
 mod display;
+mod estimate;
 mod explain;
 mod inspect;
 mod loaded_policy;
@@ -17,6 +18,7 @@ use clap::Subcommand;
 use job::JobRecorder;
 use tokio_util::sync::CancellationToken;
 
+pub use self::estimate::Estimate;
 use super::exit::Ended;
 use crate::observe::Redactor;
 

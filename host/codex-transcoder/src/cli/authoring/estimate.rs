@@ -1,0 +1,299 @@
+//! `estimate`: tells what a job will take before it is run.
+
+use std::path::{Path, PathBuf};
+
+use authoring::estimate::{
+    self, Basis, Calibration, CalibrationError, Estimate as Estimated, Film, SamplingError, Task, Usage,
+};
+use authoring::rehearsal::commands::processes;
+use authoring::rehearsal::{NOMINAL_LOUDNESS, RehearsalSetup, described_job, described_media, rehearse, source_info};
+use clap::Args;
+use contract::v0_1::convert;
+use contract::v0_1::gpu::Device;
+use contract::v0_1::types::Job;
+use indicatif::HumanBytes;
+use media::context::MediaTools;
+use media::encoder::{Processor, Proof};
+use media::info::MediaInfo;
+use media::plan::{Plan, Preference};
+use media::probe::DeclaredKind;
+use policy::Policy;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::display;
+use crate::cli::environment::EnvironmentArgs;
+use crate::cli::exit::{Ended, OrUsage as _};
+use crate::cli::policy::load::load;
+use crate::cli::settings_argument::read_json;
+use crate::cli::table::{aligned, table};
+use crate::tools::cores;
+
+/// Stored beside the folder for compiled policies.
+const CALIBRATION: &str = "codex-transcoder-calibration.json";
+
+const GIB: f64 = (1_u64 << 30) as f64;
+
+#[derive(Clone, Debug, Args)]
+pub struct Estimate {
+    /// The source: a media file, or a .json file as `policy explain --save-probe` writes it.
+    #[arg(value_name = "FILE", required_unless_present = "calibrate")]
+    source: Option<PathBuf>,
+    /// The policy: a component, or a manifest next to its module [default: the built-in policy].
+    #[arg(long, env = "CODEX_POLICY", value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Settings for the policy: a JSON or TOML file, or key=value. Can be given more than once.
+    #[arg(long, value_name = "FILE|KEY=VALUE")]
+    settings: Vec<String>,
+    /// The job: a .json file with the contract's `job`. Omitted fields get default values.
+    #[arg(long, value_name = "FILE")]
+    job: Option<PathBuf>,
+    /// Measure this machine first, and store the result. Takes a minute or two.
+    #[arg(long)]
+    calibrate: bool,
+    /// Where that is stored [default: codex-transcoder-calibration.json in the system's folder for temporary files].
+    #[arg(long, value_name = "FILE")]
+    calibration: Option<PathBuf>,
+    /// What an hour of the worker costs, in any currency.
+    #[arg(long, env = "CODEX_PRICE_WORKER_HOUR", value_name = "AMOUNT", value_parser = price)]
+    price_worker_hour: Option<f64>,
+    /// What it costs to store a GiB for a month, in the same currency.
+    #[arg(long, env = "CODEX_PRICE_GIB_MONTH", value_name = "AMOUNT", value_parser = price)]
+    price_gib_month: Option<f64>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    environment: EnvironmentArgs,
+}
+
+fn price(text: &str) -> Result<f64, String> {
+    let price = text.parse::<f64>().ok().filter(|price| price.is_finite() && *price >= 0.0);
+    price.ok_or_else(|| "an amount of 0 or more is expected".to_owned())
+}
+
+/// What is known of the source.
+enum Source {
+    /// Only what was said of it.
+    Described(MediaInfo),
+    /// The file is in a work directory.
+    Film { info: MediaInfo, work: tempfile::TempDir, declared: DeclaredKind, probe: Option<Usage>, tools: MediaTools },
+}
+
+impl Source {
+    fn info(&self) -> &MediaInfo {
+        match self {
+            Self::Described(info) | Self::Film { info, .. } => info,
+        }
+    }
+}
+
+impl Estimate {
+    pub async fn run(self, cancel: CancellationToken) -> Result<(), Ended> {
+        let file = self.calibration.clone().unwrap_or_else(|| std::env::temp_dir().join(CALIBRATION));
+        if self.calibrate {
+            self.measure(&file, &cancel).await?;
+        }
+        let Some(source) = &self.source else { return Ok(()) };
+        let calibration = Calibration::load(&file).map_err(|error| unusable(&error))?;
+        let calibration = calibration.unwrap_or_else(Calibration::built_in);
+        let asked = self.job.as_deref().map(read_json).transpose()?.unwrap_or_default();
+        let source = self.open(source, &asked, &cancel).await?;
+        let described = convert::media_info(source.info());
+        let job = described_job(asked, Some(&described)).map_err(|error| Ended::usage(error.to_string()))?;
+        let policy = load(self.policy.as_deref(), &self.settings).await?;
+        let (plan, processor) = self.plan(&policy, job, &source).await?;
+        let (estimated, notes) = self.estimate(&source, &plan, processor, &calibration, &cancel).await?;
+        let answer = Answer { asked: &self, estimated, processor, notes };
+        display::print(self.json, || answer.as_json(), || answer.as_text());
+        Ok(())
+    }
+
+    async fn measure(&self, file: &Path, cancel: &CancellationToken) -> Result<(), Ended> {
+        let tools = self.environment.tools.prove().await?;
+        let policy = load(None, &[]).await?;
+        eprintln!("{:>12} this machine, with {} cores", "measuring", tools.cores);
+        let measured = estimate::calibrate(&tools, &policy, &self.environment.work_root(), cancel).await;
+        let measured = measured.map_err(ended)?;
+        measured.store(file).map_err(|error| unusable(&error))?;
+        eprintln!("{:>12} {}", "stored", file.display());
+        Ok(())
+    }
+
+    async fn open(&self, file: &Path, job: &Value, cancel: &CancellationToken) -> Result<Source, Ended> {
+        let shown = file.display();
+        if file.extension().is_some_and(|ending| ending == "json") {
+            let info = described_media(read_json(file)?).or_usage(&shown)?;
+            let info = source_info(&info).map_err(|error| format!("media.{error}")).or_usage(shown)?;
+            return Ok(Source::Described(info));
+        }
+        if !file.is_file() {
+            return Err(Ended::usage(format!("there is no file {shown}")));
+        }
+        let declared = match job.get("kind").and_then(Value::as_str) {
+            Some("audio") => DeclaredKind::Audio,
+            Some(_) => DeclaredKind::Video,
+            None => crate::cli::run::declared_by_ending(file),
+        };
+        let tools = self.environment.tools.prove().await?;
+        let root = self.environment.work_root();
+        let work = root.canonicalize().and_then(tempfile::tempdir_in);
+        let work = work.map_err(|error| Ended::environment(format!("{} can't be used: {error}", root.display())))?;
+        let (info, probe) = estimate::open(&tools, work.path(), file, declared, cancel).await.map_err(ended)?;
+        Ok(Source::Film { info, work, declared, probe, tools })
+    }
+
+    /// What the policy would have made, and on which processor.
+    async fn plan(&self, policy: &Policy, job: Job, source: &Source) -> Result<(Plan, Processor), Ended> {
+        let setup =
+            RehearsalSetup { proof: self.proof(source), ..RehearsalSetup::of(job, Some(source.info().clone())) };
+        let devices = match setup.proof.gpu_missing() {
+            None => vec![Device { name: "a GPU".to_owned(), memory_mib: 16 * 1024 }],
+            Some(_) => Vec::new(),
+        };
+        let result = rehearse(policy, &RehearsalSetup { devices, ..setup }).await;
+        match (result.failure, result.accepted) {
+            (Some(failure), _) => Err(failure.into()),
+            (None, Some(accepted)) => Ok(accepted),
+            (None, None) => {
+                Err(Ended::usage("the policy starts no transcode for this source: nothing is to be estimated"))
+            }
+        }
+    }
+
+    /// The encoders that work: of a file the machine's own.
+    fn proof(&self, source: &Source) -> Proof {
+        let preference = self.environment.tools.encoder;
+        match (preference, source) {
+            (Preference::Gpu, _) => Proof::assumed(&[Processor::Gpu, Processor::Cpu]),
+            (Preference::Auto, Source::Film { tools, .. }) => tools.proof.clone(),
+            (Preference::Cpu, Source::Film { tools, .. }) => {
+                Proof::of(tools.proof.encoders().into_iter().filter(|encoder| encoder.processor == Processor::Cpu))
+            }
+            (Preference::Auto | Preference::Cpu, Source::Described(_)) => Proof::assumed(&[Processor::Cpu]),
+        }
+    }
+
+    /// Also returns what is to be said of it.
+    async fn estimate(
+        &self,
+        source: &Source,
+        plan: &Plan,
+        processor: Processor,
+        calibration: &Calibration,
+        cancel: &CancellationToken,
+    ) -> Result<(Estimated, Vec<String>), Ended> {
+        let info = &*plan.source(source.info());
+        let processes = processes(plan, info, processor, NOMINAL_LOUDNESS, cores()).len();
+        let task = Task { plan, info, processor, processes, cores: cores() };
+        let mut notes = Vec::new();
+        if processor == Processor::Gpu {
+            notes.push("GPU seconds are from NVIDIA's figures: not measured on NVENC".to_owned());
+        }
+        if !calibration.is_measured {
+            let what = "the costs of encoding are another machine's: `codex-transcoder estimate --calibrate` measures this one";
+            notes.push(what.to_owned());
+        }
+        if let (Processor::Cpu, Source::Film { work, declared, probe: Some(probe), tools, .. }) = (processor, source) {
+            let film = Film { tools, work: work.path(), info, declared: *declared, cancel };
+            match estimate::sample(film, plan, *probe).await {
+                Ok(sampled) => {
+                    tracing::debug!(?sampled, "made samples");
+                    return Ok((estimate::by_samples(task, &sampled, calibration), notes));
+                }
+                Err(error) if error.is_cancelled() => return Err(Ended::cancelled()),
+                Err(error) => {
+                    tracing::info!(%error, "no samples");
+                    notes.push(format!(
+                        "{error}, so this is for an average film, which can be wrong by a factor of two"
+                    ));
+                }
+            }
+        } else {
+            notes.push("for an average film: what a film costs differs by a factor of two or three".to_owned());
+        }
+        Ok((estimate::by_calibration(task, calibration), notes))
+    }
+}
+
+/// The upload's fault, or the machine's.
+fn ended(error: SamplingError) -> Ended {
+    match error {
+        SamplingError::Media(error) => error.into(),
+        error if error.is_cancelled() => Ended::cancelled(),
+        error => Ended::environment(error.to_string()),
+    }
+}
+
+fn unusable(error: &CalibrationError) -> Ended {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    match error {
+        CalibrationError::File { .. } => Ended::environment(format!("{error}{cause}")),
+        CalibrationError::Form { .. } => Ended::usage(error.to_string()),
+    }
+}
+
+struct Answer<'a> {
+    asked: &'a Estimate,
+    estimated: Estimated,
+    processor: Processor,
+    notes: Vec<String>,
+}
+
+impl Answer<'_> {
+    /// Of the worker.
+    fn worker_cost(&self) -> Option<f64> {
+        self.asked.price_worker_hour.map(|price| self.estimated.seconds / 3600.0 * price)
+    }
+
+    /// Of a month.
+    fn storage_cost(&self) -> Option<f64> {
+        self.asked.price_gib_month.map(|price| self.estimated.bytes() as f64 / GIB * price)
+    }
+
+    fn as_json(&self) -> Value {
+        let estimated = &self.estimated;
+        let outputs = estimated.outputs.iter().map(|(to, bytes)| json!({ "key": to.to_string(), "bytes": bytes }));
+        json!({
+            "seconds": rounded(estimated.seconds),
+            "cpu_seconds": rounded(estimated.cpu_seconds),
+            "gpu_seconds": rounded(estimated.gpu_seconds),
+            "bytes": estimated.bytes(),
+            "outputs": outputs.collect::<Vec<_>>(),
+            "cost": { "worker": self.worker_cost(), "storage_month": self.storage_cost() },
+            "basis": estimated.basis.name(),
+            "processor": self.processor.name(),
+            "notes": self.notes,
+        })
+    }
+
+    fn as_text(&self) -> String {
+        let estimated = &self.estimated;
+        let seconds = |seconds: f64| format!("{seconds:.1} s");
+        let basis = match estimated.basis {
+            Basis::Samples => "encodes of samples of this film",
+            Basis::Calibration => "this machine's calibration",
+            Basis::BuiltIn => "another machine's calibration",
+        };
+        let mut rows = vec![
+            ["time".to_owned(), seconds(estimated.seconds)],
+            ["CPU time".to_owned(), seconds(estimated.cpu_seconds)],
+        ];
+        if self.processor == Processor::Gpu {
+            rows.push(["GPU time".to_owned(), seconds(estimated.gpu_seconds)]);
+        }
+        rows.push(["outputs".to_owned(), HumanBytes(estimated.bytes()).to_string()]);
+        rows.extend(self.worker_cost().map(|cost| ["worker".to_owned(), format!("{cost:.5}")]));
+        rows.extend(self.storage_cost().map(|cost| ["storage".to_owned(), format!("{cost:.5} a month")]));
+        rows.push(["based on".to_owned(), basis.to_owned()]);
+        let outputs = estimated.outputs.iter().map(|(to, bytes)| [HumanBytes(*bytes).to_string(), to.to_string()]);
+        let notes: String = self.notes.iter().map(|note| format!("\n{note}")).collect();
+        let newline = if notes.is_empty() { "" } else { "\n" };
+        format!("{}\n{}{notes}{newline}", aligned(&rows), table(["size", "key"], outputs))
+    }
+}
+
+/// To milliseconds.
+fn rounded(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}
