@@ -95,7 +95,7 @@ fn what_cannot_be_estimated_has_an_error_that_says_why() {
     refused(&estimate(folder.path(), &[shown(&text)]), 3, "[upload.not-media]");
     refused(&estimate(folder.path(), &[shown(&wrong)]), 2, "media.video.hight: unknown field");
     refused(&estimate(folder.path(), &["not-there.mp4"]), 2, "there is no file not-there.mp4");
-    refused(&estimate(folder.path(), &[shown(&text), "--price-worker-hour", "-1"]), 2, "--price-worker-hour");
+    refused(&estimate(folder.path(), &[shown(&text), "--price-worker-hour=-1"]), 2, "--price-worker-hour");
     std::fs::write(folder.path().join("calibration.json"), "{}").unwrap();
     refused(&estimate(folder.path(), &[shown(&wrong)]), 2, "run `codex-transcoder estimate --calibrate` again");
 }
