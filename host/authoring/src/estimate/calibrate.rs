@@ -19,7 +19,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::calibration::{EFFORTS, name};
-use super::samples::{Film, SamplingError};
+use super::samples::{Film, SamplingError, sample};
 use super::usage::{Stopwatch, Usage};
 use super::{Calibration, encodes};
 use crate::rehearsal::commands::processes;
@@ -43,6 +43,12 @@ const LEAST_BUSY: f64 = 0.3;
 /// Seconds of the shorter of two films, whose difference tells what a second takes.
 const SHORT: f64 = 1.0;
 
+/// Seconds of the film that is compared with its samples.
+const LONG: f64 = 15.0;
+
+/// Samples that say more than this many times the truth were measured badly.
+const LEAST_OF_SAMPLES: f64 = 0.6;
+
 /// The same of sound alone.
 const SOUND_SECONDS: f64 = 60.0;
 const SHORT_SOUND: f64 = 5.0;
@@ -59,6 +65,7 @@ pub async fn calibrate(
     machine.encoders(&mut measured).await?;
     machine.sound(&mut measured).await?;
     machine.whole_job(&mut measured).await?;
+    machine.samples(&mut measured).await?;
     Ok(measured)
 }
 
@@ -75,6 +82,7 @@ struct Measured {
     plan: Plan,
     processes: usize,
     usage: Usage,
+    folder: tempfile::TempDir,
 }
 
 impl Machine<'_> {
@@ -134,7 +142,6 @@ impl Machine<'_> {
             |all: f64, more: f64| (all - more.max(0.0) / seconds * SHORT).max(0.0) / long.processes.max(1) as f64;
         measured.process = fixed(short.usage.cpu, more.cpu);
         measured.process_wall = fixed(short.usage.wall, more.wall);
-        measured.utilisation = (more.cpu / (more.wall.max(0.01) * self.tools.cores as f64)).clamp(LEAST_BUSY, 1.0);
         let frames = seconds * f64::from(RATE);
         let encodes = encodes(&long.plan, &long.info);
         let encoding: f64 =
@@ -143,6 +150,24 @@ impl Machine<'_> {
             f64::from(SIZE.0) * f64::from(SIZE.1) + encodes.iter().map(|encode| encode.pixels as f64).sum::<f64>();
         let other = more.cpu - encoding * frames - measured.sound * seconds;
         measured.other_work = (other * 1e9 / (frames * pixels)).max(0.0);
+        Ok(())
+    }
+
+    /// Compares a film with its samples, in processor time.
+    async fn samples(&self, measured: &mut Calibration) -> Result<(), SamplingError> {
+        let made = self.job(LONG, true).await?;
+        let (info, plan) = (&MediaInfo { sample_of: None, ..made.info }, &made.plan);
+        let (work, declared) = (made.folder.path(), DeclaredKind::Video);
+        let film = Film { tools: self.tools, work, info, declared, cancel: self.cancel };
+        let whole = film.make(plan).await?.usage;
+        let sampled = sample(film, plan, Usage::default()).await?;
+        let processes = made.processes as f64;
+        let usual = Usage { cpu: processes * measured.process, wall: processes * measured.process_wall };
+        let (fixed, per_second) = sampled.costs(usual);
+        let said = per_second * info.ladder_length().as_secs_f64();
+        measured.sampled = ((whole.cpu - fixed.cpu) / said.max(0.001)).clamp(LEAST_OF_SAMPLES, 1.2);
+        let busy = (whole.cpu - fixed.cpu) / ((whole.wall - fixed.wall).max(0.01) * self.tools.cores as f64);
+        measured.utilisation = busy.clamp(LEAST_BUSY, 1.0);
         Ok(())
     }
 
@@ -172,7 +197,7 @@ impl Machine<'_> {
         let processes = processes(&plan, &info, Processor::Cpu, NOMINAL_LOUDNESS, self.tools.cores).len();
         let film = Film { tools: self.tools, work, info: &info, declared, cancel: self.cancel };
         let usage = film.make(&plan).await?.usage;
-        Ok(Measured { info, plan, processes, usage })
+        Ok(Measured { info, plan, processes, usage, folder })
     }
 
     /// Makes the film, as the original of a work directory.

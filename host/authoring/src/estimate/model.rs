@@ -73,7 +73,8 @@ pub fn by_samples(task: Task<'_>, sampled: &Sampled, calibration: &Calibration) 
     let (processes, Calibration { process, process_wall, .. }) = (task.processes as f64, calibration);
     let usual = Usage { cpu: processes * process, wall: processes * process_wall };
     let (fixed, per_second) = sampled.costs(usual);
-    let work = task.length() * per_second * with_search(task);
+    let as_a_whole = if sampled.short.is_some() { calibration.sampled } else { 1.0 };
+    let work = task.length() * per_second * with_search(task) * as_a_whole;
     let outputs = task.likely().into_iter().map(|(to, likely)| {
         let bytes = sampled.scaled(&to, likely).unwrap_or(likely);
         (to, bytes)
@@ -144,6 +145,7 @@ mod tests {
             sound: 0.05,
             process: 0.5,
             process_wall: 0.25,
+            sampled: 0.5,
             utilisation: 0.8,
             is_measured: true,
         }

@@ -44,3 +44,20 @@ fn a_short_film_is_compared_in_whole_and_a_long_one_in_eight_segments() {
         assert_eq!(halved.is_whole, segments == 1, "{seconds} s");
     }
 }
+
+#[test]
+fn a_sample_is_compared_as_often_as_its_film() {
+    let pictures = |seconds: u64, film: Option<u64>| {
+        let mut info = info();
+        info.duration = Duration::from_secs(seconds);
+        info.video.as_mut().unwrap().length = info.duration;
+        info.audio.as_mut().unwrap().length = info.duration;
+        info.sample_of = film.map(Duration::from_secs);
+        let sampling = Sampling::of(&ladder(), &info);
+        sampling.length_ms / sampling.interval_ms
+    };
+    assert!(pictures(2, None) > 16, "a film of its own");
+    let of_a_short_film = pictures(20, None) / 10;
+    assert!(pictures(2, Some(20)).abs_diff(of_a_short_film) <= 1);
+    assert!(pictures(2, Some(7_200)) <= 1);
+}

@@ -11,6 +11,7 @@ use clap::Args;
 use contract::v0_1::convert;
 use contract::v0_1::gpu::Device;
 use contract::v0_1::types::Job;
+use fault::chain;
 use indicatif::HumanBytes;
 use media::context::MediaTools;
 use media::encoder::{Processor, Proof};
@@ -77,13 +78,20 @@ enum Source {
     /// Only what was said of it.
     Described(MediaInfo),
     /// The file is in a work directory.
-    Film { info: MediaInfo, work: tempfile::TempDir, declared: DeclaredKind, probe: Option<Usage>, tools: MediaTools },
+    Film {
+        info: Box<MediaInfo>,
+        work: tempfile::TempDir,
+        declared: DeclaredKind,
+        probe: Option<Usage>,
+        tools: MediaTools,
+    },
 }
 
 impl Source {
     fn info(&self) -> &MediaInfo {
         match self {
-            Self::Described(info) | Self::Film { info, .. } => info,
+            Self::Described(info) => info,
+            Self::Film { info, .. } => info,
         }
     }
 }
@@ -140,7 +148,7 @@ impl Estimate {
         let work = root.canonicalize().and_then(tempfile::tempdir_in);
         let work = work.map_err(|error| Ended::environment(format!("{} can't be used: {error}", root.display())))?;
         let (info, probe) = estimate::open(&tools, work.path(), file, declared, cancel).await.map_err(ended)?;
-        Ok(Source::Film { info, work, declared, probe, tools })
+        Ok(Source::Film { info: Box::new(info), work, declared, probe, tools })
     }
 
     /// What the policy would have made, and on which processor.
@@ -203,10 +211,8 @@ impl Estimate {
                 }
                 Err(error) if error.is_cancelled() => return Err(Ended::cancelled()),
                 Err(error) => {
-                    tracing::info!(%error, "no samples");
-                    notes.push(format!(
-                        "{error}, so this is for an average film, which can be wrong by a factor of two"
-                    ));
+                    let reason = chain(&error);
+                    notes.push(format!("this is for an average film, which can be wrong by a factor of two: {reason}"));
                 }
             }
         } else {
@@ -221,14 +227,13 @@ fn ended(error: SamplingError) -> Ended {
     match error {
         SamplingError::Media(error) => error.into(),
         error if error.is_cancelled() => Ended::cancelled(),
-        error => Ended::environment(error.to_string()),
+        error => Ended::environment(chain(&error)),
     }
 }
 
 fn unusable(error: &CalibrationError) -> Ended {
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
     match error {
-        CalibrationError::File { .. } => Ended::environment(format!("{error}{cause}")),
+        CalibrationError::File { .. } => Ended::environment(chain(error)),
         CalibrationError::Form { .. } => Ended::usage(error.to_string()),
     }
 }
