@@ -174,7 +174,7 @@ fn straightforward(folder: &Path) -> Spent {
         let (cap, scale) = (cap.unwrap_or_default(), size.replace('x', ":"));
         commands.push(format!(
             "-i clip.mp4 -vf scale={scale} -c:v libx264 -preset {preset} -crf {crf} -maxrate {cap}k -bufsize {}k \
--force_key_frames expr:gte(t,n_forced*2) -sc_threshold 0 -g 120 -af {loudness},aresample=48000 -c:a aac -b:a {sound}k \
+-force_key_frames expr:gte(t,n_forced*2) -sc_threshold 0 -g 120 -af {loudness},aresample=48000,aformat=channel_layouts=stereo -c:a aac -b:a {sound}k \
 -hls_time 6 -hls_playlist_type vod -f hls rung{cap}.m3u8",
             cap * 2
         ));
