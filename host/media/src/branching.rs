@@ -44,6 +44,18 @@ impl Branch {
         Self { scaled: Some(scaled), last, ..Self::new(pad, filters) }
     }
 
+    /// Whether another picture may be made of this one.
+    fn is_large_enough_for(&self, other: &Self) -> bool {
+        let (Some(this), Some(other)) = (&self.scaled, &other.scaled) else { return false };
+        this.samples == other.samples && f64::from(this.size.1) >= f64::from(other.size.1) * LARGER
+    }
+
+    /// The same, made of a larger picture.
+    fn made_again(self) -> Self {
+        let filters = self.scaled.as_ref().map_or(String::new(), |scaled| scaled.again.clone());
+        Self { filters, ..self }
+    }
+
     /// Whether nothing happens on it.
     fn is_bare(&self) -> bool {
         self.filters.is_empty() && self.last.is_empty() && self.smaller.is_empty()
@@ -109,17 +121,13 @@ pub(crate) fn split(kind: Kind, (from, trunk): (&str, &str), branches: &[Branch]
 
 /// The same branches, where smaller pictures are made of larger ones.
 fn cascaded(branches: &[Branch]) -> Vec<Branch> {
-    let mut roots: Vec<Branch> = branches.iter().filter(|branch| branch.scaled.is_none()).cloned().collect();
-    let mut scaled: Vec<(&Branch, &Scaled)> =
-        branches.iter().filter_map(|branch| Some((branch, branch.scaled.as_ref()?))).collect();
-    // The smallest is taken off first, so that what others are made of is still there.
-    scaled.sort_by_key(|(_, scaled)| std::cmp::Reverse(scaled.size.1));
-    let mut placed: Vec<(Branch, &Scaled)> = scaled.into_iter().map(|(branch, of)| (branch.clone(), of)).collect();
-    while let Some((branch, of)) = placed.pop() {
-        let is_larger =
-            |other: &Scaled| other.samples == of.samples && f64::from(other.size.1) >= f64::from(of.size.1) * LARGER;
-        match placed.iter_mut().rev().find(|(_, other)| is_larger(other)) {
-            Some((larger, _)) => larger.smaller.push(Branch { filters: of.again.clone(), ..branch }),
+    let (mut scaled, mut roots): (Vec<Branch>, Vec<Branch>) =
+        branches.iter().cloned().partition(|branch| branch.scaled.is_some());
+    // The smallest is taken off first, so that what it may be made of is still there.
+    scaled.sort_by_key(|branch| std::cmp::Reverse(branch.scaled.as_ref().map(|scaled| scaled.size.1)));
+    while let Some(branch) = scaled.pop() {
+        match scaled.iter_mut().rev().find(|larger| larger.is_large_enough_for(&branch)) {
+            Some(larger) => larger.smaller.push(branch.made_again()),
             None => roots.push(branch),
         }
     }

@@ -18,12 +18,13 @@ struct Decoder {
     /// ffmpeg's name.
     codec: &'static str,
     least: (u32, u32),
-    most: (u32, u32),
+    /// Of either side.
+    most: u32,
     bits: u8,
 }
 
 const fn decoder(codec: &'static str, least: (u32, u32), most: u32, bits: u8) -> Decoder {
-    Decoder { codec, least, most: (most, most), bits }
+    Decoder { codec, least, most, bits }
 }
 
 const DECODERS: [Decoder; 6] = [
@@ -61,8 +62,8 @@ pub(crate) fn kept_off(info: &MediaInfo, plan: &Plan, proof: &Proof) -> Option<S
     }
     let encodes = plan.picture_encodes(info);
     let missing = |encoder: &Encoder| proof.missing(*encoder).is_some();
-    let encoders = encodes.iter().map(|encode| Encoder { codec: encode.encoding.codec, processor: Processor::Gpu });
-    if let Some(encoder) = encoders.clone().find(missing) {
+    let mut encoders = encodes.iter().map(|encode| Encoder { codec: encode.encoding.codec, processor: Processor::Gpu });
+    if let Some(encoder) = encoders.find(missing) {
         return Some(format!("{} doesn't work here", encoder.name()));
     }
     let most = proof.sessions().filter(|most| encodes.len() > *most);
@@ -79,7 +80,7 @@ fn not_decoded(video: &Video) -> Option<String> {
         return Some(format!("cards don't decode {} as {pixels}", video.codec));
     }
     let Decoder { least, most, .. } = decoder;
-    let is_within = (least.0..=most.0).contains(width) && (least.1..=most.1).contains(height);
+    let is_within = (least.0..=*most).contains(width) && (least.1..=*most).contains(height);
     (!is_within).then(|| format!("cards don't decode {} of {width}x{height}", video.codec))
 }
 

@@ -46,7 +46,7 @@ mod progress;
 pub mod quality;
 pub mod sessions;
 pub mod sound;
-mod threads;
+pub mod threads;
 pub mod tier;
 pub mod transcode;
 mod unused;

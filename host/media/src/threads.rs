@@ -17,7 +17,7 @@ pub(crate) fn of_decoder(cores: usize) -> usize {
 /// first costs 3 %. `make bench-threads` measures it.
 ///
 /// Each thread also holds frames in memory, so there are no more than [`MOST`], unless these are too few for the cores.
-pub(crate) fn of_encoder(cores: usize, encodes: usize) -> usize {
+pub fn of_encoder(cores: usize, encodes: usize) -> usize {
     if cores < 2 {
         return 1;
     }

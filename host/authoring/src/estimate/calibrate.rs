@@ -14,6 +14,7 @@ use media::info::{DynamicRange, MediaInfo};
 use media::outputs::Output;
 use media::plan::Plan;
 use media::probe::{self, DeclaredKind};
+use media::threads;
 use policy::Policy;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -105,7 +106,7 @@ impl Machine<'_> {
                     encoding: &encoding,
                     range: DynamicRange::Sdr,
                     light: None,
-                    threads: (self.tools.cores * 3).min(16),
+                    threads: threads::of_encoder(self.tools.cores, 1),
                     keyframes: None,
                     is_on_card: false,
                 };

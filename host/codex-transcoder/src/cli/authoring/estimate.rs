@@ -1,18 +1,19 @@
 //! `estimate`: tells what a job will take before it is run.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use authoring::estimate::{
     self, Basis, Calibration, CalibrationError, Estimate as Estimated, Film, SamplingError, Task, Usage,
 };
 use authoring::rehearsal::commands::processes;
-use authoring::rehearsal::{NOMINAL_LOUDNESS, RehearsalSetup, described_job, described_media, rehearse, source_info};
+use authoring::rehearsal::{NOMINAL_LOUDNESS, RehearsalSetup, described_job, rehearse};
 use clap::Args;
 use contract::v0_1::convert;
-use contract::v0_1::gpu::Device;
 use contract::v0_1::types::Job;
 use fault::chain;
 use indicatif::HumanBytes;
+use job::{Cost, Prices};
 use media::context::MediaTools;
 use media::encoder::{Processor, Proof};
 use media::info::MediaInfo;
@@ -23,8 +24,9 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::display;
+use super::source::{assumed_gpu, declared, described};
 use crate::cli::environment::EnvironmentArgs;
-use crate::cli::exit::{Ended, OrUsage as _};
+use crate::cli::exit::Ended;
 use crate::cli::policy::load::load;
 use crate::cli::settings_argument::read_json;
 use crate::cli::table::{aligned, table};
@@ -32,8 +34,6 @@ use crate::tools::cores;
 
 /// Stored beside the folder for compiled policies.
 const CALIBRATION: &str = "codex-transcoder-calibration.json";
-
-const GIB: f64 = (1_u64 << 30) as f64;
 
 #[derive(Clone, Debug, Args)]
 pub struct Estimate {
@@ -129,20 +129,13 @@ impl Estimate {
     }
 
     async fn open(&self, file: &Path, job: &Value, cancel: &CancellationToken) -> Result<Source, Ended> {
-        let shown = file.display();
-        if file.extension().is_some_and(|ending| ending == "json") {
-            let info = described_media(read_json(file)?).or_usage(&shown)?;
-            let info = source_info(&info).map_err(|error| format!("media.{error}")).or_usage(shown)?;
-            return Ok(Source::Described(info));
+        if let Some(described) = described(file) {
+            return described.map(Source::Described);
         }
         if !file.is_file() {
-            return Err(Ended::usage(format!("there is no file {shown}")));
+            return Err(Ended::usage(format!("there is no file {}", file.display())));
         }
-        let declared = match job.get("kind").and_then(Value::as_str) {
-            Some("audio") => DeclaredKind::Audio,
-            Some(_) => DeclaredKind::Video,
-            None => crate::cli::run::declared_by_ending(file),
-        };
+        let declared = declared(job, file);
         let tools = self.environment.tools.prove().await?;
         let root = self.environment.work_root();
         let work = root.canonicalize().and_then(tempfile::tempdir_in);
@@ -156,7 +149,7 @@ impl Estimate {
         let setup =
             RehearsalSetup { proof: self.proof(source), ..RehearsalSetup::of(job, Some(source.info().clone())) };
         let devices = match setup.proof.gpu_missing() {
-            None => vec![Device { name: "a GPU".to_owned(), memory_mib: 16 * 1024 }],
+            None => vec![assumed_gpu()],
             Some(_) => Vec::new(),
         };
         let result = rehearse(policy, &RehearsalSetup { devices, ..setup }).await;
@@ -246,18 +239,14 @@ struct Answer<'a> {
 }
 
 impl Answer<'_> {
-    /// Of the worker.
-    fn worker_cost(&self) -> Option<f64> {
-        self.asked.price_worker_hour.map(|price| self.estimated.seconds / 3600.0 * price)
-    }
-
-    /// Of a month.
-    fn storage_cost(&self) -> Option<f64> {
-        self.asked.price_gib_month.map(|price| self.estimated.bytes() as f64 / GIB * price)
+    fn cost(&self) -> Cost {
+        let Estimate { price_worker_hour: worker_hour, price_gib_month: gib_month, .. } = *self.asked;
+        let time = Duration::try_from_secs_f64(self.estimated.seconds).unwrap_or(Duration::MAX);
+        Prices { worker_hour, gib_month }.cost(time, self.estimated.bytes()).unwrap_or_default()
     }
 
     fn as_json(&self) -> Value {
-        let estimated = &self.estimated;
+        let (estimated, cost) = (&self.estimated, self.cost());
         let outputs = estimated.outputs.iter().map(|(to, bytes)| json!({ "key": to.to_string(), "bytes": bytes }));
         json!({
             "seconds": rounded(estimated.seconds),
@@ -265,7 +254,7 @@ impl Answer<'_> {
             "gpu_seconds": rounded(estimated.gpu_seconds),
             "bytes": estimated.bytes(),
             "outputs": outputs.collect::<Vec<_>>(),
-            "cost": { "worker": self.worker_cost(), "storage_month": self.storage_cost() },
+            "cost": { "worker": cost.worker, "storage_month": cost.storage_month },
             "basis": estimated.basis.name(),
             "processor": self.processor.name(),
             "notes": self.notes,
@@ -273,7 +262,7 @@ impl Answer<'_> {
     }
 
     fn as_text(&self) -> String {
-        let estimated = &self.estimated;
+        let (estimated, cost) = (&self.estimated, self.cost());
         let seconds = |seconds: f64| format!("{seconds:.1} s");
         let basis = match estimated.basis {
             Basis::Samples => "encodes of samples of this film",
@@ -288,8 +277,8 @@ impl Answer<'_> {
             rows.push(["GPU time".to_owned(), seconds(estimated.gpu_seconds)]);
         }
         rows.push(["outputs".to_owned(), HumanBytes(estimated.bytes()).to_string()]);
-        rows.extend(self.worker_cost().map(|cost| ["worker".to_owned(), format!("{cost:.5}")]));
-        rows.extend(self.storage_cost().map(|cost| ["storage".to_owned(), format!("{cost:.5} a month")]));
+        rows.extend(cost.worker.map(|cost| ["worker".to_owned(), format!("{cost:.5}")]));
+        rows.extend(cost.storage_month.map(|cost| ["storage".to_owned(), format!("{cost:.5} a month")]));
         rows.push(["based on".to_owned(), basis.to_owned()]);
         let outputs = estimated.outputs.iter().map(|(to, bytes)| [HumanBytes(*bytes).to_string(), to.to_string()]);
         let notes: String = self.notes.iter().map(|note| format!("\n{note}")).collect();

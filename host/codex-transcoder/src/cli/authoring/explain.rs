@@ -3,14 +3,11 @@
 use std::path::PathBuf;
 
 use authoring::rehearsal::commands::{Process, processes};
-use authoring::rehearsal::{
-    NOMINAL_LOUDNESS, RehearsalResult, RehearsalSetup, described_job, described_media, rehearse, source_info,
-};
+use authoring::rehearsal::{NOMINAL_LOUDNESS, RehearsalResult, RehearsalSetup, described_job, rehearse};
 use clap::Args;
 use contract::asked::Plan;
 use contract::json::{from_value, to_value};
 use contract::v0_1::convert;
-use contract::v0_1::gpu::Device;
 use contract::v0_1::types::{Job, MediaKind};
 use contract::v0_2::encoding::Rendition;
 use media::containment::{INPUT_NAME, ProbeDepth, guarded_input};
@@ -24,6 +21,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::display;
+use super::source::{assumed_gpu, declared, described};
 use crate::choice::Choice as _;
 use crate::cli::exit::{Ended, OrUsage as _};
 use crate::cli::policy::load::load;
@@ -86,24 +84,17 @@ impl Explain {
             Processor::Cpu => setup,
             Processor::Gpu => RehearsalSetup {
                 proof: Proof::assumed(&[Processor::Gpu, Processor::Cpu]),
-                devices: vec![Device { name: "a GPU".to_owned(), memory_mib: 16 * 1024 }],
+                devices: vec![assumed_gpu()],
                 ..setup
             },
         }
     }
 
     async fn source(&self, job: &Value, cancel: &CancellationToken) -> Result<MediaInfo, Ended> {
-        if self.media.extension().is_some_and(|ending| ending == "json") {
-            let file = self.media.display();
-            let info = described_media(read_json(&self.media)?).or_usage(&file)?;
-            return source_info(&info).map_err(|error| format!("media.{error}")).or_usage(file);
+        match described(&self.media) {
+            Some(described) => described,
+            None => self.probed(declared(job, &self.media), cancel).await,
         }
-        let declared = match job.get("kind").and_then(Value::as_str) {
-            Some("audio") => DeclaredKind::Audio,
-            Some(_) => DeclaredKind::Video,
-            None => crate::cli::run::declared_by_ending(&self.media),
-        };
-        self.probed(declared, cancel).await
     }
 
     /// Probes the media file as the host probes an original.

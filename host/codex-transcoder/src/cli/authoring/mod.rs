@@ -8,6 +8,7 @@ mod explain;
 mod inspect;
 mod loaded_policy;
 mod replay;
+mod source;
 mod test;
 
 use std::path::Path;
