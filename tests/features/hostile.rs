@@ -10,9 +10,10 @@ use job::JobHost;
 use job::event::{Event, Observer};
 use job::production::{JobContext, UploadLimits};
 use media::context::MediaTools;
-use media::encoder::{Processor, Proof};
+use media::encoder::Processor;
 use media::probe::DeclaredKind;
 use media::process::Tool;
+use media::proof::Proof;
 use media::sessions::Sessions;
 use policy::engine;
 use policy::limits::{Limit, Limits, Used};
@@ -60,7 +61,7 @@ impl Bench {
             labels: Labels { cache: CacheRules::default(), notes: Default::default() },
             tools: Arc::new(MediaTools {
                 ffmpeg: no_tool(),
-                build: media::encoder::Build::default(),
+                build: media::proof::Build::default(),
                 ffprobe: no_tool(),
                 proof: Proof::assumed(&[Processor::Gpu, Processor::Cpu]),
                 devices: Vec::new(),

@@ -7,9 +7,10 @@ use std::time::Duration;
 use clap::Args;
 use fault::{Failure, codes};
 use media::context::MediaTools;
-use media::encoder::{self, Encoder, Processor};
+use media::encoder::{Encoder, Processor};
 use media::plan::Preference;
 use media::process::Tool;
+use media::proof;
 use media::sessions::Sessions;
 use sandbox::Sandbox;
 
@@ -60,7 +61,7 @@ impl ToolOptions {
     /// Finds both programs and runs the test encodes.
     pub async fn prove(&self) -> Result<MediaTools, Failure> {
         let (ffmpeg, ffprobe) = self.confined()?;
-        let ((proof, build), devices) = tokio::join!(encoder::prove(&ffmpeg), encoder::devices());
+        let ((proof, build), devices) = tokio::join!(proof::prove(&ffmpeg), proof::devices());
         let [libx264, ..] = Encoder::all_on(Processor::Cpu);
         if let (Some(missing), Some(_)) = (proof.missing(libx264), proof.gpu_missing()) {
             let message = format!(

@@ -3,10 +3,11 @@
 //! What a card can't do is known beforehand. Such sources and plans are decoded and scaled on the CPU.
 
 use crate::command::Arguments;
-use crate::encoder::{Encoder, Processor, Proof};
+use crate::encoder::{Encoder, Processor};
 use crate::encoding::Samples;
 use crate::info::{Coded, DynamicRange, Matrix, MediaInfo, Video};
 use crate::plan::Plan;
+use crate::proof::Proof;
 
 /// Surfaces of the decoder beside those that it needs itself: each is held by every encoder that looks ahead from it, and
 /// by filters that wait for the next frame.

@@ -9,7 +9,7 @@ use crate::budget::Budget;
 use crate::card;
 use crate::command::Arguments;
 use crate::containment::quiet_ffmpeg;
-use crate::encoder::{Build, Device, Encoder, Processor, Proof};
+use crate::encoder::{Encoder, Processor};
 use crate::error::MediaError;
 use crate::graph::PLAYLIST;
 use crate::hls::{self, CheckedRung, Expectation};
@@ -18,6 +18,7 @@ use crate::keys::KeyService;
 use crate::outputs::Container;
 use crate::plan::{Plan, PlanError, Preference};
 use crate::process::{Finished, ProcessError, ProcessorTime, Tool, last_lines};
+use crate::proof::{Build, Device, Proof};
 use crate::sessions::Sessions;
 use crate::tier::Tier;
 

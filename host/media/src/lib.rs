@@ -43,6 +43,7 @@ pub mod plan;
 pub mod probe;
 pub mod process;
 mod progress;
+pub mod proof;
 pub mod quality;
 pub mod sessions;
 pub mod sound;

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::card;
-use crate::encoder::{Processor, Proof};
+use crate::encoder::Processor;
 use crate::info::MediaInfo;
 use crate::plan::Plan;
+use crate::proof::Proof;
 
 /// Where pictures are decoded, scaled and encoded, the fastest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -15,8 +15,9 @@ use contract::v0_2::convert;
 use contract::v0_2::encoding::{Rendition, VideoCodec, VideoEncoder};
 use fault::text::printable;
 use fault::{Failure, codes};
-use media::encoder::{self, Proof};
+use media::encoder;
 use media::outputs::ladder::{MAX_RUNGS, is_rung_name};
+use media::proof::Proof;
 use serde::de::IgnoredAny;
 use storage::Key;
 

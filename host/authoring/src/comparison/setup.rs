@@ -1,7 +1,7 @@
 //! Prepares the rehearsal of a recorded job.
 
 use contract::v0_2::convert::set_tracks;
-use media::encoder::Proof;
+use media::proof::Proof;
 use serde_json::json;
 
 use crate::recording::{CallRecord, Cleaner, Recording};

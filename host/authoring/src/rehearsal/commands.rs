@@ -1,11 +1,12 @@
 //! The ffmpeg processes that would execute a plan. None is started.
 
-use media::encoder::{Processor, Proof};
+use media::encoder::Processor;
 use media::graph::Graph;
 use media::info::MediaInfo;
 use media::loudness::{self, Measure};
 pub use media::outputs::Process;
 use media::plan::Plan;
+use media::proof::Proof;
 use media::sound::{self, Levels};
 use media::tier::Tier;
 

@@ -7,8 +7,9 @@ use clap::Args;
 use fault::Failure;
 use media::budget::free_bytes;
 use media::command::Arguments;
-use media::encoder::{self, Device, Encoder, Processor, Proof};
+use media::encoder::{Encoder, Processor};
 use media::process::Tool;
+use media::proof::{self, Device, Proof};
 use media::tier::Tier;
 use policy::{AdmitError, Compiler, Policy, PolicyError, read_local};
 use sandbox::Level;
@@ -115,7 +116,7 @@ async fn version(tool: &Tool) -> Finding {
 }
 
 async fn encoders(ffmpeg: &Tool) -> Vec<(&'static str, Finding)> {
-    let ((proof, _), devices) = tokio::join!(encoder::prove(ffmpeg), encoder::devices());
+    let ((proof, _), devices) = tokio::join!(proof::prove(ffmpeg), proof::devices());
     // Only libx264 is needed: without a GPU everything works, but slower, and the other codecs are for those who ask for them.
     let [libx264, ..] = Encoder::all_on(Processor::Cpu);
     let all = [Processor::Cpu, Processor::Gpu].into_iter().flat_map(Encoder::all_on);

@@ -144,11 +144,9 @@ pub fn report(made: &TranscodeSummary, objects: &[(Destination, u64)]) -> wit::R
 }
 
 /// The machine's GPUs.
-pub fn devices(devices: &[media::encoder::Device]) -> Vec<super::gpu::Device> {
-    let device = |device: &media::encoder::Device| super::gpu::Device {
-        name: device.name.clone(),
-        memory_mib: device.memory_mib,
-    };
+pub fn devices(devices: &[media::proof::Device]) -> Vec<super::gpu::Device> {
+    let device =
+        |device: &media::proof::Device| super::gpu::Device { name: device.name.clone(), memory_mib: device.memory_mib };
     devices.iter().map(device).collect()
 }
 

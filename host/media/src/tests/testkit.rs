@@ -6,13 +6,14 @@ use storage::{Destination, Key};
 
 use crate::containment::ProbeDepth;
 use crate::context::MediaTools;
-use crate::encoder::{Build, Processor, Proof};
+use crate::encoder::Processor;
 use crate::encoding::{Effort, Encoding};
 use crate::info::{Audio, Coded, DynamicRange, Matrix, MediaInfo, Ratio, Video};
 use crate::moment::Moment;
 use crate::outputs::{Archive, Container, Ladder, Output, Rung, Still, StillFormat};
 use crate::plan::{Plan, Preference};
 use crate::process::Tool;
+use crate::proof::{Build, Proof};
 use crate::sessions::Sessions;
 
 pub(crate) fn key(text: &str) -> Key {
