@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 mod measure;
 
-use measure::{cpu_of, ffmpeg, film};
+use measure::{cores, cpu_of, ffmpeg, film, measured_ffmpeg};
 use sandbox::{Confinement, Level, Limits, Profile, Sandbox};
 
 /// Seconds of the clip.
@@ -78,7 +78,7 @@ impl std::ops::AddAssign for Spent {
 
 fn main() {
     let folder = tempfile::tempdir().unwrap();
-    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let cores = cores();
     println!("{SECONDS} s of 1080p30, {ROUNDS} rounds, {cores} core(s), {}", version());
     make_clip(folder.path());
     let (mut floor, mut plain, mut whole, mut kept) =
@@ -126,7 +126,7 @@ fn verdict(what: &str, value: f64, bound: Bound, unit: &str) {
 }
 
 fn version() -> String {
-    let said = Command::new(program()).arg("-version").output().expect("ffmpeg is needed").stdout;
+    let said = Command::new(measured_ffmpeg()).arg("-version").output().expect("ffmpeg is needed").stdout;
     let said = String::from_utf8_lossy(&said).into_owned();
     said.split(" Copyright").next().unwrap_or_default().to_owned()
 }
@@ -139,7 +139,7 @@ fn make_clip(folder: &Path) {
 /// The encodes alone, one after the other: raw frames and samples in, nothing out. Each has as many threads as in the job.
 fn encodes_alone(folder: &Path) -> Spent {
     let mut sum = Spent::default();
-    let threads = (std::thread::available_parallelism().map_or(2, usize::from) * 3).min(16).to_string();
+    let threads = media::threads::of_encoder(cores(), ENCODES.len());
     for (size, cap, preset, crf) in ENCODES {
         let scale = format!("scale={}", size.replace('x', ":"));
         ffmpeg(
@@ -191,13 +191,9 @@ fn straightforward(folder: &Path) -> Spent {
 /// Runs the ffmpeg that is measured.
 fn run(folder: &Path, arguments: &str) {
     let arguments = arguments.split(' ').filter(|argument| !argument.is_empty());
-    let mut command = Command::new(program());
+    let mut command = Command::new(measured_ffmpeg());
     command.args(["-v", "error", "-nostdin", "-y"]).args(arguments).current_dir(folder).stdout(Stdio::null());
     assert!(command.status().expect("ffmpeg is needed").success(), "{command:?}");
-}
-
-fn program() -> std::ffi::OsString {
-    std::env::var_os("BENCH_FFMPEG").unwrap_or_else(|| "ffmpeg".into())
 }
 
 /// An ffmpeg that writes down what its runs take: a word for what they do, and seconds on the clock and of CPU.

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use measure::{cpu_of, film};
+use measure::{cores, cpu_of, film};
 
 /// Lengths in seconds, from a clip to ten minutes.
 const LENGTHS: [u32; 4] = [10, 60, 180, 600];
@@ -26,7 +26,7 @@ const RUNGS: [&str; 3] = [r#"["360p"]"#, r#"["480p","360p"]"#, r#"["720p","480p"
 fn main() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let all = std::thread::available_parallelism().map_or(2, usize::from);
+    let all = cores();
     println!("effort `fastest`, so that what isn't encoding shows\n");
     println!("| film | rungs | cores | s | CPU s | CPU s for a second of film |");
     println!("|---|---|---|---|---|---|");

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use measure::film;
+use measure::{cores, film, measured_ffmpeg};
 
 /// Seconds of the film.
 const SECONDS: u32 = 6;
@@ -49,7 +49,7 @@ const RULES: [(&str, Rule); 5] = [
 fn main() {
     let folder = tempfile::tempdir().unwrap();
     film(folder.path(), "1920x1080", SECONDS);
-    let all = std::thread::available_parallelism().map_or(2, usize::from);
+    let all = cores();
     println!("seconds for {SECONDS} s of 1080p30, the faster of {ROUNDS}, by threads of each encoder\n");
     println!("| cores | encodes | {} |", RULES.map(|(name, _)| name).join(" | "));
     println!("|---|---|{}", "---|".repeat(RULES.len()));
@@ -72,7 +72,7 @@ fn seconds(folder: &Path, cores: usize, encodes: usize, threads: usize) -> f64 {
     let scales: String = (0..encodes).map(|n| format!(";[in{n}]scale=-2:{}[out{n}]", ENCODES[n].0)).collect();
     let mut command = Command::new("taskset");
     command.args(["-c", &format!("0-{}", cores - 1)]);
-    command.arg(std::env::var_os("BENCH_FFMPEG").unwrap_or_else(|| "ffmpeg".into()));
+    command.arg(measured_ffmpeg());
     command.args(["-v", "error", "-nostdin", "-threads", &cores.min(16).to_string(), "-i", "clip.mp4"]);
     command.args(["-filter_complex", &format!("[0:v]split={encodes}{pads}{scales}")]);
     for (number, (_, preset, crf, cap)) in ENCODES.iter().enumerate().take(encodes) {

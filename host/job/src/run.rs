@@ -13,7 +13,7 @@ use media::encoder::Processor;
 use media::error::MediaError;
 use media::plan::PlanError;
 use media::probe::DeclaredKind;
-use media::process::ProcessorTime;
+use media::processor_time::ProcessorTime;
 use policy::{Call, CallRecorder, HostContext, Policy, PolicyError, SelectedPolicy};
 use publish::journal::Journal;
 use publish::{CacheRules, Labels};

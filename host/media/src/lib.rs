@@ -42,6 +42,7 @@ pub mod part;
 pub mod plan;
 pub mod probe;
 pub mod process;
+pub mod processor_time;
 mod progress;
 pub mod proof;
 pub mod quality;

@@ -6,7 +6,6 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -23,6 +22,7 @@ use crate::damage::Complaints;
 use crate::encoder::Processor;
 use crate::graph::MADE;
 use crate::lines::Lines;
+use crate::processor_time::ProcessorTime;
 use crate::progress::Progress;
 
 /// How much of stderr is kept: the last 32 KiB, where the reason is.
@@ -78,29 +78,6 @@ pub struct Tool {
     /// What a process may have on this machine, whatever its budget.
     most_memory: u64,
     time: ProcessorTime,
-}
-
-/// The processor time of all processes that it was given to. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub struct ProcessorTime(Arc<AtomicU64>);
-
-impl ProcessorTime {
-    pub fn total(&self) -> Duration {
-        Duration::from_millis(self.0.load(Ordering::Relaxed))
-    }
-
-    /// Adds that of a process that has done its work and was not waited for.
-    fn add(&self, process: Option<u32>) {
-        let stat = process.and_then(|id| std::fs::read_to_string(format!("/proc/{id}/stat")).ok()).unwrap_or_default();
-        self.0.fetch_add(processor_ms(&stat), Ordering::Relaxed);
-    }
-}
-
-/// Of a line of `/proc/*/stat`. Behind the name in parentheses, its 12th and 13th fields are the user and system time, in
-/// hundredths of a second (proc_pid_stat(5); `USER_HZ` is 100 on every Linux that we run on).
-fn processor_ms(stat: &str) -> u64 {
-    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace().skip(11).take(2);
-    fields.filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * 10
 }
 
 /// The budget of a process that is given none of its own, in seconds of processor time: a look at an output, a still.
@@ -497,8 +474,6 @@ mod tests {
             shell().counted(&time).capture(&script, Path::new("/"), &cancel, 10).await.unwrap();
             assert!(time.total() > before, "{before:?}");
         }
-        assert_eq!(processor_ms("7 (a) b) R 1 1 1 0 -1 4 0 0 0 0 150 25 0 0 20 0"), 1750);
-        assert_eq!(processor_ms(""), 0);
     }
 
     #[tokio::test]

@@ -3,6 +3,8 @@
 use std::ops::{Add, Sub};
 use std::time::Instant;
 
+use media::processor_time::Times;
+
 /// Seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
@@ -47,28 +49,13 @@ impl Stopwatch {
 }
 
 fn cpu_seconds() -> Option<f64> {
-    let ticks = ticks_of(&std::fs::read_to_string("/proc/self/stat").ok()?)?;
-    Some(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
-}
-
-/// The times in `/proc/PID/stat`, of the process and its children, user and system.
-fn ticks_of(stat: &str) -> Option<u64> {
-    // The second field is the program's name in parentheses, which may contain anything. Times are fields 14 to 17.
-    let (_, fields) = stat.rsplit_once(')')?;
-    let times: Vec<u64> = fields.split_whitespace().skip(11).take(4).map(str::parse).collect::<Result<_, _>>().ok()?;
-    (times.len() == 4).then(|| times.iter().sum())
+    let Times { own, children } = Times::of("self")?;
+    Some((own + children).as_secs_f64())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_read_behind_a_name_that_contains_anything() {
-        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 100 200 0 0 11 22 33 44 20 0 4 0 5000 1000 50";
-        assert_eq!(ticks_of(stat), Some(110));
-        assert_eq!((ticks_of("7 (a) S 1 2"), ticks_of("")), (None, None));
-    }
 
     #[test]
     fn work_takes_time() {

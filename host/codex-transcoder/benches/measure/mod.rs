@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use media::processor_time::Times;
+
 /// Runs ffmpeg in a folder.
 pub fn ffmpeg(folder: &Path, arguments: &[&str]) {
     let done = Command::new("ffmpeg")
@@ -32,18 +34,20 @@ pub fn film(folder: &Path, size: &str, seconds: u32) {
     );
 }
 
-/// CPU time of all processes that ended in the meantime, and of their own children.
-pub fn cpu_of(work: impl FnOnce()) -> Duration {
-    let before = children_cpu();
-    work();
-    children_cpu() - before
+/// The ffmpeg that is measured.
+pub fn measured_ffmpeg() -> std::ffi::OsString {
+    std::env::var_os("BENCH_FFMPEG").unwrap_or_else(|| "ffmpeg".into())
 }
 
-/// From `/proc/self/stat`: fields 16 and 17 are the user and system time of children, in hundredths of a second
-/// (`USER_HZ` is 100 on every Linux that we run on; see proc_pid_stat(5)).
-fn children_cpu() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    let ticks = |at: usize| fields[at - 3].parse::<u64>().unwrap();
-    Duration::from_millis((ticks(16) + ticks(17)) * 10)
+/// Cores of this machine.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+/// CPU time of all processes that ended in the meantime, and of their own children.
+pub fn cpu_of(work: impl FnOnce()) -> Duration {
+    let children = || Times::of("self").expect("the system tells processor time").children;
+    let before = children();
+    work();
+    children() - before
 }
