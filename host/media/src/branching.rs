@@ -131,7 +131,7 @@ fn cascaded(branches: &[Branch]) -> Vec<Branch> {
             None => roots.push(branch),
         }
     }
-    // In the order of the outputs, for whoever reads the command.
+    // In the order of the outputs, so that the command can be read.
     roots.sort_by_key(|root| branches.iter().position(|branch| branch.pad == root.pad));
     roots
 }

@@ -1,4 +1,4 @@
-//! Processor time, as the system tells it.
+//! Processor time, as the system reports it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,7 +29,7 @@ pub struct Times {
 }
 
 impl Times {
-    /// Of the process with this id, or of `self`. `None` where the system doesn't tell.
+    /// Of the process with this id, or of `self`. `None` where the system doesn't report it.
     pub fn of(process: &str) -> Option<Self> {
         Self::parse(&std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?)
     }

@@ -42,7 +42,7 @@ const USUAL_FILM: Duration = Duration::from_secs(60);
 /// A machine that keeps fewer of its cores busy has other work to do.
 const LEAST_BUSY: f64 = 0.3;
 
-/// Seconds of the shorter of two films, whose difference tells what a second takes.
+/// Seconds of the shorter of two films, whose difference is what a second takes.
 const SHORT: f64 = 1.0;
 
 /// Seconds of the film that is compared with its samples.

@@ -1,7 +1,7 @@
 //! Short samples of a film, made by the plan itself.
 //!
 //! A sample is a copy of the packets of a few seconds, from a keyframe on, in a work directory of its own. A shorter one of
-//! the same place tells what of the costs doesn't grow with the film.
+//! the same place shows which costs don't grow with the film.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -51,7 +51,7 @@ pub enum SamplingError {
     OtherForm,
     #[error("the policy has no plan for it: {0}")]
     NoPlan(String),
-    #[error("this system doesn't tell processor time")]
+    #[error("this system doesn't report processor time")]
     NoClock,
 }
 
@@ -121,7 +121,7 @@ pub struct Film<'a> {
     pub cancel: &'a CancellationToken,
 }
 
-/// Copies a film into a work directory and probes it. Returns what the latter took, if the system tells.
+/// Copies a film into a work directory and probes it. Returns what the latter took, if the system reports it.
 pub async fn open(
     tools: &MediaTools,
     work: &Path,

@@ -42,7 +42,7 @@ impl Stopwatch {
         Self { cpu: cpu_seconds(), since: Instant::now() }
     }
 
-    /// `None` where the system doesn't tell.
+    /// `None` where the system doesn't report it.
     pub fn stop(&self) -> Option<Usage> {
         Some(Usage { cpu: cpu_seconds()? - self.cpu?, wall: self.since.elapsed().as_secs_f64() })
     }

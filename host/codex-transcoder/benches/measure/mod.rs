@@ -46,7 +46,7 @@ pub fn cores() -> usize {
 
 /// CPU time of all processes that ended in the meantime, and of their own children.
 pub fn cpu_of(work: impl FnOnce()) -> Duration {
-    let children = || Times::of("self").expect("the system tells processor time").children;
+    let children = || Times::of("self").expect("the system reports processor time").children;
     let before = children();
     work();
     children() - before

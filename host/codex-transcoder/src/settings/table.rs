@@ -197,10 +197,10 @@ settings! {
     "keys.token", Secret, Words("none");
 
     /// What an hour of this worker costs, in any currency. With it, reports and estimates say what a job costs.
-    "price.worker_hour", Amount, Words("none: no cost is told");
+    "price.worker_hour", Amount, Words("none: no cost is reported");
 
     /// What it costs to store a GiB for a month, in the same currency.
-    "price.gib_month", Amount, Words("none: no cost of storage is told");
+    "price.gib_month", Amount, Words("none: no cost of storage is reported");
 
     /// The store for records of jobs and for undelivered webhooks.
     "state.store", Store, Value("media");

@@ -1,4 +1,4 @@
-//! `estimate`: tells what a job will take before it is run.
+//! `estimate`: reports what a job will take before it is run.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
