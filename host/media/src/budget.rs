@@ -34,6 +34,9 @@ const MEMORY_PERCENT: u64 = 80;
 const WALL_FACTOR: u64 = 3;
 const WALL_EXTRA: u64 = 10;
 
+/// A download that takes longer has stopped.
+const LONGEST_ARRIVAL: Duration = Duration::from_secs(86_400);
+
 /// Decoding sound and measuring it takes a hundredth of its length.
 const SOUND_CPU_PER_SECOND: u64 = 1;
 
@@ -58,6 +61,12 @@ impl Budget {
     pub const fn of_cpu(cpu_seconds: u64) -> Self {
         let wall = Duration::from_secs(cpu_seconds.saturating_mul(WALL_FACTOR).saturating_add(WALL_EXTRA));
         Self { cpu_seconds, wall, memory_bytes: MEMORY_BYTES }
+    }
+
+    /// The same, where most of the time passes in waiting for an upload that is being downloaded.
+    #[must_use]
+    pub const fn while_it_arrives(self) -> Self {
+        Self { wall: LONGEST_ARRIVAL, ..self }
     }
 
     #[must_use]

@@ -6,7 +6,7 @@ use crate::context::MediaTools;
 use crate::outputs::Output;
 use crate::process::Tool;
 use crate::tests::testkit::{archive, info, ladder, plan, plan_of, tools};
-use crate::transcode::make;
+use crate::transcode::{Source, make};
 
 const FREE: &str = "/";
 
@@ -51,7 +51,8 @@ async fn what_does_not_fit_is_refused_before_a_process_starts() {
     let (endless, plan) = endless();
     let missing = Tool::new("/there/is/no/ffmpeg".into(), Duration::from_secs(1));
     let tools = MediaTools { ffmpeg: missing.clone(), ffprobe: missing, ..tools() };
-    let made = make(&tools, Path::new(FREE), &endless, &plan, "p", &CancellationToken::new(), |_| ()).await;
+    let source = Source { work: Path::new(FREE), info: &endless, sound: None };
+    let made = make(&tools, source, &plan, "p", &CancellationToken::new(), |_| ()).await;
     assert_eq!(made.unwrap_err().code().name, "upload.too-demanding");
 }
 

@@ -55,15 +55,24 @@ const DEEP_BYTES: u64 = 100_000_000;
 /// The options that stand before `-i`, and the input itself.
 pub fn guarded_input(depth: ProbeDepth) -> Arguments {
     let deep = depth == ProbeDepth::Deep;
-    Arguments::new()
+    let depth = Arguments::new()
         .pair_opt("-analyzeduration", deep.then_some(DEEP_MICROSECONDS))
-        .pair_opt("-probesize", deep.then_some(DEEP_BYTES))
-        .pair("-protocol_whitelist", "file")
+        .pair_opt("-probesize", deep.then_some(DEEP_BYTES));
+    depth.all(guarded("file")).pair("-i", format_args!("file:{INPUT_NAME}"))
+}
+
+/// The same for an original that arrives on the standard input.
+pub(crate) fn arriving_input() -> Arguments {
+    guarded("pipe").pair("-i", "pipe:0")
+}
+
+fn guarded(protocol: &str) -> Arguments {
+    Arguments::new()
+        .pair("-protocol_whitelist", protocol)
         .pair("-format_whitelist", FORMATS)
         .pair("-codec_whitelist", format_args!("{CODECS},{COMPANIONS}"))
         .pair("-max_pixels", MAX_PIXELS)
         .pair("-max_alloc", MAX_ALLOC_BYTES)
-        .pair("-i", format_args!("file:{INPUT_NAME}"))
 }
 
 /// Demuxers for files of subtitles.

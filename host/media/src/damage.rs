@@ -44,6 +44,10 @@ impl Complaints {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.counts.is_empty()
+    }
+
     fn of(&self, streams: impl Iterator<Item = u32>) -> u64 {
         streams.filter_map(|stream| self.counts.get(&stream)).sum()
     }

@@ -102,7 +102,9 @@ impl Graph<'_> {
             arguments = arguments.pair("-filter_complex", chains.join(";"));
         }
         let arguments = branches.outputs.into_iter().fold(arguments, Arguments::all);
-        Some((0..inputs).fold(arguments, |arguments, input| arguments.all(all_tracks_seen(self.info, input))))
+        Some(
+            (0..inputs).fold(arguments, |arguments, input| arguments.all(all_tracks_seen(&self.info.container, input))),
+        )
     }
 
     /// The picture's part of the graph. Some branches leave before the trunk, or before it is brought to standard dynamic
@@ -342,8 +344,8 @@ pub(crate) fn scaled(info: &MediaInfo, (width, height): (u32, u32), samples: Sam
 
 /// Has a demuxer read every track, and drops them. Where times may start over, ffmpeg works out zero and shifts from the tracks
 /// that it reads: so each demuxer comes to the same.
-pub(crate) fn all_tracks_seen(info: &MediaInfo, input: usize) -> Arguments {
-    if !may_start_over(&info.container) {
+pub(crate) fn all_tracks_seen(container: &str, input: usize) -> Arguments {
+    if !may_start_over(container) {
         return Arguments::new();
     }
     let maps = Arguments::new().pair("-map", format_args!("{input}:V?")).pair("-map", format_args!("{input}:a?"));

@@ -11,16 +11,17 @@ use crate::announced::{self, CutOff};
 use crate::budget::Budget;
 use crate::captions;
 use crate::command::Arguments;
-use crate::containment::{INPUT_NAME, ProbeDepth, guarded_input};
+use crate::containment::{INPUT_NAME, ProbeDepth, arriving_input, guarded_input};
 use crate::context::blocking;
 use crate::description::{LEAST_BYTES_PER_SECOND, LONG, MISSING_TOLERATED, describe};
+use crate::early::{EarlyPackets, EarlyReading};
 use crate::error::{CodedError, MediaError, UploadError};
 use crate::header::{Header, Kind, Stream};
 use crate::info::{DynamicRange, Label, Light, MediaInfo, TextTrack, TrackNote};
 use crate::light;
 use crate::lines::Lines;
 use crate::packets::{Clock, Packets, take_packet};
-use crate::process::{ProcessError, Tool, last_lines};
+use crate::process::{Finished, ProcessError, Tool, last_lines};
 
 /// What the uploader declared it to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,23 +64,46 @@ pub async fn probe(
     declared: DeclaredKind,
     cancel: &CancellationToken,
 ) -> Result<MediaInfo, MediaError> {
+    probe_whole(ffprobe, work, declared, None, cancel).await
+}
+
+/// The same of an original that was read while it arrived. What was read early is not enough to refuse it.
+pub async fn probe_arrived(
+    ffprobe: &Tool,
+    work: &Path,
+    declared: DeclaredKind,
+    early: &mut EarlyReading,
+    cancel: &CancellationToken,
+) -> Result<MediaInfo, MediaError> {
+    if let Some(packets) = early.packets().await
+        && let Ok(info) = probe_whole(ffprobe, work, declared, Some(packets), cancel).await
+    {
+        return Ok(info);
+    }
+    probe_whole(ffprobe, work, declared, None, cancel).await
+}
+
+async fn probe_whole(
+    ffprobe: &Tool,
+    work: &Path,
+    declared: DeclaredKind,
+    early: Option<EarlyPackets>,
+    cancel: &CancellationToken,
+) -> Result<MediaInfo, MediaError> {
     let size =
         tokio::fs::metadata(work.join(INPUT_NAME)).await.map_err(MediaError::work("looking at the original"))?.len();
     if size == 0 {
         return Err(UploadError::Empty.into());
     }
-    let within = |cpu_seconds| ffprobe.within(Budget::of_cpu(cpu_seconds).with_memory(PROBE_MEMORY));
-    let mut questions = Questions {
-        of_header: within(HEADER_SECONDS + size / HEADER_BYTES_PER_SECOND),
-        of_packets: within(PACKETS_SECONDS + size / PACKETS_BYTES_PER_SECOND),
-        work,
-        depth: ProbeDepth::Usual,
-        cancel,
-    };
+    let mut questions = Questions::of_file(ffprobe, work, size, cancel);
     let (mut header, mut packets, ends_early) = loop {
         let header = questions.header().await?;
         check_counts(&header)?;
-        let (packets, ends_early) = questions.packets(&header.format.format_name).await?;
+        let listed = early.as_ref().and_then(|early| early.of(&header, questions.depth));
+        let (packets, ends_early) = match listed {
+            Some(packets) => (packets, false),
+            None => questions.packets(&header.format.format_name).await?,
+        };
         if questions.depth == ProbeDepth::Deep || !hides_tracks(&header, &packets) {
             break (header, packets, ends_early);
         }
@@ -103,15 +127,40 @@ pub async fn probe(
 }
 
 /// What ffprobe is asked about an original.
-struct Questions<'a> {
+pub(crate) struct Questions<'a> {
     of_header: Tool,
     of_packets: Tool,
     work: &'a Path,
     depth: ProbeDepth,
+    /// Whether it comes from the standard input.
+    arrives: bool,
     cancel: &'a CancellationToken,
 }
 
-impl Questions<'_> {
+impl<'a> Questions<'a> {
+    fn of_file(ffprobe: &Tool, work: &'a Path, size: u64, cancel: &'a CancellationToken) -> Self {
+        let within = |cpu_seconds| ffprobe.within(Budget::of_cpu(cpu_seconds).with_memory(PROBE_MEMORY));
+        Self {
+            of_header: within(HEADER_SECONDS + size / HEADER_BYTES_PER_SECOND),
+            of_packets: within(PACKETS_SECONDS + size / PACKETS_BYTES_PER_SECOND),
+            work,
+            depth: ProbeDepth::Usual,
+            arrives: false,
+            cancel,
+        }
+    }
+
+    /// Of an original that ffprobe is fed with while it arrives.
+    pub(crate) fn of_arriving(ffprobe: &Tool, work: &'a Path, size: u64, cancel: &'a CancellationToken) -> Self {
+        let Self { of_header, of_packets, .. } = Self::of_file(ffprobe, work, size, cancel);
+        let [of_header, of_packets] = [of_header, of_packets].map(|tool| tool.while_it_arrives());
+        Self { of_header, of_packets, work, depth: ProbeDepth::Usual, arrives: true, cancel }
+    }
+
+    fn input(&self) -> Arguments {
+        if self.arrives { arriving_input() } else { guarded_input(self.depth) }
+    }
+
     /// The command that prints these entries, of all tracks or of one.
     fn command(&self, track: Option<u32>, entries: &str, format: &str) -> Arguments {
         Arguments::new()
@@ -119,10 +168,10 @@ impl Questions<'_> {
             .pair_opt("-select_streams", track)
             .pair("-show_entries", entries)
             .pair("-of", format)
-            .all(guarded_input(self.depth))
+            .all(self.input())
     }
 
-    async fn header(&self) -> Result<Header, MediaError> {
+    pub(crate) async fn header(&self) -> Result<Header, MediaError> {
         let entries = "format=format_name,duration,start_time:stream=index,codec_name,codec_tag_string,codec_type,width,height,\
 pix_fmt,r_frame_rate,avg_frame_rate,sample_aspect_ratio,color_transfer,color_space,color_range,field_order,sample_rate,channels,\
 nb_frames,duration,bits_per_raw_sample:stream_disposition:stream_side_data=rotation,dv_profile,dv_bl_signal_compatibility_id:\
@@ -149,17 +198,24 @@ stream_tags=rotate,language,title,handler_name:chapter=id";
 
     /// Sums up all packets. The flag is set if the file ends before its demuxer expects it to.
     async fn packets(&self, container: &str) -> Result<(BTreeMap<u32, Packets>, bool), MediaError> {
-        let entries = "packet=stream_index,pts_time,dts_time,duration_time,flags:packet_side_data=side_data_type";
-        let (mut packets, mut clock, mut lines) = (BTreeMap::new(), Clock::of(container), Lines::default());
-        let sum_up = |piece: &[u8]| lines.take(piece, |line| take_packet(&mut packets, &mut clock, line));
-        let command = self.command(None, entries, "compact=p=0");
-        match self.of_packets.stream(&command, self.work, self.cancel, sum_up).await {
+        let (packets, listed) = self.list(container).await;
+        match listed {
             // Matroska has no index of all packets, but its demuxer knows where the file should end.
             Ok(finished) => Ok((packets, finished.stderr.contains("File ended prematurely"))),
             // With a damaged end ffprobe fails, but only after it has listed everything that it could read.
             Err(ProcessError::Failed { .. }) => Ok((packets, false)),
             Err(error) => Err(failed("reading the original's packets", error)),
         }
+    }
+
+    /// Sums up all packets that there are, and says how ffprobe ended.
+    pub(crate) async fn list(&self, container: &str) -> (BTreeMap<u32, Packets>, Result<Finished, ProcessError>) {
+        let entries = "packet=stream_index,pts_time,dts_time,duration_time,flags:packet_side_data=side_data_type";
+        let (mut packets, mut clock, mut lines) = (BTreeMap::new(), Clock::of(container), Lines::default());
+        let sum_up = |piece: &[u8]| lines.take(piece, |line| take_packet(&mut packets, &mut clock, line));
+        let command = self.command(None, entries, "compact=p=0");
+        let listed = self.of_packets.stream(&command, self.work, self.cancel, sum_up).await;
+        (packets, listed)
     }
 
     /// Decodes the first frame of a track, which may say what light it was graded for.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 use sandbox::{Confinement, Level, Limits, Profile, Sandbox};
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +20,7 @@ use crate::command::Arguments;
 use crate::containment::INPUT_NAME;
 use crate::damage::Complaints;
 use crate::encoder::Processor;
+use crate::feed::Feed;
 use crate::graph::MADE;
 use crate::lines::Lines;
 use crate::processor_time::ProcessorTime;
@@ -49,6 +50,9 @@ pub enum ProcessError {
     Cancelled,
     #[error("output of {program} could not be read")]
     Output { program: String, source: std::io::Error },
+    /// What it reads stopped arriving.
+    #[error("{program} could not be given all of its input")]
+    Input { program: String, source: std::io::Error },
 }
 
 impl ProcessError {
@@ -78,6 +82,8 @@ pub struct Tool {
     /// What a process may have on this machine, whatever its budget.
     most_memory: u64,
     time: ProcessorTime,
+    /// What its processes read from their standard input.
+    feed: Option<Feed>,
 }
 
 /// The budget of a process that is given none of its own, in seconds of processor time: a look at an output, a still.
@@ -117,6 +123,7 @@ impl Tool {
             budget,
             most_memory: memory_limit(),
             time: ProcessorTime::default(),
+            feed: None,
         }
     }
 
@@ -146,6 +153,18 @@ impl Tool {
     #[must_use]
     pub fn within(&self, budget: Budget) -> Self {
         Self { budget, ..self.clone() }
+    }
+
+    /// The same program, which is given a file on its standard input while that arrives.
+    #[must_use]
+    pub(crate) fn fed(&self, feed: Feed) -> Self {
+        Self { feed: Some(feed), ..self.clone() }
+    }
+
+    /// The same program with its budget for an input that it waits for.
+    #[must_use]
+    pub(crate) fn while_it_arrives(&self) -> Self {
+        self.within(self.budget.while_it_arrives())
     }
 
     fn memory_bytes(&self) -> u64 {
@@ -194,7 +213,7 @@ impl Tool {
             .env_clear()
             .envs(inherited_environment())
             .env("LC_ALL", "C")
-            .stdin(Stdio::null())
+            .stdin(if self.feed.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
@@ -238,11 +257,12 @@ impl Tool {
         sink: impl FnMut(&[u8]) -> bool,
     ) -> Result<Finished, ProcessError> {
         let mut running = self.spawn(arguments, folder)?;
-        let (stdout, stderr) = (running.0.stdout.take(), running.0.stderr.take());
+        let (stdin, stdout, stderr) = (running.0.stdin.take(), running.0.stdout.take(), running.0.stderr.take());
         // A stall ends the wait at once: stderr stays open for as long as the process lives.
         let both = async { tokio::try_join!(async { Ok(read_log(stderr).await) }, self.read_output(stdout, sink)) };
         let ended = tokio::select! {
             both = both => both,
+            source = self.starves(stdin) => Err(ProcessError::Input { program: self.name(), source }),
             () = cancel.cancelled() => Err(ProcessError::Cancelled),
             () = tokio::time::sleep(self.budget.wall) => {
                 Err(ProcessError::TooSlow { program: self.name(), limit: self.budget.wall })
@@ -257,6 +277,16 @@ impl Tool {
         let (finished, ()) = ended?;
         let status = waited.map_err(|source| ProcessError::Output { program: self.name(), source })?;
         if status.success() { Ok(finished) } else { Err(self.failure(status, finished.stderr)) }
+    }
+
+    /// Gives it what it reads, and ends if there will be no more of it.
+    async fn starves(&self, stdin: Option<ChildStdin>) -> std::io::Error {
+        if let Some((feed, stdin)) = self.feed.clone().zip(stdin)
+            && let Err(error) = feed.give(stdin).await
+        {
+            return error;
+        }
+        std::future::pending().await
     }
 
     /// Reads a process's standard output to its end.

@@ -1,12 +1,16 @@
 //! The analysis of the sound: its loudness and its waveforms, in a pass over the sound alone before the encode.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 
 use crate::budget::Budget;
 use crate::command::Arguments;
 use crate::containment::{guarded_input, quiet_ffmpeg};
-use crate::context::TranscodeContext;
+use crate::context::{TranscodeContext, blocking};
 use crate::damage;
+use crate::early::{self, EarlySound};
 use crate::error::{MediaError, UploadError};
 use crate::graph::all_tracks_seen;
 use crate::info::{Audio, LATE, MediaInfo};
@@ -85,47 +89,80 @@ pub fn reports_loudness(plan: &Plan, info: &MediaInfo) -> bool {
     needs_loudness(plan) && info.audio.is_some()
 }
 
+/// What a pass over the sound is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) loudness: bool,
+    /// On the standard output: 16 bit, at the source's own rate and channels, over which a waveform is defined.
+    pub(crate) samples: bool,
+}
+
+impl Wanted {
+    pub(crate) const ALL: Self = Self { loudness: true, samples: true };
+}
+
+/// The filters of the analysis.
+pub(crate) fn filters(audio: &Audio, part: Option<Part>, wanted: Wanted) -> String {
+    let (mut chains, source) = source(audio, 0, part, "part");
+    let meter = format!("{},{METER}[loudness]", common_form(audio));
+    let samples = format!("{}[samples]", as_it_is(audio));
+    chains.push(match wanted {
+        Wanted { loudness: true, samples: true } => {
+            format!("{source}asplit=2[to_wave][to_meter];[to_wave]{samples};[to_meter]{meter}")
+        }
+        Wanted { loudness: true, samples: false } => format!("{source}{meter}"),
+        Wanted { loudness: false, .. } => format!("{source}{samples}"),
+    });
+    chains.join(";")
+}
+
+/// The command of the analysis over an input, with these filters.
+pub(crate) fn listening(input: Arguments, container: &str, filters: &str, wanted: Wanted) -> Arguments {
+    let mut arguments = quiet_ffmpeg().all(input).pair("-filter_complex", filters);
+    if wanted.loudness {
+        arguments = arguments.pair("-map", "[loudness]").pair("-f", "null").flag("-");
+    }
+    if wanted.samples {
+        arguments = arguments.pair("-map", "[samples]").pair("-c:a", "pcm_s16le").pair("-f", "s16le").flag("pipe:1");
+    }
+    arguments.all(all_tracks_seen(container, 0))
+}
+
 /// The command of the analysis; `None` if there is nothing to find out.
 pub fn command(info: &MediaInfo, plan: &Plan) -> Option<Arguments> {
     let audio = info.audio.as_ref()?;
-    let (mut chains, source) = source(audio, 0, info.part, "part");
-    let needs_loudness = needs_loudness(plan);
-    let needs_samples = plan.outputs.iter().any(|output| output.kind().waveform_resolution().is_some());
-    let meter = format!("{},{METER}[loudness]", common_form(audio));
-    let samples = format!("{}[samples]", as_it_is(audio));
-    chains.push(match (needs_loudness, needs_samples) {
-        (false, false) => return None,
-        (true, false) => format!("{source}{meter}"),
-        (true, true) => format!("{source}asplit=2[to_wave][to_meter];[to_wave]{samples};[to_meter]{meter}"),
-        (false, true) => format!("{source}{samples}"),
-    });
-    let mut arguments = quiet_ffmpeg().all(guarded_input(info.depth)).pair("-filter_complex", chains.join(";"));
-    if needs_loudness {
-        arguments = arguments.pair("-map", "[loudness]").pair("-f", "null").flag("-");
-    }
-    if needs_samples {
-        // A waveform is defined over the source's own rate and channels.
-        arguments = arguments.pair("-map", "[samples]").pair("-c:a", "pcm_s16le").pair("-f", "s16le").flag("pipe:1");
-    }
-    Some(arguments.all(all_tracks_seen(info, 0)))
+    let samples = plan.outputs.iter().any(|output| output.kind().waveform_resolution().is_some());
+    let wanted = Wanted { loudness: needs_loudness(plan), samples };
+    let filters = || filters(audio, info.part, wanted);
+    let command = || listening(guarded_input(info.depth), &info.container, &filters(), wanted);
+    (wanted.loudness || wanted.samples).then(command)
 }
 
-/// Finds out everything about the sound that the plan needs, in one pass.
-pub async fn analyse(context: &TranscodeContext<'_>) -> Result<SoundAnalysis, MediaError> {
+/// Finds out everything about the sound that the plan needs, in one pass, unless that was done while the original arrived.
+pub async fn analyse(context: &TranscodeContext<'_>, early: Option<EarlySound>) -> Result<SoundAnalysis, MediaError> {
     let TranscodeContext { tools, work, info, plan, cancel } = *context;
     let (Some(audio), Some(arguments)) = (&info.audio, command(info, plan)) else {
         return Ok(SoundAnalysis::default());
     };
     let mut builders = builders(plan, audio)?;
+    let heard = match early.filter(|early| early.is_of(info, audio)) {
+        Some(early) => early.result(!builders.is_empty()).await,
+        None => None,
+    };
     let ffmpeg = tools.ffmpeg.within(Budget::of_sound(info));
-    let finished = if builders.is_empty() {
+    let finished = if let Some(finished) = heard {
+        tracing::debug!("the sound was analysed while the original arrived");
+        builders = replay(work, builders).await?;
+        finished
+    } else if builders.is_empty() {
         // No samples arrive here, so ffmpeg's progress reports show that it is alive.
-        ffmpeg.watch(arguments, work, cancel, |_| ()).await
+        ffmpeg.watch(arguments, work, cancel, |_| ()).await.map_err(failed)?
     } else {
         let push = |samples: &[u8]| builders.iter_mut().for_each(|(_, builder)| builder.push(samples));
-        ffmpeg.stream(&arguments, work, cancel, push).await
+        ffmpeg.stream(&arguments, work, cancel, push).await.map_err(failed)?
     };
-    let finished = finished.map_err(failed)?;
+    // If this fails, it goes with the work directory.
+    let _ = tokio::fs::remove_file(work.join(early::SAMPLES)).await;
     // What is said of it comes from the encode, which decodes it once more.
     damage::judge(info, &finished.complaints)?;
     let changes = !loudness::is_steady(&finished.stderr);
@@ -138,6 +175,24 @@ pub async fn analyse(context: &TranscodeContext<'_>) -> Result<SoundAnalysis, Me
         source_loudness: if is_mono { loudness.map(Measure::as_mono) } else { loudness },
         waveforms: builders.into_iter().map(|(index, builder)| (index, builder.finish())).collect(),
     })
+}
+
+/// Gives the samples that were kept to the builders.
+async fn replay(
+    work: &Path,
+    mut builders: Vec<(usize, WaveformBuilder)>,
+) -> Result<Vec<(usize, WaveformBuilder)>, MediaError> {
+    let path = work.join(early::SAMPLES);
+    let replayed = blocking(move || {
+        let mut samples = BufReader::with_capacity(1 << 20, File::open(path)?);
+        while let piece @ [_, ..] = samples.fill_buf()? {
+            builders.iter_mut().for_each(|(_, builder)| builder.push(piece));
+            let length = piece.len();
+            samples.consume(length);
+        }
+        Ok(builders)
+    });
+    replayed.await?.map_err(MediaError::work("reading samples"))
 }
 
 /// Finds out how the sound is brought to its target loudness.
@@ -164,7 +219,7 @@ fn measuring(info: &MediaInfo, track: &Audio, form: &str) -> Arguments {
     let (mut chains, source) = source(track, 0, info.part, "part");
     chains.push(format!("{source}{form},{METER}[loudness]"));
     let arguments = quiet_ffmpeg().all(guarded_input(info.depth)).pair("-filter_complex", chains.join(";"));
-    arguments.pair("-map", "[loudness]").pair("-f", "null").flag("-").all(all_tracks_seen(info, 0))
+    arguments.pair("-map", "[loudness]").pair("-f", "null").flag("-").all(all_tracks_seen(&info.container, 0))
 }
 
 fn builders(plan: &Plan, audio: &Audio) -> Result<Vec<(usize, WaveformBuilder)>, MediaError> {

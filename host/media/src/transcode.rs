@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::budget;
 use crate::collector::Collector;
 use crate::context::{MediaTools, TranscodeContext};
+use crate::early::EarlySound;
 use crate::encode::Encode;
 use crate::encoder::Processor;
 use crate::error::MediaError;
@@ -64,16 +65,25 @@ pub struct EncodeProgress {
     pub speed: f64,
 }
 
+/// An original in a work directory.
+#[derive(Debug)]
+pub struct Source<'a> {
+    pub work: &'a Path,
+    pub info: &'a MediaInfo,
+    /// What was begun while it arrived.
+    pub sound: Option<EarlySound>,
+}
+
 /// Makes everything in the work directory. `publication` becomes part of the segments' names and must never be used twice.
 pub async fn make(
     tools: &MediaTools,
-    work: &Path,
-    info: &MediaInfo,
+    source: Source<'_>,
     plan: &Plan,
     publication: &str,
     cancel: &CancellationToken,
     mut watch: impl FnMut(EncodeProgress),
 ) -> Result<TranscodeResult, MediaError> {
+    let Source { work, info, sound } = source;
     let context = TranscodeContext { tools, work, info, plan, cancel };
     let (mut parts, mut since) = (Vec::new(), Instant::now());
     let mut done = |part| {
@@ -84,7 +94,7 @@ pub async fn make(
     let (tiers, _) = context.tiers()?;
     let first = tiers.first().map_or(Processor::Cpu, |tier| tier.processor());
     budget::check_fits(plan, info, work, first, tools.cores)?;
-    let sound = sound::analyse(&context).await?;
+    let sound = sound::analyse(&context, sound).await?;
     let levels = sound::levels(&context, &sound).await?;
     done("listen");
 

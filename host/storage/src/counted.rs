@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Body, Growing, GrowingFile, Key, ObjectInfo, ObjectMeta, Prepared, Store, StoreError, UploadsTo};
+use super::{Arrival, Body, Growing, GrowingFile, Key, ObjectInfo, ObjectMeta, Prepared, Store, StoreError, UploadsTo};
 
 /// Bytes that a job transferred.
 #[derive(Debug, Default)]
@@ -48,8 +48,8 @@ impl Store for Counted {
         self.inner.head(key).await
     }
 
-    async fn fetch(&self, key: &Key, to: &Path) -> Result<ObjectInfo, StoreError> {
-        let found = self.inner.fetch(key, to).await?;
+    async fn fetch_reporting(&self, key: &Key, to: &Path, arrival: &Arrival) -> Result<ObjectInfo, StoreError> {
+        let found = self.inner.fetch_reporting(key, to, arrival).await?;
         self.traffic.read.fetch_add(found.size, Ordering::Relaxed);
         Ok(found)
     }

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError, UploadsTo, blocking, read_at_most,
+    Arrival, Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError, UploadsTo, blocking,
+    read_at_most,
 };
 
 /// Serves some local files by the last part of their keys, and one of them under every other key. `run` on the command line
@@ -31,7 +32,7 @@ impl Store for GivenFiles {
 
     /// Copies the file; where the file system can share its blocks, that takes no time. Never a link: programs that read
     /// the copy must not be able to reach the user's own file.
-    async fn fetch(&self, key: &Key, to: &Path) -> Result<ObjectInfo, StoreError> {
+    async fn fetch_reporting(&self, key: &Key, to: &Path, _: &Arrival) -> Result<ObjectInfo, StoreError> {
         let (from, to) = (self.of(key), to.to_owned());
         let copy = move || std::io::copy(&mut std::fs::File::open(from)?, &mut std::fs::File::create_new(to)?);
         let size = blocking(copy).await.map_err(StoreError::io(Operation::Read, key))?;

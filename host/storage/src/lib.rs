@@ -4,6 +4,7 @@
 //! length, so that a remote store can send it in parts and resend a part after a failure. Calls are independent and may
 //! run concurrently.
 
+mod arrival;
 mod counted;
 mod error;
 #[cfg(any(test, feature = "failing-store"))]
@@ -27,6 +28,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use arrival::{Arrival, Arrived};
 use counted::Counted;
 pub use counted::Traffic;
 pub use error::{Operation, StoreError};
@@ -93,7 +95,14 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Downloads an object to a file that must not exist yet. On success the file holds one version of the object, never
     /// a mixture of two. After an error a partial file may remain.
-    async fn fetch(&self, key: &Key, to: &Path) -> Result<ObjectInfo, StoreError>;
+    ///
+    /// A store that takes its time says meanwhile how much has arrived; a local one says nothing.
+    async fn fetch_reporting(&self, key: &Key, to: &Path, arrival: &Arrival) -> Result<ObjectInfo, StoreError>;
+
+    /// The same, for a file that is read only when it is whole.
+    async fn fetch(&self, key: &Key, to: &Path) -> Result<ObjectInfo, StoreError> {
+        self.fetch_reporting(key, to, &Arrival::default()).await
+    }
 
     /// Reads a small object into memory. `None` if there is no such object; an error if it is larger than `limit` bytes.
     async fn read(&self, key: &Key, limit: usize) -> Result<Option<Vec<u8>>, StoreError>;

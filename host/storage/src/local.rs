@@ -9,7 +9,8 @@ use cap_std::fs::{Dir, Metadata, OpenOptions};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 
 use super::{
-    Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError, UploadsTo, blocking, open_regular,
+    Arrival, Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError, UploadsTo, blocking,
+    open_regular,
 };
 
 /// Access goes through a capability (`Dir`): no key and no symlink reaches anything outside the directory.
@@ -49,7 +50,7 @@ impl Store for LocalDirectory {
         .await
     }
 
-    async fn fetch(&self, key: &Key, to: &Path) -> Result<ObjectInfo, StoreError> {
+    async fn fetch_reporting(&self, key: &Key, to: &Path, _: &Arrival) -> Result<ObjectInfo, StoreError> {
         let to = to.to_owned();
         self.with_dir(Operation::Read, key, move |dir, key| {
             let mut from = dir.open(key.as_str())?;

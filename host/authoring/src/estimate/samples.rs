@@ -15,7 +15,7 @@ use media::outputs::Output;
 use media::plan::Plan;
 use media::probe::{self, DeclaredKind};
 use media::process::ProcessError;
-use media::transcode;
+use media::transcode::{self, Source};
 use storage::{Body, Destination};
 use tokio_util::sync::CancellationToken;
 
@@ -259,7 +259,8 @@ impl Film<'_> {
         let fits = |output: &&Output| output.kind().check(plan, &info).is_ok();
         let plan = &Plan { outputs: plan.outputs.iter().filter(fits).cloned().collect(), ..plan.clone() };
         let watch = Stopwatch::start();
-        let result = transcode::make(self.tools, self.work, &info, plan, "sample", self.cancel, |_| ()).await?;
+        let source = Source { work: self.work, info: &info, sound: None };
+        let result = transcode::make(self.tools, source, plan, "sample", self.cancel, |_| ()).await?;
         let usage = watch.stop().ok_or(SamplingError::NoClock)?;
         let mut bytes: BTreeMap<Destination, (u64, u64)> =
             likely(plan, &info).into_iter().map(|(to, likely)| (to, (0, likely))).collect();

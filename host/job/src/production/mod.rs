@@ -15,7 +15,7 @@ use media::error::MediaError;
 use media::info::MediaInfo;
 use media::outputs::{GrowingOutput, SegmentedPlaylist};
 use media::plan::Plan;
-use media::transcode::{self, EncodeProgress, TranscodeResult, TranscodeSummary};
+use media::transcode::{self, EncodeProgress, Source, TranscodeResult, TranscodeSummary};
 use media::{Role, segment_prefix};
 pub use original::Original;
 use publish::journal::{self, Attempt, Journal, JournalError, Objects, Published, RungRecord};
@@ -258,7 +258,8 @@ async fn make(
         });
         sender.send_replace(advance);
     };
-    let made = transcode::make(&context.tools, &context.work, info, plan, &publication, &context.cancel, watch).await;
+    let source = Source { work: &context.work, info, sound: original.take_sound() };
+    let made = transcode::make(&context.tools, source, plan, &publication, &context.cancel, watch).await;
     match made {
         Ok(made) => {
             let uploaded = tokio::join!(uploader.finish(&context.cancel), files.finish(&context.cancel));

@@ -1,15 +1,17 @@
 //! The original. It is probed once, and downloaded to the work directory only when a transcode needs it there.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use fault::Failure;
 use media::containment::INPUT_NAME;
 use media::describe;
+use media::early::{EarlyReading, EarlySound};
 use media::error::{MediaError, UploadError};
 use media::info::MediaInfo;
 use media::probe::{self, DeclaredKind};
 use publish::journal::SourceVersion;
-use storage::{Destination, Operation, StoreError};
+use storage::{Arrival, Destination, Operation, StoreError};
 use tokio::sync::OnceCell;
 
 use super::{JobContext, UploadLimits};
@@ -23,6 +25,8 @@ pub struct Original {
     /// What ffprobe found.
     pub info: MediaInfo,
     downloaded: OnceCell<()>,
+    /// The analysis of its sound, if that was begun while it arrived.
+    sound: Mutex<Option<EarlySound>>,
 }
 
 impl Original {
@@ -39,11 +43,14 @@ impl Original {
         if let Some(journal) = &context.journal
             && let Some(info) = journal.probed(&version).await
         {
-            return Ok(Self { version, info, downloaded: OnceCell::new() });
+            return Ok(Self { version, info, downloaded: OnceCell::new(), sound: Mutex::default() });
         }
-        fetch(context, &version).await?;
+        let arrival = Arrival::default();
+        let mut early = EarlyReading::start(&context.tools, &context.work, arrival.watch(), &context.cancel);
+        fetch(context, &version, arrival).await?;
         let began = Instant::now();
-        let info = probe::probe(&context.tools.ffprobe, &context.work, declared, &context.cancel).await?;
+        let ffprobe = &context.tools.ffprobe;
+        let info = probe::probe_arrived(ffprobe, &context.work, declared, &mut early, &context.cancel).await?;
         context.observer.on(&Event::done("probe", began.elapsed()));
         for note in info.notes_beside(&[]) {
             tracing::info!(job = context.job_id, "{note}");
@@ -55,20 +62,27 @@ impl Original {
         if let Some(journal) = &context.journal {
             journal.keep_probed(version.clone(), &info).await;
         }
-        Ok(Self { version, info, downloaded: OnceCell::new_with(Some(())) })
+        let sound = Mutex::new(early.into_sound());
+        Ok(Self { version, info, downloaded: OnceCell::new_with(Some(())), sound })
     }
 
     /// Downloads the original to the work directory, unless that was done before.
     pub async fn download(&self, context: &JobContext) -> Result<(), Failure> {
-        self.downloaded.get_or_try_init(|| fetch(context, &self.version)).await.copied()
+        self.downloaded.get_or_try_init(|| fetch(context, &self.version, Arrival::default())).await.copied()
+    }
+
+    /// The analysis of its sound that was begun while it arrived, for the first transcode of it.
+    pub(super) fn take_sound(&self) -> Option<EarlySound> {
+        self.sound.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-async fn fetch(context: &JobContext, version: &SourceVersion) -> Result<(), Failure> {
+/// Says by `arrival` how much of it is there; dropping that ends what waits for the rest.
+async fn fetch(context: &JobContext, version: &SourceVersion, arrival: Arrival) -> Result<(), Failure> {
     let began = Instant::now();
     let store = context.stores.get(&version.from.store)?;
     let to = context.work.join(INPUT_NAME);
-    let fetched = context.unless_cancelled(store.fetch(&version.from.key, &to)).await??;
+    let fetched = context.unless_cancelled(store.fetch_reporting(&version.from.key, &to, &arrival)).await??;
     if (fetched.size, &fetched.tag) != (version.size, &version.tag) {
         let detail = "the original was replaced while the job was starting; the job is retried";
         return Err(StoreError::damaged(Operation::Read, &version.from.key, detail).into());

@@ -14,13 +14,18 @@ use rustix::fs::FallocateFlags;
 
 use super::request_error::{RequestError, changed_while_reading};
 use super::{Bucket, describe, if_found};
-use crate::{Key, ObjectInfo, Operation, StoreError, blocking};
+use crate::{Arrival, Key, ObjectInfo, Operation, StoreError, blocking};
 
 /// Bytes buffered before a write.
 const BUFFER: usize = 1024 * 1024;
 
 /// Downloads an object to a new file.
-pub(super) async fn to_file(bucket: &Arc<Bucket>, key: &Key, to: &Path) -> Result<ObjectInfo, StoreError> {
+pub(super) async fn to_file(
+    bucket: &Arc<Bucket>,
+    key: &Key,
+    to: &Path,
+    arrival: &Arrival,
+) -> Result<ObjectInfo, StoreError> {
     let Some(found) = bucket.head(key).await.map_err(bucket.store_error(Operation::Read, key))? else {
         // A response to HEAD has no body, so it doesn't say whether the object or the bucket is missing.
         bucket.check().await?;
@@ -32,12 +37,13 @@ pub(super) async fn to_file(bucket: &Arc<Bucket>, key: &Key, to: &Path) -> Resul
     let info = describe(&found);
     let (path, size) = (to.to_owned(), info.size);
     let file = Arc::new(blocking(move || create(&path, size)).await.map_err(file_error(key))?);
+    arrival.begins(size);
 
     let part_size = bucket.settings.part_size;
     let ranges = (0..size).step_by(usize::try_from(part_size).unwrap_or(usize::MAX)).map(|at| {
         let end = size.min(at.saturating_add(part_size));
-        let (bucket, file) = (Arc::clone(bucket), Arc::clone(&file));
-        Range { bucket, file, tag: info.tag.clone(), key: key.clone(), size, at, end }.fetch()
+        let (bucket, file, arrival) = (Arc::clone(bucket), Arc::clone(&file), arrival.clone());
+        Range { bucket, file, tag: info.tag.clone(), key: key.clone(), size, at, end, arrival }.fetch()
     });
     bucket.all(ranges, Operation::Read, key).await?;
     Ok(info)
@@ -72,6 +78,7 @@ struct Range {
     /// The next byte to download.
     at: u64,
     end: u64,
+    arrival: Arrival,
 }
 
 impl Range {
@@ -139,6 +146,7 @@ impl Range {
         });
         let empty = written.await.map_err(file_error(&self.key))?;
         self.at = after;
+        self.arrival.came(at, after);
         Ok(empty)
     }
 }

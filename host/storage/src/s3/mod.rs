@@ -38,7 +38,7 @@ use tokio::task::JoinSet;
 use upload::Upload;
 
 use super::{
-    Body, Growing, GrowingFile, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError, UploadsTo,
+    Arrival, Body, Growing, GrowingFile, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError, UploadsTo,
 };
 
 #[derive(Debug)]
@@ -140,8 +140,8 @@ impl Store for S3Store {
         Ok(found.as_ref().map(describe))
     }
 
-    async fn fetch(&self, key: &Key, to: &Path) -> Result<ObjectInfo, StoreError> {
-        download::to_file(&self.bucket, key, to).await
+    async fn fetch_reporting(&self, key: &Key, to: &Path, arrival: &Arrival) -> Result<ObjectInfo, StoreError> {
+        download::to_file(&self.bucket, key, to, arrival).await
     }
 
     async fn read(&self, key: &Key, limit: usize) -> Result<Option<Vec<u8>>, StoreError> {

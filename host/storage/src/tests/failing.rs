@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Semaphore;
 
-use crate::{Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError, UploadsTo};
+use crate::{Arrival, Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError, UploadsTo};
 
 /// Which calls fail, numbered from 1, and how many have failed.
 #[derive(Debug, Default)]
@@ -79,8 +79,8 @@ impl<S: Store> Store for FailingStore<S> {
         self.inner.head(key).await
     }
 
-    async fn fetch(&self, key: &Key, to: &Path) -> Result<ObjectInfo, StoreError> {
-        self.inner.fetch(key, to).await
+    async fn fetch_reporting(&self, key: &Key, to: &Path, arrival: &Arrival) -> Result<ObjectInfo, StoreError> {
+        self.inner.fetch_reporting(key, to, arrival).await
     }
 
     async fn read(&self, key: &Key, limit: usize) -> Result<Option<Vec<u8>>, StoreError> {
