@@ -83,6 +83,24 @@ fn segments_are_sent_while_later_ones_are_encoded() {
     assert!(ahead >= 3, "{ahead} segments of seven went ahead");
 }
 
+#[test]
+fn the_sound_of_an_original_is_measured_while_it_is_downloaded() {
+    let platform = Platform::default();
+    let wave = fixtures::sound("noise.wav", "anoisesrc=r=48000:amplitude=0.1:duration=12", &["-ac", "2"]);
+    let input = platform.upload(&wave, "audio");
+    platform.queue.queue("job-1", input);
+    let mut command = platform.command(program(), &["worker"]);
+    command.env("RUNPOD_LOG_LEVEL", "DEBUG");
+    let worker = Worker::start(command);
+    let result = platform.result("job-1");
+    let gone = worker.stop();
+    let said = "the sound was analysed while the original arrived";
+    assert!(gone.lines().iter().any(|line| line["message"] == said), "{}", gone.log);
+    let loudness = result["output"]["report"]["transcode"]["loudness_lufs"].as_f64().unwrap();
+    let measured = testkit::sound::loudness(&wave);
+    assert!((loudness - measured).abs() < 0.2, "{loudness} instead of {measured}");
+}
+
 /// The name means something in a URL, and comes from a person.
 #[test]
 fn an_original_of_any_name_is_read_as_it_is() {
