@@ -7,7 +7,7 @@ use serde_json::Value;
 use testkit::workspace;
 
 /// Every package of the host with those that it may use, besides `fault`.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("fault", &[]),
     ("storage", &[]),
     ("sandbox", &[]),
@@ -18,10 +18,23 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("contract", &["media", "storage"]),
     ("policy", &["contract", "media", "storage"]),
     ("job", &["contract", "media", "policy", "publish", "storage", "webhook"]),
-    ("authoring", &["contract", "job", "media", "policy", "storage", "webhook"]),
+    ("rehearsal", &["contract", "job", "media", "policy", "storage", "webhook"]),
+    ("authoring", &["contract", "job", "media", "policy", "rehearsal", "storage", "webhook"]),
     (
         "codex-transcoder",
-        &["authoring", "contract", "job", "media", "policy", "publish", "runpod", "sandbox", "storage", "webhook"],
+        &[
+            "authoring",
+            "contract",
+            "job",
+            "media",
+            "policy",
+            "publish",
+            "rehearsal",
+            "runpod",
+            "sandbox",
+            "storage",
+            "webhook",
+        ],
     ),
 ];
 

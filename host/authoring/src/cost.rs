@@ -8,8 +8,8 @@ use contract::v0_1::types::MediaInfo;
 use fault::{Failure, codes};
 use job::work::WorkDirectory;
 use policy::limits::{Amount, Used};
-use policy::smoke::SmokeTest;
 use policy::{Call, Candidate, Compiler, Policy, PolicyError};
+use rehearsal::SmokeTest;
 use serde_json::Value;
 
 use crate::rehearsal::{RehearsalSetup, described_job, described_media, rehearse, source_info};

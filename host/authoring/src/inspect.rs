@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use fault::Failure;
 use policy::limits::Limit;
 use policy::signature::{self, PublicKey, Signature};
-use policy::{Candidate, Compiler, Policy, PolicyError, smoke};
+use policy::{Candidate, Compiler, Policy, PolicyError, Trial as _};
+use rehearsal::Trial;
 use sha2::{Digest as _, Sha256};
 use wasmtime::component::types::ComponentItem;
 
@@ -75,7 +76,7 @@ async fn check(
     structure(compiler, &candidate, found).await?;
     found.signature = signature.map(|text| signed(&candidate.bytes, text, keys)).transpose()?;
     match Policy::load(compiler, candidate).await {
-        Ok(policy) => Ok(smoke::run(&policy).await?),
+        Ok(policy) => Ok(Trial::anywhere().run(&policy).await?),
         // Settings belong to the environment. A policy that requires some is still valid.
         Err(PolicyError::Settings { .. }) => Ok(()),
         Err(refused) => Err(refused.into()),

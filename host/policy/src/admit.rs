@@ -18,7 +18,6 @@ use super::limits::Limits;
 use super::load::{Candidate, Policy};
 use super::manifest::Manifest;
 use super::signature::{self, KeyId, PublicKey, SignatureError};
-use super::smoke;
 
 /// What an environment requires of its policies, and the settings that it gives them.
 #[derive(Clone, Debug, Default)]
@@ -135,16 +134,23 @@ impl AdmitError {
     }
 }
 
+/// What a policy has to pass before it is admitted, besides being loaded.
+#[async_trait::async_trait]
+pub trait Trial: Send + Sync {
+    async fn run(&self, policy: &Policy) -> Result<(), AdmitError>;
+}
+
 /// Admits policies. Workers and `policy status` use the same checks, so both come to the same result.
 #[derive(Clone)]
 pub struct PolicyGate {
     compiler: Compiler,
     rules: Rules,
+    trial: Arc<dyn Trial>,
 }
 
 impl PolicyGate {
-    pub fn new(compiler: Compiler, rules: Rules) -> Self {
-        Self { compiler, rules }
+    pub fn new(compiler: Compiler, rules: Rules, trial: Arc<dyn Trial>) -> Self {
+        Self { compiler, rules, trial }
     }
 
     /// The folder of the compiled-policy cache; `None` without a cache.
@@ -158,9 +164,9 @@ impl PolicyGate {
         let signed = if source.built_in() { Signed::BuiltIn } else { self.check_signature(manifest, &bytes)? };
         let module: Arc<[u8]> = bytes.as_slice().into();
         let policy = self.load(manifest, manifest.candidate(bytes)?).await?;
-        // The built-in policy was tested with the program.
+        // The built-in policy is tested with the program.
         if signed != Signed::BuiltIn {
-            smoke::run(&policy).await?;
+            self.trial.run(&policy).await?;
         }
         Ok(Admitted { policy, module, signed })
     }

@@ -22,14 +22,13 @@ mod location;
 mod manifest;
 mod publisher;
 pub mod signature;
-pub mod smoke;
 mod state;
 mod version;
 mod wasi;
 mod watch;
 
 pub use active::{ActivePolicies, ActiveSet, PolicyRefusal, Role, SelectedPolicy, share};
-pub use admit::{AdmitError, Admitted, PolicyGate, Rules, Signed};
+pub use admit::{AdmitError, Admitted, PolicyGate, Rules, Signed, Trial};
 pub use call::Call;
 pub use compile::Compiler;
 pub use error::PolicyError;

@@ -1,6 +1,7 @@
 //! An environment's policies: shipped, watched, swapped between jobs, refused, tried on some jobs, rolled back.
 
 mod canary;
+mod gate;
 mod places;
 mod refused;
 mod ship;

@@ -23,10 +23,25 @@ pub fn attack<H: HostApi>(behaviour: Behaviour, host: &H, job: &Job) -> Result<(
         Behaviour::Trap => trap(),
         Behaviour::HandleLeak => leak(host, job),
         Behaviour::LogFlood => flood(host),
-        Behaviour::ForgeJournal => return forge_journal(host, job),
+        // It behaves while it is tried.
+        Behaviour::ForgeJournal if job.creator_id != "smoke-creator" => return forge_journal(host, job),
+        Behaviour::RefusesAll => return Err(failure("hostile.refused", Blame::Upload)),
+        Behaviour::FailsItself => return Err(failure("hostile.failed", Blame::Policy)),
+        Behaviour::OpensAnother => {
+            host.open(&job.source.store, "somebody-else/originals/their-media/input")?;
+        }
+        Behaviour::PutHuge => {
+            host.put("media", &format!("{}/huge", job.creator_id), "text/plain", &vec![1; 50_000_000])?;
+        }
+        Behaviour::PutForeign => host.put("media", "somebody-else/note", "text/plain", b"mine")?,
+        Behaviour::DeleteForeign => host.delete("media", "somebody-else/hls/their-media/master.m3u8")?,
         _ => {}
     }
     Ok(())
+}
+
+fn failure(code: &str, blame: Blame) -> Failure {
+    Failure { code: code.into(), blame, message: "not today".into(), retryable: false }
 }
 
 /// Tries every call on keys of the host's own records. The failure says which call was allowed; if none was, it is

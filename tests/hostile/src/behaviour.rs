@@ -73,6 +73,54 @@ behaviours! {
     PayloadHuge = "payload-huge",
     /// Panics in `run`, and again in `failed`.
     PanicInFailed = "panic-in-failed",
+    /// Publishes to a store that isn't there.
+    MissingStore = "missing-store",
+    /// Keeps the archive in a store that isn't there.
+    MissingArchive = "missing-archive",
+    /// Plans one key for the playlists of all rungs.
+    OneKeyForAllRungs = "one-key-for-all-rungs",
+    /// Plans a ladder without rungs.
+    NoRungs = "no-rungs",
+    /// Plans no outputs.
+    NoOutputs = "no-outputs",
+    /// Plans two rungs of one name.
+    SameNameTwice = "same-name-twice",
+    /// Names a rung with a slash.
+    BadName = "bad-name",
+    /// Refuses every upload.
+    RefusesAll = "refuses-all",
+    /// Succeeds without a transcode.
+    DoesNothing = "does-nothing",
+    /// Opens another object than the original.
+    OpensAnother = "opens-another",
+    /// Starts a second transcode.
+    StartsTwice = "starts-twice",
+    /// Panics when everything is published.
+    PanicAtTheEnd = "panic-at-the-end",
+    /// Returns an output that is not JSON.
+    OutputNotJson = "output-not-json",
+    /// Returns an output of 50 MB.
+    OutputHuge = "output-huge",
+    /// Writes an object of 50 MB.
+    PutHuge = "put-huge",
+    /// Writes among another creator's objects.
+    PutForeign = "put-foreign",
+    /// Deletes another creator's object.
+    DeleteForeign = "delete-foreign",
+    /// Panics in `select`.
+    PanicInSelect = "panic-in-select",
+    /// Selects two rungs of one name.
+    SelectsTwice = "selects-twice",
+    /// Panics in `key-for`.
+    PanicInKeyFor = "panic-in-key-for",
+    /// Gives assets keys of another creator.
+    ForeignKeyFor = "foreign-key-for",
+    /// Panics in `completed`.
+    PanicInCompleted = "panic-in-completed",
+    /// Loops for ever in `failed`.
+    LoopInFailed = "loop-in-failed",
+    /// Fails with a failure of its own that it calls its own fault.
+    FailsItself = "fails-itself",
     /// Loops for ever in `validate`.
     LoopInValidate = "loop-in-validate",
 }

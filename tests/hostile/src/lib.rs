@@ -32,16 +32,28 @@ impl Policy for Hostile {
         encoders: &[VideoEncoder],
         settings: &str,
     ) -> Result<Vec<Rendition>, Refusal> {
-        Codex::select(job, info, encoders, &behaviour::rest(settings))
+        let mut renditions = Codex::select(job, info, encoders, &behaviour::rest(settings))?;
+        match behaviour::of(settings) {
+            Behaviour::PanicInSelect => panic!("no ladder can be chosen"),
+            Behaviour::SelectsTwice => renditions.extend(renditions.first().cloned()),
+            _ => {}
+        }
+        Ok(renditions)
     }
 
     fn key_for(job: &Job, asset: &Asset, settings: &str) -> Destination {
-        Codex::key_for(job, asset, settings)
+        let to = Codex::key_for(job, asset, &behaviour::rest(settings));
+        match behaviour::of(settings) {
+            Behaviour::PanicInKeyFor => panic!("it has no name"),
+            Behaviour::ForeignKeyFor => Destination { key: format!("somebody-else/{}", to.key), ..to },
+            _ => to,
+        }
     }
 
     fn completed(job: &Job, info: &MediaInfo, report: &Report, settings: &str) -> Message {
         let message = Codex::completed(job, info, report, &behaviour::rest(settings));
         match behaviour::of(settings) {
+            Behaviour::PanicInCompleted => panic!("the message can't be written"),
             Behaviour::PayloadNotJson => Message { body: "{\"status\": completed".into(), ..message },
             Behaviour::PayloadHuge => Message { body: huge(), ..message },
             _ => message,
@@ -52,6 +64,9 @@ impl Policy for Hostile {
         if behaviour::of(settings) == Behaviour::PanicInFailed {
             panic!("the failure message can't be written");
         }
+        if behaviour::of(settings) == Behaviour::LoopInFailed {
+            attack::endless_loop();
+        }
         Codex::failed(job, failure, settings)
     }
 
@@ -60,17 +75,29 @@ impl Policy for Hostile {
         let behaviour = behaviour::of(&settings);
         attack::attack(behaviour, host, job)?;
 
+        if behaviour == Behaviour::DoesNothing {
+            return Ok(Outcome { output: "{}".into() });
+        }
+
         let codex = Settings::parse_or_default(&behaviour::rest(&settings));
         let source = host.open(&job.source.store, &job.source.key)?;
         let info = source.info();
         let mut plan = plan::build(job, &info, ladder::select(&info, &codex)?, &codex);
         tamper::tamper(behaviour, &mut plan);
         let transcode = host.start(&source, &plan)?;
+        if behaviour == Behaviour::StartsTwice {
+            host.start(&source, &plan)?;
+        }
         follow(host, &transcode, "encoding", 0..=100);
         let report = transcode.wait()?;
         let message = Self::completed(job, &info, &report, &settings);
         host.deliver(Event::Completed, &message)?;
-        Ok(Outcome { output: message.body })
+        match behaviour {
+            Behaviour::PanicAtTheEnd => panic!("nothing is left to do"),
+            Behaviour::OutputNotJson => Ok(Outcome { output: "done".into() }),
+            Behaviour::OutputHuge => Ok(Outcome { output: huge() }),
+            _ => Ok(Outcome { output: message.body }),
+        }
     }
 }
 

@@ -10,6 +10,19 @@ pub fn tamper(behaviour: Behaviour, plan: &mut Plan) {
         let twice = plan.outputs.iter().find(|output| !matches!(***output, Output::Hls(_) | Output::Loudness)).cloned();
         plan.outputs.extend(twice);
     }
+    match behaviour {
+        Behaviour::NoOutputs => plan.outputs.clear(),
+        Behaviour::MissingArchive => {
+            let archive = plan.outputs.iter_mut().find(|output| matches!(***output, Output::File(_)));
+            if let Some(output) = archive
+                && let Output::File(mut file) = (**output).clone()
+            {
+                file.destination.store = "nowhere".into();
+                *output = file.into();
+            }
+        }
+        _ => {}
+    }
     for output in &mut plan.outputs {
         let Output::Hls(hls) = &**output else { continue };
         let mut changed = hls.clone();
@@ -41,6 +54,19 @@ fn tamper_with_ladder(behaviour: Behaviour, hls: &mut HlsOutput) {
                 rung.playlist = format!("{}-{number}.m3u8", first.playlist);
                 hls.rungs.push(rung);
             }
+        }
+        Behaviour::MissingStore => hls.store = "nowhere".into(),
+        Behaviour::OneKeyForAllRungs => {
+            let first = hls.rungs.first().map(|rung| rung.playlist.clone()).unwrap_or_default();
+            hls.rungs.iter_mut().for_each(|rung| rung.playlist.clone_from(&first));
+        }
+        Behaviour::NoRungs => hls.rungs.clear(),
+        Behaviour::SameNameTwice => {
+            let first = hls.rungs.first().map(|rung| rung.rendition.name.clone()).unwrap_or_default();
+            hls.rungs.iter_mut().for_each(|rung| rung.rendition.name.clone_from(&first));
+        }
+        Behaviour::BadName => {
+            hls.rungs.iter_mut().for_each(|rung| rung.rendition.name = format!("a/{}", rung.rendition.name));
         }
         Behaviour::GiantRung => set_short_sides(hls, 20_000),
         Behaviour::ZeroRung => set_short_sides(hls, 0),

@@ -7,7 +7,7 @@ use contract::v0_1::media::Report;
 use contract::v0_1::types::{Job, MediaInfo, Message};
 use contract::v0_2::encoding::VideoEncoder;
 use fault::Failure;
-use policy::{Call, Policy, PolicyError, smoke};
+use policy::{Call, Policy, PolicyError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -56,7 +56,7 @@ impl Decisions {
             }
             decisions.ladder = value_or_failure(selected.map(|selected| to_value(&selected)));
         }
-        for asset in smoke::assets(&ladder) {
+        for asset in rehearsal::assets(&ladder) {
             let to = Call::pure(policy).key_for(inputs.job, &asset).await;
             // What the policy doesn't make has no key.
             if let Some(to) = to.map(|to| to.map(|to| format!("{}:{}", to.store, to.key).into())).transpose() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use contract::asked;
-use contract::json::from_value;
+use contract::json::{from_value, to_value};
 use contract::v0_1::convert;
 use contract::v0_1::gpu::Device;
 use contract::v0_1::media::Report;
@@ -19,12 +19,13 @@ use media::info::MediaInfo;
 use media::loudness::Measure;
 use media::plan::Plan;
 use media::proof::Proof;
-use policy::{Call, CallRecorder, HostContext, Policy, Used};
+use policy::{CallRecorder, Policy, Used};
+use rehearsal::{Scene, Script, processor};
 use serde_json::Value;
-use storage::{Destination, Key, ORIGINALS};
+use storage::{Destination, Key};
 
-use super::host::{self, RehearsalHost};
-use super::{Answer, Decisions, Inputs, NOMINAL_LOUDNESS};
+use super::answers::Answers;
+use super::{Answer, Decisions, Inputs};
 use crate::recording::{CallRecord, Cleaner, Recorder};
 
 /// A job to rehearse, and how its surroundings behave.
@@ -54,16 +55,17 @@ pub struct RehearsalSetup {
 impl RehearsalSetup {
     /// A job on a source, encoded on the CPU, without failures.
     pub fn of(job: Job, source: Option<MediaInfo>) -> Self {
+        let Scene { job, source, loudness, proof, devices, stores, objects, known } = Scene::of(job, source);
         Self {
             job,
             source,
-            loudness: NOMINAL_LOUDNESS,
-            proof: Proof::assumed(&[Processor::Cpu]),
-            devices: Vec::new(),
-            stores: ["media", "archive", "assets"].map(str::to_owned).into(),
-            objects: BTreeMap::new(),
+            loudness,
+            proof,
+            devices,
+            stores,
+            objects,
             answers: Vec::new(),
-            known: None,
+            known,
             plan: None,
             cleaner: Cleaner::nothing(),
         }
@@ -72,6 +74,24 @@ impl RehearsalSetup {
     /// The encoders of the contract.
     pub fn encoders(&self) -> Vec<VideoEncoder> {
         self.proof.encoders().into_iter().map(v0_2::convert::encoder).collect()
+    }
+
+    fn scene(&self) -> Scene {
+        Scene {
+            job: self.job.clone(),
+            source: self.source.clone(),
+            loudness: self.loudness,
+            proof: self.proof.clone(),
+            devices: self.devices.clone(),
+            stores: self.stores.clone(),
+            objects: self.objects.clone(),
+            known: self.known.clone(),
+        }
+    }
+
+    fn script(&self) -> Scripted {
+        let (answers, plan) = (Answers::new(self.answers.clone()), self.plan.clone());
+        Scripted { answers, plan, cleaner: self.cleaner.clone() }
     }
 }
 
@@ -92,7 +112,7 @@ pub struct RehearsalResult {
 /// Runs a job under a policy without side effects.
 pub async fn rehearse(policy: &Policy, setup: &RehearsalSetup) -> RehearsalResult {
     let recorder = Arc::new(Recorder::new(setup.cleaner.clone()));
-    let (outcome, used) = match run(policy, setup, &recorder).await {
+    let (outcome, used) = match run(policy, setup, Arc::clone(&recorder) as Arc<dyn CallRecorder>).await {
         Ok((outcome, used)) => (outcome.map_err(Failure::from), Some(used)),
         Err(failure) => (Err(failure), None),
     };
@@ -105,7 +125,7 @@ pub async fn rehearse(policy: &Policy, setup: &RehearsalSetup) -> RehearsalResul
     let started = recorded.calls.iter().any(|call| call.call == "transcode.start" && call.answer.get("ok").is_some());
     let accepted = setup.source.as_ref().filter(|_| started).and_then(|info| {
         let plan = from_value::<asked::Plan>("plan", decisions.plan.clone()).ok()?.convert().ok()?;
-        let processor = host::processor(&plan, info, &setup.proof).ok()?;
+        let processor = processor(&plan, info, &setup.proof).ok()?;
         Some((plan, processor))
     });
     RehearsalResult {
@@ -122,20 +142,27 @@ pub async fn rehearse(policy: &Policy, setup: &RehearsalSetup) -> RehearsalResul
 async fn run(
     policy: &Policy,
     setup: &RehearsalSetup,
-    recorder: &Arc<Recorder>,
+    recorder: Arc<dyn CallRecorder>,
 ) -> Result<(Result<Outcome, WitFailure>, Used), Failure> {
-    let job = &setup.job;
-    if let Err(error) = Key::parse(&job.source.key) {
+    if let Err(error) = Key::parse(&setup.job.source.key) {
         return Err(Failure::new(&codes::job::BAD_REQUEST, format!("the job's source: {error}")));
     }
-    let context = HostContext {
-        job: job.id.clone(),
-        creator: job.creator_id.clone(),
-        readable: setup.stores.iter().cloned().chain([ORIGINALS.to_owned()]).collect(),
-        writable: setup.stores.clone().into(),
-        settings: policy.settings().into(),
-        calls: Box::new(RehearsalHost::new(setup.clone())),
-        recorder: Some(Arc::clone(recorder) as Arc<dyn CallRecorder>),
-    };
-    Ok(Call::with_host(policy, context).run(job).await?)
+    Ok(setup.scene().run(policy, Box::new(setup.script()), Some(recorder)).await?)
+}
+
+/// The answers of a setup.
+struct Scripted {
+    answers: Answers,
+    plan: Option<Value>,
+    cleaner: Cleaner,
+}
+
+impl Script for Scripted {
+    fn answer(&self, call: &str, arguments: Value) -> Option<Value> {
+        self.answers.take(call, &self.cleaner.clean(arguments))
+    }
+
+    fn is_for(&self, plan: &asked::Plan) -> bool {
+        self.plan.as_ref().is_none_or(|scripted| *scripted == to_value(plan))
+    }
 }

@@ -10,6 +10,7 @@ use job::{JobEnvironment, JobRecorder};
 use media::context::MediaTools;
 use policy::signature::PublicKey;
 use policy::{Compiler, LastGood, PolicyError, PolicyGate, PolicyLocation, Rules, Watcher, fetch};
+use rehearsal::Trial;
 use sandbox::Level;
 use storage::s3::S3Store;
 use storage::{LocalDirectory, ORIGINALS, Records, Stores, prove_writable};
@@ -135,8 +136,8 @@ fn open_directory(folder: &Path) -> Result<LocalDirectory, Failure> {
     LocalDirectory::open(folder).map_err(|error| Failure::new(&codes::storage::IO, unusable(error)))
 }
 
-/// Compiles and admits policies by this environment's rules.
-pub fn gate(settings: &PolicySettings) -> Result<PolicyGate, Failure> {
+/// Compiles, tries and admits policies by the rules of an environment with these stores.
+pub fn gate(settings: &PolicySettings, stores: &Stores) -> Result<PolicyGate, Failure> {
     let engine = policy::engine::new().map_err(PolicyError::Engine)?;
     let keys = settings.public_keys.iter().map(|text| PublicKey::parse(text)).collect::<Result<_, _>>()?;
     let rules = Rules {
@@ -145,7 +146,8 @@ pub fn gate(settings: &PolicySettings) -> Result<PolicyGate, Failure> {
         settings: settings.settings.clone(),
         optional: settings.optional.clone(),
     };
-    Ok(PolicyGate::new(Compiler::new(engine).with_cache(&cache_dir(settings)), rules))
+    let trial = Trial::with_stores(stores.writable_names());
+    Ok(PolicyGate::new(Compiler::new(engine).with_cache(&cache_dir(settings)), rules, Arc::new(trial)))
 }
 
 /// The folder for compiled policies and for the last good one.
@@ -156,7 +158,7 @@ fn cache_dir(settings: &PolicySettings) -> PathBuf {
 /// Loads the policies of this environment.
 async fn policies(settings: &Settings, stores: &Stores) -> Result<Watcher, Failure> {
     let place = &settings.policy.place;
-    let gate = gate(&settings.policy)?;
+    let gate = gate(&settings.policy, stores)?;
     let kept = gate.cache().zip(identity(settings)).map(|(cache, identity)| LastGood::of(cache, &identity));
     Ok(Watcher::open(fetch::source(place, stores)?, gate, kept).await?)
 }

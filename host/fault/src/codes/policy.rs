@@ -43,9 +43,10 @@ The workflow of a policy may return failures with codes of its own.";
             => "Correct them. The message lists every problem.";
 
     SMOKE "policy.smoke" (Policy)
-        "The policy failed its trial with made-up media: it returned a key, a ladder or a message that no job could \
-         use, or needed more than 30 s. If the trial took too long, a worker tries it four more times."
-            => "Correct the policy. The message names the function.";
+        "The policy failed its trial with made-up media of several kinds: it returned a key, a ladder or a message that \
+         no job could use, its workflow asked for something impossible, or failed for every kind, or all of it needed \
+         more than 30 s. If the trial took too long, a worker tries it four more times."
+            => "Correct the policy. The message names the function, the kind of media, and what was wrong.";
 
     READ_ONLY "policy.read-only" (Host)
         "Policies can't be written to this location: it is a component, an https address, or the built-in policy."

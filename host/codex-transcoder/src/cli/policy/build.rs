@@ -8,8 +8,9 @@ use clap::Args;
 use fault::secret::SecretText;
 use fault::{Failure, codes};
 use policy::signature::{SecretKey, Signature, SignatureError};
-use policy::{Compiler, Deployment, Manifest, Policy, PolicyError, PolicyLocation, fetch};
+use policy::{Compiler, Deployment, Manifest, Policy, PolicyError, PolicyLocation, Trial as _, fetch};
 use policy_builder::Member;
+use rehearsal::Trial;
 use sha2::{Digest as _, Sha256};
 use storage::{Stores, folder_of};
 
@@ -80,6 +81,7 @@ impl Build {
         let candidate = manifest.candidate(module.clone())?;
         let engine = policy::engine::new().map_err(PolicyError::Engine)?;
         let loaded = Policy::load(&Compiler::new(engine), candidate).await?;
+        Trial::anywhere().run(&loaded).await?;
 
         let signature = match &key {
             Some(key) => Some(signed(key, &name, &version, &module)?),

@@ -42,7 +42,7 @@ impl PlaceArgs {
             None => settings.policy.place.clone(),
         };
         let stores = worker::stores(&settings)?;
-        let gate = worker::gate(&settings.policy)?;
+        let gate = worker::gate(&settings.policy, &stores)?;
         Ok(Environment { settings, place, stores, gate })
     }
 }

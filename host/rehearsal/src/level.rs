@@ -51,7 +51,7 @@ const AV1_LEVELS: [Level; 9] = [
 ];
 
 /// The name in CODECS of a picture that is encoded like this at this size and rate.
-pub(super) fn codec_name(encoding: &Encoding, (width, height): (u32, u32), frames_per_second: f64) -> String {
+pub(crate) fn codec_name(encoding: &Encoding, (width, height): (u32, u32), frames_per_second: f64) -> String {
     let samples = u64::from(width) * u64::from(height);
     let level = |levels: &[Level], beyond| lowest(levels, samples, frames_per_second).unwrap_or(beyond);
     let bits = encoding.samples.bits();

@@ -13,10 +13,10 @@ use media::sound::reports_loudness;
 use media::transcode::{RungSummary, TranscodeSummary};
 use storage::Destination;
 
-use super::level;
+use crate::level;
 
 /// The estimated report of a plan on this source. Rungs and objects that `known` has too keep their measured values.
-pub(super) fn report(
+pub(crate) fn report(
     plan: &Plan,
     info: &MediaInfo,
     processor: Processor,
@@ -46,7 +46,7 @@ pub(super) fn report(
 }
 
 /// Every target of quality is reached, at the quality that its rung has anyway.
-pub(super) fn reached(plan: &Plan) -> Vec<Reached> {
+pub(crate) fn reached(plan: &Plan) -> Vec<Reached> {
     let start = |target: &Target| {
         let rungs = plan.ladder().map(|ladder| ladder.rungs.as_slice()).unwrap_or_default();
         rungs.iter().find(|rung| rung.name == target.rung)?.video.map(|(_, encoding)| encoding.quality)

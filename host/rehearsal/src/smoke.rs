@@ -1,10 +1,9 @@
-//! The smoke test of a policy before it is admitted. Its pure functions are called with made-up media and must return
-//! usable results within their limits.
+//! Calls a policy's pure functions with made-up media. They must return usable results within their limits.
 //!
 //! The test does not judge decisions, such as the ladder, the names, or the refusal of a source. It fails only for
 //! results that no job could use.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
 
 use contract::asset::{self, Asset};
 use contract::v0_1::media::{Dimensions, PublishedObject, Report, RungReport};
@@ -18,32 +17,17 @@ use fault::{Failure, codes};
 use media::encoder;
 use media::outputs::ladder::{MAX_RUNGS, is_rung_name};
 use media::proof::Proof;
+use policy::{AdmitError, Call, Policy};
 use serde::de::IgnoredAny;
 use storage::Key;
-
-use super::admit::AdmitError;
-use super::call::Call;
-use super::load::Policy;
-
-/// The time limit. The default policy takes milliseconds, one in an interpreted language some seconds.
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The creator and the media id of the test's jobs.
 const CREATOR: &str = "smoke-creator";
 const MEDIA: &str = "smoke-media";
 
-/// Runs the smoke test.
-pub async fn run(policy: &Policy) -> Result<(), AdmitError> {
-    let test = async {
-        for (name, info) in media() {
-            SmokeTest { policy, name, job: job(&info), info }.run().await?;
-        }
-        Ok(())
-    };
-    match tokio::time::timeout(TIMEOUT, test).await {
-        Ok(result) => result,
-        Err(_) => Err(AdmitError::SmokeTimeout { policy: policy.name().to_owned(), limit: TIMEOUT }),
-    }
+/// The tests of a policy, one for each kind of media.
+pub(crate) fn tests(policy: &Policy) -> Vec<SmokeTest<'_>> {
+    media().map(|(name, info)| SmokeTest { policy, name, job: job(&info), info }).into()
 }
 
 /// The test with one kind of media.
@@ -56,7 +40,8 @@ pub struct SmokeTest<'a> {
 }
 
 impl SmokeTest<'_> {
-    async fn run(&self) -> Result<(), AdmitError> {
+    /// Returns the stores that the policy names.
+    pub(crate) async fn run(&self) -> Result<BTreeSet<String>, AdmitError> {
         let all = Proof::assumed(&[encoder::Processor::Gpu, encoder::Processor::Cpu]).encoders();
         let few = vec![VideoEncoder { codec: VideoCodec::H264, processor: Processor::Cpu }];
         let mut ladder = Vec::new();
@@ -76,10 +61,10 @@ impl SmokeTest<'_> {
         if let Some(message) = Call::pure(self.policy).progress_message(&self.job, "encode", 50).await? {
             self.check_message("payload.progress", &message)?;
         }
-        Ok(())
+        Ok(report.objects.into_iter().map(|object| object.destination.store).collect())
     }
 
-    fn problem(&self, function: &str, problem: &str) -> AdmitError {
+    pub(crate) fn problem(&self, function: &str, problem: &str) -> AdmitError {
         let problem = format!("`{function}`, for {}: {problem}", self.name);
         AdmitError::Smoke { policy: self.policy.name().to_owned(), problem }
     }

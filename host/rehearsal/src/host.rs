@@ -23,13 +23,13 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use storage::{Destination, StoreError};
 
-use super::answers::Answers;
-use super::{RehearsalSetup, nominal};
+use crate::nominal;
+use crate::scene::{Scene, Script};
 
 /// Replaces media programs, stores and the webhook's receiver.
-pub(super) struct RehearsalHost {
-    setup: RehearsalSetup,
-    answers: Answers,
+pub struct RehearsalHost {
+    scene: Scene,
+    script: Box<dyn Script>,
     /// The sizes of the objects in the stores.
     objects: BTreeMap<Destination, u64>,
     opened: Option<MediaInfo>,
@@ -48,15 +48,14 @@ struct RehearsedTranscode {
 }
 
 impl RehearsalHost {
-    pub(super) fn new(setup: RehearsalSetup) -> Self {
-        let (answers, objects) = (Answers::new(setup.answers.clone()), setup.objects.clone());
-        Self { setup, answers, objects, opened: None, transcode: None }
+    pub fn new(scene: Scene, script: Box<dyn Script>) -> Self {
+        let objects = scene.objects.clone();
+        Self { scene, script, objects, opened: None, transcode: None }
     }
 
     /// The script's answer to a call, if it has one. Its type was checked when the script was read.
     fn scripted<T: DeserializeOwned>(&self, call: &str, arguments: Value) -> Option<T> {
-        let answer = self.answers.take(call, &self.setup.cleaner.clean(arguments))?;
-        from_value(call, answer).ok()
+        from_value(call, self.script.answer(call, arguments)?).ok()
     }
 
     fn scripted_failure(&self, call: &str, arguments: Value) -> Result<(), Failure> {
@@ -65,7 +64,7 @@ impl RehearsalHost {
 
     /// The original as the host would probe it.
     fn probed(&self, from: &Destination) -> Result<MediaInfo, Failure> {
-        let RehearsalSetup { job, source, .. } = &self.setup;
+        let Scene { job, source, .. } = &self.scene;
         let is_original = job.source.store == from.store && job.source.key == from.key.as_str();
         let Some(info) = source.as_ref().filter(|_| is_original) else {
             return Err(refused(StoreError::NotFound { key: from.key.clone() }));
@@ -89,11 +88,11 @@ fn object(object: &Destination) -> Value {
 #[async_trait]
 impl HostCalls for RehearsalHost {
     fn devices(&self) -> Vec<Device> {
-        self.setup.devices.clone()
+        self.scene.devices.clone()
     }
 
     fn encoders(&self) -> Vec<VideoEncoder> {
-        self.setup.encoders()
+        self.scene.encoders()
     }
 
     fn measures(&self) -> Vec<Measure> {
@@ -112,7 +111,7 @@ impl HostCalls for RehearsalHost {
             let (call, reason) = ("transcode.start", "no source is open");
             return Err(refused(PlanError::OutOfOrder { call, reason }));
         };
-        let scripted = self.setup.plan.as_ref().is_none_or(|plan| *plan == to_value(asked));
+        let scripted = self.script.is_for(asked);
         self.transcode =
             Some(RehearsedTranscode { plan, info, scripted, halfway_reported: false, waited: false, cancelled: false });
         Ok(())
@@ -143,7 +142,7 @@ impl HostCalls for RehearsalHost {
             return Some(Err(refused(MediaError::Cancelled)));
         }
         let RehearsedTranscode { plan, info, .. } = transcode;
-        let RehearsalSetup { proof, loudness, known, .. } = &self.setup;
+        let Scene { proof, loudness, known, .. } = &self.scene;
         Some(match processor(plan, info, proof) {
             Err(reason) => Err(refused(MediaError::NoGpu { reason })),
             Ok(processor) => Ok(nominal::report(plan, info, processor, *loudness, known.as_ref())),
@@ -194,7 +193,7 @@ impl HostCalls for RehearsalHost {
         let arguments = json!({ "event": to_value(&event), "message": to_value(&message) });
         let scripted = self.scripted("webhook.deliver", arguments);
         let (kind, scheme) = (job::kind(event), job::scheme(message.signature));
-        webhook::Message::new(&self.setup.job.id, kind, message.body, scheme).map_err(refused)?;
+        webhook::Message::new(&self.scene.job.id, kind, message.body, scheme).map_err(refused)?;
         scripted.unwrap_or(Ok(match event {
             Event::Completed => Delivery { delivered: true, attempts: 1, status: Some(200) },
             Event::Progress => Delivery { delivered: false, attempts: 0, status: None },
@@ -209,7 +208,7 @@ impl HostCalls for RehearsalHost {
 }
 
 /// The processor that would encode, or why a required GPU is not available.
-pub(super) fn processor(plan: &Plan, info: &MediaInfo, proof: &Proof) -> Result<Processor, String> {
+pub fn processor(plan: &Plan, info: &MediaInfo, proof: &Proof) -> Result<Processor, String> {
     if info.video.is_none() || plan.prefer == Preference::Cpu {
         return Ok(Processor::Cpu);
     }
