@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use testkit::outcome::Outcome;
-use testkit::{colour, fixtures, playlist, probe, sound, workspace};
+use testkit::{colour, fixtures, playlist, probe, sound};
 
 use crate::ladder::full_hd;
 use crate::transcode;
@@ -78,7 +78,7 @@ fn the_peak_of_mono_sound_is_reported_as_it_is_and_levelled_as_it_is_published()
     let tone = "sine=frequency=1000:sample_rate=48000:duration=12,asetnsamples=480,\
 volume='if(lt(mod(t,2),0.02),4.77,1)':eval=frame:precision=float";
     let upload = fixtures::sound("bursts.wav", &format!("{tone},aformat=channel_layouts=mono"), &[]);
-    let outcome = transcode(&upload).policy(workspace::lean_policy()).run().done();
+    let outcome = transcode(&upload).policy(std::path::Path::new("codex-lean")).run().done();
     let output = &outcome.last("completed").unwrap()["output"]["output"];
     let reported = |name: &str| output[name].as_f64().unwrap() / 100.0;
     let (loudness, peak) = (sound::loudness(&upload), sound::true_peak(&upload));

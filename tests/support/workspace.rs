@@ -54,12 +54,6 @@ pub fn hostile_policy() -> &'static Path {
     BUILT.get_or_init(|| policy_builder::build(&root(), "hostile-policy").unwrap().path)
 }
 
-/// The policy of contract 2, as a component. Built once.
-pub fn lean_policy() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| policy_builder::build(&root(), "codex-lean-policy").unwrap().path)
-}
-
 /// The policy that uses every power of the contract, as a component. Built once.
 pub fn showcase_policy() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();

@@ -4,6 +4,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use media::encoder::Processor;
 use media::plan::Preference;
 use media::probe::DeclaredKind;
+use policy::BuiltIn;
 use storage::s3::Dialect;
 use webhook::HttpRule;
 
@@ -57,4 +58,5 @@ choice! { Preference { "auto" => Auto, "gpu" => Gpu, "cpu" => Cpu, } }
 choice! { HttpRule { "never" => Never, "loopback" => Loopback, "everywhere" => Everywhere, } }
 choice! { Dialect { "r2" => R2, "b2" => B2, "plain" => Plain, } }
 choice! { Processor { "cpu" => Cpu, "gpu" => Gpu, } }
+choice! { BuiltIn { "codex" => Codex, "codex-lean" => CodexLean, } }
 choice! { DeclaredKind { "video" => Video, "audio" => Audio, } }

@@ -242,14 +242,15 @@ async fn list(
 }
 
 async fn listen(ffmpeg: Tool, command: Arguments, work: &Path, cancel: &CancellationToken) -> Option<Heard> {
-    let mut kept = Some((BufWriter::new(File::create_new(work.join(SAMPLES)).ok()?), 0));
+    let path = work.join(SAMPLES);
+    let mut kept = Some((BufWriter::new(File::create_new(&path).ok()?), 0));
     let keep = |piece: &[u8]| {
-        // More than may be kept, or than there is room for: all of it goes.
-        kept = kept.take().and_then(|(mut file, bytes)| {
-            let bytes = bytes + piece.len() as u64;
-            let written = bytes <= MOST_SAMPLES && file.write_all(piece).is_ok();
-            written.then_some((file, bytes))
-        });
+        let Some((file, bytes)) = &mut kept else { return };
+        *bytes += piece.len() as u64;
+        if *bytes > MOST_SAMPLES || file.write_all(piece).is_err() {
+            kept = None;
+            let _ = std::fs::remove_file(&path);
+        }
     };
     let finished = ffmpeg.stream(&command, work, cancel, keep).await.ok()?;
     let has_samples = kept.is_some_and(|(mut file, _)| file.flush().is_ok());

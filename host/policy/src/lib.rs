@@ -2,6 +2,7 @@
 
 mod active;
 mod admit;
+mod built_in;
 pub mod call;
 mod compile;
 mod detached;
@@ -29,6 +30,7 @@ mod watch;
 
 pub use active::{ActivePolicies, ActiveSet, PolicyRefusal, Role, SelectedPolicy, share};
 pub use admit::{AdmitError, Admitted, PolicyGate, Rules, Signed, Trial};
+pub use built_in::BuiltIn;
 pub use call::Call;
 pub use compile::Compiler;
 pub use error::PolicyError;
@@ -43,8 +45,5 @@ pub use manifest::{Canary, Deployment, Manifest, ManifestError};
 pub use publisher::{PolicyPublisher, PublishError};
 pub use watch::{Change, Watcher};
 
-/// The name of the built-in policy.
-pub const DEFAULT_NAME: &str = "codex (built in)";
-
-/// The built-in policy, as a component. It implements contract 1 of the platform.
+/// The default policy, as a component.
 pub const DEFAULT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/codex-policy.wasm"));

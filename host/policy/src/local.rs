@@ -1,10 +1,11 @@
-//! The policy given on a command line: the built-in one, a component in a file, or a manifest with its module.
+//! The policy given on a command line: a built-in one, a component in a file, or a manifest with its module.
 
 use std::path::Path;
 
 use storage::Stores;
 
 use super::admit::{self, AdmitError};
+use super::built_in::BuiltIn;
 use super::fetch;
 use super::load::Candidate;
 use super::location::PolicyLocation;
@@ -18,15 +19,12 @@ pub struct LocalPolicy {
     pub signature: Option<String>,
 }
 
-/// Reads the policy; the built-in one without a path.
+/// Reads the policy; the default one without a path.
 ///
 /// The module must match the manifest's digest. Its signature is not checked: the user chose the file.
 pub async fn read_local(path: Option<&Path>) -> Result<LocalPolicy, AdmitError> {
-    let Some(path) = path else {
-        let candidate = Candidate::new(super::DEFAULT_NAME, super::DEFAULT.to_vec(), "{}");
-        return Ok(LocalPolicy { candidate, signature: None });
-    };
-    let source = fetch::source(&PolicyLocation::local(path), &Stores::default())?;
+    let location = path.map_or(PolicyLocation::BuiltIn(BuiltIn::default()), PolicyLocation::local);
+    let source = fetch::source(&location, &Stores::default())?;
     let manifest = source.fetch().await?.0.current;
     let candidate = manifest.candidate(admit::fetch_module(&*source, &manifest).await?)?;
     Ok(LocalPolicy { candidate, signature: manifest.signature })

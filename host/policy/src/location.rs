@@ -7,12 +7,13 @@ use fault::text::printable;
 use reqwest::Url;
 use storage::Key;
 
+use super::built_in::BuiltIn;
 use super::manifest;
 
 /// The location of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PolicyLocation {
-    BuiltIn,
+    BuiltIn(BuiltIn),
     /// A component in a local file, without a manifest.
     Component(PathBuf),
     /// A manifest in a local file.
@@ -53,10 +54,12 @@ impl PolicyLocation {
         }
     }
 
-    /// A local path, whatever it looks like. A folder stands for its `policy.json`, a file that ends with `.json` is a
+    /// The name of a built-in policy, or a local path, whatever it looks like. A folder stands for its `policy.json`, a file that ends with `.json` is a
     /// manifest, and any other file is a component.
     pub fn local(path: &Path) -> Self {
-        if path.is_dir() {
+        if let Some(policy) = path.to_str().and_then(BuiltIn::named) {
+            Self::BuiltIn(policy)
+        } else if path.is_dir() {
             Self::File(path.join(manifest::FILE))
         } else if path.extension().is_some_and(|extension| extension == "json") {
             Self::File(path.to_owned())
@@ -78,7 +81,7 @@ impl fmt::Display for PolicyLocation {
     /// Omits the query of a URL, which may contain a token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BuiltIn => f.write_str("this program"),
+            Self::BuiltIn(_) => f.write_str("this program"),
             Self::Component(path) | Self::File(path) => write!(f, "{}", path.display()),
             Self::Object { store, key } => write!(f, "{store}:{key}"),
             Self::Url(url) => f.write_str(&without_query(url)),

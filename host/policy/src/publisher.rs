@@ -61,7 +61,7 @@ impl PolicyPublisher {
                 let store = stores.get(store).map_err(failed)?;
                 Ok(Self(ManifestObject { location: text, store, key: key.clone() }))
             }
-            PolicyLocation::BuiltIn | PolicyLocation::Component(_) | PolicyLocation::Url(_) => {
+            PolicyLocation::BuiltIn(_) | PolicyLocation::Component(_) | PolicyLocation::Url(_) => {
                 Err(PublishError::NotWritable { location: text })
             }
         }

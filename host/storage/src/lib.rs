@@ -146,6 +146,8 @@ pub struct GrowingFile {
     pub path: PathBuf,
     /// So many bytes at its beginning may still change.
     pub unsettled: u64,
+    /// How large it will be, more or less.
+    pub likely: u64,
 }
 
 /// An upload of a file that is still being written. It is removed when this is dropped.

@@ -60,9 +60,11 @@ pub struct Deliverer {
     /// Where it sends.
     pub rules: UrlRules,
     secret: Secret,
-    /// For `completed` and `failed`.
+    /// For `completed` and `failed` without an outbox.
     pub(super) outcome: Schedule,
     progress: Schedule,
+    /// For `completed` and `failed` with an outbox.
+    kept: Schedule,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -70,8 +72,8 @@ impl Deliverer {
     /// Uses the default schedules and the system clock.
     pub fn new(rules: UrlRules, secret: Secret) -> Result<Self, Failure> {
         let client = http_client(rules.allowed_addresses())?;
-        let (outcome, progress, clock) = (Schedule::OUTCOME, Schedule::PROGRESS, Arc::new(SystemClock));
-        Ok(Self { client, rules, secret, outcome, progress, clock })
+        let (outcome, progress, kept) = (Schedule::OUTCOME, Schedule::PROGRESS, Schedule::OUTBOX);
+        Ok(Self { client, rules, secret, outcome, progress, kept, clock: Arc::new(SystemClock) })
     }
 
     /// Sends a message until it is delivered, permanently refused, or out of attempts.
@@ -98,6 +100,24 @@ impl Deliverer {
                 None => return attempt.delivery(attempts),
             }
         }
+    }
+
+    /// Sends a message once. If it may be delivered later, also returns how long to wait: `attempts` were made before.
+    pub(crate) async fn try_once(
+        &self,
+        to: &WebhookUrl,
+        message: &Message,
+        attempts: u32,
+    ) -> (Delivery, Option<Duration>) {
+        let (schedule, attempts) = (&self.kept, attempts.saturating_add(1));
+        let started = Instant::now();
+        let attempt = self.attempt(to, message, schedule.timeout).await;
+        let wait = match attempt.result {
+            AttemptResult::Delivered | AttemptResult::Refused => None,
+            AttemptResult::Retry { after } => schedule.wait(&message.id, attempts, started.elapsed(), after),
+        };
+        attempt.log(to, message, attempts, wait);
+        (attempt.delivery(attempts), wait)
     }
 
     async fn attempt(&self, to: &WebhookUrl, message: &Message, timeout: Duration) -> Attempt {

@@ -372,3 +372,83 @@ async fn a_receiver_that_hangs_delays_the_outcome_briefly_and_gets_no_progress_a
     send_outcome(&webhooks).await;
     assert_eq!(receiver.received(), ["1", BODY, BODY]);
 }
+
+/// A receiver that is down for an hour, and then takes everything.
+async fn down_for_an_hour(clock: &Arc<JumpingClock>) -> (Arc<Mutex<Vec<String>>>, WebhookUrl) {
+    let taken = Arc::<Mutex<Vec<String>>>::default();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let (clock, list, up) = (Arc::clone(clock), Arc::clone(&taken), clock.unix_seconds() + 3600);
+    let receive = move |headers: HeaderMap| {
+        let is_up = clock.unix_seconds() >= up;
+        if is_up {
+            list.lock().unwrap().push(headers["webhook-id"].to_str().unwrap().to_owned());
+        }
+        std::future::ready(status(if is_up { 200 } else { 503 }))
+    };
+    tokio::spawn(axum::serve(listener, Router::new().fallback(receive)).into_future());
+    (taken, UrlRules::LOCAL.check(&url).unwrap())
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_down_for_an_hour_holds_no_job_and_gets_every_message_once() {
+    let (clock, folder) = (JumpingClock::new(), tempfile::tempdir().unwrap());
+    let (taken, url) = down_for_an_hour(&clock).await;
+    let records = storage::Records::new(Arc::new(storage::LocalDirectory::open(folder.path()).unwrap()), b"secret");
+    let outbox = Outbox::new(records, ".codex/outbox");
+    let sender = deliverer(Arc::clone(&clock));
+    let mut ids = Vec::new();
+    for number in 0..20 {
+        let webhooks = JobWebhooks::new(sender.clone(), url.clone(), Some(outbox.clone()));
+        let job = format!("job-{number}");
+        let message = Message::new(&job, EventKind::Completed, BODY.to_owned(), Scheme::Body).unwrap();
+        let delivery = webhooks.send_outcome(&job, &message, &no_observer()).await;
+        assert_eq!((delivery.delivered, delivery.attempts, delivery.status), (false, 1, Some(503)));
+        ids.push(message.id);
+    }
+    assert!(clock.slept.lock().unwrap().is_empty(), "a job waited");
+    assert_eq!(outbox.keys().await.unwrap().len(), 20);
+
+    let began = clock.unix_seconds();
+    let (done, mut backlogs) = (tokio_util::sync::CancellationToken::new(), Vec::new());
+    let backlog = |left: Backlog| {
+        backlogs.push(left);
+        if left.messages == 0 {
+            done.cancel();
+        }
+    };
+    done.run_until_cancelled(Redelivery::new(outbox.clone(), sender).run(|_, _| (), backlog)).await;
+    assert_eq!(outbox.keys().await.unwrap().len(), 0);
+    let mut taken = taken.lock().unwrap().clone();
+    taken.sort();
+    ids.sort();
+    assert_eq!(taken, ids);
+    assert!(clock.unix_seconds() - began < 2 * 3600, "it took {} s", clock.unix_seconds() - began);
+    assert!(backlogs[0].messages == 20 && backlogs.iter().any(|left| left.oldest >= 3600), "{backlogs:?}");
+}
+
+#[tokio::test]
+async fn what_a_receiver_refuses_is_left_to_an_operator() {
+    let (clock, folder) = (JumpingClock::new(), tempfile::tempdir().unwrap());
+    let (receiver, url) = Scripted::start([status(503), status(410)]).await;
+    let records = storage::Records::new(Arc::new(storage::LocalDirectory::open(folder.path()).unwrap()), b"secret");
+    let outbox = Outbox::new(records, ".codex/outbox");
+    let sender = deliverer(Arc::clone(&clock));
+    let webhooks = JobWebhooks::new(sender.clone(), url, Some(outbox.clone()));
+    webhooks.send_outcome("job-1", &message(EventKind::Completed, Scheme::Body), &no_observer()).await;
+    let key = outbox.keys().await.unwrap().remove(0);
+    let kept = outbox.read(&key, false).await.unwrap().unwrap();
+    assert!(kept.attempts == 1 && kept.next_at > Some(clock.unix_seconds()), "{:?}", kept.next_at);
+
+    let done = tokio_util::sync::CancellationToken::new();
+    let backlog = |left: Backlog| {
+        if left.given_up == 1 {
+            done.cancel();
+        }
+    };
+    done.run_until_cancelled(Redelivery::new(outbox.clone(), sender).run(|_, _| (), backlog)).await;
+    let kept = outbox.read(&key, false).await.unwrap().unwrap();
+    assert_eq!((kept.attempts, kept.next_at), (2, None));
+    assert!(kept.reason.unwrap().contains("410"));
+    assert_eq!(receiver.requests.lock().unwrap().len(), 2);
+}

@@ -30,30 +30,38 @@ impl JobWebhooks {
     }
 
     /// Closes the progress queue, then signs and sends the job's outcome and notifies the observer.
+    ///
+    /// With an outbox it is sent once, and kept there if that fails: [`Redelivery`](super::Redelivery) goes on, and the job
+    /// is over. Without one, or where it can't be used, the job waits for all attempts.
     pub async fn send_outcome(&self, job_id: &str, message: &Message, observer: &DeliveryObserver) -> Delivery {
         self.progress.close().await;
-        let delivery = self.deliverer.deliver(&self.url, message).await;
-        let kept = match &self.outbox {
-            Some(outbox) if !delivery.delivered => {
-                store(outbox, &PendingMessage::new(job_id, &self.url, message, &delivery)).await
-            }
-            _ => None,
+        let (delivery, kept) = match &self.outbox {
+            Some(outbox) => self.send_or_keep(outbox, job_id, message).await,
+            None => (self.deliverer.deliver(&self.url, message).await, None),
         };
         observer(message.kind, &delivery, kept);
         delivery
     }
-}
 
-/// If the outbox fails, the body goes to the log: it contains no secret.
-async fn store(outbox: &Outbox, pending: &PendingMessage) -> Option<String> {
-    match outbox.store(pending).await {
-        Ok(key) => {
-            tracing::warn!(job = pending.job, id = pending.id, %key, "webhook kept in the outbox");
-            Some(key.to_string())
+    async fn send_or_keep(&self, outbox: &Outbox, job_id: &str, message: &Message) -> (Delivery, Option<String>) {
+        let (delivery, wait) = self.deliverer.try_once(&self.url, message, 0).await;
+        if delivery.delivered {
+            return (delivery, None);
         }
-        Err(failure) => {
-            tracing::error!(job = pending.job, id = pending.id, %failure, body = pending.body, "webhook lost: the outbox can't be used");
-            None
+        let now = self.deliverer.clock.unix_seconds();
+        let pending = PendingMessage::new(job_id, &self.url, message, now).after(&delivery, now, wait);
+        let failure = match outbox.store(&pending).await {
+            Ok(key) => {
+                tracing::warn!(job = job_id, id = pending.id, %key, "webhook kept in the outbox");
+                return (delivery, Some(key.to_string()));
+            }
+            Err(failure) => failure,
+        };
+        let delivery = if wait.is_some() { self.deliverer.deliver(&self.url, message).await } else { delivery };
+        if !delivery.delivered {
+            // The body contains no secret.
+            tracing::error!(job = job_id, id = pending.id, %failure, body = pending.body, "webhook lost: the outbox can't be used");
         }
+        (delivery, None)
     }
 }

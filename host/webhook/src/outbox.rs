@@ -3,11 +3,13 @@
 //! The worker signs a message when it sends it. So the stored messages are authenticated: whoever can write to the
 //! bucket must not be able to have a message of their own signed.
 
+use std::time::Duration;
+
 use fault::{Failure, codes};
 use serde::{Deserialize, Serialize};
 use storage::{Key, Record, Records, StoreError};
 
-use super::{Clock as _, Delivery, EventKind, Message, Scheme, SystemClock, UrlRules, WebhookUrl};
+use super::{Delivery, EventKind, Message, Scheme, UrlRules, WebhookUrl};
 
 /// The largest object that is read: a message of at most [`Message::MAX_BYTES`], escaped once more, and a few fields.
 const MAX_OBJECT: usize = 3 * Message::MAX_BYTES;
@@ -31,6 +33,18 @@ pub struct PendingMessage {
     pub kept_at: u64,
     /// Why it was not delivered.
     pub reason: Option<String>,
+    /// How often it was sent.
+    #[serde(default)]
+    pub attempts: u32,
+    /// When it is sent again, in seconds since 1970. `None`: only by an operator. Messages that earlier versions stored are
+    /// due at once.
+    #[serde(default = "at_once")]
+    pub next_at: Option<u64>,
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "serde wants the field's own type")]
+fn at_once() -> Option<u64> {
+    Some(0)
 }
 
 impl std::fmt::Debug for PendingMessage {
@@ -40,7 +54,7 @@ impl std::fmt::Debug for PendingMessage {
 }
 
 impl PendingMessage {
-    pub(super) fn new(job: &str, to: &WebhookUrl, message: &Message, delivery: &Delivery) -> Self {
+    pub(super) fn new(job: &str, to: &WebhookUrl, message: &Message, kept_at: u64) -> Self {
         Self {
             version: VERSION,
             id: message.id.clone(),
@@ -49,9 +63,24 @@ impl PendingMessage {
             url: to.as_url().as_str().to_owned(),
             scheme: message.scheme,
             body: message.body.clone(),
-            kept_at: SystemClock.unix_seconds(),
-            reason: delivery.note.clone(),
+            kept_at,
+            reason: None,
+            attempts: 0,
+            next_at: None,
         }
+    }
+
+    /// The same after an attempt that failed. `wait` is until the next one.
+    #[must_use]
+    pub(super) fn after(self, delivery: &Delivery, now: u64, wait: Option<Duration>) -> Self {
+        let next_at = wait.map(|wait| now.saturating_add(wait.as_secs()));
+        Self { attempts: delivery.attempts, reason: delivery.note.clone(), next_at, ..self }
+    }
+
+    /// The same, which other workers leave alone until then.
+    #[must_use]
+    pub(super) fn claimed(self, until: u64) -> Self {
+        Self { next_at: Some(until), ..self }
     }
 
     /// The receiver and the message, checked again: an address that was allowed when the message was stored may be
@@ -139,7 +168,8 @@ mod tests {
     fn pending(url: &str) -> PendingMessage {
         let to = UrlRules::LOCAL.check(url).unwrap();
         let message = Message::new("job-1", EventKind::Completed, r#"{"a":1}"#.into(), Scheme::Body).unwrap();
-        PendingMessage::new("job-1", &to, &message, &Delivery { note: Some("no answer".into()), ..Delivery::default() })
+        let failed = Delivery { note: Some("no answer".into()), attempts: 1, ..Delivery::default() };
+        PendingMessage::new("job-1", &to, &message, 1000).after(&failed, 1000, Some(Duration::from_secs(9)))
     }
 
     fn outbox(folder: &std::path::Path) -> Outbox {
@@ -156,6 +186,7 @@ mod tests {
         assert_eq!(outbox.keys().await.unwrap(), std::slice::from_ref(&key));
         let (to, message) = outbox.read(&key, false).await.unwrap().unwrap().check(&UrlRules::LOCAL).unwrap();
         assert_eq!((to.as_url().query(), message.body.as_str()), (Some("token=t"), r#"{"a":1}"#));
+        assert_eq!((pending.attempts, pending.next_at), (1, Some(1009)));
         assert_eq!(message.id, pending.id, "a receiver would treat it as another message");
         outbox.remove(&key).await.unwrap();
         assert!(outbox.keys().await.unwrap().is_empty());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-/// When attempts are made. The machine is billed meanwhile, so the whole schedule is short.
+/// When attempts are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     /// The longest time from the start of one attempt to the start of the next. There is one more attempt than gaps.
@@ -16,11 +16,36 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// For `completed` and `failed`, which must arrive: five attempts in 68 to 95 s.
+    /// For `completed` and `failed` where there is no outbox: five attempts in 68 to 95 s, as the machine is billed
+    /// meanwhile.
     pub const OUTCOME: Self = Self {
         gaps: &[Duration::from_secs(6), Duration::from_secs(14), Duration::from_secs(25), Duration::from_secs(40)],
         timeout: Duration::from_secs(10),
         longest_wait: Duration::from_secs(30),
+    };
+
+    /// For `completed` and `failed` with an outbox: 17 attempts in 19 to 24 hours, of which the job makes the first one.
+    pub const OUTBOX: Self = Self {
+        gaps: &[
+            Duration::from_secs(10),
+            Duration::from_secs(30),
+            Duration::from_mins(1),
+            Duration::from_mins(2),
+            Duration::from_mins(5),
+            Duration::from_mins(10),
+            Duration::from_mins(20),
+            Duration::from_mins(30),
+            Duration::from_hours(1),
+            Duration::from_hours(1),
+            Duration::from_hours(2),
+            Duration::from_hours(2),
+            Duration::from_hours(3),
+            Duration::from_hours(4),
+            Duration::from_hours(4),
+            Duration::from_hours(6),
+        ],
+        timeout: Duration::from_secs(10),
+        longest_wait: Duration::from_hours(1),
     };
 
     /// For progress, which is soon out of date: one attempt of 5 s.
@@ -74,6 +99,17 @@ mod tests {
             let timeout = Schedule::OUTCOME.timeout;
             let slow = waits(&id, timeout).iter().sum::<Duration>() + timeout * 5;
             assert!((78.0..=101.0).contains(&slow.as_secs_f64()), "{slow:?}");
+        }
+    }
+
+    #[test]
+    fn the_outbox_tries_for_a_day() {
+        for n in 0..200 {
+            let wait = |attempt| Schedule::OUTBOX.wait(&n.to_string(), attempt, Duration::ZERO, None);
+            let waits: Vec<Duration> = (1..).map_while(wait).collect();
+            assert_eq!(waits.len(), 16);
+            let hours = waits.iter().sum::<Duration>().as_secs_f64() / 3600.0;
+            assert!((19.0..24.2).contains(&hours), "{hours}");
         }
     }
 

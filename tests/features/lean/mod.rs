@@ -10,10 +10,10 @@ mod worker;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use testkit::fixtures;
 use testkit::job::Job;
 use testkit::outcome::Outcome;
 use testkit::receiver::{Received, Receiver};
-use testkit::{fixtures, workspace};
 
 use crate::transcode;
 
@@ -49,7 +49,7 @@ impl CompletedJob {
 
 /// The program on an upload under the lean policy, with the quickest encodes.
 fn lean(upload: &Path) -> Job {
-    transcode(upload).policy(workspace::lean_policy())
+    transcode(upload).policy(Path::new("codex-lean"))
 }
 
 /// Two segments of six seconds and one of two.

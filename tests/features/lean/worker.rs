@@ -3,14 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use testkit::fixtures;
 use testkit::job::{CREATOR, MEDIA};
 use testkit::platform::{Platform, Worker};
-use testkit::{fixtures, workspace};
 
 /// A worker under the lean policy with the platform's flags, and a folder for its assets.
 fn worker(platform: &Platform) -> Worker {
     let mut command = platform.command(Path::new(env!("CARGO_BIN_EXE_codex-transcoder")), &["worker"]);
-    command.env("CODEX_POLICY", workspace::lean_policy()).env("CODEX_STORES_ASSETS_PATH", assets(platform));
+    // Built in, it needs no signature in production either.
+    command
+        .env("CODEX_POLICY", "codex-lean")
+        .env("CODEX_POLICY_REQUIRE_SIGNATURE", "true")
+        .env("CODEX_STORES_ASSETS_PATH", assets(platform));
     for (flag, value) in [
         ("ENABLE_MEZZANINE", "on"),
         ("ENABLE_VIDEO_PREVIEW", "yes"),

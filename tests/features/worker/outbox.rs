@@ -44,6 +44,26 @@ fn an_undelivered_message_is_kept_and_delivered_later() {
     assert_eq!(outbox(&platform, &["list"]).1, "");
 }
 
+/// Its job is over meanwhile, and the next one is done.
+#[test]
+fn a_worker_delivers_the_outbox_beside_its_jobs() {
+    let platform = Platform::with_receiver(Receiver::answering(&[503]));
+    let clip = fixtures::clip(320, 180, "25", 2.0);
+    let worker = platform.worker(program());
+    platform.queue.queue("job-1", platform.upload(&clip, "video"));
+    let webhook = platform.result("job-1")["output"]["report"]["webhook"].clone();
+    assert_eq!((webhook["delivered"].as_bool(), webhook["attempts"].as_u64()), (Some(false), Some(1)));
+    let list = outbox(&platform, &["list"]).1;
+    assert!(list.contains("1 attempt, the next one"), "{list}");
+    worker.logged(&["webhook delivered", r#""attempt":2"#]);
+    worker.stop();
+    assert_eq!(outbox(&platform, &["list"]).1, "");
+    let received = platform.receiver.received();
+    assert_eq!(received.len(), 2);
+    assert_eq!(received[0].header("webhook-id"), received[1].header("webhook-id"));
+    assert_eq!(received[1].verified()["status"], "completed");
+}
+
 /// A receiver reads 200 as taken even where its answer complains; so do we, and the log has the complaint.
 #[test]
 fn a_received_message_can_be_checked_by_hand() {

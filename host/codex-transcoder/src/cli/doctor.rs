@@ -20,7 +20,7 @@ use super::exit::Ended;
 
 #[derive(Clone, Debug, Args)]
 pub struct Doctor {
-    /// The policy to check: a component, or a manifest with its module beside it [default: the built-in policy].
+    /// The policy to check: a component, a manifest with its module beside it, or the name of a built-in one [default: codex].
     #[arg(long, env = "CODEX_POLICY", value_name = "FILE")]
     policy: Option<std::path::PathBuf>,
     #[command(flatten)]

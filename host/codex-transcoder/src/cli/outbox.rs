@@ -4,7 +4,7 @@ use clap::Subcommand;
 use fault::text::printable;
 use fault::{Failure, codes};
 use tokio_util::sync::CancellationToken;
-use webhook::{Deliverer, Outbox as MessageStore};
+use webhook::{Clock as _, Deliverer, Outbox as MessageStore, SystemClock};
 
 use super::exit::Ended;
 use super::service::SettingsArgs;
@@ -12,7 +12,7 @@ use crate::worker;
 
 #[derive(Clone, Debug, Subcommand)]
 pub enum Outbox {
-    /// List them: id, job, kind, time in seconds since 1970, reason.
+    /// List them: id, job, kind, age, attempts, next attempt, reason.
     List {
         #[command(flatten)]
         settings: SettingsArgs,
@@ -64,12 +64,39 @@ impl Outbox {
             } else {
                 printable(pending.reason.as_deref().unwrap_or_default(), 200)
             };
-            println!("{}  {}  {}  {}  {outcome}", pending.id, pending.job, pending.kind.as_str(), pending.kept_at);
+            let now = SystemClock.unix_seconds();
+            let (id, job, kind) = (&pending.id, printable(&pending.job, 128), pending.kind.as_str());
+            println!("{id}  {job}  {kind}  {}  {outcome}", schedule(&pending, now));
         }
         match undelivered {
             0 => Ok(()),
             count => Err(Ended::environment(format!("{count} message(s) stay in the outbox"))),
         }
+    }
+}
+
+/// When it was kept, how often it was sent, and when it is sent again.
+fn schedule(pending: &webhook::PendingMessage, now: u64) -> String {
+    let age = in_words(now.saturating_sub(pending.kept_at));
+    let attempts = match pending.attempts {
+        1 => "1 attempt".to_owned(),
+        count => format!("{count} attempts"),
+    };
+    let next = match pending.next_at {
+        None => "no further one by itself".to_owned(),
+        Some(at) if at <= now => "the next one is due".to_owned(),
+        Some(at) => format!("the next one in {}", in_words(at - now)),
+    };
+    format!("{age} ago, {attempts}, {next}")
+}
+
+/// A time in its largest unit.
+fn in_words(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
     }
 }
 

@@ -34,7 +34,7 @@ pub struct Run {
     /// Where all outputs go: a folder for each store.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// The policy: a component, or a manifest with its module beside it [default: the built-in policy].
+    /// The policy: a component, a manifest with its module beside it, or the name of a built-in one [default: codex].
     #[arg(long, env = "CODEX_POLICY", value_name = "FILE")]
     pub policy: Option<PathBuf>,
     /// Settings of the policy: a JSON or TOML file, or key=value. May be repeated.

@@ -7,6 +7,7 @@ use media::tier::Tier;
 use policy::ActiveSet;
 use runpod::{self, Endpoint};
 use serde_json::{Value, json};
+use webhook::{Delivery, Redelivery};
 
 use super::authoring::recordings;
 use super::exit::Ended;
@@ -106,7 +107,7 @@ pub async fn start(
     }
 }
 
-/// Keeps the policies up to date and serves metrics, until the program ends.
+/// Keeps the policies up to date, delivers the outbox, and serves metrics, until the program ends.
 pub async fn run_in_background(settings: &Settings, assembled: Assembled) -> Result<Service, Ended> {
     let Assembled { service, watcher } = assembled;
     let metrics = service.metrics.clone();
@@ -116,6 +117,10 @@ pub async fn run_in_background(settings: &Settings, assembled: Assembled) -> Res
             tracing::error!(%lost, "policies are no longer watched; the active ones stay until the worker is replaced");
         }
     }));
+    let redelivery = Redelivery::new(service.outbox.clone(), service.deliverer.clone());
+    let (sent, left) = (service.metrics.clone(), service.metrics.clone());
+    let observe = move |kind, delivery: &Delivery| sent.redelivered(kind, delivery);
+    drop(tokio::spawn(redelivery.run(observe, move |backlog| left.backlog(backlog))));
     if let Some(address) = settings.metrics_address {
         let policies = service.policies.clone();
         let sandbox = service.environment.tools.ffmpeg.confinement().0.name();

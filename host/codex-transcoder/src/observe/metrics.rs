@@ -18,6 +18,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry, Unit};
 use runpod::JobResult;
+use webhook::{Backlog, Delivery, EventKind};
 
 /// Limit for the values of a label that a policy chooses; further ones count as [`OTHER`]. A policy that puts the time
 /// into the name of a step must not overload a monitoring system.
@@ -87,6 +88,9 @@ metrics! {
     published: Counters<1> = bytes("published", "Bytes published by completed jobs, by store");
     webhooks: Counters<2> = add("webhooks", "Webhooks by kind and whether they were delivered, kept or lost");
     webhook_attempts: Counters<1> = add("webhook_attempts", "Requests sent for webhooks, by kind");
+    outbox: Gauge = add("outbox_messages", "Messages in the outbox when this worker last looked");
+    outbox_given_up: Gauge = add("outbox_given_up", "Messages in the outbox that only `outbox deliver` sends");
+    outbox_oldest: Gauge = add("outbox_oldest_seconds", "How long the oldest message has been in the outbox");
     encodes: Counters<2> =
         add("encodes", "Encodes by processor (gpu, cpu) and whether they fell back from the GPU");
     speed: Histograms<1> =
@@ -160,6 +164,22 @@ impl Metrics {
             JobResult::Stopped => "stopped",
         };
         self.policy_jobs.get_or_create(&[label("role", role.name()), label("outcome", outcome)]).inc();
+    }
+
+    /// A message of the outbox was sent again.
+    pub fn redelivered(&self, kind: EventKind, delivery: &Delivery) {
+        let kind = || label("kind", kind.as_str());
+        self.webhook_attempts.get_or_create(&[kind()]).inc();
+        if delivery.delivered {
+            self.webhooks.get_or_create(&[kind(), label("outcome", "delivered")]).inc();
+        }
+    }
+
+    pub fn backlog(&self, backlog: Backlog) {
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        self.outbox.set(number(backlog.messages as u64));
+        self.outbox_given_up.set(number(backlog.given_up as u64));
+        self.outbox_oldest.set(number(backlog.oldest));
     }
 
     /// Versions of this program and of ffmpeg, and how well ffmpeg is confined.

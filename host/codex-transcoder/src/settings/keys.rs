@@ -168,6 +168,7 @@ mod tests {
         assert_eq!(
             find(&["policy", "pth"]),
             PathMatch::Unknown(vec![
+                "builtin",
                 "path",
                 "place",
                 "poll_seconds",

@@ -10,7 +10,7 @@ use fault::secret::SecretText;
 use fault::text::printable;
 use job::production::UploadLimits;
 use media::plan::Preference;
-use policy::PolicyLocation;
+use policy::{BuiltIn, PolicyLocation};
 use publish::CacheRules;
 use serde_json::{Map, Value as Json};
 use webhook::{HttpRule, Secret, UrlRules, is_this_machine};
@@ -120,18 +120,22 @@ receiver too; for local work, `webhook.allow_short_secret` allows it",
     WebhookSettings { secret: SecretText::new(secret), allow_short_secret, rules }
 }
 
-/// From `policy.place`, or the older `policy.path`.
+/// From `policy.place`, `policy.path`, or `policy.builtin`.
 fn place(raw: &mut Raw, environment: Environment) -> PolicyLocation {
-    let (path, place) = (raw.get::<PathBuf>("policy.path"), raw.text("policy.place"));
-    let place = match (path, place) {
-        (None, None) => return PolicyLocation::BuiltIn,
-        (Some(path), None) => return PolicyLocation::local(&path),
-        (Some(_), Some(_)) => {
-            let message = "says where the policy is, and so does `policy.path`: set one of them";
-            raw.problem(&codes::settings::CONTRADICTION, "policy.place", message);
-            return PolicyLocation::BuiltIn;
+    let default = PolicyLocation::BuiltIn(BuiltIn::default());
+    let built_in = raw.choice::<BuiltIn>("policy.builtin");
+    let place = match (built_in, raw.get::<PathBuf>("policy.path"), raw.text("policy.place")) {
+        (None, None, None) => return default,
+        (Some(policy), None, None) => return PolicyLocation::BuiltIn(policy),
+        (None, Some(path), None) => return PolicyLocation::local(&path),
+        (None, None, Some(text)) => value::place(&text, environment.word()).unwrap_or(default),
+        (first, _, place) => {
+            let later = if place.is_some() { "policy.place" } else { "policy.path" };
+            let other = if first.is_some() { "policy.builtin" } else { "policy.path" };
+            let message = format!("says where the policy is, and so does `{other}`: set one of them");
+            raw.problem(&codes::settings::CONTRADICTION, later, &message);
+            return default;
         }
-        (None, Some(text)) => value::place(&text, environment.word()).unwrap_or(PolicyLocation::BuiltIn),
     };
     if let Some(host) = place.plain_http()
         && !(environment == Environment::Dev && is_this_machine(host))
@@ -166,7 +170,9 @@ webhooks and requests itself";
             continue;
         }
         if entry.from_flag {
-            if policy.place == PolicyLocation::BuiltIn && UNKNOWN_TO_DEFAULT_POLICY.contains(&name.as_str()) {
+            if policy.place == PolicyLocation::BuiltIn(BuiltIn::Codex)
+                && UNKNOWN_TO_DEFAULT_POLICY.contains(&name.as_str())
+            {
                 notes.push(format!("{} has no effect: the default policy has no such setting", entry.origin));
                 continue;
             }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use fault::codes;
+use policy::BuiltIn;
 use storage::s3::{S3Settings, host_of, is_key_text};
 use webhook::is_this_machine;
 
@@ -40,7 +41,8 @@ pub fn resolve(raw: &mut Raw, environment: Environment) -> BTreeMap<String, Stor
 /// Whether the default policy is used and will write to the archive.
 fn needs_archive(raw: &Raw) -> bool {
     let mezzanine = raw.policy.get("mezzanine").is_none_or(|entry| entry.value != false);
-    mezzanine && !raw.has("policy.path") && !raw.has("policy.place")
+    let other = raw.choice::<BuiltIn>("policy.builtin").is_some_and(|policy| policy != BuiltIn::Codex);
+    mezzanine && !other && !raw.has("policy.path") && !raw.has("policy.place")
 }
 
 /// The store that a setting names.

@@ -1,6 +1,7 @@
 //! The table of all settings. Reading, error messages and the reference are derived from it.
 
 use media::plan::Preference;
+use policy::BuiltIn;
 use storage::s3::Dialect;
 use webhook::HttpRule;
 
@@ -51,7 +52,10 @@ settings! {
     /// Which of the platform's environments this worker belongs to; it names the default buckets.
     "environment", choice::<Environment>(), Value("production"), "ENVIRONMENT";
 
-    /// The policy in a file of this machine: a component, or a manifest or its folder. See also `policy.place`.
+    /// Which of the program's own policies decides. They count as signed.
+    "policy.builtin", choice::<BuiltIn>(), Words("`codex`, unless `policy.path` or `policy.place` is set");
+
+    /// The policy in a file of this machine: a component, or a manifest or its folder. Also the name of a built-in policy.
     "policy.path", Path, Words("the built-in policy"), "CODEX_POLICY";
 
     /// The place of this environment's policy, watched while the worker runs: a component (`.wasm`), a manifest

@@ -167,7 +167,7 @@ async fn policies(settings: &Settings, stores: &Stores) -> Result<Watcher, Failu
 fn identity(settings: &Settings) -> Option<String> {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
     let place = match &settings.policy.place {
-        PolicyLocation::BuiltIn => return None,
+        PolicyLocation::BuiltIn(_) => return None,
         PolicyLocation::Component(path) | PolicyLocation::File(path) => absolute(path),
         PolicyLocation::Url(url) => url.to_string(),
         PolicyLocation::Object { store, key } => match settings.stores.get(store) {

@@ -300,9 +300,9 @@ fn rung_uploads(context: &JobContext, plan: &Plan, publication: &str) -> Vec<Run
 
 /// The files that can be uploaded during the encode.
 fn file_uploads(context: &JobContext, plan: &Plan, info: &MediaInfo) -> Vec<FileUpload> {
-    let upload = |GrowingOutput { to, path, unsettled }: GrowingOutput| FileUpload {
+    let upload = |GrowingOutput { to, path, unsettled, likely }: GrowingOutput| FileUpload {
         to,
-        file: GrowingFile { path: context.work.join(path), unsettled },
+        file: GrowingFile { path: context.work.join(path), unsettled, likely },
     };
     plan.growing(info).into_iter().map(upload).collect()
 }

@@ -31,7 +31,7 @@ const LENGTH_TOLERANCE: Duration = Duration::from_secs(1);
 const LENGTH_TOLERANCE_OF_COPY: Duration = Duration::from_millis(100);
 
 /// A file that is likely larger is uploaded while it is encoded.
-const LARGE: u64 = 32 << 20;
+const LARGE: u64 = 16 << 20;
 
 /// Bytes of everything in a file's index but the lists of frames and packets, and of the headers around it.
 const HEADERS: u64 = 64 << 10;
@@ -202,7 +202,8 @@ impl OutputKind for Archive {
     fn growing(&self, index: usize, info: &MediaInfo) -> Option<GrowingOutput> {
         let reserved = self.reserved(info).filter(|_| !self.may_be_kept(info))?;
         let unsettled = reserved + HEADERS;
-        Some(GrowingOutput { to: self.to.clone(), path: archive_file(index), unsettled })
+        let likely = self.likely_bytes(info);
+        Some(GrowingOutput { to: self.to.clone(), path: archive_file(index), unsettled, likely })
     }
 
     async fn verify(&self, index: usize, context: &TranscodeContext<'_>) -> Result<Vec<CheckedRung>, MediaError> {

@@ -120,6 +120,8 @@ pub struct GrowingOutput {
     pub path: String,
     /// So many bytes at its beginning may change until the encode has ended.
     pub unsettled: u64,
+    /// How large it will be, more or less.
+    pub likely: u64,
 }
 
 /// An encode of the whole picture.

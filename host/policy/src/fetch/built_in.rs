@@ -1,29 +1,18 @@
-//! The built-in policy as a source.
-
-use sha2::{Digest as _, Sha256};
+//! A policy of the program as a source.
 
 use super::{FetchError, Fetched, PolicySource, Tag};
+use crate::built_in::BuiltIn;
 use crate::manifest::{Deployment, Manifest};
-use crate::{DEFAULT, DEFAULT_NAME};
 
-/// The built-in policy. It never changes while the program runs.
-pub struct BuiltIn;
-
+/// It never changes while the program runs.
 #[async_trait::async_trait]
 impl PolicySource for BuiltIn {
     async fn poll(&self, _: Option<&Tag>) -> Result<Option<Fetched>, FetchError> {
-        let manifest = Manifest {
-            name: DEFAULT_NAME.to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            module: "codex.wasm".to_owned(),
-            sha256: hex::encode(Sha256::digest(DEFAULT)),
-            ..Manifest::default()
-        };
-        Ok(Some((Deployment::of(manifest), None)))
+        Ok(Some((Deployment::of(self.manifest()), None)))
     }
 
     async fn fetch_module(&self, _: &Manifest) -> Result<Vec<u8>, FetchError> {
-        Ok(DEFAULT.to_vec())
+        Ok(self.component().to_vec())
     }
 
     fn built_in(&self) -> bool {

@@ -58,7 +58,7 @@ pub trait PolicySource: Send + Sync {
 /// The source for a location. Sends no request yet.
 pub fn source(location: &PolicyLocation, stores: &Stores) -> Result<Arc<dyn PolicySource>, FetchError> {
     Ok(match location {
-        PolicyLocation::BuiltIn => Arc::new(built_in::BuiltIn),
+        PolicyLocation::BuiltIn(policy) => Arc::new(*policy),
         PolicyLocation::Component(path) => Arc::new(file::Component(path.clone())),
         PolicyLocation::File(path) => Arc::new(file::ManifestFile(path.clone())),
         PolicyLocation::Object { store, key } => {

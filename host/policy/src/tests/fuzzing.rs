@@ -20,7 +20,7 @@ pub fn policy_location(bytes: &[u8]) {
             assert!(!written.contains('?'), "{written}");
         }
         PolicyLocation::Object { .. } => assert_eq!(PolicyLocation::parse(&written), Ok(location)),
-        PolicyLocation::BuiltIn | PolicyLocation::Component(_) | PolicyLocation::File(_) => {}
+        PolicyLocation::BuiltIn(_) | PolicyLocation::Component(_) | PolicyLocation::File(_) => {}
     }
 }
 

@@ -49,7 +49,7 @@ impl GrowingUpload {
     }
 
     fn part_size(&self) -> u64 {
-        self.bucket.settings.part_size
+        part_size(self.bucket.settings.part_size, self.file.likely)
     }
 
     /// The number of the next part that is wholly written, with its content.
@@ -76,6 +76,15 @@ impl GrowingUpload {
         })
         .await
     }
+}
+
+/// The smallest part that S3 takes, besides the last one.
+const SMALLEST_PART: u64 = 5 << 20;
+
+/// Parts that are left when the file is whole are uploaded while the job waits: the first ones and the last one. Of a file
+/// that isn't large, they are made smaller than usual.
+pub(super) fn part_size(usual: u64, likely: u64) -> u64 {
+    (likely / 8).max(SMALLEST_PART).min(usual)
 }
 
 #[async_trait::async_trait]

@@ -9,6 +9,7 @@ use testkit::s3::{Fault, Personality, S3Server};
 
 use super::S3Store;
 use super::fixture::{ALL, PART, key, meta, noise, pair, wait_until};
+use super::growing::part_size;
 use crate::{Growing, GrowingFile, Store};
 
 struct Scene {
@@ -32,7 +33,7 @@ impl Scene {
     }
 
     fn begin(&self, unsettled: u64) -> Box<dyn Growing> {
-        self.store.begin(&key("o"), GrowingFile { path: self.path(), unsettled }, &meta()).unwrap()
+        self.store.begin(&key("o"), GrowingFile { path: self.path(), unsettled, likely: u64::MAX }, &meta()).unwrap()
     }
 
     fn parts(&self) -> usize {
@@ -124,4 +125,13 @@ async fn an_upload_that_is_given_up_or_fails_leaves_nothing() {
     scene.server.fail(Fault::Deny, "PUT partNumber=3", 1);
     assert!(upload.finish().await.is_err());
     assert_eq!((scene.server.injected(), scene.server.uploads_in_progress()), (1, 0));
+}
+
+#[test]
+fn parts_of_what_is_not_large_are_smaller() {
+    let mib = |bytes: u64| bytes << 20;
+    assert_eq!(part_size(mib(16), mib(20)), mib(5));
+    assert_eq!(part_size(mib(16), mib(80)), mib(10));
+    assert_eq!(part_size(mib(16), mib(9000)), mib(16));
+    assert_eq!(part_size(mib(5), u64::MAX), mib(5));
 }

@@ -18,10 +18,10 @@ use crate::cli::table::{aligned, table};
 
 #[derive(Clone, Debug, Args)]
 pub struct Diff {
-    /// The old policy: a component, a manifest, or the word built-in.
+    /// The old policy: a component, a manifest, or the name of a built-in one.
     #[arg(value_name = "OLD")]
     old: PathBuf,
-    /// The new policy: a component, a manifest, or the word built-in.
+    /// The new policy: a component, a manifest, or the name of a built-in one.
     #[arg(value_name = "NEW")]
     new: PathBuf,
     /// The folder of recordings.

@@ -41,7 +41,7 @@ pub struct Estimate {
     /// The source: a media file, or a .json file as `policy explain --save-probe` writes it.
     #[arg(value_name = "FILE", required_unless_present = "calibrate")]
     source: Option<PathBuf>,
-    /// The policy: a component, or a manifest next to its module [default: the built-in policy].
+    /// The policy: a component, a manifest next to its module, or the name of a built-in one [default: codex].
     #[arg(long, env = "CODEX_POLICY", value_name = "FILE")]
     policy: Option<PathBuf>,
     /// Settings for the policy: a JSON or TOML file, or key=value. Can be given more than once.

@@ -41,7 +41,7 @@ pub struct Explain {
     /// Settings for the policy: a JSON or TOML file, or key=value. Can be given more than once.
     #[arg(long, value_name = "FILE|KEY=VALUE")]
     settings: Vec<String>,
-    /// The policy: a component, or a manifest next to its module [default: the built-in policy].
+    /// The policy: a component, a manifest next to its module, or the name of a built-in one [default: codex].
     #[arg(long, env = "CODEX_POLICY", value_name = "FILE")]
     policy: Option<PathBuf>,
     /// The encoders to assume: only the CPU, or a GPU and the CPU.

@@ -21,7 +21,7 @@ pub struct Replay {
     /// A file that `run --record` or `worker --record` wrote.
     #[arg(value_name = "RECORDING")]
     recording: PathBuf,
-    /// The other policy: a component, a manifest, or the word built-in.
+    /// The other policy: a component, a manifest, or the name of a built-in one.
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
     /// Settings that override those of the recording: a JSON or TOML file, or key=value. Can be given more than once.

@@ -18,7 +18,7 @@ pub struct Test {
     /// A folder of scenarios, or one scenario. docs/scenarios.md has the format.
     #[arg(value_name = "DIR")]
     scenarios: PathBuf,
-    /// The policy: a component, or a manifest next to its module [default: the built-in policy].
+    /// The policy: a component, a manifest next to its module, or the name of a built-in one [default: codex].
     #[arg(long, env = "CODEX_POLICY", value_name = "FILE")]
     policy: Option<PathBuf>,
     /// Run only scenarios whose names contain this text.

@@ -8,14 +8,11 @@ use serde_json::{Map, Value};
 use crate::cli::exit::Ended;
 use crate::cli::settings_argument;
 
-/// Names the built-in policy where a file is expected.
-const BUILT_IN: &str = "built-in";
-
-/// Reads a policy from a component or a manifest, with the `--settings` of the command line over its own. No path, or
-/// [`BUILT_IN`], means the built-in policy.
+/// Reads a policy from a component or a manifest, or a built-in one by its name, with the `--settings` of the command line
+/// over its own. No path means the default policy.
 pub async fn candidate(path: Option<&Path>, arguments: &[String]) -> Result<Candidate, Ended> {
     let arguments = settings_argument::merge("--settings", arguments)?;
-    let candidate = read_local(path.filter(|path| path.as_os_str() != BUILT_IN)).await?.candidate;
+    let candidate = read_local(path).await?.candidate;
     let mut settings: Map<String, Value> = serde_json::from_str(&candidate.settings).unwrap_or_default();
     settings.extend(arguments);
     Ok(Candidate { settings: Value::Object(settings).to_string(), ..candidate })

@@ -30,6 +30,7 @@ fn from_variables(pairs: &[(&str, &str)]) -> Settings {
 /// A value for every setting, as the file has it, other than its default. A variable has the same without quotes.
 const SAMPLES: &[(&str, &str)] = &[
     ("environment", "'dev'"),
+    ("policy.builtin", "'codex-lean'"),
     ("policy.path", "'lean.wasm'"),
     ("policy.place", "'media:.codex/policies'"),
     ("policy.poll_seconds", "7"),
