@@ -13,6 +13,7 @@ pub mod fetch;
 #[doc(hidden)]
 #[path = "tests/fuzzing.rs"]
 pub mod fuzzing;
+mod history;
 mod host;
 mod interfaces;
 mod last_good;
@@ -34,6 +35,7 @@ pub use built_in::BuiltIn;
 pub use call::Call;
 pub use compile::Compiler;
 pub use error::PolicyError;
+pub use history::{Action, Entry, History, NotInHistory};
 pub use host::{CallRecorder, HostCalls, HostContext};
 pub use interfaces::fingerprint;
 pub use last_good::LastGood;

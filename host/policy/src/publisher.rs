@@ -7,6 +7,7 @@ use fault::{Blame, Code, Fault, codes};
 use storage::{BadKey, Body, Key, LocalDirectory, ObjectMeta, StoreError, Stores, folder_of};
 
 use super::fetch::{FetchError, ManifestObject, PolicySource as _};
+use super::history::{self, Entry, History};
 use super::location::PolicyLocation;
 use super::manifest::{Deployment, Manifest};
 
@@ -29,8 +30,11 @@ pub enum PublishError {
     /// The present manifest can't be read.
     #[error(transparent)]
     Fetch(#[from] FetchError),
-    /// The store failed to write.
-    #[error("{location} could not be written")]
+    /// The history is not one.
+    #[error("the history beside {location} can't be read: correct the file, or move it away")]
+    History { location: String, source: serde_json::Error },
+    /// The store failed.
+    #[error("{location} could not be read or written")]
     Store { location: String, source: StoreError },
 }
 
@@ -38,6 +42,7 @@ impl Fault for PublishError {
     fn code(&self) -> &'static Code {
         match self {
             Self::NotWritable { .. } => &codes::policy::READ_ONLY,
+            Self::History { .. } => &codes::policy::MANIFEST,
             Self::Folder { .. } => &codes::policy::UNREADABLE,
             Self::Name { .. } => const { &codes::policy::MANIFEST.with_blame(Blame::Host) },
             Self::Fetch(error) => error.code(),
@@ -100,6 +105,28 @@ impl PolicyPublisher {
     /// Writes the manifest. From now on workers load what it refers to.
     pub async fn publish(&self, deployment: &Deployment) -> Result<(), PublishError> {
         self.write(&self.0.key, deployment.to_json().into_bytes(), "application/json").await
+    }
+
+    /// The changes that were noted; none if the document is missing.
+    pub async fn history(&self) -> Result<History, PublishError> {
+        let failed = |source| PublishError::Store { location: self.0.location.clone(), source };
+        let Some(bytes) = self.0.store.read(&self.history_key()?, history::MAX_BYTES).await.map_err(failed)? else {
+            return Ok(History::default());
+        };
+        serde_json::from_slice(&bytes)
+            .map_err(|source| PublishError::History { location: self.0.location.clone(), source })
+    }
+
+    /// Notes a change. The policies themselves are not touched.
+    pub async fn note(&self, entry: Entry) -> Result<(), PublishError> {
+        let history = self.history().await?.with(entry);
+        let text = serde_json::to_vec_pretty(&history).unwrap_or_default();
+        self.write(&self.history_key()?, text, "application/json").await
+    }
+
+    fn history_key(&self) -> Result<Key, PublishError> {
+        let invalid = |source| PublishError::Name { location: self.0.location.clone(), source };
+        History::key(&self.0.key).map_err(invalid)
     }
 
     async fn write(&self, key: &Key, bytes: Vec<u8>, kind: &str) -> Result<(), PublishError> {

@@ -149,3 +149,54 @@ fn what_a_worker_would_not_take_is_not_shipped_and_a_step_that_fails_half_way_ch
     assert!(mended.log.contains("the existing manifest is unreadable and is replaced"), "{}", mended.log);
     assert_eq!(operator.versions(), [json!("2"), Value::Null, Value::Null]);
 }
+
+#[test]
+fn every_change_is_noted_and_any_earlier_policy_can_come_back() {
+    let operator = Operator::new();
+    for (version, why) in [(1, "the first"), (2, "smaller previews"), (3, "HEVC on trial")] {
+        let canary: &[&str] = if version == 3 { &["--canary", "5"] } else { &[] };
+        done(&operator.activate(version, &[&["--message", why], canary].concat()));
+    }
+    done(&operator.policy(&["rollback", "-m", "too slow"]));
+    done(&operator.policy(&["rollback", "--to", "1"]));
+    assert_eq!(operator.versions(), [json!("1"), Value::Null, json!("2")]);
+    // By its digest, too.
+    done(&operator.policy(&["rollback", "--to", &sha256(&variant(3))[..12]]));
+    assert_eq!(operator.versions(), [json!("3"), Value::Null, json!("1")]);
+
+    let history = operator.policy(&["history", "--json"]);
+    done(&history);
+    let history: Value = serde_json::from_str(&history.stdout).unwrap();
+    let noted: Vec<(&str, &str, &str)> = history["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| {
+            let text = |at: &str| entry.pointer(at).and_then(Value::as_str).unwrap_or_default();
+            (text("/action"), text("/policy/version"), text("/message"))
+        })
+        .collect();
+    let expected = [
+        ("activate", "1", "the first"),
+        ("activate", "2", "smaller previews"),
+        ("canary", "3", "HEVC on trial"),
+        ("end-canary", "3", "too slow"),
+        ("rollback", "1", ""),
+        ("rollback", "3", ""),
+    ];
+    assert_eq!(noted, expected);
+    let list = operator.policy(&["history"]).stdout;
+    let newest = list.lines().next().unwrap();
+    assert!(newest.contains("rollback") && newest.contains("codex 3"), "{list}");
+    assert!(list.contains("canary     codex 3") && list.contains("5 % of the jobs: HEVC on trial"), "{list}");
+
+    let unknown = operator.policy(&["rollback", "--to", "7"]);
+    assert!(unknown.status.code() == Some(2) && unknown.log.contains("policy history"), "{}", unknown.log);
+    // A module that is gone can't come back.
+    let gone = sha256(&variant(2));
+    let keys = operator.platform.media.keys();
+    operator.platform.media.remove_object(keys.iter().find(|key| key.contains(&gone)).unwrap());
+    let missing = operator.policy(&["rollback", "--to", "2"]);
+    assert!(missing.status.code() == Some(4) && missing.log.contains("policy.missing"), "{}", missing.log);
+    assert_eq!(operator.versions()[0], json!("3"));
+}

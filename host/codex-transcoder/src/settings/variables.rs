@@ -13,7 +13,7 @@ use super::table::{ELSEWHERE, SETTINGS};
 use super::value;
 
 /// Reads the variables, which override the file. An empty variable counts as not set, since platforms pass on every field
-/// of a form. For an `ENABLE_` variable it has always meant "no".
+/// of a form.
 pub fn read(variables: &BTreeMap<String, String>, raw: &mut Raw) {
     let mut own = Vec::new();
     for (variable, text) in variables {
@@ -65,8 +65,8 @@ impl Target {
     fn set(&self, variable: &str, text: &str, raw: &mut Raw) {
         let origin = Origin::Variable(variable.to_owned());
         match self.setting.kind {
-            Kind::Object if self.older => self.set_flag(text, origin, raw),
             Kind::Object if text.trim().is_empty() => {}
+            Kind::Object if self.older => self.set_flag(text, origin, raw),
             Kind::Object => self.set_object(text, &origin, raw),
             _ if text.is_empty() => {}
             kind => raw.set(self.setting, &self.name, value::from_text(kind, text), origin),
@@ -74,7 +74,7 @@ impl Target {
     }
 
     fn set_flag(&self, text: &str, origin: Origin, raw: &mut Raw) {
-        match value::from_text(Kind::Flag, if text.is_empty() { "off" } else { text }) {
+        match value::from_text(Kind::Flag, text) {
             Ok(flag) => raw.set_policy(&self.name, Json::Bool(flag == "true"), origin, true),
             Err(message) => raw.problem_at(&codes::settings::BAD_VALUE, self.setting.path, Some(origin), message),
         }

@@ -3,8 +3,9 @@
 use clap::Args;
 use fault::Failure;
 use policy::fetch::{self, FetchError};
-use policy::{Deployment, PolicyPublisher, PublishError};
+use policy::{Action, Deployment, PolicyPublisher, PublishError};
 
+use super::history::ChangeArgs;
 use super::place::{self, PlaceArgs};
 use crate::cli::exit::Ended;
 
@@ -16,6 +17,8 @@ pub struct Activate {
     /// Run only this percentage of the jobs under it, and the others under the current policy.
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     canary: Option<u8>,
+    #[command(flatten)]
+    change: ChangeArgs,
     #[command(flatten)]
     environment: PlaceArgs,
 }
@@ -47,6 +50,7 @@ impl Activate {
             return Err(Ended::usage(format!("there is no current policy in {place}, so there can be no canary")));
         }
         let manifest = publisher.upload_module(&manifest, &admitted.module).await?;
+        let changed = manifest.clone();
         let after = match (before, self.canary) {
             (Some(before), Some(percent)) => before.with_canary(manifest, percent),
             (Some(before), None) => before.with_current(manifest),
@@ -54,6 +58,8 @@ impl Activate {
         };
         publisher.publish(&after).await?;
         environment.print_change(&after);
+        let action = if self.canary.is_some() { Action::Canary } else { Action::Activate };
+        self.change.note(&publisher, action, changed, self.canary).await;
         Ok(())
     }
 }

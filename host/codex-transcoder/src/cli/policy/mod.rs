@@ -2,6 +2,7 @@
 
 mod activate;
 mod build;
+mod history;
 mod keygen;
 pub(super) mod load;
 mod new;
@@ -27,8 +28,10 @@ pub enum Policy {
     Keygen(keygen::Keygen),
     /// Check a policy as a worker would, and make it the environment's current policy or its canary.
     Activate(activate::Activate),
-    /// Undo the last `activate`: end the canary, or return to the previous policy.
+    /// Undo the last `activate`: end the canary, or return to the previous policy, or to one of the history.
     Rollback(rollback::Rollback),
+    /// List the changes of an environment's policies: when, who, what, and why.
+    History(history::History),
     /// List an environment's policies, and whether a worker would accept them.
     Status(status::Status),
 }
@@ -42,6 +45,7 @@ impl Policy {
             Self::Keygen(keygen) => keygen.run(),
             Self::Activate(activate) => activate.run().await,
             Self::Rollback(rollback) => rollback.run().await,
+            Self::History(history) => history.run().await,
             Self::Status(status) => status.run().await,
         }
     }

@@ -100,11 +100,12 @@ fn the_old_flags_become_settings_of_the_policy() {
         ("ENABLE_MEZZANINE", "False"),
         ("ENABLE_LOUDNESS_ANALYSIS", "1"),
         ("ENABLE_WAVEFORM_IMAGE", "no"),
+        // The policy's own default.
         ("ENABLE_VIDEO_PREVIEW", ""),
     ]);
-    let expected = json!({"mezzanine": false, "loudness": true, "waveformImage": false, "preview": false});
+    let expected = json!({"mezzanine": false, "loudness": true, "waveformImage": false});
     assert_eq!(settings.policy.settings, *expected.as_object().unwrap());
-    assert_eq!(settings.policy.optional.len(), 4);
+    assert_eq!(settings.policy.optional.len(), 3);
 }
 
 #[test]
@@ -113,6 +114,9 @@ fn a_flag_that_the_default_policy_lacks_breaks_nothing_and_reaches_other_policie
     let settings = with(&[flag]);
     assert_eq!(policy_json(&settings), "{}");
     assert_eq!(settings.notes, ["ENABLE_THUMBNAIL_VARIANTS has no effect: the default policy has no such setting"]);
+    let settings = with(&[flag, ("CODEX_POLICY", "codex-lean")]);
+    assert_eq!(settings.policy.place, PolicyLocation::BuiltIn(policy::BuiltIn::CodexLean));
+    assert_eq!(policy_json(&settings), r#"{"thumbnailVariants":true}"#);
     let settings = with(&[flag, ("CODEX_POLICY", "/policies/lean.wasm")]);
     assert_eq!(policy_json(&settings), r#"{"thumbnailVariants":true}"#);
     assert!(settings.notes.is_empty());
