@@ -31,7 +31,7 @@ pub struct WebhookReport {
     /// The last HTTP status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Key in the outbox of a message that was not delivered; `outbox deliver` sends it.
+    /// Key in the outbox of a message that was not delivered yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept: Option<String>,
 }

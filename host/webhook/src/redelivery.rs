@@ -4,7 +4,7 @@
 //! some time later, and each worker looks a little later than others do. Two that look at the same moment may still both send
 //! a message, and its receiver knows it by its id.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -93,7 +93,7 @@ impl Redelivery {
 
     /// Sends every message that is due, once.
     async fn look(&mut self, observe: &mut impl FnMut(EventKind, &Delivery)) -> Result<Backlog, Failure> {
-        let keys = self.outbox.keys().await?;
+        let keys: BTreeSet<Key> = self.outbox.keys().await?.into_iter().collect();
         self.known.retain(|key, _| keys.contains(key));
         let now = self.deliverer.clock.unix_seconds();
         let due: Vec<Key> = keys.into_iter().filter(|key| self.may_be_due(key, now)).collect();
