@@ -12,7 +12,7 @@ use policy::{Call, Candidate, Compiler, Policy, PolicyError};
 use rehearsal::SmokeTest;
 use serde_json::Value;
 
-use crate::rehearsal::{RehearsalSetup, described_job, described_media, rehearse, source_info};
+use crate::rehearsal::{RehearsalSetup, Scene, described_job, described_media, rehearse, source_info};
 
 /// Number of loads, with and without cache. Compiling takes tens of milliseconds.
 const LOADS: usize = 5;
@@ -87,7 +87,7 @@ struct Bench<'a> {
 impl<'a> Bench<'a> {
     async fn run(&mut self) -> Result<(), Failure> {
         let (setup, info) = sample().map_err(|reason| Failure::new(&codes::host::BUG, reason))?;
-        let (job, encoders) = (&setup.job, &setup.encoders());
+        let (job, encoders) = (&setup.scene.job, &setup.scene.encoders());
         let sample = SmokeTest { policy: self.policy, name: "a minute of 1080p", job: job.clone(), info: info.clone() };
         let ladder = Call::pure(self.policy).select(job, &info, encoders).await?.unwrap_or_default();
         let report = sample.report(&ladder).await?;
@@ -160,7 +160,7 @@ fn sample() -> Result<(RehearsalSetup, MediaInfo), String> {
     let info = described_media(Value::Null).map_err(|error| error.to_string())?;
     let job = described_job(Value::Null, Some(&info)).map_err(|error| error.to_string())?;
     let source = source_info(&info)?;
-    Ok((RehearsalSetup::of(job, Some(source)), info))
+    Ok((RehearsalSetup::of(Scene::of(job, Some(source))), info))
 }
 
 impl Cost {

@@ -28,7 +28,7 @@ const SECONDS: u32 = 24;
 /// Rounds, each of which measures everything. A machine that is shared, or gets warm, doesn't keep its speed: run it again.
 const ROUNDS: usize = 1;
 
-/// What we hold ourselves to: the job's time over that of its encodes alone, one after the other; the time of the
+/// What we hold ourselves to: the job's time over that of its encodes alone, in one process; the time of the
 /// straightforward way over the job's; the share of all cores that the encode keeps busy; the processor time of the job over
 /// that of its encodes; what the checks of its files take of the job, the policy, the host, and a process that is confined
 /// over one that isn't.

@@ -31,7 +31,7 @@ use crate::sound::{Wanted, filters, listening};
 /// A smaller original has arrived before a process has started.
 const LEAST: u64 = 1 << 20;
 
-/// So many bytes at the beginning tell the container.
+/// Bytes at the beginning that are enough to recognise the container.
 const BEGINNING: u64 = 64 << 10;
 
 /// Where the samples are kept until a plan says what waveforms are to be made of them.

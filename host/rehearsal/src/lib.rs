@@ -15,7 +15,7 @@ mod source;
 mod trial;
 
 pub use host::{RehearsalHost, processor};
-pub use scene::{NOMINAL_LOUDNESS, NoScript, Scene, Script};
+pub use scene::{NOMINAL_LOUDNESS, NoScript, Scene, Script, assumed_gpu};
 pub use smoke::{SmokeTest, assets};
 pub use source::source_info;
 pub use trial::Trial;

@@ -41,6 +41,11 @@ pub struct Scene {
     pub known: Option<Report>,
 }
 
+/// The GPU of a machine that has one, if nothing is said of it.
+pub fn assumed_gpu() -> Device {
+    Device { name: "a GPU".to_owned(), memory_mib: 16 * 1024 }
+}
+
 /// Answers host calls in place of the rehearsal.
 pub trait Script: Send + Sync {
     /// The answer to a call, in the contract's JSON form; none if the rehearsal answers it.

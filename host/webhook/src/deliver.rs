@@ -88,16 +88,9 @@ impl Deliverer {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let started = Instant::now();
-            let attempt = self.attempt(to, message, schedule.timeout).await;
-            let pause = match attempt.result {
-                AttemptResult::Delivered | AttemptResult::Refused => None,
-                AttemptResult::Retry { after } => schedule.wait(&message.id, attempts, started.elapsed(), after),
-            };
-            attempt.log(to, message, attempts, pause);
-            match pause {
-                Some(pause) => self.clock.sleep(pause).await,
-                None => return attempt.delivery(attempts),
+            match self.attempt_of(schedule, to, message, attempts).await {
+                (_, Some(pause)) => self.clock.sleep(pause).await,
+                (delivery, None) => return delivery,
             }
         }
     }
@@ -109,15 +102,25 @@ impl Deliverer {
         message: &Message,
         attempts: u32,
     ) -> (Delivery, Option<Duration>) {
-        let (schedule, attempts) = (&self.kept, attempts.saturating_add(1));
+        self.attempt_of(&self.kept, to, message, attempts.saturating_add(1)).await
+    }
+
+    /// The attempt of this number in a schedule, and how long to wait for the next one, if there is one.
+    async fn attempt_of(
+        &self,
+        schedule: &Schedule,
+        to: &WebhookUrl,
+        message: &Message,
+        number: u32,
+    ) -> (Delivery, Option<Duration>) {
         let started = Instant::now();
         let attempt = self.attempt(to, message, schedule.timeout).await;
         let wait = match attempt.result {
             AttemptResult::Delivered | AttemptResult::Refused => None,
-            AttemptResult::Retry { after } => schedule.wait(&message.id, attempts, started.elapsed(), after),
+            AttemptResult::Retry { after } => schedule.wait(&message.id, number, started.elapsed(), after),
         };
-        attempt.log(to, message, attempts, wait);
-        (attempt.delivery(attempts), wait)
+        attempt.log(to, message, number, wait);
+        (attempt.delivery(number), wait)
     }
 
     async fn attempt(&self, to: &WebhookUrl, message: &Message, timeout: Duration) -> Attempt {

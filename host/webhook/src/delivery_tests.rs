@@ -373,6 +373,11 @@ async fn a_receiver_that_hangs_delays_the_outcome_briefly_and_gets_no_progress_a
     assert_eq!(receiver.received(), ["1", BODY, BODY]);
 }
 
+fn outbox_in(folder: &std::path::Path) -> Outbox {
+    let records = storage::Records::new(Arc::new(storage::LocalDirectory::open(folder).unwrap()), b"secret");
+    Outbox::new(records, ".codex/outbox")
+}
+
 /// A receiver that is down for an hour, and then takes everything.
 async fn down_for_an_hour(clock: &Arc<JumpingClock>) -> (Arc<Mutex<Vec<String>>>, WebhookUrl) {
     let taken = Arc::<Mutex<Vec<String>>>::default();
@@ -394,8 +399,7 @@ async fn down_for_an_hour(clock: &Arc<JumpingClock>) -> (Arc<Mutex<Vec<String>>>
 async fn a_receiver_that_is_down_for_an_hour_holds_no_job_and_gets_every_message_once() {
     let (clock, folder) = (JumpingClock::new(), tempfile::tempdir().unwrap());
     let (taken, url) = down_for_an_hour(&clock).await;
-    let records = storage::Records::new(Arc::new(storage::LocalDirectory::open(folder.path()).unwrap()), b"secret");
-    let outbox = Outbox::new(records, ".codex/outbox");
+    let outbox = outbox_in(folder.path());
     let sender = deliverer(Arc::clone(&clock));
     let mut ids = Vec::new();
     for number in 0..20 {
@@ -432,8 +436,7 @@ async fn a_receiver_that_is_down_for_an_hour_holds_no_job_and_gets_every_message
 async fn what_a_receiver_refuses_is_left_to_an_operator() {
     let (clock, folder) = (JumpingClock::new(), tempfile::tempdir().unwrap());
     let (receiver, url) = Scripted::start([status(503), status(410)]).await;
-    let records = storage::Records::new(Arc::new(storage::LocalDirectory::open(folder.path()).unwrap()), b"secret");
-    let outbox = Outbox::new(records, ".codex/outbox");
+    let outbox = outbox_in(folder.path());
     let sender = deliverer(Arc::clone(&clock));
     let webhooks = JobWebhooks::new(sender.clone(), url, Some(outbox.clone()));
     webhooks.send_outcome("job-1", &message(EventKind::Completed, Scheme::Body), &no_observer()).await;

@@ -5,7 +5,7 @@ use media::proof::Proof;
 use serde_json::json;
 
 use crate::recording::{CallRecord, Cleaner, Recording};
-use crate::rehearsal::{Answer, RehearsalSetup, SCRIPTABLE, report_of, source_info};
+use crate::rehearsal::{Answer, RehearsalSetup, SCRIPTABLE, Scene, report_of, source_info};
 
 /// The same job with the same source, encoders and stores. Recorded calls get their recorded answers; the host computes
 /// the answers to other calls.
@@ -14,16 +14,19 @@ pub fn setup_of(recording: &Recording) -> Result<RehearsalSetup, String> {
     if let (Some(source), Some(tracks)) = (&mut source, &recording.tracks) {
         set_tracks(source, tracks);
     }
-    Ok(RehearsalSetup {
+    let scene = Scene {
         proof: Proof::of(recording.encoders.iter().map(|encoder| (*encoder).into())),
         devices: recording.devices.clone(),
         stores: recording.stores.clone(),
-        answers: recording.calls.iter().filter_map(answer).collect(),
         known: report_of(&recording.calls),
+        ..Scene::of(recording.job.clone(), source)
+    };
+    Ok(RehearsalSetup {
+        scene,
+        answers: recording.calls.iter().filter_map(answer).collect(),
         plan: Some(recording.decisions.plan.clone()).filter(|plan| !plan.is_null()),
         // Arguments must be cleaned as they were in the recording, or no recorded call would match.
         cleaner: Cleaner::default(),
-        ..RehearsalSetup::of(recording.job.clone(), source)
     })
 }
 

@@ -25,7 +25,7 @@ use super::samples::{Film, SamplingError, sample};
 use super::usage::{Stopwatch, Usage};
 use super::{Calibration, encodes};
 use crate::rehearsal::commands::processes;
-use crate::rehearsal::{NOMINAL_LOUDNESS, RehearsalSetup, described_job, rehearse};
+use crate::rehearsal::{NOMINAL_LOUDNESS, RehearsalSetup, Scene, described_job, rehearse};
 
 /// The film: motion, edges and text, with the noise of a camera.
 const SIZE: (u32, u32) = (640, 360);
@@ -190,7 +190,7 @@ impl Machine<'_> {
         let job =
             described_job(Value::Null, Some(&described)).map_err(|error| SamplingError::NoPlan(error.to_string()))?;
         let proof = Proof::of(self.tools.proof.encoders().into_iter().filter(|one| one.processor == Processor::Cpu));
-        let setup = RehearsalSetup { proof, ..RehearsalSetup::of(job, Some(info.clone())) };
+        let setup = RehearsalSetup::of(Scene { proof, ..Scene::of(job, Some(info.clone())) });
         let result = rehearse(self.policy, &setup).await;
         let failed = result.failure.map_or_else(|| "it starts no transcode".to_owned(), |failure| failure.to_string());
         let (mut plan, _) = result.accepted.ok_or(SamplingError::NoPlan(failed))?;

@@ -11,5 +11,5 @@ pub use answers::{Answer, SCRIPTABLE};
 pub use decisions::Decisions;
 pub(crate) use decisions::{Inputs, report_of};
 pub use described::{described_job, described_media};
-pub use rehearsal::{NOMINAL_LOUDNESS, source_info};
+pub use rehearsal::{NOMINAL_LOUDNESS, Scene, assumed_gpu, source_info};
 pub use rehearse::{RehearsalResult, RehearsalSetup, rehearse};

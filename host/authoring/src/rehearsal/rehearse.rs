@@ -1,28 +1,20 @@
 //! Runs one rehearsal.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use contract::asked;
 use contract::json::{from_value, to_value};
 use contract::v0_1::convert;
-use contract::v0_1::gpu::Device;
-use contract::v0_1::media::Report;
-use contract::v0_1::types::{Failure as WitFailure, Job, MediaInfo as WitMediaInfo};
+use contract::v0_1::types::{Failure as WitFailure, MediaInfo as WitMediaInfo};
 use contract::v0_1::workflow::Outcome;
-use contract::v0_2;
-use contract::v0_2::encoding::VideoEncoder;
 use fault::{Failure, codes};
 use job::output_of;
 use media::encoder::Processor;
-use media::info::MediaInfo;
-use media::loudness::Measure;
 use media::plan::Plan;
-use media::proof::Proof;
 use policy::{CallRecorder, Policy, Used};
 use rehearsal::{Scene, Script, processor};
 use serde_json::Value;
-use storage::{Destination, Key};
+use storage::Key;
 
 use super::answers::Answers;
 use super::{Answer, Decisions, Inputs};
@@ -31,21 +23,9 @@ use crate::recording::{CallRecord, Cleaner, Recorder};
 /// A job to rehearse, and how its surroundings behave.
 #[derive(Clone, Debug)]
 pub struct RehearsalSetup {
-    pub job: Job,
-    /// The probed source; none if it can't be opened.
-    pub source: Option<MediaInfo>,
-    pub loudness: Measure,
-    /// The encoders that work.
-    pub proof: Proof,
-    /// The GPUs.
-    pub devices: Vec<Device>,
-    pub stores: Vec<String>,
-    /// Objects that exist in the stores beforehand, with their sizes.
-    pub objects: BTreeMap<Destination, u64>,
+    pub scene: Scene,
     /// Scripted answers to host calls.
     pub answers: Vec<Answer>,
-    /// The report of the recorded job, if there is one.
-    pub known: Option<Report>,
     /// The scripted answers to `transcode.wait` apply only to this plan; none for any plan.
     pub plan: Option<Value>,
     /// Removes secrets from everything that is recorded.
@@ -53,40 +33,9 @@ pub struct RehearsalSetup {
 }
 
 impl RehearsalSetup {
-    /// A job on a source, encoded on the CPU, without failures.
-    pub fn of(job: Job, source: Option<MediaInfo>) -> Self {
-        let Scene { job, source, loudness, proof, devices, stores, objects, known } = Scene::of(job, source);
-        Self {
-            job,
-            source,
-            loudness,
-            proof,
-            devices,
-            stores,
-            objects,
-            answers: Vec::new(),
-            known,
-            plan: None,
-            cleaner: Cleaner::nothing(),
-        }
-    }
-
-    /// The encoders of the contract.
-    pub fn encoders(&self) -> Vec<VideoEncoder> {
-        self.proof.encoders().into_iter().map(v0_2::convert::encoder).collect()
-    }
-
-    fn scene(&self) -> Scene {
-        Scene {
-            job: self.job.clone(),
-            source: self.source.clone(),
-            loudness: self.loudness,
-            proof: self.proof.clone(),
-            devices: self.devices.clone(),
-            stores: self.stores.clone(),
-            objects: self.objects.clone(),
-            known: self.known.clone(),
-        }
+    /// A scene without scripted answers.
+    pub fn of(scene: Scene) -> Self {
+        Self { scene, answers: Vec::new(), plan: None, cleaner: Cleaner::nothing() }
     }
 
     fn script(&self) -> Scripted {
@@ -118,14 +67,14 @@ pub async fn rehearse(policy: &Policy, setup: &RehearsalSetup) -> RehearsalResul
     };
     let outcome = outcome.and_then(|outcome| Ok(output_of(policy, &outcome)?));
     let recorded = recorder.recorded_calls();
-    let encoders = setup.encoders();
-    let seen = recorded.media_info.clone().or_else(|| setup.source.as_ref().map(convert::media_info));
-    let inputs = Inputs { job: &setup.job, media_info: seen.as_ref(), encoders: &encoders };
+    let encoders = setup.scene.encoders();
+    let seen = recorded.media_info.clone().or_else(|| setup.scene.source.as_ref().map(convert::media_info));
+    let inputs = Inputs { job: &setup.scene.job, media_info: seen.as_ref(), encoders: &encoders };
     let decisions = Decisions::of(policy, inputs, &recorded.calls, &outcome).await.cleaned(&setup.cleaner);
     let started = recorded.calls.iter().any(|call| call.call == "transcode.start" && call.answer.get("ok").is_some());
-    let accepted = setup.source.as_ref().filter(|_| started).and_then(|info| {
+    let accepted = setup.scene.source.as_ref().filter(|_| started).and_then(|info| {
         let plan = from_value::<asked::Plan>("plan", decisions.plan.clone()).ok()?.convert().ok()?;
-        let processor = processor(&plan, info, &setup.proof).ok()?;
+        let processor = processor(&plan, info, &setup.scene.proof).ok()?;
         Some((plan, processor))
     });
     RehearsalResult {
@@ -144,10 +93,10 @@ async fn run(
     setup: &RehearsalSetup,
     recorder: Arc<dyn CallRecorder>,
 ) -> Result<(Result<Outcome, WitFailure>, Used), Failure> {
-    if let Err(error) = Key::parse(&setup.job.source.key) {
+    if let Err(error) = Key::parse(&setup.scene.job.source.key) {
         return Err(Failure::new(&codes::job::BAD_REQUEST, format!("the job's source: {error}")));
     }
-    Ok(setup.scene().run(policy, Box::new(setup.script()), Some(recorder)).await?)
+    Ok(setup.scene.run(policy, Box::new(setup.script()), Some(recorder)).await?)
 }
 
 /// The answers of a setup.

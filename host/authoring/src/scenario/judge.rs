@@ -26,7 +26,7 @@ pub async fn judge(scenario: &Scenario, policy: &Policy, result: &RehearsalResul
         let path = format!("keys.{name}");
         // The name was checked when the scenario was read.
         let Some(asset) = Asset::parse(name) else { continue };
-        match Call::pure(policy).key_for(&scenario.setup.job, &asset).await {
+        match Call::pure(policy).key_for(&scenario.setup.scene.job, &asset).await {
             Ok(to) => {
                 let to = to.map(|to| format!("{}:{}", to.store, to.key));
                 if to.as_ref() != Some(expected) {

@@ -19,7 +19,9 @@ use serde_json::{Map, Value, json};
 use storage::{Destination, Key};
 
 use super::{Expectation, Scenario};
-use crate::rehearsal::{Answer, RehearsalSetup, SCRIPTABLE, described_job, described_media, source_info};
+use crate::rehearsal::{
+    Answer, RehearsalSetup, SCRIPTABLE, Scene, assumed_gpu, described_job, described_media, source_info,
+};
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -86,24 +88,24 @@ pub(super) fn scenario(
     if let Some(tracks) = &written.tracks {
         set_tracks(&mut source, tracks);
     }
-    let mut setup = RehearsalSetup::of(described_job(written.job, Some(&media))?, Some(source));
+    let mut scene = Scene::of(described_job(written.job, Some(&media))?, Some(source));
     if let Some(LoudnessMeasure { integrated, true_peak, range }) = written.loudness {
         let [integrated, true_peak, range] = [integrated, true_peak, range].map(|value| f64::from(value) / 100.0);
         // BS.1770 ignores blocks 10 LU below the integrated loudness (the relative gate).
-        setup.loudness = Measure { integrated, true_peak, range, threshold: integrated - 10.0 };
+        scene.loudness = Measure { integrated, true_peak, range, threshold: integrated - 10.0 };
     }
     if let Some(encoders) = written.encoders {
         let processors: Vec<encoder::Processor> = encoders.into_iter().map(Into::into).collect();
-        setup.proof = Proof::assumed(&processors);
+        scene.proof = Proof::assumed(&processors);
     }
-    let has_gpu = setup.proof.gpu_missing().is_none();
-    let gpu = || Device { name: "a GPU".to_owned(), memory_mib: 16 * 1024 };
-    setup.devices = written.devices.unwrap_or_else(|| has_gpu.then(gpu).into_iter().collect());
+    let has_gpu = scene.proof.gpu_missing().is_none();
+    scene.devices = written.devices.unwrap_or_else(|| has_gpu.then(assumed_gpu).into_iter().collect());
     if let Some(stores) = written.stores {
-        setup.stores = stores;
+        scene.stores = stores;
     }
     let objects = written.objects.into_iter();
-    setup.objects = objects.map(|WrittenObject { store, key, size }| (Destination { store, key }, size)).collect();
+    scene.objects = objects.map(|WrittenObject { store, key, size }| (Destination { store, key }, size)).collect();
+    let mut setup = RehearsalSetup::of(scene);
     for (at, written) in written.answers.into_iter().enumerate() {
         setup.answers.push(answer(written).map_err(|error| error.below(&format!("answers[{at}]")))?);
     }
@@ -202,13 +204,16 @@ mod tests {
     #[test]
     fn an_empty_scenario_is_a_default_job() {
         let scenario = read(Value::Null).unwrap();
-        assert_eq!((scenario.settings.len(), scenario.setup.job.id.as_str()), (0, "job-1"));
-        assert_eq!(scenario.setup.source.unwrap().video.unwrap().height, 1080);
+        assert_eq!((scenario.settings.len(), scenario.setup.scene.job.id.as_str()), (0, "job-1"));
+        assert_eq!(scenario.setup.scene.source.unwrap().video.unwrap().height, 1080);
     }
 
     #[test]
     fn a_source_can_be_a_file_beside_the_scenario() {
-        assert_eq!(read(json!({ "media": "small.json" })).unwrap().setup.source.unwrap().video.unwrap().width, 320);
+        assert_eq!(
+            read(json!({ "media": "small.json" })).unwrap().setup.scene.source.unwrap().video.unwrap().width,
+            320
+        );
     }
 
     #[test]

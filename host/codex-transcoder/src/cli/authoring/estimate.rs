@@ -7,7 +7,7 @@ use authoring::estimate::{
     self, Basis, Calibration, CalibrationError, Estimate as Estimated, Film, SamplingError, Task, Usage,
 };
 use authoring::rehearsal::commands::processes;
-use authoring::rehearsal::{NOMINAL_LOUDNESS, RehearsalSetup, described_job, rehearse};
+use authoring::rehearsal::{NOMINAL_LOUDNESS, RehearsalSetup, Scene, assumed_gpu, described_job, rehearse};
 use clap::Args;
 use contract::v0_1::convert;
 use contract::v0_1::types::Job;
@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::display;
-use super::source::{assumed_gpu, declared, described};
+use super::source::{declared, described};
 use crate::cli::environment::EnvironmentArgs;
 use crate::cli::exit::Ended;
 use crate::cli::policy::load::load;
@@ -147,13 +147,13 @@ impl Estimate {
 
     /// What the policy would have made, and on which processor.
     async fn plan(&self, policy: &Policy, job: Job, source: &Source) -> Result<(Plan, Processor), Ended> {
-        let setup =
-            RehearsalSetup { proof: self.proof(source), ..RehearsalSetup::of(job, Some(source.info().clone())) };
-        let devices = match setup.proof.gpu_missing() {
+        let proof = self.proof(source);
+        let devices = match proof.gpu_missing() {
             None => vec![assumed_gpu()],
             Some(_) => Vec::new(),
         };
-        let result = rehearse(policy, &RehearsalSetup { devices, ..setup }).await;
+        let scene = Scene { proof, devices, ..Scene::of(job, Some(source.info().clone())) };
+        let result = rehearse(policy, &RehearsalSetup::of(scene)).await;
         match (result.failure, result.accepted) {
             (Some(failure), _) => Err(failure.into()),
             (None, Some(accepted)) => Ok(accepted),

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use authoring::rehearsal::commands::{Process, processes};
-use authoring::rehearsal::{NOMINAL_LOUDNESS, RehearsalResult, RehearsalSetup, described_job, rehearse};
+use authoring::rehearsal::{
+    NOMINAL_LOUDNESS, RehearsalResult, RehearsalSetup, Scene, assumed_gpu, described_job, rehearse,
+};
 use clap::Args;
 use contract::asked::Plan;
 use contract::json::{from_value, to_value};
@@ -22,7 +24,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::display;
-use super::source::{assumed_gpu, declared, described};
+use super::source::{declared, described};
 use crate::choice::Choice as _;
 use crate::cli::exit::{Ended, OrUsage as _};
 use crate::cli::policy::load::load;
@@ -80,15 +82,15 @@ impl Explain {
     }
 
     fn setup(&self, job: Job, source: MediaInfo) -> RehearsalSetup {
-        let setup = RehearsalSetup::of(job, Some(source));
-        match self.encoders {
-            Processor::Cpu => setup,
-            Processor::Gpu => RehearsalSetup {
+        let scene = Scene::of(job, Some(source));
+        RehearsalSetup::of(match self.encoders {
+            Processor::Cpu => scene,
+            Processor::Gpu => Scene {
                 proof: Proof::assumed(&[Processor::Gpu, Processor::Cpu]),
                 devices: vec![assumed_gpu()],
-                ..setup
+                ..scene
             },
-        }
+        })
     }
 
     async fn source(&self, job: &Value, cancel: &CancellationToken) -> Result<MediaInfo, Ended> {

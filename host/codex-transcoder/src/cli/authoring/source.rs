@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use authoring::rehearsal::{described_media, source_info};
-use contract::v0_1::gpu::Device;
 use media::info::MediaInfo;
 use media::probe::DeclaredKind;
 use serde_json::Value;
@@ -29,9 +28,4 @@ pub fn declared(job: &Value, file: &Path) -> DeclaredKind {
         Some(_) => DeclaredKind::Video,
         None => declared_by_ending(file),
     }
-}
-
-/// The GPU that a rehearsal assumes.
-pub fn assumed_gpu() -> Device {
-    Device { name: "a GPU".to_owned(), memory_mib: 16 * 1024 }
 }

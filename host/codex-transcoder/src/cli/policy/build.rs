@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use fault::secret::SecretText;
@@ -15,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use storage::{Stores, folder_of};
 
 use super::keygen::password;
+use super::unix_seconds;
 use crate::cli::exit::{Ended, OrUsage as _};
 use crate::cli::settings_argument;
 
@@ -152,7 +152,7 @@ fn secret_key(path: &Path) -> Result<SecretKey, Ended> {
 
 /// Returns the signature's text. The trusted comment has the same fields as minisign's.
 fn signed(key: &SecretKey, name: &str, version: &str, module: &[u8]) -> Result<String, SignatureError> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let now = unix_seconds();
     let comment = format!("timestamp:{now}\tfile:{name}.wasm\tversion:{version}\thashed");
     key.sign(module, &comment)
 }

@@ -1,12 +1,13 @@
 //! `policy history`: lists the changes of an environment's policies; and what the commands that change them note there.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
 use policy::{Action, Entry, Manifest, PolicyPublisher};
 
 use super::place::{self, PlaceArgs};
+use super::unix_seconds;
 use crate::cli::exit::Ended;
 
 /// Who is named in the history, if not the user of this machine.
@@ -58,8 +59,8 @@ fn line(Entry { at, by, action, percent, message, policy }: &Entry) -> String {
 impl ChangeArgs {
     /// Notes a change that was made. If that fails, the change stays.
     pub async fn note(&self, publisher: &PolicyPublisher, action: Action, policy: Manifest, percent: Option<u8>) {
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let entry = Entry { at, by: operator(), action, percent, message: self.message.clone(), policy };
+        let entry =
+            Entry { at: unix_seconds(), by: operator(), action, percent, message: self.message.clone(), policy };
         if let Err(error) = publisher.note(entry).await {
             eprintln!("warning: the change is made, and could not be noted in the history: {}", fault::chain(&error));
         }

@@ -10,6 +10,8 @@ mod place;
 mod rollback;
 mod status;
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use clap::Subcommand;
 use tokio_util::sync::CancellationToken;
 
@@ -49,6 +51,11 @@ impl Policy {
             Self::Status(status) => status.run().await,
         }
     }
+}
+
+/// Seconds since 1970.
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// A policy's name and, if there is one, version.
