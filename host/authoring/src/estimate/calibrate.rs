@@ -45,8 +45,9 @@ const LEAST_BUSY: f64 = 0.3;
 /// Seconds of the shorter of two films, whose difference is what a second takes.
 const SHORT: f64 = 1.0;
 
-/// Seconds of the film that is compared with its samples.
-const LONG: f64 = 15.0;
+/// The film that is compared with its samples, and its seconds. Of a smaller one, encoders wait for each other more often.
+const LARGE: (u32, u32) = (1280, 720);
+const LONG: f64 = 14.0;
 
 /// Samples that say more than this many times the truth were measured badly.
 const LEAST_OF_SAMPLES: f64 = 0.6;
@@ -91,7 +92,7 @@ impl Machine<'_> {
     async fn encoders(&self, measured: &mut Calibration) -> Result<(), SamplingError> {
         let folder = self.folder()?;
         let raw = Arguments::new().flag("-an").pair("-c:v", "rawvideo").pair("-f", "nut");
-        self.film(folder.path(), f64::from(FRAMES) / f64::from(RATE), raw).await?;
+        self.film(folder.path(), SIZE, f64::from(FRAMES) / f64::from(RATE), raw).await?;
         for codec in Codec::ALL {
             let encoder = Encoder { codec, processor: Processor::Cpu };
             if self.tools.proof.missing(encoder).is_some() {
@@ -129,15 +130,15 @@ impl Machine<'_> {
     }
 
     async fn sound(&self, measured: &mut Calibration) -> Result<(), SamplingError> {
-        let short = self.job(SHORT_SOUND, false).await?;
-        let long = self.job(SOUND_SECONDS, false).await?;
+        let short = self.job(SIZE, SHORT_SOUND, false).await?;
+        let long = self.job(SIZE, SOUND_SECONDS, false).await?;
         measured.sound = (long.usage - short.usage).cpu.max(0.0) / (SOUND_SECONDS - SHORT_SOUND);
         Ok(())
     }
 
     async fn whole_job(&self, measured: &mut Calibration) -> Result<(), SamplingError> {
-        let short = self.job(SHORT, true).await?;
-        let long = self.job(f64::from(SECONDS), true).await?;
+        let short = self.job(SIZE, SHORT, true).await?;
+        let long = self.job(SIZE, f64::from(SECONDS), true).await?;
         let more = long.usage - short.usage;
         let seconds = f64::from(SECONDS) - SHORT;
         let fixed =
@@ -157,24 +158,23 @@ impl Machine<'_> {
 
     /// Compares a film with its samples, in processor time.
     async fn samples(&self, measured: &mut Calibration) -> Result<(), SamplingError> {
-        let made = self.job(LONG, true).await?;
-        let (info, plan) = (&MediaInfo { sample_of: None, ..made.info }, &made.plan);
+        let made = self.job(LARGE, LONG, true).await?;
+        let (info, plan, whole) = (&MediaInfo { sample_of: None, ..made.info }, &made.plan, made.usage);
         let (work, declared) = (made.folder.path(), DeclaredKind::Video);
         let film = Film { tools: self.tools, work, info, declared, cancel: self.cancel };
-        let whole = film.make(plan).await?.usage;
         let sampled = sample(film, plan, Usage::default()).await?;
-        let processes = made.processes as f64;
-        let usual = Usage { cpu: processes * measured.process, wall: processes * measured.process_wall };
-        let (fixed, per_second) = sampled.costs(usual);
+        let (fixed, per_second) = sampled.costs(made.processes as f64 * measured.process);
         let said = per_second * info.ladder_length().as_secs_f64();
-        measured.sampled = ((whole.cpu - fixed.cpu) / said.max(0.001)).clamp(LEAST_OF_SAMPLES, 1.2);
-        let busy = (whole.cpu - fixed.cpu) / ((whole.wall - fixed.wall).max(0.01) * self.tools.cores as f64);
-        measured.utilisation = busy.clamp(LEAST_BUSY, 1.0);
+        measured.sampled = ((whole.cpu - fixed) / said.max(0.001)).clamp(LEAST_OF_SAMPLES, 1.2);
+        if let Some(short) = sampled.short {
+            let more = whole - short.usage;
+            measured.utilisation = (more.cpu / (more.wall.max(0.01) * self.tools.cores as f64)).clamp(LEAST_BUSY, 1.0);
+        }
         Ok(())
     }
 
     /// Runs a job on a film of so many seconds, or on its sound alone.
-    async fn job(&self, seconds: f64, has_picture: bool) -> Result<Measured, SamplingError> {
+    async fn job(&self, size: (u32, u32), seconds: f64, has_picture: bool) -> Result<Measured, SamplingError> {
         let folder = self.folder()?;
         let work = folder.path();
         let coded = Arguments::new().pair("-c:a", "aac").pair("-f", "mov");
@@ -182,7 +182,7 @@ impl Machine<'_> {
             true => coded.pair("-c:v", "libx264").pair("-preset", "fast").pair("-crf", 18),
             false => coded.flag("-vn"),
         };
-        self.film(work, seconds, coded).await?;
+        self.film(work, size, seconds, coded).await?;
         let declared = if has_picture { DeclaredKind::Video } else { DeclaredKind::Audio };
         let info = probe::probe(&self.tools.ffprobe, work, declared, self.cancel).await?;
         let info = MediaInfo { sample_of: Some(USUAL_FILM), ..info };
@@ -203,9 +203,15 @@ impl Machine<'_> {
     }
 
     /// Makes the film, as the original of a work directory.
-    async fn film(&self, work: &Path, seconds: f64, options: Arguments) -> Result<(), SamplingError> {
+    async fn film(
+        &self,
+        work: &Path,
+        (width, height): (u32, u32),
+        seconds: f64,
+        options: Arguments,
+    ) -> Result<(), SamplingError> {
         std::fs::create_dir_all(work.join(MADE))?;
-        let picture = format!("testsrc2=size={}x{}:rate={RATE},noise=alls=2:allf=t,format=yuv420p", SIZE.0, SIZE.1);
+        let picture = format!("testsrc2=size={width}x{height}:rate={RATE},noise=alls=2:allf=t,format=yuv420p");
         let sound = "aevalsrc='0.25*sin(2*PI*(220+40*floor(t))*t)|0.1*random(0)':s=48000";
         let made = format!("{MADE}/film");
         let input = |arguments: Arguments, source: &str| arguments.pair("-f", "lavfi").pair("-i", source);

@@ -5,7 +5,6 @@ use media::encoding::Effort;
 use storage::Destination;
 
 use super::samples::Sampled;
-use super::usage::Usage;
 use super::{Basis, Calibration, Task, encodes};
 
 /// What a search for the quality of rungs takes beside everything else.
@@ -70,18 +69,22 @@ pub fn by_calibration(task: Task<'_>, calibration: &Calibration) -> Estimate {
 
 /// From encodes of parts of the film on the CPU.
 pub fn by_samples(task: Task<'_>, sampled: &Sampled, calibration: &Calibration) -> Estimate {
-    let (processes, Calibration { process, process_wall, .. }) = (task.processes as f64, calibration);
-    let usual = Usage { cpu: processes * process, wall: processes * process_wall };
-    let (fixed, per_second) = sampled.costs(usual);
+    let processes = task.processes as f64;
+    let (fixed, per_second) = sampled.costs(processes * calibration.process);
     let as_a_whole = if sampled.short.is_some() { calibration.sampled } else { 1.0 };
     let work = task.length() * per_second * with_search(task) * as_a_whole;
+    // Where the film was made as a whole, its own time on the clock is known.
+    let wall = match (&sampled.short, sampled.runs.as_slice()) {
+        (None, [run]) => run.usage.wall,
+        _ => processes * calibration.process_wall + on_the_clock(task, work, calibration),
+    };
     let outputs = task.likely().into_iter().map(|(to, likely)| {
         let bytes = sampled.scaled(&to, likely).unwrap_or(likely);
         (to, bytes)
     });
     Estimate {
-        seconds: sampled.probe.wall + fixed.wall + on_the_clock(task, work, calibration),
-        cpu_seconds: sampled.probe.cpu + fixed.cpu + work,
+        seconds: sampled.probe.wall + wall,
+        cpu_seconds: sampled.probe.cpu + fixed + work,
         gpu_seconds: 0.0,
         outputs: outputs.collect(),
         basis: Basis::Samples,
@@ -108,6 +111,7 @@ mod tests {
     use storage::Key;
 
     use super::*;
+    use crate::estimate::Usage;
     use crate::estimate::samples::Run;
     use crate::rehearsal::{described_media, source_info};
 
@@ -182,13 +186,18 @@ mod tests {
     fn samples_are_scaled_up_to_the_film() {
         let (plan, info) = (plan(Codec::H264, Effort::Fast), film(100));
         let likely = task(&plan, &info, Processor::Cpu).likely()[0].1;
-        let usage = Usage { cpu: 6.0, wall: 4.0 };
+        let half = Usage { cpu: 3.0, wall: 2.0 };
+        let short = Some(Run { length: 1.0, usage: half, bytes: Default::default() });
         // Half of what was expected of it.
-        let run = Run { length: 2.0, usage, bytes: [(to(), (likely / 100, likely / 50))].into() };
-        let sampled = Sampled { probe: Usage { cpu: 0.25, wall: 0.5 }, short: None, runs: vec![run] };
+        let bytes = [(to(), (likely / 100, likely / 50))].into();
+        let run = Run { length: 2.0, usage: half + half, bytes };
+        let sampled = Sampled { probe: Usage { cpu: 0.25, wall: 0.5 }, short, runs: vec![run.clone()] };
         let estimate = by_samples(task(&plan, &info, Processor::Cpu), &sampled, &machine());
-        assert!((estimate.cpu_seconds - 300.25).abs() < 1e-6, "{estimate:?}");
-        assert!((estimate.seconds - (0.5 + 300.0 / 1.6)).abs() < 1e-6, "{estimate:?}");
+        // Nothing seems to be fixed, and a second usually is, so half a second is. The film costs half of its samples.
+        assert!((estimate.cpu_seconds - (0.25 + 0.5 + 137.5)).abs() < 1e-6, "{estimate:?}");
+        assert!((estimate.seconds - (0.5 + 0.5 + 137.5 / 1.6)).abs() < 1e-6, "{estimate:?}");
+        let whole = Sampled { short: None, runs: vec![run], ..sampled };
+        assert_eq!(by_samples(task(&plan, &info, Processor::Cpu), &whole, &machine()).seconds, 4.5);
         assert!(estimate.bytes().abs_diff(likely / 2) < likely / 100, "{estimate:?}");
         assert_eq!(estimate.basis, Basis::Samples);
     }

@@ -1,7 +1,8 @@
 //! Short samples of a film, made by the plan itself.
 //!
-//! A sample is a copy of the packets of a few seconds, from a keyframe on, in a work directory of its own. A shorter one of
-//! the same place shows which costs don't grow with the film.
+//! A sample is a copy of the packets of a few seconds, from a keyframe on, in a work directory of its own. The first one is
+//! made twice, whole and to its half: what the other half takes, with its keyframe, is what the film takes from there on,
+//! and the rest doesn't grow with the film.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,14 +25,11 @@ use super::usage::{Stopwatch, Usage};
 
 /// The share of the film that is sampled, and the bounds of that in seconds.
 const SHARE: f64 = 0.05;
-const LEAST: f64 = 2.0;
-const MOST: f64 = 6.0;
+const LEAST: f64 = 4.0;
+const MOST: f64 = 8.0;
 
-/// Seconds of one sample: the usual distance of keyframes in a ladder.
+/// Seconds of one sample: the usual distance of keyframes in a ladder. The first one has twice as many.
 const EACH: f64 = 2.0;
-
-/// Seconds of the shorter one.
-const SHORT: f64 = 0.4;
 
 /// A film of less than so many times what would be sampled is made as a whole.
 const WHOLE: f64 = 1.5;
@@ -66,7 +64,7 @@ impl SamplingError {
 pub struct Sampled {
     /// A look at the whole film.
     pub(super) probe: Usage,
-    /// `None` if the film was made as a whole.
+    /// The first half of the first sample; `None` if the film was made as a whole.
     pub(super) short: Option<Run>,
     pub(super) runs: Vec<Run>,
 }
@@ -82,20 +80,19 @@ pub(super) struct Run {
 }
 
 impl Sampled {
-    /// What a job takes however short the film is, and seconds of processor time for each second of film. The former is
+    /// What a job takes however short the film is, in processor time, and the same for each second of film. The former is
     /// small, and so measured badly: half of the answer is what is `usual` for it.
-    pub(super) fn costs(&self, usual: Usage) -> (Usage, f64) {
+    pub(super) fn costs(&self, usual: f64) -> (f64, f64) {
         let length: f64 = self.runs.iter().map(|run| run.length).sum();
         let cpu: f64 = self.runs.iter().map(|run| run.usage.cpu).sum();
-        let Some(short) = &self.short else { return (Usage::default(), cpu / length.max(0.001)) };
+        let (Some(short), Some(first)) = (&self.short, self.runs.first()) else {
+            return (0.0, cpu / length.max(0.001));
+        };
         let count = self.runs.len() as f64;
-        let more = length - count * short.length;
-        let per_second = (cpu - count * short.usage.cpu) / more.max(0.001);
+        let per_second = (first.usage.cpu - short.usage.cpu) / (first.length - short.length).max(0.001);
         let found = short.usage.cpu - per_second * short.length;
-        let fixed = (f64::midpoint(found, usual.cpu)).clamp(0.0, cpu / count);
-        // A short film keeps hardly more than one core busy.
-        let wall = f64::midpoint(short.usage.wall * fixed / short.usage.cpu.max(0.001), usual.wall);
-        (Usage { cpu: fixed, wall }, (cpu - count * fixed) / length.max(0.001))
+        let fixed = f64::midpoint(found, usual).clamp(0.0, cpu / count);
+        (fixed, (cpu - count * fixed) / length.max(0.001))
     }
 
     /// The bytes of an object of the whole film that is expected to have so many.
@@ -150,9 +147,9 @@ pub async fn sample(film: Film<'_>, plan: &Plan, probe: Usage) -> Result<Sampled
         return Ok(Sampled { probe, short: None, runs: vec![run] });
     }
     let (mut short, mut runs) = (None, Vec::new());
-    for (start, length) in samples {
-        let want = if short.is_none() { SHORT } else { 0.0 };
-        let (run, shorter) = film.cut_and_make(plan, start, length, want).await?;
+    for (number, (start, length)) in samples.into_iter().enumerate() {
+        let half = if number == 0 { length / 2.0 } else { 0.0 };
+        let (run, shorter) = film.cut_and_make(plan, start, length, half).await?;
         short = short.or(shorter);
         runs.push(run);
     }
@@ -165,10 +162,15 @@ fn moments(length: f64) -> Vec<(f64, f64)> {
     if length < all * WHOLE {
         return Vec::new();
     }
-    let count = (all / EACH).floor().max(1.0);
-    let each = all / count;
+    let count = (all / EACH).floor() - 1.0;
+    let each = all / (count + 1.0);
     // In the middle of equal parts.
-    (0..count as u32).map(|number| ((f64::from(number) + 0.5) * length / count - each / 2.0, each)).collect()
+    (0..count as u32)
+        .map(|number| {
+            let long = if number == 0 { 2.0 * each } else { each };
+            ((f64::from(number) + 0.5) * length / count - long / 2.0, long)
+        })
+        .collect()
 }
 
 /// Without what needs other objects, or isn't known of a sample.
@@ -202,7 +204,7 @@ impl Film<'_> {
             sample = sample.film(self).cut(folder.path(), "sample", 0.0, length).await?;
         }
         let run = sample.film(self).make(plan).await?;
-        if short <= 0.0 || run.length < short * 2.0 {
+        if short <= 0.0 || run.length < short * 1.5 {
             return Ok((run, None));
         }
         let beginning = sample.film(self).cut(folder.path(), "short", 0.0, short).await?;
@@ -307,24 +309,26 @@ mod tests {
     #[test]
     fn what_does_not_grow_with_the_film_is_told_from_what_does() {
         // A second of its own, and three for each second of film.
-        let short = Some(run(0.5, 2.5, 0));
-        let sampled = Sampled { probe: Usage::default(), short, runs: vec![run(2.0, 7.0, 400), run(2.0, 7.0, 800)] };
-        let (fixed, per_second) = sampled.costs(Usage { cpu: 1.0, wall: 1.0 });
-        assert!((fixed.cpu - 1.0).abs() < 1e-9 && (per_second - 3.0).abs() < 1e-9, "{fixed:?} {per_second}");
+        let short = Some(run(2.0, 7.0, 0));
+        let sampled = Sampled { probe: Usage::default(), short, runs: vec![run(4.0, 13.0, 400), run(2.0, 7.0, 800)] };
+        let (fixed, per_second) = sampled.costs(1.0);
+        assert!((fixed - 1.0).abs() < 1e-9 && (per_second - 3.0).abs() < 1e-9, "{fixed} {per_second}");
         assert_eq!((sampled.scaled(&at("a"), 50_000), sampled.scaled(&at("b"), 1)), (Some(30_000), None));
         let whole = Sampled { probe: Usage::default(), short: None, runs: vec![run(2.0, 7.0, 400)] };
-        assert_eq!(whole.costs(Usage::default()), (Usage::default(), 3.5));
+        assert_eq!(whole.costs(1.0), (0.0, 3.5));
     }
 
     #[test]
     fn samples_are_a_twentieth_of_a_film_within_bounds() {
-        for (length, count, each) in [(2.9, 0, 0.0), (10.0, 1, 2.0), (60.0, 1, 3.0), (100.0, 2, 2.5), (7_200.0, 3, 2.0)]
+        for (length, count, each) in
+            [(5.9, 0, 0.0), (10.0, 1, 2.0), (100.0, 1, 2.5), (120.0, 2, 2.0), (7_200.0, 3, 2.0)]
         {
             let samples = moments(length);
             assert_eq!(samples.len(), count, "{length}");
-            for (start, long) in samples {
+            for (number, (start, long)) in samples.into_iter().enumerate() {
+                let expected = if number == 0 { 2.0 * each } else { each };
                 assert!(
-                    (long - each).abs() < 1e-9 && start >= 0.0 && start + long <= length,
+                    (long - expected).abs() < 1e-9 && start >= 0.0 && start + long <= length,
                     "{length}: {start} {long}"
                 );
             }
