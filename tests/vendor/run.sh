@@ -30,3 +30,21 @@ echo "running this worker"
     { cat "$folder/ours.log" >&2; exit 1; }
 echo
 "$built/runpod_trace" compare "$folder/vendors.json" "$folder/ours.json"
+
+echo
+echo "running the vendor's client for senders against the local API"
+$cargo build --quiet --locked -p codex-transcoder
+key=u1/originals/m1/clip.mp4
+mkdir -p "$folder/media/${key%/*}" "$folder/archive"
+ffmpeg -hide_banner -loglevel error -f lavfi -i testsrc2=size=320x180:rate=25:duration=2 -pix_fmt yuv420p \
+    "$folder/media/$key"
+ENVIRONMENT=dev WEBHOOK_SECRET=a-secret-for-this-machine-alone CODEX_STORES_MEDIA_PATH="$folder/media" \
+    CODEX_STORES_ARCHIVE_PATH="$folder/archive" CODEX_JOB_ENCODER=cpu CODEX_POLICY_SETTINGS='{"effort":"fastest"}' \
+    "${built%/examples}/codex-transcoder" --rp_serve_api --rp_api_port 0 >"$folder/address" 2>"$folder/serve.log" &
+served=$!
+trap 'kill "$served" 2>/dev/null; rm -rf "$folder"' EXIT
+until [ -s "$folder/address" ]; do
+    kill -0 "$served" 2>/dev/null || { cat "$folder/serve.log" >&2; exit 1; }
+    sleep 0.1
+done
+HOME=$folder "$folder/venv/bin/python" tests/vendor/endpoint_client.py "$(cat "$folder/address")" "$key"

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use codex_transcoder::cli::{Cli, run};
 
 fn main() -> ExitCode {
@@ -13,5 +12,5 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn start() -> ExitCode {
-    run(Cli::parse()).await
+    run(Cli::of_this_process()).await
 }

@@ -23,5 +23,6 @@ mod tests;
 pub use environment::Endpoint;
 pub use fitness::unhealthy;
 pub use handler::{Handler, Job, JobResult, Progress, run_in_task};
+pub use result::error_text;
 pub use timing::Timing;
 pub use worker::{Worker, WorkerSummary};

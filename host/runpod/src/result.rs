@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
 use super::backoff::Backoff;
-use super::client::Client;
+use super::client::{Client, PROTOCOL_VERSION};
 use super::handler::{Progress, failure};
 
 /// The largest result that the platform accepts, in bytes of its JSON.
@@ -19,23 +19,37 @@ const MAX_RESULT: usize = 20_000_000;
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResultBody(Value);
 
+/// The `error` of a failed job as the platform takes it: a string that holds an object with the fields that the vendor's
+/// client writes, besides those that `error` has. An error that is not an object becomes one.
+pub fn error_text(error: Value, hostname: &str, worker: &str) -> String {
+    let mut error = match error {
+        Value::Object(error) => error,
+        Value::String(message) => Map::from_iter([("error_message".to_owned(), message.into())]),
+        other => Map::from_iter([("error_message".to_owned(), other.to_string().into())]),
+    };
+    let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    // A platform may show it where the vendor's client has the lines of a stack.
+    let traceback = format!("{}: {}", text("error_type"), text("error_message"));
+    for (name, value) in [
+        ("error_type", ""),
+        ("error_message", ""),
+        ("error_traceback", traceback.trim_start_matches(": ")),
+        ("hostname", hostname),
+        ("worker_id", worker),
+        ("runpod_version", PROTOCOL_VERSION),
+    ] {
+        error.entry(name).or_insert_with(|| value.into());
+    }
+    Value::Object(error).to_string()
+}
+
 impl ResultBody {
     pub fn done(output: Value) -> Self {
         Self(json!({ "output": output }))
     }
 
-    /// An error that is not an object becomes one. The machine and the worker are added to it.
     pub fn failed(error: Value, client: &Client, fresh_worker: bool) -> Self {
-        let mut error = match error {
-            Value::Object(error) => error,
-            Value::String(message) => Map::from_iter([("error_message".to_owned(), message.into())]),
-            other => Map::from_iter([("error_message".to_owned(), other.to_string().into())]),
-        };
-        for (name, value) in [("hostname", &client.endpoint.hostname), ("worker_id", &client.endpoint.worker)] {
-            error.entry(name).or_insert_with(|| value.as_str().into());
-        }
-        // The platform accepts only a string here.
-        let error = Value::Object(error).to_string();
+        let error = error_text(error, &client.endpoint.hostname, &client.endpoint.worker);
         Self(if fresh_worker { json!({ "error": error, "stopPod": true }) } else { json!({ "error": error }) })
     }
 
@@ -173,6 +187,9 @@ mod tests {
             let said: Value = serde_json::from_str(body["error"].as_str().unwrap()).unwrap();
             assert_eq!((&said["error_message"], &said["hostname"]), (&json!(message), &json!("unknown")));
             assert_eq!(said["worker_id"], if error.is_object() { "of its own" } else { "w1" });
+            for name in ["error_type", "error_traceback", "runpod_version"] {
+                assert!(said[name].is_string(), "{name} is missing, which the vendor's client writes: {said}");
+            }
         }
     }
 

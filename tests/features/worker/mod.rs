@@ -9,7 +9,9 @@ mod journal;
 mod killed;
 mod outbox;
 mod published;
+mod python;
 mod serve;
+mod served;
 
 use std::path::Path;
 

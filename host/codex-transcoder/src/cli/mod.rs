@@ -11,6 +11,7 @@ mod environment;
 mod exit;
 mod outbox;
 mod policy;
+mod python_sdk;
 mod run;
 mod serve;
 mod service;
@@ -20,6 +21,7 @@ mod view;
 mod webhook;
 mod worker;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -63,6 +65,14 @@ enum Command {
     /// Make, test, compare and ship policies.
     #[command(subcommand)]
     Policy(policy::Policy),
+}
+
+impl Cli {
+    /// Parses the arguments of this process.
+    pub fn of_this_process() -> Self {
+        let arguments: Vec<OsString> = std::env::args_os().collect();
+        Self::parse_from(python_sdk::with_command(arguments))
+    }
 }
 
 pub async fn run(cli: Cli) -> ExitCode {

@@ -1,7 +1,7 @@
 //! `serve`: takes jobs over HTTP, as RunPod's API does.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::exit::Ended;
 use super::service::{self, SettingsArgs};
 use crate::serve::LocalApi;
+use crate::settings::Settings;
 
 #[derive(Clone, Debug, Args)]
 pub struct Serve {
@@ -26,14 +27,26 @@ pub struct Serve {
 impl Serve {
     pub async fn run(self, drain: CancellationToken) -> Result<(), Ended> {
         let settings = self.settings.load()?;
-        service::start_log(&settings);
-        let assembled = service::start(&settings, self.record.as_deref(), None).await?;
-        let service = service::run_in_background(&settings, assembled).await?;
+        service::start_log(&settings, None);
         let address = self.address.unwrap_or(settings.serve_address);
-        let concurrency = settings.job.concurrency.unwrap_or_else(|| service.environment.tools.jobs_at_once());
-        let api = LocalApi::bind(address, Arc::new(service), concurrency).await?;
-        println!("http://{}", api.address);
-        api.run(drain).await;
-        Ok(())
+        serve(&settings, address, None, self.record.as_deref(), drain).await
     }
+}
+
+/// Serves jobs until `drain` is cancelled; `concurrency` of them at a time, if it is given.
+pub async fn serve(
+    settings: &Settings,
+    address: SocketAddr,
+    concurrency: Option<usize>,
+    record: Option<&Path>,
+    drain: CancellationToken,
+) -> Result<(), Ended> {
+    let assembled = service::start(settings, record, None).await?;
+    let service = service::run_in_background(settings, assembled).await?;
+    let concurrency = concurrency.or(settings.job.concurrency);
+    let concurrency = concurrency.unwrap_or_else(|| service.environment.tools.jobs_at_once());
+    let api = LocalApi::bind(address, Arc::new(service), concurrency).await?;
+    println!("http://{}", api.address);
+    api.run(drain).await;
+    Ok(())
 }

@@ -42,9 +42,9 @@ fn redactor(settings: &Settings) -> Redactor {
     redactor
 }
 
-/// Logs to stderr as lines of JSON, without secrets.
-pub fn start_log(settings: &Settings) {
-    observe::install(redactor(settings));
+/// Logs to stderr as lines of JSON, without secrets, at this level or at that of the environment.
+pub fn start_log(settings: &Settings, level: Option<&str>) {
+    observe::install(redactor(settings), level);
     for note in &settings.notes {
         tracing::warn!("{note}");
     }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use clap::Args;
 use runpod::{Endpoint, JobResult, Worker as RunpodWorker, WorkerSummary};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::exit::{Ended, OrUsage as _};
+use super::python_sdk::SdkArgs;
+use super::serve::serve;
 use super::service::{self, SettingsArgs};
 use super::settings_argument;
 use crate::serve::one_job;
@@ -28,6 +30,8 @@ pub struct Worker {
     /// Record what every job saw and did, for `policy replay` and `policy diff`; the newest thousand are kept.
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
+    #[command(flatten)]
+    pub sdk: SdkArgs,
 }
 
 impl Worker {
@@ -37,15 +41,27 @@ impl Worker {
         if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
             eprintln!("warning: other processes of the same user can read this one's memory: {error}");
         }
+        if let Some(api) = self.sdk.api() {
+            let settings = self.settings.load()?;
+            service::start_log(&settings, self.sdk.log_level.as_deref());
+            self.log_notes();
+            let address = api.address(settings.serve_address);
+            return serve(&settings, address, api.concurrency, self.record.as_deref(), drain).await;
+        }
         let endpoint = Endpoint::from_variables(|name| std::env::var(name).ok())?;
         let settings = service::load_settings(&self.settings, endpoint.as_ref()).await?;
-        service::start_log(&settings);
+        service::start_log(&settings, self.sdk.log_level.as_deref());
+        self.log_notes();
+        if let Some(request) = self.sdk.test_input()? {
+            return self.run_one(&settings, request, "--test_input", drain).await;
+        }
         let test_input = self.test_input.clone().or_else(|| {
             let implied = Path::new(TEST_INPUT);
             (implied.is_file() && endpoint.is_none()).then(|| implied.to_owned())
         });
         if let Some(file) = test_input {
-            return self.run_test_input(&settings, &file, drain).await;
+            let request = settings_argument::read_json(&file)?;
+            return self.run_one(&settings, request, &file.display().to_string(), drain).await;
         }
         let Some(endpoint) = endpoint else {
             return Err(Ended::usage(
@@ -63,12 +79,23 @@ impl Worker {
         Ok(())
     }
 
+    fn log_notes(&self) {
+        for note in self.sdk.notes() {
+            tracing::warn!("{note}");
+        }
+    }
+
     /// Runs one job and prints its result as the queue would show it.
-    async fn run_test_input(&self, settings: &Settings, file: &Path, cancel: CancellationToken) -> Result<(), Ended> {
-        let request = settings_argument::read_json(file)?;
+    async fn run_one(
+        &self,
+        settings: &Settings,
+        request: Value,
+        from: &str,
+        cancel: CancellationToken,
+    ) -> Result<(), Ended> {
         let service = service::start(settings, self.record.as_deref(), None).await?.service;
         let ended = one_job(Arc::new(service), request, cancel).await.map_err(|failure| failure.message);
-        let ended = ended.or_usage(format_args!("{} can't be used", file.display()))?;
+        let ended = ended.or_usage(format_args!("{from} can't be used"))?;
         let (shown, result) = match ended {
             JobResult::Done(output) => (json!({ "output": output }), Ok(())),
             JobResult::Failed { error, .. } => {

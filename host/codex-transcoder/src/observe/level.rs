@@ -4,8 +4,11 @@ use tracing_subscriber::EnvFilter;
 
 const RUST: &str = "RUST_LOG";
 
+/// Takes precedence over the others.
+pub const FIRST_VARIABLE: &str = "RUNPOD_LOG_LEVEL";
+
 /// In order of precedence.
-const VARIABLES: [&str; 3] = ["RUNPOD_LOG_LEVEL", "RUNPOD_DEBUG_LEVEL", RUST];
+const VARIABLES: [&str; 3] = [FIRST_VARIABLE, "RUNPOD_DEBUG_LEVEL", RUST];
 
 /// The level without a variable, or with one that can't be parsed.
 const DEFAULT: &str = "info";

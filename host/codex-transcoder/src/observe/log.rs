@@ -12,13 +12,14 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::fields::{JOB, LogFields};
-use super::level::log_level;
+use super::level::{FIRST_VARIABLE, log_level};
 use super::line::line;
 
-/// Logs this process, panics included, to stderr, at the level of its environment. A second call, as in tests, does
-/// nothing.
-pub fn install(redactor: Redactor) {
-    let (filter, problem) = log_level(|name| std::env::var(name).ok());
+/// Logs this process, panics included, to stderr, at this level or at that of its environment. A second call, as in
+/// tests, does nothing.
+pub fn install(redactor: Redactor, level: Option<&str>) {
+    let argument = |name: &str| level.filter(|_| name == FIRST_VARIABLE).map(str::to_owned);
+    let (filter, problem) = log_level(|name| argument(name).or_else(|| std::env::var(name).ok()));
     let log = JsonLog { writer: std::io::stderr, redactor };
     if tracing_subscriber::registry().with(filter).with(log).try_init().is_err() {
         return;

@@ -1,6 +1,7 @@
 //! The routes and their server.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -36,8 +37,11 @@ const MAX_BODY: usize = 10 * 1024 * 1024;
 /// How long responses may take after the last job has ended.
 const LAST_RESPONSES: Duration = Duration::from_secs(1);
 
-const ROUTES: &str =
-    "this API has POST /run, POST /runsync, GET and POST /status/{id}, POST /cancel/{id} and GET /health";
+/// How long `/stream` waits for something new. The vendor's client gives up after ten seconds.
+const STREAM_WAIT: Duration = Duration::from_secs(5);
+
+const ROUTES: &str = "this API has POST /run, POST /runsync, GET and POST /status/{id} and /stream/{id}, \
+POST /cancel/{id}, POST /purge-queue and GET /health, each also under /v2/{endpoint}";
 
 /// The local API, bound to its port.
 pub struct LocalApi {
@@ -94,13 +98,21 @@ impl LocalApi {
     }
 }
 
+/// What clients of the cloud ask for below the id of their endpoint, which is any id here.
+const CLOUD_PREFIX: &str = "/v2/{endpoint}";
+
 fn router(state: Arc<ApiState>, loopback: bool) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/run", post(run))
         .route("/runsync", post(runsync))
         .route("/status/{id}", get(status).post(status))
+        .route("/stream/{id}", get(stream).post(stream))
         .route("/cancel/{id}", post(cancel))
-        .route("/health", get(health))
+        .route("/purge-queue", post(purge_queue))
+        .route("/health", get(health));
+    Router::new()
+        .nest(CLOUD_PREFIX, routes.clone())
+        .merge(routes)
         .fallback(async || ApiError::new(StatusCode::NOT_FOUND, ROUTES))
         .method_not_allowed_fallback(async || ApiError::new(StatusCode::METHOD_NOT_ALLOWED, ROUTES))
         .layer(DefaultBodyLimit::max(MAX_BODY))
@@ -171,14 +183,33 @@ fn wait_of(query: Option<&str>) -> Result<Option<Duration>, ApiError> {
     Ok(Some(Duration::from_millis(u64::from(ms))))
 }
 
-async fn status(State(state): State<Arc<ApiState>>, Path(id): Path<String>) -> Result<Response, ApiError> {
-    Ok(json_response(StatusCode::OK, &state.runner.jobs.get(&id)?.view()))
+/// The parts of a path by name: the id of a job, and maybe that of an endpoint, which is not looked at.
+type PathParts = Path<BTreeMap<String, String>>;
+
+fn id_of(Path(parts): &PathParts) -> &str {
+    parts.get("id").map_or("", String::as_str)
 }
 
-async fn cancel(State(state): State<Arc<ApiState>>, Path(id): Path<String>) -> Result<Response, ApiError> {
-    let job = state.runner.jobs.get(&id)?;
+async fn status(State(state): State<Arc<ApiState>>, parts: PathParts) -> Result<Response, ApiError> {
+    Ok(json_response(StatusCode::OK, &state.runner.jobs.get(id_of(&parts))?.view()))
+}
+
+/// Waits a while for something new, because clients ask again at once.
+async fn stream(State(state): State<Arc<ApiState>>, parts: PathParts) -> Result<Response, ApiError> {
+    let job = state.runner.jobs.get(id_of(&parts))?;
+    let mut state = job.state.subscribe();
+    drop(timeout(STREAM_WAIT, state.wait_for(|state| state.is_news || state.status.is_final())).await);
+    Ok(json_response(StatusCode::OK, &job.stream()))
+}
+
+async fn cancel(State(state): State<Arc<ApiState>>, parts: PathParts) -> Result<Response, ApiError> {
+    let job = state.runner.jobs.get(id_of(&parts))?;
     job.cancel();
     Ok(json_response(StatusCode::OK, &job.view()))
+}
+
+async fn purge_queue(State(state): State<Arc<ApiState>>) -> Response {
+    json_response(StatusCode::OK, &json!({ "removed": state.runner.jobs.purge(), "status": "completed" }))
 }
 
 async fn health(State(state): State<Arc<ApiState>>) -> Response {

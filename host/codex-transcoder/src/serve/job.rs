@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use runpod::{JobResult, Progress};
+use runpod::{JobResult, Progress, error_text};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -11,6 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::request::TimeLimits;
 use crate::json::without_nulls;
+
+/// The machine and the worker in errors, as the vendor's client names them outside of the platform.
+const NO_NAME: &str = "unknown";
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Status {
@@ -61,6 +64,8 @@ pub struct JobState {
     pub ended: Option<Instant>,
     /// While the job runs, its latest progress.
     pub output: Option<Value>,
+    /// Whether `/stream` has not answered with the output yet.
+    pub is_news: bool,
     pub error: Option<String>,
     /// Size of its input, later of its result, as JSON.
     pub bytes: usize,
@@ -98,13 +103,20 @@ impl ApiJob {
         self.end(Ok(JobResult::Stopped));
     }
 
+    /// Cancels the job if it waits for a slot. Returns whether it did.
+    pub fn cancel_queued(&self) -> bool {
+        let is_queued = self.status() == Status::InQueue;
+        if is_queued {
+            self.cancel();
+        }
+        is_queued
+    }
+
     /// The first end counts.
     pub fn end(&self, end: JobEnd) {
         let (status, output, error) = match end {
             Ok(JobResult::Done(output)) => (Status::Completed, Some(output), None),
-            // RunPod's `error` is a text, even when the handler returns an object.
-            Ok(JobResult::Failed { error: Value::String(error), .. }) => (Status::Failed, None, Some(error)),
-            Ok(JobResult::Failed { error, .. }) => (Status::Failed, None, Some(error.to_string())),
+            Ok(JobResult::Failed { error, .. }) => (Status::Failed, None, Some(error_text(error, NO_NAME, NO_NAME))),
             Ok(JobResult::Stopped) => (Status::Cancelled, None, None),
             Err(message) => (Status::TimedOut, None, Some(message)),
         };
@@ -112,6 +124,7 @@ impl ApiJob {
             let size = output.as_ref().map_or(0, |output| output.to_string().len());
             state.bytes = size + error.as_ref().map_or(0, String::len);
             state.ended = Some(Instant::now());
+            state.is_news = output.is_some();
             (state.status, state.output, state.error) = (status, output, error);
         });
     }
@@ -129,7 +142,29 @@ impl ApiJob {
     /// Keeps the progress that the job's handler reports.
     pub fn progress(self: &Arc<Self>) -> Progress {
         let job = Arc::clone(self);
-        Box::new(move |output| job.change(|state| state.output = Some(output)))
+        Box::new(move |output| {
+            job.change(|state| {
+                state.output = Some(output);
+                state.is_news = true;
+            });
+        })
+    }
+
+    /// The answer of `/stream`: progress and output that it has not answered with before.
+    pub fn stream(&self) -> Value {
+        let mut news = Vec::new();
+        self.state.send_modify(|state| {
+            if std::mem::take(&mut state.is_news) {
+                news.extend(state.output.clone().map(|output| json!({ "output": output })));
+            }
+        });
+        let state = self.state.borrow();
+        without_nulls(json!({
+            "id": self.id,
+            "status": state.status.name(),
+            "stream": news,
+            "error": state.error,
+        }))
     }
 
     /// The answer of `/status`.

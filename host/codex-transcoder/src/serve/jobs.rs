@@ -90,6 +90,11 @@ impl Jobs {
         inner.jobs.get(id).cloned().ok_or(UNKNOWN_ID)
     }
 
+    /// Cancels the jobs that wait for a slot. Returns how many there were.
+    pub fn purge(&self) -> usize {
+        self.lock().jobs.values().filter(|job| job.cancel_queued()).count()
+    }
+
     /// The `jobs` of `/health`. `retried` is there because RunPod's clients expect it.
     pub fn counts(&self) -> Value {
         let inner = self.lock();

@@ -34,7 +34,8 @@ async fn runsync_answers_when_the_job_has_ended() {
     assert_eq!((code, &done["id"], &done["status"]), (200, &json!("mine"), &json!("COMPLETED")));
     let (code, failed) = server.post_json("/runsync", json!({ "input": { "do": "fail" } })).await;
     assert_eq!((code, &failed["status"]), (200, &json!("FAILED")));
-    assert_eq!(failed["error"], "{\"error_type\":\"media.damaged\"}", "a string, as in the cloud");
+    let error: Value = serde_json::from_str(failed["error"].as_str().expect("a string, as in the cloud")).unwrap();
+    assert_eq!((&error["error_type"], &error["worker_id"]), (&json!("media.damaged"), &json!("unknown")));
     let (_, panicked) = server.post_json("/runsync", json!({ "input": { "do": "panic" } })).await;
     assert!(panicked["error"].as_str().unwrap().contains("host.bug"), "{panicked}");
     assert!(!panicked.to_string().contains("as asked"));
@@ -83,6 +84,50 @@ async fn a_queued_job_can_be_cancelled_and_never_starts() {
     server.post_json("/cancel/first", Value::Null).await;
     server.start_job("third", "").await;
     assert_eq!(server.post_json("/cancel/unknown", Value::Null).await.0, 404);
+}
+
+#[tokio::test]
+async fn purging_the_queue_leaves_running_jobs_alone() {
+    let mut server = TestServer::start(1).await;
+    server.start_job("first", "wait").await;
+    for id in ["second", "third"] {
+        server.post_json("/run", json!({ "id": id, "input": {} })).await;
+    }
+    let purged = server.post_json("/v2/any/purge-queue", Value::Null).await;
+    assert_eq!(purged, (200, json!({ "removed": 2, "status": "completed" })));
+    assert_eq!(server.get("/status/first").await.1["status"], "IN_PROGRESS");
+    assert_eq!(server.get("/status/third").await.1["status"], "CANCELLED");
+}
+
+#[tokio::test]
+async fn a_client_of_the_cloud_finds_every_route_below_the_id_of_its_endpoint() {
+    let mut server = TestServer::start(1).await;
+    let (code, done) = server.post_json("/v2/ep-1/runsync", json!({ "id": "a", "input": { "a": 1 } })).await;
+    assert_eq!((code, &done["status"]), (200, &json!("COMPLETED")));
+    assert_eq!(server.started.recv().await.unwrap(), "a");
+    assert_eq!(server.get("/v2/ep-1/status/a").await.1["output"], json!({ "a": 1 }));
+    assert_eq!(server.get("/v2/ep-1/health").await.1["jobs"]["completed"], 1);
+    server.post_json("/v2/ep-1/run", json!({ "id": "b", "input": { "do": "wait" } })).await;
+    assert_eq!(server.started.recv().await.unwrap(), "b");
+    assert_eq!(server.post_json("/v2/ep-1/cancel/b", Value::Null).await.1["status"], "CANCELLED");
+    assert_eq!(server.get("/v2/ep-1/elsewhere").await.0, 404);
+}
+
+#[tokio::test]
+async fn a_stream_has_progress_and_output_once_each() {
+    let mut server = TestServer::start(1).await;
+    server.start_job("a", "wait").await;
+    let (_, first) = server.get("/v2/ep-1/stream/a").await;
+    assert_eq!(
+        (&first["status"], &first["stream"]),
+        (&json!("IN_PROGRESS"), &json!([{ "output": { "percent": 20 } }]))
+    );
+    server.post_json("/cancel/a", Value::Null).await;
+    server.start_job("b", "").await;
+    server.wait_for_end("b").await;
+    let (_, last) = server.get("/stream/b").await;
+    assert_eq!((&last["status"], last["stream"].as_array().unwrap().len()), (&json!("COMPLETED"), 1));
+    assert_eq!(server.post_json("/stream/b", Value::Null).await.1["stream"], json!([]));
 }
 
 #[tokio::test]
