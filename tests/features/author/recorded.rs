@@ -50,14 +50,30 @@ fn a_recorded_job_shows_what_another_policy_would_change() {
     // Another environment.
     let slow = ["--policy", "built-in", "--settings", "effort=slow", "--settings", "thumbnail=true"];
     let output = replay(&[&slow[..], &["--json", "--exit-code"]].concat()).ends_with(1).json();
-    assert_eq!(part(&output, "ladder", "ok[0].video.encoding.effort")["now"], "slow");
+    assert_eq!(part(&output, "ladder", "ok[source].video.encoding.effort")["now"], "slow");
     let thumbnail = part(&output, "payload", "body.thumbnailKey");
     assert_eq!(
         (&thumbnail["was"], &thumbnail["now"]),
         (&Value::Null, &json!("creator-1/thumbnails/media-1/auto-generated.jpg"))
     );
     assert!(output["fails"].is_null() && output["changes"]["keys"].is_null(), "{output:#}");
-    replay(&slow).ends_with(0).says(&["ladder    1 changed", "keys      unchanged", r#""fastest" -> "slow""#]);
+    // Each change once, with what follows from it, and what it costs.
+    let causes: Vec<(&Value, &Value)> =
+        output["causes"].as_array().unwrap().iter().map(|cause| (&cause["part"], &cause["path"])).collect();
+    assert_eq!(causes[0], (&json!("ladder"), &json!("ok[source].video.encoding.effort")), "{causes:?}");
+    let follows = &output["causes"][0]["follows"];
+    assert_eq!(follows[0]["path"], "outputs[hls].hls.rungs[source].rendition.video.encoding.effort", "{follows:#}");
+    let cpu = |which: &str| output["costs"][which]["cpu_seconds"].as_f64().unwrap();
+    assert!(cpu("old") > 0.0 && cpu("new") > 1.5 * cpu("old"), "{:#}", output["costs"]);
+    let priced = [&slow[..], &["--price-worker-hour", "3600"]].concat();
+    replay(&priced).ends_with(0).says(&[
+        "ladder    1 changed",
+        "keys      unchanged",
+        r#"ladder ok[source].video.encoding.effort: "fastest" -> "slow""#,
+        r#"  so plan outputs[hls].hls.rungs[source].rendition.video.encoding.effort: "fastest" -> "slow""#,
+        "CPU time",
+        "worker",
+    ]);
 
     // Another policy, which fails.
     let hostile = shown(workspace::hostile_policy());
@@ -73,6 +89,9 @@ fn a_recorded_job_shows_what_another_policy_would_change() {
     let foreign = [&jobs[..], &["--settings", "behaviour=foreign-prefix"]].concat();
     let output = policy(&[&foreign[..], &["--json", "--exit-code"]].concat()).ends_with(1).json();
     assert_eq!((&output["changed"]["plan"], &output["changed"]["ladder"]), (&json!(1), &json!(0)), "{output:#}");
+    assert_eq!((&output["causes"][0]["part"], &output["causes"][0]["jobs"]), (&json!("plan"), &json!(["job-7"])));
+    // A plan that the host refuses has no cost.
+    assert_eq!(output["costs"]["jobs"], 0);
     assert_eq!(
         (&output["fails"][0]["job"], &output["fails"][0]["code"]),
         (&json!("job-7"), &json!("plan.foreign-prefix"))

@@ -77,7 +77,7 @@ fn a_golden_file_notices_what_no_expectation_covers() {
 
     std::fs::write(&scenario, "settings: { effort: slow }").unwrap();
     let output = policy(&["test", shown(&scenario)]).ends_with(4);
-    output.says(&[r#"golden.ladder.ok[0].video.encoding.effort: expected "fast", got "slow""#]);
+    output.says(&[r#"golden.ladder.ok[1080p].video.encoding.effort: expected "fast", got "slow""#]);
     policy(&["test", shown(&scenario), "--update"]).ends_with(0);
     assert_ne!(std::fs::read_to_string(&golden).unwrap(), kept);
     policy(&["test", shown(&scenario)]).ends_with(0);

@@ -1,9 +1,13 @@
 //! Compares what two policies do with the same job.
 
 mod calls;
+mod causes;
+mod costs;
 mod setup;
 
 pub use calls::{CallChange, changed_calls};
+pub use causes::{Cause, Consequence};
+pub use costs::{Amounts, Costing};
 use serde_json::{Value, json};
 pub use setup::setup_of;
 
@@ -45,6 +49,11 @@ impl Comparison {
     pub fn changed(&self) -> Vec<&'static str> {
         let calls = (!self.calls.is_empty()).then_some("calls");
         self.decisions.iter().map(|(name, _)| *name).chain(calls).collect()
+    }
+
+    /// The decisions that differ and why, the first to be decided first.
+    pub fn causes(&self) -> Vec<Cause> {
+        causes::causes(&self.decisions)
     }
 
     /// The differences of a part, one line each.

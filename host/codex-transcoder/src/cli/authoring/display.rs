@@ -1,5 +1,6 @@
 //! Formats values of the contract for the terminal.
 
+use authoring::comparison::Cause;
 pub(super) use authoring::rehearsal::compare::short;
 use contract::asked;
 use contract::v0_2::convert;
@@ -30,6 +31,17 @@ pub(super) fn first_lines(lines: &[String], indent: usize) -> String {
         text.push_str(&format!("{:indent$}and {} more\n", "", lines.len() - MAX_LINES));
     }
     text
+}
+
+/// Each cause on a line, with what follows from it below, at most so many lines of that.
+pub(super) fn cause(cause: &Cause, follows: usize) -> Vec<String> {
+    let mut lines = vec![format!("{} {}", cause.part, cause.difference.was_and_now())];
+    let below = cause.follows.iter().take(follows);
+    lines.extend(below.map(|one| format!("  so {} {}", one.part, one.difference.was_and_now())));
+    if cause.follows.len() > follows {
+        lines.push(format!("  and {} more that follow", cause.follows.len() - follows));
+    }
+    lines
 }
 
 /// Video and audio encoding of a rendition.

@@ -1,11 +1,8 @@
 //! `estimate`: reports what a job will take before it is run.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use authoring::estimate::{
-    self, Basis, Calibration, CalibrationError, Estimate as Estimated, Film, SamplingError, Task, Usage,
-};
+use authoring::estimate::{self, Basis, Calibration, Estimate as Estimated, Film, SamplingError, Task, Usage};
 use authoring::rehearsal::commands::processes;
 use authoring::rehearsal::{NOMINAL_LOUDNESS, RehearsalSetup, Scene, assumed_gpu, described_job, rehearse};
 use clap::Args;
@@ -13,7 +10,7 @@ use contract::v0_1::convert;
 use contract::v0_1::types::Job;
 use fault::chain;
 use indicatif::HumanBytes;
-use job::{Cost, Prices};
+use job::Cost;
 use media::context::MediaTools;
 use media::encoder::Processor;
 use media::info::MediaInfo;
@@ -24,6 +21,7 @@ use policy::Policy;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use super::costs::{self, CostArgs, rounded};
 use super::display;
 use super::source::{declared, described};
 use crate::cli::environment::EnvironmentArgs;
@@ -32,9 +30,6 @@ use crate::cli::policy::load::load;
 use crate::cli::settings_argument::read_json;
 use crate::cli::table::{aligned, table};
 use crate::tools::cores;
-
-/// Stored beside the folder for compiled policies.
-const CALIBRATION: &str = "codex-transcoder-calibration.json";
 
 #[derive(Clone, Debug, Args)]
 pub struct Estimate {
@@ -50,28 +45,17 @@ pub struct Estimate {
     /// The job: a .json file with the contract's `job`. Omitted fields get default values.
     #[arg(long, value_name = "FILE")]
     job: Option<PathBuf>,
-    /// Measure this machine first, and store the result. Takes a minute or two.
+    /// Measure this machine first, and store the result (in the file of `--calibration`). Takes a minute or
+    /// two.
     #[arg(long)]
     calibrate: bool,
-    /// Where that is stored [default: codex-transcoder-calibration.json in the system's folder for temporary files].
-    #[arg(long, value_name = "FILE")]
-    calibration: Option<PathBuf>,
-    /// What an hour of the worker costs, in any currency.
-    #[arg(long, env = "CODEX_PRICE_WORKER_HOUR", value_name = "AMOUNT", value_parser = price)]
-    price_worker_hour: Option<f64>,
-    /// What it costs to store a GiB for a month, in the same currency.
-    #[arg(long, env = "CODEX_PRICE_GIB_MONTH", value_name = "AMOUNT", value_parser = price)]
-    price_gib_month: Option<f64>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    costs: CostArgs,
+    #[command(flatten)]
     environment: EnvironmentArgs,
-}
-
-fn price(text: &str) -> Result<f64, String> {
-    let price = text.parse::<f64>().ok().filter(|price| price.is_finite() && *price >= 0.0);
-    price.ok_or_else(|| "an amount of 0 or more is expected".to_owned())
 }
 
 /// What is known of the source.
@@ -99,13 +83,11 @@ impl Source {
 
 impl Estimate {
     pub async fn run(self, cancel: CancellationToken) -> Result<(), Ended> {
-        let file = self.calibration.clone().unwrap_or_else(|| std::env::temp_dir().join(CALIBRATION));
         if self.calibrate {
-            self.measure(&file, &cancel).await?;
+            self.measure(&self.costs.calibration_file(), &cancel).await?;
         }
         let Some(source) = &self.source else { return Ok(()) };
-        let calibration = Calibration::load(&file).map_err(|error| unusable(&error))?;
-        let calibration = calibration.unwrap_or_else(Calibration::built_in);
+        let calibration = self.costs.calibration()?;
         let asked = self.job.as_deref().map(read_json).transpose()?.unwrap_or_default();
         let source = self.open(source, &asked, &cancel).await?;
         let described = convert::media_info(source.info());
@@ -124,7 +106,7 @@ impl Estimate {
         eprintln!("{:>12} this machine, with {} cores", "measuring", tools.cores);
         let measured = estimate::calibrate(&tools, &policy, &self.environment.work_root(), cancel).await;
         let measured = measured.map_err(ended)?;
-        measured.store(file).map_err(|error| unusable(&error))?;
+        costs::store(&measured, file)?;
         eprintln!("{:>12} {}", "stored", file.display());
         Ok(())
     }
@@ -225,13 +207,6 @@ fn ended(error: SamplingError) -> Ended {
     }
 }
 
-fn unusable(error: &CalibrationError) -> Ended {
-    match error {
-        CalibrationError::File { .. } => Ended::environment(chain(error)),
-        CalibrationError::Form { .. } => Ended::usage(error.to_string()),
-    }
-}
-
 struct Answer<'a> {
     asked: &'a Estimate,
     estimated: Estimated,
@@ -241,9 +216,7 @@ struct Answer<'a> {
 
 impl Answer<'_> {
     fn cost(&self) -> Cost {
-        let Estimate { price_worker_hour: worker_hour, price_gib_month: gib_month, .. } = *self.asked;
-        let time = Duration::try_from_secs_f64(self.estimated.seconds).unwrap_or(Duration::MAX);
-        Prices { worker_hour, gib_month }.cost(time, self.estimated.bytes()).unwrap_or_default()
+        self.asked.costs.cost(self.estimated.seconds, self.estimated.bytes())
     }
 
     fn as_json(&self) -> Value {
@@ -286,9 +259,4 @@ impl Answer<'_> {
         let newline = if notes.is_empty() { "" } else { "\n" };
         format!("{}\n{}{notes}{newline}", aligned(&rows), table(["size", "key"], outputs))
     }
-}
-
-/// To milliseconds.
-fn rounded(seconds: f64) -> f64 {
-    (seconds * 1000.0).round() / 1000.0
 }

@@ -1,6 +1,7 @@
 //! What needs the package `authoring`: the commands that rehearse and measure policies, estimates, and recordings of jobs.
 
 mod bench;
+mod costs;
 mod diff;
 mod display;
 mod estimate;

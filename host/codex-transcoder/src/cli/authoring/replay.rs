@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use authoring::comparison::{Comparison, PARTS, setup_of};
+use authoring::comparison::{Amounts, Comparison, Costing, PARTS, setup_of};
 use authoring::recording::Recording;
 use authoring::rehearsal::rehearse;
 use clap::Args;
@@ -11,10 +11,15 @@ use contract::json::to_value;
 use policy::PolicyIdentity;
 use serde_json::{Value, json};
 
+use super::costs::{self, CostArgs};
 use super::display;
 use super::loaded_policy::LoadedPolicy;
 use crate::cli::exit::Ended;
 use crate::cli::policy::versioned;
+use crate::tools::cores;
+
+/// Most lines that are printed below a cause.
+const MAX_FOLLOWING: usize = 3;
 
 #[derive(Clone, Debug, Args)]
 pub struct Replay {
@@ -33,6 +38,8 @@ pub struct Replay {
     /// Exit with code 1 if anything would change.
     #[arg(long)]
     exit_code: bool,
+    #[command(flatten)]
+    costs: CostArgs,
 }
 
 impl Replay {
@@ -48,8 +55,18 @@ impl Replay {
         let known: BTreeSet<String> = recording.decisions.keys.keys().map(|asset| kind(asset)).collect();
         result.decisions.keys.retain(|asset, _| known.contains(&kind(asset)));
         let comparison = Comparison::of((&recording.decisions, &recording.calls), (&result.decisions, &result.calls));
-        let now = policy.identity();
-        display::print(self.json, || as_json(&recording, now, &comparison), || as_text(&recording, now, &comparison));
+        let calibration = self.costs.calibration()?;
+        let costing = Costing { calibration: &calibration, cores: cores() };
+        let [was, now] = [&recording.decisions.plan, &result.decisions.plan].map(|plan| costing.of(plan, &setup.scene));
+        let replayed = Replayed {
+            recording: &recording,
+            policy: policy.identity(),
+            comparison: &comparison,
+            costs: &self.costs,
+            amounts: was.zip(now),
+            basis: costs::basis(&calibration),
+        };
+        display::print(self.json, || replayed.as_json(), || replayed.as_text());
         if self.exit_code && !comparison.changed().is_empty() {
             Err(Ended::already_shown(display::CHANGED))
         } else {
@@ -68,33 +85,67 @@ fn identity(policy: &PolicyIdentity) -> String {
     format!("{}, sha256 {digest}", versioned(&policy.name, &policy.version))
 }
 
-fn as_json(recording: &Recording, now: &PolicyIdentity, comparison: &Comparison) -> Value {
-    json!({
-        "job": recording.job.id,
-        "recorded": to_value(&recording.policy),
-        "policy": to_value(now),
-        "changed": comparison.changed(),
-        "changes": comparison.to_json(),
-        "fails": comparison.fails.as_ref().map(|(code, message)| json!({ "code": code, "message": message })),
-        "recovers": comparison.recovers,
-    })
+struct Replayed<'a> {
+    recording: &'a Recording,
+    policy: &'a PolicyIdentity,
+    comparison: &'a Comparison,
+    costs: &'a CostArgs,
+    /// Of both plans.
+    amounts: Option<(Amounts, Amounts)>,
+    basis: &'static str,
 }
 
-fn as_text(recording: &Recording, now: &PolicyIdentity, comparison: &Comparison) -> String {
-    let mut text = format!("job       {}\n", recording.job.id);
-    text.push_str(&format!("recorded  {}\n", identity(&recording.policy)));
-    text.push_str(&format!("now       {}\n\n", identity(now)));
-    for part in PARTS {
-        let lines = comparison.lines(part);
-        let count = if lines.is_empty() { "unchanged".to_owned() } else { format!("{} changed", lines.len()) };
-        text.push_str(&format!("{part:<8}  {count}\n"));
-        text.push_str(&display::first_lines(&lines, 10));
+impl Replayed<'_> {
+    fn as_json(&self) -> Value {
+        let Self { recording, comparison, costs, .. } = self;
+        let amounts = self
+            .amounts
+            .map(|(old, new)| json!({ "old": costs.as_json(old), "new": costs.as_json(new), "basis": self.basis }));
+        json!({
+            "job": recording.job.id,
+            "recorded": to_value(&recording.policy),
+            "policy": to_value(self.policy),
+            "changed": comparison.changed(),
+            "changes": comparison.to_json(),
+            "causes": comparison.causes(),
+            "costs": amounts,
+            "fails": comparison.fails.as_ref().map(|(code, message)| json!({ "code": code, "message": message })),
+            "recovers": comparison.recovers,
+        })
     }
-    if let Some((code, message)) = &comparison.fails {
-        text.push_str(&format!("\nthe job would now fail: {message} [{code}]\n"));
+
+    fn as_text(&self) -> String {
+        let Self { recording, comparison, costs, .. } = self;
+        let mut text = format!("job       {}\n", recording.job.id);
+        text.push_str(&format!("recorded  {}\n", identity(&recording.policy)));
+        text.push_str(&format!("now       {}\n\n", identity(self.policy)));
+        for part in PARTS {
+            let count = comparison.lines(part).len();
+            let count = if count == 0 { "unchanged".to_owned() } else { format!("{count} changed") };
+            text.push_str(&format!("{part:<8}  {count}\n"));
+        }
+        let causes = comparison.causes();
+        let lines: Vec<String> = causes.iter().flat_map(|cause| display::cause(cause, MAX_FOLLOWING)).collect();
+        if !lines.is_empty() {
+            text.push_str(&format!("\n{}", display::first_lines(&lines, 0)));
+        }
+        let calls = comparison.lines("calls");
+        if !calls.is_empty() {
+            text.push_str(&format!("\ncalls\n{}", display::first_lines(&calls, 2)));
+        }
+        if let Some((old, new)) = self.amounts.filter(|(old, new)| old != new) {
+            text.push_str(&format!(
+                "\n{}by {}, for a film of an average kind\n",
+                costs.change_as_text(old, new),
+                self.basis
+            ));
+        }
+        if let Some((code, message)) = &comparison.fails {
+            text.push_str(&format!("\nthe job would now fail: {message} [{code}]\n"));
+        }
+        if comparison.recovers {
+            text.push_str("\nthe job failed, and would now succeed\n");
+        }
+        text
     }
-    if comparison.recovers {
-        text.push_str("\nthe job failed, and would now succeed\n");
-    }
-    text
 }
