@@ -69,6 +69,7 @@ impl Bench {
                 cores: 1,
                 forced_preference: None,
                 keys: None,
+                timeline: Default::default(),
             }),
             work: self.folder.path().to_owned(),
             journal: None,

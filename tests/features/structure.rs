@@ -7,17 +7,18 @@ use serde_json::Value;
 use testkit::workspace;
 
 /// Every package of the host with those that it may use, besides `fault`.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("fault", &[]),
     ("storage", &[]),
     ("sandbox", &[]),
-    ("media", &["sandbox", "storage"]),
+    ("timeline", &[]),
+    ("media", &["sandbox", "storage", "timeline"]),
     ("publish", &["storage"]),
     ("webhook", &["storage"]),
     ("runpod", &[]),
     ("contract", &["media", "storage"]),
     ("policy", &["contract", "media", "storage"]),
-    ("job", &["contract", "media", "policy", "publish", "storage", "webhook"]),
+    ("job", &["contract", "media", "policy", "publish", "storage", "timeline", "webhook"]),
     ("rehearsal", &["contract", "job", "media", "policy", "storage", "webhook"]),
     ("authoring", &["contract", "job", "media", "policy", "rehearsal", "storage", "webhook"]),
     (
@@ -33,6 +34,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
             "runpod",
             "sandbox",
             "storage",
+            "timeline",
             "webhook",
         ],
     ),

@@ -81,6 +81,7 @@ impl ToolOptions {
             cores: cores(),
             forced_preference: Some(self.encoder).filter(|&encoder| encoder != Preference::Auto),
             keys: None,
+            timeline: timeline::Timeline::default(),
         })
     }
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fault::Failure;
+use timeline::TimedPart;
 use webhook::{Delivery, DeliveryObserver};
 
-use crate::report::{TimedPart, WebhookReport};
+use crate::report::WebhookReport;
 use crate::transcode_report::TranscodeReport;
 
 /// Serialised as a line of JSON by `run --json`. Names of events and fields are public.
@@ -35,7 +36,7 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         seconds_left: Option<u64>,
     },
-    /// A part of the job is finished.
+    /// A part of the job has ended.
     Done(TimedPart),
     /// An earlier run of this job had already published everything; nothing was encoded again.
     Reused {
@@ -73,12 +74,6 @@ pub trait Observer: Send + Sync {
 impl<F: Fn(&Event) + Send + Sync> Observer for F {
     fn on(&self, event: &Event) {
         self(event);
-    }
-}
-
-impl Event {
-    pub fn done(part: &'static str, took: Duration) -> Self {
-        Self::Done(TimedPart { part, ms: milliseconds(took) })
     }
 }
 

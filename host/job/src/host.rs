@@ -21,6 +21,7 @@ use media::probe::DeclaredKind;
 use policy::HostCalls;
 use publish::PieceKind;
 use storage::{Body, Destination, ObjectMeta};
+use timeline::Part;
 use webhook::{EventKind, JobWebhooks, Scheme};
 
 use crate::event::{Event, delivery_events};
@@ -73,7 +74,10 @@ impl HostCalls for JobHost {
     }
 
     async fn open(&mut self, from: Destination) -> Result<MediaInfo, Failure> {
-        let original = Original::open(&self.context, &from, self.declared).await?;
+        let opening = self.context.begin(Part::MediaOpen);
+        let original = Original::open(&self.context.within(&opening), &from, self.declared).await;
+        opening.ended(&original);
+        let original = original?;
         let info = original.info.clone();
         self.original = Some(Arc::new(original));
         Ok(info)
@@ -103,7 +107,10 @@ impl HostCalls for JobHost {
     }
 
     async fn wait(&mut self) -> Option<Result<ContractReport, Failure>> {
-        Some(match self.production.as_mut()?.publish().await? {
+        let waiting = self.context.begin(Part::TranscodeWait);
+        let published = self.production.as_mut()?.publish().await?;
+        waiting.ended(&published);
+        Some(match published {
             Ok((summary, objects)) => {
                 self.reached = summary.reached.iter().map(v0_2::convert::reached).collect();
                 let report = TranscodeReport::of(&summary, &objects);
@@ -130,7 +137,10 @@ impl HostCalls for JobHost {
 
     async fn head(&mut self, object: Destination) -> Result<Option<ObjectInfo>, Failure> {
         let store = self.context.stores.get(&object.store).map_err(refused)?;
-        let found = store.head(&object.key).await.map_err(refused)?;
+        let asking = self.context.begin(Part::StorageHead);
+        let found = store.head(&object.key).await;
+        asking.ended(&found);
+        let found = found.map_err(refused)?;
         Ok(found.map(|info| ObjectInfo { size: info.size }))
     }
 
@@ -140,11 +150,18 @@ impl HostCalls for JobHost {
             ..self.context.labels.of(&object.key, PieceKind::Object)
         };
         let store = self.context.stores.get(&object.store).map_err(refused)?;
-        store.put(&object.key, Body::Bytes(content), &meta).await.map(drop).map_err(refused)
+        let writing = self.context.begin(Part::StoragePut);
+        let written = store.put(&object.key, Body::Bytes(content), &meta).await;
+        writing.ended(&written);
+        written.map(drop).map_err(refused)
     }
 
     async fn delete(&mut self, object: Destination) -> Result<(), Failure> {
-        self.context.stores.get(&object.store).map_err(refused)?.delete(&object.key).await.map_err(refused)
+        let store = self.context.stores.get(&object.store).map_err(refused)?;
+        let removing = self.context.begin(Part::StorageDelete);
+        let removed = store.delete(&object.key).await;
+        removing.ended(&removed);
+        removed.map_err(refused)
     }
 
     async fn deliver(&mut self, event: MessageEvent, message: Message) -> Result<Delivery, Failure> {
@@ -154,15 +171,19 @@ impl HostCalls for JobHost {
         let message = message.map_err(refused)?;
         let observer = delivery_events(Arc::clone(&self.context.observer));
         let mut delivery = webhook::Delivery::default();
+        let delivering = self.context.begin(Part::WebhookDeliver);
         match (&self.webhooks, event) {
             (Some(webhooks), MessageEvent::Progress) => webhooks.send_progress(message, &observer),
             (Some(webhooks), MessageEvent::Completed) => {
+                let sending = delivering.timeline().begin(Part::Webhook);
                 let sent = webhooks.send_outcome(job, &message, &observer);
                 // Retries can take minutes, so cancellation ends them.
                 delivery = self.context.cancel.run_until_cancelled(sent).await.unwrap_or_default();
+                sending.ended(&delivery.delivered.then_some(()).ok_or(()));
             }
             (None, _) => {}
         }
+        delivering.done();
         Ok(Delivery { delivered: delivery.delivered, attempts: delivery.attempts, status: delivery.status })
     }
 

@@ -4,18 +4,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use policy::{PolicyRefusal, Role, SelectedPolicy};
 use serde::Serialize;
+use timeline::TimedPart;
 
 use crate::cost::Cost;
 use crate::event::{Event, Observer};
 use crate::transcode_report::TranscodeReport;
 
-/// How long a part of the job took.
+/// Most entries of one part in [`JobReport::timeline`]. A job of three attempts has fewer; a policy that writes a thousand
+/// objects must not fill the report.
+const MAX_OF_A_PART: usize = 24;
+
+/// How long a part of the job took, of those that follow each other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct TimedPart {
-    /// One of `download`, `probe`, `listen` (the audio pass), `encode`, `finish`, `upload`, `show` (the publication's
-    /// commit) and `verify`.
+pub struct PartSum {
+    /// A name of [`timeline::Part`].
     pub part: &'static str,
-    /// In the report: summed over all attempts.
+    /// Summed over all attempts, without what failed.
     pub ms: u64,
 }
 
@@ -60,8 +64,17 @@ pub struct JobReport {
     pub sandbox: &'static str,
     /// How often the job was tried.
     pub attempts: u32,
+    /// When the job began, by the wall clock: RFC 3339 in UTC. Empty for a job that was refused before.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub started: String,
     pub total_ms: u64,
-    pub parts: Vec<TimedPart>,
+    pub parts: Vec<PartSum>,
+    /// Every part with its true begin and end, in the order of their begin, at most [`MAX_OF_A_PART`] of each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub timeline: Vec<TimedPart>,
+    /// How many entries the timeline lacks.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub timeline_left_out: u32,
     /// Processor time of ffmpeg and ffprobe, in seconds.
     pub cpu_seconds: f64,
     /// Time in which the GPU encoded, in seconds; none for a job on the CPU.
@@ -99,15 +112,34 @@ impl JobReport {
 
     fn apply(&mut self, event: &Event) {
         match event {
-            Event::Done(done) => match self.parts.iter_mut().find(|known| known.part == done.part) {
-                Some(known) => known.ms += done.ms,
-                None => self.parts.push(done.clone()),
-            },
+            Event::Done(done) => self.add(done),
             Event::Reused { .. } => self.reused = true,
             Event::Webhook(webhook) if webhook.kind != "progress" => self.webhook = Some(webhook.clone()),
             _ => {}
         }
     }
+
+    fn add(&mut self, done: &TimedPart) {
+        if self.timeline.iter().filter(|known| known.part == done.part).count() < MAX_OF_A_PART {
+            let place = self.timeline.partition_point(|known| known.start <= done.start);
+            self.timeline.insert(place, *done);
+        } else {
+            self.timeline_left_out += 1;
+        }
+        if !done.part.is_in_sequence() || done.failed {
+            return;
+        }
+        let name = done.part.name();
+        match self.parts.iter_mut().find(|known| known.part == name) {
+            Some(known) => known.ms += done.ms(),
+            None => self.parts.push(PartSum { part: name, ms: done.ms() }),
+        }
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Adds every event to the job's report, and forwards it to the next observer.
@@ -121,15 +153,44 @@ pub fn reporting(report: &Arc<Mutex<JobReport>>, next: &Arc<dyn Observer>) -> Ar
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use serde_json::json;
+    use timeline::Part;
+
     use super::*;
+
+    fn timed(part: Part, start: u64, end: u64) -> TimedPart {
+        let [start, end] = [start, end].map(Duration::from_millis);
+        TimedPart { part, id: 1, within: None, started: SystemTime::UNIX_EPOCH + start, start, end, failed: false }
+    }
 
     #[test]
     fn times_of_the_same_part_are_summed_over_attempts() {
         let mut report = JobReport::default();
-        for (part, ms) in [("download", 5), ("encode", 7), ("download", 10)] {
-            report.apply(&Event::Done(TimedPart { part, ms }));
+        for (part, start, end) in [(Part::Download, 0, 5), (Part::Encode, 5, 12), (Part::Download, 20, 30)] {
+            report.apply(&Event::Done(timed(part, start, end)));
         }
-        assert_eq!(report.parts, [TimedPart { part: "download", ms: 15 }, TimedPart { part: "encode", ms: 7 }]);
+        report.apply(&Event::Done(TimedPart { failed: true, ..timed(Part::Encode, 12, 90) }));
+        report.apply(&Event::Done(timed(Part::Policy, 0, 100)));
+        assert_eq!(report.parts, [PartSum { part: "download", ms: 15 }, PartSum { part: "encode", ms: 7 }]);
+    }
+
+    #[test]
+    fn the_timeline_is_in_the_order_of_begins_and_bounded() {
+        let mut report = JobReport::default();
+        report.apply(&Event::Done(timed(Part::Encode, 7, 9)));
+        for number in (0..100).rev() {
+            report.apply(&Event::Done(timed(Part::StoragePut, number, number + 1)));
+        }
+        report.apply(&Event::Done(timed(Part::Policy, 3, 200)));
+        assert_eq!((report.timeline.len(), report.timeline_left_out), (MAX_OF_A_PART + 2, 100 - MAX_OF_A_PART as u32));
+        assert!(report.timeline.is_sorted_by_key(|part| part.start));
+        let shown = serde_json::to_value(report.timeline[0]).unwrap();
+        let expected = json!({
+            "part": "policy", "ms": 197, "started": "1970-01-01T00:00:00.003Z", "start_ms": 3, "end_ms": 200,
+        });
+        assert_eq!(shown, expected);
     }
 
     #[test]

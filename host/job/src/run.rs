@@ -18,6 +18,7 @@ use policy::{Call, CallRecorder, HostContext, Policy, PolicyError, SelectedPolic
 use publish::journal::Journal;
 use publish::{CacheRules, Labels};
 use storage::{Body, Destination, Key, ORIGINALS, ObjectMeta, Records, Scope, Stores, Traffic};
+use timeline::{Part, Timeline, wall_clock};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use webhook::{EventKind, JobWebhooks, Message};
@@ -134,9 +135,13 @@ impl Job<'_> {
     pub async fn run(self) -> (Result<Outcome, Failure>, JobReport) {
         let began = Instant::now();
         let (traffic, processor_time) = (Arc::new(Traffic::default()), ProcessorTime::default());
-        let tools = Arc::new(self.environment.tools.counted(&processor_time));
         let report = Arc::new(Mutex::new(self.initial_report()));
         let observer = reporting(&report, &self.observer);
+        let timeline = {
+            let observer = Arc::clone(&observer);
+            Timeline::start(move |part| observer.on(&Event::Done(*part)))
+        };
+        let tools = self.environment.tools.counted(&processor_time).within(timeline.clone());
         let recorder = self.recorder();
         let (ended, attempts) = self.attempts(&observer, (&traffic, &tools), recorder.as_ref()).await;
         if let Err(failure) = &ended
@@ -145,10 +150,12 @@ impl Job<'_> {
             && let Some(webhooks) = &self.webhooks
         {
             let job = self.request.to_contract();
-            self.cancel.run_until_cancelled(send_failed(self.policy(), &job, failure, webhooks, observer)).await;
+            let sent = send_failed(self.policy(), &job, failure, webhooks, observer, &timeline);
+            self.cancel.run_until_cancelled(sent).await;
         }
         let mut report = report.lock().unwrap_or_else(PoisonError::into_inner).clone();
         report.attempts = attempts;
+        report.started = timeline.started().map(wall_clock).unwrap_or_default();
         report.total_ms = milliseconds(began.elapsed());
         (report.bytes_read, report.bytes_written) = (traffic.read(), traffic.written());
         report.transcode = ended.as_ref().ok().and_then(|outcome| outcome.report.clone());
@@ -201,12 +208,14 @@ impl Job<'_> {
     async fn attempts(
         &self,
         observer: &Arc<dyn Observer>,
-        counted: (&Arc<Traffic>, &Arc<MediaTools>),
+        (traffic, tools): (&Arc<Traffic>, &MediaTools),
         recorder: Option<&Arc<dyn JobRecording>>,
     ) -> (Result<Outcome, Failure>, u32) {
         let mut attempt = 1;
         loop {
-            let ended = self.attempt(observer, counted, recorder).await;
+            let running = tools.timeline.begin(Part::Attempt);
+            let ended = self.attempt(observer, (traffic, tools.within(running.timeline())), recorder).await;
+            running.ended(&ended);
             let failure = match ended {
                 // A policy may turn the cancellation into a failure of its own; the job still counts as cancelled.
                 Err(failure) if self.cancel.is_cancelled() => {
@@ -226,7 +235,7 @@ impl Job<'_> {
     async fn attempt(
         &self,
         observer: &Arc<dyn Observer>,
-        (traffic, tools): (&Arc<Traffic>, &Arc<MediaTools>),
+        (traffic, tools): (&Arc<Traffic>, MediaTools),
         recorder: Option<&Arc<dyn JobRecording>>,
     ) -> Result<Outcome, Failure> {
         let (environment, request) = (self.environment, self.request);
@@ -238,15 +247,18 @@ impl Job<'_> {
         let work = WorkDirectory::create(&environment.work_root)?;
         let stores = environment.stores.counted(traffic);
         let labels = Labels { cache: environment.cache.clone(), notes: self.notes() };
+        let recovering = tools.timeline.begin(Part::Recover);
         let journal = self.cancel.run_until_cancelled(self.journal(traffic, &stores, &labels)).await;
         let journal = journal.ok_or(MediaError::Cancelled)??;
+        recovering.done();
         let (alive, mut ended) = mpsc::channel(1);
         let report = Arc::new(Mutex::new(None));
+        let workflow = tools.timeline.begin(Part::Policy);
         let context = JobContext {
             job_id: request.id.clone(),
             stores,
             labels,
-            tools: Arc::clone(tools),
+            tools: Arc::new(tools.within(workflow.timeline())),
             work: work.path().to_owned(),
             journal,
             observer: Arc::clone(observer),
@@ -266,10 +278,11 @@ impl Job<'_> {
             recorder: recorder.map(|recorder| Arc::clone(recorder) as Arc<dyn CallRecorder>),
         };
         let ran = Call::with_host(self.policy(), host_context).run(&request.to_contract()).await;
+        let ran = ran.map_err(Failure::from).and_then(|(ran, used)| Ok((ran.map_err(Failure::from)?, used)));
+        workflow.ended(&ran);
         // A policy that trapped can leave a transcode behind, which cancels itself. The work directory must outlive it.
         ended.recv().await;
-        let (ran, used) = ran?;
-        let outcome = ran.map_err(Failure::from)?;
+        let (outcome, used) = ran?;
         let output = output_of(self.policy(), &outcome)?;
         let report = report.lock().map(|mut kept| kept.take()).unwrap_or_default();
         Ok(Outcome { output, report, policy_time: used.computed })
@@ -384,7 +397,7 @@ pub async fn send_refusal(
         source: types::Destination { store: ORIGINALS.to_owned(), key: String::new() },
         attributes: Vec::new(),
     };
-    send_failed(policy, &job, failure, webhooks, observer).await;
+    send_failed(policy, &job, failure, webhooks, observer, &Timeline::default()).await;
 }
 
 /// Sends a `failed` webhook. If the policy can't write the message, nothing is sent and an error is logged.
@@ -394,8 +407,12 @@ async fn send_failed(
     failure: &Failure,
     webhooks: &JobWebhooks,
     observer: Arc<dyn Observer>,
+    timeline: &Timeline,
 ) {
-    let message = match Call::pure(policy).failed_message(job, &failure.clone().into()).await {
+    let writing = timeline.begin(Part::PayloadFailed);
+    let written = Call::pure(policy).failed_message(job, &failure.clone().into()).await;
+    writing.ended(&written);
+    let message = match written {
         Ok(message) => message,
         Err(error) => {
             tracing::error!(job = job.id, %error, "no webhook was sent: the policy can't write a failed job's message");
@@ -403,7 +420,11 @@ async fn send_failed(
         }
     };
     match Message::new(&job.id, EventKind::Failed, message.body, scheme(message.signature)) {
-        Ok(message) => drop(webhooks.send_outcome(&job.id, &message, &delivery_events(observer)).await),
+        Ok(message) => {
+            let sending = timeline.begin(Part::Webhook);
+            let delivery = webhooks.send_outcome(&job.id, &message, &delivery_events(observer)).await;
+            sending.ended(&delivery.delivered.then_some(()).ok_or(()));
+        }
         Err(error) => tracing::error!(job = job.id, %error, "the webhook for a failed job can't be sent"),
     }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use timeline::Timeline;
 use tokio_util::sync::CancellationToken;
 
 use crate::budget::Budget;
@@ -42,6 +43,8 @@ pub struct MediaTools {
     pub forced_preference: Option<Preference>,
     /// Has the keys of encrypted ladders.
     pub keys: Option<Arc<dyn KeyService>>,
+    /// Has the times of what is done with them.
+    pub timeline: Timeline,
 }
 
 /// Encodes of a usual plan: a ladder of four rungs, and an archive.
@@ -62,6 +65,12 @@ impl MediaTools {
     pub fn counted(&self, time: &ProcessorTime) -> Self {
         let (ffmpeg, ffprobe) = (self.ffmpeg.counted(time), self.ffprobe.counted(time));
         Self { ffmpeg, ffprobe, ..self.clone() }
+    }
+
+    /// The same within this part of a job.
+    #[must_use]
+    pub fn within(&self, timeline: Timeline) -> Self {
+        Self { timeline, ..self.clone() }
     }
 
     /// How many jobs this machine does well at the same time: on the CPU one, which uses all of it.

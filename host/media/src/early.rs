@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use storage::{Arrived, read_part};
+use timeline::{Part, RunningPart, Timeline};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -125,6 +126,7 @@ impl EarlyReading {
             ffprobe: tools.ffprobe.fed(feed.clone()),
             work: work.to_owned(),
             cancel: cancel.clone(),
+            timeline: tools.timeline.clone(),
         };
         let mut task = JoinSet::new();
         task.spawn(reader.begin(feed));
@@ -154,6 +156,7 @@ struct Reader {
     ffprobe: Tool,
     work: PathBuf,
     cancel: CancellationToken,
+    timeline: Timeline,
 }
 
 impl Reader {
@@ -169,19 +172,32 @@ impl Reader {
         let header = questions.header().await.ok()?;
         let tracks = Tracks::of(&header);
         let mut packets = JoinSet::new();
-        packets.spawn(list(self.ffprobe, self.work.clone(), self.cancel.clone(), size, tracks.container.clone()));
+        let reading = self.timeline.begin(Part::ReadEarly);
+        let listed = list(self.ffprobe, self.work.clone(), self.cancel.clone(), size, tracks.container.clone());
+        packets.spawn(async move { timed(reading, listed).await });
         let sound = only_sound(&header).map(|audio| {
             let filters = filters(&audio, None, Wanted::ALL);
             let command = listening(arriving_input(), &tracks.container, &filters, Wanted::ALL);
             let seconds = LEAST_SECONDS + size / BYTES_PER_SECOND;
             let ffmpeg = self.ffmpeg.within(Budget::of_cpu(seconds)).while_it_arrives();
             let mut heard = JoinSet::new();
-            heard.spawn(async move { listen(ffmpeg, command, &self.work, &self.cancel).await });
+            let listening = self.timeline.begin(Part::ListenEarly);
+            heard.spawn(async move {
+                let (work, cancel) = (self.work, self.cancel);
+                timed(listening, listen(ffmpeg, command, &work, &cancel)).await
+            });
             let form = (audio.sample_rate, audio.channels);
             EarlySound { container: tracks.container.clone(), filters, form, heard }
         });
         Some(Begun { tracks, packets, sound })
     }
+}
+
+/// What is found, with the time that this takes. What doesn't count has failed.
+async fn timed<T>(running: RunningPart, finding: impl Future<Output = Option<T>>) -> Option<T> {
+    let found = finding.await;
+    running.ended(&found.as_ref().ok_or(()));
+    found
 }
 
 /// Whether a demuxer finds everything that it needs from front to back.

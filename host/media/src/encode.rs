@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use timeline::Part;
 
 use crate::budget::{self, Budget};
 use crate::containment::{guarded_input, quiet_ffmpeg};
@@ -44,8 +45,6 @@ pub struct Encoded {
     pub notes: Vec<String>,
     /// What was found for the plan's targets of quality, in their order.
     pub reached: Vec<Reached>,
-    /// How long that took.
-    pub searched: Duration,
 }
 
 impl Encoded {
@@ -58,7 +57,6 @@ impl Encoded {
             fell_back: None,
             notes: Vec::new(),
             reached: Vec::new(),
-            searched: Duration::ZERO,
         }
     }
 }
@@ -108,7 +106,11 @@ impl Encode<'_> {
         let TranscodeContext { tools, plan, info, work, cancel } = self.context;
         let processor = tier.processor();
         let wanted = if processor == Processor::Gpu { plan.picture_encodes(info).len() } else { 0 };
+        let waiting = (wanted > 0).then(|| tools.timeline.begin(Part::GpuWait));
         let _sessions = tools.sessions.take(wanted, cancel).await?;
+        if let Some(waiting) = waiting {
+            waiting.done();
+        }
         budget::check_fits(plan, info, work, processor, tools.cores)?;
         let (proof, cores, levels) = (&tools.proof, tools.cores, self.levels);
         self.clear().await.map_err(MediaError::work("making room for the outputs"))?;
@@ -118,24 +120,29 @@ impl Encode<'_> {
                 ready.insert(index);
             }
         }
-        let began = Instant::now();
+        let searching = (!plan.targets.is_empty()).then(|| tools.timeline.begin(Part::Search));
         let reached = quality::search(&self.context, processor).await?;
-        let searched = began.elapsed();
+        if let Some(searching) = searching {
+            searching.done();
+        }
         let settled = quality::settled(plan, &reached);
         let graph = Graph { info, plan: &settled, ready: &ready, tier, proof, levels, cores, may_reserve };
-        let mut encoded = Encoded { reached, searched, ..Encoded::nothing_yet(tier) };
+        let mut encoded = Encoded { reached, ..Encoded::nothing_yet(tier) };
         let Some(arguments) = graph.arguments() else { return Ok(encoded) };
         if let Some((watermark, video)) = plan.watermark.as_ref().zip(info.video.as_ref()) {
             watermark.prepare(video, &self.context).await?;
         }
         let ffmpeg = tools.ffmpeg.on(processor).within(Budget::of_encode(plan, info));
+        let encoding = tools.timeline.begin(Part::Encode);
         let ran = ffmpeg.watch(arguments, work, cancel, watch).await;
+        encoding.ended(&ran);
         let finished = ran.map_err(|error| MediaError::process("encoding", error))?;
         if finished.stderr.contains(NO_ROOM) {
             return Err(MediaError::BadFile { detail: last_lines(&finished.stderr, 3) });
         }
         encoded.notes = damage::judge(info, &finished.complaints)?;
 
+        let checking = tools.timeline.begin(Part::Check);
         let made: Vec<_> = plan.outputs.iter().enumerate().filter(|(index, _)| !ready.contains(index)).collect();
         let checks: Vec<_> = made.iter().map(|(index, output)| output.kind().verify(*index, &self.context)).collect();
         // Most of a check runs on one core.
@@ -147,6 +154,7 @@ impl Encode<'_> {
                 encoded.renditions.extend(checked.into_iter().map(|rendition| (index, rendition)));
             }
         }
+        checking.done();
         Ok(encoded)
     }
 

@@ -35,6 +35,7 @@ fn tools(ffmpeg: Tool, ffprobe: Tool) -> MediaTools {
         cores: 1,
         forced_preference: None,
         keys: None,
+        timeline: timeline::Timeline::default(),
     }
 }
 

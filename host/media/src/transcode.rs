@@ -1,9 +1,10 @@
 //! A whole transcode: from a probed original and a plan to checked files, ready to be published.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use timeline::Part;
 use tokio_util::sync::CancellationToken;
 
 use crate::budget;
@@ -53,8 +54,6 @@ pub struct TranscodeResult {
     pub summary: TranscodeSummary,
     /// What is to be published.
     pub files: Vec<OutputFile>,
-    /// The parts of the work in their order, with their times.
-    pub parts: Vec<(&'static str, Duration)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -85,18 +84,14 @@ pub async fn make(
 ) -> Result<TranscodeResult, MediaError> {
     let Source { work, info, sound } = source;
     let context = TranscodeContext { tools, work, info, plan, cancel };
-    let (mut parts, mut since) = (Vec::new(), Instant::now());
-    let mut done = |part| {
-        parts.push((part, since.elapsed()));
-        since = Instant::now();
-    };
     context.check_encoders()?;
     let (tiers, _) = context.tiers()?;
     let first = tiers.first().map_or(Processor::Cpu, |tier| tier.processor());
     budget::check_fits(plan, info, work, first, tools.cores)?;
+    let listening = tools.timeline.begin(Part::Listen);
     let sound = sound::analyse(&context, sound).await?;
     let levels = sound::levels(&context, &sound).await?;
-    done("listen");
+    listening.done();
 
     let whole = info.ladder_length().as_secs_f64().max(0.001);
     let encoded = Encode { context, levels: &levels }
@@ -105,9 +100,8 @@ pub async fn make(
             watch(EncodeProgress { percent: (share * 100.0) as u32, speed: progress.speed });
         })
         .await?;
-    done("encode");
-    let searched = (!encoded.reached.is_empty()).then_some(encoded.searched);
 
+    let finishing = tools.timeline.begin(Part::Finish);
     let mut collector =
         Collector { context, publication, sound: &sound, encoded: &encoded, files: Vec::new(), rungs: Vec::new() };
     for (index, output) in plan.outputs.iter().enumerate() {
@@ -126,10 +120,6 @@ pub async fn make(
         reached: encoded.reached,
         notes: info.notes_beside(&plan.tracks(info)).into_iter().chain(encoded.notes).collect(),
     };
-    done("finish");
-    if let Some((searched, (_, encoding))) = searched.zip(parts.iter_mut().find(|(part, _)| *part == "encode")) {
-        *encoding = encoding.saturating_sub(searched);
-        parts.insert(1, ("search", searched));
-    }
-    Ok(TranscodeResult { summary, files, parts })
+    finishing.done();
+    Ok(TranscodeResult { summary, files })
 }

@@ -1,14 +1,14 @@
 //! Uploads large files while they are being encoded.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use storage::{Destination, Growing, GrowingFile, Stores};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::{Labels, PieceKind};
+use crate::{Labels, PieceKind, Sending};
 
 /// How often the files are looked at. A part of one takes seconds to be written.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -30,7 +30,11 @@ pub struct GrowingUploader {
 
 /// The files that are partly uploaded. Their uploads are removed when this is dropped.
 #[derive(Debug, Default)]
-pub struct GrowingUploads(BTreeMap<Destination, Box<dyn Growing>>);
+pub struct GrowingUploads {
+    begun: BTreeMap<Destination, Box<dyn Growing>>,
+    /// When parts of them were sent.
+    pub sending: Sending,
+}
 
 impl GrowingUploader {
     pub fn start(stores: &Stores, files: Vec<FileUpload>, labels: &Labels) -> Self {
@@ -38,7 +42,8 @@ impl GrowingUploader {
             let upload = stores.get(&to.store).ok()?.begin(&to.key, file, &labels.of(&to.key, PieceKind::Object))?;
             Some((to, upload))
         };
-        let uploads = GrowingUploads(files.into_iter().filter_map(begin).collect());
+        let begun = files.into_iter().filter_map(begin).collect();
+        let uploads = GrowingUploads { begun, sending: Sending::default() };
         let stop = CancellationToken::new();
         let task = tokio::spawn(run(uploads, stop.clone()).in_current_span());
         Self { stop, task }
@@ -66,23 +71,24 @@ impl GrowingUploader {
 impl GrowingUploads {
     /// The upload of a file, if it was begun.
     pub(crate) fn take(&mut self, to: &Destination) -> Option<Box<dyn Growing>> {
-        self.0.remove(to)
+        self.begun.remove(to)
     }
 }
 
 async fn run(mut uploads: GrowingUploads, stop: CancellationToken) -> GrowingUploads {
     let mut interval = tokio::time::interval(INTERVAL);
-    while !uploads.0.is_empty() && !stop.is_cancelled() {
+    while !uploads.begun.is_empty() && !stop.is_cancelled() {
         tokio::select! {
             () = stop.cancelled() => break,
             _ = interval.tick() => {}
         }
         let mut failed = Vec::new();
-        for (to, upload) in &mut uploads.0 {
+        for (to, upload) in &mut uploads.begun {
             while !stop.is_cancelled() {
+                let began = Instant::now();
                 match upload.advance().await {
                     Ok(0) => break,
-                    Ok(_) => {}
+                    Ok(_) => uploads.sending.add(began, Instant::now()),
                     Err(error) => {
                         tracing::info!(file = %to, %error, "an early upload failed; the file is uploaded at the end");
                         failed.push(to.clone());
@@ -92,7 +98,7 @@ async fn run(mut uploads: GrowingUploads, stop: CancellationToken) -> GrowingUpl
             }
         }
         for to in failed {
-            uploads.0.remove(&to);
+            uploads.begun.remove(&to);
         }
     }
     uploads

@@ -10,12 +10,14 @@ mod growing_uploader;
 pub mod journal;
 mod labels;
 mod segment_uploader;
+mod sending;
 mod stage;
 
 use fault::{Code, Fault, codes};
 pub use growing_uploader::{FileUpload, GrowingUploader, GrowingUploads};
 pub use labels::{CacheRules, Labels};
 pub use segment_uploader::{RungUpload, SegmentUploader, UploadedSegments};
+pub use sending::Sending;
 pub use stage::{Staged, stage};
 use storage::{Body, Destination, StoreError};
 

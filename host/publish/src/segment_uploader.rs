@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use storage::{Body, Destination, StoreError, Stores};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::concurrent::delete_unreferenced;
-use crate::{Labels, Piece, PieceKind};
+use crate::{Labels, Piece, PieceKind, Sending};
 
 /// How often the folders are scanned. A segment lasts seconds; a scan takes microseconds.
 const SCAN_INTERVAL: Duration = Duration::from_millis(500);
@@ -48,8 +48,8 @@ impl FileVersion {
 /// The version of the file that was uploaded; `None` while the upload runs or after it failed.
 type Uploads = BTreeMap<Destination, Option<FileVersion>>;
 
-/// How an upload ended: with the version that was uploaded, or `None` if the file was gone before it began.
-type Ended = (Destination, Result<Option<FileVersion>, StoreError>);
+/// How an upload that began then ended: with the version that was uploaded, or `None` if the file was gone before.
+type Ended = (Destination, Instant, Result<Option<FileVersion>, StoreError>);
 
 /// A background task that uploads segments as soon as they are complete.
 ///
@@ -62,13 +62,19 @@ pub struct SegmentUploader {
     stop: CancellationToken,
     /// Aborts the uploads in flight.
     abort: CancellationToken,
-    task: JoinHandle<Uploads>,
+    task: JoinHandle<(Uploads, Sending)>,
 }
 
 impl SegmentUploader {
     pub fn start(stores: &Stores, rungs: Vec<RungUpload>, labels: &Labels) -> Self {
         let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
-        let task = UploadTask { stores: stores.clone(), rungs, labels: labels.clone(), uploads: Uploads::new() };
+        let task = UploadTask {
+            stores: stores.clone(),
+            rungs,
+            labels: labels.clone(),
+            uploads: Uploads::new(),
+            sending: Sending::default(),
+        };
         let task = tokio::spawn(task.run(stop.clone(), abort.clone()).in_current_span());
         Self { stores: stores.clone(), stop, abort, task }
     }
@@ -78,7 +84,7 @@ impl SegmentUploader {
     pub async fn finish(mut self, cancel: &CancellationToken) -> UploadedSegments {
         self.stop.cancel();
         match cancel.run_until_cancelled(&mut self.task).await {
-            Some(uploads) => UploadedSegments { stores: self.stores, uploads: uploads.unwrap_or_default() },
+            Some(ended) => UploadedSegments::of(self.stores, ended.unwrap_or_default()),
             None => self.abandon().await,
         }
     }
@@ -86,7 +92,7 @@ impl SegmentUploader {
     /// Aborts the uploads in flight.
     pub async fn abandon(self) -> UploadedSegments {
         self.abort.cancel();
-        UploadedSegments { stores: self.stores, uploads: self.task.await.unwrap_or_default() }
+        UploadedSegments::of(self.stores, self.task.await.unwrap_or_default())
     }
 }
 
@@ -95,9 +101,15 @@ impl SegmentUploader {
 pub struct UploadedSegments {
     stores: Stores,
     uploads: Uploads,
+    /// When they were sent.
+    pub sending: Sending,
 }
 
 impl UploadedSegments {
+    fn of(stores: Stores, (uploads, sending): (Uploads, Sending)) -> Self {
+        Self { stores, uploads, sending }
+    }
+
     /// Everything that may be in a store, including uploads that failed or were aborted.
     pub(crate) fn destinations(&self) -> BTreeSet<Destination> {
         self.uploads.keys().cloned().collect()
@@ -123,10 +135,11 @@ struct UploadTask {
     rungs: Vec<RungUpload>,
     labels: Labels,
     uploads: Uploads,
+    sending: Sending,
 }
 
 impl UploadTask {
-    async fn run(mut self, stop: CancellationToken, abort: CancellationToken) -> Uploads {
+    async fn run(mut self, stop: CancellationToken, abort: CancellationToken) -> (Uploads, Sending) {
         let mut failures = 0;
         let mut running = JoinSet::new();
         let mut waiting: Vec<(Destination, PathBuf)> = Vec::new();
@@ -151,27 +164,29 @@ impl UploadTask {
         };
         abort.run_until_cancelled(rest).await;
         running.shutdown().await;
-        self.uploads
+        (self.uploads, self.sending)
     }
 
     fn upload(&mut self, running: &mut JoinSet<Ended>, to: Destination, path: PathBuf) {
         let Ok(store) = self.stores.get(&to.store) else { return };
         self.uploads.insert(to.clone(), None);
         let meta = self.labels.of(&to.key, PieceKind::Segment);
+        let began = Instant::now();
         running.spawn(async move {
             // Taken before the upload: if the file is rewritten meanwhile, the versions differ at the end.
             let found = tokio::fs::metadata(&path).await;
-            let Some(version) = found.ok().as_ref().and_then(FileVersion::of) else { return (to, Ok(None)) };
+            let Some(version) = found.ok().as_ref().and_then(FileVersion::of) else { return (to, began, Ok(None)) };
             let put = store.put(&to.key, Body::File(path), &meta).await;
-            (to, put.map(|_| Some(version)))
+            (to, began, put.map(|_| Some(version)))
         });
     }
 
     /// Notes how an upload ended. Returns whether it is no failure.
     fn settle(&mut self, ended: Result<Ended, JoinError>) -> bool {
-        let Ok((to, ended)) = ended else { return false };
+        let Ok((to, began, ended)) = ended else { return false };
         match ended {
             Ok(Some(version)) => {
+                self.sending.add(began, Instant::now());
                 self.uploads.insert(to, Some(version));
             }
             Ok(None) => {

@@ -49,7 +49,8 @@ fn a_job_is_published_and_reported_to_the_webhook_and_the_queue() {
     assert!(report["bytes_read"].as_u64() > Some(1000) && report["bytes_written"].as_u64() > Some(10_000));
     let parts: Vec<&str> =
         report["parts"].as_array().unwrap().iter().filter_map(|part| part["part"].as_str()).collect();
-    assert_eq!(parts, ["download", "probe", "listen", "encode", "finish", "upload", "show"]);
+    assert_eq!(parts, ["download", "probe", "listen", "encode", "check", "finish", "upload", "show"]);
+    assert_timeline_is_true(report);
     assert!(!platform.queue.progress_of("job-1").is_empty());
 
     // The log says so line by line, and has no secret.
@@ -60,8 +61,62 @@ fn a_job_is_published_and_reported_to_the_webhook_and_the_queue() {
     let lines = gone.lines();
     let of_job: Vec<&Value> = lines.iter().filter(|line| line["requestId"] == "job-1").collect();
     assert!(of_job.iter().any(|line| line["message"] == "job completed"), "{lines:#?}");
-    assert!(of_job.iter().any(|line| line["part"] == "encode" && line["ms"].is_u64()), "{lines:#?}");
+    let encode = of_job.iter().find(|line| line["part"] == "encode" && line["ms"].is_u64());
+    let encode = encode.unwrap_or_else(|| panic!("{lines:#?}"));
+    assert_eq!(encode["started"], part(report, "encode")["started"]);
+    assert!(
+        encode["started"].as_str() < encode["ended"].as_str() && encode["ended"].as_str() <= encode["time"].as_str()
+    );
     assert!(std::fs::read_dir(platform.work()).unwrap().next().is_none(), "the work directory is not empty");
+}
+
+/// What is said of a part of a job.
+fn part<'a>(report: &'a Value, name: &str) -> &'a Value {
+    let found = report["timeline"].as_array().unwrap().iter().find(|part| part["part"] == name);
+    found.unwrap_or_else(|| panic!("no {name}: {report:#}"))
+}
+
+fn times(part: &Value) -> (u64, u64) {
+    (part["start_ms"].as_u64().unwrap(), part["end_ms"].as_u64().unwrap())
+}
+
+/// Whether the first begins before the second ends, and the other way round.
+fn overlap(report: &Value, one: &str, other: &str) -> bool {
+    let (one, other) = (times(part(report, one)), times(part(report, other)));
+    one.0 < other.1 && other.0 < one.1
+}
+
+/// Parts lie within the parts that they began in, and those that follow each other do.
+fn assert_timeline_is_true(report: &Value) {
+    let parts = report["timeline"].as_array().unwrap();
+    assert!(parts.is_sorted_by_key(|part| times(part).0), "{parts:#?}");
+    for within in parts {
+        let (start, end) = times(within);
+        assert!(start <= end && end <= report["total_ms"].as_u64().unwrap(), "{within}");
+        assert!(within["started"].as_str() >= report["started"].as_str() && within.get("failed").is_none(), "{within}");
+        if let Some(outer) = within["within"].as_str() {
+            let outer = times(part(report, outer));
+            assert!(outer.0 <= start && end <= outer.1, "{within} isn't within {outer:?}");
+        } else {
+            assert!(["attempt"].contains(&within["part"].as_str().unwrap()), "{within}");
+        }
+    }
+    for (inner, outer) in [
+        ("download", "media.open"),
+        ("probe", "media.open"),
+        ("encode", "transcode"),
+        ("check", "transcode"),
+        ("webhook", "webhook.deliver"),
+        ("media.open", "policy"),
+        ("policy", "attempt"),
+    ] {
+        assert_eq!(part(report, inner)["within"], outer);
+    }
+    let order = ["recover", "download", "probe", "listen", "encode", "check", "finish", "upload", "show", "webhook"];
+    for pair in order.windows(2) {
+        assert!(times(part(report, pair[0])).1 <= times(part(report, pair[1])).0, "{pair:?}: {report:#}");
+    }
+    assert!(overlap(report, "transcode.wait", "show"), "the policy waits while it is published: {report:#}");
 }
 
 #[test]
@@ -70,8 +125,11 @@ fn segments_are_sent_while_later_ones_are_encoded() {
     let input = platform.upload(&fixtures::clip(640, 360, "25", 40.0), "video");
     platform.queue.queue("job-1", input);
     let worker = platform.worker(program());
-    platform.result("job-1");
+    let result = platform.result("job-1");
     worker.stop();
+    let report = &result["output"]["report"];
+    assert!(overlap(report, "upload-segments", "encode"), "{report:#}");
+    assert!(times(part(report, "upload-segments")).1 <= times(part(report, "upload")).0, "{report:#}");
     let mut requests = platform.media.requests();
     requests.retain(|asked| !asked.matches(".codex/"));
     let position = |words: &str| requests.iter().position(|asked| asked.matches(words));
@@ -96,6 +154,8 @@ fn the_sound_of_an_original_is_measured_while_it_is_downloaded() {
     let gone = worker.stop();
     let said = "the sound was analysed while the original arrived";
     assert!(gone.lines().iter().any(|line| line["message"] == said), "{}", gone.log);
+    let report = &result["output"]["report"];
+    assert!(overlap(report, "listen-early", "download") || overlap(report, "listen-early", "probe"), "{report:#}");
     let loudness = result["output"]["report"]["transcode"]["loudness_lufs"].as_f64().unwrap();
     let measured = testkit::sound::loudness(&wave);
     assert!((loudness - measured).abs() < 0.2, "{loudness} instead of {measured}");

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use fault::codes;
 use fault::text::printable;
 use job::event::Event;
-use job::report::{TimedPart, WebhookReport};
+use job::report::WebhookReport;
 use job::transcode_report::TranscodeReport;
 use policy::{ActiveSet, Change, PolicyRefusal, Role};
 use prometheus_client::encoding::text;
@@ -18,6 +18,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry, Unit};
 use runpod::JobResult;
+use timeline::Part;
 use webhook::{Backlog, Delivery, EventKind};
 
 /// Limit for the values of a label that a policy chooses; further ones count as [`OTHER`]. A policy that puts the time
@@ -248,12 +249,13 @@ impl JobMetrics {
                     metrics.step_took(&before, since.elapsed());
                 }
             }
-            Event::Done(TimedPart { part, ms }) => {
-                if *part == "encode" {
-                    timing.encoding_ms += ms;
+            Event::Done(done) if done.failed => {}
+            Event::Done(done) => {
+                if done.part == Part::Encode {
+                    timing.encoding_ms += done.ms();
                 }
-                let seconds = Duration::from_millis(*ms).as_secs_f64();
-                metrics.part_seconds.get_or_create(&[label("part", part)]).observe(seconds);
+                let seconds = done.took().as_secs_f64();
+                metrics.part_seconds.get_or_create(&[label("part", done.part.name())]).observe(seconds);
             }
             Event::Reused { .. } => {
                 metrics.jobs_reused.inc();

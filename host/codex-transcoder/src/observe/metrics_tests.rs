@@ -1,9 +1,12 @@
 //! Tests of the metrics as they are scraped.
 
+use std::time::{Duration, SystemTime};
+
 use fault::{Blame, Failure, codes};
 use job::event::Event;
-use job::report::{TimedPart, WebhookReport};
+use job::report::WebhookReport;
 use job::transcode_report::{ObjectReport, TranscodeReport};
+use timeline::{Part, TimedPart};
 
 use super::metrics::ROWS;
 use crate::observe::Metrics;
@@ -35,6 +38,11 @@ fn expect(metrics: &Metrics, lines: &[&str]) {
     }
 }
 
+fn timed(part: Part, ms: u64) -> Event {
+    let [start, end] = [0, ms].map(Duration::from_millis);
+    Event::Done(TimedPart { part, id: 1, within: None, started: SystemTime::now(), start, end, failed: false })
+}
+
 #[test]
 fn events_are_counted() {
     let metrics = Metrics::new();
@@ -46,7 +54,7 @@ fn events_are_counted() {
         completed(),
         Event::Failed { failure: failure("media.damaged") },
         Event::Again { failure: failure("storage.unreachable"), attempt: 1, wait_ms: 10 },
-        Event::Done(TimedPart { part: "probe", ms: 250 }),
+        timed(Part::Probe, 250),
         Event::Reused { publication: "p".to_owned() },
         webhook(true, None),
         webhook(false, Some("outbox/x")),
@@ -79,12 +87,7 @@ fn a_job_is_running_until_its_end_and_its_steps_are_timed() {
     let job = metrics.job_started();
     expect(&metrics, &["codex_jobs_running 1", "codex_job_seconds_count 0"]);
     let step = |step: &str, percent| Event::Step { step: step.to_owned(), percent };
-    for event in [
-        step("encode", 10),
-        step("encode", 50),
-        Event::Done(TimedPart { part: "encode", ms: 30_000 }),
-        step("finalize", 99),
-    ] {
+    for event in [step("encode", 10), step("encode", 50), timed(Part::Encode, 30_000), step("finalize", 99)] {
         job.on(&event);
     }
     job.on(&completed());

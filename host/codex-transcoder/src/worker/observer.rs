@@ -4,9 +4,9 @@ use std::sync::{Mutex, PoisonError};
 
 use fault::codes;
 use job::event::{Event, Observer};
-use job::report::TimedPart;
 use runpod::Progress;
 use serde_json::json;
+use timeline::{Part, TimedPart, wall_clock};
 
 use crate::observe::JobMetrics;
 
@@ -36,7 +36,7 @@ impl QueueObserver {
             Event::Probed { summary, duration_seconds } => tracing::info!(duration_seconds, "probed: {summary}"),
             Event::Step { step, percent } => tracing::info!(step, percent, "step"),
             Event::Encoding { percent, speed, .. } => tracing::debug!(percent, speed, "encoding"),
-            Event::Done(TimedPart { part, ms }) => tracing::info!(part, ms, "done: {part}"),
+            Event::Done(done) => Self::log_part(done),
             Event::Reused { publication } => {
                 tracing::info!(publication, "already published by an earlier attempt");
             }
@@ -59,6 +59,19 @@ impl QueueObserver {
                 let (code, blame, retryable) = (failure.code.as_str(), failure.blame.to_string(), failure.retryable);
                 tracing::error!(code, blame, retryable, "job failed: {}", failure.message);
             }
+        }
+    }
+
+    /// A policy may read and write objects by the hundred, which is for those who look for a fault.
+    fn log_part(done: &TimedPart) {
+        let (part, ms, within) = (done.part.name(), done.ms(), done.within.map(|(part, _)| part.name()));
+        let (started, ended) = (wall_clock(done.started), wall_clock(done.started + done.took()));
+        let outcome = if done.failed { "failed" } else { "done" };
+        match done.part {
+            Part::StorageHead | Part::StoragePut | Part::StorageDelete => {
+                tracing::debug!(part, ms, started, ended, within, "{outcome}: {part}");
+            }
+            _ => tracing::info!(part, ms, started, ended, within, "{outcome}: {part}"),
         }
     }
 

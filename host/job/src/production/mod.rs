@@ -25,6 +25,7 @@ use publish::{
 };
 use serde::Deserialize as _;
 use storage::{Body, Destination, GrowingFile, Stores};
+use timeline::{Part, RunningPart};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -65,6 +66,15 @@ pub struct JobContext {
 }
 
 impl JobContext {
+    pub(crate) fn begin(&self, part: Part) -> RunningPart {
+        self.tools.timeline.begin(part)
+    }
+
+    /// The same within this part of the job.
+    pub(crate) fn within(&self, part: &RunningPart) -> Self {
+        Self { tools: Arc::new(self.tools.within(part.timeline())), ..self.clone() }
+    }
+
     /// Runs `work` until it ends or the job is cancelled.
     async fn unless_cancelled<T>(&self, work: impl Future<Output = T>) -> Result<T, MediaError> {
         self.cancel.run_until_cancelled(work).await.ok_or(MediaError::Cancelled)
@@ -161,7 +171,7 @@ impl Production {
         };
         let masters = pieces.iter().filter_map(master).collect();
 
-        let began = Instant::now();
+        let uploading = context.begin(Part::Upload);
         let staged = publish::stage(&context.stores, pieces, uploaded, &context.labels, &context.cancel).await;
         let staged = match staged {
             Ok(staged) => staged,
@@ -170,10 +180,10 @@ impl Production {
                 return Err(error.into());
             }
         };
-        context.observer.on(&Event::done("upload", began.elapsed()));
+        uploading.done();
         let objects = self.object_sizes(&staged.objects(), &owners);
 
-        let began = Instant::now();
+        let (publishing, began) = (context.begin(Part::Show), Instant::now());
         if let Some(journal) = &context.journal {
             let published = Published {
                 publication: publication.clone(),
@@ -190,7 +200,7 @@ impl Production {
         }
         // Other workers leave the commit alone for `COMMIT_LEASE`. A shorter deadline keeps a slow last request inside it.
         staged.commit(began + journal::COMMIT_LEASE * 3 / 4).await?;
-        context.observer.on(&Event::done("show", began.elapsed()));
+        publishing.done();
         if let Some(journal) = &context.journal
             && let Err(error) = journal.finish(&context.stores, &context.labels, &publication).await
         {
@@ -231,10 +241,11 @@ async fn make(
     let digest = companions::fetch(context, plan).await?;
     if let Some(journal) = &context.journal {
         let began = Instant::now();
-        if let Some(published) = journal.published(&context.stores, &original.version, &digest).await?
+        let found = journal.published(&context.stores, &original.version, &digest).await?;
+        if let Some(published) = found
             && let Ok(summary) = TranscodeSummary::deserialize(&published.summary)
         {
-            context.observer.on(&Event::done("verify", began.elapsed()));
+            context.tools.timeline.add(Part::Verify, began, Instant::now());
             context.observer.on(&Event::Reused { publication: published.publication });
             return Ok(Product::Published { summary, objects: published.objects });
         }
@@ -259,12 +270,18 @@ async fn make(
         sender.send_replace(advance);
     };
     let source = Source { work: &context.work, info, sound: original.take_sound() };
-    let made = transcode::make(&context.tools, source, plan, &publication, &context.cancel, watch).await;
+    let transcoding = context.begin(Part::Transcode);
+    let tools = context.tools.within(transcoding.timeline());
+    let made = transcode::make(&tools, source, plan, &publication, &context.cancel, watch).await;
+    transcoding.ended(&made);
     match made {
         Ok(made) => {
             let uploaded = tokio::join!(uploader.finish(&context.cancel), files.finish(&context.cancel));
-            for (part, took) in &made.parts {
-                context.observer.on(&Event::done(part, *took));
+            let sent = [(Part::UploadSegments, uploaded.0.sending), (Part::UploadFile, uploaded.1.sending)];
+            for (part, sending) in sent {
+                if let Some((began, ended)) = sending.times() {
+                    context.tools.timeline.add(part, began, ended);
+                }
             }
             Ok(Product::Encoded { made, uploaded, publication, digest })
         }

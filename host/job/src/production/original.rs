@@ -1,7 +1,6 @@
 //! The original. It is probed once, and downloaded to the work directory only when a transcode needs it there.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
 use fault::Failure;
 use media::containment::INPUT_NAME;
@@ -12,6 +11,7 @@ use media::info::MediaInfo;
 use media::probe::{self, DeclaredKind};
 use publish::journal::SourceVersion;
 use storage::{Arrival, Destination, Operation, StoreError};
+use timeline::Part;
 use tokio::sync::OnceCell;
 
 use super::{JobContext, UploadLimits};
@@ -48,10 +48,10 @@ impl Original {
         let arrival = Arrival::default();
         let mut early = EarlyReading::start(&context.tools, &context.work, arrival.watch(), &context.cancel);
         fetch(context, &version, arrival).await?;
-        let began = Instant::now();
+        let probing = context.begin(Part::Probe);
         let ffprobe = &context.tools.ffprobe;
         let info = probe::probe_arrived(ffprobe, &context.work, declared, &mut early, &context.cancel).await?;
-        context.observer.on(&Event::done("probe", began.elapsed()));
+        probing.done();
         for note in info.notes_beside(&[]) {
             tracing::info!(job = context.job_id, "{note}");
         }
@@ -79,7 +79,7 @@ impl Original {
 
 /// Says by `arrival` how much of it is there; dropping that ends what waits for the rest.
 async fn fetch(context: &JobContext, version: &SourceVersion, arrival: Arrival) -> Result<(), Failure> {
-    let began = Instant::now();
+    let downloading = context.begin(Part::Download);
     let store = context.stores.get(&version.from.store)?;
     let to = context.work.join(INPUT_NAME);
     let fetched = context.unless_cancelled(store.fetch_reporting(&version.from.key, &to, &arrival)).await??;
@@ -87,6 +87,6 @@ async fn fetch(context: &JobContext, version: &SourceVersion, arrival: Arrival) 
         let detail = "the original was replaced while the job was starting; the job is retried";
         return Err(StoreError::damaged(Operation::Read, &version.from.key, detail).into());
     }
-    context.observer.on(&Event::done("download", began.elapsed()));
+    downloading.done();
     Ok(())
 }

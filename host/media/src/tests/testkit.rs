@@ -37,6 +37,7 @@ pub(crate) fn tools() -> MediaTools {
         cores: 1,
         forced_preference: None,
         keys: None,
+        timeline: timeline::Timeline::default(),
     }
 }
 
