@@ -1,7 +1,7 @@
 # Every target with a `##` comment is listed by `make help`.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vendor fuzz lint deny bench bench-scaling bench-threads bench-gpu bench-outputs corpus guests guest-js docs ci ffmpeg xmllint players browser toolchain
+.PHONY: help demo test test-vendor fuzz lint deny bench bench-scaling bench-threads bench-gpu bench-outputs corpus guests guest-js docs ops-check ci ffmpeg xmllint players browser toolchain
 
 CARGO ?= cargo
 # rustup's programs are found also by a shell that was open while rustup was installed.
@@ -94,6 +94,14 @@ guest-js: ## Builds the policy in JavaScript, with a manifest: target/policies/c
 docs: toolchain ## Writes docs/contract.md from the comments in wit/, and docs/errors.md from the table of codes
 	@WRITE_PAGE=1 $(CARGO) test --quiet --locked -p policy-builder --test contract_page
 	@WRITE_PAGE=1 $(CARGO) test --quiet --locked -p fault --test errors_page
+
+# The package has the server too; only its tool is used.
+ops-check: ## Tests the alert rules in ops/ with promtool
+	@$(BY_APT); \
+	if ! command -v promtool >/dev/null; then \
+		by_apt prometheus "promtool is needed on the PATH and not found. It comes with Prometheus (macOS: brew install prometheus)."; \
+	fi; \
+	cd ops && promtool check rules alerts.yml && promtool test rules alerts.test.yml
 
 ci: lint test ## Runs what has to pass before a change lands
 

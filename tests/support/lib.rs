@@ -11,6 +11,7 @@
 pub mod authoring;
 pub mod browser;
 pub mod captions;
+pub mod collector;
 pub mod colour;
 pub mod dash;
 pub mod disk;

@@ -134,6 +134,9 @@ impl Deliverer {
         for (name, value) in sign::headers(&self.secret, message.scheme, &message.id, now, &message.body) {
             request = request.header(name, value);
         }
+        if let Some(traceparent) = &message.traceparent {
+            request = request.header("traceparent", traceparent);
+        }
         match request.send().await {
             Ok(response) => {
                 let status = response.status();

@@ -16,16 +16,25 @@ pub struct JobWebhooks {
     /// Where an outcome that is not delivered is stored.
     outbox: Option<Outbox>,
     progress: ProgressSender,
+    /// The header `traceparent` of its messages.
+    traceparent: Option<String>,
 }
 
 impl JobWebhooks {
     pub fn new(deliverer: Deliverer, url: WebhookUrl, outbox: Option<Outbox>) -> Self {
-        Self { deliverer, url, outbox, progress: ProgressSender::default() }
+        Self { deliverer, url, outbox, progress: ProgressSender::default(), traceparent: None }
+    }
+
+    /// Tells receivers what trace the job belongs to.
+    #[must_use]
+    pub fn traced(self, traceparent: Option<String>) -> Self {
+        Self { traceparent, ..self }
     }
 
     /// Queues a progress message and returns at once. Messages are sent in order and tried once. A message is dropped
     /// if the receiver is slower than the job, or if the outcome has been sent.
     pub fn send_progress(&self, message: Message, observer: &DeliveryObserver) {
+        let message = message.traced(self.traceparent.clone());
         self.progress.send(&self.deliverer, &self.url, message, observer);
     }
 
@@ -35,6 +44,7 @@ impl JobWebhooks {
     /// is over. Without one, or where it can't be used, the job waits for all attempts.
     pub async fn send_outcome(&self, job_id: &str, message: &Message, observer: &DeliveryObserver) -> Delivery {
         self.progress.close().await;
+        let message = &message.clone().traced(self.traceparent.clone());
         let (delivery, kept) = match &self.outbox {
             Some(outbox) => self.send_or_keep(outbox, job_id, message).await,
             None => (self.deliverer.deliver(&self.url, message).await, None),

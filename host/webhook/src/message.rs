@@ -58,6 +58,8 @@ pub struct Message {
     pub(crate) kind: EventKind,
     pub(crate) body: String,
     pub(crate) scheme: Scheme,
+    /// The header `traceparent`, if the job belongs to a trace.
+    pub(crate) traceparent: Option<String>,
 }
 
 impl Message {
@@ -70,7 +72,13 @@ impl Message {
             return Err(MessageError::TooLarge { kind, bytes: body.len() });
         }
         serde_json::from_str::<IgnoredAny>(&body).map_err(|source| MessageError::NotJson { kind, source })?;
-        Ok(Self { id: event_id(job_id, kind, &body), kind, body, scheme })
+        Ok(Self { id: event_id(job_id, kind, &body), kind, body, scheme, traceparent: None })
+    }
+
+    /// The same as a part of a trace.
+    #[must_use]
+    pub fn traced(self, traceparent: Option<String>) -> Self {
+        Self { traceparent, ..self }
     }
 }
 

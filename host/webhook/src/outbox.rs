@@ -40,6 +40,9 @@ pub struct PendingMessage {
     /// due at once.
     #[serde(default = "at_once")]
     pub next_at: Option<u64>,
+    /// The header `traceparent`, if the job belongs to a trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    traceparent: Option<String>,
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "serde wants the field's own type")]
@@ -67,6 +70,7 @@ impl PendingMessage {
             reason: None,
             attempts: 0,
             next_at: None,
+            traceparent: message.traceparent.clone(),
         }
     }
 
@@ -88,7 +92,8 @@ impl PendingMessage {
     pub fn check(&self, rules: &UrlRules) -> Result<(WebhookUrl, Message), Failure> {
         let to = rules.check(&self.url).map_err(|why| because("the message's address is not allowed here", why))?;
         let message = Message::new(&self.job, self.kind, self.body.clone(), self.scheme);
-        Ok((to, message.map_err(|why| because("the stored message can't be sent", why))?))
+        let message = message.map_err(|why| because("the stored message can't be sent", why))?;
+        Ok((to, message.traced(self.traceparent.clone())))
     }
 }
 

@@ -12,6 +12,7 @@ mod published;
 mod python;
 mod serve;
 mod served;
+mod telemetry;
 
 use std::path::Path;
 

@@ -13,7 +13,7 @@ use super::authoring::recordings;
 use super::exit::Ended;
 use crate::choice::Choice as _;
 use crate::json::without_nulls;
-use crate::observe::{self, Redactor};
+use crate::observe::{self, Redactor, Telemetry};
 use crate::settings::Settings;
 use crate::worker::{self, Assembled, FailedStartupCheck, Service};
 
@@ -105,6 +105,15 @@ pub async fn start(
             Err(failed_check(endpoint, &failed).await)
         }
     }
+}
+
+/// Runs `work`, and sends the traces and metrics that are left when it ends.
+pub async fn flushed<T>(telemetry: Option<Telemetry>, work: impl Future<Output = T>) -> T {
+    let ended = work.await;
+    if let Some(telemetry) = telemetry {
+        telemetry.stop().await;
+    }
+    ended
 }
 
 /// Keeps the policies up to date, delivers the outbox, and serves metrics, until the program ends.

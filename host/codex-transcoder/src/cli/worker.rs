@@ -71,10 +71,12 @@ impl Worker {
         };
         let assembled = service::start(&settings, self.record.as_deref(), Some(&endpoint)).await?;
         let service = service::run_in_background(&settings, assembled).await?;
+        let telemetry = service.telemetry.clone();
         let concurrency = settings.job.concurrency.unwrap_or_else(|| service.environment.tools.jobs_at_once());
         let JobSettings { grace, .. } = settings.job;
         let worker = RunpodWorker { concurrency, grace, ..RunpodWorker::new(endpoint, Arc::new(service)) };
-        let WorkerSummary { done, failed, stopped, abandoned, lost } = worker.run(drain).await?;
+        let WorkerSummary { done, failed, stopped, abandoned, lost } =
+            service::flushed(telemetry, worker.run(drain)).await?;
         tracing::info!(done, failed, stopped, abandoned, lost, "worker stopped");
         Ok(())
     }
@@ -94,7 +96,9 @@ impl Worker {
         cancel: CancellationToken,
     ) -> Result<(), Ended> {
         let service = service::start(settings, self.record.as_deref(), None).await?.service;
-        let ended = one_job(Arc::new(service), request, cancel).await.map_err(|failure| failure.message);
+        let telemetry = service.telemetry.clone();
+        let ended = service::flushed(telemetry, one_job(Arc::new(service), request, cancel)).await;
+        let ended = ended.map_err(|failure| failure.message);
         let ended = ended.or_usage(format_args!("{from} can't be used"))?;
         let (shown, result) = match ended {
             JobResult::Done(output) => (json!({ "output": output }), Ok(())),

@@ -96,6 +96,7 @@ metrics! {
         add("encodes", "Encodes by processor (gpu, cpu) and whether they fell back from the GPU");
     speed: Histograms<1> =
         in_unit("encode_speed", Unit::Ratios, "Media seconds per second of encoding", family(|| Histogram::new(SPEED)));
+    telemetry_spans: Counters<1> = add("telemetry_spans", "Spans of traces by outcome (sent, dropped)");
     policy: Gauges<4> = add("policy_info", "Active policies by role (current, canary), name, version, sha256");
     policy_swaps: Counter = add("policy_swaps", "Changes of the active policies while the worker ran");
     policy_refusals: Counters<1> = add("policy_refusals", "Policies that were refused, by code");
@@ -155,6 +156,11 @@ impl Metrics {
 
     pub fn policy_refusal(&self, refusal: &PolicyRefusal) {
         self.policy_refusals.get_or_create(&[self.limited("code", &refusal.code)]).inc();
+    }
+
+    /// Spans were sent to the collector, or dropped.
+    pub fn spans(&self, outcome: &'static str, spans: usize) {
+        self.telemetry_spans.get_or_create(&[label("outcome", outcome)]).inc_by(spans as u64);
     }
 
     /// A job under a policy of this role has ended.

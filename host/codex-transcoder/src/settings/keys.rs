@@ -27,6 +27,12 @@ pub enum Kind {
     Path,
     /// The URL of an S3 service.
     Endpoint,
+    /// The URL of a collector of traces and metrics.
+    Collector,
+    /// `name=value` pairs with commas. Never shown.
+    SecretHeaders,
+    /// From 0 to 1.
+    Share,
     Bucket,
     /// An IP address with a port.
     Address,

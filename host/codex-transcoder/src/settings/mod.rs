@@ -25,7 +25,7 @@ use std::path::Path;
 use fault::{Failure, codes};
 pub use problem::SettingsError;
 pub use stores::OUTPUT_STORES;
-pub use types::{JobSettings, KeySettings, PolicySettings, Settings, StoreBackend, WebhookSettings};
+pub use types::{JobSettings, KeySettings, PolicySettings, Settings, StoreBackend, TelemetrySettings, WebhookSettings};
 pub use variables::of_this_process;
 
 impl Settings {

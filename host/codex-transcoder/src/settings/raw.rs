@@ -41,7 +41,7 @@ impl Raw {
         let path = key.path.replace(keys::NAME, name);
         let wrong = |message| self.problem_at(&codes::settings::BAD_VALUE, &path, Some(origin.clone()), message);
         let checked = checked.map_err(wrong).ok();
-        if key.kind == Kind::Secret {
+        if matches!(key.kind, Kind::Secret | Kind::SecretHeaders) {
             self.secrets.extend(checked.clone().map(SecretText::new));
         }
         self.values.insert(path, RawValue { checked, origin });

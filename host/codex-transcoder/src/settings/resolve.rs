@@ -13,12 +13,13 @@ use media::plan::Preference;
 use policy::{BuiltIn, PolicyLocation};
 use publish::CacheRules;
 use serde_json::{Map, Value as Json};
+use storage::s3::host_of;
 use webhook::{HttpRule, Secret, UrlRules, is_this_machine};
 
 use super::problem::SettingsError;
 use super::raw::Raw;
 use super::table::UNKNOWN_TO_DEFAULT_POLICY;
-use super::types::{JobSettings, KeySettings, PolicySettings, Prices, Settings, WebhookSettings};
+use super::types::{JobSettings, KeySettings, PolicySettings, Prices, Settings, TelemetrySettings, WebhookSettings};
 use super::{stores, value};
 use crate::choice::{Choice as _, Environment};
 use crate::keys::KeyPlace;
@@ -50,6 +51,7 @@ fn settings(raw: &mut Raw) -> Settings {
         outbox_prefix: raw.value("outbox.prefix"),
         metrics_address: raw.get("metrics.address"),
         serve_address: raw.get("serve.address").unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+        telemetry: telemetry(raw, environment),
         policy: policy(raw, environment, &mut notes),
         notes,
         secrets: raw.secrets.clone(),
@@ -64,6 +66,22 @@ fn keys(raw: &mut Raw) -> Option<KeySettings> {
     let uri = raw.required("keys.uri");
     let place = KeyPlace::parse(&place).ok()?;
     Some(KeySettings { place, uri, token: raw.text("keys.token").map(SecretText::new) })
+}
+
+fn telemetry(raw: &mut Raw, environment: Environment) -> Option<TelemetrySettings> {
+    let path = "otlp.endpoint";
+    let endpoint = raw.text(path)?;
+    let headers = raw.text("otlp.headers").unwrap_or_default();
+    let host = endpoint.strip_prefix("http://").map(|_| host_of(&endpoint));
+    if let Some(host) = host
+        && !(headers.is_empty() || environment == Environment::Dev || is_this_machine(&host))
+    {
+        let message = "is http, so that anybody on the way can read the `otlp.headers` that are sent: use https (http with \
+headers is for this machine, and for `environment` `dev`)";
+        raw.problem(&codes::settings::UNSAFE, path, message);
+    }
+    let headers = SecretText::new(headers);
+    Some(TelemetrySettings { endpoint, headers, service: raw.value("otlp.service"), sample: raw.value("otlp.sample") })
 }
 
 fn job(raw: &Raw) -> JobSettings {

@@ -215,6 +215,19 @@ settings! {
     /// The address of metrics and health.
     "metrics.address", Address, Words("none: no metrics are served");
 
+    /// Where traces and metrics are sent by OpenTelemetry's protocol over HTTP, in JSON: `/v1/traces` and `/v1/metrics`
+    /// are appended.
+    "otlp.endpoint", Collector, Words("none: none are sent"), "OTEL_EXPORTER_OTLP_ENDPOINT";
+
+    /// Headers of these requests, such as a key: `name=value` pairs with commas, and `%20` for a blank.
+    "otlp.headers", SecretHeaders, Words("none"), "OTEL_EXPORTER_OTLP_HEADERS";
+
+    /// The name of the service in traces and metrics.
+    "otlp.service", Header, Value("codex-transcoder"), "OTEL_SERVICE_NAME";
+
+    /// Which share of the traces is recorded, of jobs that come without a `traceparent`.
+    "otlp.sample", Share, Value("1"), "OTEL_TRACES_SAMPLER_ARG";
+
     /// The address of the local API.
     "serve.address", Address, Value("127.0.0.1:8000");
 }

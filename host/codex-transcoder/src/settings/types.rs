@@ -38,6 +38,8 @@ pub struct Settings {
     /// `None`: metrics and health are not served.
     pub metrics_address: Option<SocketAddr>,
     pub serve_address: SocketAddr,
+    /// `None`: no traces and metrics are sent.
+    pub telemetry: Option<TelemetrySettings>,
     /// Warnings for the operator, each a sentence.
     pub notes: Vec<String>,
     /// Every secret that was set, even where another value overrides it. No log may show one.
@@ -51,6 +53,18 @@ pub struct KeySettings {
     /// For players.
     pub uri: String,
     pub token: Option<SecretText>,
+}
+
+/// The collector of traces and metrics.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TelemetrySettings {
+    /// Without `/v1/…`.
+    pub endpoint: String,
+    /// `name=value` pairs with commas; may be empty.
+    pub headers: SecretText,
+    pub service: String,
+    /// From 0 to 1.
+    pub sample: f64,
 }
 
 #[derive(Clone, Debug, PartialEq)]

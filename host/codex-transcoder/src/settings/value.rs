@@ -8,9 +8,11 @@ use policy::signature::PublicKey;
 use storage::RESERVED;
 use storage::s3::{is_bucket_name, is_key_text, parse_endpoint};
 use toml::de::DeValue;
+use url::Url;
 
 use super::keys::Kind;
 use crate::keys::{KeyPlace, is_key_uri};
+use crate::observe::are_headers;
 
 /// In the place of a policy: stands for the environment's name.
 const ENVIRONMENT: &str = "{environment}";
@@ -28,6 +30,8 @@ pub fn from_text(kind: Kind, text: &str) -> Result<String, String> {
         Kind::Flag => return flag(text).map(|flag| flag.to_string()).ok_or_else(|| refusal(kind, text, "")),
         Kind::Count { least, most } => text.parse::<u64>().is_ok_and(|count| (least..=most).contains(&count)),
         Kind::Amount => amount(text).is_some(),
+        Kind::Share => share(text).is_some(),
+        Kind::SecretHeaders => are_headers(text),
         Kind::Secret | Kind::Store => !text.is_empty(),
         Kind::Word => !text.is_empty() && is_key_text(text),
         Kind::Path => !text.is_empty() && !text.contains('\0'),
@@ -36,6 +40,7 @@ pub fn from_text(kind: Kind, text: &str) -> Result<String, String> {
         Kind::Header => is_header(text),
         Kind::KeyPrefix => is_key(text) && text.starts_with(&format!("{RESERVED}/")),
         Kind::Endpoint => return parse_endpoint(text).map_err(|reason| refusal(kind, text, reason)),
+        Kind::Collector => return collector(text).ok_or_else(|| refusal(kind, text, "")),
         Kind::Hosts | Kind::PublicKeys => {
             return list(kind, text.split(',').map(str::trim).filter(|item| !item.is_empty()));
         }
@@ -60,8 +65,8 @@ pub fn from_toml(kind: Kind, value: &DeValue<'_>) -> Result<String, String> {
             let decimal = i128::from_str_radix(number.as_str(), number.radix());
             from_text(kind, &decimal.map_or_else(|_| number.to_string(), |number| number.to_string()))
         }
-        (Kind::Amount, DeValue::Integer(number)) => from_text(kind, number.as_str()),
-        (Kind::Amount, DeValue::Float(number)) => from_text(kind, number.as_str()),
+        (Kind::Amount | Kind::Share, DeValue::Integer(number)) => from_text(kind, number.as_str()),
+        (Kind::Amount | Kind::Share, DeValue::Float(number)) => from_text(kind, number.as_str()),
         (Kind::Hosts | Kind::PublicKeys, DeValue::Array(items)) => {
             let texts: Option<Vec<&str>> = items.iter().map(|item| item.get_ref().as_str()).collect();
             list(kind, texts.ok_or_else(|| format!("must be {}", expected(kind)))?.into_iter())
@@ -73,7 +78,10 @@ pub fn from_toml(kind: Kind, value: &DeValue<'_>) -> Result<String, String> {
 
 /// Whether the file has it as a text in quotes.
 fn is_quoted(kind: Kind) -> bool {
-    !matches!(kind, Kind::Flag | Kind::Count { .. } | Kind::Amount | Kind::Hosts | Kind::PublicKeys | Kind::Object)
+    !matches!(
+        kind,
+        Kind::Flag | Kind::Count { .. } | Kind::Amount | Kind::Share | Kind::Hosts | Kind::PublicKeys | Kind::Object
+    )
 }
 
 pub fn wrong_type(kind: Kind, value: &DeValue<'_>) -> String {
@@ -97,6 +105,11 @@ fn expected(kind: Kind) -> String {
         Kind::Count { least, most } => return format!("a whole number from {least} to {most}"),
         Kind::Flag => "true or false",
         Kind::Amount => "an amount from 0 to 1000000",
+        Kind::Share => "a number from 0 to 1",
+        Kind::SecretHeaders => {
+            "pairs of a header's name and its value, such as `authorization=Bearer%20…`, with commas"
+        }
+        Kind::Collector => "the URL of a collector, such as `https://otel.example.com:4318`, without a password in it",
         Kind::Word => "a word without spaces",
         Kind::Secret => "a secret that is not empty",
         Kind::Path => "a path",
@@ -124,7 +137,10 @@ fn refusal(kind: Kind, text: &str, reason: &str) -> String {
     let mut sentence = format!("must be {}", expected(kind));
     if !reason.is_empty() {
         sentence.push_str(&format!("; {reason}"));
-    } else if !matches!(kind, Kind::Secret | Kind::Endpoint | Kind::PolicyPlace | Kind::KeyPlace) {
+    } else if !matches!(
+        kind,
+        Kind::Secret | Kind::SecretHeaders | Kind::Endpoint | Kind::Collector | Kind::PolicyPlace | Kind::KeyPlace
+    ) {
         sentence.push_str(&format!(", not `{}`", printable(text, SHOWN)));
     }
     sentence
@@ -144,6 +160,20 @@ const MOST_AMOUNT: f64 = 1e6;
 fn amount(text: &str) -> Option<f64> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     text.parse().ok().filter(|amount| plain && (0.0..=MOST_AMOUNT).contains(amount))
+}
+
+fn share(text: &str) -> Option<f64> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    text.parse().ok().filter(|share| plain && (0.0..=1.0).contains(share))
+}
+
+/// Without the `/` at its end: `/v1/traces` is appended.
+fn collector(text: &str) -> Option<String> {
+    let url = Url::parse(text).ok()?;
+    let plain =
+        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    let valid = plain && matches!(url.scheme(), "http" | "https") && url.has_host();
+    valid.then(|| text.trim_end_matches('/').to_owned())
 }
 
 /// Excludes line breaks, which would start another header.

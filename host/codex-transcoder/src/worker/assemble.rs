@@ -14,12 +14,12 @@ use rehearsal::Trial;
 use sandbox::Level;
 use storage::s3::S3Store;
 use storage::{LocalDirectory, ORIGINALS, Records, Stores, prove_writable};
-use webhook::{Deliverer, Outbox, Secret};
+use webhook::{AllowedAddresses, Deliverer, Outbox, Secret, http_client};
 
 use super::Service;
 use crate::choice::{Choice as _, Environment};
 use crate::keys::Keys;
-use crate::observe::Metrics;
+use crate::observe::{Metrics, Telemetry};
 use crate::settings::{KeySettings, OUTPUT_STORES, PolicySettings, Settings, StoreBackend, WebhookSettings};
 
 /// Before the second attempt of a job: a store that throttles, or a full disk, needs some seconds.
@@ -90,6 +90,8 @@ pub async fn assemble(
         write_report: settings.job.report,
         recordings,
     };
+    let metrics = Metrics::new();
+    let telemetry = telemetry(settings, &metrics).map_err(FailedStartupCheck::of("settings"))?;
     let service = Service {
         environment,
         policies: watcher.active_policies(),
@@ -97,9 +99,16 @@ pub async fn assemble(
         outbox,
         webhook_required: settings.environment != Environment::Dev,
         max_input: settings.job.max_input_bytes,
-        metrics: Metrics::new(),
+        metrics,
+        telemetry,
     };
     Ok(Assembled { service, watcher })
+}
+
+fn telemetry(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Option<Telemetry>, Failure> {
+    let Some(telemetry) = &settings.telemetry else { return Ok(None) };
+    let client = http_client(AllowedAddresses::All)?;
+    Ok(Some(Telemetry::start(telemetry, settings.environment.word(), client, metrics)))
 }
 
 pub fn deliverer(settings: &WebhookSettings) -> Result<Deliverer, Failure> {

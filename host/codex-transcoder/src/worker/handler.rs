@@ -15,7 +15,7 @@ use webhook::{Deliverer, JobWebhooks, Outbox};
 
 use super::input::{Input, bad_input};
 use super::observer::QueueObserver;
-use crate::observe::Metrics;
+use crate::observe::{JobTrace, Metrics, Telemetry};
 
 /// What all jobs share.
 pub struct Service {
@@ -30,6 +30,8 @@ pub struct Service {
     /// Largest description of a job, in bytes.
     pub max_input: usize,
     pub metrics: Arc<Metrics>,
+    /// `None`: no traces are sent.
+    pub telemetry: Option<Telemetry>,
 }
 
 #[async_trait::async_trait]
@@ -38,8 +40,10 @@ impl runpod::Handler for Service {
         let chosen = self.policies.select(&job.id);
         let digest = chosen.policy.digest().get(..12).unwrap_or_default();
         let span = tracing::info_span!("job", job = job.id, policy_sha256 = digest);
-        let ended = self.run(&chosen, job, progress, stop).instrument(span).await;
+        let (id, trace) = (job.id.clone(), JobTrace::begin(self.telemetry.as_ref(), &job.input));
+        let ended = self.run(&chosen, job, &trace, progress, stop).instrument(span).await;
         self.metrics.job_under(chosen.role, &ended);
+        trace.end(&id, &chosen, &ended);
         ended
     }
 }
@@ -49,14 +53,16 @@ impl Service {
         &self,
         chosen: &SelectedPolicy,
         job: runpod::Job,
+        trace: &JobTrace,
         progress: Progress,
         stop: CancellationToken,
     ) -> JobResult {
-        let observer: Arc<dyn Observer> = Arc::new(QueueObserver::new(progress, self.metrics.job_started()));
+        let observer = QueueObserver::new(progress, self.metrics.job_started(), trace.clone());
+        let observer: Arc<dyn Observer> = Arc::new(observer);
         let input = Input::read(&job.id, &job.input);
         let role = chosen.role.name();
         tracing::info!(media = input.media_id, policy = chosen.policy.name(), role, "job taken");
-        let (request, webhooks) = match self.checked(chosen, &job, input, &observer).await {
+        let (request, webhooks) = match self.checked(chosen, &job, input, trace, &observer).await {
             Ok(checked) => checked,
             Err(failure) => {
                 observer.on(&Event::Failed { failure: failure.clone() });
@@ -85,9 +91,10 @@ impl Service {
         chosen: &SelectedPolicy,
         job: &runpod::Job,
         input: Input,
+        trace: &JobTrace,
         observer: &Arc<dyn Observer>,
     ) -> Result<(Request, Option<Arc<JobWebhooks>>), Failure> {
-        let webhooks = self.webhooks(&input)?;
+        let webhooks = self.webhooks(&input, trace)?;
         let request = self.request(&input, &job.input);
         if let (Err(failure), Some(media_id), Some(webhooks)) = (&request, &input.media_id, &webhooks) {
             job::send_refusal(&chosen.policy, &job.id, media_id, failure, webhooks, Arc::clone(observer)).await;
@@ -95,10 +102,11 @@ impl Service {
         Ok((request?, webhooks))
     }
 
-    fn webhooks(&self, input: &Input) -> Result<Option<Arc<JobWebhooks>>, Failure> {
+    fn webhooks(&self, input: &Input, trace: &JobTrace) -> Result<Option<Arc<JobWebhooks>>, Failure> {
         let Some(url) = &input.webhook else { return Ok(None) };
         let url = self.deliverer.rules.check(url)?;
         let webhooks = JobWebhooks::new(self.deliverer.clone(), url, Some(self.outbox.clone()));
+        let webhooks = webhooks.traced(trace.traceparent());
         Ok(Some(Arc::new(webhooks)))
     }
 

@@ -8,7 +8,7 @@ use runpod::Progress;
 use serde_json::json;
 use timeline::{Part, TimedPart, wall_clock};
 
-use crate::observe::JobMetrics;
+use crate::observe::{JobMetrics, JobTrace};
 
 /// Percent of encoding between two progress messages to the queue, each of which is a request.
 const PROGRESS_STEP: u32 = 5;
@@ -17,6 +17,7 @@ const PROGRESS_STEP: u32 = 5;
 pub struct QueueObserver {
     progress: Progress,
     metrics: JobMetrics,
+    trace: JobTrace,
     sent: Mutex<SentProgress>,
 }
 
@@ -27,8 +28,8 @@ struct SentProgress {
 }
 
 impl QueueObserver {
-    pub fn new(progress: Progress, metrics: JobMetrics) -> Self {
-        Self { progress, metrics, sent: Mutex::default() }
+    pub fn new(progress: Progress, metrics: JobMetrics, trace: JobTrace) -> Self {
+        Self { progress, metrics, trace, sent: Mutex::default() }
     }
 
     fn log(event: &Event) {
@@ -96,6 +97,7 @@ impl Observer for QueueObserver {
     fn on(&self, event: &Event) {
         Self::log(event);
         self.metrics.on(event);
+        self.trace.on(event);
         if let Some(output) = self.progress_message(event) {
             (self.progress)(output);
         }

@@ -79,6 +79,10 @@ const SAMPLES: &[(&str, &str)] = &[
     ("state.store", "'archive'"),
     ("outbox.prefix", "'.codex/state/outbox'"),
     ("metrics.address", "'127.0.0.1:9090'"),
+    ("otlp.endpoint", "'http://127.0.0.1:4318'"),
+    ("otlp.headers", "'x-key=secret-of-a-collector'"),
+    ("otlp.service", "'films'"),
+    ("otlp.sample", "0.25"),
     ("serve.address", "'[::1]:8001'"),
 ];
 
@@ -103,6 +107,9 @@ fn every_setting_can_be_set_in_the_file_and_by_its_variable() {
             if key.path == path {
                 base.insert(variable.to_owned(), value.to_owned());
             }
+        }
+        if key.path.starts_with("otlp.") && key.path != "otlp.endpoint" {
+            base.insert("CODEX_OTLP_ENDPOINT".to_owned(), "http://127.0.0.1:4317".to_owned());
         }
         if key.path == "keys.token" {
             base.insert("CODEX_KEYS_PLACE".to_owned(), "/run/keys".to_owned());

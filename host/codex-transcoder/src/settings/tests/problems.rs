@@ -29,7 +29,7 @@ fn each_kind_of_problem_in_the_file_is_reported_with_its_line_and_a_remedy() {
             "environment = 'dev'\n[webhok]\nsecret = 'x'",
             "settings.unknown",
             "codex.toml:2: `webhok` is not a setting; known here are environment, policy, job, webhook, stores, cache, keys, \
-price, state, outbox, metrics, serve; did you mean `webhook`?",
+price, state, outbox, metrics, otlp, serve; did you mean `webhook`?",
         ),
         (
             "policy.pth = 'x'",
