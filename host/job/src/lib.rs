@@ -2,6 +2,7 @@
 
 mod attributes;
 mod cost;
+mod ended;
 pub mod event;
 mod host;
 pub mod production;
@@ -13,6 +14,7 @@ pub mod work;
 
 pub use attributes::attributes;
 pub use cost::{Cost, Prices};
+pub use ended::{EndedFailure, EndedJob, EndedJobs, EndedPolicy, Retried, Subject};
 pub use host::{JobHost, kind, scheme};
 pub use recording::{JobRecorder, JobRecording, RecordingContext};
 pub use run::*;

@@ -5,6 +5,7 @@
 //! in order: standalone objects, media playlists, master playlists. At every moment a viewer who can read a playlist can
 //! read everything that it names, whether of this publication or of the previous one.
 
+pub mod collect;
 mod concurrent;
 mod growing_uploader;
 pub mod journal;

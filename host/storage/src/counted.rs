@@ -1,10 +1,14 @@
 //! A store that counts the bytes that pass through it, for one job's report.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Arrival, Body, Growing, GrowingFile, Key, ObjectInfo, ObjectMeta, Prepared, Store, StoreError, UploadsTo};
+use super::{
+    Arrival, Body, Growing, GrowingFile, Key, ListedPage, ObjectInfo, ObjectMeta, Prepared, Store, StoreError,
+    UploadsTo,
+};
 
 /// Bytes that a job transferred.
 #[derive(Debug, Default)]
@@ -62,6 +66,14 @@ impl Store for Counted {
 
     async fn list(&self, prefix: &str) -> Result<Vec<Key>, StoreError> {
         self.inner.list(prefix).await
+    }
+
+    async fn list_page(&self, prefix: &str, after: Option<&str>) -> Result<ListedPage, StoreError> {
+        self.inner.list_page(prefix, after).await
+    }
+
+    async fn notes(&self, key: &Key) -> Result<Option<BTreeMap<String, String>>, StoreError> {
+        self.inner.notes(key).await
     }
 
     async fn prepare(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<Box<dyn Prepared>, StoreError> {

@@ -1,10 +1,11 @@
 //! Single local files as a store.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{
-    Arrival, Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError, UploadsTo, blocking,
-    read_at_most,
+    Arrival, Body, Key, ListedPage, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError, UploadsTo,
+    blocking, read_at_most,
 };
 
 /// Serves some local files by the last part of their keys, and one of them under every other key. `run` on the command line
@@ -47,6 +48,14 @@ impl Store for GivenFiles {
 
     async fn list(&self, _: &str) -> Result<Vec<Key>, StoreError> {
         Ok(Vec::new())
+    }
+
+    async fn list_page(&self, _: &str, _: Option<&str>) -> Result<ListedPage, StoreError> {
+        Ok(ListedPage::default())
+    }
+
+    async fn notes(&self, _: &Key) -> Result<Option<BTreeMap<String, String>>, StoreError> {
+        Ok(None)
     }
 
     async fn prepare(&self, key: &Key, _: Body, _: &ObjectMeta) -> Result<Box<dyn Prepared>, StoreError> {

@@ -74,6 +74,25 @@ pub struct ObjectInfo {
     pub tag: Option<String>,
 }
 
+/// An object of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedObject {
+    pub key: Key,
+    /// Bytes.
+    pub size: u64,
+    /// When it was written, in seconds since 1970.
+    pub modified: u64,
+}
+
+/// A part of a listing that may be too long for the memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListedPage {
+    /// Sorted.
+    pub objects: Vec<ListedObject>,
+    /// Where the next part begins: after this name. `None` after the last part.
+    pub next: Option<String>,
+}
+
 /// Which uploads [`Store::sweep`] removes.
 #[derive(Clone, Copy, Debug)]
 pub struct UploadsTo<'a> {
@@ -109,6 +128,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// The keys that begin with `prefix`, sorted.
     async fn list(&self, prefix: &str) -> Result<Vec<Key>, StoreError>;
+
+    /// A part of the same listing: what comes `after` a name, up to as many as fit one request.
+    async fn list_page(&self, prefix: &str, after: Option<&str>) -> Result<ListedPage, StoreError>;
+
+    /// The notes that an object was written with. `None` if there is no such object, or if the store keeps no notes.
+    async fn notes(&self, key: &Key) -> Result<Option<BTreeMap<String, String>>, StoreError>;
 
     /// Uploads an object without making it visible: readers see the previous version until [`Prepared::commit`]. A
     /// directory writes to a temporary name; S3 leaves a multipart upload open.

@@ -1,5 +1,6 @@
 //! The worker with everything around it: jobs from a queue, stores that speak S3, a receiver of webhooks.
 
+mod again;
 mod bad_days;
 mod bad_input;
 mod crowd;

@@ -9,6 +9,8 @@ mod demo;
 mod doctor;
 mod environment;
 mod exit;
+mod jobs;
+mod moment;
 mod outbox;
 mod policy;
 mod python_sdk;
@@ -16,6 +18,7 @@ mod run;
 mod serve;
 mod service;
 mod settings_argument;
+mod storage;
 mod table;
 mod view;
 mod webhook;
@@ -56,9 +59,15 @@ enum Command {
     Worker(worker::Worker),
     /// Take jobs over HTTP, as RunPod's API does.
     Serve(serve::Serve),
+    /// List jobs that have ended, and send failed ones again.
+    #[command(subcommand)]
+    Jobs(jobs::Jobs),
     /// List and deliver undelivered webhooks.
     #[command(subcommand)]
     Outbox(outbox::Outbox),
+    /// Look after the stores.
+    #[command(subcommand)]
+    Storage(storage::Storage),
     /// Check a received webhook.
     #[command(subcommand)]
     Webhook(webhook::Webhook),
@@ -84,7 +93,9 @@ pub async fn run(cli: Cli) -> ExitCode {
     let ended = match cli.command {
         Command::Worker(worker) => worker.run(cancel).await,
         Command::Serve(serve) => serve.run(cancel).await,
+        Command::Jobs(jobs) => jobs.run(cancel).await,
         Command::Outbox(outbox) => outbox.run(cancel).await,
+        Command::Storage(storage) => storage.run(cancel).await,
         Command::Webhook(webhook) => webhook.run(),
         Command::Policy(policy) => policy.run(cancel).await,
         Command::Run(run) => run.run(cancel).await,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fault::{Failure, codes};
-use job::{JobEnvironment, JobRecorder};
+use job::{EndedJobs, JobEnvironment, JobRecorder};
 use media::context::MediaTools;
 use policy::signature::PublicKey;
 use policy::{Compiler, LastGood, PolicyError, PolicyGate, PolicyLocation, Rules, Watcher, fetch};
@@ -81,7 +81,7 @@ pub async fn assemble(
         tools: Arc::new(tools),
         stores,
         work_root,
-        memory: Some(records),
+        memory: Some(records.clone()),
         cache: settings.cache.clone(),
         attempts: settings.job.attempts,
         pause: RETRY_PAUSE,
@@ -97,6 +97,7 @@ pub async fn assemble(
         policies: watcher.active_policies(),
         deliverer,
         outbox,
+        ended: EndedJobs::new(records),
         webhook_required: settings.environment != Environment::Dev,
         max_input: settings.job.max_input_bytes,
         metrics,
@@ -120,6 +121,11 @@ pub fn deliverer(settings: &WebhookSettings) -> Result<Deliverer, Failure> {
 /// The host's own records. Only a host with the same webhook secret can write them.
 fn records(settings: &Settings, stores: &Stores) -> Result<Records, Failure> {
     Ok(Records::new(stores.get(&settings.state_store)?, settings.webhook.secret.expose().as_bytes()))
+}
+
+/// What is kept of jobs after their end.
+pub fn ended_jobs(settings: &Settings, stores: &Stores) -> Result<EndedJobs, Failure> {
+    Ok(EndedJobs::new(records(settings, stores)?))
 }
 
 /// Undelivered webhooks.

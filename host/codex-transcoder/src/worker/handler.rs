@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fault::{Code, Failure, codes};
 use job::event::{Event, Observer};
 use job::report::JobReport;
-use job::{self, Job, JobEnvironment, Outcome, Request};
+use job::{self, EndedJob, EndedJobs, Job, JobEnvironment, Outcome, Request};
 use policy::{ActivePolicies, SelectedPolicy};
 use runpod::{self, JobResult, Progress};
 use serde_json::{Value, json};
@@ -25,6 +25,8 @@ pub struct Service {
     pub deliverer: Deliverer,
     /// For undelivered webhooks.
     pub outbox: Outbox,
+    /// What is kept of jobs after their end.
+    pub ended: EndedJobs,
     /// Whether `webhookUrl` is required. Without one, the platform isn't notified.
     pub webhook_required: bool,
     /// Largest description of a job, in bytes.
@@ -60,13 +62,16 @@ impl Service {
         let observer = QueueObserver::new(progress, self.metrics.job_started(), trace.clone());
         let observer: Arc<dyn Observer> = Arc::new(observer);
         let input = Input::read(&job.id, &job.input);
+        let (subject, kept) = (input.subject(), input.kept(&job.input));
         let role = chosen.role.name();
         tracing::info!(media = input.media_id, policy = chosen.policy.name(), role, "job taken");
         let (request, webhooks) = match self.checked(chosen, &job, input, trace, &observer).await {
             Ok(checked) => checked,
             Err(failure) => {
                 observer.on(&Event::Failed { failure: failure.clone() });
-                return finished(Err(failure), &JobReport { job: job.id, ..JobReport::for_policy(chosen) });
+                let account = JobReport { job: job.id, ..JobReport::for_policy(chosen) };
+                self.ended.note(&EndedJob::new(&account, subject, Some(&failure), kept)).await;
+                return finished(Err(failure), &account);
             }
         };
         let (ended, account) =
@@ -80,7 +85,10 @@ impl Service {
                 JobResult::Stopped
             }
             Err(failure) if failure.is(&codes::job::TAKEN_OVER) => JobResult::Stopped,
-            _ => finished(ended, &account),
+            _ => {
+                self.ended.note(&EndedJob::new(&account, subject, ended.as_ref().err(), kept)).await;
+                finished(ended, &account)
+            }
         }
     }
 

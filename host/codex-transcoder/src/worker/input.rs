@@ -2,7 +2,7 @@
 
 use fault::text::printable;
 use fault::{Failure, codes};
-use job::{Request, is_plain_id};
+use job::{Request, Subject, is_plain_id};
 use media::probe::DeclaredKind;
 use serde_json::{Map, Value};
 use storage::{Destination, Key, ORIGINALS};
@@ -20,6 +20,7 @@ pub struct Input {
     /// `webhookUrl`, not checked yet.
     pub webhook: Option<String>,
     pub media_id: Option<String>,
+    pub creator_id: Option<String>,
     pub request: Result<Request, Failure>,
 }
 
@@ -55,7 +56,7 @@ impl Input {
     pub fn read(id: &str, input: &Value) -> Self {
         let Value::Object(object) = input else {
             let problem = format!("it is {}: an object is expected", kind(input));
-            return Self { webhook: None, media_id: None, request: Err(bad_input(&[problem])) };
+            return Self { webhook: None, media_id: None, creator_id: None, request: Err(bad_input(&[problem])) };
         };
         let mut fields = FieldReader { object, problems: Vec::new() };
         if !is_plain_id(id) {
@@ -89,7 +90,21 @@ impl Input {
             }
             _ => Err(bad_input(&fields.problems)),
         };
-        Self { webhook, media_id: media_id.map(str::to_owned), request }
+        Self { webhook, media_id: media_id.map(str::to_owned), creator_id: creator_id.map(str::to_owned), request }
+    }
+
+    /// What the job is about, if the input says so.
+    pub fn subject(&self) -> Option<Subject> {
+        let (creator, media) = self.creator_id.clone().zip(self.media_id.clone())?;
+        Some(Subject { creator, media })
+    }
+
+    /// The input as a record may keep it: the fields that the host reads, and those that a policy may learn.
+    pub fn kept(&self, input: &Value) -> Value {
+        let attributes = self.request.as_ref().map(|request| request.attributes.as_slice()).unwrap_or_default();
+        let is_kept = |name: &str| KNOWN.contains(&name) || attributes.iter().any(|(known, _)| known == name);
+        let fields = input.as_object().into_iter().flatten().filter(|(name, _)| is_kept(name));
+        fields.map(|(name, value)| (name.clone(), value.clone())).collect::<Map<_, _>>().into()
     }
 }
 
@@ -203,6 +218,17 @@ mod tests {
             assert!(Input::read("job-1", &with("mediaId", json!(id))).request.is_err(), "{id}");
             assert!(Input::read(id, &good()).request.is_err(), "{id}");
         }
+    }
+
+    #[test]
+    fn a_record_keeps_what_a_policy_may_learn_and_no_secret() {
+        let input = with("plan", json!("free"));
+        let kept = Input::read("job-1", &input).kept(&input);
+        assert_eq!((&kept["mediaId"], &kept["plan"]), (&json!("m-1"), &json!("free")));
+        let input = with("apiKey", json!("geheim"));
+        let read = Input::read("job-1", &input);
+        assert!(read.kept(&input).get("apiKey").is_none());
+        assert_eq!(read.subject(), Some(Subject { creator: "c_1".into(), media: "m-1".into() }));
     }
 
     #[test]

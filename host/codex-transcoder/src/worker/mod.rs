@@ -5,5 +5,5 @@ mod handler;
 pub(crate) mod input;
 mod observer;
 
-pub use assemble::{Assembled, FailedStartupCheck, assemble, deliverer, gate, outbox, stores};
+pub use assemble::{Assembled, FailedStartupCheck, assemble, deliverer, ended_jobs, gate, outbox, stores};
 pub use handler::Service;

@@ -26,6 +26,10 @@ exit code 5. Values are not printed, since they may contain a token.";
     HEARTBEAT "runpod.heartbeat" (Host, retryable)
         "The thread of the heartbeat can't be started." => "Check how many threads the container may have.";
 
+    SUBMIT "runpod.submit" (Host, retryable)
+        "`jobs retry` could not send a job. The message has the answer, or why there was none."
+            => "Check the address or the endpoint's id, and the key. Jobs that were sent are not sent again.";
+
     RESULT_TOO_LARGE "runpod.result-too-large" (Host)
         "The result has more than 20 MB. The queue gets this error in its place."
             => "Shorten the output of the policy's workflow.";

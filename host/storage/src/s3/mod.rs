@@ -23,6 +23,7 @@ mod store_tests;
 #[cfg(test)]
 mod upload_tests;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::{fmt, io};
@@ -38,7 +39,8 @@ use tokio::task::JoinSet;
 use upload::Upload;
 
 use super::{
-    Arrival, Body, Growing, GrowingFile, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError, UploadsTo,
+    Arrival, Body, Growing, GrowingFile, Key, ListedObject, ListedPage, ObjectInfo, ObjectMeta, Operation, Prepared,
+    Store, StoreError, UploadsTo,
 };
 
 #[derive(Debug)]
@@ -163,6 +165,28 @@ impl Store for S3Store {
         }
         found.sort();
         Ok(found)
+    }
+
+    async fn list_page(&self, prefix: &str, after: Option<&str>) -> Result<ListedPage, StoreError> {
+        let bucket = &*self.bucket;
+        let list = bucket.client.list_objects_v2().bucket(bucket.name()).prefix(prefix);
+        let page = list.set_start_after(after.map(str::to_owned)).send().await;
+        let page = page.map_err(bucket.store_error(Operation::List, &bucket.prefix_as_key(prefix)))?;
+        let last = page.contents().last().and_then(|object| object.key()).map(str::to_owned);
+        let objects = page.contents().iter().filter_map(|object| {
+            let size = object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
+            // Without a time, it counts as new.
+            let modified = object.last_modified().map_or(u64::MAX, |time| u64::try_from(time.secs()).unwrap_or(0));
+            Some(ListedObject { key: Key::parse(object.key()?).ok()?, size, modified })
+        });
+        let mut objects: Vec<ListedObject> = objects.collect();
+        objects.sort_by(|one, other| one.key.cmp(&other.key));
+        Ok(ListedPage { objects, next: last.filter(|_| page.is_truncated == Some(true)) })
+    }
+
+    async fn notes(&self, key: &Key) -> Result<Option<BTreeMap<String, String>>, StoreError> {
+        let found = self.bucket.head(key).await.map_err(self.bucket.store_error(Operation::Head, key))?;
+        Ok(found.map(|found| found.metadata.unwrap_or_default().into_iter().collect()))
     }
 
     async fn prepare(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<Box<dyn Prepared>, StoreError> {

@@ -1,13 +1,15 @@
 //! A store whose calls fail or block on demand, for tests.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Semaphore;
 
-use crate::{Arrival, Body, Key, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError, UploadsTo};
+use crate::{
+    Arrival, Body, Key, ListedPage, ObjectInfo, ObjectMeta, Operation, Prepared, Store, StoreError, UploadsTo,
+};
 
 /// Which calls fail, numbered from 1, and how many have failed.
 #[derive(Debug, Default)]
@@ -89,6 +91,14 @@ impl<S: Store> Store for FailingStore<S> {
 
     async fn list(&self, prefix: &str) -> Result<Vec<Key>, StoreError> {
         self.inner.list(prefix).await
+    }
+
+    async fn list_page(&self, prefix: &str, after: Option<&str>) -> Result<ListedPage, StoreError> {
+        self.inner.list_page(prefix, after).await
+    }
+
+    async fn notes(&self, key: &Key) -> Result<Option<BTreeMap<String, String>>, StoreError> {
+        self.inner.notes(key).await
     }
 
     async fn prepare(&self, key: &Key, body: Body, meta: &ObjectMeta) -> Result<Box<dyn Prepared>, StoreError> {
