@@ -7,7 +7,7 @@ use serde_json::Value;
 use testkit::workspace;
 
 /// Every package of the host with those that it may use, besides `fault`.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("fault", &[]),
     ("storage", &[]),
     ("sandbox", &[]),
@@ -16,9 +16,10 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("publish", &["storage"]),
     ("webhook", &["storage"]),
     ("runpod", &[]),
+    ("result-page", &[]),
     ("contract", &["media", "storage"]),
     ("policy", &["contract", "media", "storage"]),
-    ("job", &["contract", "media", "policy", "publish", "storage", "timeline", "webhook"]),
+    ("job", &["contract", "media", "policy", "publish", "result-page", "storage", "timeline", "webhook"]),
     ("rehearsal", &["contract", "job", "media", "policy", "storage", "webhook"]),
     ("authoring", &["contract", "job", "media", "policy", "rehearsal", "storage", "webhook"]),
     (
@@ -31,6 +32,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
             "policy",
             "publish",
             "rehearsal",
+            "result-page",
             "runpod",
             "sandbox",
             "storage",

@@ -11,6 +11,7 @@ mod json;
 mod keys;
 mod listen;
 mod observe;
+mod pages;
 mod serve;
 mod settings;
 mod tools;

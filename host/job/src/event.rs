@@ -79,9 +79,10 @@ impl<F: Fn(&Event) + Send + Sync> Observer for F {
 
 /// Forwards webhook deliveries to an observer as events.
 pub fn delivery_events(observer: Arc<dyn Observer>) -> DeliveryObserver {
-    Arc::new(move |kind, delivery, kept| {
+    Arc::new(move |message, delivery, kept| {
         let Delivery { delivered, attempts, status, .. } = *delivery;
-        observer.on(&Event::Webhook(WebhookReport { kind: kind.as_str(), delivered, attempts, status, kept }));
+        let (kind, body) = (message.kind().as_str(), message.body().to_owned());
+        observer.on(&Event::Webhook(WebhookReport { kind, delivered, attempts, status, kept, body }));
     })
 }
 

@@ -1,6 +1,7 @@
 //! Runs one job: takes a request, publishes what the policy asks for, sends the webhook, and reports the result.
 
 mod attributes;
+mod beside;
 mod cost;
 mod ended;
 pub mod event;
@@ -13,6 +14,7 @@ pub mod transcode_report;
 pub mod work;
 
 pub use attributes::attributes;
+pub use beside::{embed_files, page};
 pub use cost::{Cost, Prices};
 pub use ended::{EndedFailure, EndedJob, EndedJobs, EndedPolicy, Retried, Subject};
 pub use host::{JobHost, kind, scheme};

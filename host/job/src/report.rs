@@ -38,12 +38,18 @@ pub struct WebhookReport {
     /// Key in the outbox of a message that was not delivered yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept: Option<String>,
+    /// The body as it was sent. For the page about the job; a queue's result has the policy's output already.
+    #[serde(skip)]
+    pub body: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct JobReport {
     pub job: String,
     pub media: String,
+    /// What was uploaded: codecs, size, frame rate, length. Empty if the job failed before it was probed.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub source: String,
     pub policy: String,
     /// Empty if the policy has no version.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -113,6 +119,7 @@ impl JobReport {
     fn apply(&mut self, event: &Event) {
         match event {
             Event::Done(done) => self.add(done),
+            Event::Probed { summary, .. } => self.source.clone_from(summary),
             Event::Reused { .. } => self.reused = true,
             Event::Webhook(webhook) if webhook.kind != "progress" => self.webhook = Some(webhook.clone()),
             _ => {}
@@ -197,7 +204,14 @@ mod tests {
     fn progress_webhooks_do_not_replace_the_final_one_in_the_report() {
         let mut report = JobReport::default();
         for (kind, delivered) in [("completed", true), ("progress", false)] {
-            report.apply(&Event::Webhook(WebhookReport { kind, delivered, attempts: 1, status: None, kept: None }));
+            report.apply(&Event::Webhook(WebhookReport {
+                kind,
+                delivered,
+                attempts: 1,
+                status: None,
+                kept: None,
+                body: String::new(),
+            }));
         }
         assert!(report.webhook.is_some_and(|webhook| webhook.kind == "completed" && webhook.delivered));
     }

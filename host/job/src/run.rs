@@ -11,18 +11,18 @@ use fault::{Failure, codes};
 use media::context::MediaTools;
 use media::encoder::Processor;
 use media::error::MediaError;
-use media::plan::PlanError;
 use media::probe::DeclaredKind;
 use media::processor_time::ProcessorTime;
 use policy::{Call, CallRecorder, HostContext, Policy, PolicyError, SelectedPolicy};
 use publish::journal::Journal;
 use publish::{CacheRules, Labels};
-use storage::{Body, Destination, Key, ORIGINALS, ObjectMeta, Records, Scope, Stores, Traffic};
+use storage::{Destination, ORIGINALS, Records, Scope, Stores, Traffic};
 use timeline::{Part, Timeline, wall_clock};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use webhook::{EventKind, JobWebhooks, Message};
 
+use crate::beside;
 use crate::cost::Prices;
 use crate::event::{Event, Observer, delivery_events, milliseconds};
 use crate::host::{JobHost, scheme};
@@ -53,6 +53,8 @@ pub struct JobEnvironment {
     pub prices: Prices,
     /// Whether to write the job's report next to the publication.
     pub write_report: bool,
+    /// Whether to write a page about the job next to the publication.
+    pub write_page: bool,
     /// Records every job, if set.
     pub recordings: Option<Arc<dyn JobRecorder>>,
 }
@@ -161,7 +163,12 @@ impl Job<'_> {
         report.transcode = ended.as_ref().ok().and_then(|outcome| outcome.report.clone());
         self.add_costs(&mut report, &processor_time, began.elapsed());
         if self.environment.write_report {
-            self.write_report(&report).await;
+            beside::write_report(&self.environment.stores, &report).await;
+        }
+        if self.environment.write_page
+            && let Ok(outcome) = &ended
+        {
+            beside::write_page(&self.environment.stores, &report, &outcome.output).await;
         }
         if let Some(recorder) = &recorder {
             self.save_recording(&**recorder, &ended, attempts).await;
@@ -345,24 +352,6 @@ impl Job<'_> {
         // The values become HTTP headers, and a policy named after its path can contain any character.
         let plain = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
         present.map(|(name, value)| (name.to_owned(), value.chars().map(plain).take(128).collect())).collect()
-    }
-
-    /// Writes the report next to the publication. An error is logged and does not fail the job.
-    async fn write_report(&self, report: &JobReport) {
-        let objects = report.transcode.as_ref().map(|report| report.objects.as_slice()).unwrap_or_default();
-        let beside = objects.iter().find(|object| object.key.ends_with(".m3u8")).or(objects.first());
-        let Some(beside) = beside else { return };
-        let written = async {
-            let key =
-                Key::parse(&beside.key).and_then(|key| key.sibling("job-report.json")).map_err(PlanError::from)?;
-            let text = serde_json::to_vec_pretty(report).unwrap_or_default();
-            let meta = ObjectMeta::of_type("application/json");
-            self.environment.stores.get(&beside.store)?.put(&key, Body::Bytes(text), &meta).await?;
-            Ok::<(), Failure>(())
-        };
-        if let Err(failure) = written.await {
-            tracing::warn!(job = self.request.id, %failure, "the job's report could not be written");
-        }
     }
 }
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::outbox::{Outbox, PendingMessage};
 use super::progress::ProgressSender;
-use super::{Deliverer, Delivery, EventKind, Message, WebhookUrl};
+use super::{Deliverer, Delivery, Message, WebhookUrl};
 
 /// Is called when a message was delivered or given up, with its key in the outbox if it was stored there for later.
-pub type DeliveryObserver = Arc<dyn Fn(EventKind, &Delivery, Option<String>) + Send + Sync>;
+pub type DeliveryObserver = Arc<dyn Fn(&Message, &Delivery, Option<String>) + Send + Sync>;
 
 /// Sends the webhooks of one job.
 pub struct JobWebhooks {
@@ -49,7 +49,7 @@ impl JobWebhooks {
             Some(outbox) => self.send_or_keep(outbox, job_id, message).await,
             None => (self.deliverer.deliver(&self.url, message).await, None),
         };
-        observer(message.kind, &delivery, kept);
+        observer(message, &delivery, kept);
         delivery
     }
 

@@ -66,6 +66,14 @@ impl Message {
     /// The largest body that is sent.
     pub const MAX_BYTES: usize = 1024 * 1024;
 
+    pub fn kind(&self) -> EventKind {
+        self.kind
+    }
+
+    pub fn body(&self) -> &str {
+        &self.body
+    }
+
     /// The body is sent byte for byte as it is.
     pub fn new(job_id: &str, kind: EventKind, body: String, scheme: Scheme) -> Result<Self, MessageError> {
         if body.len() > Self::MAX_BYTES {

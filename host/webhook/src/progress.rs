@@ -69,7 +69,7 @@ async fn deliver(deliverer: Deliverer, to: WebhookUrl, mut queued: Receiver<Mess
         match queued.recv().await {
             Ok(message) => {
                 let delivery = deliverer.deliver(&to, &message).await;
-                observer(message.kind, &delivery, None);
+                observer(&message, &delivery, None);
             }
             Err(RecvError::Lagged(dropped)) => tracing::info!(dropped, "the receiver is too slow for progress"),
             Err(RecvError::Closed) => return,

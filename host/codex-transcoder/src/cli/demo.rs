@@ -12,6 +12,7 @@ use super::environment::EnvironmentArgs;
 use super::exit::Ended;
 use super::run::Run;
 use super::view::View;
+use super::view_folder::{ANY_PORT, bind, has_desktop, is_interactive, open};
 
 /// Sender and receiver are both this process.
 const SECRET: &str = "a secret for the demo alone";
@@ -24,6 +25,9 @@ pub struct Demo {
     /// Where all outputs go.
     #[arg(long, default_value = "demo-out", value_name = "DIR")]
     out: PathBuf,
+    /// End after the job, without serving its page.
+    #[arg(long)]
+    no_view: bool,
     #[command(flatten)]
     environment: EnvironmentArgs,
 }
@@ -53,14 +57,40 @@ impl Demo {
             job_id: None,
             attributes: Vec::new(),
             record: None,
+            no_page: false,
             json: false,
-            environment: self.environment,
+            environment: self.environment.clone(),
         };
         let view = View::new(false);
-        let ended = job.job(SECRET, view.observer(), cancel).await?;
+        let (ended, report) = job.job(SECRET, view.observer(), cancel.clone()).await?;
         let received = receiver.stop().await;
-        view.finish(ended, &self.out)?;
+        let page = match &ended {
+            Ok(outcome) => job.write_page(&report, &outcome.output).await,
+            Err(_) => None,
+        };
+        view.finish(ended, &self.out, None)?;
         print_results(&self.out, &received);
+        match page {
+            Some(page) => self.show(&page, cancel).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Serves the result page until the program is stopped; without a terminal, only says how that is done.
+    async fn show(&self, page: &Path, stop: CancellationToken) -> Result<(), Ended> {
+        let name = page.file_name().unwrap_or_default().to_string_lossy();
+        println!("\nthe result page: {}", page.display());
+        if self.no_view || !is_interactive() {
+            println!("  with its player: codex-transcoder view {}", self.out.display());
+            return Ok(());
+        }
+        let server = bind(&self.out, ANY_PORT).await?;
+        let url = server.url(&name);
+        println!("  with its player: {url} (Ctrl-C ends it)");
+        if has_desktop() {
+            open(&url);
+        }
+        server.run(stop).await;
         Ok(())
     }
 }

@@ -21,6 +21,7 @@ mod settings_argument;
 mod storage;
 mod table;
 mod view;
+mod view_folder;
 mod webhook;
 mod worker;
 
@@ -55,6 +56,8 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Make a clip, run a job on it, and receive the webhook.
     Demo(demo::Demo),
+    /// Show the results in a folder in a browser.
+    View(view_folder::ViewFolder),
     /// Take jobs from RunPod Serverless.
     Worker(worker::Worker),
     /// Take jobs over HTTP, as RunPod's API does.
@@ -103,6 +106,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Estimate(estimate) => estimate.run(cancel).await,
         Command::Doctor(doctor) => doctor.run().await,
         Command::Demo(demo) => demo.run(cancel).await,
+        Command::View(view) => view.run(cancel).await,
     };
     ended.map_or_else(Ended::into_exit_code, |()| ExitCode::SUCCESS)
 }

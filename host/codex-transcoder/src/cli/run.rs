@@ -1,5 +1,7 @@
 //! `run`: runs one job on a local file.
 
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +10,12 @@ use clap::Args;
 use fault::Failure;
 use job::event::Observer;
 use job::production::UploadLimits;
+use job::report::JobReport;
 use job::{Job, JobEnvironment, Outcome, Prices, Request};
 use media::probe::DeclaredKind;
 use policy::SelectedPolicy;
 use publish::CacheRules;
+use result_page::Links;
 use serde_json::{Map, Value};
 use storage::{Destination, GivenFiles, Key, LocalDirectory, ORIGINALS, Stores};
 use tokio_util::sync::CancellationToken;
@@ -72,6 +76,9 @@ pub struct Run {
     /// Record what the job saw and did, for `policy replay` and `policy diff`.
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,
+    /// Write no result page.
+    #[arg(long)]
+    pub no_page: bool,
     /// Print each event as a line of JSON.
     #[arg(long)]
     pub json: bool,
@@ -86,8 +93,26 @@ impl Run {
             return Err(Ended::usage("--webhook needs the secret in the variable WEBHOOK_SECRET"));
         }
         let view = View::new(self.json);
-        let ended = self.job(&secret, view.observer(), cancel).await?;
-        view.finish(ended, &self.out)
+        let (ended, report) = self.job(&secret, view.observer(), cancel).await?;
+        let page = match &ended {
+            Ok(outcome) if !self.no_page => self.write_page(&report, &outcome.output).await,
+            _ => None,
+        };
+        view.finish(ended, &self.out, page.as_deref())
+    }
+
+    /// Writes the result page and returns its path. A job whose page can't be written has succeeded all the same.
+    pub(super) async fn write_page(&self, report: &JobReport, output: &Value) -> Option<PathBuf> {
+        let stores = self.stores().ok()?;
+        let page = job::page(&stores, report, output, &Links::Folders(String::new())).await?;
+        let path = self.out.join(format!("{}.html", report.media));
+        match replace(&path, page.as_bytes()) {
+            Ok(()) => Some(path),
+            Err(error) => {
+                tracing::warn!(%error, "the result page {} can't be written", path.display());
+                None
+            }
+        }
     }
 
     /// The outer error is for what fails before the job starts, and hasn't been shown.
@@ -96,7 +121,7 @@ impl Run {
         secret: &str,
         observer: Arc<dyn Observer>,
         cancel: CancellationToken,
-    ) -> Result<Result<Outcome, Failure>, Ended> {
+    ) -> Result<(Result<Outcome, Failure>, JobReport), Ended> {
         let request = self.request()?;
         let webhooks = self.webhooks(secret)?;
         let policy = load(self.policy.as_deref(), &self.settings).await?;
@@ -123,6 +148,7 @@ impl Run {
             limits: UploadLimits::NONE,
             prices: Prices::default(),
             write_report: false,
+            write_page: false,
             recordings,
         };
         let job = Job {
@@ -133,7 +159,7 @@ impl Run {
             observer,
             cancel,
         };
-        Ok(job.run().await.0)
+        Ok(job.run().await)
     }
 
     fn request(&self) -> Result<Request, Ended> {
@@ -193,6 +219,17 @@ impl Run {
         let url = deliverer.rules.check(url)?;
         Ok(Some(Arc::new(JobWebhooks::new(deliverer, url, None))))
     }
+}
+
+/// Writes a file beside its place and moves it there: an earlier page may be open in a browser.
+fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(content)?;
+    // A temporary file is for its owner alone.
+    file.as_file().set_permissions(PermissionsExt::from_mode(0o644))?;
+    file.persist(path)?;
+    Ok(())
 }
 
 /// Makes an id of a file's name.

@@ -72,7 +72,7 @@ impl View {
     }
 
     /// Shows what the job has made. The lines of JSON already have it, and the failure too.
-    pub fn finish(self, ended: Result<Outcome, Failure>, out: &Path) -> Result<(), Ended> {
+    pub fn finish(self, ended: Result<Outcome, Failure>, out: &Path, page: Option<&Path>) -> Result<(), Ended> {
         let Self::Terminal(bars) = self else {
             return ended.map(drop).map_err(|failure| Ended::already_shown(failure.exit_code()));
         };
@@ -80,7 +80,10 @@ impl View {
             bar.finish();
         }
         if let Some(report) = ended?.report {
-            let _ = write!(std::io::stdout(), "{}", page(&report, out));
+            let _ = write!(std::io::stdout(), "{}", outputs(&report, out));
+        }
+        if let Some(page) = page {
+            let _ = writeln!(std::io::stdout(), "result page: {}", page.display());
         }
         Ok(())
     }
@@ -144,7 +147,7 @@ impl Observer for Bars {
             }
             // The bar shows the same.
             Event::Webhook(WebhookReport { kind: "progress", .. }) => {}
-            Event::Webhook(WebhookReport { kind, delivered, attempts, status, kept }) => {
+            Event::Webhook(WebhookReport { kind, delivered, attempts, status, kept, .. }) => {
                 let status = status.map_or("no response".to_owned(), |status| format!("HTTP {status}"));
                 let word = if *delivered { "delivered" } else { "NOT delivered" };
                 print_above("webhook", &format!("{kind} {word} ({status}, {attempts} attempt(s))"));
@@ -164,7 +167,7 @@ impl Observer for Bars {
 }
 
 /// The outputs of a job.
-fn page(report: &TranscodeReport, out: &Path) -> String {
+fn outputs(report: &TranscodeReport, out: &Path) -> String {
     let mut rows = Vec::new();
     for rung in &report.rungs {
         let size =

@@ -48,7 +48,14 @@ fn events_are_counted() {
     let metrics = Metrics::new();
     let webhook = |delivered, kept: Option<&str>| {
         let kept = kept.map(str::to_owned);
-        Event::Webhook(WebhookReport { kind: "completed", delivered, attempts: 2, status: Some(500), kept })
+        Event::Webhook(WebhookReport {
+            kind: "completed",
+            delivered,
+            attempts: 2,
+            status: Some(500),
+            kept,
+            body: String::new(),
+        })
     };
     for event in [
         completed(),

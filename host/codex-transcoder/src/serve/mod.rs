@@ -18,4 +18,5 @@ mod run;
 mod tests;
 
 pub use api::LocalApi;
+pub use guard::require_local_names;
 pub use run::one_job;

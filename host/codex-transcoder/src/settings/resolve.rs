@@ -90,6 +90,7 @@ fn job(raw: &Raw) -> JobSettings {
         concurrency: raw.get("job.concurrency"),
         grace: Duration::from_secs(raw.value("job.grace_seconds")),
         report: raw.value("job.report"),
+        page: raw.value("job.page"),
         require_sandbox: raw.value("job.require_sandbox"),
         require_gpu: raw.value("job.require_gpu"),
         tools: ToolOptions {

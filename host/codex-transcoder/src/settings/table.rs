@@ -94,6 +94,8 @@ settings! {
 
     /// Whether `job-report.json`, which says what the job did and how long it took, is written beside the publication.
     "job.report", Flag, Value("false");
+    /// Whether `result.html`, a page that plays and explains what the job made, is written beside the publication.
+    "job.page", Flag, Value("false");
 
     /// Whether the worker refuses to start where ffmpeg can't be confined wholly; `doctor` says what is missing.
     "job.require_sandbox", Flag, Value("false");

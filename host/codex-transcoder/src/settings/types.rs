@@ -94,6 +94,8 @@ pub struct JobSettings {
     pub grace: Duration,
     /// Whether a report is written beside the publication.
     pub report: bool,
+    /// Whether a page about the job is written beside the publication.
+    pub page: bool,
     pub require_sandbox: bool,
     pub require_gpu: bool,
     pub tools: ToolOptions,

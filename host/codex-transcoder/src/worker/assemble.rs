@@ -88,6 +88,7 @@ pub async fn assemble(
         limits: settings.job.limits,
         prices: settings.prices,
         write_report: settings.job.report,
+        write_page: settings.job.page,
         recordings,
     };
     let metrics = Metrics::new();

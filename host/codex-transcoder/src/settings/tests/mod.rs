@@ -42,6 +42,7 @@ const SAMPLES: &[(&str, &str)] = &[
     ("job.concurrency", "2"),
     ("job.grace_seconds", "0"),
     ("job.report", "true"),
+    ("job.page", "true"),
     ("job.require_sandbox", "true"),
     ("job.require_gpu", "true"),
     ("job.encoder", "'cpu'"),
