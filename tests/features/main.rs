@@ -30,6 +30,7 @@ mod policy_tools;
 mod publication;
 mod quality;
 mod renditions;
+mod result_page;
 mod showcase;
 mod sound;
 mod still_and_preview;

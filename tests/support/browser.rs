@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
@@ -156,32 +157,70 @@ impl Scenario {
     pub fn run(self, site: &Site) -> Report {
         let installed = workspace::root().join("tests/players/node_modules/.package-lock.json");
         assert!(installed.exists(), "hls.js and Shaka Player are not installed: run `make players`");
-        let (events, incoming) = mpsc::channel();
-        let (reports, reported) = mpsc::channel();
         let player = match self.player {
             Player::HlsJs => "hls.js",
             Player::Shaka => "shaka",
             Player::Native => "native",
         };
         let scenario = json!({
-            "id": site.expect_report(reports),
             "player": player,
             "url": self.url,
             "firstFrame": self.first_frame,
             "steps": self.steps,
         });
-        let scenario = utf8_percent_encode(&scenario.to_string(), NON_ALPHANUMERIC).to_string();
-        let page = site.url(&format!("/players/page.html#{scenario}"));
-        forward(reported, events.clone());
-        let _browser = Browser::open(&page, events);
-        match incoming.recv_timeout(PATIENCE) {
-            Ok(Event::Reported(report)) => Report(report),
-            Ok(Event::Ended(said)) => panic!("the browser ended before there was a report: {said}"),
-            Err(error @ (RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected)) => {
-                panic!("no report of {:?} after {} s: {error}", self.url, PATIENCE.as_secs())
-            }
+        visit(site, "page.html", scenario)
+    }
+}
+
+/// Opens a page of tests/players in a browser of its own, with these words in its address, and waits for its report.
+///
+/// # Panics
+/// If there is no browser, or if no report comes in.
+#[track_caller]
+pub fn visit(site: &Site, page: &str, mut words: Value) -> Report {
+    let (events, incoming) = mpsc::channel();
+    let (reports, reported) = mpsc::channel();
+    words["id"] = site.expect_report(reports).into();
+    let encoded = utf8_percent_encode(&words.to_string(), NON_ALPHANUMERIC).to_string();
+    forward(reported, events.clone());
+    let _browser = Browser::open(&site.url(&format!("/players/{page}#{encoded}")), events);
+    match incoming.recv_timeout(PATIENCE) {
+        Ok(Event::Reported(report)) => Report(report),
+        Ok(Event::Ended(said)) => panic!("the browser ended before there was a report: {said}"),
+        Err(error @ (RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected)) => {
+            panic!("no report of {words} after {} s: {error}", PATIENCE.as_secs())
         }
     }
+}
+
+/// A picture of a page, as wide and as high as this, in PNG.
+///
+/// # Panics
+/// If the browser draws none.
+#[track_caller]
+pub fn screenshot(url: &str, to: &Path, (width, height): (u32, u32), dark: bool) {
+    let profile = workspace::scratch();
+    let scheme = if dark { 0 } else { 1 };
+    let mut command = command(installed(), &profile);
+    command
+        .arg(format!("--screenshot={}", to.display()))
+        .arg(format!("--window-size={width},{height}"))
+        .arg(format!("--blink-settings=preferredColorScheme={scheme}"))
+        .args(["--hide-scrollbars", "--timeout=6000", url]);
+    let output = command.output().unwrap();
+    assert!(to.exists(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// What the browser makes of a page, as HTML.
+#[track_caller]
+pub fn dom(url: &str) -> String {
+    let profile = workspace::scratch();
+    let output = command(installed(), &profile)
+        .stdout(Stdio::piped())
+        .args(["--dump-dom", "--virtual-time-budget=3000", url])
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 enum Event {
@@ -206,9 +245,7 @@ impl Browser {
     #[track_caller]
     fn open(page: &str, events: Sender<Event>) -> Self {
         let profile = workspace::scratch();
-        let mut child = BROWSERS.iter().find_map(|program| Self::start(program, &profile, page)).unwrap_or_else(|| {
-            panic!("there is no browser, neither of {}: run `make players`", BROWSERS.join(", "));
-        });
+        let mut child = command(installed(), &profile).arg(page).process_group(0).spawn().unwrap();
         let mut stderr = child.stderr.take().unwrap();
         std::thread::spawn(move || {
             let mut said = Vec::new();
@@ -217,28 +254,29 @@ impl Browser {
         });
         Self { child, _profile: profile }
     }
+}
 
-    /// None where there is no such program.
-    fn start(program: &str, profile: &TempDir, page: &str) -> Option<Child> {
-        let mut command = Command::new(program);
-        command
-            // Its own sandbox can't be set up by root, nor in most containers. It opens nothing but our own pages.
-            .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"])
-            // A container may give /dev/shm 64 MiB, which pictures fill.
-            .arg("--disable-dev-shm-usage")
-            .args(["--autoplay-policy=no-user-gesture-required", "--disable-background-networking"])
-            .arg(format!("--user-data-dir={}", profile.path().display()))
-            .arg(page)
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
-        match command.spawn() {
-            Ok(child) => Some(child),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => panic!("{program} can't be run: {error}"),
-        }
-    }
+/// The first of the browsers that is there.
+#[track_caller]
+fn installed() -> &'static str {
+    let is_there = |program: &&str| Command::new(program).arg("--version").output().is_ok();
+    let found = BROWSERS.into_iter().find(is_there);
+    found.unwrap_or_else(|| panic!("there is no browser, neither of {}: run `make players`", BROWSERS.join(", ")))
+}
+
+fn command(program: &str, profile: &TempDir) -> Command {
+    let mut command = Command::new(program);
+    command
+        // Its own sandbox can't be set up by root, nor in most containers. It opens nothing but our own pages.
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"])
+        // A container may give /dev/shm 64 MiB, which pictures fill.
+        .arg("--disable-dev-shm-usage")
+        .args(["--autoplay-policy=no-user-gesture-required", "--disable-background-networking"])
+        .arg(format!("--user-data-dir={}", profile.path().display()))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    command
 }
 
 impl Drop for Browser {

@@ -68,14 +68,14 @@ impl ResultPage {
         let media = Media { transcode, outputs: &outputs, links };
         let body = format!(
             "<a class=\"skip\" href=\"#main\">To the content</a>\n<div class=\"page\">\n\
-             <header class=\"top\"><p class=\"brand\">codex-transcoder</p><h1>{}</h1><p class=\"lead\">{}</p>{}</header>\n\
-             <main id=\"main\">{}\n{}\n{}\n<div class=\"columns\">{}\n{}</div>\n{}\n<div class=\"columns\">{}\n{}</div>\n</main>\n\
+             <header class=\"top\"><p class=\"brand\">codex-transcoder</p><h1>{}</h1><p class=\"lead\">{}</p></header>\n\
+             <main id=\"main\"><div class=\"stage\">{}\n{}</div>\n{}\n{}\n<div class=\"columns\">{}\n{}</div>\n{}\n<div class=\"columns\">{}\n{}</div>\n</main>\n\
              <footer><p>Made by codex-transcoder {}. Plays with hls.js.</p>\
              <details><summary>Licence of hls.js</summary><pre>{}</pre></details></footer>\n</div>",
             Escaped(&report.media),
             Escaped(&about(report)),
-            facts::summary(report),
             media.player(),
+            facts::summary(report),
             warnings::section(report),
             media.ladder(),
             steps::section(report),

@@ -17,8 +17,21 @@ use super::view_folder::{ANY_PORT, bind, has_desktop, is_interactive, open};
 /// Sender and receiver are both this process.
 const SECRET: &str = "a secret for the demo alone";
 
-/// Long enough for two preview segments from ten percent in, short enough to wait for.
-const SECONDS: u32 = 20;
+/// Long enough for two segments, short enough to wait for.
+const SECONDS: u32 = 12;
+
+/// A slow gradient, which shows banding, with a test card in the corner.
+const PICTURE: &str = "gradients=size=1920x1080:rate=30:nb_colors=4:c0=0x08302e:c1=0x1d7f75:c2=0xe2b866:c3=0xd9694a:\
+x0=0:y0=0:x1=1919:y1=1079:speed=0.01:seed=7";
+const CARD: &str = "testsrc2=size=480x270:rate=30";
+
+/// The time says of each frame which one it is.
+const TEXT: &str = ",drawtext=text=codex-transcoder:fontsize=92:fontcolor=white:x=120:y=h-300,\
+drawtext=text='%{pts\\:hms}':fontsize=52:fontcolor=white:x=120:y=h-180";
+
+/// Plucked notes that change twice a second, on one side first.
+const SOUND: &str = "aevalsrc='0.5*sin(2*PI*(220+55*mod(3*floor(2*t)\\,7))*t)*exp(-4*mod(t\\,0.5))*(0.6+0.4*sin(t))|\
+0.4*sin(2*PI*(110+55*mod(floor(t)\\,4))*t)*exp(-2*mod(t\\,1))':s=48000";
 
 #[derive(Clone, Debug, Args)]
 pub struct Demo {
@@ -46,7 +59,7 @@ impl Demo {
             input: clip,
             out: self.out.clone(),
             policy: None,
-            settings: vec!["waveform=always".to_owned()],
+            settings: vec!["waveform=always".to_owned(), "effort=fast".to_owned()],
             beside: Vec::new(),
             keys: None,
             key_uri: None,
@@ -98,24 +111,24 @@ impl Demo {
 /// Motion, text and a changing tone, so that a transcoding error can be seen or heard.
 async fn make_clip(ffmpeg: &Tool, clip: &Path, cancel: &CancellationToken) -> Result<(), Ended> {
     let folder = clip.parent().and_then(|folder| std::fs::canonicalize(folder).ok()).unwrap_or_default();
-    let text = ",drawtext=text='codex-transcoder  %{pts\\:hms}':fontsize=64:fontcolor=white:box=1:boxcolor=black@0.5:\
-boxborderw=20:x=(w-text_w)/2:y=h-200";
     // Without the text for an ffmpeg without fonts.
-    for text in [text, ""] {
-        let picture = format!(
-            "testsrc2=size=1920x1080:rate=30:duration={SECONDS},hue=H=0.4*t,fade=in:duration=1.5{text},format=yuv420p"
-        );
-        let sound = format!(
-            "aevalsrc='0.25*sin(2*PI*(220+40*floor(t))*t)*(0.6+0.4*sin(2*PI*t))|0.25*sin(2*PI*330*t)':s=48000:d={SECONDS}"
+    for text in [TEXT, ""] {
+        let filters = format!(
+            "[1]format=yuv420p[card];[0]format=yuv420p{text}[picture];\
+             [picture][card]overlay=W-w-120:H-h-120,fade=in:duration=1"
         );
         let arguments = Arguments::new()
             .flag("-hide_banner")
             .flag("-nostdin")
             .flag("-y")
             .pair("-f", "lavfi")
-            .pair("-i", picture)
+            .pair("-i", PICTURE)
             .pair("-f", "lavfi")
-            .pair("-i", sound)
+            .pair("-i", CARD)
+            .pair("-f", "lavfi")
+            .pair("-i", SOUND)
+            .pair("-filter_complex", filters)
+            .pair("-t", SECONDS)
             .pair("-c:v", "libx264")
             .pair("-preset", "veryfast")
             .pair("-crf", 18)
