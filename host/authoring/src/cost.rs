@@ -14,8 +14,11 @@ use serde_json::Value;
 
 use crate::rehearsal::{RehearsalSetup, Scene, described_job, described_media, rehearse, source_info};
 
-/// Number of loads, with and without cache. Compiling takes tens of milliseconds.
+/// Most loads, with and without cache. Compiling takes tens of milliseconds.
 const LOADS: usize = 5;
+
+/// After this long no further load is measured: compiling a policy with another language's runtime takes many seconds.
+const ENOUGH: Duration = Duration::from_secs(2);
 
 /// Most rehearsals of a whole job. Each takes milliseconds.
 const JOBS: usize = 100;
@@ -50,24 +53,27 @@ pub struct Nearest {
     pub amount: Amount,
 }
 
-/// Measures a policy. Each decision is called `times` times.
-pub async fn of(candidate: &Candidate, times: usize) -> Result<Costs, Failure> {
-    let (policy, load) = load(candidate).await?;
+/// Measures a policy. Each decision is called `times` times. `compiler` is the one whose cache is measured, if it has one.
+pub async fn of(candidate: &Candidate, compiler: &Compiler, times: usize) -> Result<Costs, Failure> {
+    let (policy, load) = load(candidate, compiler).await?;
     let mut bench = Bench { policy: &policy, times: times.max(1), calls: Vec::new(), limits: Vec::new() };
     bench.run().await?;
     Ok(Costs { size: candidate.bytes.len(), load, calls: bench.calls, limits: bench.limits })
 }
 
-async fn load(candidate: &Candidate) -> Result<(Policy, Vec<Cost>), Failure> {
+async fn load(candidate: &Candidate, compiler: &Compiler) -> Result<(Policy, Vec<Cost>), Failure> {
     let engine = || policy::engine::new().map_err(PolicyError::Engine);
     let folder = WorkDirectory::create(&std::env::temp_dir())?;
     let fresh = Compiler::new(engine()?);
-    let kept = Compiler::new(engine()?).with_cache(&folder.path().join("compiled"));
+    let kept = match compiler.cache() {
+        Some(_) => compiler.clone(),
+        None => Compiler::new(engine()?).with_cache(&folder.path().join("compiled")),
+    };
     let policy = Policy::load(&kept, candidate.clone()).await?;
     let mut costs = Vec::new();
     for (name, compiler) in [("load, compiled", &fresh), ("load, from the cache", &kept)] {
-        let mut times = Vec::new();
-        for _ in 0..LOADS {
+        let mut times: Vec<Duration> = Vec::new();
+        while times.len() < LOADS && times.iter().sum::<Duration>() < ENOUGH {
             let began = Instant::now();
             Policy::load(compiler, candidate.clone()).await?;
             times.push(began.elapsed());

@@ -1,5 +1,6 @@
 //! What the commands for authors of policies print, without running a job.
 
+mod compiled;
 mod explain;
 mod recorded;
 mod released;
@@ -40,10 +41,15 @@ impl ProgramOutput {
 }
 
 fn policy(arguments: &[&str]) -> ProgramOutput {
+    policy_with(&[], arguments)
+}
+
+fn policy_with(variables: &[(&str, &str)], arguments: &[&str]) -> ProgramOutput {
     let mut command = Command::new(env!("CARGO_BIN_EXE_codex-transcoder"));
     for name in ["CODEX_POLICY", "RUST_LOG"] {
         command.env_remove(name);
     }
+    command.envs(variables.iter().copied());
     let output = command.arg("policy").args(arguments).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     ProgramOutput { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }

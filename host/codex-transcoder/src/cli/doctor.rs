@@ -11,10 +11,11 @@ use media::encoder::{Encoder, Processor};
 use media::process::Tool;
 use media::proof::{self, Device, Proof};
 use media::tier::Tier;
-use policy::{AdmitError, Compiler, Policy, PolicyError, read_local};
+use policy::{AdmitError, Policy, read_local};
 use sandbox::Level;
 use tokio_util::sync::CancellationToken;
 
+use super::compiler::compiler;
 use super::environment::EnvironmentArgs;
 use super::exit::Ended;
 
@@ -96,8 +97,7 @@ impl Doctor {
     }
 
     async fn load_policy(&self) -> Result<Policy, AdmitError> {
-        let compiler = Compiler::new(policy::engine::new().map_err(PolicyError::Engine)?);
-        Ok(Policy::load(&compiler, read_local(self.policy.as_deref()).await?.candidate).await?)
+        Ok(Policy::load(&compiler()?, read_local(self.policy.as_deref()).await?.candidate).await?)
     }
 }
 

@@ -5,6 +5,7 @@ mod authoring;
 #[cfg(not(feature = "authoring"))]
 #[path = "without_authoring.rs"]
 mod authoring;
+mod compiler;
 mod demo;
 mod doctor;
 mod environment;

@@ -12,7 +12,8 @@ use crate::choice::{Choice, Environment, StoreKind};
 
 /// Variables with our prefix that are not settings: the path of the settings file, and one of the project's tests that
 /// their child processes inherit.
-pub const ELSEWHERE: &[&str] = &["CODEX_CONFIG", "CODEX_OPERATOR", "CODEX_POLICY_KEY_PASSWORD", "CODEX_SHARED"];
+pub const ELSEWHERE: &[&str] =
+    &["CODEX_CONFIG", "CODEX_OPERATOR", "CODEX_POLICY_CACHE", "CODEX_POLICY_KEY_PASSWORD", "CODEX_SHARED"];
 
 /// Set by old `ENABLE_` variables but unknown to the default policy, which would refuse them.
 pub const UNKNOWN_TO_DEFAULT_POLICY: &[&str] = &["thumbnailVariants"];

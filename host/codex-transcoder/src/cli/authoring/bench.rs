@@ -8,6 +8,7 @@ use clap::Args;
 use policy::limits::Unit;
 
 use super::display;
+use crate::cli::compiler::compiler;
 use crate::cli::exit::Ended;
 use crate::cli::policy::load::candidate;
 use crate::cli::table::table;
@@ -38,7 +39,7 @@ pub struct Bench {
 impl Bench {
     pub async fn run(self) -> Result<(), Ended> {
         let candidate = candidate(Some(&self.policy), &self.settings).await?;
-        let costs = cost::of(&candidate, self.calls).await?;
+        let costs = cost::of(&candidate, &compiler()?, self.calls).await?;
         let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
         display::print(self.json, || serde_json::to_value(&costs).unwrap_or_default(), || page(&costs, colour));
         Ok(())

@@ -6,9 +6,10 @@ use authoring::inspect::{self, Inspection, Interface};
 use clap::Args;
 use fault::text::printable;
 use policy::signature::PublicKey;
-use policy::{Compiler, LocalPolicy, PolicyError, read_local};
+use policy::{LocalPolicy, read_local};
 
 use super::display;
+use crate::cli::compiler::compiler;
 use crate::cli::exit::{Ended, OrUsage as _};
 
 /// Longest text from a module that is printed.
@@ -40,8 +41,7 @@ impl Inspect {
             .as_ref()
             .map(|path| std::fs::read_to_string(path).or_usage(format_args!("{} can't be read", path.display())));
         let signature = given.transpose()?.or(signature);
-        let engine = policy::engine::new().map_err(PolicyError::Engine)?;
-        let found = inspect::inspect(&Compiler::new(engine), candidate, signature.as_deref(), &keys).await;
+        let found = inspect::inspect(&compiler()?, candidate, signature.as_deref(), &keys).await;
         display::print(self.json, || serde_json::to_value(&found).unwrap_or_default(), || page(&self.file, &found));
         found.refused.map_or(Ok(()), |refused| Err(refused.into()))
     }

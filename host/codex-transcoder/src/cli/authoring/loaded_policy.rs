@@ -6,6 +6,7 @@ use policy::{Candidate, Compiler, Policy, PolicyError};
 use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 
+use crate::cli::compiler::compiler;
 use crate::cli::exit::Ended;
 use crate::cli::policy::load::candidate;
 use crate::cli::policy::versioned;
@@ -20,8 +21,7 @@ pub struct LoadedPolicy {
 impl LoadedPolicy {
     pub async fn read(path: Option<&Path>, arguments: &[String]) -> Result<Self, Ended> {
         let candidate = candidate(path, arguments).await?;
-        let compiler = Compiler::new(policy::engine::new().map_err(PolicyError::Engine)?);
-        Ok(Self { compiler, candidate, compiled: OnceCell::new() })
+        Ok(Self { compiler: compiler()?, candidate, compiled: OnceCell::new() })
     }
 
     /// Name and, if there is one, version.

@@ -7,7 +7,7 @@ use clap::Args;
 use fault::secret::SecretText;
 use fault::{Failure, codes};
 use policy::signature::{SecretKey, Signature, SignatureError};
-use policy::{Compiler, Deployment, Manifest, Policy, PolicyError, PolicyLocation, Trial as _, fetch};
+use policy::{Deployment, Manifest, Policy, PolicyLocation, Trial as _, fetch};
 use policy_builder::Member;
 use rehearsal::Trial;
 use sha2::{Digest as _, Sha256};
@@ -15,6 +15,7 @@ use storage::{Stores, folder_of};
 
 use super::keygen::password;
 use super::unix_seconds;
+use crate::cli::compiler::compiler;
 use crate::cli::exit::{Ended, OrUsage as _};
 use crate::cli::settings_argument;
 
@@ -79,8 +80,7 @@ impl Build {
             limits,
         };
         let candidate = manifest.candidate(module.clone())?;
-        let engine = policy::engine::new().map_err(PolicyError::Engine)?;
-        let loaded = Policy::load(&Compiler::new(engine), candidate).await?;
+        let loaded = Policy::load(&compiler()?, candidate).await?;
         Trial::anywhere().run(&loaded).await?;
 
         let signature = match &key {

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use policy::{Candidate, Compiler, Policy, PolicyError, read_local};
+use policy::{Candidate, Policy, read_local};
 use serde_json::{Map, Value};
 
+use crate::cli::compiler::compiler;
 use crate::cli::exit::Ended;
 use crate::cli::settings_argument;
 
@@ -21,6 +22,5 @@ pub async fn candidate(path: Option<&Path>, arguments: &[String]) -> Result<Cand
 /// Reads a policy and compiles it.
 pub async fn load(path: Option<&Path>, arguments: &[String]) -> Result<Policy, Ended> {
     let candidate = candidate(path, arguments).await?;
-    let compiler = Compiler::new(policy::engine::new().map_err(PolicyError::Engine)?);
-    Ok(Policy::load(&compiler, candidate).await?)
+    Ok(Policy::load(&compiler()?, candidate).await?)
 }
