@@ -74,7 +74,7 @@ pub fn wasi_policy_manifest() -> &'static Path {
         let manifest = serde_json::json!({
             "name": "wasi-policy",
             "module": module.file_name().unwrap().to_str().unwrap(),
-            "sha256": hex::encode(Sha256::digest(fs::read(module).unwrap())),
+            "sha256": sha256_of(module),
             "wasi": true,
         });
         let unfinished = tempfile::NamedTempFile::new_in(module.parent().unwrap()).unwrap();
@@ -83,6 +83,11 @@ pub fn wasi_policy_manifest() -> &'static Path {
         unfinished.persist(&path).unwrap();
         path
     })
+}
+
+/// The digest of a module, as a manifest has it.
+pub fn sha256_of(module: &Path) -> String {
+    hex::encode(Sha256::digest(fs::read(module).unwrap()))
 }
 
 /// The manifest of the policy in JavaScript, built once. `None`, with a message, if its toolchain can't be installed.

@@ -13,7 +13,7 @@ use media::encoder::Processor;
 use media::error::MediaError;
 use media::probe::DeclaredKind;
 use media::processor_time::ProcessorTime;
-use policy::{Call, CallRecorder, HostContext, Policy, PolicyError, SelectedPolicy};
+use policy::{Call, CallRecorder, GuestBacktrace, HostContext, Policy, PolicyError, SelectedPolicy};
 use publish::journal::Journal;
 use publish::{CacheRules, Labels};
 use storage::{Destination, ORIGINALS, Records, Scope, Stores, Traffic};
@@ -366,6 +366,7 @@ pub fn output_of(policy: &Policy, outcome: &WitOutcome) -> Result<serde_json::Va
         policy: policy.name().to_owned(),
         function: "workflow.run",
         reason: format!("its output is not JSON ({error})"),
+        backtrace: GuestBacktrace::default(),
     })
 }
 

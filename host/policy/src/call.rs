@@ -13,6 +13,7 @@ use contract::v0_2::encoding::{Rendition, VideoEncoder};
 use wasmtime::component::{Resource, ResourceTableError};
 use wasmtime::{Store, Trap, UpdateDeadline};
 
+use super::backtrace::GuestBacktrace;
 use super::error::{PolicyError, describe_engine_error};
 use super::limits::{CallClock, Limit, LimitHit, Used};
 use super::load::Policy;
@@ -173,19 +174,21 @@ impl<'a> Call<'a> {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
+        let backtrace = GuestBacktrace::of(&error);
         if let Some(limit) = self.limit_hit(&error) {
-            return Err(PolicyError::Limit { policy, function, limit });
+            return Err(PolicyError::Limit { policy, function, limit, backtrace });
         }
         let state = self.store.data();
         if let Some(reason) = wasi::exit_message(&error) {
-            return Err(PolicyError::Trap { policy, function, reason });
+            return Err(PolicyError::Trap { policy, function, reason, backtrace });
         }
         if let Some(trap) = error.downcast_ref::<Trap>() {
             let message = state.panic_text.clone().or_else(|| state.stderr_tail());
-            return Err(PolicyError::Trap { policy, function, reason: message.unwrap_or_else(|| trap.to_string()) });
+            let reason = message.unwrap_or_else(|| trap.to_string());
+            return Err(PolicyError::Trap { policy, function, reason, backtrace });
         }
         let reason = describe_engine_error(error.root_cause());
-        Err(PolicyError::BrokeContract { policy, function, reason })
+        Err(PolicyError::BrokeContract { policy, function, reason, backtrace })
     }
 
     /// The limit that caused an error, if one did.

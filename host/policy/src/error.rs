@@ -3,6 +3,7 @@
 use fault::text::printable;
 use fault::{Blame, Code, Fault, codes};
 
+use super::backtrace::GuestBacktrace;
 use super::limits::LimitHit;
 
 /// A wasmtime error for people: its first line, without control characters. It can contain names that the policy's
@@ -40,29 +41,33 @@ pub enum PolicyError {
         fields: Vec<String>,
     },
     /// The call trapped: a panic, an invalid instruction, or an exit.
-    #[error("the policy {policy} failed in `{function}`: {reason}")]
+    #[error("the policy {policy} failed in `{function}`: {reason}{backtrace}")]
     Trap {
         policy: String,
         /// The export that was called.
         function: &'static str,
         /// The guest's panic message if it has one, else the trap.
         reason: String,
+        backtrace: GuestBacktrace,
     },
     /// The call exceeded a limit.
-    #[error("the policy {policy} was stopped in `{function}`: {limit}")]
+    #[error("the policy {policy} was stopped in `{function}`: {limit}{backtrace}")]
     Limit {
         policy: String,
         /// The export that was called.
         function: &'static str,
         limit: LimitHit,
+        /// Empty if it waited for the host.
+        backtrace: GuestBacktrace,
     },
     /// The policy passed a value that the contract does not allow.
-    #[error("the policy {policy} broke the contract in `{function}`: {reason}")]
+    #[error("the policy {policy} broke the contract in `{function}`: {reason}{backtrace}")]
     BrokeContract {
         policy: String,
         /// The export that was called.
         function: &'static str,
         reason: String,
+        backtrace: GuestBacktrace,
     },
     /// An error of the host, not of the policy.
     #[error("the policy engine failed")]

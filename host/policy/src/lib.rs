@@ -2,6 +2,7 @@
 
 mod active;
 mod admit;
+mod backtrace;
 mod built_in;
 pub mod call;
 mod compile;
@@ -31,6 +32,7 @@ mod watch;
 
 pub use active::{ActivePolicies, ActiveSet, PolicyRefusal, Role, SelectedPolicy, share};
 pub use admit::{AdmitError, Admitted, PolicyGate, Rules, Signed, Trial};
+pub use backtrace::GuestBacktrace;
 pub use built_in::BuiltIn;
 pub use call::Call;
 pub use compile::Compiler;

@@ -1,5 +1,6 @@
 //! What the commands for authors of policies print, without running a job.
 
+mod backtraces;
 mod compiled;
 mod explain;
 mod recorded;

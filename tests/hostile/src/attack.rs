@@ -8,6 +8,8 @@ use policy_sdk::prelude::*;
 use crate::Behaviour;
 
 /// Commits the fault if it is one of these. Returns only from those that a workflow can outlive.
+// A function of its own in the module too, so that errors can name it.
+#[inline(never)]
 pub fn attack<H: HostApi>(behaviour: Behaviour, host: &H, job: &Job) -> Result<(), Failure> {
     match behaviour {
         Behaviour::EndlessLoop => endless_loop(),
