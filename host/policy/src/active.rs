@@ -1,17 +1,18 @@
 //! The policies that are active now, and which of them a job runs under.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use fault::Failure;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
+use super::canary::CanaryTrial;
 use super::load::Policy;
 use super::manifest::Manifest;
 
 /// The role of a policy in its environment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// The policy that jobs run under.
@@ -71,13 +72,28 @@ impl PolicyRefusal {
 pub struct ActiveSet {
     /// The policy that jobs run under.
     pub current: Policy,
-    /// The policy on trial, and the percentage of jobs that run under it.
-    pub canary: Option<(u8, Policy)>,
+    /// The policy on trial.
+    pub canary: Option<ActiveCanary>,
     /// The environment's policies that this worker did not accept.
     pub refused: Arc<[PolicyRefusal]>,
 }
 
+/// The policy on trial.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActiveCanary {
+    /// The percentage of jobs that run under it.
+    pub percent: u8,
+    pub policy: Policy,
+    /// Its comparison with the current policy; none if workers don't judge it.
+    pub trial: Option<CanaryTrial>,
+}
+
 impl ActiveSet {
+    /// The trial that jobs are counted for.
+    pub fn trial(&self) -> Option<&CanaryTrial> {
+        self.canary.as_ref().and_then(|canary| canary.trial.as_ref())
+    }
+
     /// This policy alone.
     pub fn of(current: Policy) -> Self {
         Self { current, canary: None, refused: Arc::default() }
@@ -91,34 +107,56 @@ pub struct SelectedPolicy {
     pub role: Role,
     /// The refusals at the time of the selection.
     pub refused: Arc<[PolicyRefusal]>,
+    /// The trial that the job counts for.
+    pub trial: Option<CanaryTrial>,
 }
 
 impl SelectedPolicy {
     /// The only policy there is.
     pub fn only(policy: Policy) -> Self {
-        Self { policy, role: Role::Current, refused: Arc::default() }
+        Self { policy, role: Role::Current, refused: Arc::default(), trial: None }
     }
 }
 
 /// The active policies, as their watcher keeps them up to date. A job selects its policy when it starts and keeps it,
 /// whatever changes later.
 #[derive(Clone, Debug)]
-pub struct ActivePolicies(pub(super) watch::Receiver<ActiveSet>);
+pub struct ActivePolicies {
+    pub(super) active: watch::Receiver<ActiveSet>,
+    /// The trial whose canary this worker gives no more jobs, whatever the manifest says.
+    pub(super) stopped: Arc<Mutex<Option<String>>>,
+}
 
 impl ActivePolicies {
     pub fn snapshot(&self) -> ActiveSet {
-        self.0.borrow().clone()
+        self.active.borrow().clone()
     }
 
     /// Selects the policy for the job with this id.
     pub fn select(&self, job: &str) -> SelectedPolicy {
         let ActiveSet { current, canary, refused } = self.snapshot();
-        match canary {
-            Some((percent, policy)) if share(job) < u64::from(percent) => {
-                SelectedPolicy { policy, role: Role::Canary, refused }
+        let Some(ActiveCanary { percent, policy, trial }) = canary else {
+            return SelectedPolicy { refused, ..SelectedPolicy::only(current) };
+        };
+        let is_chosen = share(job) < u64::from(percent);
+        match trial {
+            // A job that the canary would have had would distort the comparison.
+            Some(trial) if is_chosen && self.is_stopped(&trial) => {
+                SelectedPolicy { refused, ..SelectedPolicy::only(current) }
             }
-            _ => SelectedPolicy { policy: current, role: Role::Current, refused },
+            trial if is_chosen => SelectedPolicy { policy, role: Role::Canary, refused, trial },
+            trial => SelectedPolicy { policy: current, role: Role::Current, refused, trial },
         }
+    }
+
+    /// Gives this trial's canary no more jobs on this worker. Returns whether it had any until now.
+    pub fn stop(&self, trial: &CanaryTrial) -> bool {
+        let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        stopped.replace(trial.id.clone()).as_ref() != Some(&trial.id)
+    }
+
+    pub fn is_stopped(&self, trial: &CanaryTrial) -> bool {
+        self.stopped.lock().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(&trial.id)
     }
 }
 

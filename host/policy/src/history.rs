@@ -8,8 +8,8 @@ use super::manifest::Manifest;
 /// Most changes that are kept; the oldest go.
 const MAX_ENTRIES: usize = 200;
 
-/// Most bytes of the document: two hundred changes with a page of settings each.
-pub(super) const MAX_BYTES: usize = 2 << 20;
+/// Most bytes of the document: two hundred changes and as many bad policies, with a page of settings each.
+pub(super) const MAX_BYTES: usize = 4 << 20;
 
 /// Most characters of a reason, and of a name.
 const MAX_MESSAGE: usize = 500;
@@ -28,6 +28,10 @@ pub enum Action {
     Canary,
     /// The canary was ended.
     EndCanary,
+    /// Workers found the canary worse than the current policy, and ended it.
+    Drop,
+    /// Workers made the canary the current policy.
+    Promote,
     /// An earlier policy became the current one again.
     Rollback,
 }
@@ -38,6 +42,8 @@ impl Action {
             Self::Activate => "activate",
             Self::Canary => "canary",
             Self::EndCanary => "end-canary",
+            Self::Drop => "drop",
+            Self::Promote => "promote",
             Self::Rollback => "rollback",
         }
     }
@@ -61,10 +67,23 @@ pub struct Entry {
     pub policy: Manifest,
 }
 
-/// All changes that are known, oldest first.
+/// A policy that was judged bad.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BadPolicy {
+    /// Seconds since 1970.
+    pub at: u64,
+    /// Who judged it: a worker, for a canary, or an operator.
+    pub by: String,
+    pub reason: String,
+    pub policy: Manifest,
+}
+
+/// All changes that are known, and all policies that were judged bad, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct History {
     pub entries: Vec<Entry>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bad: Vec<BadPolicy>,
 }
 
 /// Why a word names no policy of the history.
@@ -74,6 +93,19 @@ pub enum NotInHistory {
     Unknown { word: String },
     #[error("the version `{word}` was given to {count} policies: name one by its digest, from `policy history`")]
     Ambiguous { word: String, count: usize },
+}
+
+/// A text in one line, shortened.
+fn cut(text: &str, most: usize) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most).collect()
+}
+
+impl BadPolicy {
+    /// Without its signature, which the document needn't repeat.
+    pub fn new(policy: &Manifest, at: u64, by: &str, reason: &str) -> Self {
+        let policy = Manifest { signature: None, ..policy.clone() };
+        Self { at, by: cut(by, MAX_NAME), reason: cut(reason, MAX_MESSAGE), policy }
+    }
 }
 
 impl History {
@@ -86,12 +118,36 @@ impl History {
     /// The same with one more change.
     #[must_use]
     pub fn with(mut self, entry: Entry) -> Self {
-        let cut = |text: String, most| text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most).collect();
-        let message = entry.message.map(|message| cut(message, MAX_MESSAGE));
-        self.entries.push(Entry { message, by: cut(entry.by, MAX_NAME), ..entry });
+        let message = entry.message.map(|message| cut(&message, MAX_MESSAGE));
+        self.entries.push(Entry { message, by: cut(&entry.by, MAX_NAME), ..entry });
         let excess = self.entries.len().saturating_sub(MAX_ENTRIES);
         self.entries.drain(..excess);
         self
+    }
+
+    /// The same with a policy that was judged bad; an earlier judgement of it goes.
+    #[must_use]
+    pub fn with_bad(mut self, bad: BadPolicy) -> Self {
+        self.bad.retain(|known| !known.policy.same_policy(&bad.policy));
+        self.bad.push(bad);
+        let excess = self.bad.len().saturating_sub(MAX_ENTRIES);
+        self.bad.drain(..excess);
+        self
+    }
+
+    /// The judgement of this policy, if it was judged bad.
+    pub fn bad_policy(&self, policy: &Manifest) -> Option<&BadPolicy> {
+        self.bad.iter().find(|bad| bad.policy.same_policy(policy))
+    }
+
+    /// The newest policy that was current and was not judged bad, besides `current`.
+    pub fn last_not_bad(&self, current: &Manifest) -> Option<&Manifest> {
+        let was_current = self.entries.iter().rev().filter(|entry| match entry.action {
+            Action::Activate | Action::Rollback | Action::Promote => true,
+            Action::Canary | Action::EndCanary | Action::Drop => false,
+        });
+        let mut policies = was_current.map(|entry| &entry.policy);
+        policies.find(|policy| !policy.same_policy(current) && self.bad_policy(policy).is_none())
     }
 
     /// The policy of this version, or whose digest begins so.
@@ -147,6 +203,25 @@ mod tests {
         assert_eq!(history.entries.len(), MAX_ENTRIES);
         let message = history.entries[0].message.as_deref().unwrap();
         assert!(message.chars().count() == MAX_MESSAGE && !message.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_policy_that_was_judged_bad_is_remembered_by_its_module_and_what_it_is_given() {
+        let [good, bad, other] =
+            [("1", "ab"), ("2", "cd"), ("3", "ef")].map(|(version, digest)| entry(version, digest));
+        let canary = Entry { action: Action::Canary, ..other.clone() };
+        let history = [good.clone(), bad.clone(), canary].into_iter().fold(History::default(), History::with);
+        let judged = BadPolicy::new(&bad.policy, 5, "me", "previews were\nblack");
+        let history = history.with_bad(judged.clone()).with_bad(judged);
+        assert_eq!(history.bad.len(), 1);
+        assert_eq!(history.bad_policy(&bad.policy).unwrap().reason, "previews were black");
+        let settings = serde_json::from_str(r#"{"effort": "fast"}"#).unwrap();
+        assert_eq!(history.bad_policy(&Manifest { settings, ..bad.policy }), None, "with other settings");
+        // Neither a bad one nor one that was only tried.
+        assert_eq!(history.last_not_bad(&other.policy), Some(&good.policy));
+        assert_eq!(history.last_not_bad(&good.policy), None);
+        // What earlier versions wrote.
+        assert_eq!(serde_json::from_str::<History>(r#"{"entries": []}"#).unwrap(), History::default());
     }
 
     #[test]

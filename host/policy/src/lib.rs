@@ -5,11 +5,13 @@ mod admit;
 mod backtrace;
 mod built_in;
 pub mod call;
+pub mod canary;
 mod compile;
 mod detached;
 pub mod engine;
 mod error;
 pub mod fetch;
+pub mod fleet;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 #[path = "tests/fuzzing.rs"]
@@ -30,14 +32,14 @@ mod version;
 mod wasi;
 mod watch;
 
-pub use active::{ActivePolicies, ActiveSet, PolicyRefusal, Role, SelectedPolicy, share};
+pub use active::{ActiveCanary, ActivePolicies, ActiveSet, PolicyRefusal, Role, SelectedPolicy, share};
 pub use admit::{AdmitError, Admitted, PolicyGate, Rules, Signed, Trial};
 pub use backtrace::GuestBacktrace;
 pub use built_in::BuiltIn;
 pub use call::Call;
 pub use compile::Compiler;
 pub use error::PolicyError;
-pub use history::{Action, Entry, History, NotInHistory};
+pub use history::{Action, BadPolicy, Entry, History, NotInHistory};
 pub use host::{CallRecorder, HostCalls, HostContext};
 pub use interfaces::fingerprint;
 pub use last_good::LastGood;

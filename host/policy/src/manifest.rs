@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use storage::Key;
 
+use crate::canary::CanaryRule;
+
 /// The document's file name in a folder, below a store's prefix, and below a URL that ends with `/`.
 pub const FILE: &str = "policy.json";
 
@@ -22,6 +24,7 @@ const FIELDS: [&str; 8] = ["name", "version", "module", "sha256", "signature", "
 const NEXT: &str = "next";
 const PREVIOUS: &str = "previous";
 const PERCENT: &str = "percent";
+const JUDGE: &str = "judge";
 
 /// Most characters of a name or version: both become metric labels and object metadata.
 const MAX_NAME: usize = 64;
@@ -62,6 +65,9 @@ pub struct Canary {
     pub manifest: Manifest,
     /// The percentage of jobs that run under it.
     pub percent: u8,
+    /// By which rule workers judge it; none: only an operator does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub judge: Option<CanaryRule>,
 }
 
 /// An environment's policies.
@@ -93,6 +99,12 @@ impl Manifest {
     /// A document with this policy alone.
     pub fn to_json(&self) -> String {
         Deployment::of(self.clone()).to_json()
+    }
+
+    /// Whether it does the same as another one: the same module, given the same.
+    pub fn same_policy(&self, other: &Self) -> bool {
+        let Self { sha256, settings, limits, .. } = self;
+        (sha256, settings, limits) == (&other.sha256, &other.settings, &other.limits)
     }
 
     fn read(members: Map<String, Value>, within: &str) -> Result<Self, ManifestError> {
@@ -150,6 +162,12 @@ impl Deployment {
         })
     }
 
+    /// The same environment without its canary.
+    #[must_use]
+    pub fn without_canary(self) -> Self {
+        Self { canary: None, ..self }
+    }
+
     /// The document as JSON.
     pub fn to_json(&self) -> String {
         // A struct always serializes.
@@ -159,8 +177,8 @@ impl Deployment {
 
     /// The same environment with this canary, which replaces an earlier one.
     #[must_use]
-    pub fn with_canary(self, manifest: Manifest, percent: u8) -> Self {
-        Self { canary: Some(Canary { percent, manifest }), ..self }
+    pub fn with_canary(self, manifest: Manifest, percent: u8, judge: Option<CanaryRule>) -> Self {
+        Self { canary: Some(Canary { manifest, percent, judge }), ..self }
     }
 
     /// The same environment with another current policy and no canary. The old current policy becomes the previous one,
@@ -176,7 +194,7 @@ impl Deployment {
     #[must_use]
     pub fn rolled_back(self) -> Option<Self> {
         if self.canary.is_some() {
-            return Some(Self { canary: None, ..self });
+            return Some(self.without_canary());
         }
         let previous = self.previous?;
         Some(Self { current: previous, canary: None, previous: Some(self.current) })
@@ -186,15 +204,22 @@ impl Deployment {
 impl Canary {
     fn read(value: Value) -> Result<Self, ManifestError> {
         let mut members = object(value, NEXT)?;
-        let percent = members.remove(PERCENT);
-        let known: Vec<&str> = FIELDS.into_iter().chain([PERCENT]).collect();
+        let (percent, judge) = (members.remove(PERCENT), members.remove(JUDGE));
+        let known: Vec<&str> = FIELDS.into_iter().chain([PERCENT, JUDGE]).collect();
         check_known(&members, NEXT, &known)?;
         let percent = percent.as_ref().and_then(Value::as_u64).and_then(|percent| u8::try_from(percent).ok());
+        let judge = judge.map(read_rule).transpose()?;
         match percent.filter(|percent| *percent <= 100) {
-            Some(percent) => Ok(Self { percent, manifest: Manifest::read(members, NEXT)? }),
+            Some(percent) => Ok(Self { percent, manifest: Manifest::read(members, NEXT)?, judge }),
             None => Err(ManifestError("`next.percent` must be a whole number from 0 to 100".to_owned())),
         }
     }
+}
+
+fn read_rule(value: Value) -> Result<CanaryRule, ManifestError> {
+    let rule: Result<CanaryRule, String> = serde_json::from_value(value).map_err(|error| error.to_string());
+    let checked = rule.and_then(|rule| rule.check().map(|()| rule));
+    checked.map_err(|problem| ManifestError(format!("in `{NEXT}.{JUDGE}`: {problem}")))
 }
 
 fn object(value: Value, name: &str) -> Result<Map<String, Value>, ManifestError> {
@@ -239,7 +264,11 @@ mod tests {
 
     #[test]
     fn a_document_is_read_as_it_was_written() {
-        let all = Deployment::of(manifest("1")).with_current(manifest("2")).with_canary(manifest("3"), 5);
+        let all = Deployment::of(manifest("1")).with_current(manifest("2")).with_canary(
+            manifest("3"),
+            5,
+            Some(CanaryRule { started: 7, promote_after: Some(60) }),
+        );
         assert_eq!(Deployment::parse(all.to_json().as_bytes()).unwrap(), all);
         let single = Deployment::parse(manifest("1").to_json().as_bytes()).unwrap();
         assert_eq!(single, Deployment::of(manifest("1")));
@@ -275,6 +304,8 @@ mod tests {
             ("wasi", json!("yes"), "boolean"),
             ("next", json!(1), "object"),
             ("next", json!({ "percent": 101 }), "from 0 to 100"),
+            ("next", json!({ "percent": 1, "judge": { "started": 1, "promote-after": 3 } }), "50 are the least"),
+            ("next", json!({ "percent": 1, "judge": { "start": 1 } }), "in `next.judge`: unknown field `start`"),
             ("previous", json!({}), "in `previous`: missing field `name`"),
         ] {
             let problem = problem_with(field, value);
@@ -291,7 +322,7 @@ mod tests {
         assert_eq!(two.previous, Some(manifest("1")));
         let back = two.clone().rolled_back().unwrap();
         assert_eq!((&back.current, &back.previous), (&manifest("1"), &Some(manifest("2"))));
-        let trial = two.clone().with_canary(manifest("3"), 10);
+        let trial = two.clone().with_canary(manifest("3"), 10, None);
         assert_eq!(trial.rolled_back(), Some(two.clone()));
         assert_eq!(
             two.clone().with_current(manifest("2")).previous,

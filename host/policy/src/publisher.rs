@@ -7,7 +7,7 @@ use fault::{Blame, Code, Fault, codes};
 use storage::{BadKey, Body, Key, LocalDirectory, ObjectMeta, StoreError, Stores, folder_of};
 
 use super::fetch::{FetchError, ManifestObject, PolicySource as _};
-use super::history::{self, Entry, History};
+use super::history::{self, BadPolicy, Entry, History};
 use super::location::PolicyLocation;
 use super::manifest::{Deployment, Manifest};
 
@@ -117,9 +117,10 @@ impl PolicyPublisher {
             .map_err(|source| PublishError::History { location: self.0.location.clone(), source })
     }
 
-    /// Notes a change. The policies themselves are not touched.
-    pub async fn note(&self, entry: Entry) -> Result<(), PublishError> {
+    /// Notes a change, and the policy that was found bad by it. The policies themselves are not touched.
+    pub async fn note(&self, entry: Entry, bad: Option<BadPolicy>) -> Result<(), PublishError> {
         let history = self.history().await?.with(entry);
+        let history = bad.into_iter().fold(history, History::with_bad);
         let text = serde_json::to_vec_pretty(&history).unwrap_or_default();
         self.write(&self.history_key()?, text, "application/json").await
     }

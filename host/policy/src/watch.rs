@@ -3,7 +3,7 @@
 //! A change replaces the [`ActivePolicies`], so it applies to the next job. Running jobs keep their policy.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use fault::{Blame, Fault as _};
@@ -12,12 +12,13 @@ use notify::{EventKind, RecursiveMode, Watcher as _};
 use storage::folder_of;
 use tokio::sync::{mpsc, watch};
 
-use super::active::{ActivePolicies, ActiveSet, PolicyRefusal, Role};
+use super::active::{ActiveCanary, ActivePolicies, ActiveSet, PolicyRefusal, Role};
 use super::admit::{AdmitError, Admitted, PolicyGate};
+use super::canary::{CanaryRule, CanaryTrial};
 use super::fetch::{PolicySource, Tag};
 use super::last_good::LastGood;
 use super::load::Policy;
-use super::manifest::{Deployment, Manifest};
+use super::manifest::{Canary, Deployment, Manifest};
 
 /// How long a folder must be quiet before its files are read. Far below the second that a change may take, and far
 /// above the time between two writes of a program to one file.
@@ -45,6 +46,13 @@ pub struct Change {
 struct ActivePolicy {
     manifest: Manifest,
     policy: Policy,
+}
+
+/// The active canary, and what the deployment says about it.
+struct WatchedCanary {
+    percent: u8,
+    judge: Option<CanaryRule>,
+    active: ActivePolicy,
 }
 
 /// Where policies come from, and what they must pass.
@@ -85,8 +93,9 @@ pub struct Watcher {
     origin: Origin,
     active: watch::Sender<ActiveSet>,
     current: ActivePolicy,
-    /// The canary, and the percentage of jobs that run under it.
-    canary: Option<(u8, ActivePolicy)>,
+    canary: Option<WatchedCanary>,
+    /// The trial whose canary gets no more jobs here.
+    stopped: Arc<Mutex<Option<String>>>,
     /// The tag of the last manifest, if it needs no further attempt.
     known_tag: Option<Tag>,
     /// The last deployment, if it needs no further attempt. Its tag may change without a change of its content.
@@ -142,6 +151,7 @@ impl Watcher {
             active: watch::Sender::new(ActiveSet::of(current.policy.clone())),
             current,
             canary: None,
+            stopped: Arc::default(),
             known_tag: None,
             applied: None,
             retried: None,
@@ -152,7 +162,7 @@ impl Watcher {
 
     /// The active policies, which this watcher keeps up to date.
     pub fn active_policies(&self) -> ActivePolicies {
-        ActivePolicies(self.active.subscribe())
+        ActivePolicies { active: self.active.subscribe(), stopped: Arc::clone(&self.stopped) }
     }
 
     /// Watches until the future is dropped, and calls `on_change` for every change. Polls at this interval. Local files
@@ -245,8 +255,8 @@ impl Watcher {
         if let Some(next) = deployment.canary.as_ref().filter(|_| self.canary.is_none()) {
             match self.origin.admit(&next.manifest).await {
                 Ok(admitted) => {
-                    let canary = ActivePolicy { manifest: next.manifest.clone(), policy: admitted.policy };
-                    self.canary = Some((next.percent, canary));
+                    let active = ActivePolicy { manifest: next.manifest.clone(), policy: admitted.policy };
+                    self.canary = Some(WatchedCanary { percent: next.percent, judge: next.judge, active });
                 }
                 Err(error) => refuse(Role::Canary, &next.manifest, error),
             }
@@ -262,17 +272,28 @@ impl Watcher {
         self.publish();
     }
 
-    /// Keeps the canary only if the deployment still has it, with the deployment's percentage.
+    /// Keeps the canary only if the deployment still has it, with the deployment's percentage and rule.
     fn keep_canary_of(&mut self, deployment: &Deployment) {
         let kept = self.canary.take().zip(deployment.canary.as_ref());
-        let kept = kept.filter(|((_, active), wanted)| active.manifest == wanted.manifest);
-        self.canary = kept.map(|((_, active), wanted)| (wanted.percent, active));
+        let kept = kept.filter(|(canary, wanted)| canary.active.manifest == wanted.manifest);
+        self.canary = kept.map(|(canary, wanted)| WatchedCanary {
+            percent: wanted.percent,
+            judge: wanted.judge,
+            active: canary.active,
+        });
+    }
+
+    fn active_canary(&self) -> Option<ActiveCanary> {
+        let WatchedCanary { percent, judge, active } = self.canary.as_ref()?;
+        let canary = Canary { manifest: active.manifest.clone(), percent: *percent, judge: *judge };
+        let trial = CanaryTrial::of(&self.current.manifest, &canary);
+        Some(ActiveCanary { percent: *percent, policy: active.policy.clone(), trial })
     }
 
     fn publish(&self) {
         self.active.send_replace(ActiveSet {
             current: self.current.policy.clone(),
-            canary: self.canary.as_ref().map(|(percent, canary)| (*percent, canary.policy.clone())),
+            canary: self.active_canary(),
             refused: self.refused.iter().chain(&self.poll_failure).cloned().collect(),
         });
     }
@@ -286,7 +307,7 @@ async fn wait_until_quiet(written: &mut mpsc::Receiver<()>) {
 
 fn log_swap(active: &ActiveSet) {
     let current = &active.current;
-    let (percent, canary) = active.canary.as_ref().map(|(percent, policy)| (*percent, policy)).unzip();
+    let (percent, canary) = active.canary.as_ref().map(|canary| (canary.percent, &canary.policy)).unzip();
     tracing::info!(
         policy = current.name(),
         policy_version = current.version(),

@@ -2,6 +2,7 @@
 
 mod canary;
 mod gate;
+mod judge;
 mod places;
 mod refused;
 mod ship;

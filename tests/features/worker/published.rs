@@ -31,7 +31,12 @@ fn a_job_is_published_and_reported_to_the_webhook_and_the_queue() {
     assert_eq!(platform.media.metadata(&playlist)["job"], "job-1");
     let mezzanine = format!("{CREATOR}/mezzanine/{MEDIA}/mezzanine.mp4");
     assert!(platform.archive.object(&mezzanine).is_some_and(|bytes| bytes.len() > 10_000));
-    let ours = [format!("{CREATOR}/"), format!(".codex/jobs/{CREATOR}/"), ".codex/ended/".to_owned()];
+    let ours = [
+        format!("{CREATOR}/"),
+        format!(".codex/jobs/{CREATOR}/"),
+        ".codex/ended/".to_owned(),
+        ".codex/workers/staging/".to_owned(),
+    ];
     let keys = platform.media.keys().into_iter().chain(platform.archive.keys());
     assert!(keys.into_iter().all(|key| ours.iter().any(|prefix| key.starts_with(prefix.as_str()))));
     assert_eq!((platform.media.uploads_in_progress(), platform.archive.uploads_in_progress()), (0, 0));

@@ -51,6 +51,8 @@ behaviours! {
     ReservedKey = "reserved-key",
     /// Reads, writes and deletes objects in the host's own folder, and then fails with a retryable failure.
     ForgeJournal = "forge-journal",
+    /// Panics in every job but those of its trial.
+    PanicInJobs = "panic-in-jobs",
     /// Plans two outputs whose keys differ only in case.
     SameKeyInAnotherCase = "same-key-in-another-case",
     /// Plans ten thousand rungs.

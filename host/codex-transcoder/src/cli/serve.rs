@@ -44,10 +44,12 @@ pub async fn serve(
     let assembled = service::start(settings, record, None).await?;
     let service = service::run_in_background(settings, assembled).await?;
     let telemetry = service.telemetry.clone();
+    let fleet = Arc::clone(&service.fleet);
     let concurrency = concurrency.or(settings.job.concurrency);
     let concurrency = concurrency.unwrap_or_else(|| service.environment.tools.jobs_at_once());
     let api = LocalApi::bind(address, Arc::new(service), concurrency).await?;
     println!("http://{}", api.address);
     service::flushed(telemetry, api.run(drain)).await;
+    fleet.leave().await;
     Ok(())
 }

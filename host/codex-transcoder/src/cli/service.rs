@@ -116,7 +116,7 @@ pub async fn flushed<T>(telemetry: Option<Telemetry>, work: impl Future<Output =
     ended
 }
 
-/// Keeps the policies up to date, delivers the outbox, and serves metrics, until the program ends.
+/// Keeps the policies and the note of this worker up to date, delivers the outbox, and serves metrics, until the program ends.
 pub async fn run_in_background(settings: &Settings, assembled: Assembled) -> Result<Service, Ended> {
     let Assembled { service, watcher } = assembled;
     let metrics = service.metrics.clone();
@@ -126,6 +126,7 @@ pub async fn run_in_background(settings: &Settings, assembled: Assembled) -> Res
             tracing::error!(%lost, "policies are no longer watched; the active ones stay until the worker is replaced");
         }
     }));
+    drop(tokio::spawn(service.fleet.clone().run(settings.policy.poll)));
     let redelivery = Redelivery::new(service.outbox.clone(), service.deliverer.clone());
     let (sent, left) = (service.metrics.clone(), service.metrics.clone());
     let observe = move |kind, delivery: &Delivery| sent.redelivered(kind, delivery);
@@ -143,12 +144,12 @@ pub async fn run_in_background(settings: &Settings, assembled: Assembled) -> Res
 /// The body of `/health`. A worker that refused a policy is healthy: it runs under the last good one.
 fn health(standing: &ActiveSet, sandbox: &str) -> Value {
     let current = &standing.current;
-    let canary = standing.canary.as_ref().map(|(percent, canary)| {
+    let canary = standing.canary.as_ref().map(|canary| {
         json!({
-            "percent": percent,
-            "policy": canary.name(),
-            "policy_version": canary.version(),
-            "policy_sha256": canary.digest(),
+            "percent": canary.percent,
+            "policy": canary.policy.name(),
+            "policy_version": canary.policy.version(),
+            "policy_sha256": canary.policy.digest(),
         })
     });
     without_nulls(json!({

@@ -74,9 +74,11 @@ impl Worker {
         let telemetry = service.telemetry.clone();
         let concurrency = settings.job.concurrency.unwrap_or_else(|| service.environment.tools.jobs_at_once());
         let JobSettings { grace, .. } = settings.job;
+        let fleet = Arc::clone(&service.fleet);
         let worker = RunpodWorker { concurrency, grace, ..RunpodWorker::new(endpoint, Arc::new(service)) };
         let WorkerSummary { done, failed, stopped, abandoned, lost } =
             service::flushed(telemetry, worker.run(drain)).await?;
+        fleet.leave().await;
         tracing::info!(done, failed, stopped, abandoned, lost, "worker stopped");
         Ok(())
     }

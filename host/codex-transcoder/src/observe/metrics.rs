@@ -103,6 +103,8 @@ metrics! {
     policy_refused: Gauge = add("policy_refused", "Policies of the environment that this worker refuses");
     policy_jobs: Counters<2> =
         add("policy_jobs", "Jobs by the role of their policy and outcome (completed, failed, stopped)");
+    canary_decisions: Counters<1> =
+        add("canary_decisions", "Decisions of this worker about a canary: stopped here, dropped, promoted");
     host: Gauges<3> =
         add("host_info", "Versions of this program and of ffmpeg, and how well ffmpeg is confined");
 }
@@ -131,7 +133,7 @@ impl Metrics {
     /// Replaces the active policies.
     pub fn policies(&self, standing: &ActiveSet) {
         self.policy.clear();
-        let canary = standing.canary.as_ref().map(|(_, policy)| (Role::Canary, policy));
+        let canary = standing.canary.as_ref().map(|canary| (Role::Canary, &canary.policy));
         for (role, policy) in std::iter::once((Role::Current, &standing.current)).chain(canary) {
             let labels = [
                 label("role", role.name()),
@@ -161,6 +163,11 @@ impl Metrics {
     /// Spans were sent to the collector, or dropped.
     pub fn spans(&self, outcome: &'static str, spans: usize) {
         self.telemetry_spans.get_or_create(&[label("outcome", outcome)]).inc_by(spans as u64);
+    }
+
+    /// This worker decided something about a canary.
+    pub fn canary_decided(&self, decision: &'static str) {
+        self.canary_decisions.get_or_create(&[label("decision", decision)]).inc();
     }
 
     /// A job under a policy of this role has ended.

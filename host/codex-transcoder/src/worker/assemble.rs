@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use fault::text::printable;
 use fault::{Failure, codes};
 use job::{EndedJobs, JobEnvironment, JobRecorder};
 use media::context::MediaTools;
+use media::tier::Tier;
+use policy::fleet::FleetNotes;
 use policy::signature::PublicKey;
-use policy::{Compiler, LastGood, PolicyError, PolicyGate, PolicyLocation, Rules, Watcher, fetch};
+use policy::{Compiler, LastGood, PolicyError, PolicyGate, PolicyLocation, PolicyPublisher, Rules, Watcher, fetch};
 use rehearsal::Trial;
 use sandbox::Level;
 use storage::s3::S3Store;
@@ -17,6 +20,7 @@ use storage::{LocalDirectory, ORIGINALS, Records, Stores, prove_writable};
 use webhook::{AllowedAddresses, Deliverer, Outbox, Secret, http_client};
 
 use super::Service;
+use super::fleet::{FleetMember, Identity};
 use crate::choice::{Choice as _, Environment};
 use crate::keys::Keys;
 use crate::observe::{Metrics, Telemetry};
@@ -24,6 +28,9 @@ use crate::settings::{KeySettings, OUTPUT_STORES, PolicySettings, Settings, Stor
 
 /// Before the second attempt of a job: a store that throttles, or a full disk, needs some seconds.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
+
+/// Characters of a worker's name in its note.
+const MAX_WORKER_NAME: usize = 64;
 
 /// For a store's proof of some requests.
 const STORE_CHECK_TIMEOUT: Duration = Duration::from_secs(20);
@@ -77,6 +84,15 @@ pub async fn assemble(
     let watcher = watcher.map_err(FailedStartupCheck::of("policy"))?;
     checked.map_err(FailedStartupCheck::of("stores"))?;
     cleaned.map_err(FailedStartupCheck::of("work-directory"))?;
+    let metrics = Metrics::new();
+    let fleet = FleetMember::new(
+        fleet_notes(settings, &stores).map_err(FailedStartupCheck::of("stores"))?,
+        identity_of_worker(&tools),
+        watcher.active_policies(),
+        PolicyPublisher::at(&settings.policy.place, &stores).ok(),
+        Arc::clone(&metrics),
+    );
+    let fleet = fleet.map_err(FailedStartupCheck::of("stores"))?;
     let environment = JobEnvironment {
         tools: Arc::new(tools),
         stores,
@@ -103,6 +119,7 @@ pub async fn assemble(
         max_input: settings.job.max_input_bytes,
         metrics,
         telemetry,
+        fleet: Arc::new(fleet),
     };
     Ok(Assembled { service, watcher })
 }
@@ -127,6 +144,22 @@ fn records(settings: &Settings, stores: &Stores) -> Result<Records, Failure> {
 /// What is kept of jobs after their end.
 pub fn ended_jobs(settings: &Settings, stores: &Stores) -> Result<EndedJobs, Failure> {
     Ok(EndedJobs::new(records(settings, stores)?))
+}
+
+/// What the workers of this environment note about themselves.
+pub fn fleet_notes(settings: &Settings, stores: &Stores) -> Result<FleetNotes, Failure> {
+    Ok(FleetNotes::new(records(settings, stores)?, settings.environment.word()))
+}
+
+/// The worker's name on RunPod, else the machine's.
+fn identity_of_worker(tools: &MediaTools) -> Identity {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let machine = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned();
+    Identity {
+        worker: printable(&variable("RUNPOD_POD_ID").unwrap_or_else(machine), MAX_WORKER_NAME),
+        program: env!("CARGO_PKG_VERSION"),
+        tier: tools.proof.tiers().next().map_or("none", Tier::name),
+    }
 }
 
 /// Undelivered webhooks.

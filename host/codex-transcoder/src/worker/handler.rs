@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use webhook::{Deliverer, JobWebhooks, Outbox};
 
+use super::fleet::{FleetMember, outcome};
 use super::input::{Input, bad_input};
 use super::observer::QueueObserver;
 use crate::observe::{JobTrace, Metrics, Telemetry};
@@ -34,6 +35,8 @@ pub struct Service {
     pub metrics: Arc<Metrics>,
     /// `None`: no traces are sent.
     pub telemetry: Option<Telemetry>,
+    /// What this worker notes for the others, and what they noted.
+    pub fleet: Arc<FleetMember>,
 }
 
 #[async_trait::async_trait]
@@ -86,6 +89,7 @@ impl Service {
             }
             Err(failure) if failure.is(&codes::job::TAKEN_OVER) => JobResult::Stopped,
             _ => {
+                self.fleet.count(chosen, outcome(&ended, &account));
                 self.ended.note(&EndedJob::new(&account, subject, ended.as_ref().err(), kept)).await;
                 finished(ended, &account)
             }

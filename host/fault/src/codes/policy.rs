@@ -48,6 +48,11 @@ The workflow of a policy may return failures with codes of its own.";
          more than 30 s. If the trial took too long, a worker tries it four more times."
             => "Correct the policy. The message names the function, the kind of media, and what was wrong.";
 
+    JUDGED_BAD "policy.judged-bad" (Policy)
+        "From `policy activate` and `policy rollback --to`: the policy was judged bad before, by workers that tried it as a \
+         canary or by an operator. The message says by whom, and why."
+            => "Correct the policy. `--even-if-bad` deploys it all the same.";
+
     READ_ONLY "policy.read-only" (Host)
         "Policies can't be written to this location: it is a component, an https address, or the built-in policy."
             => "Name a folder or `STORE:PREFIX`.";

@@ -2,11 +2,13 @@
 
 use clap::Args;
 use fault::Failure;
+use policy::canary::CanaryRule;
 use policy::fetch::{self, FetchError};
 use policy::{Action, Deployment, PolicyPublisher, PublishError};
 
-use super::history::ChangeArgs;
+use super::history::{Change, ChangeArgs};
 use super::place::{self, PlaceArgs};
+use super::unix_seconds;
 use crate::cli::exit::Ended;
 
 #[derive(Clone, Debug, Args)]
@@ -17,6 +19,14 @@ pub struct Activate {
     /// Run only this percentage of the jobs under it, and the others under the current policy.
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     canary: Option<u8>,
+    /// Make the canary the current policy after this many jobs of its own, 50 or more, unless it is worse than the current
+    /// one.
+    #[arg(long, value_name = "JOBS", requires = "canary", conflicts_with = "no_judge")]
+    #[arg(value_parser = clap::value_parser!(u32).range(50..))]
+    promote_after: Option<u32>,
+    /// Leave the canary to operators. Otherwise workers end it if it is worse than the current policy.
+    #[arg(long, requires = "canary")]
+    no_judge: bool,
     #[command(flatten)]
     change: ChangeArgs,
     #[command(flatten)]
@@ -49,17 +59,26 @@ impl Activate {
             let place = &environment.place;
             return Err(Ended::usage(format!("there is no current policy in {place}, so there can be no canary")));
         }
+        if !self.change.even_if_bad {
+            place::check_not_bad(&publisher.history().await?, &manifest)?;
+        }
         let manifest = publisher.upload_module(&manifest, &admitted.module).await?;
         let changed = manifest.clone();
         let after = match (before, self.canary) {
-            (Some(before), Some(percent)) => before.with_canary(manifest, percent),
+            (Some(before), Some(percent)) => before.with_canary(manifest, percent, self.rule()),
             (Some(before), None) => before.with_current(manifest),
             (None, _) => Deployment::of(manifest),
         };
         publisher.publish(&after).await?;
         environment.print_change(&after);
         let action = if self.canary.is_some() { Action::Canary } else { Action::Activate };
-        self.change.note(&publisher, action, changed, self.canary).await;
+        self.change.note(&publisher, Change { action, policy: changed, percent: self.canary, bad: None }).await;
         Ok(())
+    }
+
+    /// How workers judge the canary.
+    fn rule(&self) -> Option<CanaryRule> {
+        let rule = CanaryRule { started: unix_seconds(), promote_after: self.promote_after };
+        (!self.no_judge).then_some(rule)
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
-use policy::{Action, Entry, Manifest, PolicyPublisher};
+use policy::{Action, BadPolicy, Entry, Manifest, PolicyPublisher};
 
 use super::place::{self, PlaceArgs};
 use super::unix_seconds;
@@ -22,12 +22,25 @@ pub struct History {
     environment: PlaceArgs,
 }
 
+/// A change that was made.
+pub struct Change {
+    pub action: Action,
+    pub policy: Manifest,
+    /// Of a canary.
+    pub percent: Option<u8>,
+    /// The policy that it found bad.
+    pub bad: Option<Manifest>,
+}
+
 /// What goes with a change.
 #[derive(Clone, Debug, Args)]
 pub struct ChangeArgs {
     /// Why, for `policy history`. CODEX_OPERATOR names who, if not the user of this machine.
     #[arg(long, short, value_name = "TEXT")]
     message: Option<String>,
+    /// Deploy the policy even if it was judged bad before.
+    #[arg(long)]
+    pub even_if_bad: bool,
 }
 
 impl History {
@@ -42,7 +55,8 @@ impl History {
             println!("no changes are noted in {}", environment.place);
         }
         for entry in history.entries.iter().rev() {
-            println!("{}", line(entry));
+            let bad = if history.bad_policy(&entry.policy).is_some() { "  [judged bad]" } else { "" };
+            println!("{}{bad}", line(entry));
         }
         Ok(())
     }
@@ -58,10 +72,13 @@ fn line(Entry { at, by, action, percent, message, policy }: &Entry) -> String {
 
 impl ChangeArgs {
     /// Notes a change that was made. If that fails, the change stays.
-    pub async fn note(&self, publisher: &PolicyPublisher, action: Action, policy: Manifest, percent: Option<u8>) {
-        let entry =
-            Entry { at: unix_seconds(), by: operator(), action, percent, message: self.message.clone(), policy };
-        if let Err(error) = publisher.note(entry).await {
+    pub async fn note(&self, publisher: &PolicyPublisher, change: Change) {
+        let Change { action, policy, percent, bad } = change;
+        let (at, by) = (unix_seconds(), operator());
+        let reason = self.message.as_deref().unwrap_or("no reason was given");
+        let bad = bad.map(|bad| BadPolicy::new(&bad, at, &by, reason));
+        let entry = Entry { at, by, action, percent, message: self.message.clone(), policy };
+        if let Err(error) = publisher.note(entry, bad).await {
             eprintln!("warning: the change is made, and could not be noted in the history: {}", fault::chain(&error));
         }
     }

@@ -9,6 +9,7 @@ mod new;
 mod place;
 mod rollback;
 mod status;
+mod workers;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -34,7 +35,7 @@ pub enum Policy {
     Rollback(rollback::Rollback),
     /// List the changes of an environment's policies: when, who, what, and why.
     History(history::History),
-    /// List an environment's policies, and whether a worker would accept them.
+    /// List an environment's policies, whether a worker would accept them, and what its workers run.
     Status(status::Status),
 }
 

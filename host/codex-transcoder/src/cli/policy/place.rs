@@ -1,7 +1,8 @@
 //! Arguments and checks that the commands about an environment's policies share.
 
 use clap::Args;
-use policy::{Admitted, Deployment, Manifest, PolicyGate, PolicyLocation, fetch};
+use fault::{Failure, codes};
+use policy::{Admitted, Deployment, History, Manifest, PolicyGate, PolicyLocation, fetch};
 use storage::Stores;
 
 use super::versioned;
@@ -71,6 +72,18 @@ impl Environment {
 /// Parses a location from the command line.
 pub fn place(text: &str, argument: &str) -> Result<PolicyLocation, Ended> {
     PolicyLocation::parse(text).map_err(|problem| Ended::usage(format!("{argument} {problem}")))
+}
+
+/// Refuses a policy that was judged bad.
+pub fn check_not_bad(history: &History, policy: &Manifest) -> Result<(), Ended> {
+    let Some(bad) = history.bad_policy(policy) else { return Ok(()) };
+    let message = format!(
+        "the policy {} was judged bad, by {}: {}. `--even-if-bad` deploys it all the same",
+        described(policy),
+        bad.by,
+        bad.reason
+    );
+    Err(Failure::new(&codes::policy::JUDGED_BAD, message).into())
 }
 
 /// Name, version and short digest of a policy.

@@ -1,13 +1,17 @@
-//! `policy status`: lists an environment's policies, and whether workers would accept them.
+//! `policy status`: lists an environment's policies, whether workers would accept them, and what the workers run.
 
 use clap::Args;
 use fault::{Blame, Failure};
+use policy::fleet::Fleet;
 use policy::{Manifest, Signed, fetch};
 use serde_json::json;
 
-use super::place::{self, PlaceArgs};
+use super::place::{self, Environment, PlaceArgs};
+use super::unix_seconds;
+use super::workers::Workers;
 use crate::cli::exit::Ended;
 use crate::json::without_nulls;
+use crate::worker;
 
 #[derive(Clone, Debug, Args)]
 pub struct Status {
@@ -32,22 +36,27 @@ impl Status {
         let environment = self.environment.environment()?;
         let source = fetch::source(&environment.place, &environment.stores)?;
         let (deployment, _) = source.fetch().await?;
-        let current = std::iter::once(("current", None, deployment.current));
-        let next = deployment.canary.map(|next| ("canary", Some(next.percent), next.manifest));
-        let previous = deployment.previous.map(|manifest| ("previous", None, manifest));
+        let of = deployment.clone();
+        let current = std::iter::once(("current", None, of.current));
+        let next = of.canary.map(|next| ("canary", Some(next.percent), next.manifest));
+        let previous = of.previous.map(|manifest| ("previous", None, manifest));
         let mut checked = Vec::new();
         for (role, percent, manifest) in current.chain(next).chain(previous) {
             let verdict = environment.gate.admit(&*source, &manifest).await;
             let verdict = verdict.map(|admitted| admitted.signed).map_err(Failure::from);
             checked.push(Checked { role, percent, manifest, verdict });
         }
+        let fleet = fleet(&environment).await;
+        let workers = Workers { fleet: &fleet, deployment: &deployment, now: unix_seconds() };
         if self.json {
             let policies: Vec<_> = checked.iter().map(Checked::json).collect();
-            let status = json!({ "place": environment.place.to_string(), "policies": policies });
+            let place = environment.place.to_string();
+            let status = json!({ "place": place, "policies": policies, "fleet": workers.json() });
             println!("{status:#}");
         } else {
             println!("place     {}", environment.place);
             checked.iter().for_each(|checked| println!("{}", checked.line()));
+            workers.print();
         }
         match checked.iter().find_map(|checked| checked.verdict.as_ref().err().filter(|_| checked.role == "current")) {
             None => Ok(()),
@@ -57,6 +66,18 @@ impl Status {
             }
         }
     }
+}
+
+/// What the workers noted. Without it, the policies are listed all the same.
+async fn fleet(environment: &Environment) -> Fleet {
+    let read = async {
+        let notes = worker::fleet_notes(&environment.settings, &environment.stores)?;
+        Ok::<_, Failure>(notes.read().await?)
+    };
+    read.await.unwrap_or_else(|failure| {
+        eprintln!("warning: what the workers noted can't be read: {failure}");
+        Fleet::default()
+    })
 }
 
 impl Checked {
