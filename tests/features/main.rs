@@ -35,6 +35,7 @@ mod showcase;
 mod sound;
 mod still_and_preview;
 mod structure;
+mod terminal;
 mod tutorial;
 mod uploads;
 mod watermark;

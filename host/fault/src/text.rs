@@ -36,6 +36,11 @@ pub fn has_url(text: &str) -> bool {
 /// What follows a URL's scheme, plain and with the escaped slashes that some JSON writers use.
 pub const URL_MARKS: [&str; 2] = ["://", r":\/\/"];
 
+/// A number with its noun: `1 rung`, `2 rungs`.
+pub fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -77,10 +77,9 @@ pub fn describe(info: &info::MediaInfo) -> String {
         let rate = video.frame_rate.value();
         format!("{} {}x{} at {rate:.2} fps", video.codec, video.width, video.height)
     });
-    let sound = info
-        .audio
-        .as_ref()
-        .map(|audio| format!("{} {} Hz, {} channel(s)", audio.codec, audio.sample_rate, audio.channels));
+    let sound = info.audio.as_ref().map(|audio| {
+        format!("{} {} Hz, {}", audio.codec, audio.sample_rate, fault::text::counted(audio.channels.into(), "channel"))
+    });
     let tracks: Vec<String> = picture.into_iter().chain(sound).collect();
     format!("{:.1} s, {}", info.duration.as_secs_f64(), tracks.join(", "))
 }

@@ -11,7 +11,7 @@ use webhook::{ReceivedEvent, Receiver, Secret};
 use super::environment::EnvironmentArgs;
 use super::exit::Ended;
 use super::run::Run;
-use super::view::View;
+use super::view::{View, print_above};
 use super::view_folder::{ANY_PORT, bind, has_desktop, is_interactive, open};
 
 /// Sender and receiver are both this process.
@@ -50,14 +50,14 @@ impl Demo {
         std::fs::create_dir_all(&self.out)
             .map_err(|error| Ended::environment(format!("{} can't be used: {error}", self.out.display())))?;
         let clip = self.out.join("demo-clip.mp4");
-        eprintln!("{:>12} {SECONDS} s of 1080p into {}", "making", clip.display());
+        print_above("making", &format!("{SECONDS} s of 1080p into {}", clip.display()));
         make_clip(&self.environment.tools.ffmpeg()?, &clip, &cancel).await?;
 
         let secret = Secret::new(SECRET)?;
         let receiver = Receiver::start("127.0.0.1:0", secret).await?;
         let job = Run {
             input: clip,
-            out: self.out.clone(),
+            out: Some(self.out.clone()),
             policy: None,
             settings: vec!["waveform=always".to_owned(), "effort=fast".to_owned()],
             beside: Vec::new(),

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use fault::Failure;
+use fault::text::counted;
 use media::budget::free_bytes;
 use media::command::Arguments;
 use media::encoder::{Encoder, Processor};
@@ -85,7 +86,11 @@ impl Doctor {
             };
             println!("{mark}  {thing:<10} {text}");
         }
-        if bad > 0 { Err(Ended::environment(format!("{bad} thing(s) don't work here"))) } else { Ok(()) }
+        if bad > 0 {
+            Err(Ended::environment(format!("{} here: see FAIL", counted(bad as u64, "problem"))))
+        } else {
+            Ok(())
+        }
     }
 
     async fn policy(&self) -> Finding {

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use fault::{Blame, Failure};
 
+use super::terminal;
+
 /// Shown by `--help`.
 pub const HELP: &str = "\
 Exit codes:
@@ -80,7 +82,7 @@ impl Ended {
     /// Prints the message, if there is one.
     pub fn into_exit_code(self) -> ExitCode {
         if let Some(message) = self.message {
-            eprintln!("error: {message}");
+            eprintln!("{} {message}", terminal::error("error:"));
         }
         ExitCode::from(self.code)
     }

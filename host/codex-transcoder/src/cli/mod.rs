@@ -11,6 +11,7 @@ mod doctor;
 mod environment;
 mod exit;
 mod jobs;
+mod manual;
 mod moment;
 mod outbox;
 mod policy;
@@ -21,6 +22,7 @@ mod service;
 mod settings_argument;
 mod storage;
 mod table;
+mod terminal;
 mod view;
 mod view_folder;
 mod webhook;
@@ -29,7 +31,7 @@ mod worker;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
 
 use self::exit::Ended;
@@ -44,6 +46,9 @@ pub struct Cli {
     /// Log more: -v events, -vv also every process that is started. RUST_LOG takes precedence.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
+    /// Whether to use colours. NO_COLOR and CLICOLOR_FORCE are heeded without it.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t, hide_possible_values = true)]
+    color: terminal::Colour,
 }
 
 #[derive(Debug, Subcommand)]
@@ -78,17 +83,24 @@ enum Command {
     /// Make, test, compare and ship policies.
     #[command(subcommand)]
     Policy(policy::Policy),
+    /// Print a shell's completions, to be read by that shell.
+    Completions(manual::Completions),
+    /// Print the manual page, or write one for each command.
+    Man(manual::ManualPages),
 }
 
 impl Cli {
-    /// Parses the arguments of this process.
+    /// Parses the arguments of this process. Ends it where they are wrong, or ask for help.
     pub fn of_this_process() -> Self {
         let arguments: Vec<OsString> = std::env::args_os().collect();
-        Self::parse_from(python_sdk::with_command(arguments))
+        let command = Self::command().color(terminal::Colour::of_arguments(&arguments));
+        let matches = command.get_matches_from(python_sdk::with_command(arguments));
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 }
 
 pub async fn run(cli: Cli) -> ExitCode {
+    cli.color.apply();
     // A deployed worker logs JSON, once it has its settings.
     if !matches!(cli.command, Command::Worker(_) | Command::Serve(_)) {
         view::log_to_stderr(cli.verbose);
@@ -108,6 +120,11 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Doctor(doctor) => doctor.run().await,
         Command::Demo(demo) => demo.run(cancel).await,
         Command::View(view) => view.run(cancel).await,
+        Command::Completions(completions) => {
+            completions.run(Cli::command());
+            Ok(())
+        }
+        Command::Man(pages) => pages.run(Cli::command()),
     };
     ended.map_or_else(Ended::into_exit_code, |()| ExitCode::SUCCESS)
 }

@@ -1,7 +1,7 @@
 //! `outbox`: lists and delivers undelivered webhooks.
 
 use clap::Subcommand;
-use fault::text::printable;
+use fault::text::{counted, printable};
 use fault::{Failure, codes};
 use tokio_util::sync::CancellationToken;
 use webhook::{Clock as _, Deliverer, Outbox as MessageStore, SystemClock};
@@ -70,7 +70,7 @@ impl Outbox {
         }
         match undelivered {
             0 => Ok(()),
-            count => Err(Ended::environment(format!("{count} message(s) stay in the outbox"))),
+            count => Err(Ended::environment(format!("{} left in the outbox", counted(count as u64, "message")))),
         }
     }
 }

@@ -35,9 +35,9 @@ use crate::settings::OUTPUT_STORES;
 pub struct Run {
     /// The file to transcode.
     pub input: PathBuf,
-    /// Where all outputs go: a folder for each store.
+    /// Where all outputs go: a folder for each store [default: `-out` behind the file's name, in the current folder].
     #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
+    pub out: Option<PathBuf>,
     /// The policy: a component, a manifest with its module beside it, or the name of a built-in one [default: codex].
     #[arg(long, env = "CODEX_POLICY", value_name = "FILE")]
     pub policy: Option<PathBuf>,
@@ -98,14 +98,14 @@ impl Run {
             Ok(outcome) if !self.no_page => self.write_page(&report, &outcome.output).await,
             _ => None,
         };
-        view.finish(ended, &self.out, page.as_deref())
+        view.finish(ended, &self.out(), page.as_deref())
     }
 
     /// Writes the result page and returns its path. A job whose page can't be written has succeeded all the same.
     pub(super) async fn write_page(&self, report: &JobReport, output: &Value) -> Option<PathBuf> {
         let stores = self.stores().ok()?;
         let page = job::page(&stores, report, output, &Links::Folders(String::new())).await?;
-        let path = self.out.join(format!("{}.html", report.media));
+        let path = self.out().join(format!("{}.html", report.media));
         match replace(&path, page.as_bytes()) {
             Ok(()) => Some(path),
             Err(error) => {
@@ -162,6 +162,10 @@ impl Run {
         Ok(job.run().await)
     }
 
+    fn out(&self) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| PathBuf::from(format!("{}-out", slug(&self.input))))
+    }
+
     fn request(&self) -> Result<Request, Ended> {
         if !self.input.is_file() {
             return Err(Ended::usage(format!("there is no file {}", self.input.display())));
@@ -204,7 +208,7 @@ impl Run {
         let mut stores = Stores::default().with(ORIGINALS, given);
         // Each is a folder.
         for name in OUTPUT_STORES {
-            let folder = self.out.join(name);
+            let folder = self.out().join(name);
             let store = LocalDirectory::open(&folder)
                 .map_err(|error| Ended::environment(format!("{} can't be used: {error}", folder.display())))?;
             stores = stores.with(name, store);

@@ -6,6 +6,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use fault::text::counted;
+
 use super::choice::Search;
 use super::{Measure, Reached, Target, score};
 use crate::budget::Budget;
@@ -100,7 +102,12 @@ pub(crate) async fn search(context: &TranscodeContext<'_>, processor: Processor)
         let reason = format!("{frames:.0} frames are too few for a search within a tenth of the work");
         return Ok(wanted.iter().map(|wanted| wanted.not_tried(&reason)).collect());
     };
-    tracing::debug!(rung = first.rung.name, ?effort, "looking for the quality of {} rung(s)", wanted.len());
+    tracing::debug!(
+        rung = first.rung.name,
+        ?effort,
+        "looking for the quality of {}",
+        counted(wanted.len() as u64, "rung")
+    );
     let folder = work.join(MADE).join(FOLDER);
     tokio::fs::create_dir_all(&folder).await.map_err(MediaError::work("making room for samples"))?;
     let runs = Runs { context, ladder, video, processor };
