@@ -39,7 +39,7 @@ fn a_policy_is_compiled_once_for_all_commands_of_a_user() {
         cached(command);
         assert!(used(file) > before + Duration::from_secs(60), "{command:?} did not use the cache");
     }
-    assert_eq!(kept(caches), std::slice::from_ref(&file));
+    assert_eq!(kept(caches), std::slice::from_ref(file));
 
     // A folder that others may write to holds machine code of anybody.
     fs::set_permissions(file.parent().unwrap(), Permissions::from_mode(0o777)).unwrap();
