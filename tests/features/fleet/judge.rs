@@ -19,8 +19,8 @@ const PLACE: &str = "media:.codex/policies";
 const MANIFEST: &str = ".codex/policies/policy.json";
 const NOTES: &str = ".codex/workers/staging/";
 
-/// The creator for whom the policy of faults behaves.
-const SPARED: &str = "smoke-creator";
+/// The creator whose jobs the policy of faults completes, without doing anything.
+const SPARED: &str = "idle";
 
 struct Operator {
     platform: Platform,
@@ -174,7 +174,9 @@ fn status_lists_the_workers_and_a_good_canary_is_promoted_by_the_counts_of_all()
         done(&operator.activate(&manifest(&version.to_string(), &variant(version)), &variant(version), &[]));
     }
     let promoting = ["--canary", "20", "--promote-after", "60"];
-    done(&operator.activate(&manifest("3", &variant(3)), &variant(3), &promoting));
+    let activated = operator.activate(&manifest("3", &variant(3)), &variant(3), &promoting);
+    done(&activated);
+    assert!(activated.stdout.contains("promote it after 60 jobs"), "{}", activated.stdout);
     let watching = Watching::start(&operator.platform, PLACE, &[("CODEX_POLICY_POLL_SECONDS", "1")]);
 
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();

@@ -27,7 +27,9 @@ pub fn attack<H: HostApi>(behaviour: Behaviour, host: &H, job: &Job) -> Result<(
         Behaviour::LogFlood => flood(host),
         // It behaves while it is tried.
         Behaviour::ForgeJournal if job.creator_id != "smoke-creator" => return forge_journal(host, job),
-        Behaviour::PanicInJobs if job.creator_id != "smoke-creator" => panic!("this is not a trial"),
+        Behaviour::PanicInJobs if !["smoke-creator", "idle"].contains(&job.creator_id.as_str()) => {
+            panic!("this is not a trial")
+        }
         Behaviour::RefusesAll => return Err(failure("hostile.refused", Blame::Upload)),
         Behaviour::FailsItself => return Err(failure("hostile.failed", Blame::Policy)),
         Behaviour::OpensAnother => {

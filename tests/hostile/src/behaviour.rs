@@ -51,7 +51,7 @@ behaviours! {
     ReservedKey = "reserved-key",
     /// Reads, writes and deletes objects in the host's own folder, and then fails with a retryable failure.
     ForgeJournal = "forge-journal",
-    /// Panics in every job but those of its trial.
+    /// Panics in every job but those of its trial, and those of the creator `idle`, for whom it does nothing.
     PanicInJobs = "panic-in-jobs",
     /// Plans two outputs whose keys differ only in case.
     SameKeyInAnotherCase = "same-key-in-another-case",

@@ -75,7 +75,8 @@ impl Policy for Hostile {
         let behaviour = behaviour::of(&settings);
         attack::attack(behaviour, host, job)?;
 
-        if behaviour == Behaviour::DoesNothing {
+        let is_idle = behaviour == Behaviour::PanicInJobs && job.creator_id == "idle";
+        if is_idle || behaviour == Behaviour::DoesNothing {
             return Ok(Outcome { output: "{}".into() });
         }
 

@@ -13,7 +13,7 @@ use policy::canary::{
 use policy::fleet::{Fleet, FleetNotes, RunningPolicy, TrialNote, WorkerNote};
 use policy::{ActivePolicies, PolicyPublisher, PublishError, SelectedPolicy};
 use storage::{Key, StoreError};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex as AsyncMutex, Notify};
 
 use crate::observe::Metrics;
 
@@ -22,6 +22,9 @@ const HEARTBEAT_SECONDS: u64 = 120;
 
 /// How often notes of workers that are gone are looked for.
 const CLEANING_SECONDS: u64 = 3600;
+
+/// For the last note of a worker that ends.
+const LEAVING: Duration = Duration::from_secs(5);
 
 /// Workers that judge at each poll, on average. One is enough; more of them would only read all notes more often.
 const JUDGES: usize = 3;
@@ -39,6 +42,8 @@ pub struct FleetMember {
     counts: Mutex<Counts>,
     /// A canary was stopped here: the others should know at once.
     hurry: Notify,
+    /// Held while notes are written and read, so that a worker that ends has the last word.
+    written: AsyncMutex<Written>,
 }
 
 /// This worker's counts of a trial.
@@ -60,8 +65,12 @@ pub struct Identity {
 struct Written {
     note: Option<WorkerNote>,
     cleaned: u64,
-    /// The trial that this worker can't end itself, after that was said.
-    told: Option<String>,
+    /// The trial that this worker can't end itself, after that was reported.
+    reported: Option<String>,
+    /// Whether the last look failed.
+    failing: bool,
+    /// The worker ends: nothing is written any more.
+    left: bool,
 }
 
 impl FleetMember {
@@ -86,8 +95,8 @@ impl FleetMember {
             refused: Vec::new(),
             trial: None,
         };
-        let (counts, hurry) = (Mutex::default(), Notify::new());
-        Ok(Self { notes, key, about, policies, publisher, metrics, counts, hurry })
+        let (counts, hurry, written) = (Mutex::default(), Notify::new(), AsyncMutex::default());
+        Ok(Self { notes, key, about, policies, publisher, metrics, counts, hurry, written })
     }
 
     /// Counts a job that has ended. If the canary fails hopelessly on this worker, it gets no more jobs here from now on.
@@ -112,9 +121,15 @@ impl FleetMember {
 
     /// Keeps the note up to date and judges the canary, until it is dropped.
     pub async fn run(self: Arc<Self>, interval: Duration) {
-        let mut written = Written::default();
         loop {
-            if let Err(failure) = self.look(&mut written).await {
+            let mut written = self.written.lock().await;
+            if written.left {
+                return;
+            }
+            let looked = self.look(&mut written).await;
+            let failed_before = std::mem::replace(&mut written.failing, looked.is_err());
+            drop(written);
+            if let Some(failure) = looked.err().filter(|_| !failed_before) {
                 tracing::warn!(code = failure.code, "the notes of the workers can't be kept: {}", failure.message);
             }
             tokio::select! {
@@ -126,14 +141,21 @@ impl FleetMember {
 
     /// Removes the note of a worker that ends, or writes its last counts.
     pub async fn leave(&self) {
-        let note = self.note();
-        let left = match &note.trial {
-            Some(_) => self.notes.write(&self.key, &note).await,
-            None => self.notes.remove(&self.key).await,
+        let leaving = async {
+            self.written.lock().await.left = true;
+            let note = self.note();
+            match &note.trial {
+                Some(_) => self.notes.write(&self.key, &note).await,
+                None => self.notes.remove(&self.key).await,
+            }
         };
-        if let Err(error) = left {
-            let failure = Failure::from(error);
-            tracing::warn!(code = failure.code, "the note of this worker stays as it was: {}", failure.message);
+        match tokio::time::timeout(LEAVING, leaving).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                let failure = Failure::from(error);
+                tracing::warn!(code = failure.code, "the note of this worker stays as it was: {}", failure.message);
+            }
+            Err(_) => tracing::warn!("the note of this worker stays as it was: the store takes too long"),
         }
     }
 
@@ -188,8 +210,8 @@ impl FleetMember {
             Ok(true) => self.report(trial, decision, &evidence, "the manifest was changed"),
             Ok(false) => {}
             Err(error) => {
-                if written.told.as_ref() != Some(&trial.id) {
-                    written.told = Some(trial.id.clone());
+                if written.reported.as_ref() != Some(&trial.id) {
+                    written.reported = Some(trial.id.clone());
                     let why = format!("the manifest can't be changed: {}", fault::chain(&error));
                     self.report(trial, decision, &evidence, &why);
                 }

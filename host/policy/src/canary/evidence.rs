@@ -19,23 +19,42 @@ const TIMES_AS_LIKELY: [f64; 3] = [2.0, 4.0, 10.0];
 const TOLERABLE: f64 = 0.05;
 const HOPELESS: f64 = 0.5;
 
+/// What an event under the canary and one under the current policy adds, for each of [`TIMES_AS_LIKELY`].
+#[derive(Clone, Copy)]
+struct Weights([(f64, f64); TIMES_AS_LIKELY.len()]);
+
+impl Weights {
+    /// For a canary with the share `q` of the jobs.
+    fn of(q: f64) -> Self {
+        // All jobs, or none: there is nothing to compare.
+        if q <= 0.0 || q >= 1.0 {
+            return Self([(0.0, 0.0); TIMES_AS_LIKELY.len()]);
+        }
+        Self(TIMES_AS_LIKELY.map(|times| {
+            let under_canary = times * q / (times * q + 1.0 - q);
+            ((under_canary / q).ln(), ((1.0 - under_canary) / (1.0 - q)).ln())
+        }))
+    }
+
+    fn evidence(self, canary: u32, current: u32) -> f64 {
+        if canary == 0 && current == 0 {
+            return 0.0;
+        }
+        log_mean(self.0.map(|(under_canary, beside)| f64::from(canary) * under_canary + f64::from(current) * beside))
+    }
+}
+
 /// Evidence that an event is likelier under the canary, which has the share `q` of the jobs.
 pub(super) fn likelier(q: f64, canary: u32, current: u32) -> f64 {
-    // All jobs, or none: there is nothing to compare.
-    if q <= 0.0 || q >= 1.0 {
-        return 0.0;
-    }
-    log_mean(TIMES_AS_LIKELY.map(|times| {
-        let under_canary = times * q / (times * q + 1.0 - q);
-        f64::from(canary) * (under_canary / q).ln() + f64::from(current) * ((1.0 - under_canary) / (1.0 - q)).ln()
-    }))
+    Weights::of(q).evidence(canary, current)
 }
 
 /// Evidence that the figures of the canary are larger than those of the current policy by more than the tolerance. For
 /// each size, an event is a figure above it; the canary's are divided by the tolerance before.
 pub(super) fn larger(q: f64, canary: &Histogram, current: &Histogram) -> f64 {
+    let weights = Weights::of(q);
     let sizes = 0..=STEPS - STEPS_OF_TOLERANCE;
-    log_mean(sizes.map(|step| likelier(q, canary.from(step + STEPS_OF_TOLERANCE), current.from(step))))
+    log_mean(sizes.map(|step| weights.evidence(canary.from(step + STEPS_OF_TOLERANCE), current.from(step))))
 }
 
 /// Evidence that more than one in twenty jobs fail by the policy's fault: Wald's test against one in two.

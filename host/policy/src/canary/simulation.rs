@@ -79,8 +79,8 @@ fn dropped(trials: u64, percent: u8, canary: Simulated, most_jobs: u32) -> (usiz
 
 #[test]
 fn a_good_canary_is_dropped_in_at_most_one_of_a_hundred_trials() {
-    for (percent, trials) in [(10, 200), (50, 100)] {
-        let (count, _) = dropped(trials, percent, GOOD, 1000);
+    for (percent, trials, jobs) in [(10, 200, 1000), (50, 100, 300)] {
+        let (count, _) = dropped(trials, percent, GOOD, jobs);
         assert!(count as u64 * 100 <= trials, "{count} of {trials} at {percent} %");
     }
 }

@@ -60,6 +60,13 @@ impl Environment {
         println!("current   {}", described(&deployment.current));
         if let Some(canary) = &deployment.canary {
             println!("canary    {}, {} % of the jobs", described(&canary.manifest), canary.percent);
+            if let Some(rule) = canary.judge {
+                let after = rule.promote_after.map(|jobs| format!(", and promote it after {jobs} jobs otherwise"));
+                println!(
+                    "trial     workers end it if it is worse than the current policy{}",
+                    after.unwrap_or_default()
+                );
+            }
         }
         if let Some(previous) = &deployment.previous {
             println!("previous  {}", described(previous));
