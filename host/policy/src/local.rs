@@ -24,7 +24,7 @@ pub struct LocalPolicy {
 /// The module must match the manifest's digest. Its signature is not checked: the user chose the file.
 pub async fn read_local(path: Option<&Path>) -> Result<LocalPolicy, AdmitError> {
     let location = path.map_or(PolicyLocation::BuiltIn(BuiltIn::default()), PolicyLocation::local);
-    let source = fetch::source(&location, &Stores::default())?;
+    let source = fetch::source(&location, &Stores::default(), None)?;
     let manifest = source.fetch().await?.0.current;
     let candidate = manifest.candidate(admit::fetch_module(&*source, &manifest).await?)?;
     Ok(LocalPolicy { candidate, signature: manifest.signature })

@@ -24,6 +24,8 @@ struct State {
     sent: BTreeMap<String, usize>,
     unchanged: usize,
     down: bool,
+    /// The header that it asks for.
+    authorization: Option<String>,
 }
 
 impl FileServer {
@@ -52,16 +54,22 @@ impl FileServer {
     fn answer(&self, mut connection: TcpStream) -> std::io::Result<()> {
         let mut lines = BufReader::new(connection.try_clone()?).lines();
         let path = lines.next().unwrap_or(Ok(String::new()))?.split(' ').nth(1).unwrap_or_default().to_owned();
-        let mut known = None;
+        let (mut known, mut authorization) = (None, None);
         for line in lines {
             let line = line?;
             let Some((name, value)) = line.split_once(": ") else { break };
             if name.eq_ignore_ascii_case("if-none-match") {
                 known = Some(value.to_owned());
             }
+            if name.eq_ignore_ascii_case("authorization") {
+                authorization = Some(value.to_owned());
+            }
         }
         let mut state = self.state.lock().unwrap();
         let (status, tag, body) = match state.files.get(&path).cloned() {
+            _ if state.authorization.is_some() && state.authorization != authorization => {
+                ("401 Unauthorized", String::new(), Vec::new())
+            }
             _ if state.down => ("503 Service Unavailable", String::new(), Vec::new()),
             None => ("404 Not Found", String::new(), Vec::new()),
             Some(bytes) => {
@@ -91,7 +99,17 @@ fn a_server_is_asked_for_what_changed_and_sends_nothing_twice() {
     let (old, new) = (variant(1), variant(2));
     server.ship(&manifest("1", &old), &old);
     let place = format!("http://{}/lean/", server.address);
-    let dev = [("ENVIRONMENT", "dev"), ("CODEX_POLICY_POLL_SECONDS", "1")];
+    server.state.lock().unwrap().authorization = Some("Bearer key-of-the-server".to_owned());
+    let mut refused = command(&platform, &["policy", "status"], &place);
+    let gone = Worker::start({
+        refused.env("ENVIRONMENT", "dev").env("CODEX_POLICY_AUTHORIZATION", "Basic wrong-password");
+        refused
+    });
+    let gone = gone.wait();
+    assert!(gone.log.contains("401") && gone.log.contains("policy.authorization"), "{}", gone.log);
+    assert!(!gone.status.success() && !gone.log.contains("wrong-password"), "{}", gone.log);
+    let key = ("CODEX_POLICY_AUTHORIZATION", "Bearer key-of-the-server");
+    let dev = [("ENVIRONMENT", "dev"), ("CODEX_POLICY_POLL_SECONDS", "1"), key];
     let watching = Watching::start(&platform, &place, &dev);
     let state = || server.state.lock().unwrap();
     until("it has not changed three times", PATIENCE, || state().unchanged >= 3);

@@ -45,7 +45,8 @@ impl TomlReader<'_> {
             match (keys::find(&parts), value.get_ref()) {
                 (PathMatch::Key(key, _), value) if key.kind == Kind::Object => self.policy(key, value, &origin),
                 (PathMatch::Key(key, name), value) => {
-                    self.raw.set(key, &name, value::from_toml(key.kind, value), origin)
+                    let checked = value::from_toml(key.kind, value).map(|text| value::beside(self.path, key, text));
+                    self.raw.set(key, &name, checked, origin);
                 }
                 (PathMatch::Table, DeValue::Table(inner)) => self.table(&parts, inner),
                 (PathMatch::Table, _) => {

@@ -177,6 +177,7 @@ mod tests {
                 "builtin",
                 "path",
                 "place",
+                "authorization",
                 "poll_seconds",
                 "public_keys",
                 "require_signature",

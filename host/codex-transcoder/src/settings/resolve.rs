@@ -10,6 +10,7 @@ use fault::secret::SecretText;
 use fault::text::printable;
 use job::production::UploadLimits;
 use media::plan::Preference;
+use policy::fetch::Credentials;
 use policy::{BuiltIn, PolicyLocation};
 use publish::CacheRules;
 use serde_json::{Map, Value as Json};
@@ -169,9 +170,27 @@ machine where `environment` is `dev`)";
     place
 }
 
+/// For the server of the place.
+fn credentials(raw: &mut Raw, place: &PolicyLocation) -> Option<Credentials> {
+    let path = "policy.authorization";
+    let authorization = raw.text(path)?;
+    let PolicyLocation::Url(server) = place else {
+        let message = "is for a `policy.place` that is an https address";
+        raw.problem(&codes::settings::CONTRADICTION, path, message);
+        return None;
+    };
+    if !authorization.chars().all(|c| c == ' ' || c.is_ascii_graphic()) {
+        let message = "has a character that no header has, such as a line break";
+        raw.problem(&codes::settings::BAD_VALUE, path, message);
+    }
+    Some(Credentials { server: server.clone(), authorization: SecretText::new(authorization) })
+}
+
 fn policy(raw: &mut Raw, environment: Environment, notes: &mut Vec<String>) -> PolicySettings {
+    let place = place(raw, environment);
     let mut policy = PolicySettings {
-        place: place(raw, environment),
+        credentials: credentials(raw, &place),
+        place,
         poll: Duration::from_secs(raw.value("policy.poll_seconds")),
         public_keys: raw.list("policy.public_keys").unwrap_or_default(),
         require_signature: raw.get("policy.require_signature").unwrap_or(environment == Environment::Production),

@@ -64,6 +64,10 @@ settings! {
     /// a `policy.json` below it. `{environment}` stands for the environment's name. http is for this machine in `dev`.
     "policy.place", PolicyPlace, Words("none: `policy.path`");
 
+    /// The header `Authorization` of requests to the https address in `policy.place`: `Bearer …`, or `Basic …` with name and
+    /// password in base64. It is sent to that server only.
+    "policy.authorization", Secret, Words("none");
+
     /// How often the place of the policy is checked for a change. Changed files are also noticed at once.
     "policy.poll_seconds", count(1, 86_400), Value("30");
 

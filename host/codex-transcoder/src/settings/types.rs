@@ -9,6 +9,7 @@ use fault::secret::SecretText;
 pub use job::Prices;
 use job::production::UploadLimits;
 use policy::PolicyLocation;
+use policy::fetch::Credentials;
 use publish::CacheRules;
 use serde_json::{Map, Value};
 use storage::s3::S3Settings;
@@ -70,6 +71,8 @@ pub struct TelemetrySettings {
 #[derive(Clone, Debug, PartialEq)]
 pub struct PolicySettings {
     pub place: PolicyLocation,
+    /// What the server of the place asks for.
+    pub credentials: Option<Credentials>,
     /// How often the place is checked for a new policy.
     pub poll: Duration,
     /// Keys whose signatures count; each one parses.

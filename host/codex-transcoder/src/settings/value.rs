@@ -1,16 +1,17 @@
 //! Checks single values. A checked value is kept as text, whether it came from the file or from a variable.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use fault::text::printable;
-use policy::PolicyLocation;
 use policy::signature::PublicKey;
+use policy::{BuiltIn, PolicyLocation};
 use storage::RESERVED;
 use storage::s3::{is_bucket_name, is_key_text, parse_endpoint};
 use toml::de::DeValue;
 use url::Url;
 
-use super::keys::Kind;
+use super::keys::{Kind, SettingSpec};
 use crate::keys::{KeyPlace, is_key_uri};
 use crate::observe::are_headers;
 
@@ -210,6 +211,27 @@ fn host(text: &str) -> Result<String, String> {
 fn public_key(text: &str) -> Result<String, String> {
     let key = PublicKey::parse(text).map(|key| key.to_string());
     key.map_err(|error| format!("must be {}: {error}", expected(Kind::PublicKeys)))
+}
+
+/// A value of the file in which a relative path follows the file's folder. The name of a program, which is looked for on the
+/// `PATH`, and that of a built-in policy stay.
+pub fn beside(file: &Path, key: &SettingSpec, text: String) -> String {
+    let is_path = match key.kind {
+        Kind::Path => match key.path {
+            "job.ffmpeg" | "job.ffprobe" => text.contains('/'),
+            "policy.path" => BuiltIn::named(&text).is_none(),
+            _ => true,
+        },
+        Kind::PolicyPlace => {
+            matches!(PolicyLocation::parse(&text), Ok(PolicyLocation::Component(_) | PolicyLocation::File(_)))
+        }
+        Kind::KeyPlace => matches!(KeyPlace::parse(&text), Ok(KeyPlace::Folder(_))),
+        _ => false,
+    };
+    match file.parent().filter(|_| is_path).map(|folder| folder.join(&text)).as_deref().and_then(Path::to_str) {
+        Some(path) => path.to_owned(),
+        None => text,
+    }
 }
 
 /// Parses the place of a policy, with the environment's name filled in.

@@ -209,7 +209,7 @@ async fn policies(settings: &Settings, stores: &Stores) -> Result<Watcher, Failu
     let place = &settings.policy.place;
     let gate = gate(&settings.policy, stores)?;
     let kept = gate.cache().zip(identity(settings)).map(|(cache, identity)| LastGood::of(cache, &identity));
-    Ok(Watcher::open(fetch::source(place, stores)?, gate, kept).await?)
+    Ok(Watcher::open(fetch::source(place, stores, settings.policy.credentials.as_ref())?, gate, kept).await?)
 }
 
 /// Distinguishes this environment's place of policies from others with the same cache. `None` for the default policy.

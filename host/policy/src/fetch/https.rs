@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use reqwest::header::{DATE, ETAG, HeaderMap, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
-use reqwest::{Client, StatusCode, Url};
+use fault::secret::SecretText;
+use reqwest::header::{AUTHORIZATION, DATE, ETAG, HeaderMap, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
+use reqwest::{Client, RequestBuilder, StatusCode, Url};
 
 use super::{FetchError, Fetched, MAX_MODULE, PolicySource, Tag, read, too_large};
 use crate::location::without_query;
@@ -26,11 +27,30 @@ const BY_TIME: &str = "modified ";
 pub struct ManifestUrl {
     url: Url,
     client: Client,
+    /// The header `Authorization`.
+    authorization: Option<SecretText>,
+}
+
+/// What a server asks for. It is sent to that server only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// An address of the server.
+    pub server: Url,
+    /// The header `Authorization`: `Bearer …` or `Basic …`.
+    pub authorization: SecretText,
+}
+
+impl Credentials {
+    /// The header, for an address of the same scheme, host and port.
+    fn of(&self, url: &Url) -> Option<SecretText> {
+        (self.server.origin() == url.origin()).then(|| self.authorization.clone())
+    }
 }
 
 impl ManifestUrl {
     /// Creates the source, with a client that ignores proxy variables and follows no redirect. Sends no request yet.
-    pub fn new(url: Url) -> Result<Self, FetchError> {
+    pub fn new(url: Url, credentials: Option<&Credentials>) -> Result<Self, FetchError> {
+        let authorization = credentials.and_then(|credentials| credentials.of(&url));
         // Process-wide. `Err` means a provider is already installed, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         // The operator chose the URL, so private addresses are allowed.
@@ -41,7 +61,15 @@ impl ManifestUrl {
             .connect_timeout(CONNECT_TIME)
             .user_agent(concat!("codex-transcoder/", env!("CARGO_PKG_VERSION")))
             .build();
-        Ok(Self { url, client: client.map_err(FetchError::Client)? })
+        Ok(Self { url, client: client.map_err(FetchError::Client)?, authorization })
+    }
+
+    fn get(&self, url: Url) -> RequestBuilder {
+        let request = self.client.get(url);
+        match &self.authorization {
+            Some(authorization) => request.header(AUTHORIZATION, authorization.expose()),
+            None => request,
+        }
     }
 
     /// The URL of a file beside the manifest or below it, whatever its name looks like. The query is kept: it may
@@ -59,7 +87,7 @@ impl ManifestUrl {
 impl PolicySource for ManifestUrl {
     async fn poll(&self, known: Option<&Tag>) -> Result<Option<Fetched>, FetchError> {
         let what = format!("manifest {}", without_query(&self.url));
-        let request = self.client.get(self.url.clone()).timeout(MANIFEST_TIME);
+        let request = self.get(self.url.clone()).timeout(MANIFEST_TIME);
         let request = match known {
             None => request,
             Some(Tag(tag)) => match tag.strip_prefix(BY_TIME) {
@@ -79,7 +107,7 @@ impl PolicySource for ManifestUrl {
     async fn fetch_module(&self, manifest: &Manifest) -> Result<Vec<u8>, FetchError> {
         let url = self.beside(&manifest.module);
         let what = format!("module {}", without_query(&url));
-        let response = self.client.get(url).timeout(MODULE_TIME).send().await;
+        let response = self.get(url).timeout(MODULE_TIME).send().await;
         body(response.map_err(|error| http_error(&what, error))?, &what, MAX_MODULE).await
     }
 }
@@ -100,6 +128,10 @@ async fn body(mut response: reqwest::Response, what: &str, limit: usize) -> Resu
         StatusCode::NOT_FOUND | StatusCode::GONE => return Err(FetchError::Missing { what: what.to_owned() }),
         status if status.is_redirection() => {
             let reason = format!("the server responded {status}; use the address that it redirects to");
+            return Err(unreachable(what, reason));
+        }
+        status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+            let reason = format!("the server responded {status}; `policy.authorization` has what it asks for");
             return Err(unreachable(what, reason));
         }
         status => return Err(unreachable(what, format!("the server responded {status}"))),
@@ -132,7 +164,7 @@ mod tests {
     #[test]
     fn a_module_is_beside_its_manifest_whatever_its_name_looks_like() {
         let url = "https://policies.example.com/staging/policy.json?token=abc";
-        let source = ManifestUrl::new(url.parse().unwrap()).unwrap();
+        let source = ManifestUrl::new(url.parse().unwrap(), None).unwrap();
         for (module, expected) in [
             ("codex.wasm", "https://policies.example.com/staging/codex.wasm?token=abc"),
             ("v2/codex.wasm", "https://policies.example.com/staging/v2/codex.wasm?token=abc"),
@@ -144,6 +176,20 @@ mod tests {
             assert_eq!(source.beside(module).as_str(), expected);
         }
         assert!(!without_query(&source.url).contains("abc"));
+    }
+
+    #[test]
+    fn credentials_go_to_their_server_alone() {
+        let (server, authorization) = ("https://policies.example.com/a/".parse().unwrap(), SecretText::new("Bearer t"));
+        let credentials = Credentials { server, authorization };
+        let sent = |url: &str| {
+            let source = ManifestUrl::new(url.parse().unwrap(), Some(&credentials)).unwrap();
+            source.get(source.url.clone()).build().unwrap().headers().contains_key(AUTHORIZATION)
+        };
+        assert!(sent("https://policies.example.com/b/policy.json"));
+        for url in ["http://policies.example.com/", "https://policies.example.com:8443/", "https://example.com/"] {
+            assert!(!sent(url), "{url}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 pub use error::FetchError;
 pub use file::ManifestFile;
+pub use https::Credentials;
 use storage::Stores;
 pub use store::ManifestObject;
 
@@ -56,7 +57,11 @@ pub trait PolicySource: Send + Sync {
 }
 
 /// The source for a location. Sends no request yet.
-pub fn source(location: &PolicyLocation, stores: &Stores) -> Result<Arc<dyn PolicySource>, FetchError> {
+pub fn source(
+    location: &PolicyLocation,
+    stores: &Stores,
+    credentials: Option<&Credentials>,
+) -> Result<Arc<dyn PolicySource>, FetchError> {
     Ok(match location {
         PolicyLocation::BuiltIn(policy) => Arc::new(*policy),
         PolicyLocation::Component(path) => Arc::new(file::Component(path.clone())),
@@ -67,7 +72,7 @@ pub fn source(location: &PolicyLocation, stores: &Stores) -> Result<Arc<dyn Poli
             let store = stores.get(store).map_err(failed)?;
             Arc::new(store::ManifestObject { location, store, key: key.clone() })
         }
-        PolicyLocation::Url(url) => Arc::new(https::ManifestUrl::new(url.clone())?),
+        PolicyLocation::Url(url) => Arc::new(https::ManifestUrl::new(url.clone(), credentials)?),
     })
 }
 

@@ -3,7 +3,7 @@
 use clap::Args;
 use fault::Failure;
 use policy::canary::CanaryRule;
-use policy::fetch::{self, FetchError};
+use policy::fetch::FetchError;
 use policy::{Action, Deployment, PolicyPublisher, PublishError};
 
 use super::history::{Change, ChangeArgs};
@@ -39,7 +39,7 @@ impl Activate {
     pub async fn run(self) -> Result<(), Ended> {
         let environment = self.environment.environment()?;
         let from = place::place(&self.manifest, "MANIFEST")?;
-        let source = fetch::source(&from, &environment.stores)?;
+        let source = environment.source(&from)?;
         let manifest = source.fetch().await?.0.current;
         let admitted = environment.admit(&from, &manifest).await?;
 

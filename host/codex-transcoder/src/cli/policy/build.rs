@@ -114,7 +114,7 @@ impl Build {
     async fn parts(&self) -> Result<Parts, Ended> {
         if self.from.is_file() {
             let place = PolicyLocation::Component(self.from.clone());
-            let source = fetch::source(&place, &Stores::default())?;
+            let source = fetch::source(&place, &Stores::default(), None)?;
             let found = source.fetch().await?.0.current;
             let module = source.fetch_module(&found).await?;
             let name = self.from.file_stem().unwrap_or_default().to_string_lossy().into_owned();

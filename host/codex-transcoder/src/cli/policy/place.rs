@@ -1,7 +1,10 @@
 //! Arguments and checks that the commands about an environment's policies share.
 
+use std::sync::Arc;
+
 use clap::Args;
 use fault::{Failure, codes};
+use policy::fetch::{FetchError, PolicySource};
 use policy::{Admitted, Deployment, History, Manifest, PolicyGate, PolicyLocation, fetch};
 use storage::Stores;
 
@@ -51,8 +54,13 @@ impl PlaceArgs {
 impl Environment {
     /// Runs all checks of a worker on a policy at this location.
     pub async fn admit(&self, place: &PolicyLocation, manifest: &Manifest) -> Result<Admitted, Ended> {
-        let source = fetch::source(place, &self.stores)?;
+        let source = self.source(place)?;
         Ok(self.gate.admit(&*source, manifest).await?)
+    }
+
+    /// The source for a location.
+    pub fn source(&self, place: &PolicyLocation) -> Result<Arc<dyn PolicySource>, FetchError> {
+        fetch::source(place, &self.stores, self.settings.policy.credentials.as_ref())
     }
 
     /// Prints the policies after a change.

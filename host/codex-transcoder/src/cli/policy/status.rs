@@ -3,7 +3,7 @@
 use clap::Args;
 use fault::{Blame, Failure};
 use policy::fleet::Fleet;
-use policy::{Manifest, Signed, fetch};
+use policy::{Manifest, Signed};
 use serde_json::json;
 
 use super::place::{self, Environment, PlaceArgs};
@@ -34,7 +34,7 @@ impl Status {
     /// Checks every policy as a worker would. Exits with code 4 if the current one would be refused.
     pub async fn run(self) -> Result<(), Ended> {
         let environment = self.environment.environment()?;
-        let source = fetch::source(&environment.place, &environment.stores)?;
+        let source = environment.source(&environment.place)?;
         let (deployment, _) = source.fetch().await?;
         let of = deployment.clone();
         let current = std::iter::once(("current", None, of.current));

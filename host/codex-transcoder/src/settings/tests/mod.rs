@@ -33,6 +33,7 @@ const SAMPLES: &[(&str, &str)] = &[
     ("policy.builtin", "'codex-lean'"),
     ("policy.path", "'lean.wasm'"),
     ("policy.place", "'media:.codex/policies'"),
+    ("policy.authorization", "'Bearer secret-of-a-server'"),
     ("policy.poll_seconds", "7"),
     ("policy.public_keys", "['RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3']"),
     ("policy.require_signature", "false"),
@@ -108,6 +109,9 @@ fn every_setting_can_be_set_in_the_file_and_by_its_variable() {
             if key.path == path {
                 base.insert(variable.to_owned(), value.to_owned());
             }
+        }
+        if key.path == "policy.authorization" {
+            base.insert("CODEX_POLICY_PLACE".to_owned(), "https://policies.example.com/".to_owned());
         }
         if key.path.starts_with("otlp.") && key.path != "otlp.endpoint" {
             base.insert("CODEX_OTLP_ENDPOINT".to_owned(), "http://127.0.0.1:4317".to_owned());
@@ -242,4 +246,29 @@ fn load_reads_the_file() {
     std::fs::write(&path, "job = 1").unwrap();
     let error = Settings::load(Some(&path)).unwrap_err().to_string();
     assert!(error.contains("codex.toml:1: `job` is a table"), "{error}");
+}
+
+#[test]
+fn a_relative_path_of_the_file_follows_the_file_and_one_of_a_variable_does_not() {
+    let text = "environment = 'dev'\n[policy]\nplace = 'policies'\ncache_dir = '/cache'\n[job]\nwork_dir = 'work'\n\
+ffmpeg = 'ffmpeg-7'\nffprobe = 'bin/ffprobe'\n[stores.extra]\npath = 'films'\n[keys]\nplace = 'keys'\nuri = 'https://k.example/'";
+    let all = deployed().into_iter().chain(variables(&[("CODEX_STORES_OTHER_PATH", "films")])).collect();
+    let settings = Settings::read(Some((Path::new("/etc/codex/codex.toml"), text)), &all).unwrap();
+    let store = |name: &str| match &settings.stores[name] {
+        StoreBackend::Directory(path) => path.display().to_string(),
+        StoreBackend::Bucket(_) => panic!("a bucket"),
+    };
+    assert_eq!((store("extra").as_str(), store("other").as_str()), ("/etc/codex/films", "films"));
+    assert_eq!(settings.policy.place.to_string(), "/etc/codex/policies/policy.json");
+    assert_eq!(settings.policy.cache_dir.as_deref(), Some(Path::new("/cache")));
+    assert_eq!(settings.job.work_dir.as_deref(), Some(Path::new("/etc/codex/work")));
+    let tools = &settings.job.tools;
+    assert_eq!(
+        (tools.ffmpeg.display().to_string().as_str(), tools.ffprobe.as_deref()),
+        ("ffmpeg-7", Some(Path::new("/etc/codex/bin/ffprobe")))
+    );
+    assert_eq!(settings.keys.unwrap().place, crate::keys::KeyPlace::Folder("/etc/codex/keys".into()));
+    let built_in =
+        Settings::read(Some((Path::new("/etc/codex.toml"), "policy.path = 'codex-lean'")), &deployed()).unwrap();
+    assert_eq!(built_in.policy.place.to_string(), "this program");
 }

@@ -34,7 +34,7 @@ price, state, outbox, metrics, otlp, serve; did you mean `webhook`?",
         (
             "policy.pth = 'x'",
             "settings.unknown",
-            "codex.toml:1: `policy.pth` is not a setting; known here are builtin, path, place, poll_seconds, \
+            "codex.toml:1: `policy.pth` is not a setting; known here are builtin, path, place, authorization, poll_seconds, \
 public_keys, require_signature, cache_dir, settings; did you mean `path`?",
         ),
         (
@@ -174,7 +174,7 @@ not JSON: key must be a string at line 1 column 2",
             "x",
             "settings.unknown",
             "CODEX_POLICY_PAHT: there is no setting for this variable; known are CODEX_POLICY_BUILTIN, CODEX_POLICY_PATH, \
-CODEX_POLICY_PLACE, CODEX_POLICY_POLL_SECONDS, CODEX_POLICY_PUBLIC_KEYS, CODEX_POLICY_REQUIRE_SIGNATURE, \
+CODEX_POLICY_PLACE, CODEX_POLICY_AUTHORIZATION, CODEX_POLICY_POLL_SECONDS, CODEX_POLICY_PUBLIC_KEYS, CODEX_POLICY_REQUIRE_SIGNATURE, \
 CODEX_POLICY_CACHE_DIR, CODEX_POLICY_SETTINGS; did you mean CODEX_POLICY_PATH?",
         ),
         (
