@@ -12,6 +12,7 @@ mod author;
 mod bad_input;
 mod captions;
 mod codecs;
+mod console;
 mod corpus;
 mod docs;
 mod encryption;

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
-use testkit::browser::{dom, visit};
+use testkit::browser::{dom, screenshot, visit};
 use testkit::outcome::Outcome;
 use testkit::site::Site;
 use testkit::{fixtures, workspace};
@@ -145,5 +145,31 @@ fn the_player_in_the_page_is_the_one_of_its_package() {
     for (ours, theirs) in [("hls.min.js", "dist/hls.min.js"), ("LICENSE", "LICENSE")] {
         let [ours, theirs] = [assets.join(ours), package.join(theirs)].map(|file| fs::read(file).unwrap());
         assert!(ours == theirs, "copy it: cp tests/players/node_modules/hls.js/… host/result-page/assets/hls.js/");
+    }
+}
+
+/// Not a test: writes the pictures of README.md and docs/, where `WRITE_PICTURES` asks for them.
+#[test]
+fn pictures_of_the_page_are_written_where_asked_for() {
+    if std::env::var_os("WRITE_PICTURES").is_none() {
+        return;
+    }
+    let folder = workspace::scratch();
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_codex-transcoder"));
+    let done = demo.args(["demo", "--no-view", "--out"]).arg(folder.path()).env("CI", "true").status().unwrap();
+    assert!(done.success());
+    let viewer = Viewer::of(folder.path());
+    let url = format!("{}clip.html", viewer.url);
+    for (name, size, dark) in
+        [("result-light", (1200, 900), false), ("result-dark", (1200, 900), true), ("result-phone", (390, 844), false)]
+    {
+        let png = folder.path().join("picture.png");
+        screenshot(&url, &png, size, dark);
+        let picture = workspace::root().join(format!("docs/images/{name}.webp"));
+        fs::create_dir_all(picture.parent().unwrap()).unwrap();
+        let mut ffmpeg = Command::new("ffmpeg");
+        ffmpeg.args(["-v", "error", "-y", "-i"]).arg(&png).args(["-c:v", "libwebp", "-quality", "82"]).arg(&picture);
+        assert!(ffmpeg.status().unwrap().success(), "{name}");
+        fs::remove_file(png).unwrap();
     }
 }

@@ -211,16 +211,16 @@ pub fn screenshot(url: &str, to: &Path, (width, height): (u32, u32), dark: bool)
     assert!(to.exists(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// What the browser makes of a page, as HTML.
+/// What the browser makes of a page, as HTML. Not for pages that never stop loading.
+///
+/// # Panics
+/// If the browser can't be run.
 #[track_caller]
 pub fn dom(url: &str) -> String {
     let profile = workspace::scratch();
-    let output = command(installed(), &profile)
-        .stdout(Stdio::piped())
-        .args(["--dump-dom", "--virtual-time-budget=3000", url])
-        .output()
-        .unwrap();
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    let mut command = command(installed(), &profile);
+    command.stdout(Stdio::piped()).args(["--dump-dom", "--virtual-time-budget=3000", url]);
+    String::from_utf8_lossy(&command.output().unwrap().stdout).into_owned()
 }
 
 enum Event {
@@ -258,13 +258,13 @@ impl Browser {
 
 /// The first of the browsers that is there.
 #[track_caller]
-fn installed() -> &'static str {
+pub(crate) fn installed() -> &'static str {
     let is_there = |program: &&str| Command::new(program).arg("--version").output().is_ok();
     let found = BROWSERS.into_iter().find(is_there);
     found.unwrap_or_else(|| panic!("there is no browser, neither of {}: run `make players`", BROWSERS.join(", ")))
 }
 
-fn command(program: &str, profile: &TempDir) -> Command {
+pub(crate) fn command(program: &str, profile: &TempDir) -> Command {
     let mut command = Command::new(program);
     command
         // Its own sandbox can't be set up by root, nor in most containers. It opens nothing but our own pages.

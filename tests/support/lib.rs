@@ -30,6 +30,7 @@ pub mod s3;
 pub mod site;
 pub mod sound;
 pub mod standards;
+pub mod tab;
 pub mod terminal;
 pub mod tool;
 pub mod wav;

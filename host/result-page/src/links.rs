@@ -15,6 +15,8 @@ pub struct Place {
 pub enum Links {
     /// Each store is a folder below this, which is empty or ends with a slash.
     Folders(String),
+    /// The same, for these stores alone.
+    Some(String, Vec<String>),
     /// The page is an object itself. Objects of other stores have no address.
     Beside(Place),
 }
@@ -32,7 +34,10 @@ impl Links {
     /// The address of an object, percent-encoded. `None` where the page can't reach it.
     pub fn to(&self, place: &Place) -> Option<String> {
         match self {
-            Self::Folders(base) => Some(format!("{base}{}/{}", encoded(&place.store), encoded(&place.key))),
+            Self::Some(_, stores) if !stores.contains(&place.store) => None,
+            Self::Folders(base) | Self::Some(base, _) => {
+                Some(format!("{base}{}/{}", encoded(&place.store), encoded(&place.key)))
+            }
             Self::Beside(page) if page.store == place.store => Some(relative(&page.key, &place.key)),
             Self::Beside(_) => None,
         }

@@ -22,6 +22,8 @@ pub struct Report {
     pub attempts: u32,
     pub total_ms: u64,
     pub parts: Vec<Part>,
+    /// Each part when it ran, where the report says so.
+    pub timeline: Vec<Part>,
     pub cpu_seconds: f64,
     pub gpu_seconds: Option<f64>,
     pub cost: Option<Cost>,
@@ -44,9 +46,9 @@ pub struct Refusal {
 pub struct Part {
     pub part: String,
     pub ms: u64,
-    /// From the job's start, where the report says so.
-    pub start_ms: Option<u64>,
-    pub end_ms: Option<u64>,
+    /// From the job's start; only in the timeline.
+    pub start_ms: u64,
+    pub failed: bool,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

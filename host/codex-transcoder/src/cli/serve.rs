@@ -1,5 +1,6 @@
 //! `serve`: takes jobs over HTTP, as RunPod's API does.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,8 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::Ended;
 use super::service::{self, SettingsArgs};
-use crate::serve::LocalApi;
-use crate::settings::Settings;
+use crate::pages::Folder;
+use crate::serve::{Console, LocalApi};
+use crate::settings::{Settings, StoreBackend};
+use crate::worker::Service;
 
 #[derive(Clone, Debug, Args)]
 pub struct Serve {
@@ -47,9 +50,31 @@ pub async fn serve(
     let fleet = Arc::clone(&service.fleet);
     let concurrency = concurrency.or(settings.job.concurrency);
     let concurrency = concurrency.unwrap_or_else(|| service.environment.tools.jobs_at_once());
-    let api = LocalApi::bind(address, Arc::new(service), concurrency).await?;
+    let console = console(settings, &service)?;
+    let api = LocalApi::bind(address, Arc::new(service), concurrency).await?.with_console(console);
     println!("http://{}", api.address);
     service::flushed(telemetry, api.run(drain)).await;
     fleet.leave().await;
     Ok(())
+}
+
+/// What the page at `/` needs of the service.
+fn console(settings: &Settings, worker: &Service) -> Result<Console, Ended> {
+    let mut folders = BTreeMap::new();
+    for (name, backend) in &settings.stores {
+        if let StoreBackend::Directory(path) = backend {
+            let folder = Folder::open(path)
+                .map_err(|error| Ended::environment(format!("{} can't be opened: {error}", path.display())))?;
+            folders.insert(name.clone(), folder);
+        }
+    }
+    let policies = worker.policies.clone();
+    let sandbox = worker.environment.tools.ffmpeg.confinement().0.name();
+    Ok(Console {
+        stores: worker.environment.stores.clone(),
+        folders,
+        work_root: worker.environment.work_root.clone(),
+        max_upload: settings.job.limits.bytes,
+        host: Box::new(move || service::health(&policies.snapshot(), sandbox)),
+    })
 }

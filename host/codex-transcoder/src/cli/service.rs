@@ -142,7 +142,7 @@ pub async fn run_in_background(settings: &Settings, assembled: Assembled) -> Res
 }
 
 /// The body of `/health`. A worker that refused a policy is healthy: it runs under the last good one.
-fn health(standing: &ActiveSet, sandbox: &str) -> Value {
+pub fn health(standing: &ActiveSet, sandbox: &str) -> Value {
     let current = &standing.current;
     let canary = standing.canary.as_ref().map(|canary| {
         json!({

@@ -14,7 +14,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use fault::{Failure, codes};
+use fault::{Blame, Failure, codes};
 use runpod::Handler;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -24,6 +24,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::console::{self, Console};
 use super::guard::require_local_names;
 use super::job::{ApiJob, Status};
 use super::jobs::Jobs;
@@ -48,14 +49,16 @@ pub struct LocalApi {
     listener: TcpListener,
     /// Has the port that the system chose if port 0 was asked for.
     pub address: SocketAddr,
-    state: Arc<ApiState>,
+    state: ApiState,
 }
 
-struct ApiState {
-    runner: Runner,
-    concurrency: usize,
+pub(super) struct ApiState {
+    pub(super) runner: Runner,
+    /// For the browser of this machine.
+    pub(super) console: Option<Console>,
+    pub(super) concurrency: usize,
     /// Cancels every job.
-    stop: CancellationToken,
+    pub(super) stop: CancellationToken,
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -67,13 +70,22 @@ impl LocalApi {
         let concurrency = concurrency.clamp(1, Semaphore::MAX_PERMITS);
         let stop = CancellationToken::new();
         let runner = Runner { jobs: Jobs::new(stop.clone()), handler, slots: Arc::new(Semaphore::new(concurrency)) };
-        Ok(Self { listener, address, state: Arc::new(ApiState { runner, concurrency, stop, tasks: Mutex::default() }) })
+        let state = ApiState { runner, console: None, concurrency, stop, tasks: Mutex::default() };
+        Ok(Self { listener, address, state })
+    }
+
+    /// Also serves the console, but only on a loopback address: it reads and writes stores.
+    #[must_use]
+    pub fn with_console(mut self, console: Console) -> Self {
+        self.state.console = self.address.ip().is_loopback().then_some(console);
+        self
     }
 
     /// Serves until `drain` is cancelled. Then it stops accepting requests, cancels queued and running jobs, gives them
     /// and their responses a moment to end, and returns.
     pub async fn run(self, drain: CancellationToken) {
         let Self { listener, address, state } = self;
+        let state = Arc::new(state);
         // Also when this future is dropped: a job must not outlive its server.
         let _stop_jobs = state.stop.clone().drop_guard();
         let loopback = address.ip().is_loopback();
@@ -102,6 +114,7 @@ impl LocalApi {
 const CLOUD_PREFIX: &str = "/v2/{endpoint}";
 
 fn router(state: Arc<ApiState>, loopback: bool) -> Router {
+    let console = if state.console.is_some() { console::routes() } else { Router::new() };
     let routes = Router::new()
         .route("/run", post(run))
         .route("/runsync", post(runsync))
@@ -110,7 +123,7 @@ fn router(state: Arc<ApiState>, loopback: bool) -> Router {
         .route("/cancel/{id}", post(cancel))
         .route("/purge-queue", post(purge_queue))
         .route("/health", get(health));
-    Router::new()
+    console
         .nest(CLOUD_PREFIX, routes.clone())
         .merge(routes)
         .fallback(async || ApiError::new(StatusCode::NOT_FOUND, ROUTES))
@@ -122,7 +135,7 @@ fn router(state: Arc<ApiState>, loopback: bool) -> Router {
 
 impl ApiState {
     /// Accepts a job and starts its task. The status is the one at this moment.
-    fn submit(&self, body: Result<Bytes, BytesRejection>) -> Result<(Arc<ApiJob>, Status), ApiError> {
+    fn submit_body(&self, body: Result<Bytes, BytesRejection>) -> Result<(Arc<ApiJob>, Status), ApiError> {
         let body = body.map_err(|rejection| match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => {
                 let error = format!("the body has more than {MAX_BODY} bytes; put large data into a store");
@@ -132,8 +145,13 @@ impl ApiState {
         })?;
         let request =
             JobRequest::parse(&body).map_err(|error| ApiError(StatusCode::BAD_REQUEST, error.message.into()))?;
+        self.submit(request, body.len())
+    }
+
+    /// Accepts a job whose description has this many bytes.
+    pub(super) fn submit(&self, request: JobRequest, bytes: usize) -> Result<(Arc<ApiJob>, Status), ApiError> {
         let slot = Arc::clone(&self.runner.slots).try_acquire_owned().ok();
-        let job = self.runner.jobs.accept(&request, body.len(), slot.is_some())?;
+        let job = self.runner.jobs.accept(&request, bytes, slot.is_some())?;
         let status = job.status();
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
@@ -153,7 +171,7 @@ impl ApiState {
 }
 
 async fn run(State(state): State<Arc<ApiState>>, body: Result<Bytes, BytesRejection>) -> Result<Response, ApiError> {
-    let (job, status) = state.submit(body)?;
+    let (job, status) = state.submit_body(body)?;
     Ok(json_response(StatusCode::OK, &json!({ "id": job.id, "status": status.name() })))
 }
 
@@ -163,7 +181,7 @@ async fn runsync(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
     let wait = wait_of(query.as_deref())?;
-    let (job, _) = state.submit(body)?;
+    let (job, _) = state.submit_body(body)?;
     let mut state = job.state.subscribe();
     let end = state.wait_for(|state| state.status.is_final());
     // A job that takes longer is answered like `/status`.
@@ -230,12 +248,20 @@ impl ApiError {
     }
 }
 
+impl From<Failure> for ApiError {
+    fn from(failure: Failure) -> Self {
+        let status =
+            if failure.blame == Blame::Host { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_REQUEST };
+        Self(status, failure.to_string().into())
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         json_response(self.0, &json!({ "error": self.1 }))
     }
 }
 
-fn json_response(status: StatusCode, body: &Value) -> Response {
+pub(super) fn json_response(status: StatusCode, body: &Value) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }

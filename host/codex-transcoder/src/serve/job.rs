@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use fault::text::printable;
 use runpod::{JobResult, Progress, error_text};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::request::TimeLimits;
+use super::request::{JobRequest, TimeLimits};
 use crate::json::without_nulls;
 
 /// The machine and the worker in errors, as the vendor's client names them outside of the platform.
@@ -50,6 +51,8 @@ pub type JobEnd = Result<JobResult, String>;
 /// A job, shared by the list of jobs, the job's task and the requests that wait for it.
 pub struct ApiJob {
     pub id: String,
+    /// What the job is about, for people.
+    pub media: String,
     pub limits: TimeLimits,
     pub submitted: Instant,
     /// Cancelled when the job is to stop.
@@ -75,7 +78,7 @@ pub struct JobState {
 
 impl ApiJob {
     /// A job whose body has this many bytes. With `slot_free` it counts as running at once.
-    pub fn new(id: String, limits: TimeLimits, stop: CancellationToken, bytes: usize, slot_free: bool) -> Self {
+    pub fn new(id: String, request: &JobRequest, stop: CancellationToken, bytes: usize, slot_free: bool) -> Self {
         let submitted = Instant::now();
         let state = JobState {
             status: if slot_free { Status::InProgress } else { Status::InQueue },
@@ -83,7 +86,9 @@ impl ApiJob {
             bytes,
             ..JobState::default()
         };
-        Self { id, limits, submitted, stop, state: watch::Sender::new(state) }
+        let media = request.input.get("mediaId").and_then(Value::as_str).unwrap_or_default();
+        let (media, limits) = (printable(media, 128), request.limits);
+        Self { id, media, limits, submitted, stop, state: watch::Sender::new(state) }
     }
 
     pub fn status(&self) -> Status {

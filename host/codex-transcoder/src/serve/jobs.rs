@@ -65,7 +65,7 @@ impl Jobs {
             return Err(ID_IN_USE);
         }
         inner.ended.retain(|ended| ended.id != id);
-        let job = Arc::new(ApiJob::new(id.clone(), request.limits, inner.stop.child_token(), bytes, slot_free));
+        let job = Arc::new(ApiJob::new(id.clone(), request, inner.stop.child_token(), bytes, slot_free));
         inner.jobs.insert(id, Arc::clone(&job));
         Ok(job)
     }
@@ -93,6 +93,14 @@ impl Jobs {
     /// Cancels the jobs that wait for a slot. Returns how many there were.
     pub fn purge(&self) -> usize {
         self.lock().jobs.values().filter(|job| job.cancel_queued()).count()
+    }
+
+    /// The latest jobs, the last one first.
+    pub fn latest(&self, count: usize) -> Vec<Arc<ApiJob>> {
+        let mut jobs: Vec<Arc<ApiJob>> = self.lock().jobs.values().cloned().collect();
+        jobs.sort_by_key(|job| std::cmp::Reverse(job.submitted));
+        jobs.truncate(count);
+        jobs
     }
 
     /// The `jobs` of `/health`. `retried` is there because RunPod's clients expect it.

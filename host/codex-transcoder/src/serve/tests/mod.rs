@@ -2,14 +2,18 @@
 
 mod server;
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use runpod::{Handler, JobResult};
 use serde_json::{Value, json};
+use storage::Stores;
 use tokio_util::sync::CancellationToken;
+use webhook::{AllowedAddresses, http_client};
 
 use self::server::{ANY, ScriptedHandler, TestServer, send};
-use super::{LocalApi, one_job};
+use super::{Console, LocalApi, one_job};
 
 #[tokio::test]
 async fn status_reports_how_a_job_ended() {
@@ -246,4 +250,26 @@ async fn one_job_runs_from_a_body() {
     let slow = json!({ "input": { "do": "wait" }, "policy": { "executionTimeout": 5 } });
     let JobResult::Failed { error, .. } = one_job(slow, stop()).await.unwrap() else { panic!("it went on") };
     assert_eq!(error["error_type"], "job.timed-out");
+}
+
+#[tokio::test]
+async fn the_console_is_there_on_a_loopback_address_only() {
+    for (address, status) in [(ANY, 200), (SocketAddr::from(([0, 0, 0, 0], 0)), 404)] {
+        let console = Console {
+            stores: Stores::default(),
+            folders: BTreeMap::new(),
+            work_root: std::env::temp_dir(),
+            max_upload: 0,
+            host: Box::new(|| Value::Null),
+        };
+        let (handler, _started) = ScriptedHandler::new();
+        let api = LocalApi::bind(address, Arc::new(handler), 1).await.unwrap().with_console(console);
+        let url = format!("http://127.0.0.1:{}/", api.address.port());
+        let drain = CancellationToken::new();
+        let server = tokio::spawn(api.run(drain.clone()));
+        let answer = http_client(AllowedAddresses::All).unwrap().get(url).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{address}");
+        drain.cancel();
+        server.await.unwrap();
+    }
 }
