@@ -1,7 +1,7 @@
 # Every target with a `##` comment is listed by `make help`.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vendor fuzz lint deny bench bench-scaling bench-threads bench-gpu bench-outputs corpus guests guest-js docs ops-check ci ffmpeg xmllint players browser toolchain
+.PHONY: help demo test test-vendor fuzz lint deny bench bench-scaling bench-threads bench-gpu bench-outputs corpus guests guest-js docs pictures ops-check ci ffmpeg xmllint players browser toolchain
 
 CARGO ?= cargo
 # rustup's programs are found also by a shell that was open while rustup was installed.
@@ -11,7 +11,7 @@ export PATH := $(PATH):$(CARGO_HOME)/bin
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: toolchain ffmpeg ## Builds the program and shows a whole job: clip, ladder, signed webhook
+demo: toolchain ffmpeg ## Builds the program and shows a whole job: clip, ladder, signed webhook, result page
 	@echo "building the program"
 	@$(CARGO) build --release --locked --target-dir target
 	@target/release/codex-transcoder demo
@@ -102,6 +102,9 @@ ops-check: ## Tests the alert rules in ops/ with promtool
 		by_apt prometheus "promtool is needed on the PATH and not found. It comes with Prometheus (macOS: brew install prometheus)."; \
 	fi; \
 	cd ops && promtool check rules alerts.yml && promtool test rules alerts.test.yml
+
+pictures: toolchain ffmpeg players ## Writes the pictures of the result page in docs/images/
+	@WRITE_PICTURES=1 $(CARGO) test --quiet --workspace --locked --test whole_program -- result_page::pictures
 
 ci: lint test ## Runs what has to pass before a change lands
 
