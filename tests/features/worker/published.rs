@@ -233,18 +233,21 @@ fn a_job_whose_publication_was_damaged_is_encoded_again() {
 }
 
 #[test]
-fn the_report_is_written_beside_the_publication_where_settings_ask_for_it() {
+fn the_report_and_the_page_are_written_beside_the_publication_where_settings_ask_for_it() {
     let platform = Platform::default();
     let input = platform.upload(&fixtures::clip(320, 180, "25", 3.0), "video");
     platform.queue.queue("job-1", input);
     let mut command = platform.command(program(), &["worker"]);
-    command.env("CODEX_JOB_REPORT", "true");
+    command.env("CODEX_JOB_REPORT", "true").env("CODEX_JOB_PAGE", "true");
     let worker = testkit::platform::Worker::start(command);
     let result = platform.result("job-1");
     worker.stop();
     let written = platform.media.object(&format!("{CREATOR}/hls/{MEDIA}/job-report.json")).expect("no report");
     let written: Value = serde_json::from_slice(&written).unwrap();
     assert_eq!(written["transcode"], result["output"]["report"]["transcode"]);
+    let page = platform.media.object(&format!("{CREATOR}/hls/{MEDIA}/result.html")).expect("no page");
+    let page = String::from_utf8(page).unwrap();
+    assert!(page.contains(&format!("<h1>{MEDIA}</h1>")) && page.contains("\"url\":\"master.m3u8\""));
 }
 
 /// 13 s of 1080p60, so that a mezzanine of more than 32 MiB is likely, with a strip of noise, so that there is one to send.
