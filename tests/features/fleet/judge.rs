@@ -8,7 +8,8 @@ use policy::fleet::{FleetNotes, RunningPolicy, TrialNote, WorkerNote};
 use policy::{Deployment, Role, share};
 use serde_json::{Value, json};
 use storage::{LocalDirectory, Records};
-use testkit::platform::{Gone, Platform, Worker};
+use testkit::job::until;
+use testkit::platform::{Gone, PATIENCE, Platform, Worker};
 use testkit::receiver::SECRET;
 use testkit::s3::Fault;
 use testkit::workspace;
@@ -123,11 +124,10 @@ fn a_canary_that_fails_every_fifth_job_is_dropped_within_three_polls_and_is_not_
     }
     assert!(evidence.elapsed() <= Duration::from_secs(3 * POLL), "{:?}", evidence.elapsed());
     assert_eq!((&operator.deployed()["version"], &operator.deployed()["next"]), (&json!("1"), &Value::Null));
-    let decisions: usize = workers
-        .iter()
-        .filter(|watching| watching.ask("/metrics").contains(r#"codex_canary_decisions_total{decision="dropped"} 1"#))
-        .count();
-    assert_eq!(decisions, 1);
+    // The history is written after the manifest, and then the decision is counted.
+    let has_decided =
+        |one: &Watching| one.ask("/metrics").contains(r#"codex_canary_decisions_total{decision="dropped"} 1"#);
+    until("one of the workers has decided", PATIENCE, || workers.iter().filter(|one| has_decided(one)).count() == 1);
     let history = operator.history();
     let dropped = history.last().unwrap();
     assert_eq!((&dropped["action"], &dropped["policy"]["version"]), (&json!("drop"), &json!("2")));
@@ -224,6 +224,7 @@ fn status_lists_the_workers_and_a_good_canary_is_promoted_by_the_counts_of_all()
     other.trial = Some(TrialNote { id: trial.id, stopped: false, tallies });
     operator.note(&other);
     watching.swapped_to("3");
+    watching.worker.logged(&["canary promoted, the manifest was changed"]);
     let deployed = operator.deployed();
     assert_eq!((&deployed["previous"]["version"], &deployed["next"]), (&json!("2"), &Value::Null));
     let history = operator.history();

@@ -107,7 +107,6 @@ pub async fn assemble(
         write_page: settings.job.page,
         recordings,
     };
-    let metrics = Metrics::new();
     let telemetry = telemetry(settings, &metrics).map_err(FailedStartupCheck::of("settings"))?;
     let service = Service {
         environment,
