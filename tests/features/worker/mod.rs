@@ -3,7 +3,9 @@
 mod again;
 mod bad_days;
 mod bad_input;
+mod collection;
 mod crowd;
+mod doctor;
 mod ending;
 mod fitness;
 mod journal;

@@ -85,6 +85,11 @@ impl S3Server {
         self.front.shelf.remove(BUCKET, key);
     }
 
+    /// Makes every object of `BUCKET` older, as if so much time had gone by.
+    pub fn age(&self, by: Duration) {
+        self.front.shelf.age(BUCKET, by);
+    }
+
     /// The names of all objects of `BUCKET`, in order.
     pub fn keys(&self) -> Vec<String> {
         self.front.shelf.keys(BUCKET)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use hyper::body::Bytes;
 use s3s::crypto::{Checksum, Md5};
@@ -89,6 +89,11 @@ impl Shelf {
     /// When this key was written last.
     pub(super) fn written(&self, bucket: &str, key: &str) -> Option<Instant> {
         self.with(bucket, |bucket| bucket.written.get(key).copied())?
+    }
+
+    /// Makes every object older.
+    pub(super) fn age(&self, bucket: &str, by: Duration) {
+        self.with(bucket, |bucket| bucket.objects.values_mut().for_each(|object| object.modified -= by));
     }
 
     pub(super) fn remove(&self, bucket: &str, key: &str) {

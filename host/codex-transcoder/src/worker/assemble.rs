@@ -9,6 +9,7 @@ use fault::text::printable;
 use fault::{Failure, codes};
 use job::{EndedJobs, JobEnvironment, JobRecorder};
 use media::context::MediaTools;
+use media::keys::KeyService;
 use media::tier::Tier;
 use policy::fleet::FleetNotes;
 use policy::signature::PublicKey;
@@ -75,10 +76,7 @@ pub async fn assemble(
         Err(Failure::new(&codes::host::BUG, format!("the check of ffmpeg did not finish: {lost}")))
     });
     let mut tools = tools.map_err(FailedStartupCheck::of("ffmpeg"))?;
-    if let Some(KeySettings { place, uri, token }) = settings.keys.clone() {
-        let keys = Keys::new(place, uri, token).map_err(Failure::from).map_err(FailedStartupCheck::of("keys"))?;
-        tools.keys = Some(keys);
-    }
+    tools.keys = key_place(settings).map_err(FailedStartupCheck::of("keys"))?;
     check_sandbox(settings, &tools).map_err(FailedStartupCheck::of("sandbox"))?;
     check_gpu(settings, &tools).map_err(FailedStartupCheck::of("gpu"))?;
     let watcher = watcher.map_err(FailedStartupCheck::of("policy"))?;
@@ -161,6 +159,12 @@ fn identity_of_worker(tools: &MediaTools) -> Identity {
     }
 }
 
+/// Where the keys of encrypted ladders are, if the settings name a place.
+pub fn key_place(settings: &Settings) -> Result<Option<Arc<dyn KeyService>>, Failure> {
+    let Some(KeySettings { place, uri, token }) = settings.keys.clone() else { return Ok(None) };
+    Ok(Some(Keys::new(place, uri, token)?))
+}
+
 /// Undelivered webhooks.
 pub fn outbox(settings: &Settings, stores: &Stores) -> Result<Outbox, Failure> {
     Ok(Outbox::new(records(settings, stores)?, &settings.outbox_prefix))
@@ -204,7 +208,7 @@ fn cache_dir(settings: &PolicySettings) -> PathBuf {
 }
 
 /// Loads the policies of this environment.
-async fn policies(settings: &Settings, stores: &Stores) -> Result<Watcher, Failure> {
+pub async fn policies(settings: &Settings, stores: &Stores) -> Result<Watcher, Failure> {
     let place = &settings.policy.place;
     let gate = gate(&settings.policy, stores)?;
     let kept = gate.cache().zip(identity(settings)).map(|(cache, identity)| LastGood::of(cache, &identity));
@@ -228,7 +232,7 @@ fn identity(settings: &Settings) -> Option<String> {
 }
 
 /// Refuses a machine that confines ffmpeg less than the settings require, and says so where they don't.
-fn check_sandbox(settings: &Settings, tools: &MediaTools) -> Result<(), Failure> {
+pub fn check_sandbox(settings: &Settings, tools: &MediaTools) -> Result<(), Failure> {
     let (level, reason) = tools.ffmpeg.confinement();
     if level == Level::Full {
         return Ok(());
@@ -242,7 +246,7 @@ fn check_sandbox(settings: &Settings, tools: &MediaTools) -> Result<(), Failure>
 }
 
 /// Refuses a machine whose GPU doesn't encode if the settings require one that does, and says so where they don't.
-fn check_gpu(settings: &Settings, tools: &MediaTools) -> Result<(), Failure> {
+pub fn check_gpu(settings: &Settings, tools: &MediaTools) -> Result<(), Failure> {
     let Some(reason) = tools.proof.gpu_missing() else { return Ok(()) };
     let names: Vec<&str> = tools.devices.iter().map(|device| device.name.as_str()).collect();
     let card = if names.is_empty() { "no GPU".to_owned() } else { format!("not the GPU ({})", names.join(", ")) };
@@ -262,19 +266,9 @@ fn check_gpu(settings: &Settings, tools: &MediaTools) -> Result<(), Failure> {
 async fn check_stores(settings: &Settings, stores: &Stores) -> Result<(), Failure> {
     let mut checks = tokio::task::JoinSet::new();
     for name in settings.stores.keys() {
-        let (store, name, is_written) = (stores.get(name)?, name.clone(), is_written(settings, name));
-        checks.spawn(async move {
-            let check = async { if is_written { prove_writable(&*store).await } else { store.check().await } };
-            let failure = match tokio::time::timeout(STORE_CHECK_TIMEOUT, check).await {
-                Ok(Ok(())) => return None,
-                Ok(Err(error)) => Failure::from(error),
-                Err(_) => Failure::new(
-                    &codes::storage::UNAVAILABLE,
-                    format!("no answer within {} s", STORE_CHECK_TIMEOUT.as_secs()),
-                ),
-            };
-            Some((name, failure))
-        });
+        let check = check_store(settings, stores, name);
+        let name = name.clone();
+        checks.spawn(async move { Some((name, check.await.err()?)) });
     }
     let failures: BTreeMap<String, Failure> = checks.join_all().await.into_iter().flatten().collect();
     let problems: Vec<String> =
@@ -285,9 +279,29 @@ async fn check_stores(settings: &Settings, stores: &Stores) -> Result<(), Failur
     }
 }
 
+/// The check of one store.
+pub fn check_store(
+    settings: &Settings,
+    stores: &Stores,
+    name: &str,
+) -> impl Future<Output = Result<(), Failure>> + Send + use<> {
+    let (store, is_written) = (stores.get(name), is_written(settings, name));
+    async move {
+        let store = store?;
+        let check = async { if is_written { prove_writable(&*store).await } else { store.check().await } };
+        match tokio::time::timeout(STORE_CHECK_TIMEOUT, check).await {
+            Ok(checked) => Ok(checked?),
+            Err(_) => {
+                let message = format!("no answer within {} s", STORE_CHECK_TIMEOUT.as_secs());
+                Err(Failure::new(&codes::storage::UNAVAILABLE, message))
+            }
+        }
+    }
+}
+
 /// Whether policies or the host write to a store. A store of another name may be there for the originals alone, with a
 /// key that only reads.
-fn is_written(settings: &Settings, name: &str) -> bool {
+pub fn is_written(settings: &Settings, name: &str) -> bool {
     name != settings.originals || name == settings.state_store || OUTPUT_STORES.contains(&name)
 }
 

@@ -6,5 +6,8 @@ mod handler;
 pub(crate) mod input;
 mod observer;
 
-pub use assemble::{Assembled, FailedStartupCheck, assemble, deliverer, ended_jobs, fleet_notes, gate, outbox, stores};
+pub use assemble::{
+    Assembled, FailedStartupCheck, assemble, check_gpu, check_sandbox, check_store, deliverer, ended_jobs, fleet_notes,
+    gate, is_written, key_place, outbox, policies, stores,
+};
 pub use handler::Service;

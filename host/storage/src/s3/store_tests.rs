@@ -224,3 +224,33 @@ async fn a_silent_store_times_out() {
     assert!(matches!(&error, StoreError::Unavailable { reason, .. } if reason == "no answer in time"), "{error}");
     assert_eq!(server.injected(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_of_more_objects_than_one_answer_has_comes_page_by_page() {
+    let (server, store) = pair(Personality::R2);
+    let names: Vec<String> = (0..1203).map(|number| format!("u/{number:05}")).collect();
+    names.iter().for_each(|name| server.put_object(name, *b"12345"));
+    server.put_object("u/a//no-key", *b"1");
+    server.put_object("v/other", *b"1");
+    let (mut found, mut pages, mut after) = (Vec::new(), 0, None);
+    loop {
+        let page = store.list_page("u/", after.as_deref()).await.unwrap();
+        assert!(page.objects.iter().all(|object| object.size == 5 && object.modified > 1_700_000_000));
+        found.extend(page.objects.into_iter().map(|object| object.key.as_str().to_owned()));
+        pages += 1;
+        let Some(next) = page.next else { break };
+        after = Some(next);
+    }
+    assert_eq!((found, pages), (names, 2));
+    let rest = store.list_page("u/", Some("u/01200")).await.unwrap();
+    assert_eq!((rest.objects.len(), rest.next), (2, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_notes_of_an_object_are_read_without_it() {
+    let (_server, store) = pair(Personality::B2);
+    let noted = ObjectMeta { notes: BTreeMap::from([("job".into(), "8c1f".into())]), ..meta() };
+    store.put(&key("one"), Body::Bytes(noise(10)), &noted).await.unwrap();
+    assert_eq!(store.notes(&key("one")).await.unwrap().unwrap()["job"], "8c1f");
+    assert_eq!(store.notes(&key("two")).await.unwrap(), None);
+}

@@ -1,6 +1,9 @@
-//! `doctor`: checks ffmpeg, the encoders, the policy and the disk.
+//! `doctor`: checks ffmpeg, the encoders, the policy and the disk; with `--config`, a worker's whole environment.
 
-use std::path::Path;
+mod environment;
+mod finding;
+
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
@@ -14,17 +17,30 @@ use media::proof::{self, Device, Proof};
 use media::tier::Tier;
 use policy::{AdmitError, Policy, read_local};
 use sandbox::Level;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use self::finding::Finding;
 use super::compiler::compiler;
 use super::environment::EnvironmentArgs;
 use super::exit::Ended;
+use crate::tools::ToolOptions;
 
 #[derive(Clone, Debug, Args)]
 pub struct Doctor {
     /// The policy to check: a component, a manifest with its module beside it, or the name of a built-in one [default: codex].
     #[arg(long, env = "CODEX_POLICY", value_name = "FILE")]
-    policy: Option<std::path::PathBuf>,
+    policy: Option<PathBuf>,
+    /// Try the environment of a worker, without taking a job: its settings, from this TOML file and from variables (from
+    /// variables alone without a file), stores, receiver, policy, GPU and sandbox.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["policy", "work_dir"])]
+    config: Option<PathBuf>,
+    /// The address that jobs name as `webhookUrl`; it is asked for nothing but an answer.
+    #[arg(long, value_name = "URL", requires = "config")]
+    receiver: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     environment: EnvironmentArgs,
 }
@@ -40,8 +56,8 @@ const FILTERS: [(&str, &str); 4] = [
 /// Free space that a work folder should have: enough for ten minutes of 1080p with all outputs.
 const ENOUGH_BYTES: u64 = 4 << 30;
 
-/// The error says what is wrong.
-type Finding = Result<Good, String>;
+/// What is known of the machine. The error says what is wrong.
+type Checked = Result<Good, String>;
 
 enum Good {
     Works(String),
@@ -51,49 +67,48 @@ enum Good {
 
 impl Doctor {
     pub async fn run(self) -> Result<(), Ended> {
-        let tools = &self.environment.tools;
-        let mut findings = vec![];
-        // As jobs run them, where both are there.
-        let confined = tools.confined().ok();
-        let (ffmpeg, ffprobe) = match &confined {
-            Some((ffmpeg, ffprobe)) => (Ok(ffmpeg.clone()), Ok(ffprobe.clone())),
-            None => (tools.ffmpeg(), tools.ffprobe()),
+        let Some(config) = &self.config else {
+            let mut findings = machine(&self.environment.tools).await;
+            findings.push(found("policy", self.policy().await));
+            findings.push(found("disk", disk(&self.environment.work_root())));
+            return self.report(&findings);
         };
-        match ffmpeg {
-            Ok(ffmpeg) => {
-                findings.push(("ffmpeg", version(&ffmpeg).await));
-                findings.extend(encoders(&ffmpeg).await);
-                findings.push(("filters", filters(&ffmpeg).await));
-            }
-            Err(_) => findings.push(("ffmpeg", Err("not found; name it with --ffmpeg or install it".into()))),
-        }
-        match ffprobe {
-            Ok(ffprobe) => findings.push(("ffprobe", version(&ffprobe).await)),
-            Err(_) => findings.push(("ffprobe", Err("not found; name it with --ffprobe".into()))),
-        }
-        if let Some((ffmpeg, _)) = &confined {
-            findings.push(("sandbox", Ok(confinement(ffmpeg))));
-        }
-        findings.push(("policy", self.policy().await));
-        findings.push(("disk", disk(&self.environment.work_root())));
+        // An empty name counts as none, like an empty variable.
+        let implied = std::env::var_os("CODEX_CONFIG").map(PathBuf::from);
+        let config = Some(config.clone()).filter(|file| !file.as_os_str().is_empty()).or(implied);
+        let config = config.filter(|file| !file.as_os_str().is_empty());
+        let (settings, mut findings) = match environment::settings(config.as_deref()) {
+            Ok(loaded) => loaded,
+            Err(failed) => return self.report(&[failed]),
+        };
+        findings.extend(environment::checks(&settings, self.receiver.as_deref()).await);
+        findings.extend(machine(&settings.job.tools).await);
+        findings.extend(environment::requirements(&settings).await);
+        let work_root = settings.job.work_dir.clone().unwrap_or_else(std::env::temp_dir);
+        findings.push(found("disk", disk(&work_root)));
+        self.report(&findings)
+    }
 
-        let bad = findings.iter().filter(|(_, finding)| finding.is_err()).count();
-        for (thing, finding) in findings {
-            let (mark, text) = match finding {
-                Ok(Good::Works(text)) => ("ok  ", text),
-                Ok(Good::Note(text)) => ("note", text),
-                Err(text) => ("FAIL", text),
-            };
-            println!("{mark}  {thing:<10} {text}");
-        }
-        if bad > 0 {
-            Err(Ended::environment(format!("{} here: see FAIL", counted(bad as u64, "problem"))))
+    /// Ends with the code of the first failure.
+    fn report(&self, findings: &[Finding]) -> Result<(), Ended> {
+        if self.json {
+            let all: Vec<Value> = findings.iter().map(Finding::to_json).collect();
+            println!("{:#}", json!(all));
         } else {
-            Ok(())
+            let width = findings.iter().map(Finding::width).max().unwrap_or_default();
+            findings.iter().for_each(|finding| print!("{}", finding.lines(width)));
+        }
+        let failed: Vec<u8> = findings.iter().filter_map(Finding::exit_code).collect();
+        match failed.as_slice() {
+            [] => Ok(()),
+            [code, others @ ..] => {
+                eprintln!("error: {} here: see FAIL", counted(others.len() as u64 + 1, "problem"));
+                Err(Ended::already_shown(*code))
+            }
         }
     }
 
-    async fn policy(&self) -> Finding {
+    async fn policy(&self) -> Checked {
         let began = Instant::now();
         let policy = self.load_policy().await.map_err(|error| Failure::from(error).to_string())?;
         let digest = policy.digest().get(..12).unwrap_or_default();
@@ -106,6 +121,41 @@ impl Doctor {
     }
 }
 
+/// ffmpeg, ffprobe, the encoders and the sandbox.
+async fn machine(tools: &ToolOptions) -> Vec<Finding> {
+    let mut findings = vec![];
+    // As jobs run them, where both are there.
+    let confined = tools.confined().ok();
+    let (ffmpeg, ffprobe) = match &confined {
+        Some((ffmpeg, ffprobe)) => (Ok(ffmpeg.clone()), Ok(ffprobe.clone())),
+        None => (tools.ffmpeg(), tools.ffprobe()),
+    };
+    match ffmpeg {
+        Ok(ffmpeg) => {
+            findings.push(("ffmpeg", version(&ffmpeg).await));
+            findings.extend(encoders(&ffmpeg).await);
+            findings.push(("filters", filters(&ffmpeg).await));
+        }
+        Err(_) => findings.push(("ffmpeg", Err("not found; name it with --ffmpeg or install it".into()))),
+    }
+    match ffprobe {
+        Ok(ffprobe) => findings.push(("ffprobe", version(&ffprobe).await)),
+        Err(_) => findings.push(("ffprobe", Err("not found; name it with --ffprobe".into()))),
+    }
+    if let Some((ffmpeg, _)) = &confined {
+        findings.push(("sandbox", Ok(confinement(ffmpeg))));
+    }
+    findings.into_iter().map(|(check, checked)| found(check, checked)).collect()
+}
+
+fn found(check: &str, checked: Checked) -> Finding {
+    match checked {
+        Ok(Good::Works(text)) => Finding::works(check, text),
+        Ok(Good::Note(text)) => Finding::note(check, text),
+        Err(text) => Finding::fails(check, text),
+    }
+}
+
 async fn output(tool: &Tool, flag: &str) -> Result<String, String> {
     let arguments = Arguments::new().flag("-hide_banner").flag(flag);
     let answer = tool.capture(&arguments, Path::new("/"), &CancellationToken::new(), 1 << 20).await;
@@ -113,14 +163,14 @@ async fn output(tool: &Tool, flag: &str) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
-async fn version(tool: &Tool) -> Finding {
+async fn version(tool: &Tool) -> Checked {
     let answer = output(tool, "-version").await?;
     let first = answer.lines().next().unwrap_or_default();
     let version = first.split(" Copyright").next().unwrap_or_default();
     Ok(Good::Works(format!("{version} ({})", tool.program().display())))
 }
 
-async fn encoders(ffmpeg: &Tool) -> Vec<(&'static str, Finding)> {
+async fn encoders(ffmpeg: &Tool) -> Vec<(&'static str, Checked)> {
     let ((proof, _), devices) = tokio::join!(proof::prove(ffmpeg), proof::devices());
     // Only libx264 is needed: without a GPU everything works, but slower, and the other codecs are for those who ask for them.
     let [libx264, ..] = Encoder::all_on(Processor::Cpu);
@@ -130,7 +180,7 @@ async fn encoders(ffmpeg: &Tool) -> Vec<(&'static str, Finding)> {
         Some(why) if encoder == libx264 => Err(why.to_owned()),
         Some(why) => Ok(Good::Note(format!("not used: {why}"))),
     };
-    let mut found: Vec<(&'static str, Finding)> = all.map(|encoder| (encoder.name(), finding(encoder))).collect();
+    let mut found: Vec<(&'static str, Checked)> = all.map(|encoder| (encoder.name(), finding(encoder))).collect();
     found.extend(proof.gpu_missing().is_none().then(|| ("card", card(&proof))));
     let tiers = proof.tiers().map(Tier::name).collect::<Vec<_>>().join(", ");
     found.push(("tiers", Ok(Good::Works(tiers))));
@@ -140,7 +190,7 @@ async fn encoders(ffmpeg: &Tool) -> Vec<(&'static str, Finding)> {
 }
 
 /// Whether pictures stay on the card, and how many encodes it runs at once.
-fn card(proof: &Proof) -> Finding {
+fn card(proof: &Proof) -> Checked {
     let sessions = proof.sessions().map_or(String::new(), |most| format!("; the driver allows {most} encodes at once"));
     Ok(match proof.card_missing() {
         None => Good::Works(format!("decodes, scales and encodes, proven by a test{sessions}")),
@@ -148,7 +198,7 @@ fn card(proof: &Proof) -> Finding {
     })
 }
 
-async fn filters(ffmpeg: &Tool) -> Finding {
+async fn filters(ffmpeg: &Tool) -> Checked {
     let list = output(ffmpeg, "-filters").await?;
     let has = |name: &str| list.lines().any(|line| line.split_whitespace().nth(1) == Some(name));
     let missing: Vec<String> = FILTERS
@@ -171,7 +221,7 @@ fn confinement(ffmpeg: &Tool) -> Good {
     }
 }
 
-fn disk(folder: &Path) -> Finding {
+fn disk(folder: &Path) -> Checked {
     let free = free_bytes(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let text = format!("{} free in {}", indicatif::HumanBytes(free), folder.display());
     Ok(if free < ENOUGH_BYTES {
