@@ -173,10 +173,12 @@ fn more_jobs_than_were_asked_for_wait_for_a_slot() {
 fn a_failed_job_reports_machine_and_worker() {
     let worker = TestWorker::new();
     worker.server.queue("a", json!({ "do": "fail", "error": { "code": "upload.empty", "message": "no bytes" } }));
-    assert_eq!(
-        worker.error("a"),
-        json!({ "code": "upload.empty", "message": "no bytes", "hostname": "worker-1-host", "worker_id": "worker-1" })
-    );
+    let error = worker.error("a");
+    let expected =
+        json!({ "code": "upload.empty", "message": "no bytes", "hostname": "worker-1-host", "worker_id": "worker-1" });
+    for (name, value) in expected.as_object().unwrap() {
+        assert_eq!(&error[name], value, "{name}: {error}");
+    }
     assert_eq!(worker.shut_down().1, WorkerSummary { failed: 1, ..WorkerSummary::default() });
 }
 
