@@ -12,7 +12,6 @@ use anyhow::{Context, Result, bail};
 use crate::member::Member;
 
 const TARGET: &str = "wasm32-unknown-unknown";
-const PROFILE: &str = "guest";
 
 /// The variables by which an outer cargo, clippy or a user changes native builds. A guest inherits none of them.
 const NOT_INHERITED: [&str; 12] = [
@@ -53,7 +52,12 @@ pub fn build(member: &Member, on_line: &mut dyn FnMut(&str)) -> Result<Vec<u8>> 
     if !status.success() {
         bail!("{}", explain(&member.name, status, &output));
     }
-    let path = module_path(&member.target_dir, &member.library);
+    module(member)
+}
+
+/// Reads the module that cargo built.
+pub fn module(member: &Member) -> Result<Vec<u8>> {
+    let path = module_path(&member.target_dir, member.profile.name(), &member.library);
     fs::read(&path).with_context(|| {
         format!("cargo built {} but left no {}: is \"cdylib\" among its crate types?", member.name, path.display())
     })
@@ -64,10 +68,11 @@ pub fn program() -> OsString {
     env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-fn command(program: &OsStr, member: &Member) -> Command {
+/// The `cargo build` of the crate. Its output comes on stderr.
+pub fn command(program: &OsStr, member: &Member) -> Command {
     let mut command = Command::new(program);
     command.current_dir(&member.root);
-    command.args(["build", "--lib", "--package", &member.name, "--profile", PROFILE, "--target", TARGET]);
+    command.args(["build", "--lib", "--package", &member.name, "--profile", member.profile.name(), "--target", TARGET]);
     command.arg("--target-dir").arg(&member.target_dir);
     command.args(member.more_arguments());
     for name in NOT_INHERITED {
@@ -99,8 +104,8 @@ fn flags(workspace_root: &Path) -> OsString {
     flags
 }
 
-fn module_path(target_dir: &Path, library: &str) -> PathBuf {
-    target_dir.join(TARGET).join(PROFILE).join(format!("{}.wasm", library.replace('-', "_")))
+fn module_path(target_dir: &Path, profile: &str, library: &str) -> PathBuf {
+    target_dir.join(TARGET).join(profile).join(format!("{}.wasm", library.replace('-', "_")))
 }
 
 /// The error of a failed build. If the cause is known, the remedy comes first.
@@ -141,7 +146,7 @@ mod tests {
 
     #[test]
     fn the_module_has_the_crates_name() {
-        let path = module_path(Path::new("out"), "codex-policy");
+        let path = module_path(Path::new("out"), "guest", "codex-policy");
         assert_eq!(path, Path::new("out/wasm32-unknown-unknown/guest/codex_policy.wasm"));
     }
 

@@ -12,6 +12,37 @@ use crate::{cargo, component, output};
 const PROFILE_SETTINGS: [&str; 6] =
     ["inherits='release'", "opt-level=2", "lto=true", "codegen-units=1", "panic='abort'", "strip='debuginfo'"];
 
+/// For builds between two edits: only what changed is compiled, and it does the same as a build with the other profile.
+const DEVELOPMENT_SETTINGS: [&str; 8] = [
+    "inherits='dev'",
+    "opt-level=1",
+    "debug=false",
+    "strip='debuginfo'",
+    "debug-assertions=false",
+    "overflow-checks=false",
+    "incremental=true",
+    "panic='abort'",
+];
+
+/// How a crate is compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Small and fast, as it is shipped.
+    Guest,
+    /// Quick to build.
+    Development,
+}
+
+impl Profile {
+    /// cargo's name for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Guest => "guest",
+            Self::Development => "guest-dev",
+        }
+    }
+}
+
 /// A crate that can be built to a component.
 #[derive(Clone, Debug)]
 pub struct Member {
@@ -22,6 +53,7 @@ pub struct Member {
     pub(crate) library: String,
     pub(crate) root: PathBuf,
     pub(crate) target_dir: PathBuf,
+    pub(crate) profile: Profile,
     locked: bool,
 }
 
@@ -75,6 +107,7 @@ impl Member {
             library: library.name,
             root: found.workspace_root,
             target_dir: found.target_directory.join("policies"),
+            profile: Profile::Guest,
             locked: false,
         })
     }
@@ -86,6 +119,12 @@ impl Member {
         self
     }
 
+    /// Builds quickly instead of for shipping: compiles only what changed, and optimises little.
+    #[must_use]
+    pub fn for_development(self) -> Self {
+        Self { profile: Profile::Development, ..self }
+    }
+
     /// A package of this workspace, built with the lock file as it is. Its target folder is not the outer build's own,
     /// which cargo keeps locked while a build script runs.
     pub(crate) fn of_workspace(root: &Path, package: &str) -> Self {
@@ -95,6 +134,7 @@ impl Member {
             library: package.to_owned(),
             root: root.to_owned(),
             target_dir: root.join("target/policies"),
+            profile: Profile::Guest,
             locked: true,
         }
     }
@@ -104,11 +144,29 @@ impl Member {
         let lock = output::lock(&self.target_dir)?;
         let module = cargo::build(self, on_line)?;
         drop(lock);
-        component::encode(&module).with_context(|| format!("cannot make a component of {}", self.name))
+        self.component_of(&module)
+    }
+
+    /// The cargo command of the build, for callers that run it themselves. [`Member::built`] has what it makes.
+    pub fn command(&self) -> Command {
+        cargo::command(&cargo::program(), self)
+    }
+
+    /// Makes the component of the module that [`Member::command`] built.
+    pub fn built(&self) -> Result<Vec<u8>> {
+        self.component_of(&cargo::module(self)?)
+    }
+
+    fn component_of(&self, module: &[u8]) -> Result<Vec<u8>> {
+        component::encode(module).with_context(|| format!("cannot make a component of {}", self.name))
     }
 
     /// The arguments of `cargo build` besides package, profile and target.
     pub(crate) fn more_arguments(&self) -> Vec<String> {
+        let config = |setting: &&str| ["--config".to_owned(), format!("profile.{}.{setting}", self.profile.name())];
+        if self.profile == Profile::Development {
+            return DEVELOPMENT_SETTINGS.iter().flat_map(config).collect();
+        }
         if self.locked {
             return vec!["--locked".to_owned()];
         }
@@ -116,7 +174,6 @@ impl Member {
         if manifest.lines().any(|line| line.trim() == "[profile.guest]") {
             return Vec::new();
         }
-        let config = |setting: &&str| ["--config".to_owned(), format!("profile.guest.{setting}")];
         PROFILE_SETTINGS.iter().flat_map(config).collect()
     }
 }

@@ -2,6 +2,7 @@
 
 mod backtraces;
 mod compiled;
+mod dev;
 mod explain;
 mod recorded;
 mod released;

@@ -79,6 +79,11 @@ impl Ended {
         Self { code: 5, message: Some(message.into()) }
     }
 
+    /// What went wrong, unless it was already shown.
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
     /// Prints the message, if there is one.
     pub fn into_exit_code(self) -> ExitCode {
         if let Some(message) = self.message {

@@ -20,8 +20,11 @@ pub struct LoadedPolicy {
 
 impl LoadedPolicy {
     pub async fn read(path: Option<&Path>, arguments: &[String]) -> Result<Self, Ended> {
-        let candidate = candidate(path, arguments).await?;
-        Ok(Self { compiler: compiler()?, candidate, compiled: OnceCell::new() })
+        Ok(Self::new(compiler()?, candidate(path, arguments).await?))
+    }
+
+    pub fn new(compiler: Compiler, candidate: Candidate) -> Self {
+        Self { compiler, candidate, compiled: OnceCell::new() }
     }
 
     /// Name and, if there is one, version.

@@ -2,6 +2,7 @@
 
 mod bench;
 mod costs;
+mod dev;
 mod diff;
 mod display;
 mod estimate;
@@ -32,6 +33,8 @@ pub enum Authoring {
     Explain(explain::Explain),
     /// Run the scenarios of a policy.
     Test(test::Test),
+    /// Build and test a policy after every change of its files.
+    Dev(dev::Dev),
     /// Run a recorded job under another policy and print what would change.
     Replay(replay::Replay),
     /// Compare two policies over recorded jobs.
@@ -46,6 +49,7 @@ impl Authoring {
             Self::Inspect(inspect) => inspect.run().await,
             Self::Explain(explain) => explain.run(cancel).await,
             Self::Test(test) => test.run().await,
+            Self::Dev(dev) => dev.run(cancel).await,
             Self::Replay(replay) => replay.run().await,
             Self::Diff(diff) => diff.run().await,
             Self::Bench(bench) => bench.run().await,

@@ -46,7 +46,7 @@ impl Test {
         let policy = LoadedPolicy::read(self.policy.as_deref(), &[]).await?;
         let mut verdicts = Vec::new();
         for file in &files {
-            let verdict = self.verdict(file, &policy).await;
+            let verdict = verdict(file, &policy, self.update).await;
             print_verdict(&verdict);
             verdicts.push(verdict);
         }
@@ -66,43 +66,6 @@ impl Test {
         Ok(())
     }
 
-    async fn verdict(&self, file: &Path, policy: &LoadedPolicy) -> Verdict {
-        let began = Instant::now();
-        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let (findings, unreadable) = match Scenario::read(file) {
-            Err(error) => (vec![error.to_string()], true),
-            Ok(scenario) => match self.findings(&scenario, policy).await {
-                Ok(findings) => (findings, false),
-                Err(unreadable) => (vec![unreadable], true),
-            },
-        };
-        Verdict { name, took: began.elapsed(), findings, unreadable }
-    }
-
-    /// The failed expectations; an error if the scenario's own files can't be used.
-    async fn findings(&self, scenario: &Scenario, policy: &LoadedPolicy) -> Result<Vec<String>, String> {
-        let policy = match policy.with_settings(scenario.settings.clone()).await {
-            Ok(_) if !scenario.expect.problems.is_empty() => {
-                return Ok(vec!["problems: the policy accepts the settings".to_owned()]);
-            }
-            Ok(policy) => policy,
-            Err(PolicyError::Settings { problems, .. }) if !scenario.expect.problems.is_empty() => {
-                let missing = scenario.expect.problems.iter().filter(|wanted| !problems.contains(wanted.as_str()));
-                return Ok(missing.map(|wanted| format!("problems: {wanted:?} is not in: {problems}")).collect());
-            }
-            Err(error) => return Ok(vec![display::refusal(error)]),
-        };
-        let result = rehearse(&policy, &scenario.setup).await;
-        let mut findings = judge(scenario, &policy, &result).await;
-        let (golden, file) = (Golden::of(&result), scenario.golden_file());
-        if self.update {
-            golden.write(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-        } else if let Some(kept) = Golden::read(&file)? {
-            findings.extend(golden.differs_from(&kept));
-        }
-        Ok(findings)
-    }
-
     fn write_junit(&self, file: &Path, verdicts: &[Verdict]) -> Result<(), Ended> {
         let failed = |reason: String| Ended::usage(format!("--junit {}: {reason}", file.display()));
         let suite = self.scenarios.display().to_string();
@@ -111,7 +74,45 @@ impl Test {
     }
 }
 
-fn print_verdict(verdict: &Verdict) {
+/// Runs a scenario. `update` writes its golden file.
+pub(super) async fn verdict(file: &Path, policy: &LoadedPolicy, update: bool) -> Verdict {
+    let began = Instant::now();
+    let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let (findings, unreadable) = match Scenario::read(file) {
+        Err(error) => (vec![error.to_string()], true),
+        Ok(scenario) => match findings(&scenario, policy, update).await {
+            Ok(findings) => (findings, false),
+            Err(unreadable) => (vec![unreadable], true),
+        },
+    };
+    Verdict { name, took: began.elapsed(), findings, unreadable }
+}
+
+/// The failed expectations; an error if the scenario's own files can't be used.
+async fn findings(scenario: &Scenario, policy: &LoadedPolicy, update: bool) -> Result<Vec<String>, String> {
+    let policy = match policy.with_settings(scenario.settings.clone()).await {
+        Ok(_) if !scenario.expect.problems.is_empty() => {
+            return Ok(vec!["problems: the policy accepts the settings".to_owned()]);
+        }
+        Ok(policy) => policy,
+        Err(PolicyError::Settings { problems, .. }) if !scenario.expect.problems.is_empty() => {
+            let missing = scenario.expect.problems.iter().filter(|wanted| !problems.contains(wanted.as_str()));
+            return Ok(missing.map(|wanted| format!("problems: {wanted:?} is not in: {problems}")).collect());
+        }
+        Err(error) => return Ok(vec![display::refusal(error)]),
+    };
+    let result = rehearse(&policy, &scenario.setup).await;
+    let mut findings = judge(scenario, &policy, &result).await;
+    let (golden, file) = (Golden::of(&result), scenario.golden_file());
+    if update {
+        golden.write(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    } else if let Some(kept) = Golden::read(&file)? {
+        findings.extend(golden.differs_from(&kept));
+    }
+    Ok(findings)
+}
+
+pub(super) fn print_verdict(verdict: &Verdict) {
     let word = match (verdict.findings.is_empty(), verdict.unreadable) {
         (true, _) => "ok",
         (false, false) => "FAIL",
