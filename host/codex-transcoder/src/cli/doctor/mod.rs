@@ -33,8 +33,8 @@ pub struct Doctor {
     policy: Option<PathBuf>,
     /// Try the environment of a worker, without taking a job: its settings, from this TOML file and from variables (from
     /// variables alone without a file), stores, receiver, policy, GPU and sandbox.
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["policy", "work_dir"])]
-    config: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    config: Option<Option<PathBuf>>,
     /// The address that jobs name as `webhookUrl`; it is asked for nothing but an answer.
     #[arg(long, value_name = "URL", requires = "config")]
     receiver: Option<String>,
@@ -75,7 +75,7 @@ impl Doctor {
         };
         // An empty name counts as none, like an empty variable.
         let implied = std::env::var_os("CODEX_CONFIG").map(PathBuf::from);
-        let config = Some(config.clone()).filter(|file| !file.as_os_str().is_empty()).or(implied);
+        let config = config.clone().or(implied);
         let config = config.filter(|file| !file.as_os_str().is_empty());
         let (settings, mut findings) = match environment::settings(config.as_deref()) {
             Ok(loaded) => loaded,
