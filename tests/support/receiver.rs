@@ -84,10 +84,13 @@ impl Receiver {
         // Lives as long as the tests; it holds nothing but its port.
         std::thread::spawn(move || {
             for connection in listener.incoming().flatten() {
-                if let Some(message) = read(&connection) {
-                    kept.lock().unwrap().push(message);
-                    answer(connection, statuses.pop_front().unwrap_or(200));
-                }
+                let Some(message) = read(&connection) else {
+                    // Nothing but messages is taken: no other method, and no half a message.
+                    answer(connection, 405);
+                    continue;
+                };
+                kept.lock().unwrap().push(message);
+                answer(connection, statuses.pop_front().unwrap_or(200));
             }
         });
         Self { address, received }
@@ -120,13 +123,17 @@ impl Receiver {
 fn read(connection: &TcpStream) -> Option<Received> {
     let mut reader = BufReader::new(connection);
     let mut line = String::new();
-    reader.read_line(&mut line).ok().filter(|_| line.starts_with("POST "))?;
+    reader.read_line(&mut line).ok()?;
+    let is_message = line.starts_with("POST ");
     let mut headers = BTreeMap::new();
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
         let Some((name, value)) = line.trim_end().split_once(':') else { break };
         headers.insert(name.to_lowercase(), value.trim().to_owned());
+    }
+    if !is_message {
+        return None;
     }
     let mut body = vec![0; headers.get("content-length")?.parse().ok()?];
     reader.read_exact(&mut body).ok()?;
