@@ -16,7 +16,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
     ("publish", &["storage"]),
     ("webhook", &["storage"]),
     ("runpod", &[]),
-    ("result-page", &[]),
+    ("result-page", &["timeline"]),
     ("contract", &["media", "storage"]),
     ("policy", &["contract", "media", "storage"]),
     ("job", &["contract", "media", "policy", "publish", "result-page", "storage", "timeline", "webhook"]),

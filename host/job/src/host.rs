@@ -75,9 +75,8 @@ impl HostCalls for JobHost {
 
     async fn open(&mut self, from: Destination) -> Result<MediaInfo, Failure> {
         let opening = self.context.begin(Part::MediaOpen);
-        let original = Original::open(&self.context.within(&opening), &from, self.declared).await;
-        opening.ended(&original);
-        let original = original?;
+        let context = self.context.within(&opening);
+        let original = opening.around(Original::open(&context, &from, self.declared)).await?;
         let info = original.info.clone();
         self.original = Some(Arc::new(original));
         Ok(info)
@@ -138,9 +137,7 @@ impl HostCalls for JobHost {
     async fn head(&mut self, object: Destination) -> Result<Option<ObjectInfo>, Failure> {
         let store = self.context.stores.get(&object.store).map_err(refused)?;
         let asking = self.context.begin(Part::StorageHead);
-        let found = store.head(&object.key).await;
-        asking.ended(&found);
-        let found = found.map_err(refused)?;
+        let found = asking.around(store.head(&object.key)).await.map_err(refused)?;
         Ok(found.map(|info| ObjectInfo { size: info.size }))
     }
 
@@ -151,17 +148,14 @@ impl HostCalls for JobHost {
         };
         let store = self.context.stores.get(&object.store).map_err(refused)?;
         let writing = self.context.begin(Part::StoragePut);
-        let written = store.put(&object.key, Body::Bytes(content), &meta).await;
-        writing.ended(&written);
+        let written = writing.around(store.put(&object.key, Body::Bytes(content), &meta)).await;
         written.map(drop).map_err(refused)
     }
 
     async fn delete(&mut self, object: Destination) -> Result<(), Failure> {
         let store = self.context.stores.get(&object.store).map_err(refused)?;
         let removing = self.context.begin(Part::StorageDelete);
-        let removed = store.delete(&object.key).await;
-        removing.ended(&removed);
-        removed.map_err(refused)
+        removing.around(store.delete(&object.key)).await.map_err(refused)
     }
 
     async fn deliver(&mut self, event: MessageEvent, message: Message) -> Result<Delivery, Failure> {
@@ -179,7 +173,7 @@ impl HostCalls for JobHost {
                 let sent = webhooks.send_outcome(job, &message, &observer);
                 // Retries can take minutes, so cancellation ends them.
                 delivery = self.context.cancel.run_until_cancelled(sent).await.unwrap_or_default();
-                sending.ended(&delivery.delivered.then_some(()).ok_or(()));
+                sending.ended_well(delivery.delivered);
             }
             (None, _) => {}
         }

@@ -400,9 +400,8 @@ async fn send_failed(
     timeline: &Timeline,
 ) {
     let writing = timeline.begin(Part::PayloadFailed);
-    let written = Call::pure(policy).failed_message(job, &failure.clone().into()).await;
-    writing.ended(&written);
-    let message = match written {
+    let failure = &failure.clone().into();
+    let message = match writing.around(Call::pure(policy).failed_message(job, failure)).await {
         Ok(message) => message,
         Err(error) => {
             tracing::error!(job = job.id, %error, "no webhook was sent: the policy can't write a failed job's message");
@@ -413,7 +412,7 @@ async fn send_failed(
         Ok(message) => {
             let sending = timeline.begin(Part::Webhook);
             let delivery = webhooks.send_outcome(&job.id, &message, &delivery_events(observer)).await;
-            sending.ended(&delivery.delivered.then_some(()).ok_or(()));
+            sending.ended_well(delivery.delivered);
         }
         Err(error) => tracing::error!(job = job.id, %error, "the webhook for a failed job can't be sent"),
     }

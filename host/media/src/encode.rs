@@ -134,8 +134,7 @@ impl Encode<'_> {
         }
         let ffmpeg = tools.ffmpeg.on(processor).within(Budget::of_encode(plan, info));
         let encoding = tools.timeline.begin(Part::Encode);
-        let ran = ffmpeg.watch(arguments, work, cancel, watch).await;
-        encoding.ended(&ran);
+        let ran = encoding.around(ffmpeg.watch(arguments, work, cancel, watch)).await;
         let finished = ran.map_err(|error| MediaError::process("encoding", error))?;
         if finished.stderr.contains(NO_ROOM) {
             return Err(MediaError::BadFile { detail: last_lines(&finished.stderr, 3) });

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::html::Escaped;
 
 /// The look of all pages of this program.
-pub const BASE_STYLE: &str = include_str!("../assets/base.css");
+const BASE_STYLE: &str = include_str!("../assets/base.css");
 
 const TEMPLATE: &str = include_str!("../assets/document.html");
 

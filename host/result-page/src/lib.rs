@@ -21,9 +21,9 @@ mod waveform;
 #[cfg(test)]
 mod tests;
 
-pub use document::{BASE_STYLE, Document};
-pub use html::{Escaped, bytes, clock, seconds};
-pub use links::{Links, Place};
+pub use document::Document;
+pub use html::Escaped;
+pub use links::{Links, Place, encoded};
 pub use page::ResultPage;
 
 /// The largest file that is embedded: the data of a waveform or a storyboard.

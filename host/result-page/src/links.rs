@@ -24,7 +24,8 @@ pub enum Links {
 /// All but what is plain in a segment of a path. A colon is not: it would end a scheme.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-fn encoded(path: &str) -> String {
+/// A path for an address: its slashes stay.
+pub fn encoded(path: &str) -> String {
     let segments: Vec<String> =
         path.split('/').map(|segment| utf8_percent_encode(segment, SEGMENT).to_string()).collect();
     segments.join("/")

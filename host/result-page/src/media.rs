@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use fault::text::counted;
 use serde_json::{Value, json};
 
 use crate::html::{Escaped, bytes, script_data, thousands};
@@ -214,7 +215,6 @@ pub fn about(report: &Report) -> String {
     match (report.source.is_empty(), rungs) {
         (false, _) => report.source.clone(),
         (true, 0) => "A finished job".to_owned(),
-        (true, 1) => "A ladder of one rung".to_owned(),
-        (true, rungs) => format!("A ladder of {rungs} rungs"),
+        (true, rungs) => format!("A ladder of {}", counted(rungs as u64, "rung")),
     }
 }

@@ -1,5 +1,5 @@
-//! What each published object is. A policy names its objects as it likes, so that is told by their endings, their folders
-//! and what is in them.
+//! What each published object is. A policy names its objects as it likes, so their endings, their folders and what
+//! is in them decide.
 
 use std::collections::BTreeMap;
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use fault::text::counted;
 use serde::Deserialize as _;
 use serde_json::Value;
 
@@ -29,14 +30,13 @@ pub struct ResultPage {
     report: Report,
     read: BTreeMap<Place, Vec<u8>>,
     message: Option<String>,
-    verified: bool,
 }
 
 impl ResultPage {
     /// Of a job's report, as a job writes it. An error if it is something else.
     pub fn of(report: &Value) -> Result<Self, serde_json::Error> {
         let report = Report::deserialize(report)?;
-        Ok(Self { report, read: BTreeMap::new(), message: None, verified: false })
+        Ok(Self { report, read: BTreeMap::new(), message: None })
     }
 
     /// Small objects whose content the page shows, if it gets it by [`Self::embed`].
@@ -52,12 +52,6 @@ impl ResultPage {
     #[must_use]
     pub fn message(self, body: String) -> Self {
         Self { message: Some(body), ..self }
-    }
-
-    /// Says that a receiver checked the signature of the webhook.
-    #[must_use]
-    pub fn verified(self) -> Self {
-        Self { verified: true, ..self }
     }
 
     pub fn render(&self, links: &Links) -> String {
@@ -101,19 +95,15 @@ impl ResultPage {
     }
 
     fn webhook(&self) -> String {
-        let about = match (&self.report.webhook, self.verified) {
-            (Some(webhook), verified) => {
+        let about = match &self.report.webhook {
+            Some(webhook) => {
                 let state = if webhook.delivered { "delivered" } else { "not delivered" };
                 let status = webhook.status.map_or(String::new(), |status| format!(", HTTP {status}"));
-                let attempts = match webhook.attempts {
-                    1 => "1 attempt".to_owned(),
-                    attempts => format!("{attempts} attempts"),
-                };
-                let verified = if verified { ", signature verified by the receiver" } else { "" };
-                format!("<code>{}</code> {state}{status}, {attempts}{verified}.", Escaped(&webhook.kind))
+                let attempts = counted(webhook.attempts.into(), "attempt");
+                format!("<code>{}</code> {state}{status}, {attempts}.", Escaped(&webhook.kind))
             }
-            (None, _) if self.message.is_some() => "The job had no webhook. This is the policy's message.".to_owned(),
-            (None, _) => "The job had no webhook.".to_owned(),
+            None if self.message.is_some() => "The job had no webhook. This is the policy's message.".to_owned(),
+            None => "The job had no webhook.".to_owned(),
         };
         let body = self.message.as_ref().map_or(String::new(), |body| {
             format!(

@@ -21,9 +21,9 @@ pub struct Report {
     pub sandbox: String,
     pub attempts: u32,
     pub total_ms: u64,
-    pub parts: Vec<Part>,
+    pub parts: Vec<TimedPart>,
     /// Each part when it ran, where the report says so.
-    pub timeline: Vec<Part>,
+    pub timeline: Vec<TimedPart>,
     pub cpu_seconds: f64,
     pub gpu_seconds: Option<f64>,
     pub cost: Option<Cost>,
@@ -43,7 +43,7 @@ pub struct Refusal {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Part {
+pub struct TimedPart {
     pub part: String,
     pub ms: u64,
     /// From the job's start; only in the timeline.

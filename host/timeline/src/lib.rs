@@ -67,6 +67,11 @@ pub fn wall_clock(time: SystemTime) -> String {
     DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
+/// Now by the wall clock, in seconds since 1970.
+pub fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
 fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
@@ -92,7 +97,7 @@ impl std::fmt::Debug for Timeline {
 }
 
 impl Timeline {
-    /// Begins now. `ended` is told of every part when it ends, on the thread on which it does, so it must not block.
+    /// Begins now. `ended` gets every part when it ends, on the thread on which it does, so it must not block.
     pub fn start(ended: impl Fn(&TimedPart) + Send + Sync + 'static) -> Self {
         let clock = JobClock {
             began: Instant::now(),
@@ -154,8 +159,19 @@ impl RunningPart {
     }
 
     /// It has ended with this result.
-    pub fn ended<T, E>(mut self, result: &Result<T, E>) {
-        self.failed = result.is_err();
+    pub fn ended<T, E>(self, result: &Result<T, E>) {
+        self.ended_well(result.is_ok());
+    }
+
+    pub fn ended_well(mut self, well: bool) {
+        self.failed = !well;
+    }
+
+    /// It lasts as long as this work, and ends with its result.
+    pub async fn around<T, E>(self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let result = work.await;
+        self.ended(&result);
+        result
     }
 }
 

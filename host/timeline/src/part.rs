@@ -85,6 +85,11 @@ impl Part {
         Self::Webhook,
     ];
 
+    /// The part of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|part| part.name() == name)
+    }
+
     pub const fn name(self) -> &'static str {
         match self {
             Self::Attempt => "attempt",

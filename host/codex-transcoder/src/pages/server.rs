@@ -9,8 +9,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 use fault::{Failure, codes};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use result_page::{Document, Escaped};
+use result_page::{Document, Escaped, encoded};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -48,10 +47,6 @@ impl FolderServer {
         // Players keep connections open, which is no reason to wait.
         stop.run_until_cancelled(axum::serve(self.listener, router).into_future()).await;
     }
-}
-
-fn encoded(name: &str) -> String {
-    utf8_percent_encode(name, NON_ALPHANUMERIC).to_string().replace("%2E", ".").replace("%2D", "-").replace("%5F", "_")
 }
 
 async fn file(State(folder): State<Folder>, Path(path): Path<String>, headers: HeaderMap) -> Response {

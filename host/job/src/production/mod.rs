@@ -272,8 +272,8 @@ async fn make(
     let source = Source { work: &context.work, info, sound: original.take_sound() };
     let transcoding = context.begin(Part::Transcode);
     let tools = context.tools.within(transcoding.timeline());
-    let made = transcode::make(&tools, source, plan, &publication, &context.cancel, watch).await;
-    transcoding.ended(&made);
+    let making = transcode::make(&tools, source, plan, &publication, &context.cancel, watch);
+    let made = transcoding.around(making).await;
     match made {
         Ok(made) => {
             let uploaded = tokio::join!(uploader.finish(&context.cancel), files.finish(&context.cancel));
