@@ -2,17 +2,16 @@
 //! by what all of them noted.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use fault::{Failure, codes};
 use job::report::JobReport;
 use job::transcode_report::TranscodeReport;
-use policy::canary::{
-    CanaryTrial, Decision, Evidence, Figures, JobOutcome, Tallies, Verdict, carry_out, fails_outright, judge,
-};
+use policy::canary::{CanaryTrial, Decision, Evidence, Figures, JobOutcome, Tallies, carry_out, fails_outright, judge};
 use policy::fleet::{Fleet, FleetNotes, RunningPolicy, TrialNote, WorkerNote};
 use policy::{ActivePolicies, PolicyPublisher, PublishError, SelectedPolicy};
 use storage::{Key, StoreError};
+use timeline::unix_seconds;
 use tokio::sync::{Mutex as AsyncMutex, Notify};
 
 use crate::observe::Metrics;
@@ -196,16 +195,11 @@ impl FleetMember {
     }
 
     async fn judge(&self, trial: &CanaryTrial, fleet: &Fleet, written: &mut Written) -> Result<(), Failure> {
-        let (verdict, _) = judge(trial, &fleet.tallies(trial));
-        let (decision, evidence) = match verdict {
-            Verdict::Undecided => return Ok(()),
-            Verdict::Drop(evidence) => {
-                // At once, and even if the manifest can't be written.
-                self.policies.stop(trial);
-                (Decision::Drop, evidence)
-            }
-            Verdict::Promote(evidence) => (Decision::Promote, evidence),
-        };
+        let (Some(decision), evidence) = judge(trial, &fleet.tallies(trial)) else { return Ok(()) };
+        if decision == Decision::Drop {
+            // At once, and even if the manifest can't be written.
+            self.policies.stop(trial);
+        }
         match self.carry_out(trial, decision, &evidence).await {
             Ok(true) => self.report(trial, decision, &evidence, "the manifest was changed"),
             Ok(false) => {}
@@ -286,8 +280,4 @@ fn figures(made: &TranscodeReport, report: &JobReport) -> Option<Figures> {
     }
     let bytes: u64 = made.objects.iter().map(|object| object.bytes).sum();
     Some(Figures { milliseconds: report.total_ms as f64 / seconds, bytes: bytes as f64 / seconds })
-}
-
-fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -8,10 +8,12 @@ use crate::history::{Action, BadPolicy, Entry};
 use crate::manifest::{Canary, Deployment};
 use crate::publisher::{PolicyPublisher, PublishError};
 
-/// What was decided.
+/// What is decided about a canary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
+    /// It is worse than the current policy.
     Drop,
+    /// It ran for as many jobs as the rule wants, without being worse.
     Promote,
 }
 

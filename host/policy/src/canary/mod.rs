@@ -13,4 +13,4 @@ mod verdict;
 pub use decision::{Decision, carry_out};
 pub use rule::{CanaryRule, CanaryTrial};
 pub use tally::{Figures, JobOutcome, Tallies, Tally};
-pub use verdict::{Evidence, Test, Verdict, fails_outright, judge};
+pub use verdict::{Evidence, Test, fails_outright, judge};

@@ -15,7 +15,7 @@ const ID_LENGTH: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct CanaryRule {
-    /// When the trial began, in seconds since 1970. It tells two trials of one policy apart.
+    /// When the trial began, in seconds since 1970. Two trials of one policy differ by it.
     pub started: u64,
     /// After how many jobs the canary becomes the current policy; none: an operator decides that.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,8 +1,9 @@
 //! How often good canaries are dropped and how soon bad ones are, with the numbers of docs/policies.md.
 
+use super::decision::Decision;
 use super::rule::{CanaryRule, CanaryTrial};
 use super::tally::{Figures, JobOutcome, Tallies};
-use super::verdict::{Test, Verdict, judge};
+use super::verdict::{Evidence, Test, judge};
 use crate::active::Role;
 
 /// Xorshift: the same numbers on every machine.
@@ -40,9 +41,9 @@ struct Simulated {
 
 const GOOD: Simulated = Simulated { fails: 0.01, refuses: 0.03, slower: 1.0 };
 
-/// Runs jobs until there is a verdict. It is looked for after each job under the canary; the others only speak for it.
-/// Returns it with the canary's number of jobs.
-fn run(seed: u64, percent: u8, canary: Simulated, most_jobs: u32) -> (Verdict, u32) {
+/// Runs jobs until the canary is dropped. That is judged after each job under it; the others only speak for it. Returns the
+/// evidence, if it was, with the canary's number of jobs.
+fn run(seed: u64, percent: u8, canary: Simulated, most_jobs: u32) -> (Option<Evidence>, u32) {
     let mut random = Random::new(seed);
     let rule = CanaryRule { started: 0, promote_after: None };
     let trial = CanaryTrial { id: String::new(), percent, rule };
@@ -60,18 +61,18 @@ fn run(seed: u64, percent: u8, canary: Simulated, most_jobs: u32) -> (Verdict, u
             JobOutcome::Completed(Some(Figures { milliseconds, bytes }))
         };
         tallies.add(role, outcome);
-        if under_canary && let (verdict @ Verdict::Drop(_), _) = judge(&trial, &tallies) {
-            return (verdict, tallies.canary.jobs());
+        if under_canary && let (Some(Decision::Drop), evidence) = judge(&trial, &tallies) {
+            return (Some(evidence), tallies.canary.jobs());
         }
     }
-    (Verdict::Undecided, tallies.canary.jobs())
+    (None, tallies.canary.jobs())
 }
 
 /// The number of trials that ended in a drop, and the canary's jobs in nine of ten of them.
 fn dropped(trials: u64, percent: u8, canary: Simulated, most_jobs: u32) -> (usize, u32) {
     let mut jobs: Vec<u32> = (0..trials)
         .map(|seed| run(seed, percent, canary, most_jobs))
-        .filter_map(|(verdict, jobs)| matches!(verdict, Verdict::Drop(_)).then_some(jobs))
+        .filter_map(|(evidence, jobs)| evidence.map(|_| jobs))
         .collect();
     jobs.sort_unstable();
     (jobs.len(), jobs.get(jobs.len() * 9 / 10).copied().unwrap_or_default())
@@ -105,8 +106,8 @@ fn a_canary_that_takes_three_times_as_long_or_refuses_a_fifth_is_dropped() {
     for (canary, test) in
         [(Simulated { slower: 3.0, ..GOOD }, Test::Time), (Simulated { refuses: 0.3, ..GOOD }, Test::Refusals)]
     {
-        let verdict = run(1, 10, canary, 2000).0;
-        assert!(matches!(&verdict, Verdict::Drop(evidence) if evidence.test == test), "{verdict:?}");
+        let evidence = run(1, 10, canary, 2000).0;
+        assert!(evidence.as_ref().is_some_and(|evidence| evidence.test == test), "{evidence:?}");
     }
 }
 
@@ -116,11 +117,11 @@ fn a_canary_is_promoted_after_its_jobs_unless_something_is_suspicious() {
     let trial = CanaryTrial { id: String::new(), percent: 10, rule };
     let mut tallies = Tallies::default();
     for job in 0..50 {
-        assert_eq!(judge(&trial, &tallies).0, Verdict::Undecided, "after {job} jobs");
+        assert_eq!(judge(&trial, &tallies).0, None, "after {job} jobs");
         tallies.add(Role::Canary, JobOutcome::Completed(None));
     }
-    assert!(matches!(judge(&trial, &tallies).0, Verdict::Promote(_)));
+    assert_eq!(judge(&trial, &tallies).0, Some(Decision::Promote));
     // Too little to drop it, and too much to promote it.
     (0..3).for_each(|_| tallies.add(Role::Canary, JobOutcome::Refused));
-    assert_eq!(judge(&trial, &tallies).0, Verdict::Undecided);
+    assert_eq!(judge(&trial, &tallies).0, None);
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::decision::Decision;
 use super::evidence::{hopeless, larger, likelier};
 use super::histogram::TOLERANCE;
 use super::rule::CanaryTrial;
@@ -40,7 +41,7 @@ impl Test {
 /// ends a good canary with a probability of at most 1 %.
 const ENOUGH: f64 = 500.0;
 
-/// Above this, a canary isn't promoted: something is wrong, and more jobs will tell.
+/// Above this, a canary isn't promoted: something may be wrong, and more jobs are needed.
 const SUSPICIOUS: f64 = 20.0;
 
 /// The evidence against a canary.
@@ -48,7 +49,7 @@ const SUSPICIOUS: f64 = 20.0;
 pub struct Evidence {
     /// The strongest one.
     pub test: Test,
-    /// How many times likelier the counts are if the canary is worse. At most a million is told apart.
+    /// How many times likelier the counts are if the canary is worse. At most a million.
     pub ratio: f64,
     /// The counts, as a sentence.
     pub counts: String,
@@ -60,29 +61,19 @@ impl fmt::Display for Evidence {
     }
 }
 
-/// What becomes of a canary.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Verdict {
-    Undecided,
-    /// It is worse than the current policy.
-    Drop(Evidence),
-    /// It ran for as many jobs as the rule wants, without being worse.
-    Promote(Evidence),
-}
-
-/// Judges a canary by the counts of all workers.
-pub fn judge(trial: &CanaryTrial, tallies: &Tallies) -> (Verdict, Evidence) {
+/// Judges a canary by the counts of all workers: what is to be done with it, if that is certain, and the evidence.
+pub fn judge(trial: &CanaryTrial, tallies: &Tallies) -> (Option<Decision>, Evidence) {
     let evidence = strongest(trial.percent, tallies);
     let canary = &tallies.canary;
     let ripe = trial.rule.promote_after.is_some_and(|jobs| canary.jobs() >= jobs) && canary.completed > 0;
-    let verdict = if evidence.ratio >= ENOUGH {
-        Verdict::Drop(evidence.clone())
+    let decision = if evidence.ratio >= ENOUGH {
+        Some(Decision::Drop)
     } else if ripe && evidence.ratio < SUSPICIOUS {
-        Verdict::Promote(evidence.clone())
+        Some(Decision::Promote)
     } else {
-        Verdict::Undecided
+        None
     };
-    (verdict, evidence)
+    (decision, evidence)
 }
 
 /// Whether one worker's own counts are enough to give the canary no more jobs before the others are asked.

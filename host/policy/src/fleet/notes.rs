@@ -1,10 +1,7 @@
 //! Where the workers' notes are kept.
 
-use std::sync::Arc;
-
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use storage::{BadKey, Key, RESERVED, Record, Records, StoreError};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
 use super::note::WorkerNote;
 use crate::canary::{CanaryTrial, Tallies};
@@ -64,28 +61,19 @@ impl FleetNotes {
 
     /// Reads the notes of all workers.
     pub async fn read(&self) -> Result<Fleet, StoreError> {
-        let mut reading = JoinSet::new();
-        let permits = Arc::new(Semaphore::new(AT_ONCE));
-        for key in self.records.store().list(&self.prefix).await?.into_iter().take(MAX_NOTES) {
-            let (records, permits) = (self.records.clone(), Arc::clone(&permits));
-            reading.spawn(async move {
-                let _permit = permits.acquire_owned().await;
-                let read = records.read(&key, MAX_BYTES).await;
-                (key, read)
-            });
-        }
+        let keys = self.records.store().list(&self.prefix).await?.into_iter().take(MAX_NOTES);
+        let read = |key: Key| async move { Ok::<_, StoreError>((self.records.read(&key, MAX_BYTES).await?, key)) };
+        let mut reading = stream::iter(keys).map(read).buffer_unordered(AT_ONCE);
         let mut fleet = Fleet::default();
-        while let Some(read) = reading.join_next().await {
-            let Ok((key, read)) = read else { continue };
-            match read {
-                Ok(Record::Missing) => {}
-                Ok(Record::Authentic(text)) => match serde_json::from_slice(&text) {
+        // An error ends it: a decision without some of the counts may be wrong.
+        while let Some((record, key)) = reading.try_next().await? {
+            match record {
+                Record::Missing => {}
+                Record::Authentic(text) => match serde_json::from_slice(&text) {
                     Ok(note) => fleet.workers.push((key, note)),
                     Err(_) => fleet.unreadable += 1,
                 },
-                Ok(Record::Foreign(_)) => fleet.unreadable += 1,
-                // A verdict without some of the counts may be wrong.
-                Err(error) => return Err(error),
+                Record::Foreign(_) => fleet.unreadable += 1,
             }
         }
         fleet.workers.sort_by(|(_, one), (_, other)| (&one.worker, one.since).cmp(&(&other.worker, other.since)));
@@ -118,7 +106,10 @@ impl Fleet {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use storage::LocalDirectory;
+    use tokio::task::JoinSet;
 
     use super::*;
     use crate::active::Role;
