@@ -9,51 +9,28 @@ use policy::{Deployment, Role, share};
 use serde_json::{Value, json};
 use storage::{LocalDirectory, Records};
 use testkit::job::until;
-use testkit::platform::{Gone, PATIENCE, Platform, Worker};
+use testkit::platform::PATIENCE;
 use testkit::receiver::SECRET;
 use testkit::s3::Fault;
 use testkit::workspace;
 
+use super::operator::{Operator, PLACE, done};
 use super::*;
 
-const PLACE: &str = "media:.codex/policies";
-const MANIFEST: &str = ".codex/policies/policy.json";
 const NOTES: &str = ".codex/workers/staging/";
 
 /// The creator whose jobs the policy of faults completes, without doing anything.
 const SPARED: &str = "idle";
 
-struct Operator {
-    platform: Platform,
-    author: Folder,
-}
-
 impl Operator {
-    fn new() -> Self {
-        Self { platform: Platform::default(), author: Folder::new() }
-    }
-
-    fn policy(&self, arguments: &[&str]) -> Gone {
-        Worker::start(command(&self.platform, &[&["policy"], arguments].concat(), PLACE)).wait()
-    }
-
-    fn activate(&self, manifest: &Value, module: &[u8], further: &[&str]) -> Gone {
-        self.author.ship(manifest, module);
-        self.policy(&[&["activate", self.author.path().to_str().unwrap()], further].concat())
-    }
-
     /// Activates the built-in policy, and as a canary one that fails in every job but those of the spared creator.
     fn try_a_failing_one(&self) -> (Value, Vec<u8>) {
-        done(&self.activate(&manifest("1", &variant(1)), &variant(1), &[]));
+        done(&self.activate(1, &[]));
         let module = std::fs::read(workspace::hostile_policy()).unwrap();
         let mut bad = manifest("2", &module);
         bad["settings"] = json!({ "behaviour": "panic-in-jobs" });
-        done(&self.activate(&bad, &module, &["--canary", "10"]));
+        done(&self.ship(&bad, &module, &["--canary", "10"]));
         (bad, module)
-    }
-
-    fn deployed(&self) -> Value {
-        serde_json::from_slice(&self.platform.media.object(MANIFEST).unwrap()).unwrap()
     }
 
     fn history(&self) -> Vec<Value> {
@@ -95,11 +72,6 @@ impl Operator {
     }
 }
 
-#[track_caller]
-fn done(gone: &Gone) {
-    assert!(gone.status.success(), "{}{}", gone.stdout, gone.log);
-}
-
 /// Ids of jobs that a canary with ten percent gets, or doesn't.
 fn ids(under_canary: bool) -> impl Iterator<Item = String> {
     (0..).map(|number| format!("job-{number}")).filter(move |job| (share(job) < 10) == under_canary)
@@ -137,8 +109,8 @@ fn a_canary_that_fails_every_fifth_job_is_dropped_within_three_polls_and_is_not_
     workers.into_iter().for_each(|watching| assert!(watching.worker.stop().status.success()));
 
     for refused in [
-        operator.activate(&bad, &module, &["--canary", "1"]),
-        operator.activate(&bad, &module, &[]),
+        operator.ship(&bad, &module, &["--canary", "1"]),
+        operator.ship(&bad, &module, &[]),
         operator.policy(&["rollback", "--to", "2"]),
     ] {
         assert_eq!(refused.status.code(), Some(4), "{}", refused.log);
@@ -146,7 +118,7 @@ fn a_canary_that_fails_every_fifth_job_is_dropped_within_three_polls_and_is_not_
     }
     assert!(operator.policy(&["history"]).stdout.contains("[judged bad]"));
     assert_eq!(operator.deployed()["version"], "1");
-    done(&operator.activate(&bad, &module, &["--canary", "1", "--even-if-bad"]));
+    done(&operator.ship(&bad, &module, &["--canary", "1", "--even-if-bad"]));
     assert_eq!(operator.deployed()["next"]["version"], "2");
 }
 
@@ -171,10 +143,10 @@ fn a_worker_gives_a_canary_that_only_fails_no_fourth_job_even_if_the_manifest_ca
 fn status_lists_the_workers_and_a_good_canary_is_promoted_by_the_counts_of_all() {
     let operator = Operator::new();
     for version in [1, 2] {
-        done(&operator.activate(&manifest(&version.to_string(), &variant(version)), &variant(version), &[]));
+        done(&operator.activate(version, &[]));
     }
     let promoting = ["--canary", "20", "--promote-after", "60"];
-    let activated = operator.activate(&manifest("3", &variant(3)), &variant(3), &promoting);
+    let activated = operator.activate(3, &promoting);
     done(&activated);
     assert!(activated.stdout.contains("promote it after 60 jobs"), "{}", activated.stdout);
     let watching = Watching::start(&operator.platform, PLACE, &[("CODEX_POLICY_POLL_SECONDS", "1")]);

@@ -3,6 +3,7 @@
 mod canary;
 mod gate;
 mod judge;
+mod operator;
 mod places;
 mod refused;
 mod ship;

@@ -1,40 +1,12 @@
 //! `policy activate`, `rollback` and `status`.
 
 use serde_json::{Value, json};
-use testkit::platform::{Gone, Platform, Worker};
 use testkit::s3::Fault;
 
+use super::operator::{Operator, PLACE, done};
 use super::*;
 
-const PLACE: &str = "media:.codex/policies";
-
-struct Operator {
-    platform: Platform,
-    /// What an author hands over.
-    author: Folder,
-}
-
 impl Operator {
-    fn new() -> Self {
-        Self { platform: Platform::default(), author: Folder::new() }
-    }
-
-    fn policy(&self, arguments: &[&str]) -> Gone {
-        Worker::start(command(&self.platform, &[&["policy"], arguments].concat(), PLACE)).wait()
-    }
-
-    /// Hands over a version and activates it.
-    fn activate(&self, version: u8, further: &[&str]) -> Gone {
-        let module = variant(version);
-        self.author.ship(&manifest(&version.to_string(), &module), &module);
-        let path = self.author.path().to_str().unwrap().to_owned();
-        self.policy(&[&["activate", &path], further].concat())
-    }
-
-    fn deployed(&self) -> Value {
-        serde_json::from_slice(&self.platform.media.object(".codex/policies/policy.json").unwrap()).unwrap()
-    }
-
     /// The versions that are current, on trial, and previous; asserts that every module that is named is there.
     #[track_caller]
     fn versions(&self) -> [Value; 3] {
@@ -48,11 +20,6 @@ impl Operator {
             manifest["version"].clone()
         })
     }
-}
-
-#[track_caller]
-fn done(gone: &Gone) {
-    assert!(gone.status.success(), "{}{}", gone.stdout, gone.log);
 }
 
 #[test]
