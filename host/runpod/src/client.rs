@@ -69,6 +69,19 @@ impl RequestError {
     }
 }
 
+/// A client for the platform, which ignores proxy variables.
+pub fn http(with: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder) -> Result<reqwest::Client, Failure> {
+    // Process-wide. `Err` means a provider is already installed, which is fine.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client =
+        reqwest::Client::builder().no_proxy().user_agent(concat!("codex-transcoder/", env!("CARGO_PKG_VERSION")));
+    with(client).build().map_err(|error| {
+        let what = "the HTTP client for RunPod can't be set up; are the system's root certificates (ca-certificates) \
+installed?";
+        Failure::new(&codes::runpod::CLIENT, format!("{what}: {}", fault::chain(&error)))
+    })
+}
+
 /// Sends requests as one worker of one endpoint.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -80,19 +93,8 @@ pub struct Client {
 impl Client {
     /// Opens connections of its own. They belong to the runtime that first uses them.
     pub fn new(endpoint: Endpoint, timing: Timing) -> Result<Self, Failure> {
-        // Process-wide. `Err` means a provider is already installed, which is fine.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(redirect::Policy::custom(redirected))
-            .referer(false)
-            .connect_timeout(timing.connect)
-            .user_agent(concat!("codex-transcoder/", env!("CARGO_PKG_VERSION")))
-            .build();
-        let http = http.map_err(|error| {
-            let what = "the HTTP client for RunPod can't be set up; are the system's root certificates (ca-certificates) \
-installed?";
-            Failure::new(&codes::runpod::CLIENT, format!("{what}: {}", fault::chain(&error)))
+        let http = http(|client| {
+            client.redirect(redirect::Policy::custom(redirected)).referer(false).connect_timeout(timing.connect)
         })?;
         Ok(Self { http, endpoint, timing })
     }

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use fault::{Failure, codes};
-use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::{Url, redirect};
 use serde_json::{Value, json};
+
+use super::client::http;
 
 /// For a request and its answer. The platform only puts the job into its queue.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -51,10 +53,7 @@ impl JobSender {
             header.set_sensitive(true);
             Ok::<_, Failure>(header)
         });
-        // Process-wide. `Err` means a provider is already installed, which is fine.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(TIMEOUT);
-        let http = http.build().map_err(|error| Failure::new(&codes::runpod::CLIENT, fault::chain(&error)))?;
+        let http = http(|client| client.redirect(redirect::Policy::none()).timeout(TIMEOUT))?;
         Ok(Self { http, run: url, key: key.transpose()? })
     }
 

@@ -7,6 +7,7 @@ use testkit::runpod::{Gate, RunpodServer};
 
 use super::test_worker::{SOON, TestWorker, quick};
 use crate::WorkerSummary;
+use crate::client::PROTOCOL_VERSION;
 
 #[test]
 fn a_job_is_taken_run_and_reported() {
@@ -173,12 +174,11 @@ fn more_jobs_than_were_asked_for_wait_for_a_slot() {
 fn a_failed_job_reports_machine_and_worker() {
     let worker = TestWorker::new();
     worker.server.queue("a", json!({ "do": "fail", "error": { "code": "upload.empty", "message": "no bytes" } }));
-    let error = worker.error("a");
-    let expected =
-        json!({ "code": "upload.empty", "message": "no bytes", "hostname": "worker-1-host", "worker_id": "worker-1" });
-    for (name, value) in expected.as_object().unwrap() {
-        assert_eq!(&error[name], value, "{name}: {error}");
-    }
+    let expected = json!({
+        "code": "upload.empty", "message": "no bytes", "hostname": "worker-1-host", "worker_id": "worker-1",
+        "error_type": "", "error_message": "", "error_traceback": "", "runpod_version": PROTOCOL_VERSION,
+    });
+    assert_eq!(worker.error("a"), expected);
     assert_eq!(worker.shut_down().1, WorkerSummary { failed: 1, ..WorkerSummary::default() });
 }
 
