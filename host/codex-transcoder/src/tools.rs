@@ -58,18 +58,24 @@ impl ToolOptions {
         Ok((ffmpeg.confined(Arc::clone(&sandbox)), ffprobe.confined(sandbox)))
     }
 
-    /// Finds both programs and runs the test encodes.
+    /// Finds both programs and runs the test encodes. At least one encoder works.
     pub async fn prove(&self) -> Result<MediaTools, Failure> {
-        let (ffmpeg, ffprobe) = self.confined()?;
-        let ((proof, build), devices) = tokio::join!(proof::prove(&ffmpeg), proof::devices());
+        let tools = self.tested().await?;
         let [libx264, ..] = Encoder::all_on(Processor::Cpu);
-        if let (Some(missing), Some(_)) = (proof.missing(libx264), proof.gpu_missing()) {
+        if let (Some(missing), Some(_)) = (tools.proof.missing(libx264), tools.proof.gpu_missing()) {
             let message = format!(
                 "no encoder works: libx264: {missing}. Install an ffmpeg with libx264, or name one with --ffmpeg; \
 `codex-transcoder doctor` says more"
             );
             return Err(Failure::new(&codes::host::FFMPEG, message));
         }
+        Ok(tools)
+    }
+
+    /// Finds both programs and runs the test encodes, whatever comes of them.
+    pub async fn tested(&self) -> Result<MediaTools, Failure> {
+        let (ffmpeg, ffprobe) = self.confined()?;
+        let ((proof, build), devices) = tokio::join!(proof::prove(&ffmpeg), proof::devices());
         let sessions = Sessions::of(proof.sessions());
         Ok(MediaTools {
             ffmpeg,

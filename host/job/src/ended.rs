@@ -3,7 +3,7 @@
 //! One small record for each job, under the reserved prefix, authenticated like a journal. Its name begins with the time,
 //! so that the jobs of a time span are a part of a listing.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use chrono::DateTime;
 use fault::text::printable;
@@ -12,6 +12,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use storage::{Key, RESERVED, Record, Records, StoreError};
+use timeline::unix_seconds;
 
 use crate::is_plain_id;
 use crate::report::JobReport;
@@ -103,7 +104,7 @@ impl EndedJob {
             version: VERSION,
             job: report.job.clone(),
             subject,
-            ended_at: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+            ended_at: unix_seconds(),
             total_ms: report.total_ms,
             attempts: report.attempts,
             failure: failure.map(|failure| EndedFailure {

@@ -25,7 +25,7 @@ impl JobWebhooks {
         Self { deliverer, url, outbox, progress: ProgressSender::default(), traceparent: None }
     }
 
-    /// Tells receivers what trace the job belongs to.
+    /// The same with a header that says to which trace the job belongs.
     #[must_use]
     pub fn traced(self, traceparent: Option<String>) -> Self {
         Self { traceparent, ..self }

@@ -99,6 +99,15 @@ impl Cli {
     }
 }
 
+/// Parses an id that becomes a part of a path or a key.
+fn plain_id(text: &str) -> Result<String, String> {
+    if job::is_plain_id(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("letters, digits, `_` and `-` are expected".to_owned())
+    }
+}
+
 pub async fn run(cli: Cli) -> ExitCode {
     cli.color.apply();
     // A deployed worker logs JSON, once it has its settings.

@@ -1,17 +1,13 @@
-//! Moments and ages as arguments: `2h`, `7d`, `2026-11-27`, `2026-11-27T20:00:00Z`.
+//! Moments and ages, as arguments (`2h`, `7d`, `2026-11-27`, `2026-11-27T20:00:00Z`) and as texts.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
-
-/// Seconds since 1970.
-pub fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-}
+use timeline::unix_seconds;
 
 /// Parses a moment: an age such as `2h`, a day, or a time in UTC. In seconds since 1970.
 pub fn moment(text: &str) -> Result<u64, String> {
-    moment_at(text, now())
+    moment_at(text, unix_seconds())
 }
 
 fn moment_at(text: &str, now: u64) -> Result<u64, String> {
@@ -45,6 +41,16 @@ pub fn age(text: &str) -> Result<Duration, String> {
 /// A moment as text, in UTC.
 pub fn shown(seconds: u64) -> String {
     DateTime::<Utc>::from(UNIX_EPOCH + Duration::from_secs(seconds)).to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// A span of time in its largest unit.
+pub fn in_words(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
 }
 
 #[cfg(test)]

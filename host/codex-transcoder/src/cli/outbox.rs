@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use webhook::{Clock as _, Deliverer, Outbox as MessageStore, SystemClock};
 
 use super::exit::Ended;
+use super::moment::in_words;
 use super::service::SettingsArgs;
 use crate::worker;
 
@@ -78,26 +79,13 @@ impl Outbox {
 /// When it was kept, how often it was sent, and when it is sent again.
 fn schedule(pending: &webhook::PendingMessage, now: u64) -> String {
     let age = in_words(now.saturating_sub(pending.kept_at));
-    let attempts = match pending.attempts {
-        1 => "1 attempt".to_owned(),
-        count => format!("{count} attempts"),
-    };
+    let attempts = counted(pending.attempts.into(), "attempt");
     let next = match pending.next_at {
         None => "no further one by itself".to_owned(),
         Some(at) if at <= now => "the next one is due".to_owned(),
         Some(at) => format!("the next one in {}", in_words(at - now)),
     };
     format!("{age} ago, {attempts}, {next}")
-}
-
-/// A time in its largest unit.
-fn in_words(seconds: u64) -> String {
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min", seconds / 60),
-        3600..172_800 => format!("{} h", seconds / 3600),
-        _ => format!("{} days", seconds / 86_400),
-    }
 }
 
 /// Sends one, removes it, and returns what to print about it.

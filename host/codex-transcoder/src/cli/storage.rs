@@ -6,11 +6,12 @@ use clap::{Args, Subcommand};
 use indicatif::HumanBytes;
 use publish::collect::{Rules, Unreferenced, collect};
 use serde_json::json;
+use timeline::unix_seconds;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Ended;
-use super::moment;
 use super::service::SettingsArgs;
+use super::{moment, plain_id};
 use crate::worker;
 
 /// A viewer may be in the middle of what was replaced, and a job in the middle of what it makes.
@@ -31,7 +32,7 @@ pub struct Collect {
     #[arg(long)]
     delete: bool,
     /// Only those of this creator.
-    #[arg(long, value_name = "ID", value_parser = creator)]
+    #[arg(long, value_name = "ID", value_parser = plain_id)]
     creator: Option<String>,
     /// Print lines of JSON.
     #[arg(long)]
@@ -46,14 +47,6 @@ fn age(text: &str) -> Result<Duration, String> {
     if age < LEAST_AGE { Err(problem.to_owned()) } else { Ok(age) }
 }
 
-fn creator(text: &str) -> Result<String, String> {
-    if job::is_plain_id(text) {
-        Ok(text.to_owned())
-    } else {
-        Err("letters, digits, `_` and `-` are expected".to_owned())
-    }
-}
-
 impl Storage {
     pub async fn run(self, cancel: CancellationToken) -> Result<(), Ended> {
         let Self::Collect(collect) = self;
@@ -66,7 +59,7 @@ impl Collect {
         let settings = self.settings.load()?;
         let stores = worker::stores(&settings)?;
         let journals = stores.get(&settings.state_store)?;
-        let before = moment::now().saturating_sub(self.older_than.as_secs());
+        let before = unix_seconds().saturating_sub(self.older_than.as_secs());
         let rules = Rules { before, creator: self.creator.clone(), delete: self.delete };
         let (mut objects, mut bytes) = (0, 0);
         let visit = |found: &Unreferenced| {

@@ -53,7 +53,7 @@ pub fn has_desktop() -> bool {
     is_interactive() && (display || cfg!(target_os = "macos")) && std::env::var_os("SSH_CONNECTION").is_none()
 }
 
-/// Whether somebody reads what is printed and can stop the program.
+/// Whether a person reads what is printed and can stop the program.
 pub fn is_interactive() -> bool {
     std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && std::env::var_os("CI").is_none()
 }

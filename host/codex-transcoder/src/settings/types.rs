@@ -124,3 +124,10 @@ pub enum StoreBackend {
     Bucket(S3Settings),
     Directory(PathBuf),
 }
+
+impl JobSettings {
+    /// Where work directories are made.
+    pub fn work_root(&self) -> PathBuf {
+        self.work_dir.clone().unwrap_or_else(std::env::temp_dir)
+    }
+}

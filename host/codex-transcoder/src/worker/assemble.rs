@@ -69,7 +69,7 @@ pub async fn assemble(
     let stores = stores(settings).map_err(FailedStartupCheck::of("stores"))?;
     let outbox = outbox(settings, &stores).map_err(FailedStartupCheck::of("stores"))?;
     let records = records(settings, &stores).map_err(FailedStartupCheck::of("stores"))?;
-    let work_root = settings.job.work_dir.clone().unwrap_or_else(std::env::temp_dir);
+    let work_root = settings.job.work_root();
     let (tools, watcher, checked, cleaned) =
         tokio::join!(tools, policies(settings, &stores), check_stores(settings, &stores), clean(work_root.clone()));
     let tools = tools.unwrap_or_else(|lost| {

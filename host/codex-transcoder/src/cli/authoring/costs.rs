@@ -102,7 +102,7 @@ pub(super) fn rounded(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
 }
 
-pub(super) fn unusable(error: &CalibrationError) -> Ended {
+fn unusable(error: &CalibrationError) -> Ended {
     match error {
         CalibrationError::File { .. } => Ended::environment(chain(error)),
         CalibrationError::Form { .. } => Ended::usage(error.to_string()),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use fault::{Failure, codes};
 use job::work::WorkDirectory;
+use media::context::MediaTools;
 use reqwest::Method;
 use runpod::Endpoint;
 use storage::Stores;
@@ -54,16 +55,9 @@ pub async fn checks(settings: &Settings, receiver: Option<&str>) -> Vec<Finding>
 }
 
 /// What the machine must have for these settings, besides what works without.
-pub async fn requirements(settings: &Settings) -> Vec<Finding> {
-    match settings.job.tools.prove().await {
-        Ok(tools) => {
-            [("sandbox", worker::check_sandbox(settings, &tools)), ("gpu", worker::check_gpu(settings, &tools))]
-                .into_iter()
-                .filter_map(|(check, checked)| Some(Finding::of(check, &checked.err()?)))
-                .collect()
-        }
-        Err(failure) => vec![Finding::of("ffmpeg", &failure)],
-    }
+pub fn requirements(settings: &Settings, tools: &MediaTools) -> Vec<Finding> {
+    let checks = [("sandbox", worker::check_sandbox(settings, tools)), ("gpu", worker::check_gpu(settings, tools))];
+    checks.into_iter().filter_map(|(check, checked)| Some(Finding::of(check, &checked.err()?))).collect()
 }
 
 fn platform() -> Finding {
@@ -75,7 +69,7 @@ fn platform() -> Finding {
 }
 
 fn work_directory(settings: &Settings) -> Finding {
-    let root = settings.job.work_dir.clone().unwrap_or_else(std::env::temp_dir);
+    let root = settings.job.work_root();
     match WorkDirectory::create(&root) {
         Ok(_) => Finding::works("work", format!("a work directory can be made in {}", root.display())),
         Err(failure) => Finding::of("work", &failure),

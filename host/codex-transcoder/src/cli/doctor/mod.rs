@@ -11,6 +11,7 @@ use fault::Failure;
 use fault::text::counted;
 use media::budget::free_bytes;
 use media::command::Arguments;
+use media::context::MediaTools;
 use media::encoder::{Encoder, Processor};
 use media::process::Tool;
 use media::proof::{self, Device, Proof};
@@ -68,7 +69,7 @@ enum Good {
 impl Doctor {
     pub async fn run(self) -> Result<(), Ended> {
         let Some(config) = &self.config else {
-            let mut findings = machine(&self.environment.tools).await;
+            let (mut findings, _) = machine(&self.environment.tools).await;
             findings.push(found("policy", self.policy().await));
             findings.push(found("disk", disk(&self.environment.work_root())));
             return self.report(&findings);
@@ -82,10 +83,10 @@ impl Doctor {
             Err(failed) => return self.report(&[failed]),
         };
         findings.extend(environment::checks(&settings, self.receiver.as_deref()).await);
-        findings.extend(machine(&settings.job.tools).await);
-        findings.extend(environment::requirements(&settings).await);
-        let work_root = settings.job.work_dir.clone().unwrap_or_else(std::env::temp_dir);
-        findings.push(found("disk", disk(&work_root)));
+        let (of_machine, tools) = machine(&settings.job.tools).await;
+        findings.extend(of_machine);
+        findings.extend(tools.iter().flat_map(|tools| environment::requirements(&settings, tools)));
+        findings.push(found("disk", disk(&settings.job.work_root())));
         self.report(&findings)
     }
 
@@ -121,19 +122,25 @@ impl Doctor {
     }
 }
 
-/// ffmpeg, ffprobe, the encoders and the sandbox.
-async fn machine(tools: &ToolOptions) -> Vec<Finding> {
+/// ffmpeg, ffprobe, the encoders and the sandbox; and the tools, if both programs are there.
+async fn machine(options: &ToolOptions) -> (Vec<Finding>, Option<MediaTools>) {
     let mut findings = vec![];
     // As jobs run them, where both are there.
-    let confined = tools.confined().ok();
-    let (ffmpeg, ffprobe) = match &confined {
-        Some((ffmpeg, ffprobe)) => (Ok(ffmpeg.clone()), Ok(ffprobe.clone())),
-        None => (tools.ffmpeg(), tools.ffprobe()),
+    let tools = options.tested().await.ok();
+    let (ffmpeg, ffprobe) = match &tools {
+        Some(tools) => (Ok(tools.ffmpeg.clone()), Ok(tools.ffprobe.clone())),
+        None => (options.ffmpeg(), options.ffprobe()),
     };
     match ffmpeg {
         Ok(ffmpeg) => {
             findings.push(("ffmpeg", version(&ffmpeg).await));
-            findings.extend(encoders(&ffmpeg).await);
+            findings.extend(match &tools {
+                Some(tools) => encoders(&tools.proof, &tools.devices),
+                None => {
+                    let ((proof, _), devices) = tokio::join!(proof::prove(&ffmpeg), proof::devices());
+                    encoders(&proof, &devices)
+                }
+            });
             findings.push(("filters", filters(&ffmpeg).await));
         }
         Err(_) => findings.push(("ffmpeg", Err("not found; name it with --ffmpeg or install it".into()))),
@@ -142,10 +149,10 @@ async fn machine(tools: &ToolOptions) -> Vec<Finding> {
         Ok(ffprobe) => findings.push(("ffprobe", version(&ffprobe).await)),
         Err(_) => findings.push(("ffprobe", Err("not found; name it with --ffprobe".into()))),
     }
-    if let Some((ffmpeg, _)) = &confined {
-        findings.push(("sandbox", Ok(confinement(ffmpeg))));
+    if let Some(tools) = &tools {
+        findings.push(("sandbox", Ok(confinement(&tools.ffmpeg))));
     }
-    findings.into_iter().map(|(check, checked)| found(check, checked)).collect()
+    (findings.into_iter().map(|(check, checked)| found(check, checked)).collect(), tools)
 }
 
 fn found(check: &str, checked: Checked) -> Finding {
@@ -170,8 +177,7 @@ async fn version(tool: &Tool) -> Checked {
     Ok(Good::Works(format!("{version} ({})", tool.program().display())))
 }
 
-async fn encoders(ffmpeg: &Tool) -> Vec<(&'static str, Checked)> {
-    let ((proof, _), devices) = tokio::join!(proof::prove(ffmpeg), proof::devices());
+fn encoders(proof: &Proof, devices: &[Device]) -> Vec<(&'static str, Checked)> {
     // Only libx264 is needed: without a GPU everything works, but slower, and the other codecs are for those who ask for them.
     let [libx264, ..] = Encoder::all_on(Processor::Cpu);
     let all = [Processor::Cpu, Processor::Gpu].into_iter().flat_map(Encoder::all_on);
@@ -181,7 +187,7 @@ async fn encoders(ffmpeg: &Tool) -> Vec<(&'static str, Checked)> {
         Some(why) => Ok(Good::Note(format!("not used: {why}"))),
     };
     let mut found: Vec<(&'static str, Checked)> = all.map(|encoder| (encoder.name(), finding(encoder))).collect();
-    found.extend(proof.gpu_missing().is_none().then(|| ("card", card(&proof))));
+    found.extend(proof.gpu_missing().is_none().then(|| ("card", card(proof))));
     let tiers = proof.tiers().map(Tier::name).collect::<Vec<_>>().join(", ");
     found.push(("tiers", Ok(Good::Works(tiers))));
     let describe = |device: &Device| Good::Works(format!("{}, {} MiB", device.name, device.memory_mib));

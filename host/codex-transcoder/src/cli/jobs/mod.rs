@@ -7,6 +7,7 @@ mod show;
 
 use clap::{Args, Subcommand};
 use job::EndedJobs;
+use timeline::unix_seconds;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Ended;
@@ -53,6 +54,6 @@ impl RecordsArgs {
 
     fn until(&self) -> u64 {
         // A job that ends in this second is on record.
-        self.until.unwrap_or_else(|| moment::now() + 1)
+        self.until.unwrap_or_else(|| unix_seconds() + 1)
     }
 }

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use clap::{ArgGroup, Args};
+use fault::text::counted;
 use job::{EndedJob, EndedJobs, Retried};
 use runpod::{JobSender, PLATFORM};
 use serde_json::{Value, json};
+use timeline::unix_seconds;
 use tokio_util::sync::CancellationToken;
 
 use super::RecordsArgs;
 use super::selection::{Selection, Skipped, Wanted};
 use crate::cli::exit::Ended;
-use crate::cli::moment;
+use crate::cli::{moment, plain_id};
 
 #[derive(Clone, Debug, Args)]
 #[command(group = ArgGroup::new("to").args(["endpoint", "address", "print"]))]
@@ -23,7 +25,7 @@ pub struct Retry {
     #[arg(long, value_name = "CODE")]
     code: Vec<String>,
     /// Send them to the queue of this RunPod endpoint; the variable RUNPOD_API_KEY has the key.
-    #[arg(long, value_name = "ID", value_parser = endpoint_id)]
+    #[arg(long, value_name = "ID", value_parser = plain_id)]
     endpoint: Option<String>,
     /// Send them to this address, to which /run is added: that of `serve`, for example.
     #[arg(long, value_name = "URL")]
@@ -44,15 +46,6 @@ pub struct Retry {
     records: RecordsArgs,
 }
 
-/// Ids of endpoints are parts of a path.
-fn endpoint_id(text: &str) -> Result<String, String> {
-    if job::is_plain_id(text) {
-        Ok(text.to_owned())
-    } else {
-        Err("letters, digits, `_` and `-` are expected".to_owned())
-    }
-}
-
 impl Retry {
     pub async fn run(self, cancel: CancellationToken) -> Result<(), Ended> {
         let sender = self.sender()?;
@@ -60,7 +53,7 @@ impl Retry {
         let wanted = Wanted { since: self.since, until: self.records.until(), codes: self.code.clone() };
         let mut selection = Selection::default();
         // To the end, not only of the span: what was published since is not sent again.
-        records.between(self.since, moment::now() + 1, |ended| selection.look_at(&wanted, ended)).await?;
+        records.between(self.since, unix_seconds() + 1, |ended| selection.look_at(&wanted, ended)).await?;
         if selection.is_too_large {
             return Err(Ended::usage(
                 "more than 10000 jobs failed in this time: name a shorter one by --since and --until",
@@ -112,7 +105,7 @@ impl Retry {
             return Ok(described(&job));
         };
         let id = sender.send(&input, self.execution_timeout).await?;
-        job.retried = Some(Retried { at: moment::now(), job: id });
+        job.retried = Some(Retried { at: unix_seconds(), job: id });
         if let Err(error) = records.write(&job).await {
             let error = fault::chain(&error);
             eprintln!(
@@ -136,10 +129,7 @@ impl Retry {
                 println!("{}  {}  {}{again}", text(job, "job"), text(job, "media"), text(job, "code"));
             }
         }
-        let count = match jobs.len() {
-            1 => "1 job".to_owned(),
-            count => format!("{count} jobs"),
-        };
+        let count = counted(jobs.len() as u64, "job");
         let what = if self.dry_run {
             "would be sent again"
         } else if self.print {

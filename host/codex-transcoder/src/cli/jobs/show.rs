@@ -1,7 +1,7 @@
 //! `jobs show`.
 
 use clap::Args;
-use fault::text::printable;
+use fault::text::{counted, printable};
 use job::EndedJob;
 
 use super::RecordsArgs;
@@ -58,7 +58,7 @@ fn print(ended: &EndedJob) {
     let line = |name: &str, text: &str| println!("{name:<9} {text}");
     line("job", &ended.job);
     line("ended", &moment::shown(ended.ended_at));
-    line("took", &format!("{} s, {}", ended.total_ms.div_ceil(1000), attempts(ended.attempts)));
+    line("took", &format!("{} s, {}", ended.total_ms.div_ceil(1000), counted(ended.attempts.into(), "attempt")));
     if let Some(subject) = &ended.subject {
         line("media", &format!("{} of {}", subject.media, subject.creator));
     }
@@ -80,8 +80,4 @@ fn print(ended: &EndedJob) {
         line("again", &format!("sent again at {} as {}", moment::shown(retried.at), retried.job));
     }
     println!();
-}
-
-fn attempts(count: u32) -> String {
-    if count == 1 { "1 attempt".to_owned() } else { format!("{count} attempts") }
 }

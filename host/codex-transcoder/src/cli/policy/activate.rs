@@ -5,10 +5,10 @@ use fault::Failure;
 use policy::canary::CanaryRule;
 use policy::fetch::FetchError;
 use policy::{Action, Deployment, PolicyPublisher, PublishError};
+use timeline::unix_seconds;
 
 use super::history::{Change, ChangeArgs};
 use super::place::{self, PlaceArgs};
-use super::unix_seconds;
 use crate::cli::exit::Ended;
 
 #[derive(Clone, Debug, Args)]

@@ -12,9 +12,9 @@ use policy_builder::Member;
 use rehearsal::Trial;
 use sha2::{Digest as _, Sha256};
 use storage::{Stores, folder_of};
+use timeline::unix_seconds;
 
 use super::keygen::password;
-use super::unix_seconds;
 use crate::cli::compiler::compiler;
 use crate::cli::exit::{Ended, OrUsage as _};
 use crate::cli::settings_argument;

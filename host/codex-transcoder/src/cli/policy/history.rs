@@ -1,14 +1,12 @@
 //! `policy history`: lists the changes of an environment's policies; and what the commands that change them note there.
 
-use std::time::{Duration, UNIX_EPOCH};
-
-use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
 use policy::{Action, BadPolicy, Entry, Manifest, PolicyPublisher};
+use timeline::unix_seconds;
 
 use super::place::{self, PlaceArgs};
-use super::unix_seconds;
 use crate::cli::exit::Ended;
+use crate::cli::moment;
 
 /// Who is named in the history, if not the user of this machine.
 const OPERATOR: &str = "CODEX_OPERATOR";
@@ -64,7 +62,7 @@ impl History {
 
 /// A change, newest first: when, who, what, why.
 fn line(Entry { at, by, action, percent, message, policy }: &Entry) -> String {
-    let time = DateTime::<Utc>::from(UNIX_EPOCH + Duration::from_secs(*at)).to_rfc3339_opts(SecondsFormat::Secs, true);
+    let time = moment::shown(*at);
     let share = percent.map(|percent| format!(", {percent} % of the jobs")).unwrap_or_default();
     let why = message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
     format!("{time}  {by}  {:<10} {}{share}{why}", action.name(), place::described(policy))

@@ -11,8 +11,6 @@ mod rollback;
 mod status;
 mod workers;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use clap::Subcommand;
 use tokio_util::sync::CancellationToken;
 
@@ -52,11 +50,6 @@ impl Policy {
             Self::Status(status) => status.run().await,
         }
     }
-}
-
-/// Seconds since 1970.
-fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// A policy's name and, if there is one, version.

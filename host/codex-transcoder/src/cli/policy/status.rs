@@ -5,9 +5,9 @@ use fault::{Blame, Failure};
 use policy::fleet::Fleet;
 use policy::{Manifest, Signed};
 use serde_json::json;
+use timeline::unix_seconds;
 
 use super::place::{self, Environment, PlaceArgs};
-use super::unix_seconds;
 use super::workers::Workers;
 use crate::cli::exit::Ended;
 use crate::json::without_nulls;

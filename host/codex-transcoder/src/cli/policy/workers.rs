@@ -6,6 +6,7 @@ use policy::{Deployment, Role};
 use serde_json::{Value, json};
 
 use super::versioned;
+use crate::cli::moment::in_words;
 use crate::json::without_nulls;
 
 /// What the workers noted, seen from a deployment.
@@ -115,18 +116,8 @@ impl Workers<'_> {
             note.program,
             self.standing(note).name(),
             runs.join(" and "),
-            span(ago),
-            span(note.seen.saturating_sub(note.since))
+            in_words(ago),
+            in_words(note.seen.saturating_sub(note.since))
         )
-    }
-}
-
-/// A span of time, roughly.
-fn span(seconds: u64) -> String {
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds / 60),
-        7200..172_800 => format!("{} h", seconds / 3600),
-        _ => format!("{} days", seconds / 86_400),
     }
 }

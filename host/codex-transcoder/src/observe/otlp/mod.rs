@@ -1,6 +1,6 @@
 //! Traces and metrics by OpenTelemetry's protocol, OTLP over HTTP in JSON.
 //!
-//! Written by hand: the official exporter brings a second HTTP client and a framework for gRPC, for two kinds of requests.
+//! Written by hand: the official exporter depends on a second HTTP client and a framework for gRPC, for two kinds of requests.
 
 mod export;
 mod metrics;
@@ -142,7 +142,7 @@ impl JobTrace {
         }
     }
 
-    /// What receivers of the job's webhooks are told.
+    /// The header of the job's webhooks.
     pub fn traceparent(&self) -> Option<String> {
         self.at.map(|at| at.to_string())
     }
